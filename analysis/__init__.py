@@ -1,0 +1,1 @@
+"""The evidence: from collected answers to tables, realism curves and a report."""

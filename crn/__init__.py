@@ -1,0 +1,1 @@
+"""The Cascaded Refinement Network: label maps in, photographic images out."""

@@ -1,0 +1,1 @@
+"""Our own server, which speaks MTurk's protocol and serves the workers' pages."""

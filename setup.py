@@ -1,0 +1,77 @@
+"""Packaging: what is installed, what it needs, and the `glimpse` command."""
+
+import ast
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+
+def version() -> str:
+    """Return the version that cli.py states, without importing it."""
+    for node in ast.parse((HERE / "cli.py").read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__version__":
+            return str(ast.literal_eval(node.value))
+    raise SystemExit("cli.py states no __version__")
+
+
+setup(
+    name="glimpse",
+    version=version(),
+    description="Human evaluation of generative images: timed pairwise studies, their server and their statistics.",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.11",
+    py_modules=["cli"],
+    packages=find_packages(include=["crn*", "mturk*", "analysis*", "templates*"]),
+    package_data={
+        "crn": ["weights/*", "samples/**/*"],
+        "templates": ["*", "server/*"],
+    },
+    install_requires=[
+        "boto3>=1.34",
+        "click>=8.1",
+        "defusedxml>=0.7",
+        "httpx>=0.27",
+        "imageio-ffmpeg>=0.5",
+        "itsdangerous>=2.1",
+        "jinja2>=3.1",
+        "krippendorff>=0.7",
+        "matplotlib>=3.8",
+        "numpy>=1.26",
+        "pandas>=2.1",
+        "pillow>=10.1",
+        "python-multipart>=0.0.9",
+        "safetensors>=0.4",
+        "scipy>=1.11",
+        "starlette>=0.37",
+        "statsmodels>=0.14",
+        "torch>=2.2",
+        "uvicorn>=0.29",
+    ],
+    extras_require={
+        "import": ["tensorflow>=2.15"],
+        "bench": ["choix", "psignifit"],
+        "dev": [
+            "boto3-stubs",
+            "build",
+            "choix",
+            "hypothesis",
+            "moto[s3,server]",
+            "mypy",
+            "pandas-stubs",
+            "playwright",
+            "psignifit",
+            "pytest",
+            "pytest-cov",
+            "pytest-xdist",
+            "ruff",
+            "scikit-image",
+            "scipy-stubs",
+            "types-defusedxml",
+        ],
+    },
+    entry_points={"console_scripts": ["glimpse = cli:main"]},
+)
