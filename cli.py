@@ -6,12 +6,12 @@ that knows all three packages. A command's module is imported when the command r
 
 from __future__ import annotations
 
-import importlib
 import os
-import platform
 import sys
-import traceback
-from importlib import metadata
+import time
+from collections.abc import Sized
+from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +19,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from decimal import Decimal
+    from pathlib import Path
 
 __version__ = "0.1.0"
 
@@ -64,7 +65,7 @@ class Console:
         `total` is the number of items, where `len(items)` does not tell.
         """
         if total is None:
-            total = len(items) if hasattr(items, "__len__") else 0
+            total = len(items) if isinstance(items, Sized) else 0
         if sys.stderr.isatty():
             with click.progressbar(items, length=total, label=label, file=sys.stderr) as bar:
                 yield from bar
@@ -76,19 +77,24 @@ class Console:
                 click.echo(f"{label}: {done}/{total or '?'}", err=True)
 
     def experiment(self, mode: str) -> dict[str, Any]:
-        """Return the default experiment of a mode as study.json writes it, for planning before there is a study."""
+        """Return the default experiment of a mode as study.json writes it."""
         from mturk.experiment import preset
 
-        return preset(mode, "glimpse").to_json()
+        experiment: dict[str, Any] = preset(mode, "glimpse").to_json()
+        return experiment
 
     def price(self, reward_usd: Decimal, workers_per_hit: int, hits: int) -> Decimal:
         """Return what `hits` HITs cost in US dollars, fees included, in the cheapest batches."""
         from mturk.pricing import price
 
-        return price(reward_usd, workers_per_hit, hits).total_usd
+        total: Decimal = price(reward_usd, workers_per_hit, hits).total_usd
+        return total
 
     def versions(self, *packages: str) -> dict[str, str]:
         """Versions of Glimpse, Python and `packages`, to be recorded beside every output."""
+        import platform
+        from importlib import metadata
+
         found = {name: metadata.version(name) for name in packages}
         return {"glimpse": __version__, "python": platform.python_version(), **found}
 
@@ -105,6 +111,8 @@ def _user_errors() -> tuple[type[Exception], ...]:
 def _readable(error: Exception) -> click.ClickException:
     """Turn any failure of a command into one message; GLIMPSE_DEBUG=1 adds the traceback."""
     if os.environ.get("GLIMPSE_DEBUG"):
+        import traceback
+
         traceback.print_exception(error)
     if isinstance(error, _user_errors()):
         return click.ClickException(str(error))
@@ -129,9 +137,10 @@ class Commands(click.Group):
         if name not in COMMANDS:
             return None
         package, _ = COMMANDS[name]
+        if not package:
+            return demo
         function = name.replace("-", "_")
-        module = f"{package}.commands.{function}" if package else "demo"
-        command: click.Command = getattr(importlib.import_module(module), function)
+        command: click.Command = getattr(import_module(f"{package}.commands.{function}"), function)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -149,7 +158,9 @@ class Commands(click.Group):
             raise _readable(error) from None
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="glimpse")
 @click.pass_context
 def main(ctx: click.Context) -> None:
@@ -163,6 +174,102 @@ def main(ctx: click.Context) -> None:
       python cli.py analyze results/
     """
     ctx.obj = Console()
+
+
+class Step:
+    """Runs commands as a person would type them, and shows what it typed."""
+
+    def __init__(self) -> None:
+        self.start = [sys.executable, "-m", "cli"]
+        path = os.pathsep.join(filter(None, [os.path.dirname(__file__), os.environ.get("PYTHONPATH")]))  # noqa: PTH120
+        self.environment = {**os.environ, "PYTHONPATH": path}
+
+    def run(self, *words: str) -> None:
+        """Run one command; ClickException when it fails, after its own message."""
+        import subprocess
+
+        click.secho(f"\n$ python cli.py {' '.join(words)}", fg="cyan", bold=True)
+        if subprocess.run([*self.start, *words], env=self.environment, check=False).returncode:
+            raise click.ClickException(f"the demo stopped at `{words[0]}`; its message is above.")
+
+    @contextmanager
+    def serve(self, data: Path, *words: str) -> Iterator[None]:
+        """Keep a server running on `data` meanwhile; its log goes to <data>/server.log."""
+        import subprocess
+
+        words = ("serve", "--data", str(data), *words)
+        click.secho(f"\n$ python cli.py {' '.join(words)} &", fg="cyan", bold=True)
+        data.mkdir(parents=True, exist_ok=True)
+        with (data / "server.log").open("wb") as log:
+            server = subprocess.Popen([*self.start, *words], env=self.environment, stdout=log, stderr=log)
+        try:
+            for _ in range(300):
+                if (data / "endpoint").exists():
+                    break
+                if server.poll() is not None:
+                    raise click.ClickException(f"the server stopped at once; {data}/server.log says why.")
+                time.sleep(0.1)
+            else:
+                raise click.ClickException(f"the server did not start in 30 s; see {data}/server.log.")
+            yield
+        finally:
+            server.terminate()
+            server.wait(timeout=20)
+
+
+def _free_port() -> str:
+    """Return a port on 127.0.0.1 that nobody listens on."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+@click.command()
+@click.option(
+    "--out",
+    default="demo",
+    show_default=True,
+    type=click.Path(file_okay=False),
+    help="Folder for everything the demo makes; a second run starts it over.",
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of the design and of the simulated workers.")
+def demo(out: Path, seed: int) -> None:
+    """Run the whole way, from label maps to report, on the local server.
+
+    \b
+    Simulated workers answer, so the report says SIMULATED. Example:
+      python cli.py demo
+    """
+    import shutil
+    from pathlib import Path
+
+    out = Path(out)
+    if out.exists() and any(out.iterdir()) and not (out / ".glimpse-demo").exists():
+        raise click.ClickException(f"{out}/ holds something that is no demo; name another folder with --out.")
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    (out / ".glimpse-demo").touch()
+    began = time.monotonic()
+    images, study, data = f"{out}/images", f"{out}/study", f"{out}/server"
+    results, report = f"{out}/results", f"{out}/report"
+    step = Step()
+    step.run("synthesize", "--out", images)
+    step.run("build-hits", "--mode", "limited-time", "--images", images, "--out", study, "--seed", str(seed))
+    with step.serve(out / "server", "--port", _free_port(), "--study", study):
+        step.run("publish", study, "--to", "local", "--data", data)
+        step.run("simulate", study, "--through-server", "--data", data, "--seed", str(seed))
+        step.run("collect", study, "--to", "local", "--data", data, "--out", results)
+        step.run("review", study, "--to", "local", "--data", data, "--results", results, "--yes")
+        step.run("collect", study, "--to", "local", "--data", data, "--out", results)
+    step.run("analyze", results, "--out", report, "--images", images)
+    click.secho(
+        f"\nDone in {time.monotonic() - began:.0f} s; everything is in {out}/, which can be deleted.",
+        bold=True,
+    )
+    click.echo(f"The report:          {Path(report).resolve() / 'report.html'}")
+    click.echo(f"Try a HIT yourself:  python cli.py preview {study} --serve")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def version() -> str:
 setup(
     name="glimpse",
     version=version(),
-    description="Human evaluation of generative images: timed pairwise studies, their server and their statistics.",
+    description="Human evaluation of generative images: timed pairwise studies, a server, the statistics.",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="MIT",

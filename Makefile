@@ -1,0 +1,56 @@
+# Every target sets up what it needs in .venv; `make` alone says what there is.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+WORKERS ?= 2
+
+.PHONY: help demo try test check bench clean
+help:
+	@echo "make demo    the whole way on the bundled samples, into demo/ (minutes)"
+	@echo "make try     answer a HIT of the demo yourself, in the browser"
+	@echo "make test    all tests, with coverage"
+	@echo "make check   ruff and mypy"
+	@echo "make bench   the benchmarks; each prints ratios against a named peer"
+	@echo "make clean   remove what the targets made"
+
+# The environment. torch comes first: its CPU build where there is no GPU, a wheel at hand if there is one.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Glimpse needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+$(VENV)/.torch: constraints.txt | $(VENV)/bin/python
+	@echo "Installing torch ..."
+	@$(PIP) install --no-index --no-deps -c constraints.txt torch 2>/dev/null || \
+	  { $(PIP) install uv && VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --torch-backend=auto -c constraints.txt torch; } || \
+	  $(PIP) install -c constraints.txt torch
+	@touch $@
+$(VENV)/.run: setup.py constraints.txt $(VENV)/.torch
+	@echo "Installing Glimpse ..."
+	@$(PIP) install -c constraints.txt -e .
+	@touch $@
+$(VENV)/.dev: $(VENV)/.run
+	@echo "Installing what the tests need ..."
+	@$(PIP) install -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# Chromium for the browser tests, where the system's package manager can be asked without a password.
+.PHONY: chromium
+chromium:
+	@command -v chromium chromium-browser google-chrome >/dev/null || [ -d "/Applications/Google Chrome.app" ] || \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing Chromium ..." && \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || \
+	  echo "No Chromium here and none could be installed: the browser tests will be skipped, and say so."
+
+demo: $(VENV)/.run
+	@$(BIN)/python cli.py demo
+try: $(VENV)/.run
+	@$(BIN)/python cli.py preview demo/study --serve
+test: $(VENV)/.dev chromium
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered --durations=10
+check: $(VENV)/.dev
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+bench: $(VENV)/.dev
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+clean:
+	rm -rf $(VENV) build dist *.egg-info .coverage* htmlcov demo
