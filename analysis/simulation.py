@@ -1,0 +1,357 @@
+"""A study answered by simulated workers, in the very format that `collect` writes, marked `simulated`.
+
+`read_plan` takes the study apart, `answer_study` is pure, `write_results` is the only one that writes.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import hmac
+import io
+import json
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis.errors import AnalysisError
+from analysis.files import write_whole
+from analysis.observer import (
+    Observer,
+    chance_of_left,
+    choose_left,
+    draw_pairs,
+    draw_workers,
+    realism_curve,
+    response_times,
+    strength,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from analysis.observer import Workers
+
+COLUMNS = (
+    "batch",
+    "hit",
+    "position",
+    "trial",
+    "contrast",
+    "exposure_ms",
+    "sentinel",
+    "condition_left",
+    "stimulus_left",
+    "condition_right",
+    "stimulus_right",
+)
+REFRESH_HZ = (60.0, 60.0, 60.0, 60.0, 75.0, 120.0, 144.0)
+VIEWPORTS = ([1366, 657], [1440, 789], [1536, 730], [1920, 969], [2560, 1297])
+START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+BETWEEN_TRIALS_MS = 1400.0
+LATE_FRAME = 0.004
+
+
+def untracked(items: Iterable[Any], label: str, total: int | None = None) -> Iterable[Any]:  # noqa: ARG001
+    """Pass `items` on without showing progress."""
+    return items
+
+
+@dataclass(frozen=True)
+class Hit:
+    """The trials of one HIT, one entry of every array a trial (T,)."""
+
+    name: str
+    batch: str
+    trials: tuple[str, ...]
+    distance: NDArray[np.float64]
+    exposure_ms: NDArray[np.float64]
+    a_is_left: NDArray[np.bool_]
+    pair: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study asks of workers: its private document, its trials, its files as bytes."""
+
+    study: str
+    document: dict[str, Any]
+    hits: tuple[Hit, ...]
+    pairs: int
+    files: dict[str, bytes]
+
+    @property
+    def workers_per_hit(self) -> int:
+        """How many distinct workers a HIT is for."""
+        return int(self.document["experiment"]["workers_per_hit"])
+
+    @property
+    def places(self) -> int:
+        """How many assignments fill the study."""
+        return self.workers_per_hit * len(self.hits)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One simulated person at one HIT: who, and the page's submission."""
+
+    worker_id: str
+    hit: str
+    slot: int
+    submission: dict[str, Any]
+    seconds: float
+
+
+def read_plan(folder: Path, observer: Observer) -> Plan:
+    """Read study/ (study.json and trials.csv). Raises AnalysisError that names the file and what it lacks."""
+    if not folder.is_dir():
+        raise AnalysisError(
+            f"{folder}: there is no such folder. Build a study first: "
+            "python cli.py build-hits --mode limited-time"
+        )
+    files = {}
+    for name in ("study.json", "trials.csv"):
+        path = folder / name
+        if not path.is_file():
+            raise AnalysisError(
+                f"{folder}: {name} is missing, so this is no study that build-hits has written."
+            )
+        files[name] = path.read_bytes()
+    document = _document(folder / "study.json", files["study.json"])
+    rows = _rows(folder / "trials.csv", files["trials.csv"])
+    pairs: dict[tuple[str, ...], int] = {}
+    hits: dict[tuple[str, str], list[dict[str, str]]] = {}
+    for row in rows:
+        hits.setdefault((row["batch"], row["hit"]), []).append(row)
+    built = tuple(_hit(batch, hit, trials, observer, pairs) for (batch, hit), trials in hits.items())
+    return Plan(str(document["study"]), document, built, len(pairs), files)
+
+
+def _document(path: Path, data: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(data)
+        int(document["experiment"]["workers_per_hit"])
+        str(document["study"])
+        str(document["secret"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise AnalysisError(
+            f"{path}: not a study that build-hits has written ({type(error).__name__}: {error}). "
+            "Build it again."
+        ) from None
+    return dict(document)
+
+
+def _rows(path: Path, data: bytes) -> list[dict[str, str]]:
+    reader = csv.DictReader(io.StringIO(data.decode("utf-8"), newline=""))
+    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        raise AnalysisError(f"{path}: column {', '.join(missing)} is missing. Build the study again.")
+    rows = list(reader)
+    if not rows:
+        raise AnalysisError(f"{path}: there are no trials. Build the study again.")
+    return rows
+
+
+def _exposure(row: dict[str, str]) -> float:
+    text = row["exposure_ms"]
+    try:
+        value = float(text) if text else math.inf
+    except ValueError:
+        value = math.nan
+    if not value > 0:
+        raise AnalysisError(
+            f"trials.csv: trial {row['trial']}: exposure_ms is {text!r}; it must be a positive number, or "
+            "empty for unlimited time."
+        )
+    return value
+
+
+def _hit(
+    batch: str,
+    name: str,
+    rows: Sequence[dict[str, str]],
+    observer: Observer,
+    pairs: dict[tuple[str, ...], int],
+) -> Hit:
+    first = [row["contrast"].split(":")[0] for row in rows]
+    a_is_left = np.array([row["condition_left"] == a for row, a in zip(rows, first, strict=True)])
+    distance = np.array(
+        [
+            observer.quality_of(row["condition_left"]) - observer.quality_of(row["condition_right"])
+            for row in rows
+        ]
+    )
+    keys = [(row["contrast"], *sorted((row["stimulus_left"], row["stimulus_right"]))) for row in rows]
+    return Hit(
+        name=name,
+        batch=batch,
+        trials=tuple(row["trial"] for row in rows),
+        distance=np.where(a_is_left, distance, -distance),
+        exposure_ms=np.array([_exposure(row) for row in rows]),
+        a_is_left=a_is_left,
+        pair=np.array([pairs.setdefault(key, len(pairs)) for key in keys], dtype=np.int64),
+    )
+
+
+def answer_study(
+    plan: Plan,
+    observer: Observer,
+    seed: int,
+    workers: int | None = None,
+    track: Callable[..., Iterable[Any]] = untracked,
+) -> list[Visit]:
+    """Let `workers` simulated people (default: as many as fill the study) answer, HIT after HIT in turn.
+
+    The same seed gives the same people and answers; fewer workers are the first of the same people.
+    """
+    count = plan.places if workers is None else workers
+    if not 1 <= count <= plan.places:
+        raise AnalysisError(
+            f"--workers is {count}; this study has {plan.places} places ({len(plan.hits)} HITs of "
+            f"{plan.workers_per_hit} workers), so it must be from 1 to {plan.places}."
+        )
+    people = draw_workers(observer, plan.places, np.random.default_rng([seed, 1]))
+    difficulty = draw_pairs(observer, plan.pairs, np.random.default_rng([seed, 2]))
+    visits = []
+    for slot in track(range(count), "simulated workers", count):
+        hit = plan.hits[slot % len(plan.hits)]
+        person = _one(people, slot)
+        visits.append(_visit(plan, hit, slot, person, difficulty[hit.pair], observer, seed))
+    return visits
+
+
+def _one(people: Workers, index: int) -> Workers:
+    cut = slice(index, index + 1)
+    return type(people)(
+        people.ability[cut], people.lapse[cut], people.side_bias[cut], people.speed[cut], people.random[cut]
+    )
+
+
+def _visit(
+    plan: Plan,
+    hit: Hit,
+    slot: int,
+    person: Workers,
+    pair: NDArray[np.float64],
+    observer: Observer,
+    seed: int,
+) -> Visit:
+    rng = np.random.default_rng([seed, 3, slot])
+    mu = strength(observer, realism_curve(hit.distance, hit.exposure_ms, observer.slope))
+    p_left = chance_of_left(mu, pair, hit.a_is_left, person)
+    left = choose_left(p_left, rng)[0]
+    response = response_times(observer, p_left, person, rng)[0]
+    refresh_hz = float(rng.choice(REFRESH_HZ))
+    frames, shown = _frames(hit.exposure_ms, refresh_hz, rng)
+    onset = np.cumsum(BETWEEN_TRIALS_MS + np.nan_to_num(shown) + response) - np.nan_to_num(shown) - response
+    answers = [
+        {
+            "trial": hit.trials[i],
+            "side": "left" if left[i] else "right",
+            "response_ms": round(float(response[i]), 1),
+            "shown_ms": None if math.isnan(shown[i]) else round(float(shown[i]), 2),
+            "frames": None if math.isnan(shown[i]) else int(frames[i]),
+            "onset_ms": round(float(onset[i]), 1),
+        }
+        for i in range(len(hit.trials))
+    ]
+    page = {
+        "user_agent": "glimpse-simulator",
+        "viewport": VIEWPORTS[int(rng.integers(len(VIEWPORTS)))],
+        "device_pixel_ratio": 1,
+        "refresh_hz": refresh_hz,
+        "focus_losses": int(rng.poisson(0.1)),
+    }
+    submission = {"schema": 1, "study": plan.study, "hit": hit.name, "page": page, "answers": answers}
+    seconds = float(onset[-1] + response[-1]) / 1000 + float(rng.uniform(30, 120))
+    return Visit(f"ASIMULATED{seed}X{slot:05d}", hit.name, slot, submission, seconds)
+
+
+def _frames(
+    exposure_ms: NDArray[np.float64], refresh_hz: float, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return frames and shown_ms (T,), NaN where the exposure is unlimited; a frame is late now and then."""
+    late = rng.random(exposure_ms.shape) < LATE_FRAME
+    jitter = rng.normal(0, 0.05, exposure_ms.shape)
+    limited = np.isfinite(exposure_ms)
+    frames = np.where(limited, np.floor(exposure_ms * refresh_hz / 1000 + 0.5) + late, np.nan)
+    return frames, frames * 1000 / refresh_hz + jitter
+
+
+def pseudonym(secret: str, worker_id: str) -> str:
+    """Return the name under which a worker stands in results/: "w" and 12 hex digits, by the study's secret."""
+    return "w" + hmac.new(secret.encode(), worker_id.encode(), hashlib.sha256).hexdigest()[:12]
+
+
+def _entity(kind: str, *parts: object) -> str:
+    """Return an id of 30 characters in the platform's form, the same for the same parts."""
+    digest = hashlib.sha256("\0".join(str(part) for part in (kind, *parts)).encode()).hexdigest()
+    return ("3" + digest.upper())[:30]
+
+
+def assignment(plan: Plan, visit: Visit, seed: int) -> dict[str, Any]:
+    """Return the visit as a line of assignments.jsonl."""
+    accepted = START + timedelta(minutes=2 * visit.slot)
+    submitted = accepted + timedelta(seconds=math.ceil(visit.seconds))
+    return {
+        "assignment_id": _entity("assignment", plan.study, seed, visit.slot),
+        "hit": visit.hit,
+        "hit_id": _entity("hit", plan.study, visit.hit),
+        "worker": pseudonym(str(plan.document["secret"]), visit.worker_id),
+        "status": "Submitted",
+        "accepted_at": f"{accepted:%Y-%m-%dT%H:%M:%SZ}",
+        "submitted_at": f"{submitted:%Y-%m-%dT%H:%M:%SZ}",
+        "simulated": True,
+        "page": visit.submission["page"],
+        "answers": visit.submission["answers"],
+    }
+
+
+def refuse_real_answers(results: Path) -> int:
+    """Return how many simulated assignments `results` holds; raises AnalysisError if one is not simulated."""
+    path = results / "assignments.jsonl"
+    if not path.exists():
+        return 0
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    real = 0
+    for line in lines:
+        try:
+            real += json.loads(line).get("simulated") is not True
+        except (ValueError, AttributeError):
+            real += 1
+    if real:
+        raise AnalysisError(
+            f"{path}: {real} of its {len(lines)} assignments are not marked simulated, and simulated answers "
+            "never replace what people answered. Name another folder with --out."
+        )
+    return len(lines)
+
+
+def write_results(
+    plan: Plan, visits: Sequence[Visit], seed: int, results: Path, record: dict[str, Any] | None = None
+) -> None:
+    """Write results/ as `collect` does, and `record` (settings, seed, versions) beside as simulation.json.
+
+    Raises AnalysisError where answers of real people would be replaced.
+    """
+    refuse_real_answers(results)
+    for name, data in plan.files.items():
+        write_whole(results / name, data)
+    lines = [assignment(plan, visit, seed) for visit in visits]
+    names = io.StringIO(newline="")
+    table = csv.writer(names, lineterminator="\n")
+    table.writerow(["worker", "worker_id"])
+    table.writerows([line["worker"], visit.worker_id] for line, visit in zip(lines, visits, strict=True))
+    private = results / "workers.csv"
+    write_whole(private, names.getvalue())
+    private.chmod(0o600)
+    if record is not None:
+        write_whole(results / "simulation.json", json.dumps(record, indent=1) + "\n")
+    text = "".join(json.dumps(line, separators=(",", ":"), ensure_ascii=False) + "\n" for line in lines)
+    write_whole(results / "assignments.jsonl", text)
