@@ -13,7 +13,7 @@ from typing import Any
 def write_whole(path: Path | str, data: bytes | str) -> None:
     """Write `data` (text as UTF-8) to `path`, making its folders; a reader sees the old file or the new one.
 
-    Raises OSError (naming `path`) when the folder cannot be written or the disk is full; nothing is left then.
+    Raises OSError (naming `path`) when the folder cannot be written or the disk is full; nothing is left.
     """
     path = Path(path)
     content = data.encode("utf-8") if isinstance(data, str) else data
@@ -40,7 +40,7 @@ def write_json(path: Path | str, value: Any) -> None:
 
 
 def digest(*parts: bytes | str) -> str:
-    """Return the SHA-256, in hex, of the parts; each one's length counts, so that parts cannot run together."""
+    """Return the SHA-256, in hex, of the parts; lengths count, so that parts cannot run together."""
     total = hashlib.sha256()
     for part in parts:
         content = part.encode("utf-8") if isinstance(part, str) else part

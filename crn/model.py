@@ -93,7 +93,7 @@ class CRN(nn.Module):
             _initialise(convolution, generator)
 
     def forward(self, labels: torch.Tensor) -> torch.Tensor:
-        """One-hot label maps (N, classes, H, W) in [0, 1] -> images (N, k, 3, H, W), RGB, 0 to 255, unclipped.
+        """One-hot label maps (N, classes, H, W) in [0, 1] -> images (N, k, 3, H, W), RGB, 0-255, unclipped.
 
         H and W are the configured size, or any multiple of 2^(modules - 1).
         """
