@@ -1,9 +1,9 @@
 """Weights with the settings that rebuild their network.
 
-One safetensors file holds both: its metadata has, as JSON under the key "glimpse", the network's settings, the
-names of its classes, and notes (where the weights come from). `<name>.json` beside it is a copy to be read by
-people; it is never read back. Nothing in such a file can run code, unlike a pickle (.pth, .pt, .pkl), which is
-never opened here.
+One safetensors file holds both: its metadata has, as JSON under the key "glimpse", the network's settings,
+the names of its classes, and notes (where the weights come from). `<name>.json` beside it is a copy to be
+read by people; it is never read back. Nothing in such a file can run code, unlike a pickle (.pth, .pt, .pkl),
+which is never opened here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from safetensors.torch import save
 
 from crn.config import NetworkConfig
 from crn.errors import CRNError
-from crn.files import digest, write_json, write_whole
+from crn.files import file_digest, write_json, write_whole
 from crn.labels import BUNDLED, bundled_label_set
 from crn.model import CRN
 
@@ -40,7 +40,8 @@ class WeightsError(CRNError):
 def _build_pix2pix(config: NetworkConfig) -> nn.Module:
     from crn.pix2pix import build_generator  # written on top of this package's lower rooms
 
-    return build_generator(config)
+    generator: nn.Module = build_generator(config)
+    return generator
 
 
 # The settings' `architecture` -> what builds it. Each takes one-hot label maps (N, classes, H, W) and returns
@@ -170,7 +171,7 @@ def read_settings(name_or_file: Path | str) -> Settings:
         value = json.loads(text)
         if value["schema_version"] != SCHEMA_VERSION:
             raise WeightsError(
-                f"{path}: has schema_version {value['schema_version']!r}; this Glimpse reads {SCHEMA_VERSION}."
+                f"{path}: has schema_version {value['schema_version']!r}; this version reads {SCHEMA_VERSION}."
             )
         return Settings(
             NetworkConfig.from_json(value["network"]), tuple(value["class_names"]), value["notes"]
@@ -186,7 +187,7 @@ def read_settings(name_or_file: Path | str) -> Settings:
 
 
 def load_weights(name_or_file: Path | str, *, device: str = "cpu") -> Weights:
-    """Rebuild a network from bundled weights by name, or from a file; every tensor's name and shape is checked.
+    """Rebuild a network from bundled weights by name, or from a file; every tensor is checked.
 
     Raises WeightsError for a truncated file, a pickle (which is not opened), and weights of another width.
     """
@@ -202,7 +203,7 @@ def load_weights(name_or_file: Path | str, *, device: str = "cpu") -> Weights:
     _check_tensors(path, state, model.state_dict())
     wide = {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
     model.load_state_dict(wide, assign=True)
-    return Weights(model.eval(), settings, path, digest(path.read_bytes()))
+    return Weights(model.eval(), settings, path, file_digest(path))
 
 
 def _refuse_pickles(path: Path) -> None:
@@ -210,8 +211,8 @@ def _refuse_pickles(path: Path) -> None:
         start = file.read(4)
     if start[:2] in {b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"}:
         raise WeightsError(
-            f"{path}: is a pickle (as .pth and .pt files are), which can run code when opened; it was not opened. "
-            "Use a .safetensors file; `import-weights` converts pix2pix .pth files safely."
+            f"{path}: is a pickle (as .pth and .pt files are), which can run code when opened; it was not "
+            "opened. Use a .safetensors file; `import-weights` converts pix2pix .pth files safely."
         )
 
 
@@ -232,8 +233,8 @@ def _check_tensors(path: Path, found: dict[str, torch.Tensor], expected: dict[st
         have, need = tuple(found[name].shape), tuple(expected[name].shape)
         if have != need:
             raise WeightsError(
-                f"{path}: tensor {name} has shape {have}, but its settings ask for {need}; these are weights of "
-                "another width, label set or number of outputs."
+                f"{path}: tensor {name} has shape {have}, but its settings ask for {need}; these are weights "
+                "of another width, label set or number of outputs."
             )
         if found[name].is_floating_point() and not bool(torch.isfinite(found[name]).all()):
             raise WeightsError(
