@@ -1,0 +1,72 @@
+"""The only writer of files in `analysis`: a file appears whole, or it does not appear."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from analysis.errors import AnalysisError
+
+
+def write_whole(path: Path, data: bytes | str) -> None:
+    """Write `data` to `path` by way of a temporary file in the same folder, fsync and rename.
+
+    Text is written as UTF-8. Missing parent folders are made. OSError when the folder cannot be written; then
+    a file that stood at `path` before is untouched.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    raw = data.encode("utf-8") if isinstance(data, str) else data
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files private; what a person is meant to open follows the umask instead.
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(temporary).chmod(0o666 & ~umask)
+        Path(temporary).replace(path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            Path(temporary).unlink()
+        raise
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read one JSON object; AnalysisError names the file (and line) when it is missing or damaged."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise AnalysisError(f"{path} does not exist.") from None
+    except UnicodeDecodeError as error:
+        raise AnalysisError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start}).") from None
+    except json.JSONDecodeError as error:
+        raise AnalysisError(
+            f"{path}, line {error.lineno}: not JSON ({error.msg}). Copy the file again from its origin."
+        ) from None
+    if not isinstance(found, dict):
+        raise AnalysisError(f"{path}: a JSON object is expected, found {type(found).__name__}.")
+    return found
+
+
+def plain(value: Any) -> Any:
+    """Turn a result into what JSON can hold: NumPy scalars and arrays, tuples, NaN (as null), recursively.
+
+    Infinite numbers and NaN become None, since JSON has neither; whoever writes them flags them first.
+    """
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,160 @@
+"""A study's design as `results/` carries it: study.json and trials.csv, read and checked."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.errors import AnalysisError
+from analysis.files import read_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MODES = ("limited-time", "unlimited-time")
+SIDES = ("left", "right")
+COLUMNS = (
+    "batch", "hit", "position", "trial", "contrast", "exposure_ms", "sentinel", "correct_side",
+    "condition_left", "item_left", "stimulus_left", "condition_right", "item_right", "stimulus_right",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something in the input that was left out or repaired, and where; nothing is dropped without one."""
+
+    file: str
+    line: int | None
+    text: str
+
+    def __str__(self) -> str:
+        where = self.file if self.line is None else f"{self.file}, line {self.line}"
+        return f"{where}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study and its trials. `trials` has COLUMNS, `practice`, and what follows from them:
+
+    condition_a, condition_b (in the order of `contrast`), item_a, item_b, side_of_a, and `pair`, the
+    unordered pair of stimuli. `exposure_ms` is float, NaN where the trial lasts until the answer.
+    """
+
+    study: dict[str, Any]
+    trials: pd.DataFrame
+    problems: tuple[Problem, ...]
+
+    @property
+    def study_id(self) -> str:
+        """The study's identifier."""
+        return str(self.study["study"])
+
+
+def read_plan(folder: Path) -> Plan:
+    """Read study.json and trials.csv of a results folder; AnalysisError names what is missing or damaged."""
+    study = _read_study(folder / "study.json")
+    path = folder / "trials.csv"
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise AnalysisError(
+            f"{path} does not exist; answers cannot be joined to their trials. Copy it from the study folder."
+        ) from None
+    problems = []
+    digest = study.get("plan_sha256")
+    if digest and hashlib.sha256(raw).hexdigest() != digest:
+        text = "its SHA-256 is not the plan_sha256 of study.json: the design was edited after it was frozen"
+        problems.append(Problem(str(path), None, text))
+    return Plan(study, _read_trials(raw, path), tuple(problems))
+
+
+def _read_study(path: Path) -> dict[str, Any]:
+    """Read study.json and check the fields that the analysis needs."""
+    study = read_json(path)
+    if not isinstance(study.get("study"), str) or not study["study"]:
+        raise AnalysisError(f"{path}: field 'study' (the study's id) is missing or not text.")
+    experiment = study.get("experiment")
+    if not isinstance(experiment, dict):
+        raise AnalysisError(f"{path}: field 'experiment' is missing or not an object.")
+    if experiment.get("mode") not in MODES:
+        found = experiment.get("mode")
+        raise AnalysisError(f"{path}: experiment.mode is {found!r}; allowed are {' and '.join(MODES)}.")
+    wrong = experiment.get("max_wrong_sentinels")
+    if wrong is not None and (not isinstance(wrong, int) or isinstance(wrong, bool) or wrong < 0):
+        raise AnalysisError(
+            f"{path}: experiment.max_wrong_sentinels is {wrong!r}; a whole number from 0 is needed."
+        )
+    return study
+
+
+def _read_trials(raw: bytes, path: Path) -> pd.DataFrame:
+    """Parse trials.csv, check every field, and add the columns that follow from them."""
+    try:
+        trials = pd.read_csv(io.BytesIO(raw), dtype=str, keep_default_na=False)
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise AnalysisError(f"{path}: not a readable CSV file ({str(error).strip()}).") from None
+    missing = [name for name in COLUMNS if name not in trials.columns]
+    if missing:
+        raise AnalysisError(
+            f"{path}: column(s) {', '.join(missing)} are missing; found {list(trials.columns)}."
+        )
+    if trials.empty:
+        raise AnalysisError(f"{path}: no trials. A study has at least one.")
+    for name in ("position", "exposure_ms"):
+        trials[name] = _numbers(trials[name], path)
+    _refuse(trials["exposure_ms"] <= 0, trials["exposure_ms"], path, "a positive number of ms, or empty")
+    for name in ("sentinel", "practice"):
+        if name not in trials:
+            trials[name] = "0"
+        _refuse(~trials[name].isin(["0", "1"]), trials[name], path, "0 or 1")
+        trials[name] = trials[name] == "1"
+    repeated = trials["trial"].duplicated()
+    _refuse(repeated, trials["trial"], path, "unique within the study")
+    wrong = ~trials["correct_side"].isin([*SIDES, ""]) | (trials["sentinel"] & (trials["correct_side"] == ""))
+    _refuse(wrong, trials["correct_side"], path, "left or right (a sentinel needs one), or empty")
+    return _with_sides(trials, path)
+
+
+def _numbers(column: pd.Series, path: Path) -> pd.Series:
+    """Text -> float, empty -> NaN; anything else is refused by line."""
+    numbers = pd.to_numeric(column, errors="coerce").astype(float)
+    _refuse((numbers.isna() & (column != "")) | np.isinf(numbers), column, path, "a number")
+    return numbers
+
+
+def _refuse(bad: pd.Series, column: pd.Series, path: Path, allowed: str) -> None:
+    """Raise AnalysisError for the first bad value, by line (the header is line 1)."""
+    if bad.any():
+        row = int(np.flatnonzero(bad.to_numpy())[0])
+        found = column.iloc[row]
+        raise AnalysisError(f"{path}, line {row + 2}: {column.name} is {found!r}; it must be {allowed}.")
+
+
+def _with_sides(trials: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Add condition_a/b, item_a/b, side_of_a and pair; check that the contrast names what is shown."""
+    names = trials["contrast"].str.partition(":")
+    a, b = names[0], names[2]
+    a_left = (trials["condition_left"] == a) & (trials["condition_right"] == b)
+    a_right = (trials["condition_right"] == a) & (trials["condition_left"] == b)
+    fits = (a_left ^ a_right) & (a != b)
+    _refuse(~fits, trials["contrast"], path, "'a:b' with the two conditions that the trial shows")
+    left, right = trials["stimulus_left"], trials["stimulus_right"]
+    _refuse(
+        (left == "") | (right == "") | (left == right),
+        left,
+        path,
+        "the id of a stimulus, not the right one's",
+    )
+    return trials.assign(
+        condition_a=a,
+        condition_b=b,
+        item_a=trials["item_left"].where(a_left, trials["item_right"]),
+        item_b=trials["item_right"].where(a_left, trials["item_left"]),
+        side_of_a=np.where(a_left, "left", "right"),
+        pair=left.where(left < right, right) + "+" + right.where(left < right, left),
+    )

@@ -1,0 +1,325 @@
+"""assignments.jsonl -> columns: read line by line, compact, so that ten million answers fit in memory.
+
+What is wrong with a line or an answer becomes a Problem, and the rest of the file is read on.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.plan import SIDES, Problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from analysis.plan import Plan
+
+STATUSES = ("Submitted", "Approved", "Rejected")
+FIELDS = (
+    "assignment", "hit", "worker", "status", "accepted_at", "submitted_at", "simulated",
+    "user_agent", "viewport_width", "viewport_height", "device_pixel_ratio", "refresh_hz", "focus_losses",
+    "n_answered", "n_repeated",
+)  # fmt: skip
+PROBLEM_LIMIT = 1000  # of one file; the rest is counted
+FRAMES_OFF = 1.5  # how far, in frames, a repeated trial's exposure may be off to count as good
+USUAL_HZ = 60.0
+CHUNK = 4096  # assignments
+
+
+@dataclass
+class Answers:
+    """Columns of one file: `assignments` has FIELDS; the arrays have one entry an answered trial.
+
+    assignment: int32 row of `assignments`; trial: int32 row of the plan's trials; left: bool, left was
+    chosen; response_ms, shown_ms: float32, NaN where the page recorded none.
+    """
+
+    problems: list[Problem]
+    assignments: pd.DataFrame
+    assignment: NDArray[np.int32]
+    trial: NDArray[np.int32]
+    left: NDArray[np.bool_]
+    response_ms: NDArray[np.float32]
+    shown_ms: NDArray[np.float32]
+
+
+@dataclass
+class _Log:
+    """Collects problems of one file, the first PROBLEM_LIMIT in full."""
+
+    file: str
+    problems: list[Problem] = field(default_factory=list)
+    more: int = 0
+
+    def add(self, line: int | None, text: str) -> None:
+        if len(self.problems) < PROBLEM_LIMIT:
+            self.problems.append(Problem(self.file, line, text))
+        else:
+            self.more += 1
+
+    def close(self) -> list[Problem]:
+        if self.more:
+            self.problems.append(
+                Problem(self.file, None, f"{self.more} more problems of this kind are not listed")
+            )
+        return self.problems
+
+
+class _UnusableError(ValueError):
+    """A line that cannot be used; the text says why."""
+
+
+def read_answers(path: Path, plan: Plan, seen: dict[str, str]) -> Answers:
+    """Read assignments.jsonl. `seen` maps assignment ids read so far to their folder, and is extended.
+
+    A later line of the same assignment changes its status and nothing else. OSError when there is no file.
+    """
+    log = _Log(str(path))
+    reader = _Reader(plan, log)
+    mine: dict[str, int] = {}
+    with path.open("rb") as lines:
+        for number, raw in enumerate(lines, start=1):
+            if not raw.strip():
+                continue
+            try:
+                record = _parse(raw)
+                name = _text(record, "assignment_id")
+                if name in mine:
+                    reader.repeat(mine[name], record, number)
+                elif name in seen:
+                    raise _UnusableError(
+                        f"assignment {name!r} was read from {seen[name]} already; left out here"
+                    )
+                else:
+                    mine[name] = reader.take(record, number)
+            except _UnusableError as error:
+                log.add(number, str(error))
+    seen.update(dict.fromkeys(mine, str(path.parent)))
+    return reader.columns()
+
+
+def _parse(raw: bytes) -> dict[str, Any]:
+    """Parse one line; NaN and Infinity, which JSON does not have, stay as text and are judged as such."""
+    try:
+        record = json.loads(raw, parse_constant=str)
+    except UnicodeDecodeError:
+        raise _UnusableError("not UTF-8 text; the line was left out") from None
+    except json.JSONDecodeError as error:
+        cut = "cut short" if error.pos >= len(raw.decode("utf-8").rstrip()) else f"{error.msg} at {error.pos}"
+        raise _UnusableError(f"not JSON ({cut}); the line was left out, the others were read") from None
+    except RecursionError:
+        raise _UnusableError("nested too deeply to be an assignment; the line was left out") from None
+    if not isinstance(record, dict):
+        raise _UnusableError(
+            f"a JSON object is expected, found {type(record).__name__}; the line was left out"
+        )
+    return record
+
+
+def _text(record: dict[str, Any], name: str) -> str:
+    value = record.get(name)
+    if not isinstance(value, str) or not value:
+        raise _UnusableError(f"field {name!r} is {value!r}, text is needed; the line was left out")
+    return value
+
+
+def _number(value: Any) -> float:
+    """A finite number from a JSON value; NaN for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return math.nan
+    try:
+        number = float(value)
+    except OverflowError:
+        return math.nan
+    return number if math.isfinite(number) else math.nan
+
+
+def _is_time(value: Any) -> bool:
+    return value is None or _number(value) >= 0
+
+
+class _Reader:
+    """Appends assignments to chunks of columns; one instance a file."""
+
+    def __init__(self, plan: Plan, log: _Log) -> None:
+        trials = plan.trials
+        self.log = log
+        self.study_id = plan.study_id
+        self.row_of = {name: row for row, name in enumerate(trials["trial"])}
+        hits = pd.Categorical(trials["hit"])
+        self.hit_of = np.asarray(hits.codes)
+        self.hits = {str(name): code for code, name in enumerate(hits.categories)}
+        self.practice = trials["practice"].to_numpy(bool)
+        self.exposure = trials["exposure_ms"].to_numpy(float)
+        self.assignments: list[list[Any]] = []
+        self.chunks: list[tuple[NDArray[Any], ...]] = []
+        self.done: list[tuple[NDArray[Any], ...]] = []
+
+    def take(self, record: dict[str, Any], number: int) -> int:
+        """Add one assignment; returns its row."""
+        stated = record.get("study", self.study_id)
+        if stated != self.study_id:
+            raise _UnusableError(
+                f"answers of study {stated!r}, not of {self.study_id!r}; the line was left out"
+            )
+        hit = _text(record, "hit")
+        if hit not in self.hits:
+            raise _UnusableError(f"HIT {hit!r} is not in study {self.study_id!r}; the line was left out")
+        worker = _text(record, "worker")
+        answers = record.get("answers")
+        if not isinstance(answers, list):
+            raise _UnusableError(
+                f"field 'answers' is {type(answers).__name__}, a list is needed; line left out"
+            )
+        stated_page = record.get("page")
+        page: dict[str, Any] = stated_page if isinstance(stated_page, dict) else {}
+        refresh_hz = _number(page.get("refresh_hz"))
+        columns, repeated = self._answers(answers, self.hits[hit], refresh_hz, number)
+        viewport = page.get("viewport")
+        view = [_number(side) for side in viewport] if isinstance(viewport, list) else []
+        width, height = [*view, math.nan, math.nan][:2]
+        agent = page.get("user_agent")
+        self.assignments.append([
+            record["assignment_id"], hit, worker, self._status(record, number),
+            _when(record.get("accepted_at")), _when(record.get("submitted_at")),
+            bool(record.get("simulated")), agent if isinstance(agent, str) else "", width, height,
+            _number(page.get("device_pixel_ratio")), refresh_hz, _number(page.get("focus_losses")),
+            len(columns[0]), repeated,
+        ])  # fmt: skip
+        row = len(self.assignments) - 1
+        self.chunks.append((np.full(len(columns[0]), row, dtype=np.int32), *columns))
+        if len(self.chunks) == CHUNK:
+            self._compact()
+        return row
+
+    def repeat(self, row: int, record: dict[str, Any], number: int) -> None:
+        """A later line of a known assignment: its status holds, its answers do not."""
+        self.assignments[row][3] = self._status(record, number)
+
+    def _status(self, record: dict[str, Any], number: int) -> str:
+        status = record.get("status", "Submitted")
+        if status not in STATUSES:
+            self.log.add(
+                number, f"status is {status!r}, allowed are {', '.join(STATUSES)}; read as Submitted"
+            )
+            return "Submitted"
+        return str(status)
+
+    def _answers(
+        self, answers: list[Any], hit: int, refresh_hz: float, number: int
+    ) -> tuple[tuple[NDArray[Any], ...], int]:
+        """(trial rows, left, response_ms, shown_ms) of an assignment's answers, and how many were repeats."""
+        try:
+            names = [answer["trial"] for answer in answers]
+            sides = [answer["side"] for answer in answers]
+            response = [answer.get("response_ms") for answer in answers]
+            shown = [answer.get("shown_ms") for answer in answers]
+            rows = np.fromiter((self.row_of.get(name, -1) for name in names), np.int32, len(names))
+            clean = (
+                len(set(names)) == len(names)
+                and set(sides) <= set(SIDES)
+                and all(map(_is_time, response))
+                and all(map(_is_time, shown))
+                and bool((rows >= 0).all())
+                and bool((self.hit_of[rows] == hit).all())
+            )
+        except (KeyError, TypeError, AttributeError):
+            clean = False
+        repeated = 0
+        if not clean:
+            kept, repeated = self._repair(answers, hit, refresh_hz, number)
+            rows = np.array([self.row_of[answer["trial"]] for answer in kept], dtype=np.int32)
+            sides = [answer["side"] for answer in kept]
+            response = [answer["response_ms"] for answer in kept]
+            shown = [answer["shown_ms"] for answer in kept]
+        genuine = ~self.practice[rows]
+        left = np.fromiter((side == "left" for side in sides), np.bool_, len(sides))
+        # None -> NaN: no time was recorded.
+        times = [np.array(values, dtype=np.float32) for values in (response, shown)]
+        return tuple(column[genuine] for column in (rows, left, *times)), repeated
+
+    def _repair(
+        self, answers: list[Any], hit: int, refresh_hz: float, number: int
+    ) -> tuple[list[dict[str, Any]], int]:
+        """Go through the answers one by one: each is kept, mended or left out with a Problem."""
+        kept: dict[str, dict[str, Any]] = {}
+        repeated = 0
+        for position, answer in enumerate(answers, start=1):
+            try:
+                mended = self._mend(answer, hit, number)
+            except _UnusableError as error:
+                self.log.add(number, f"answer {position} {error}; that answer was left out")
+                continue
+            name = mended["trial"]
+            if name not in kept:
+                kept[name] = mended
+            elif mended["repeat"]:
+                repeated += 1
+                if self._good(mended, refresh_hz):
+                    kept[name] = mended
+            else:
+                self.log.add(number, f"trial {name!r} is answered twice; the first answer holds")
+        return list(kept.values()), repeated
+
+    def _mend(self, answer: Any, hit: int, number: int) -> dict[str, Any]:
+        """One answer with its fields checked; times that are no times become None."""
+        if not isinstance(answer, dict):
+            raise _UnusableError(f"is {type(answer).__name__}, not an object")
+        name, side = answer.get("trial"), answer.get("side")
+        if not isinstance(name, str) or name not in self.row_of:
+            raise _UnusableError(f"is of unknown trial {name!r}")
+        if self.hit_of[self.row_of[name]] != hit:
+            raise _UnusableError(f"is of trial {name!r}, which belongs to another HIT")
+        if side not in SIDES:
+            raise _UnusableError(f"has side {side!r}; allowed are left and right")
+        mended = {
+            "trial": name,
+            "side": side,
+            "repeat": bool(answer.get("repeat")),
+            "flags": answer.get("flags"),
+        }
+        for key in ("response_ms", "shown_ms"):
+            value = answer.get(key)
+            mended[key] = value if _is_time(value) else None
+            if not _is_time(value):
+                self.log.add(
+                    number, f"{key} of trial {name!r} is {value!r}, not a time in ms; read as not recorded"
+                )
+        return mended
+
+    def _good(self, answer: dict[str, Any], refresh_hz: float) -> bool:
+        """Whether a repeated trial was shown as planned: no flag of the page, and at most FRAMES_OFF off."""
+        if answer["flags"]:
+            return False
+        planned, shown = self.exposure[self.row_of[answer["trial"]]], answer["shown_ms"]
+        if math.isnan(planned) or shown is None:
+            return True
+        frame_ms = 1000 / (refresh_hz if refresh_hz > 0 else USUAL_HZ)
+        return bool(abs(shown - planned) <= FRAMES_OFF * frame_ms)
+
+    def _compact(self) -> None:
+        """Join many small arrays into large ones; what is joined is not copied again until the end."""
+        if self.chunks:
+            self.done.append(tuple(np.concatenate(column) for column in zip(*self.chunks, strict=True)))
+            self.chunks = []
+
+    def columns(self) -> Answers:
+        """Everything read so far."""
+        self._compact()
+        empty = tuple(np.empty(0, dtype=kind) for kind in ("i4", "i4", "?", "f4", "f4"))
+        joined = [np.concatenate(column) for column in zip(*(self.done or [empty]), strict=True)]
+        assignments = pd.DataFrame(self.assignments, columns=list(FIELDS))
+        return Answers(self.log.close(), assignments, *joined)
+
+
+def _when(value: Any) -> str:
+    """A time stamp as written; empty where there is none."""
+    return value if isinstance(value, str) else ""
