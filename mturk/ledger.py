@@ -1,0 +1,134 @@
+"""The ledger of an endpoint: `study/published/<endpoint>.jsonl`, what was asked for and what came of it.
+
+One JSON object a line, appended and synced, never edited. Every call that costs money or creates something
+stands in it twice: as `intent` before it is made, as `outcome` after. An intent without an outcome is a call
+that may or may not have happened; whoever finds one asks the endpoint before calling again.
+
+    {"at": ..., "event": "opened", "endpoint": "local", "url": ..., "study": ..., "plan_sha256": ...}
+    {"at": ..., "event": "intent", "key": "hit:b1-h01:1", "operation": "CreateHITWithHITType", "token": ...}
+    {"at": ..., "event": "outcome", "key": "hit:b1-h01:1", "hit_id": ..., ...}
+    {"at": ..., "event": "refused", "key": "hit:b1-h01:1", "code": ..., "detail": ...}
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from mturk.errors import MTurkError
+from mturk.files import append_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+EVENTS = ("opened", "intent", "outcome", "refused")
+
+
+def now() -> str:
+    """Return the time as every file of Glimpse writes it: 2026-01-02T03:04:05Z."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def token(*parts: str) -> str:
+    """Return a UniqueRequestToken: 64 characters, the same for the same parts."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+class Ledger:
+    """The lines of one ledger, by key; `record` appends.
+
+    `outcomes` holds the result of every finished call, `pending` the intents whose end is not known.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], str] = now) -> None:
+        self.path = path
+        self.clock = clock
+        self.opened: dict[str, Any] = {}
+        self.outcomes: dict[str, dict[str, Any]] = {}
+        self.pending: dict[str, dict[str, Any]] = {}
+        for line in _lines(path):
+            self._take(line)
+
+    def _take(self, line: dict[str, Any]) -> None:
+        event, key = line["event"], str(line.get("key", ""))
+        if event == "opened":
+            self.opened = self.opened or line
+        elif event == "intent":
+            self.pending[key] = line
+        else:
+            self.pending.pop(key, None)
+            if event == "outcome":
+                self.outcomes[key] = line
+
+    def record(self, event: str, **fields: Any) -> None:
+        """Append one line; it is on the disk when this returns."""
+        line = {"at": self.clock(), "event": event, **fields}
+        append_line(self.path, json.dumps(line, ensure_ascii=False))
+        self._take(line)
+
+    def open(self, study: str, plan_sha256: str, endpoint: str, url: str) -> None:
+        """State what this ledger is of, on first use; refuse it when it is of something else."""
+        if not self.opened:
+            self.record("opened", endpoint=endpoint, url=url, study=study, plan_sha256=plan_sha256)
+        elif (self.opened.get("study"), self.opened.get("plan_sha256")) != (study, plan_sha256):
+            raise MTurkError(
+                f"{self.path} is of another study ({self.opened.get('study')}, not {study}); "
+                "what was published must stay with its own study folder"
+            )
+        elif endpoint != "local" and self.opened.get("url") != url:
+            raise MTurkError(
+                f"{self.path}: this study was published to {self.opened.get('url')}, not to {url}; "
+                f"name that address with --endpoint, or publish a copy of the study folder"
+            )
+
+    def find(self, prefix: str) -> list[dict[str, Any]]:
+        """Return the outcomes whose key starts with `prefix`, in the order in which they were made."""
+        return [line for key, line in self.outcomes.items() if key.startswith(prefix)]
+
+
+def ledger_path(study_folder: Path, endpoint: str) -> Path:
+    """Return where the ledger of an endpoint stands."""
+    return study_folder / "published" / f"{endpoint}.jsonl"
+
+
+def published_endpoints(study_folder: Path) -> list[str]:
+    """Return the names of the endpoints to which a study was published."""
+    from mturk.client import NAMES
+
+    return [name for name in NAMES if ledger_path(study_folder, name).exists()]
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    rows = path.read_bytes().split(b"\n") if path.exists() else []
+    for number, row in enumerate(rows, start=1):
+        try:
+            line = json.loads(row)
+        except ValueError:
+            # Cut short by a crash: an intent whose call was then not made, or an outcome whose intent stands.
+            if not row or row.startswith(b"{"):
+                continue
+            line = None
+        if not isinstance(line, dict) or line.get("event") not in EVENTS:
+            raise MTurkError(f"{path}: line {number} is not a ledger's line: {row[:60]!r}")
+        yield line
+
+
+@contextmanager
+def exclusive(path: Path, busy: str, *, wait: bool = False) -> Iterator[None]:
+    """Hold a lock file while the block runs; the system frees it even after a crash.
+
+    MTurkError with the text `busy` when another process holds it, unless `wait`.
+    """
+    import fcntl
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise MTurkError(busy) from None
+        yield
