@@ -1,0 +1,176 @@
+"""Variance under clustering in several ways at once, by sums over clusters (no loop over rows).
+
+Cameron, Gelbach & Miller (2011), "Robust inference with multiway clustering", J. Bus. Econ. Stat. 29(2):
+the variance is the sum over the ways of clustering, minus that of their intersections, plus ...; each term
+with its own correction G / (G - 1). The sum can come out below its parts, or even negative, in small samples;
+it is therefore not allowed below the variance by any one way, nor below that of independent answers.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.floating[Any]]
+
+DENSE = 4  # a table of at most this many entries a row is cheaper than a hash
+
+
+class Cells(NamedTuple):
+    """Rates of C cells and their variances, each of shape (C,); NaN where a cell is empty or has one cluster.
+
+    n, k: answers, and those that are 1. ways: variance by each way of clustering alone. answer: variance
+    of the finest clusters (worker x pair). combined: the multiway variance with its floor. clusters: the
+    number of clusters of each way.
+    """
+
+    n: NDArray[np.int64]
+    k: NDArray[np.int64]
+    ways: list[Floats]
+    answer: Floats
+    combined: Floats
+    clusters: list[NDArray[np.int64]]
+
+    @property
+    def rate(self) -> Floats:
+        """k / n; NaN in empty cells."""
+        return divide(self.k, self.n)
+
+
+class Covariances(NamedTuple):
+    """Covariance matrices (d, d) of a sum of scores. combined: multiway, made positive semidefinite."""
+
+    ways: list[Floats]
+    answer: Floats
+    combined: Floats
+    clusters: list[int]
+
+    def variance(self, direction: Floats) -> Floats:
+        """Variance along `direction` (..., d), not below that of any one way or of independent answers."""
+        parts = [np.einsum("...i,ij,...j->...", direction, m, direction)
+                 for m in (self.combined, self.answer, *self.ways)]  # fmt: skip
+        return np.asarray(np.max(parts, axis=0))
+
+    def transform(self, matrix: Floats) -> Covariances:
+        """Covariances of matrix @ scores; matrix is (e, d)."""
+        turn = [matrix @ m @ matrix.T for m in (*self.ways, self.answer, self.combined)]
+        return Covariances(turn[:-2], turn[-2], turn[-1], self.clusters)
+
+
+def divide(a: NDArray[np.generic], b: NDArray[np.generic]) -> Floats:
+    """a / b, NaN where b is 0."""
+    out = np.full(np.broadcast(a, b).shape, np.nan)
+    np.divide(a, b, out=out, where=np.asarray(b) != 0)
+    return out
+
+
+def combine(codes: Sequence[NDArray[np.integer]], size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Compact codes of the combinations that occur, and the first code of each.
+
+    codes: integer arrays of length `size`, from 0. Returns (code of each row, first of each).
+    """
+    key = np.zeros(size, dtype=np.int64)
+    for code in codes:
+        key = key * (int(code.max(initial=0)) + 1) + code
+    span = int(key.max(initial=0)) + 1
+    if span <= DENSE * size + 1024:
+        present = np.bincount(key, minlength=span) > 0
+        compact, values = (np.cumsum(present) - 1)[key], np.flatnonzero(present)
+    else:
+        compact, values = pd.factorize(key)
+    for code in reversed(codes[1:]):
+        values = values // (int(code.max(initial=0)) + 1)
+    return compact.astype(np.int64, copy=False), values
+
+
+def cell_variances(
+    chose: NDArray[np.bool_],
+    cell: NDArray[np.integer],
+    ways: Sequence[NDArray[np.integer]],
+    n_cells: int,
+) -> Cells:
+    """Rates of all cells at once with their multiway clustered variances.
+
+    chose: (N,) 0 or 1. cell: (N,) codes in [0, n_cells). ways: the ways of clustering, each (N,) codes.
+    """
+    n = np.bincount(cell, minlength=n_cells)
+    k = np.bincount(cell, weights=chose, minlength=n_cells).round().astype(np.int64)
+    residual = chose - divide(k, n)[cell]
+    ways_alone: list[Floats] = []
+    clusters: list[NDArray[np.int64]] = []
+    total = np.zeros(n_cells)
+    for number in range(1, len(ways) + 1):
+        for subset in combinations(ways, number):
+            code, of_cell = combine([cell, *subset], len(cell))
+            squares = np.bincount(code, weights=residual, minlength=len(of_cell)) ** 2
+            count = np.bincount(of_cell, minlength=n_cells)
+            raw = np.bincount(of_cell, weights=squares, minlength=n_cells)
+            variance = divide(raw * count, n**2 * (count - 1.0))
+            total += variance if number % 2 else -variance
+            if number == 1:
+                ways_alone.append(variance)
+                clusters.append(count)
+    answer = variance  # the last subset is the intersection of all the ways
+    # A way with one cluster leaves NaN, and maximum() passes it on: the caller flags it.
+    combined = np.maximum.reduce([total, answer, *ways_alone])
+    return Cells(n, k, ways_alone, answer, combined, clusters)
+
+
+def score_covariances(scores: Floats, ways: Sequence[NDArray[np.integer]]) -> Covariances:
+    """Covariance of the sum of the scores (N, d), clustered in several ways.
+
+    A way with a single cluster says nothing of its own spread; its matrix is NaN, and so is what follows.
+    """
+    alone: list[Floats] = []
+    clusters: list[int] = []
+    total = np.zeros((scores.shape[1],) * 2)
+    for number in range(1, len(ways) + 1):
+        for subset in combinations(ways, number):
+            code, first = combine(list(subset), len(scores))
+            sums = np.stack([np.bincount(code, weights=s, minlength=len(first)) for s in scores.T], axis=1)
+            factor = len(first) / (len(first) - 1) if len(first) > 1 else np.nan
+            matrix = factor * (sums.T @ sums)
+            total += matrix if number % 2 else -matrix
+            if number == 1:
+                alone.append(matrix)
+                clusters.append(len(first))
+    return Covariances(alone, matrix, semidefinite(total), clusters)
+
+
+def semidefinite(matrix: Floats) -> Floats:
+    """The matrix with negative eigenvalues set to zero (Cameron, Gelbach & Miller 2011, section 2.3)."""
+    if not np.isfinite(matrix).all():
+        return np.full_like(matrix, np.nan)
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    return np.asarray((vectors * np.maximum(values, 0)) @ vectors.T)
+
+
+def ways_of(judgments: pd.DataFrame, cluster: str) -> list[NDArray[np.integer]]:
+    """Codes of the ways in which the judgments cluster: "two-way", "scene", "worker" or "pair".
+
+    "scene" is worker x scene where both sides show the same scene, else worker x scene of A x scene of B.
+    """
+    worker, pair = codes_of(judgments["worker"]), codes_of(judgments["pair"])
+    if cluster == "two-way":
+        return [worker, pair]
+    if cluster == "scene":
+        a, b = judgments["item_a"].astype(str), judgments["item_b"].astype(str)
+        if (a == b).all():
+            return [worker, codes_of(judgments["item_a"])]
+        return [worker, codes_of(judgments["item_a"]), codes_of(judgments["item_b"])]
+    return [worker] if cluster == "worker" else [pair]
+
+
+def codes_of(column: pd.Series) -> NDArray[np.integer]:
+    """Integer codes of a column, categorical or not."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return np.asarray(column.cat.codes)
+    return pd.factorize(column)[0]

@@ -1,0 +1,271 @@
+"""Preference rates of the cells: intervals that allow for workers and pairs, tests, and the usual way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from analysis.clustering import Cells, cell_variances, codes_of, divide, ways_of
+from analysis.errors import AnalysisError
+from analysis.exclusion import genuine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from analysis.clustering import Floats
+
+CLUSTERS = ("two-way", "scene", "worker", "pair", "worker-bootstrap", "pair-bootstrap")
+ADJUSTMENTS = ("holm", "bh")
+PREFERENCE_COLUMNS = (
+    "contrast", "condition_a", "condition_b", "exposure_ms", "n", "k", "rate", "low", "high",
+    "se_worker", "se_pair", "se_two_way", "n_effective", "df", "wilson_low", "wilson_high",
+    "p_value", "p_adjusted", "p_binomial", "n_workers", "n_pairs", "filtered", "note",
+)  # fmt: skip
+CELL_KEYS = ["contrast", "condition_a", "condition_b", "exposure_ms"]
+BLOCK = 2_000_000  # numbers that a bootstrap draws at a time
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """How intervals and tests are made.
+
+    level: of the interval. cluster: one of CLUSTERS; "two-way" (worker and pair) is right in both designs.
+    adjust: "holm" or "bh" over the cells of a study. resamples: of a bootstrap.
+    """
+
+    level: float = 0.95
+    cluster: str = "two-way"
+    adjust: str = "holm"
+    resamples: int = 10_000
+
+    def __post_init__(self) -> None:
+        if not 0 < self.level < 1:
+            raise AnalysisError(f"level is {self.level}; it must lie between 0 and 1, such as 0.95.")
+        if self.cluster not in CLUSTERS:
+            raise AnalysisError(f"cluster is {self.cluster!r}; allowed are {', '.join(CLUSTERS)}.")
+        if self.adjust not in ADJUSTMENTS:
+            raise AnalysisError(f"adjust is {self.adjust!r}; allowed are {' and '.join(ADJUSTMENTS)}.")
+        if self.resamples < 100:
+            raise AnalysisError(f"resamples is {self.resamples}; at least 100 are needed.")
+
+
+def design_cells(trials: pd.DataFrame, contrasts: Iterable[Sequence[str]] = ()) -> pd.DataFrame:
+    """The cells that a design holds (CELL_KEYS), by contrast and exposure.
+
+    contrasts: pairs of conditions in the wanted order, such as experiment["contrasts"]; others follow by name.
+    """
+    shown = trials[~trials["sentinel"] & ~trials["practice"]]
+    cells = shown[CELL_KEYS].drop_duplicates()
+    names = [":".join(pair) for pair in contrasts]
+    names += sorted(set(cells["contrast"]) - set(names))
+    place = cells["contrast"].map({name: place for place, name in enumerate(names)}).astype(int)
+    ordered = cells.assign(place=place).sort_values(["place", "exposure_ms"])
+    return ordered[CELL_KEYS].reset_index(drop=True)
+
+
+def preference_table(
+    judgments: pd.DataFrame,
+    cells: pd.DataFrame | None = None,
+    settings: Intervals | None = None,
+    *,
+    filtered: bool = True,
+    rng: np.random.Generator | None = None,
+) -> pd.DataFrame:
+    """One row a cell with PREFERENCE_COLUMNS; `rate` is the share that chose condition A.
+
+    judgments: as marked by `exclusion.exclude`. cells: `design_cells`, so that a cell without answers has a
+    row; None takes those that occur. filtered: False puts back what the sentinel rule alone excludes. rng:
+    needed by the bootstraps only. Rows in which a number cannot be computed say why in `note`; no other row
+    has NaN (except `exposure_ms`, which is NaN for unlimited time). AnalysisError when no judgment is left.
+    """
+    settings = settings or Intervals()
+    kept = genuine(judgments, filtered=filtered)
+    cells = design_cells(judgments.assign(practice=False)) if cells is None else cells
+    cell, kept = _place(kept, cells)
+    chose = kept["chose_a"].to_numpy(bool)
+    two_way = cell_variances(chose, cell, ways_of(kept, "two-way"), len(cells))
+    table = cells[CELL_KEYS].reset_index(drop=True)
+    table["n"], table["k"], table["rate"] = two_way.n, two_way.k, two_way.rate
+    table["n_workers"], table["n_pairs"] = two_way.clusters
+    table["se_worker"], table["se_pair"] = (np.sqrt(way) for way in two_way.ways)
+    if settings.cluster.endswith("-bootstrap"):
+        _bootstrap(table, kept, cell, settings, rng)
+    else:
+        same = settings.cluster == "two-way"
+        used = two_way if same else cell_variances(chose, cell, ways_of(kept, settings.cluster), len(cells))
+        _analytic(table, used, settings)
+    _as_in_the_literature(table, settings)
+    table["filtered"] = filtered
+    table["p_adjusted"] = adjust(table["p_value"].to_numpy(float), settings.adjust)
+    return table[list(PREFERENCE_COLUMNS)]
+
+
+def _place(judgments: pd.DataFrame, cells: pd.DataFrame) -> tuple[NDArray[np.int64], pd.DataFrame]:
+    """The row of `cells` that each judgment belongs to. Exposures are compared as they were planned."""
+    contrast = judgments["contrast"].astype("category")
+    exposure_code, exposures = pd.factorize(judgments["exposure_ms"], use_na_sentinel=False)
+    names = pd.Index(contrast.cat.categories)
+    rows = np.full((len(names), max(len(exposures), 1)), -1, dtype=np.int64)
+    at = {(-1.0 if np.isnan(value) else float(value)): place for place, value in enumerate(exposures)}
+    for row, (name, value) in enumerate(
+        zip(cells["contrast"], cells["exposure_ms"].astype(float), strict=True)
+    ):
+        place = at.get(-1.0 if np.isnan(value) else value)
+        if name in names and place is not None:
+            rows[names.get_loc(name), place] = row
+    cell = rows[contrast.cat.codes.to_numpy(), exposure_code]
+    if (cell < 0).any():
+        raise AnalysisError("some judgments belong to no cell of the design; pass the design of their study.")
+    return cell, judgments
+
+
+def _analytic(table: pd.DataFrame, used: Cells, settings: Intervals) -> None:
+    """Interval, effective sample size and t test from the clustered variance; flags what cannot be had."""
+    rate, fewest = used.rate, np.min(used.clusters, axis=0)
+    n_effective = divide(rate * (1 - rate), used.combined)
+    extreme = (used.n > 0) & ((used.k == 0) | (used.k == used.n))
+    n_effective = np.where(extreme, fewest, n_effective)
+    df = fewest - 1
+    lone = (used.n > 0) & (df < 1)
+    quantile = stats.t.ppf((1 + settings.level) / 2, np.maximum(df, 1))
+    low, high = wilson(rate, n_effective, quantile)
+    se = np.sqrt(used.combined)
+    null_se = np.where(extreme, np.sqrt(divide(np.full(len(rate), 0.25), n_effective)), se)
+    p_value = 2 * stats.t.sf(np.abs(divide(rate - 0.5, null_se)), np.maximum(df, 1))
+    # A rate of exactly 1/2 in every cluster has no spread at all: nothing speaks against 1/2.
+    p_value = np.where((rate == 0.5) & (null_se == 0), 1.0, p_value)
+    table["low"], table["high"] = np.where(lone, 0.0, low), np.where(lone, 1.0, high)
+    table["se_two_way"], table["n_effective"], table["df"] = se, n_effective, df
+    table["p_value"] = np.where(lone, 1.0, p_value)
+    table["note"] = _notes(used.n, extreme, lone)
+
+
+def _notes(n: NDArray[np.int64], extreme: NDArray[np.bool_], lone: NDArray[np.bool_]) -> list[str]:
+    """Why a row's numbers are missing or made differently."""
+    texts = []
+    for empty, at_bound, one in zip(n == 0, extreme, lone, strict=True):
+        if empty:
+            texts.append("no answers")
+        elif one:
+            texts.append("one worker or one pair only: the interval cannot be estimated and is 0 to 1")
+        else:
+            texts.append(
+                "rate is 0 or 1: n_effective is the smaller of workers and pairs" if at_bound else ""
+            )
+    return texts
+
+
+def wilson(rate: Floats, n: Floats, quantile: Floats | float) -> tuple[Floats, Floats]:
+    """Wilson's score interval (1927) for a rate of `n` (effective) answers and a normal or t quantile."""
+    n = np.where(np.asarray(n) > 0, n, np.nan)
+    ratio = np.square(quantile) / n
+    center = (rate + ratio / 2) / (1 + ratio)
+    half = np.sqrt(ratio * rate * (1 - rate) + np.square(ratio) / 4) / (1 + ratio)
+    return np.clip(center - half, 0, 1), np.clip(center + half, 0, 1)
+
+
+def _as_in_the_literature(table: pd.DataFrame, settings: Intervals) -> None:
+    """Wilson's interval and the exact binomial test, as if answers were independent: descriptive only."""
+    k, n = table["k"].to_numpy(), table["n"].to_numpy()
+    z = float(stats.norm.ppf((1 + settings.level) / 2))
+    table["wilson_low"], table["wilson_high"] = wilson(table["rate"].to_numpy(float), n.astype(float), z)
+    both = np.minimum(1.0, 2 * stats.binom.cdf(np.minimum(k, n - k), n, 0.5))
+    table["p_binomial"] = np.where(n > 0, both, np.nan)
+
+
+def adjust(p_values: Floats, method: str) -> Floats:
+    """Adjust p-values for their number: "holm" (1979) or "bh" (Benjamini & Hochberg 1995); NaN stay out."""
+    out = np.full(len(p_values), np.nan)
+    tested = np.flatnonzero(~np.isnan(p_values))
+    m = len(tested)
+    order = tested[np.argsort(p_values[tested], kind="stable")]
+    ranked = p_values[order]
+    if method == "holm":
+        stepped = np.maximum.accumulate(ranked * (m - np.arange(m)))
+    else:
+        stepped = np.minimum.accumulate((ranked * m / np.arange(1, m + 1))[::-1])[::-1]
+    out[order] = np.minimum(stepped, 1.0)
+    return out
+
+
+def bootstrap_rates(
+    k: NDArray[np.int64], n: NDArray[np.int64], resamples: int, rng: np.random.Generator
+) -> Floats:
+    """Rates of `resamples` bootstrap samples of whole clusters: (resamples,).
+
+    k, n: (G,) answers that are 1, and answers, of each cluster. A sample draws G clusters with replacement; a
+    rate is the sum of their k over the sum of their n. Drawn in blocks, so that memory stays bounded.
+    """
+    G = len(k)
+    kind = np.uint8 if G <= 256 else np.uint16 if G <= 65_536 else np.uint32
+    even = bool((n == n[0]).all())
+    most = max(int(n.max()), 1) * G
+    total = np.uint16 if most < 65_536 else np.int64
+    k, n = k.astype(total), n.astype(total)
+    rates = np.empty(resamples)
+    step = max(1, BLOCK // G)
+    for start in range(0, resamples, step):
+        size = min(step, resamples - start)
+        drawn = rng.integers(0, G, size=(G, size), dtype=kind)
+        top = k.take(drawn).sum(axis=0, dtype=total)
+        rates[start : start + size] = (
+            top / (G * int(n[0])) if even else top / n.take(drawn).sum(axis=0, dtype=total)
+        )
+    return rates
+
+
+def _bootstrap(
+    table: pd.DataFrame,
+    kept: pd.DataFrame,
+    cell: NDArray[np.int64],
+    settings: Intervals,
+    rng: np.random.Generator | None,
+) -> None:
+    """Percentile intervals by resampling workers or pairs; the other way of clustering is ignored."""
+    if rng is None:
+        raise AnalysisError(
+            f"cluster {settings.cluster!r} draws at random; pass rng=numpy.random.default_rng(seed)."
+        )
+    way = codes_of(kept[settings.cluster.removesuffix("-bootstrap")])
+    chose = kept["chose_a"].to_numpy(bool)
+    tail = (1 - settings.level) / 2
+    columns = ("low", "high", "se_two_way")
+    found = np.full((len(table), len(columns)), np.nan)
+    df = np.zeros(len(table), dtype=np.int64) - 1
+    for row in range(len(table)):
+        here = cell == row
+        if here.any():
+            _, code = np.unique(way[here], return_inverse=True)
+            k = np.bincount(code, weights=chose[here]).astype(np.int64)
+            rates = bootstrap_rates(k, np.bincount(code), settings.resamples, rng)
+            found[row] = (*np.quantile(rates, [tail, 1 - tail]), rates.std(ddof=1))
+            df[row] = len(k) - 1
+    rate = table["rate"].to_numpy(float)
+    for name, values in zip(columns, found.T, strict=True):
+        table[name] = values
+    se = found[:, 2]
+    table["n_effective"], table["df"] = divide(rate * (1 - rate), se**2), df
+    _bootstrap_tests(table, rate, se, df, settings.level)
+
+
+def _bootstrap_tests(
+    table: pd.DataFrame, rate: Floats, se: Floats, df: NDArray[np.int64], level: float
+) -> None:
+    """The t test with the bootstrap's standard error; where it has no spread, what the default does."""
+    n = table["n"].to_numpy()
+    still = (n > 0) & (se == 0)
+    lone = (n > 0) & (df < 1)
+    floor = np.sqrt(divide(np.full(len(n), 0.25), np.maximum(df + 1, 0)))
+    p_value = 2 * stats.t.sf(np.abs(divide(rate - 0.5, np.where(still, floor, se))), np.maximum(df, 1))
+    table["p_value"] = np.where(lone, 1.0, p_value)
+    table.loc[still, "n_effective"] = (df + 1)[still].astype(float)
+    low, high = wilson(rate, (df + 1).astype(float), stats.t.ppf((1 + level) / 2, np.maximum(df, 1)))
+    table["low"] = np.where(lone, 0.0, np.where(still, low, table["low"]))
+    table["high"] = np.where(lone, 1.0, np.where(still, high, table["high"]))
+    table["note"] = _notes(n, still, lone)
