@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-# How real a condition looks with unlimited time, in probit units from a photograph's 0: with -1, the photograph
+# How real a condition looks with unlimited time, in probit units from a photograph: with -1, the photograph
 # is chosen Phi(1) = 84 % of the time. Near the rates of Chen & Koltun (2017), Table 1, on Cityscapes.
 QUALITY = {
     "real": 0.0,

@@ -285,7 +285,7 @@ def _frames(
 
 
 def pseudonym(secret: str, worker_id: str) -> str:
-    """Return the name under which a worker stands in results/: "w" and 12 hex digits, by the study's secret."""
+    """Return the name of a worker in results/: "w" and 12 hex digits, by the study's secret."""
     return "w" + hmac.new(secret.encode(), worker_id.encode(), hashlib.sha256).hexdigest()[:12]
 
 

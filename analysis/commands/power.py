@@ -1,0 +1,113 @@
+"""`power`: plan a study before anybody is paid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("study", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--mode",
+    type=click.Choice(["limited-time", "unlimited-time"]),
+    default="limited-time",
+    show_default=True,
+    help="Plan this mode's default experiment; not used when STUDY is given.",
+)
+@click.option(
+    "--hits", type=click.IntRange(min=1), default=None, help="HITs a batch.  [default: the experiment's]"
+)
+@click.option(
+    "--workers-per-hit", type=click.IntRange(min=1), default=None, help="[default: the experiment's]"
+)
+@click.option(
+    "--trials-per-cell",
+    type=click.IntRange(min=1),
+    default=None,
+    help="In one HIT.  [default: the experiment's]",
+)
+@click.option(
+    "--reward", default=None, metavar="USD", help="For one assignment.  [default: the experiment's]"
+)
+@click.option(
+    "--rate",
+    type=float,
+    multiple=True,
+    default=(0.55, 0.6, 0.75),
+    show_default=True,
+    help="A true preference rate to find. Repeatable.",
+)
+@click.option(
+    "--spread",
+    type=(float, float),
+    multiple=True,
+    metavar="WORKER PAIR",
+    help="Standard deviations between workers and between pairs, probit units. Repeatable.  "
+    "[default: 0.1 0.2, 0.25 0.45, 0.5 0.8]",
+)
+@click.option(
+    "--slip", type=float, default=0.02, show_default=True, help="Share in which a careful worker slips."
+)
+@click.option("--alpha", type=float, default=0.05, show_default=True, help="Level of a single two-way test.")
+@click.option(
+    "--studies", type=click.IntRange(min=50), default=400, show_default=True, help="Simulated studies."
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same table."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default="power", show_default=True, help="Folder to write."
+)
+def power(
+    *,
+    study: Path | None,
+    mode: str,
+    hits: int | None,
+    workers_per_hit: int | None,
+    trials_per_cell: int | None,
+    reward: str | None,
+    rate: tuple[float, ...],
+    spread: tuple[tuple[float, float], ...],
+    slip: float,
+    alpha: float,
+    studies: int,
+    seed: int,
+    out: Path,
+) -> None:
+    """Plan a study: interval width, power and price.
+
+    Simulates the planned study, and the same with fewer and more workers or HITs, for people and pairs that
+    differ little, as usual, or a lot; and says what sentinel rules do. STUDY is a folder of build-hits;
+    without it, the default experiment of --mode is planned.
+
+    \b
+    Examples:
+      python cli.py power
+      python cli.py power --mode unlimited-time --rate 0.52
+      python cli.py power study/ --workers-per-hit 9 --reward 1.50
+    """
+    from analysis.planning import describe, plan, read_experiment, write_plan
+
+    console = click.get_current_context().obj
+    experiment = console.experiment(mode) if study is None else read_experiment(study)
+    found = plan(
+        experiment,
+        console.price,
+        changes={
+            "hits": hits,
+            "workers_per_hit": workers_per_hit,
+            "trials_per_cell": trials_per_cell,
+            "reward_usd": reward,
+        },
+        rates=rate,
+        spreads=spread,
+        settings={"studies": studies, "seed": seed, "alpha": alpha, "slip": slip},
+        track=console.track,
+    )
+    for line in describe(found):
+        console.say(line)
+    written = write_plan(found, out, console.versions("numpy", "scipy", "pandas", "matplotlib"))
+    console.say(f"\nWrote {out}/: {', '.join(written)}.")
+    console.next(f"python cli.py build-hits --mode {found.experiment['mode']}")

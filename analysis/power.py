@@ -1,0 +1,232 @@
+"""Planning: how wide the interval, how likely a finding, how high the price, before anybody is paid.
+
+Every planned study is simulated many times over and analysed as `analyze` does: two-way errors, Wilson
+interval with the effective sample size. In a cell, Var is about s2_worker / W + s2_pair / P + s2_e / n: more
+workers cannot make up for few pairs, which is what the table shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from scipy.special import ndtr, ndtri
+
+from analysis.errors import AnalysisError
+from analysis.simulation import untracked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+# Name -> (worker, pair) standard deviation in probit units. "typical" is near what the simulated default has.
+SPREADS = {"low": (0.1, 0.2), "typical": (0.25, 0.45), "high": (0.5, 0.8)}
+ANSWERS_AT_ONCE = 4_000_000
+RULES = ((5, 0), (5, 1), (10, 0), (10, 1), (10, 2), (20, 2))
+
+
+@dataclass(frozen=True)
+class Design:
+    """What determines one cell: counts of a batch, its reward, and how many batches are paid."""
+
+    hits: int
+    workers_per_hit: int
+    trials_per_cell: int
+    reward_usd: Decimal
+    batches: int = 1
+    cells: int = 21
+
+    def __post_init__(self) -> None:
+        """Check every number once."""
+        for name in ("hits", "workers_per_hit", "trials_per_cell", "batches", "cells"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise AnalysisError(f"plan: {name} is {value!r}; it must be a whole number, 1 or more.")
+        if not self.reward_usd.is_finite() or self.reward_usd < 0:
+            raise AnalysisError(f"plan: reward_usd is {self.reward_usd}; it must be 0 or more.")
+        if self.hits * self.workers_per_hit < 2 or self.hits * self.trials_per_cell < 2:
+            raise AnalysisError("plan: a cell needs at least 2 workers and 2 pairs; raise the counts.")
+
+    @property
+    def workers(self) -> int:
+        """Distinct workers of a cell."""
+        return self.hits * self.workers_per_hit
+
+    @property
+    def pairs(self) -> int:
+        """Distinct pairs of a cell."""
+        return self.hits * self.trials_per_cell
+
+    @property
+    def answers(self) -> int:
+        """Answers in a cell."""
+        return self.workers * self.trials_per_cell
+
+    @property
+    def all_hits(self) -> int:
+        """HITs over all batches, which are paid for."""
+        return self.hits * self.batches
+
+
+def design_of(experiment: Mapping[str, Any], **changes: int | str | None) -> Design:
+    """Read a design from the `experiment` of study.json; `changes` that are not None take precedence.
+
+    Raises AnalysisError that names the field that is missing or of a wrong kind.
+    """
+    try:
+        batches = experiment["batches"]
+        cells = len(experiment["contrasts"]) * len(experiment["exposures_ms"])
+        values = {
+            "hits": int(experiment["hits_per_batch"]),
+            "workers_per_hit": int(experiment["workers_per_hit"]),
+            "trials_per_cell": int(experiment["trials_per_cell"]),
+            "reward_usd": str(experiment["reward_usd"]),
+        } | {name: value for name, value in changes.items() if value is not None}
+        reward = Decimal(str(values.pop("reward_usd")))
+    except (KeyError, TypeError, ValueError, InvalidOperation) as error:
+        raise AnalysisError(f"experiment: {type(error).__name__} {error}; build the study again.") from None
+    return Design(reward_usd=reward, batches=len(batches), cells=cells, **values)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What simulated studies gave, one entry of every array a study (S,): rates and intervals in [0, 1]."""
+
+    rate: Floats
+    low: Floats
+    high: Floats
+    p_value: Floats
+
+
+def simulate_cell(
+    design: Design, rate: float, spread: tuple[float, float], studies: int, rng: np.random.Generator
+) -> Outcomes:
+    """Simulate one cell of `studies` studies and analyse each.
+
+    rate: the true preference rate over all workers and pairs; spread: their standard deviations, probit.
+    """
+    if not 0 < rate < 1:
+        raise AnalysisError(f"--rate is {rate:g}; a true preference rate lies between 0 and 1.")
+    size = max(1, ANSWERS_AT_ONCE // design.answers)
+    parts = [_batch(design, rate, spread, min(size, studies - done), rng) for done in range(0, studies, size)]
+    p, variance = (np.concatenate(part) for part in zip(*parts, strict=True))
+    df = min(design.workers, design.pairs) - 1
+    low, high = wilson(p, _effective(p, variance, df + 1), float(stats.t.ppf(0.975, df)))
+    with np.errstate(divide="ignore"):
+        t = np.abs(p - 0.5) / np.sqrt(variance)
+    return Outcomes(p, low, high, 2 * stats.t.sf(t, df))
+
+
+def _batch(
+    design: Design, rate: float, spread: tuple[float, float], studies: int, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Return rates and two-way variances (S,); answers are (S, H, W, P), workers and pairs nested in HITs."""
+    H, W, P = design.hits, design.workers_per_hit, design.trials_per_cell
+    worker_sd, pair_sd = spread
+    mu = ndtri(rate) * np.sqrt(1 + worker_sd**2 + pair_sd**2)
+    worker = worker_sd * rng.standard_normal((studies, H, W, 1), dtype=np.float32)
+    pair = pair_sd * rng.standard_normal((studies, H, 1, P), dtype=np.float32)
+    chosen = rng.random((studies, H, W, P), dtype=np.float32) < ndtr(np.float32(mu) + worker + pair)
+    n = H * W * P
+    p = chosen.mean(axis=(1, 2, 3), dtype=np.float64)
+    centre = p[:, None, None]
+    by_worker = chosen.sum(axis=3, dtype=np.float64) - P * centre
+    by_pair = chosen.sum(axis=2, dtype=np.float64) - W * centre
+    v_worker = (by_worker**2).sum(axis=(1, 2)) / n**2 * (H * W) / (H * W - 1)
+    v_pair = (by_pair**2).sum(axis=(1, 2)) / n**2 * (H * P) / (H * P - 1)
+    v_answer = p * (1 - p) / (n - 1)
+    variance = np.maximum.reduce([v_worker + v_pair - v_answer, v_worker, v_pair, v_answer])
+    return p, variance
+
+
+def _effective(p: Floats, variance: Floats, clusters: int) -> Floats:
+    """Return the effective sample size p(1-p)/V; the number of clusters where p is 0 or 1."""
+    flat = variance <= 0
+    return np.where(flat, clusters, p * (1 - p) / np.where(flat, 1.0, variance))
+
+
+def wilson(p: Floats, n: Floats, z: float) -> tuple[Floats, Floats]:
+    """Return the Wilson interval of rates `p` on `n` answers with quantile `z` (Wilson 1927)."""
+    scale = 1 + z**2 / n
+    centre = (p + z**2 / (2 * n)) / scale
+    half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / scale
+    return centre - half, centre + half
+
+
+def variants(design: Design) -> list[tuple[str, Design]]:
+    """Return designs around the planned one: more or fewer workers a HIT, more or fewer HITs."""
+    factors = (0.25, 0.5, 1, 2, 4)
+    workers = sorted({max(2, round(design.workers_per_hit * factor)) for factor in factors})
+    hits = sorted({max(1, round(design.hits * factor)) for factor in factors})
+    found = [("workers per HIT", replace(design, workers_per_hit=value)) for value in workers]
+    return found + [("HITs", replace(design, hits=value)) for value in hits]
+
+
+def plan_table(
+    design: Design,
+    price: Callable[[Decimal, int, int], Decimal],
+    *,
+    rates: Sequence[float] = (0.55, 0.6, 0.75),
+    spreads: Mapping[str, tuple[float, float]] = SPREADS,
+    studies: int = 400,
+    seed: int = 0,
+    alpha: float = 0.05,
+    track: Callable[..., Iterable[Any]] = untracked,
+) -> pd.DataFrame:
+    """Simulate the planned study and its variants over worker and pair variance.
+
+    Columns: vary, spread, worker_sd, pair_sd, hits, workers_per_hit, trials_per_cell, workers, pairs,
+    answers, price_usd, rate, width (mean full width of the 95 % interval), coverage, power (share of
+    simulated studies in which the two-way test rejects 1/2 at `alpha`, one test alone), planned.
+    """
+    cases = [(vary, d, name, rate) for name in spreads for rate in rates for vary, d in variants(design)]
+    rows = []
+    for number, (vary, cell, name, rate) in enumerate(track(cases, "simulated designs", len(cases))):
+        out = simulate_cell(cell, rate, spreads[name], studies, np.random.default_rng([seed, number]))
+        rows.append(
+            {
+                "vary": vary,
+                "spread": name,
+                "worker_sd": spreads[name][0],
+                "pair_sd": spreads[name][1],
+                "hits": cell.hits,
+                "workers_per_hit": cell.workers_per_hit,
+                "trials_per_cell": cell.trials_per_cell,
+                "workers": cell.workers,
+                "pairs": cell.pairs,
+                "answers": cell.answers,
+                "price_usd": float(price(cell.reward_usd, cell.workers_per_hit, cell.all_hits)),
+                "rate": rate,
+                "width": float((out.high - out.low).mean()),
+                "coverage": float(((out.low <= rate) & (rate <= out.high)).mean()),
+                "power": float((out.p_value <= alpha).mean()),
+                "planned": cell == design,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def sentinel_rules(extra: tuple[int, int] | None = None, slip: float = 0.02) -> pd.DataFrame:
+    """Return what sentinel rules do: `sentinels`, `allowed` wrong ones, `random_passes`, `careful_excluded`.
+
+    A random clicker is right in half of the sentinels; a careful worker slips in a share `slip` of them.
+    """
+    if not 0 <= slip <= 0.5:
+        raise AnalysisError(f"--slip is {slip:g}; it must be from 0 to 0.5.")
+    rules = sorted({*RULES, *([extra] if extra else [])})
+    count, allowed = np.array(rules).T
+    return pd.DataFrame(
+        {
+            "sentinels": count,
+            "allowed": allowed,
+            "random_passes": stats.binom.cdf(allowed, count, 0.5),
+            "careful_excluded": stats.binom.sf(allowed, count, slip),
+        }
+    )
