@@ -15,15 +15,19 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from mturk.client import NAMES, TurkError
 from mturk.errors import MTurkError
 from mturk.files import append_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from mturk.client import Endpoint, Requester
 
 EVENTS = ("opened", "intent", "outcome", "refused")
 
@@ -70,24 +74,64 @@ class Ledger:
         append_line(self.path, json.dumps(line, ensure_ascii=False))
         self._take(line)
 
-    def open(self, study: str, plan_sha256: str, endpoint: str, url: str) -> None:
-        """State what this ledger is of, on first use; refuse it when it is of something else."""
+    def check(self, study: str, plan_sha256: str, endpoint: Endpoint) -> None:
+        """Raise MTurkError when this ledger is of another study, plan or address."""
         if not self.opened:
-            self.record("opened", endpoint=endpoint, url=url, study=study, plan_sha256=plan_sha256)
-        elif (self.opened.get("study"), self.opened.get("plan_sha256")) != (study, plan_sha256):
+            return
+        if (self.opened.get("study"), self.opened.get("plan_sha256")) != (study, plan_sha256):
             raise MTurkError(
                 f"{self.path} is of another study ({self.opened.get('study')}, not {study}); "
                 "what was published must stay with its own study folder"
             )
-        elif endpoint != "local" and self.opened.get("url") != url:
+        if endpoint.name != "local" and self.opened.get("url") != endpoint.url:
             raise MTurkError(
-                f"{self.path}: this study was published to {self.opened.get('url')}, not to {url}; "
-                f"name that address with --endpoint, or publish a copy of the study folder"
+                f"{self.path}: this study was published to {self.opened.get('url')}, not to {endpoint.url}; "
+                "name that address with --endpoint, or publish a copy of the study folder"
             )
 
     def find(self, prefix: str) -> list[dict[str, Any]]:
         """Return the outcomes whose key starts with `prefix`, in the order in which they were made."""
         return [line for key, line in self.outcomes.items() if key.startswith(prefix)]
+
+
+@dataclass(frozen=True)
+class Paid:
+    """A call that costs money or creates something: its key in the ledger, and what both lines say."""
+
+    key: str
+    operation: str
+    arguments: dict[str, Any]
+    facts: dict[str, Any]
+    token: str | None = None
+
+
+def pay(
+    ledger: Ledger,
+    requester: Requester,
+    paid: Paid,
+    result: Callable[[dict[str, Any]], dict[str, Any]],
+    recover: Callable[[TurkError], dict[str, Any] | None] = lambda _error: None,
+) -> dict[str, Any]:
+    """Make a call once: intent, call, outcome; return the outcome's line.
+
+    `result` turns the answer into what the outcome states. When the endpoint refuses, `recover` may find that
+    the call had been made before and return what its answer would have been.
+    """
+    if paid.key in ledger.outcomes:
+        return ledger.outcomes[paid.key]
+    known = {"token": paid.token} if paid.token else {}
+    ledger.record("intent", key=paid.key, operation=paid.operation, **known, **paid.facts)
+    token_argument = {"UniqueRequestToken": paid.token} if paid.token else {}
+    try:
+        answer = requester.call(paid.operation, **paid.arguments, **token_argument)
+    except TurkError as error:
+        found = recover(error)
+        if found is None:
+            ledger.record("refused", key=paid.key, code=error.code, detail=error.detail)
+            raise
+        answer = found
+    ledger.record("outcome", key=paid.key, **paid.facts, **result(answer))
+    return ledger.outcomes[paid.key]
 
 
 def ledger_path(study_folder: Path, endpoint: str) -> Path:
@@ -97,8 +141,6 @@ def ledger_path(study_folder: Path, endpoint: str) -> Path:
 
 def published_endpoints(study_folder: Path) -> list[str]:
     """Return the names of the endpoints to which a study was published."""
-    from mturk.client import NAMES
-
     return [name for name in NAMES if ledger_path(study_folder, name).exists()]
 
 
