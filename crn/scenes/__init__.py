@@ -1,0 +1,27 @@
+"""Procedural street scenes in the 19 Cityscapes classes: label maps with photographs, and drives.
+
+`scene` draws one scene, `training_scene` one of a split, `drive` the frames of a moving camera, `sample_items` lists
+the bundled samples. The layout decides the labels; light, weather and colours are drawn apart from it, so that the
+same label map has many photographs (`looks`).
+"""
+
+from __future__ import annotations
+
+from crn.scenes.look import HOURS, Look, draw_look
+from crn.scenes.making import (
+    SPLITS,
+    drive,
+    looks,
+    sample_items,
+    scene,
+    split_rng,
+    split_scene,
+    write_samples,
+)
+from crn.scenes.render import Scene, View, render
+from crn.scenes.world import World, build_world
+
+__all__ = [
+    "HOURS", "SPLITS", "Look", "Scene", "View", "World", "build_world", "draw_look", "drive", "looks", "render",
+    "sample_items", "scene", "split_rng", "split_scene", "write_samples",
+]  # fmt: skip

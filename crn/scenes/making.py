@@ -1,0 +1,131 @@
+"""Scenes by seed: single ones, splits that never meet, many looks of one layout, drives, the bundled samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.random import Generator
+from PIL import Image
+
+from crn.errors import CRNError
+from crn.scenes.look import draw_look
+from crn.scenes.render import Scene, View, render
+from crn.scenes.world import LANE, World, build_world
+
+SPLITS = {"train": 1, "sample": 2}
+SAMPLES = Path(__file__).parent.parent / "samples"
+SAMPLE_COUNT = 24
+SAMPLE_SIZE = (128, 256)
+REACH = 60.0  # metres of world in which a single scene's camera stands
+
+
+class SampleItem(NamedTuple):
+    """A bundled sample: its name and its two files."""
+
+    item: str
+    labels: Path
+    photo: Path
+
+
+def _layout(rng: Generator) -> tuple[World, View, int]:
+    """Draw a world, a place in it, and the seed of everything that is only appearance."""
+    seed, look_seed = (int(value) for value in rng.integers(2**31, size=2))
+    world = build_world(seed, REACH)
+    lane = (int(rng.integers(world.lanes)) + 0.5) * LANE
+    view = View(
+        z=rng.uniform(0, REACH), lateral=lane + rng.normal(0, 0.25), height=rng.uniform(1.3, 1.65),
+        turn=rng.normal(0, 2.0), horizon=rng.uniform(0.42, 0.5),
+    )  # fmt: skip
+    return world, view, look_seed
+
+
+def scene(rng: Generator, height: int = 128, width: int = 256) -> Scene:
+    """Draw one street scene; the same generator state gives the same scene.
+
+    The layout does not depend on the size, so the same seed at two sizes shows the same street.
+    Raises CRNError for a size under 16 pixels.
+    """
+    _check_size(height, width)
+    world, view, look_seed = _layout(rng)
+    return render(world, draw_look(look_seed), view, height, width, look_seed)
+
+
+def looks(rng: Generator, count: int, height: int = 128, width: int = 256) -> list[Scene]:
+    """Draw `count` photographs of one and the same layout: equal labels, different light and colours."""
+    _check_size(height, width)
+    world, view, look_seed = _layout(rng)
+    return [render(world, draw_look(look_seed + k), view, height, width, look_seed + k) for k in range(count)]
+
+
+def split_rng(split: str, index: int, seed: int = 0) -> Generator:
+    """Return the generator of scene `index` of a split; the scenes of two splits never coincide.
+
+    Raises CRNError for a split that is not in SPLITS.
+    """
+    if split not in SPLITS:
+        raise CRNError(f"split {split!r} of the procedural scenes is unknown; use one of {', '.join(SPLITS)}.")
+    return np.random.default_rng([SPLITS[split], seed, index])
+
+
+def split_scene(split: str, index: int, height: int = 128, width: int = 256, seed: int = 0) -> Scene:
+    """Draw scene `index` of a split: "train" for learning, "sample" for what is held out (and bundled)."""
+    return scene(split_rng(split, index, seed), height, width)
+
+
+def drive(
+    seed: int, frames: int, height: int = 128, width: int = 256, *,
+    metres_per_frame: float = 0.5, seconds_per_frame: float = 1 / 16, look_seed: int | None = None, hour: str | None = None,
+) -> Iterator[Scene]:  # fmt: skip
+    """Yield the frames of a camera that drives through one world, one at a time; object numbers are stable.
+
+    `hour` fixes the time of day (HOURS); `look_seed` gives the same drive another appearance.
+    """
+    _check_size(height, width)
+    world = build_world(seed, frames * metres_per_frame + 1)
+    rng = np.random.default_rng([seed, 53])
+    lateral = (int(rng.integers(world.lanes)) + 0.5) * LANE
+    look = draw_look(seed if look_seed is None else look_seed, hour)
+    sway = rng.uniform(0, 2 * np.pi, 2)
+    for frame in range(frames):
+        view = View(
+            z=frame * metres_per_frame, lateral=lateral + 0.12 * float(np.sin(frame / 41 + sway[0])), height=1.5,
+            turn=0.5 * float(np.sin(frame / 29 + sway[1])), horizon=0.46, time=frame * seconds_per_frame,
+        )  # fmt: skip
+        yield render(world, look, view, height, width, frame)
+
+
+def sample_items(folder: Path | None = None) -> list[SampleItem]:
+    """List the bundled samples, or those that `write_samples` wrote to `folder`, by item.
+
+    Raises CRNError when a label map lacks its photograph or there are none.
+    """
+    folder = SAMPLES if folder is None else folder
+    found = [
+        SampleItem(path.stem, path, folder / "real" / path.name) for path in sorted((folder / "labels").glob("*.png"))
+    ]
+    missing = [str(item.photo) for item in found if not item.photo.exists()]
+    if missing:
+        raise CRNError(f"sample photographs are missing: {', '.join(missing[:5])}; reinstall or run write_samples.")
+    if not found:
+        raise CRNError(f"{folder}: no samples there (labels/*.png and real/*.png); reinstall or run write_samples.")
+    return found
+
+
+def write_samples(folder: Path, count: int = SAMPLE_COUNT, height: int = 128, width: int = 256) -> list[SampleItem]:
+    """Write `count` held-out scenes as folder/labels/<item>.png (train ids) and folder/real/<item>.png."""
+    for name in ("labels", "real"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for index in range(count):
+        made = split_scene("sample", index, height, width)
+        name = f"{index + 1:06d}.png"
+        Image.fromarray(made.labels).save(folder / "labels" / name, optimize=True)
+        Image.fromarray(made.photo).save(folder / "real" / name, optimize=True)
+    return sample_items(folder)
+
+
+def _check_size(height: int, width: int) -> None:
+    if min(height, width) < 16:
+        raise CRNError(f"a scene of {height}x{width} pixels is too small; height and width must be at least 16.")
