@@ -58,7 +58,7 @@ class Intervals:
 def design_cells(trials: pd.DataFrame, contrasts: Iterable[Sequence[str]] = ()) -> pd.DataFrame:
     """The cells that a design holds (CELL_KEYS), by contrast and exposure.
 
-    contrasts: pairs of conditions in the wanted order, such as experiment["contrasts"]; others follow by name.
+    contrasts: pairs of conditions in the order wanted, as experiment["contrasts"]; others follow by name.
     """
     shown = trials[~trials["sentinel"] & ~trials["practice"]]
     cells = shown[CELL_KEYS].drop_duplicates()
