@@ -51,7 +51,7 @@ def find_patch(canvas: Canvas, surface: Surface, above: float = 0.0) -> Patch | 
     t = (slant * z0 - x0) / np.where(np.abs(denominator) < 1e-9, 1e-9, denominator)
     depth = z0 + t * (z1 - z0)
     columns = np.flatnonzero((t >= 0) & (t < 1) & (depth > NEAR))
-    if not len(columns):
+    if len(columns) < 2:
         return None
     left, right = int(columns[0]), int(columns[-1]) + 1
     t, depth = t[left:right], np.maximum(depth[left:right], NEAR)
@@ -195,7 +195,7 @@ class _Facade:
         bars = np.maximum(band(du, 0.035, p.wide) * np.minimum(1, 0.07 / p.wide), band(dv - half_v * 0.3, 0.03, p.tall) * np.minimum(1, 0.06 / p.tall))
         luck = hash01(column + 300, storey + 30, self.seed)
         other = hash01(column + 300, storey + 30, self.seed + 1)
-        reflected = look.zenith * 0.3 + look.horizon * (0.22 + 0.2 * np.clip(dv / half_v, -1, 1) + 0.2 * (luck - 0.5))[..., None]
+        reflected = look.zenith * 0.2 + look.horizon * (0.24 + 0.2 * np.clip(dv / half_v, -1, 1) + 0.2 * (luck - 0.5))[..., None]
         glass = np.float32(0.012) + reflected * (0.5 + 0.5 * (self.material == "glass"))
         curtain = (other > 0.55) & (dv > half_v * (1 - 2 * (other - 0.5)) * 0.9)
         glass = np.where(curtain[..., None], linear(206, 200, 188) * 0.6, glass)

@@ -192,7 +192,7 @@ def _lamp(board: Board, thing: Thing, light: Floats) -> None:
     board.limb((0, 0), (0, 1.0), 0.2, steel * 0.9, w.POLE)
     board.limb((0, 0), (0, h), 0.13, steel, w.POLE)
     board.limb((0, h), (thing.heading * 1.5, h + 0.25), 0.09, steel, w.POLE)
-    glow = linear(255, 214, 150) * 4 * board.canvas.look.lamps + linear(200, 200, 196) * light
+    glow = linear(255, 214, 150) * 4 * board.canvas.look.lamps + linear(120, 122, 122) * light
     board.limb((thing.heading * 1.35, h + 0.2), (thing.heading * 2.0, h + 0.24), 0.17, glow, w.POLE)
 
 
@@ -200,7 +200,7 @@ def _sign(board: Board, thing: Thing, light: Floats) -> None:
     rng = np.random.default_rng([13, thing.seed])
     board.limb((0, 0), (0, thing.size), 0.08, linear(140, 142, 144) * light, w.POLE)
     for k in range(1 + int(rng.random() < 0.35)):
-        _plate(board, int(rng.integers(6)), thing.size - 0.05 - 0.66 * k, light)
+        _plate(board, 3 if k else int(rng.integers(6)), thing.size - 0.05 - 0.7 * k, light)
 
 
 def _plate(board: Board, kind: int, y: float, light: Floats) -> None:

@@ -31,7 +31,7 @@ def paint_sky(canvas: Canvas) -> None:
     cu = (right * c + s) * plane * 26 + look.cloud_offset + camera.x * 0.05
     cv = (c - right * s) * plane * 26 + look.cloud_offset * 1.7 + camera.z * 0.05
     noise = sample(tile(1.55), cu, cv) * 0.8 + 0.25 * sample(tile(1.1, 1), cu * 3.1, cv * 3.1)
-    cover = np.clip((noise + (look.clouds - 0.5) * 3.0) * 0.75, 0, 1) * np.clip(up / 0.12, 0.15, 1)
+    cover = np.clip((noise + (look.clouds - 0.45) * 3.0) * 0.9, 0, 1) * np.clip(up / 0.12, 0.15, 1)
     lit = look.horizon * 0.55 + look.ambient * 0.35 + look.sun * 0.16
     dark = look.zenith * 0.35 + look.ambient * 0.45
     depth = np.clip(0.55 + 0.5 * sample(tile(1.55), cu + 5, cv - 7), 0, 1)[..., None]
@@ -150,7 +150,7 @@ class _Ground:
         grey = 0.105 * tone * (1 + 0.16 * grain + 0.09 * patchy - 0.13 * tracks)
         i, j = np.floor(lateral / 1.6 + 50), np.floor(z / 4.5 + 1000)
         cell = hash01(i, j, world.seed + 5)
-        grey = grey * np.where(cell > 0.94, 0.72, np.where(cell < 0.03, 1.25, 1.0))
+        grey = grey * np.where(cell > 0.95, 0.8, np.where(cell < 0.03, 1.15, 1.0))
         crack = np.abs(sample(tile(1.2, 4), lateral * 14, z * 8))
         grey = grey * (1 - 0.35 * np.clip(1 - crack * 14, 0, 1) * np.clip(0.1 / self.deep, 0, 1))
         colour = grey[..., None] * np.array([1.0, 1.0, 1.03], np.float32)

@@ -57,17 +57,17 @@ class Look:
 
 _SKIES: dict[str, dict[str, tuple[float, ...]]] = {
     "noon": {"zenith": (62, 118, 200), "horizon": (178, 208, 236), "sun": (255, 246, 228), "ambient": (150, 170, 205)},
-    "overcast": {"zenith": (176, 184, 194), "horizon": (214, 218, 222), "sun": (120, 120, 122), "ambient": (205, 208, 214)},
+    "overcast": {"zenith": (158, 168, 182), "horizon": (214, 218, 222), "sun": (120, 120, 122), "ambient": (205, 208, 214)},
     "evening": {"zenith": (96, 112, 168), "horizon": (255, 190, 120), "sun": (255, 178, 92), "ambient": (150, 140, 160)},
     "haze": {"zenith": (196, 200, 196), "horizon": (236, 228, 208), "sun": (230, 214, 180), "ambient": (196, 192, 182)},
-    "dusk": {"zenith": (38, 44, 92), "horizon": (196, 124, 132), "sun": (70, 50, 60), "ambient": (104, 98, 134)},
+    "dusk": {"zenith": (44, 62, 118), "horizon": (224, 158, 128), "sun": (90, 64, 60), "ambient": (112, 120, 152)},
 }
 _SETTINGS = {  # sun's strength, elevation range in degrees, cloud range, fog per metre, lamps, exposure
-    "noon": (2.3, (38, 60), (0.1, 0.55), (0.0008, 0.0025), 0.0, 1.0),
-    "overcast": (0.35, (40, 60), (0.75, 1.0), (0.002, 0.005), 0.05, 1.05),
-    "evening": (2.4, (13, 24), (0.25, 0.6), (0.0025, 0.005), 0.25, 0.95),
-    "haze": (0.8, (20, 40), (0.5, 0.8), (0.007, 0.013), 0.1, 0.98),
-    "dusk": (0.3, (6, 12), (0.3, 0.6), (0.003, 0.006), 1.0, 1.35),
+    "noon": (2.3, (38, 60), (0.2, 0.62), (0.0008, 0.0025), 0.0, 1.2),
+    "overcast": (0.5, (40, 60), (0.75, 1.0), (0.0015, 0.004), 0.05, 1.3),
+    "evening": (2.4, (13, 24), (0.25, 0.6), (0.002, 0.004), 0.25, 1.15),
+    "haze": (1.0, (20, 40), (0.4, 0.7), (0.005, 0.010), 0.1, 1.1),
+    "dusk": (0.3, (6, 12), (0.15, 0.5), (0.0015, 0.0035), 1.0, 1.55),
 }
 
 
@@ -86,7 +86,7 @@ def draw_look(seed: int, hour: str | None = None) -> Look:
     height = math.radians(rng.uniform(*elevation))
     around = rng.uniform(-math.pi, math.pi)
     direction = (math.cos(height) * math.sin(around), math.sin(height), math.cos(height) * math.cos(around))
-    leaves = linear(70, 104, 44) * rng.uniform(0.8, 1.2, 3).astype(np.float32)
+    leaves = linear(84, 116, 48) * rng.uniform(0.8, 1.2, 3).astype(np.float32)
     if rng.random() < 0.22:  # autumn
         leaves = linear(*((150, 104, 40), (164, 132, 44), (122, 84, 42))[int(rng.integers(3))])
     grass = linear(88, 116, 52) * rng.uniform(0.8, 1.2, 3).astype(np.float32)

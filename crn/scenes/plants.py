@@ -29,16 +29,16 @@ def crown(kind: int) -> tuple[tuple[Floats, ...], ...]:
     lobes = [(0.0, 0.0, 0.62)]
     lobes += [(a, b, rng.uniform(0.22, 0.4)) for a, b in rng.uniform(-0.72, 0.72, (11, 2)) if a * a + b * b < 0.8]
     dabs = []
-    for _ in range(2600):
+    for _ in range(5200):
         a, b, size = lobes[int(rng.integers(len(lobes)))]
-        angle, r = rng.uniform(0, 2 * np.pi), size * np.sqrt(rng.uniform(0, 1.0))
+        angle, r = rng.uniform(0, 2 * np.pi), size * rng.uniform(0, 1.15) ** 0.6
         x, y = a + r * np.cos(angle), b + r * np.sin(angle)
         within = (a - x) * 0.35 + (b - y) * 0.9  # lit from above, within its lobe
         front = rng.uniform(0, 1)
-        tone = 0.5 + 0.42 * within / size * (0.4 + 0.6 * front) - 0.22 * y + 0.16 * rng.standard_normal() - 0.3 * (1 - front)
+        tone = 0.5 + 0.42 * within / size * (0.4 + 0.6 * front) - 0.22 * y + 0.19 * rng.standard_normal() - 0.3 * (1 - front)
         dabs.append((front, x, y, tone))
     for front, x, y, tone in sorted(dabs):
-        size = rng.uniform(6, 15) * (1.25 - 0.4 * front)
+        size = rng.uniform(3.5, 9.5) * (1.3 - 0.45 * front)
         u, v = WIDTH + x * radius_x, centre_y + y * radius_y
         flat = size * rng.uniform(0.5, 0.95)
         draw.ellipse((u - size, v - flat, u + size, v + flat), fill=(int(np.clip(tone, 0.06, 1) * 255), 0, 255))
@@ -91,7 +91,7 @@ def paint_plant(canvas: Canvas, thing: Thing, x: float, z: float, shade: float) 
     opacity = found[..., 2]
     tone = np.maximum(found / np.maximum(opacity, 0.05)[..., None], 0)
     lit = look.ambient * 0.85 + look.sun * (0.62 * shade * (0.35 + 0.65 * max(0.0, look.direction[1])))
-    lighting = tone[..., :1] ** 1.5 * 3.0
+    lighting = tone[..., :1] ** 1.4 * 2.9
     colour = leaf * lighting * lit + np.array([0.16, 0.12, 0.09], np.float32) * tone[..., 1:2] * look.ambient
     colour = canvas.fogged(colour.astype(np.float32), ahead)
     alpha = np.clip(opacity * 1.6 - 0.2, 0, 1)

@@ -74,8 +74,10 @@ def render(world: World, look: Look, view: View, height: int, width: int, grain_
 
 
 def _in_view(thing: Thing, view: View) -> bool:
+    """Whether a thing is near enough to be more than a few pixels; the reach of each kind follows its size."""
     z = thing.z + thing.speed * view.time - view.z
-    return -16 < z < w.AHEAD
+    reach = 140.0 if thing.kind in VEHICLES else w.AHEAD if thing.kind == "tree" else 75.0
+    return -16 < z < reach
 
 
 def _in_the_way(placed: tuple[Thing, float, float, float], world: World, view: View) -> bool:
@@ -97,6 +99,8 @@ def _place(world: World, thing: Thing, view: View) -> tuple[Thing, float, float,
 def _shadows(canvas: Canvas, placed: list[tuple[Thing, float, float, float]]) -> tuple[Floats, Floats]:
     shadows = Shadows(canvas)
     for thing, x, z, heading in placed:
+        if z - canvas.camera.z > 70:
+            continue
         if thing.kind in VEHICLES:
             rear, front, width, height = footprint(thing)
             c, s = math.cos(heading), math.sin(heading)

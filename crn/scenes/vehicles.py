@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from crn.scenes import world as w
 from crn.scenes.canvas import NEAR, Canvas, Sprite
@@ -14,7 +13,11 @@ from crn.scenes.look import linear, paint
 from crn.scenes.noise import Floats
 from crn.scenes.world import Thing
 
-Points = NDArray[np.float64]
+Solid = list[tuple[float, float, float]]
+Outline = tuple[tuple[float, float], ...]
+CIRCLE = tuple((math.cos(k * math.pi / 8), math.sin(k * math.pi / 8)) for k in range(16))
+FLEETS = ((196, 44, 38), (232, 196, 60), (226, 226, 222), (46, 110, 76), (52, 92, 150))
+CARGO = ((224, 222, 216), (206, 206, 210), (70, 96, 150), (178, 60, 44))
 
 
 @dataclass(frozen=True)
@@ -99,100 +102,108 @@ def footprint(thing: Thing) -> tuple[float, float, float, float]:
     return min(z), max(z), max(body.width for body in parts), max(y for body in parts for _, y in body.outline)
 
 
-def cut_near(points: Points) -> Points:
-    """Cut a polygon of camera points (n, 3) at the near plane."""
-    if (points[:, 2] >= NEAR).all():
+def cut_near(points: Solid) -> Solid:
+    """Cut a polygon of camera points (right, up, ahead) at the near plane."""
+    if min(p[2] for p in points) >= NEAR:
         return points
-    kept: list[Points] = []
-    for a, b in zip(points, np.roll(points, -1, 0), strict=True):
+    kept: Solid = []
+    for a, b in zip(points, points[1:] + points[:1], strict=True):
         if a[2] >= NEAR:
             kept.append(a)
         if (a[2] >= NEAR) != (b[2] >= NEAR):
-            kept.append(a + (b - a) * ((NEAR - a[2]) / (b[2] - a[2])))
-    return np.array(kept).reshape(-1, 3)
+            t = (NEAR - a[2]) / (b[2] - a[2])
+            kept.append((a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t, NEAR))
+    return kept
 
 
 class _Painter:
-    """Draws one vehicle, face by face, into a sprite."""
+    """Draws one vehicle, face by face, into a sprite; points are (right, up, ahead) of the vehicle, in metres."""
 
     def __init__(self, canvas: Canvas, thing: Thing, x: float, z: float, heading: float, shade: float) -> None:
         self.canvas, self.thing, self.shade = canvas, thing, shade
-        self.c, self.s = math.cos(heading), math.sin(heading)
-        self.x, self.z = x, z
         camera = canvas.camera
-        self.origin = np.array([camera.x, camera.height, camera.z])
-        self.rng = canvas.look.rng(thing.number)
-        self.body = paint(self.rng)
+        self.heading = heading
+        self.c, self.s = math.cos(heading - camera.yaw), math.sin(heading - camera.yaw)
+        self.right, self.ahead = camera.see(x, z)
+        dx, dz = camera.x - x, camera.z - z
+        c, s = math.cos(heading), math.sin(heading)
+        self.eye = (dx * c - dz * s, camera.height, dx * s + dz * c)
+        rng = canvas.look.rng(thing.number)
+        self.body = paint(rng)
         if thing.kind in {"bus", "tram"}:
-            fleet = ((196, 44, 38), (232, 196, 60), (226, 226, 222), (46, 110, 76), (52, 92, 150))
-            self.body = linear(*fleet[int(self.rng.integers(5))])
-        if thing.kind == "van" and self.rng.random() < 0.6:
+            self.body = linear(*FLEETS[int(rng.integers(len(FLEETS)))])
+        if thing.kind == "van" and rng.random() < 0.6:
             self.body = linear(226, 226, 224)
-        self.cargo = linear(*((224, 222, 216), (206, 206, 210), (70, 96, 150), (178, 60, 44))[int(self.rng.integers(4))])
-        self.near = math.hypot(x - camera.x, z - camera.z)
+        self.cargo = linear(*CARGO[int(rng.integers(len(CARGO)))])
+        self.detail = camera.focal * 1.5 / max(self.ahead, 0.5)  # pixels of a car's height
+        self.lights: dict[tuple[float, float, float], tuple[Floats, Floats]] = {}
 
-    def world(self, points: Points) -> Points:
-        """Turn vehicle points (right, up, ahead) into world points (x, y, z)."""
-        out = points.copy()
-        out[:, 0] = self.x + points[:, 0] * self.c + points[:, 2] * self.s
-        out[:, 2] = self.z - points[:, 0] * self.s + points[:, 2] * self.c
-        return out
+    def seen(self, points: Solid) -> Solid:
+        """Turn vehicle points into camera points."""
+        c, s, right, ahead = self.c, self.s, self.right, self.ahead
+        return [(x * c + z * s + right, y, z * c - x * s + ahead) for x, y, z in points]
 
-    def pixels(self, points: Points) -> list[tuple[float, float]]:
-        """Project world points (n, 3) to canvas pixels, cut at the near plane."""
+    def pixels(self, points: Solid) -> list[tuple[float, float]]:
+        """Project vehicle points to canvas pixels, cut at the near plane."""
         camera = self.canvas.camera
-        c, s = math.cos(camera.yaw), math.sin(camera.yaw)
-        dx, dz = points[:, 0] - camera.x, points[:, 2] - camera.z
-        seen = cut_near(np.column_stack([dx * c - dz * s, points[:, 1], dx * s + dz * c]))
-        return camera.project(seen) if len(seen) >= 3 else []
+        focal, height = camera.focal, camera.height
+        return [
+            (camera.cx + focal * x / z, camera.cy + focal * (height - y) / z) for x, y, z in cut_near(self.seen(points))
+        ]
 
-    def face(self, sprite: Sprite, points: Points, colour: Floats, label: int, normal: Points, gloss: float) -> None:
+    def light(self, normal: tuple[float, float, float]) -> tuple[Floats, Floats]:
+        """Return the light on a face with this normal (of the vehicle) and the sky that it mirrors."""
+        if normal not in self.lights:
+            c, s = math.cos(self.heading), math.sin(self.heading)
+            x, y, z = normal
+            look = self.canvas.look
+            turned = (x * c + z * s, y, z * c - x * s)
+            sky = look.horizon + (look.zenith - look.horizon) * np.float32(max(0.0, y))
+            self.lights[normal] = look.light(turned, self.shade), sky
+        return self.lights[normal]
+
+    def faces(self, at: tuple[float, float, float], normal: tuple[float, float, float]) -> bool:
+        """Whether a face through `at` with this normal looks at the camera."""
+        return sum(n * (e - a) for n, e, a in zip(normal, self.eye, at, strict=True)) > 0
+
+    def face(
+        self, sprite: Sprite, points: Solid, colour: Floats, label: int, normal: tuple[float, float, float], gloss: float
+    ) -> None:  # fmt: skip
         """Fill a face of the body, lit by sky and sun, with the sky's reflection on it."""
         outline = self.pixels(points)
-        if not outline:
-            return
-        look = self.canvas.look
-        sky = look.horizon + (look.zenith - look.horizon) * max(0.0, float(normal[1]))
-        colour = colour * look.light(normal.astype(np.float32), self.shade) + sky * np.float32(gloss)
-        sprite.polygon(outline, colour, label)
-
-    def normal(self, points: Points) -> tuple[Points, bool]:
-        """Return a face's normal towards the camera and whether the face, wound outwards, looks at the camera."""
-        n = np.cross(points[1] - points[0], points[2] - points[0])
-        n = n / max(float(np.linalg.norm(n)), 1e-9)
-        towards = float(n @ (self.origin - points[0]))
-        return n, towards > 0
+        if len(outline) >= 3:
+            light, sky = self.light(normal)
+            sprite.polygon(outline, colour * light + sky * np.float32(gloss), label)
 
 
 def paint_vehicle(canvas: Canvas, thing: Thing, x: float, z: float, heading: float, shade: float) -> None:
     """Paint a vehicle whose middle stands at world (x, z)."""
     painter = _Painter(canvas, thing, x, z, heading, shade)
-    parts = bodies(thing)
     rear, front, width, height = footprint(thing)
-    corners = np.array([[sx * width / 2, y, e] for sx in (-1, 1) for y in (0.0, height + 0.1) for e in (rear, front)])
-    box = painter.world(corners)
-    camera = canvas.camera
-    ahead = np.array([camera.see(p[0], p[2])[1] for p in box])
-    if ahead.max() < NEAR * 2 or camera.focal * height / max(float(ahead.mean()), 0.5) < 3:
+    if painter.ahead + max(abs(rear), front) < NEAR * 2 or painter.detail * height / 1.5 < 4:
         return
-    if ahead.min() < NEAR:
+    corners = [(sx * width / 2, y, e) for sx in (-1, 1) for y in (0.0, height + 0.1) for e in (rear, front)]
+    depths = [p[2] for p in painter.seen(corners)]
+    if max(depths) < NEAR * 2:
+        return
+    if min(depths) < NEAR:
         u, v = [0.0, float(canvas.width)], [0.0, float(canvas.height)]
     else:
-        points = painter.pixels(box)
+        points = painter.pixels(corners)
         u, v = [p[0] for p in points], [p[1] for p in points]
     sprite = Sprite(canvas, u, v)
     if sprite.empty:
         return
-    order = sorted(parts, key=lambda body: -abs(camera.see(*painter.world(np.array([[0, 0, np.mean([p[0] for p in body.outline])]]))[0, [0, 2]])[1]))
-    for body in order:
+    middles = [(sum(p[0] for p in body.outline) / len(body.outline), body) for body in bodies(thing)]
+    for _, body in sorted(middles, key=lambda pair: -abs(pair[0] - painter.eye[2])):
         _paint_body(painter, sprite, body)
-    sprite.finish(float(max(NEAR, ahead.mean())), thing.number, _sheen(sprite, thing.seed))
+    sprite.finish(max(NEAR, sum(depths) / len(depths)), thing.number, _sheen(sprite, thing.seed))
 
 
 def _sheen(sprite: Sprite, seed: int) -> Floats:
     """Return a soft gradient (h, w) over a body: brighter to the top, uneven along it."""
     h, width = sprite.shape
-    rows = np.linspace(1.12, 0.86, h, dtype=np.float32)[:, None]
+    rows = np.linspace(1.16, 0.8, h, dtype=np.float32)[:, None]
     waves = np.sin(np.linspace(0, 5, width, dtype=np.float32) + seed % 7)[None]
     return rows * (1 + 0.05 * waves)
 
@@ -206,46 +217,52 @@ def _paint_body(painter: _Painter, sprite: Sprite, body: Body) -> None:
     own = painter.cargo if body.label == w.TRUCK and len(body.parts) == 3 else painter.body
     dark = linear(22, 24, 28)
     _wheels(painter, sprite, body, near_side=False)
-    faces: list[tuple[float, str, Points]] = []
+    strips: list[tuple[float, str, Solid, tuple[float, float, float]]] = []
     for part, a, b in zip(body.parts, body.outline[:-1], body.outline[1:], strict=True):
         ha, hb = _half(body, a[1]), _half(body, b[1])
-        quad = painter.world(np.array([[-ha, a[1], a[0]], [-hb, b[1], b[0]], [hb, b[1], b[0]], [ha, a[1], a[0]]]))
-        far = float(np.linalg.norm(quad.mean(0) - painter.origin))
-        faces.append((far, part, quad))
-    for _, part, quad in sorted(faces, key=lambda face: -face[0]):
-        normal, towards = painter.normal(quad)
-        if not towards:
+        quad = [(-ha, a[1], a[0]), (-hb, b[1], b[0]), (hb, b[1], b[0]), (ha, a[1], a[0])]
+        run, rise = b[0] - a[0], b[1] - a[1]
+        size = math.hypot(run, rise)
+        far = abs((a[0] + b[0]) / 2 - painter.eye[2])
+        strips.append((far, part, quad, (0.0, run / size, -rise / size)))
+    for _, part, quad, normal in sorted(strips, key=lambda strip: -strip[0]):
+        if not painter.faces(quad[0], normal):
             continue
-        colour, gloss = (dark * 0.6, 0.34) if part == "g" else (own, 0.07)
-        painter.face(sprite, quad, colour, body.label, normal, gloss)
-        if part == "g":
-            inner = quad.mean(0) + (quad - quad.mean(0)) * np.array([0.88, 0.88, 0.88])
-            painter.face(sprite, quad, own * 0.6, body.label, normal, 0.02)
-            painter.face(sprite, inner, dark * 0.5, body.label, normal, 0.3)
+        if part != "g":
+            painter.face(sprite, quad, own, body.label, normal, 0.07)
+            continue
+        painter.face(sprite, quad, own * 0.6, body.label, normal, 0.02)
+        centre = [sum(p[k] for p in quad) / 4 for k in range(3)]
+        inner = [tuple(m + (v - m) * 0.88 for v, m in zip(p, centre, strict=True)) for p in quad]
+        painter.face(sprite, inner, dark * 0.5, body.label, normal, 0.2)  # type: ignore[arg-type]
     _sides(painter, sprite, body, own, dark)
-    _ends(painter, sprite, body, dark)
+    if painter.detail > 9:
+        _ends(painter, sprite, body, dark)
     _wheels(painter, sprite, body, near_side=True)
 
 
 def _sides(painter: _Painter, sprite: Sprite, body: Body, own: Floats, dark: Floats) -> None:
     for sign in (-1.0, 1.0):
-        outline = painter.world(np.array([[sign * _half(body, y), y, z] for z, y in body.outline]))
-        right = np.array([painter.c * sign, 0.12, -painter.s * sign])
-        if right @ (painter.origin - outline[0]) <= 0:
+        right = (sign, 0.12, 0.0)
+
+        def wall(points: Outline, out: float = 0.0, sign: float = sign) -> Solid:
+            return [(sign * (_half(body, y) + out), y, z) for z, y in points]
+
+        if not painter.faces((sign * body.width / 2, 1.0, 0.0), right):
             continue
-        painter.face(sprite, outline, own, body.label, right, 0.05)
-        low = [(z, y) for z, y in ((body.outline[0][0], 0.3), (body.outline[0][0], 0.48), (body.outline[-1][0], 0.48), (body.outline[-1][0], 0.3))]
-        if body.radius < 0.4:
-            sill = painter.world(np.array([[sign * _half(body, y), y, z] for z, y in low]))
+        painter.face(sprite, wall(body.outline), own, body.label, right, 0.05)
+        rear, front = body.outline[0][0], body.outline[-1][0]
+        if body.radius < 0.4 and painter.detail > 16:
+            sill = wall(((rear, 0.3), (rear, 0.48), (front, 0.48), (front, 0.3)))
             painter.face(sprite, sill, own * 0.45, body.label, right, 0.01)
-            crease = ((low[0][0] * 0.96, 0.72), (low[0][0] * 0.96, 0.76), (low[2][0] * 0.96, 0.74), (low[2][0] * 0.96, 0.71))
-            painter.face(sprite, painter.world(np.array([[sign * _half(body, y), y, z] for z, y in crease])), own * 1.25, body.label, right, 0.1)
+            crease = wall(((rear * 0.96, 0.72), (rear * 0.96, 0.76), (front * 0.96, 0.74), (front * 0.96, 0.71)))
+            painter.face(sprite, crease, own * 1.25, body.label, right, 0.1)
         for window in body.windows:
-            pane = painter.world(np.array([[sign * (_half(body, y) + 0.01), y, z] for z, y in window]))
-            painter.face(sprite, pane, dark * 0.6, body.label, right, 0.2)
-            lower = pane.copy()
-            lower[:, 1] = np.minimum(lower[:, 1], (pane[:, 1].min() + pane[:, 1].max()) / 2)
-            painter.face(sprite, lower, dark * 0.5, body.label, right, 0.1)
+            painter.face(sprite, wall(window, 0.01), dark * 0.6, body.label, right, 0.12)
+            if painter.detail > 16:
+                half = (min(y for _, y in window) + max(y for _, y in window)) / 2
+                lower = tuple((z, min(y, half)) for z, y in window)
+                painter.face(sprite, wall(lower, 0.01), dark * 0.5, body.label, right, 0.05)
 
 
 def _ends(painter: _Painter, sprite: Sprite, body: Body, dark: Floats) -> None:
@@ -256,54 +273,61 @@ def _ends(painter: _Painter, sprite: Sprite, body: Body, dark: Floats) -> None:
         ends = ((body.outline[0][0], -1.0),)
     else:
         ends = ((body.outline[0][0] - 0.06, -1.0), (body.outline[-1][0] + 0.06, 1.0))
-    look = painter.canvas.look
     high = body.outline[2][1] if body.width < 2.1 else 1.0
     for z, sign in ends:
-        normal = np.array([painter.s * sign, 0.0, painter.c * sign])
-        middle = painter.world(np.array([[0.0, 0.6, z]]))[0]
-        if normal @ (painter.origin - middle) <= 0:
-            continue
-        half = body.width / 2
+        if painter.faces((0.0, 0.6, z), (0.0, 0.0, sign)):
+            _end(painter, sprite, body, z, sign, high, dark)
 
-        def panel(x0: float, x1: float, y0: float, y1: float, colour: Floats, gloss: float = 0.0, z: float = z, normal: Points = normal) -> None:
-            quad = painter.world(np.array([[x0, y0, z], [x1, y0, z], [x1, y1, z], [x0, y1, z]]))
-            painter.face(sprite, quad, colour, body.label, normal, gloss)
 
-        panel(-half + 0.05, half - 0.05, 0.3, 0.46, dark * 1.2)
-        if sign > 0:
-            panel(-half * 0.5, half * 0.5, 0.5, 0.68, dark, 0.02)
-        panel(-0.26, 0.26, 0.5, 0.62, linear(236, 234, 220))
-        on = look.lamps > 0.2
-        for side in (-1.0, 1.0):
-            x0, x1 = sorted((side * (half - 0.06), side * (half - 0.42)))
-            top, bottom = (high - 0.12, high - 0.34) if sign < 0 else (high * 0.8, high * 0.8 - 0.16)
-            if sign < 0:
-                colour = linear(190, 20, 18) * (3.0 if on else 1.0)
-            else:
-                colour = linear(255, 240, 205) * (5.0 if on else 0.75)
-            panel(x0, x1, bottom, top, colour, 0.05)
-        if body.label == w.BUS and sign > 0:
-            panel(-half * 0.7, half * 0.7, 2.6, 2.85, linear(240, 170, 40) * 1.2)
+def _end(painter: _Painter, sprite: Sprite, body: Body, z: float, sign: float, high: float, dark: Floats) -> None:
+    half = body.width / 2
+    lamps = painter.canvas.look.lamps > 0.2
+
+    def panel(x0: float, x1: float, y0: float, y1: float, colour: Floats, gloss: float = 0.0) -> None:
+        quad = [(x0, y0, z), (x1, y0, z), (x1, y1, z), (x0, y1, z)]
+        painter.face(sprite, quad, colour, body.label, (0.0, 0.0, sign), gloss)
+
+    panel(-half + 0.04, half - 0.04, 0.28, 0.45, dark * 1.2)
+    if painter.cargo is not None and len(body.parts) == 3:
+        panel(-0.02, 0.02, 1.0, 3.35, painter.cargo * 0.5)
+        for y in (1.05, 3.2):
+            panel(-half + 0.05, half - 0.05, y, y + 0.07, painter.cargo * 0.6)
+    if sign < 0 and body.width < 2.1:
+        panel(-half + 0.1, half - 0.1, 0.48, 0.505, dark * 2)
+        panel(-half + 0.12, half - 0.12, high - 0.1, high - 0.07, dark * 2, 0.05)
+    if sign < 0 and body.label == w.BUS:
+        panel(-half + 0.25, half - 0.25, 1.5, 2.5, dark, 0.15)
+        panel(-half + 0.3, half - 0.3, 0.7, 1.1, dark * 1.5)
+    if sign > 0:
+        panel(-half * 0.5, half * 0.5, 0.5, 0.68, dark, 0.02)
+    panel(-0.25, 0.25, 0.53, 0.63, linear(214, 212, 200))
+    if sign < 0:
+        top, bottom, colour = high - 0.12, high - 0.27, linear(176, 16, 18) * (3.0 if lamps else 1.0)
+    else:
+        top, bottom, colour = high * 0.8, high * 0.8 - 0.16, linear(255, 240, 205) * (5.0 if lamps else 0.75)
+    for side in (-1.0, 1.0):
+        x0, x1 = sorted((side * (half - 0.06), side * (half - 0.38)))
+        panel(x0, x1, bottom, top, colour, 0.05)
+    if body.label == w.BUS and sign > 0:
+        panel(-half * 0.7, half * 0.7, 2.6, 2.85, linear(240, 170, 40) * 1.2)
 
 
 def _wheels(painter: _Painter, sprite: Sprite, body: Body, near_side: bool) -> None:
-    angle = np.linspace(0, 2 * math.pi, 15)[:-1]
     tyre, rim = linear(26, 26, 28), linear(150, 152, 156)
+    rings = ((1.22, tyre * 0.35), (1.0, tyre), (0.62, rim), (0.2, tyre)) if painter.detail > 24 else ((1.1, tyre), (0.6, rim))
+    circle = CIRCLE if painter.detail > 24 else CIRCLE[::2]
+    radius = body.radius
     for sign in (-1.0, 1.0):
-        right = np.array([painter.c * sign, 0.0, -painter.s * sign])
         x = sign * (body.width / 2 - 0.02)
-        at = painter.world(np.array([[x, body.radius, 0.0]]))[0]
-        if (right @ (painter.origin - at) > 0) != near_side:
+        right = (sign, 0.0, 0.0)
+        if painter.faces((x, radius, 0.0), right) != near_side:
             continue
         for z in body.wheels:
-            for share, colour in ((1.22, tyre * 0.35), (1.0, tyre), (0.62, rim), (0.2, tyre)):
-                if share > 1 and not near_side:
-                    continue
-                y = body.radius + body.radius * share * np.sin(angle)
-                ring = np.column_stack([np.full(14, x), np.maximum(y, 0.02), z + body.radius * share * np.cos(angle)])
-                painter.face(sprite, painter.world(ring), colour, body.label, right, 0.0)
-        if not near_side:
-            for z in body.wheels:
+            if not near_side:
                 inner = x - sign * 0.22
-                quad = np.array([[x, 0.0, z], [inner, 0.0, z], [inner, body.radius * 1.6, z], [x, body.radius * 1.6, z]])
-                painter.face(sprite, painter.world(quad), tyre * 0.6, body.label, right, 0.0)
+                quad = [(x, 0.0, z), (inner, 0.0, z), (inner, radius * 1.6, z), (x, radius * 1.6, z)]
+                painter.face(sprite, quad, tyre * 0.6, body.label, right, 0.0)
+                continue
+            for share, colour in rings:
+                ring = [(x, max(0.02, radius + radius * share * b), z + radius * share * a) for a, b in circle]
+                painter.face(sprite, ring, colour, body.label, right, 0.0)

@@ -19,7 +19,7 @@ PERSON, RIDER, CAR, TRUCK, BUS, TRAIN, MOTORCYCLE, BICYCLE, VOID = range(11, 20)
 
 LANE = 3.2
 STEP = 0.5  # metres between entries of the street's tables
-AHEAD = 260.0  # metres of world that a camera sees before it
+AHEAD = 210.0  # metres of world that a camera sees before it
 LEFT, RIGHT = 0, 1
 SIGNS = (-1.0, 1.0)
 
@@ -318,7 +318,7 @@ def _furniture(build: _Builder, a: float, b: float, sign: float, kerb: float, pa
 def _parked(build: _Builder, a: float, b: float, sign: float, kerb: float) -> None:
     rng, z = build.rng, a
     while z < b:
-        if rng.random() < 0.72:
+        if rng.random() < 0.66:
             kind = str(rng.choice(["car", "van", "truck"], p=[0.88, 0.1, 0.02]))
             heading = 0.0 if sign > 0 else math.pi
             build.thing(kind, sign * (kerb - 1.1), z + 2.4, heading=heading + rng.normal(0, 0.02))
@@ -356,7 +356,7 @@ def _traffic(build: _Builder, a: float, b: float) -> None:
                 lateral = sign * (lane + 0.5) * LANE + rng.normal(0, 0.15)
                 build.thing(kind, lateral, z, heading=0.0 if sign > 0 else math.pi, speed=sign * 8.0)
                 length = {"car": 6.0, "van": 7.0, "truck": 11.0, "bus": 14.0, "tram": 30.0}[kind]
-                z += length + 3 + rng.exponential(26)
+                z += length + 3 + rng.exponential(38)
     for _ in range(rng.poisson(0.7)):
         sign = float(rng.choice([-1.0, 1.0]))
         kind = str(rng.choice(["cyclist", "biker"], p=[0.8, 0.2]))
