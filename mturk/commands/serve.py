@@ -1,0 +1,97 @@
+"""`serve`: the MTurk-compatible server with its pages for workers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from mturk.server.site import Site
+
+
+@click.command()
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for every one."
+)
+@click.option(
+    "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 picks one."
+)
+@click.option(
+    "--data",
+    default=Path("server"),
+    show_default=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the database, the keys and the images.",
+)
+@click.option(
+    "--study",
+    "studies",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    show_default="study/, where it exists",
+    help="Study whose exclusions the dashboard counts (repeatable).",
+)
+@click.option(
+    "--lab", is_flag=True, show_default=True, help="Give the page the whole window, without a frame."
+)
+@click.option(
+    "--sign-in/--no-sign-in",
+    "sign_in",
+    default=None,
+    show_default="on, but off behind --public-url",
+    help="Whether workers may sign in with any name.",
+)
+@click.option(
+    "--public-url", metavar="URL", show_default="none", help="Where a proxy shows this server to the world."
+)
+@click.option(
+    "--completion-url", metavar="URL", show_default="none", help="Where participants go when they are done."
+)
+@click.option("--open", "open_", is_flag=True, show_default=True, help="Open the dashboard in the browser.")
+def serve(
+    host: str,
+    port: int,
+    data: Path,
+    studies: tuple[Path, ...],
+    lab: bool,
+    sign_in: bool | None,
+    public_url: str | None,
+    completion_url: str | None,
+    open_: bool,
+) -> None:
+    """Run the MTurk-compatible server with its pages for workers.
+
+    It speaks MTurk's protocol at its own address, so that `publish --to local`, and any boto3 program, can use it.
+    On the first start it makes a key pair in DATA/credentials. Stop it with Ctrl-C.
+
+    \b
+    Example:
+      python cli.py serve --port 8080
+      python cli.py publish --to local
+    """  # fmt: skip
+    from mturk.server import running
+    from mturk.server.site import Settings
+
+    console = click.get_current_context().obj
+    if not studies and Path("study/study.json").is_file():
+        studies = (Path("study"),)
+    settings = Settings(
+        data=data, studies=studies, lab=lab, sign_in=public_url is None if sign_in is None else sign_in,
+        public_url=public_url, completion_url=completion_url,
+    )  # fmt: skip
+
+    def started(site: Site, url: str) -> None:
+        public = settings.public_url or url
+        link = f"{public}/dashboard/?token={site.requester_token}"
+        console.say(f"Workers' site:     {public}/worker/")
+        console.say(f"Dashboard:         {link}")
+        console.say(f"Links to hand out: {public}/join/<study>  (the dashboard has them whole)")
+        console.say(f"boto3 endpoint:    {public}/  with AWS_SHARED_CREDENTIALS_FILE={data / 'credentials'}")
+        console.say("Stop with Ctrl-C.")
+        console.next("python cli.py publish --to local")
+        if open_:
+            click.launch(link)
+
+    running.serve(settings, host, port, started=started)

@@ -1,0 +1,175 @@
+"""The Starlette application: the requester's endpoint at `/`, and the rooms with pages."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from mturk.server import (
+    dashboard,
+    media,
+    operations,
+    panels,
+    protocol,
+    signing,
+    submissions,
+    web,
+    worker_history,
+    worker_site,
+)
+from mturk.server.errors import NotAuthentic, RequestError, ServiceFault
+from mturk.server.sessions import Sessions
+from mturk.server.site import Site
+
+_log = logging.getLogger("mturk.server")
+
+# What a refusal means to a browser; everything else is a 400.
+_STATUS = {
+    "NotYours": 403,
+    "NotSignedIn": 401,
+    "NotQualified": 403,
+    "WorkerBlocked": 403,
+    "FormExpired": 403,
+    "NoHITsAvailable": 409,
+    "WorkerAlreadyHasAssignment": 409,
+    "AssignmentOver": 409,
+    "InvalidAssignmentState": 409,
+    "HITDoesNotExist": 404,
+    "AssignmentDoesNotExist": 404,
+    "NotFound": 404,
+}
+
+
+async def requester_endpoint(request: Request) -> Response:
+    """Answer one MTurk API call: signed, bounded, checked by the model in both directions."""
+    site = web.site_of(request)
+    status = 200
+    try:
+        body = await web.body_of(request, protocol.MAX_BODY)
+        signing.verify(
+            site.keys, ("POST", request.url.path, request.url.query), request.headers, body, site.wall()
+        )
+        name, parameters = protocol.parse(request.headers.get("x-amz-target", ""), body)
+        content = protocol.response(name, await run(site, name, parameters))
+    except HTTPException as error:
+        status, content = protocol.error_body(RequestError(error.detail, "RequestTooLarge"), site.clock())
+    except (RequestError, NotAuthentic, ServiceFault) as error:
+        if isinstance(error, ServiceFault):
+            _log.error("%s", error)
+        status, content = protocol.error_body(error, site.clock())
+    except Exception:
+        _log.exception("an operation failed")
+        status, content = protocol.error_body(
+            ServiceFault("The server failed; its log says why."), site.clock()
+        )
+    return Response(content, status, media_type=protocol.CONTENT_TYPE)
+
+
+async def run(site: Site, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Do one operation with checked parameters. A null member counts as absent."""
+    found = operations.find(name)
+    given = {key: value for key, value in parameters.items() if value is not None}
+    if found.writes:
+        return await site.write(lambda tx: found.function(tx, given))
+    return await site.read(lambda tx: found.function(tx, given))
+
+
+async def front_door(_request: Request) -> Response:
+    """Send a browser to the workers' site."""
+    return RedirectResponse("/worker/", 303)
+
+
+async def health(request: Request) -> Response:
+    """Say that the server and its database answer; for a proxy or a supervisor."""
+    await web.site_of(request).read(lambda tx: tx.one("SELECT 1"))
+    return Response("ok\n", media_type="text/plain")
+
+
+async def refused(request: Request, error: Exception) -> Response:
+    """Show a refusal as a page that a person can read."""
+    if isinstance(error, RequestError):
+        status, text = _STATUS.get(error.code.removeprefix("AWS.MechanicalTurk."), 400), error.message
+        if status == 401 and request.method == "GET":
+            return RedirectResponse("/worker/sign-in", 303)
+    elif isinstance(error, HTTPException):
+        status = error.status_code
+        text = (
+            error.detail if error.detail != HTTPStatus(status).phrase else _PHRASES.get(status, error.detail)
+        )
+    else:
+        status, text = 503, str(error)
+    return web.page(
+        request, "message", status_code=status, ancestors="'self'", heading=_heading(status), text=text
+    )
+
+
+_PHRASES = {
+    404: "There is no such page here.",
+    405: "This address cannot be used like that.",
+}
+
+
+def _heading(status: int) -> str:
+    if status in {409, 401}:
+        return "Not available"
+    if status == 503:
+        return "Please try again"
+    return {403: "Not allowed", 404: "Not found"}.get(status, "That did not work")
+
+
+async def failed(request: Request, error: Exception) -> Response:
+    """Show that the server failed, without saying how; the log does."""
+    _log.error("%s %s failed: %r", request.method, request.url.path, error)
+    text = (
+        "Something went wrong on our side. Your answers are still in the page that you came from; try again."
+    )
+    return web.page(
+        request, "message", status_code=500, ancestors="'self'", heading="Please try again", text=text
+    )
+
+
+def create_app(site: Site) -> Starlette:
+    """Return the application of a server; closing it closes the database."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        site.close()
+
+    app = Starlette(
+        routes=[
+            Route("/", requester_endpoint, methods=["POST"]),
+            Route("/", front_door, methods=["GET"]),
+            Route("/health", health, methods=["GET"]),
+            Route("/static/{digest}/{name}", web.asset, methods=["GET"]),
+            *submissions.ROUTES,
+            *worker_site.ROUTES,
+            *worker_history.ROUTES,
+            *panels.ROUTES,
+            *media.ROUTES,
+            *dashboard.ROUTES,
+        ],
+        middleware=[Middleware(web.SecurityHeaders)],
+        exception_handlers={
+            RequestError: refused,
+            HTTPException: refused,
+            ServiceFault: refused,
+            sqlite3.OperationalError: refused,
+            Exception: failed,
+        },
+        lifespan=lifespan,
+    )
+    app.state.site = site
+    app.state.sessions = Sessions(site.secret)
+    return app

@@ -1,0 +1,117 @@
+"""Starting and stopping: the port, the file that tells clients where the server is, signals."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from mturk.errors import MTurkError
+from mturk.files import write_whole
+from mturk.server.app import create_app
+from mturk.server.site import Settings, Site
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket bound to an address; MTurkError says what to do when it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+        bound.listen(2048)
+    except OSError as error:
+        bound.close()
+        raise MTurkError(_why(error, host, port)) from None
+    return bound
+
+
+def _why(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"Port {port} of {host} is in use, perhaps by another `serve`. Stop that one, or give another port: "
+            f"python cli.py serve --port {port + 1}"
+        )
+    if error.errno == errno.EACCES:
+        return (
+            f"Port {port} may not be used by this user. Give one above 1023: python cli.py serve --port 8080"
+        )
+    return f"The server cannot listen on {host} port {port}: {error.strerror}."
+
+
+@contextmanager
+def alone(data: Path) -> Iterator[None]:
+    """Hold a server's data folder; MTurkError when another server holds it."""
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (data / "lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise MTurkError(
+                f"Another server is running on the folder {data}. Stop it, or give a folder of its own: --data FOLDER"
+            ) from None
+        yield
+
+
+def address_of(bound: socket.socket, host: str) -> str:
+    """Return the address under which a browser on this machine reaches a socket."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{shown}:{bound.getsockname()[1]}"
+
+
+def serve(
+    settings: Settings,
+    host: str,
+    port: int,
+    *,
+    started: Callable[[Site, str], None] = lambda _site, _url: None,
+) -> None:
+    """Run a server until SIGINT or SIGTERM; `started` is told the site and its local address.
+
+    Running work is finished and the database closed before this returns.
+    """
+    with alone(settings.data), listen(host, port) as bound:
+        site = Site(settings)
+        url = address_of(bound, host)
+        endpoint = settings.data / "endpoint"
+        config = uvicorn.Config(
+            create_app(site),
+            log_level=logging.WARNING,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=10,
+            h11_max_incomplete_event_size=65_536,
+            proxy_headers=True,
+            forwarded_allow_ips="127.0.0.1,::1",
+        )
+        try:
+            write_whole(endpoint, (settings.public_url or url) + "\n")
+            started(site, url)
+            _Server(config).run(sockets=[bound])
+        finally:
+            endpoint.unlink(missing_ok=True)
+            site.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, ending quietly: a signal is how a server is meant to stop."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle the signals as uvicorn does, without raising them once more afterwards."""
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
+
+
+def process_id() -> int:
+    """Return this process's id, for the message at the start."""
+    return os.getpid()

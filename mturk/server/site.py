@@ -1,0 +1,125 @@
+"""One running server: its settings, its store, and the moment at which time changes something."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from mturk.errors import MTurkError
+from mturk.files import write_whole
+from mturk.server import signing, transitions
+from mturk.server.store import Clock, Store, Transaction
+
+T = TypeVar("T")
+Track = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a server runs.
+
+    `data` is its folder; `studies` are folders whose private trials the dashboard may read; `lab` gives the page
+    the full window; `sign_in` lets workers name themselves; `public_url` is where the outside sees this server;
+    `completion_url` is where participants go afterwards unless the dashboard says otherwise.
+    """
+
+    data: Path
+    studies: tuple[Path, ...] = ()
+    lab: bool = False
+    sign_in: bool = True
+    public_url: str | None = None
+    completion_url: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("public_url", "completion_url"):
+            value = getattr(self, name)
+            if value is not None and not is_web_address(value):
+                raise MTurkError(
+                    f"{name} is {value!r}; needed: an address that begins with https:// or http://."
+                )
+        if self.public_url:
+            object.__setattr__(self, "public_url", self.public_url.rstrip("/"))
+            if urlsplit(self.public_url).path:
+                raise MTurkError(f"public_url is {self.public_url!r}; needed: an address without a path.")
+
+
+def is_web_address(text: str) -> bool:
+    """Tell an http(s) address from anything else, javascript: among it."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.netloc) and text.isprintable() and " " not in text
+
+
+@dataclass
+class Site:
+    """What every room of the server shares. `clock` is the study's time, `wall` that of signatures."""
+
+    settings: Settings
+    clock: Clock = time.time
+    wall: Clock = time.time
+    store: Store = field(init=False)
+    keys: dict[str, str] = field(init=False)
+    secret: str = field(init=False)
+    requester_token: str = field(init=False)
+    _due: float = field(init=False, default=-math.inf)
+
+    def __post_init__(self) -> None:
+        data = self.settings.data
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.keys = signing.load_keys(data / "credentials")
+        self.store = Store(data / "server.sqlite3", self.clock)
+        self.secret = self.store.read(lambda tx: _meta(tx, "secret"))
+        self.requester_token = _kept_token(data / "dashboard-token")
+
+    async def write(self, change: Callable[[Transaction], T]) -> T:
+        """Run a change on the writer's thread and wait until it is on disk."""
+
+        def timely(tx: Transaction) -> T:
+            if tx.now >= self._due:
+                self._sweep(tx)
+            result = change(tx)
+            self._due = min(self._due, tx.wakes)
+            return result
+
+        return await asyncio.wrap_future(self.store.write(timely))
+
+    async def read(self, reading: Callable[[Transaction], T]) -> T:
+        """Run a short reading, after whatever time has made due."""
+        await self.settle()
+        return self.store.read(reading)
+
+    async def settle(self) -> None:
+        """Do what time has made due: abandon, approve, expire, dispose."""
+        if self.clock() >= self._due:
+            await asyncio.wrap_future(self.store.write(self._sweep))
+
+    def _sweep(self, tx: Transaction) -> None:
+        transitions.sweep(tx)
+        self._due = transitions.next_due(tx)
+
+    def close(self) -> None:
+        """Finish what waits and close the database."""
+        self.store.close()
+
+
+def _meta(tx: Transaction, key: str) -> str:
+    row = tx.one("SELECT value FROM meta WHERE key = ?", key)
+    if row is None:
+        raise MTurkError(f"The server's database lacks its {key}. Restore it from a backup.")
+    return str(row["value"])
+
+
+def _kept_token(path: Path) -> str:
+    import secrets
+
+    if not path.exists():
+        write_whole(path, secrets.token_urlsafe(24) + "\n", mode=0o600)
+    return path.read_text(encoding="utf-8").strip()

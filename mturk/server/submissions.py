@@ -1,0 +1,127 @@
+"""Answers coming in: the form that MTurk's pages post, and progress saved on the way."""
+
+from __future__ import annotations
+
+import json
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from mturk.answers import encode
+from mturk.server import web
+from mturk.server.errors import RequestError
+from mturk.server.store import Row, Transaction
+from mturk.server.transitions import find_assignment, submit
+
+MAX_PROGRESS = 262_144
+PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"
+_NOT_YOURS = "This assignment is not yours. Sign in as the worker who accepted it, in this browser."
+
+
+def own_assignment(tx: Transaction, assignment_id: str, worker: str | None) -> Row:
+    """Return an assignment of this worker; to everybody else it does not exist."""
+    row = tx.one("SELECT * FROM assignments WHERE assignment_id = ?", assignment_id[:64])
+    if row is None or worker is None or row["worker_id"] != worker:
+        raise RequestError(_NOT_YOURS, "NotYours")
+    return row
+
+
+async def external_submit(request: Request) -> Response:
+    """Store a worker's answer. The acknowledgement means that it is on disk; repeating it changes nothing."""
+    fields = await web.form_of(request)
+    assignment_id = dict(fields).get("assignmentId") or request.query_params.get("assignmentId", "")
+    if assignment_id == PREVIEW:
+        raise RequestError("This is a preview. Accept the HIT before you submit answers.", "PreviewSubmitted")
+    if not assignment_id:
+        raise RequestError("The form names no assignmentId.", "MalformedForm")
+    answers = _joined(fields)
+    if not answers:
+        raise RequestError("The form holds no answer besides assignmentId.", "MalformedForm")
+    worker = _submitter(request, assignment_id)
+    xml = encode(answers)
+
+    def store(tx: Transaction) -> None:
+        if worker is None:
+            submit(tx, find_assignment(tx, assignment_id), xml)
+        else:
+            submit(tx, own_assignment(tx, assignment_id, worker), xml)
+
+    try:
+        await web.site_of(request).write(store)
+    except RequestError as error:
+        if error.code.endswith("InvalidAssignmentState"):
+            raise RequestError(
+                "The time for this assignment is over, or it was returned; its answers can no longer be taken.",
+                "AssignmentOver",
+            ) from None
+        raise
+    return web.page(request, "submitted", ancestors="'self'", assignment_id=assignment_id)
+
+
+def _submitter(request: Request, assignment_id: str) -> str | None:
+    """Return the worker who submits; None when the page holds the submit token of this assignment."""
+    token = request.path_params.get("token")
+    if token is not None:
+        if web.sessions_of(request).may_submit(token) != assignment_id:
+            raise RequestError(_NOT_YOURS, "NotYours")
+        return None
+    if web.from_elsewhere(request):
+        raise RequestError("This form was sent from another site.", "NotYours")
+    worker = web.sessions_of(request).of(request).worker
+    if worker is None:
+        raise RequestError(_NOT_YOURS, "NotYours")
+    return worker
+
+
+def _joined(fields: list[tuple[str, str]]) -> dict[str, str]:
+    """Return the answers by field; a field given more than once has its values joined by |, as on MTurk."""
+    answers: dict[str, str] = {}
+    for name, value in fields:
+        if name and name != "assignmentId":
+            answers[name] = f"{answers[name]}|{value}" if name in answers else value
+    return answers
+
+
+async def read_progress(request: Request) -> Response:
+    """Return what the page saved, or 204 when it saved nothing."""
+    worker = web.sessions_of(request).of(request).worker
+    row = await web.site_of(request).read(
+        lambda tx: own_assignment(tx, request.path_params["assignment_id"], worker)
+    )
+    if row["progress"] is None:
+        return Response(status_code=204)
+    return Response(row["progress"], media_type="application/json")
+
+
+async def save_progress(request: Request) -> Response:
+    """Keep what a page wants to find again after a reload, as long as the assignment is being worked on."""
+    if web.from_elsewhere(request):
+        raise HTTPException(403)
+    body = await web.body_of(request, MAX_PROGRESS)
+    try:
+        text = body.decode("utf-8")
+        json.loads(text)
+    except (ValueError, RecursionError):
+        raise HTTPException(400, "Progress must be JSON.") from None
+    worker = web.sessions_of(request).of(request).worker
+
+    def store(tx: Transaction) -> bool:
+        row = own_assignment(tx, request.path_params["assignment_id"], worker)
+        open_ = row["status"] == "Accepted" and row["deadline"] > tx.now
+        if open_:
+            tx.run("UPDATE assignments SET progress = ? WHERE seq = ?", text, row["seq"])
+        return open_
+
+    if not await web.site_of(request).write(store):
+        raise HTTPException(409, "This assignment is no longer being worked on.")
+    return Response(status_code=204)
+
+
+ROUTES = [
+    Route("/mturk/externalSubmit", external_submit, methods=["POST"]),
+    Route("/submit/{token}/mturk/externalSubmit", external_submit, methods=["POST"]),
+    Route("/worker/assignments/{assignment_id}/progress", read_progress, methods=["GET"]),
+    Route("/worker/assignments/{assignment_id}/progress", save_progress, methods=["PUT", "POST"]),
+]

@@ -1,0 +1,58 @@
+"""Who works here: worker ids for people who name themselves or come from a panel."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import unicodedata
+
+from mturk.server.errors import RequestError
+from mturk.server.store import Transaction
+
+_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_MTURK_ID = re.compile(r"A[A-Z0-9]{4,63}")
+MAX_NAME = 100
+LOCAL = "local"
+
+
+def worker_for(tx: Transaction, secret: str, panel: str, name: str) -> str:
+    """Return the worker id of a person, the same one each time; a new person is entered.
+
+    `panel` keeps people apart who have the same name in different places. On the local site a name that looks like
+    an MTurk worker id is taken as that id, so that a requester can grant qualifications beforehand; an id that
+    belongs to somebody of a panel is refused.
+    """
+    name = clean_name(name)
+    known = tx.one("SELECT worker_id FROM workers WHERE panel = ? AND name = ?", panel, name)
+    if known:
+        return str(known["worker_id"])
+    if panel == LOCAL and _MTURK_ID.fullmatch(name):
+        if tx.one("SELECT 1 FROM workers WHERE worker_id = ?", name):
+            raise RequestError("This worker id belongs to somebody else.", "NotYours")
+        worker_id = name
+    else:
+        worker_id = derived_id(secret, panel, name)
+    tx.run("INSERT INTO workers VALUES (?, ?, ?, ?, 0, 0)", worker_id, panel, name, tx.now)
+    tx.log("WorkerArrived", worker=worker_id, panel=panel)
+    return worker_id
+
+
+def clean_name(name: str) -> str:
+    """Return a name as it is stored; RequestError when it is empty, too long, or cannot be written."""
+    name = unicodedata.normalize("NFC", " ".join(name.split()))
+    if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
+        raise RequestError(f"A name or id has 1 to {MAX_NAME} printable characters.", "InvalidName")
+    return name
+
+
+def derived_id(secret: str, panel: str, name: str) -> str:
+    """Return a worker id in MTurk's form (A and 15 characters) that does not tell the name."""
+    number = int.from_bytes(
+        hmac.new(secret.encode(), f"worker:{panel}:{name}".encode(), hashlib.sha256).digest(), "big"
+    )
+    characters = []
+    for _ in range(15):
+        number, digit = divmod(number, len(_DIGITS))
+        characters.append(_DIGITS[digit])
+    return "A" + "".join(characters)
