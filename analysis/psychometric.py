@@ -1,0 +1,374 @@
+"""Realism curves: fitted, with errors that allow for workers and pairs, or flagged as not identified.
+
+psi(t) = 1/2 + (A - 1/2) F(slope (log2 t - m)): guess rate 1/2; A is the plateau, and below 1/2 where an image
+is rated more real than a photograph; t in ms. Standard errors are two-way sandwiches; the goodness of fit is
+the deviance, referred to what clustering makes of its distribution (Rao & Scott 1984, second order).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import special, stats
+
+from analysis.clustering import codes_of, score_covariances
+from analysis.curve_fit import FAMILIES, LOGIT_BOUND, TINY, deviance, fit_batch, gradient, rates
+from analysis.errors import AnalysisError
+from analysis.exclusion import genuine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from analysis.clustering import Covariances, Floats
+
+EXPOSURES = ("nominal", "measured")
+THRESHOLD = 0.75
+MAX_SE_LOG_SLOPE = 1.0  # beyond it the slope is uncertain by a factor of fifty: a step, or a line
+MAX_SE_OCTAVES = 2.0
+BOUND_LOGIT = 7.0  # logit A from which on the plateau counts as at its bound
+
+
+@dataclass(frozen=True)
+class CurveFit:
+    """One contrast's realism curve; survives `from_dict(to_dict())`.
+
+    condition, versus: the curve is the rate at which `condition` (the real one, where there is one) is
+    preferred to `versus`. exposures_ms, rates, counts: what was observed, by planned exposure. Every estimate
+    is None where it cannot be had, and `note` says why; with identified=False all of them are.
+    plateau: A. slope: of F, per octave of exposure. midpoint_ms: 2**m. threshold_ms: where the curve reaches
+    `threshold`; threshold_status is "reached", "not reached" or "not identified"; threshold_high_ms is None
+    where the interval has no upper end. p_fit: of the deviance under clustering, None without spare
+    exposures. theta: (logit A, ln slope, m in log2 ms). covariances: of theta: combined, answer, each way.
+    """
+
+    contrast: str
+    condition: str
+    versus: str
+    family: str
+    exposure: str
+    level: float
+    exposures_ms: tuple[float, ...]
+    rates: tuple[float, ...]
+    counts: tuple[int, ...]
+    n_workers: int
+    n_pairs: int
+    df: int
+    identified: bool
+    note: str
+    plateau: float | None = None
+    plateau_low: float | None = None
+    plateau_high: float | None = None
+    slope: float | None = None
+    slope_low: float | None = None
+    slope_high: float | None = None
+    midpoint_ms: float | None = None
+    midpoint_low_ms: float | None = None
+    midpoint_high_ms: float | None = None
+    threshold: float = THRESHOLD
+    threshold_status: str = "not identified"
+    threshold_ms: float | None = None
+    threshold_low_ms: float | None = None
+    threshold_high_ms: float | None = None
+    deviance: float | None = None
+    deviance_df: int | None = None
+    deviance_scale: float | None = None
+    p_fit: float | None = None
+    theta: tuple[float, ...] = ()
+    covariances: tuple[tuple[tuple[float, ...], ...], ...] = ()
+
+    def predict(self, exposure_ms: Floats) -> Floats:
+        """Fitted preference rates at exposures in ms; AnalysisError for a curve that is not identified."""
+        x = np.log2(np.asarray(exposure_ms, dtype=float))
+        return np.asarray(rates(x, self._theta(), FAMILIES[self.family])[0])
+
+    def band(self, exposure_ms: Floats) -> tuple[Floats, Floats]:
+        """Pointwise confidence band of the curve at exposures in ms, made on the logit scale: (low, high)."""
+        psi, slopes = gradient(
+            np.log2(np.asarray(exposure_ms, dtype=float)), self._theta(), FAMILIES[self.family]
+        )
+        psi = np.clip(psi[0], TINY, 1 - TINY)
+        parts = [np.einsum("ji,il,jl->j", slopes[0], np.array(m), slopes[0]) for m in self.covariances]
+        se = np.sqrt(np.max(parts, axis=0)) / (psi * (1 - psi))
+        reach = stats.t.ppf((1 + self.level) / 2, max(self.df, 1)) * se
+        return special.expit(special.logit(psi) - reach), special.expit(special.logit(psi) + reach)
+
+    def _theta(self) -> Floats:
+        if not self.identified:
+            raise AnalysisError(
+                f"the curve of {self.contrast} is not identified: {self.note}. Draw its points."
+            )
+        return np.array([self.theta])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as JSON can hold it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> CurveFit:
+        """The inverse of to_dict, also after JSON made lists of tuples. AnalysisError on unknown keys."""
+        unknown = set(values) - {item.name for item in fields(cls)}
+        if unknown:
+            raise AnalysisError(f"unknown field(s) of a curve: {', '.join(sorted(unknown))}.")
+        return cls(**{name: _frozen(value) for name, value in values.items()})
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+def fit_curves(
+    judgments: pd.DataFrame,
+    contrasts: Sequence[str] | None = None,
+    *,
+    real: str | None = None,
+    family: str = "logistic",
+    exposure: str = "nominal",
+    level: float = 0.95,
+    filtered: bool = True,
+) -> list[CurveFit]:
+    """One CurveFit a contrast, in the order of `contrasts` ("a:b"), or by name.
+
+    judgments: as marked by `exclusion.exclude`. real: the condition whose rate the curves show where it
+    takes part; elsewhere it is condition A. exposure: "measured" takes shown_ms to the nearest ms where the
+    page recorded it, and the planned exposure where not. Judgments of unlimited time have no place on a
+    curve; where all are, the list is empty. AnalysisError on unknown names and where no judgment is left.
+    """
+    if family not in FAMILIES:
+        raise AnalysisError(f"curve is {family!r}; allowed are {', '.join(FAMILIES)}.")
+    if exposure not in EXPOSURES:
+        raise AnalysisError(f"exposure is {exposure!r}; allowed are {' and '.join(EXPOSURES)}.")
+    kept = genuine(judgments, filtered=filtered)
+    kept = kept[kept["exposure_ms"].notna()]
+    names = sorted(kept["contrast"].astype(str).unique()) if contrasts is None else contrasts
+    by_name = dict(iter(kept.groupby("contrast", observed=True)))
+    return [_fit(by_name[name], name, real, family, exposure, level) for name in names if name in by_name]
+
+
+class _Data(NamedTuple):
+    """A contrast's judgments as arrays: y, x (log2 ms), cell (row of `planned`), and the clusters."""
+
+    y: NDArray[np.bool_]
+    x: Floats
+    cell: NDArray[np.int64]
+    planned: Floats
+    ways: list[NDArray[np.integer]]
+
+
+def _fit(
+    judgments: pd.DataFrame, contrast: str, real: str | None, family: str, exposure: str, level: float
+) -> CurveFit:
+    """Fit one contrast."""
+    a, b = contrast.split(":")
+    turned = b == real
+    data = _arrays(judgments, turned, exposure)
+    n: Floats = np.bincount(data.cell, minlength=len(data.planned)).astype(float)
+    k: Floats = np.bincount(data.cell, weights=data.y, minlength=len(data.planned))
+    workers, pairs = (len(np.unique(way)) for way in data.ways)
+    blank = CurveFit(
+        contrast=contrast, condition=b if turned else a, versus=a if turned else b, family=family,
+        exposure=exposure, level=level, exposures_ms=tuple(data.planned.tolist()),
+        rates=tuple((k / n).tolist()), counts=tuple(n.astype(int).tolist()), n_workers=workers, n_pairs=pairs,
+        df=min(workers, pairs) - 1, identified=False, note=_hopeless(n, k, min(workers, pairs)),
+    )  # fmt: skip
+    return blank if blank.note else _estimate(blank, data, n, k)
+
+
+def _arrays(judgments: pd.DataFrame, turned: bool, exposure: str) -> _Data:
+    planned, cell = np.unique(judgments["exposure_ms"].to_numpy(float), return_inverse=True)
+    shown = planned[cell]
+    if exposure == "measured":
+        measured = np.round(judgments["shown_ms"].to_numpy(float))
+        shown = np.where(measured > 0, measured, shown)
+    y = judgments["chose_a"].to_numpy(bool) ^ turned
+    return _Data(
+        y, np.log2(shown), cell, planned, [codes_of(judgments["worker"]), codes_of(judgments["pair"])]
+    )
+
+
+def _hopeless(n: Floats, k: Floats, fewest: int) -> str:
+    """Why no curve can be identified from these counts, or an empty text."""
+    if len(n) < 3:
+        return f"a curve has three parameters, and answers are at {len(n)} exposure(s) only"
+    if fewest < 3:
+        return "fewer than three workers or pairs: no error can be estimated"
+    if ((k == 0) | (k == n)).all():
+        return "every rate is 0 or 1"
+    return ""
+
+
+def _estimate(blank: CurveFit, data: _Data, n: Floats, k: Floats) -> CurveFit:
+    """Estimates, errors and goodness of fit; flags what the data do not determine."""
+    family = FAMILIES[blank.family]
+    x, at = np.unique(data.x, return_inverse=True)
+    counts = np.stack([np.bincount(at), np.bincount(at, weights=data.y)]).astype(float)
+    theta = fit_batch(x, counts[:1], counts[1:], family, starts=5).theta
+    bound = bool(abs(theta[0, 0]) > BOUND_LOGIT)
+    psi, slopes = (array[0] for array in gradient(x, theta, family))
+    psi = np.clip(psi, TINY, 1 - TINY)
+    free = [1, 2] if bound else [0, 1, 2]
+    inference = _sandwich(data, at, psi, slopes[:, free])
+    if inference is None:
+        return replace(blank, note="the exposures do not determine the curve's parameters")
+    covariance, fit_covariance, cell_variance = inference
+    expected = np.bincount(data.cell, weights=psi[at]) / n
+    t = float(stats.t.ppf((1 + blank.level) / 2, blank.df))
+    wide = [np.zeros((3, 3)) for _ in range(2 + len(data.ways))]
+    for full, part in zip(wide, (covariance.combined, covariance.answer, *covariance.ways), strict=True):
+        full[np.ix_(free, free)] = part
+    reason = _not_identified(theta[0], wide, t, bound)
+    if reason:
+        return replace(blank, note=reason)
+    fit = replace(
+        blank, identified=True, theta=tuple(theta[0].tolist()),
+        covariances=tuple(tuple(tuple(row) for row in m.tolist()) for m in wide),
+        **_goodness(n, k, expected, fit_covariance, cell_variance, len(free), blank.df),
+    )  # fmt: skip
+    fit = replace(fit, **_intervals(theta[0], wide, t))
+    if bound:
+        scale = fit.deviance_scale or 1.0
+        fit = replace(
+            fit, **_bound_interval(x, counts, theta[0], t, scale, family), note="the plateau is at its bound"
+        )
+    return replace(fit, **_threshold(fit, wide, t))
+
+
+def _sandwich(
+    data: _Data, at: NDArray[np.int64], psi: Floats, slopes: Floats
+) -> tuple[Covariances, Covariances, Floats] | None:
+    """Covariances of the free parameters and of the cells' residuals; the residuals' binomial variances.
+
+    psi (U,) and slopes (U, p) are by distinct exposure, `at` places each judgment among them. None where the
+    information is singular. All follow from one clustered covariance of the sums of (cell residuals, scores).
+    """
+    J, variance = len(data.planned), psi * (1 - psi)
+    residual = data.y - psi[at]
+    information = (slopes * (np.bincount(at) / variance)[:, None]).T @ slopes
+    if np.linalg.cond(information) > 1e12:
+        return None
+    inverse = np.linalg.inv(information)
+    scores = residual[:, None] * (slopes / variance[:, None])[at]
+    by_cell = np.where(data.cell[:, None] == np.arange(J), residual[:, None], 0.0)
+    sums = score_covariances(np.hstack([by_cell, scores]), data.ways)
+    p = slopes.shape[1]
+    drift = np.stack([np.bincount(data.cell, weights=column[at], minlength=J) for column in slopes.T], axis=1)
+    to_theta = np.hstack([np.zeros((p, J)), inverse])
+    to_residual = np.hstack([np.eye(J), -drift @ inverse])
+    cell_variance: Floats = np.bincount(data.cell, weights=variance[at], minlength=J).astype(float)
+    return sums.transform(to_theta), sums.transform(to_residual), cell_variance
+
+
+def _se(matrices: Sequence[Floats], direction: Sequence[float]) -> float:
+    """Standard error along a direction: not below that of any one way of clustering."""
+    g = np.array(direction)
+    return float(np.sqrt(max(float(g @ m @ g) for m in matrices)))
+
+
+def _not_identified(theta: Floats, covariances: Sequence[Floats], t: float, bound: bool) -> str:
+    """Why the estimates are not to be printed, or an empty text."""
+    if not np.isfinite(covariances).all():
+        return "no error can be estimated"
+    A, se_A = special.expit(theta[0]), _se(covariances, (1, 0, 0))
+    if not bound and abs(A - 0.5) <= t * se_A * A * (1 - A):
+        return "no rise: the plateau cannot be told from chance"
+    if _se(covariances, (0, 1, 0)) > MAX_SE_LOG_SLOPE:
+        return "the slope is not determined: a step between two exposures, or no bend within them"
+    if _se(covariances, (0, 0, 1)) > MAX_SE_OCTAVES:
+        return "the midpoint is not determined: the curve has not bent within the exposures"
+    return ""
+
+
+def _goodness(
+    n: Floats,
+    k: Floats,
+    expected: Floats,
+    residuals: Covariances,
+    variance: Floats,
+    p: int,
+    df: int,
+) -> dict[str, Any]:
+    """Deviance over the cells, and its p-value with the distribution that clustering gives it.
+
+    The deviance is distributed as a sum of chi-squares weighted by the eigenvalues of the design effects;
+    Satterthwaite's two moments make it a scaled chi-square, and F in place of chi-square allows for the few
+    clusters that the weights are estimated from (Thomas & Rao 1987).
+    """
+    D, spare = float(deviance(n, k, expected)), len(n) - p
+    if spare < 1:
+        return {"deviance": D, "deviance_df": 0}
+    root = 1 / np.sqrt(variance)
+    effects = np.linalg.eigvalsh(residuals.combined * root * root[:, None])[-spare:]
+    effects = np.maximum(effects, 0.0)
+    if not effects.sum() > 0:
+        return {"deviance": D, "deviance_df": spare}
+    scale = float(effects.mean())
+    effective = float(effects.sum() ** 2 / (effects**2).sum())
+    p_fit = float(stats.f.sf(D / (scale * spare), effective, effective * df))
+    return {"deviance": D, "deviance_df": spare, "deviance_scale": scale, "p_fit": p_fit}
+
+
+def _intervals(theta: Floats, covariances: Sequence[Floats], t: float) -> dict[str, Any]:
+    """Estimates with intervals, each made on its own scale: logit A, ln slope, m."""
+    se = [_se(covariances, row) for row in np.eye(3).tolist()]
+    names = (("plateau",) * 3, ("slope",) * 3, ("midpoint",) * 3)
+    back = (special.expit, np.exp, np.exp2)
+    found: dict[str, Any] = {}
+    for (name, *_), turn, center, error in zip(names, back, theta, se, strict=True):
+        unit = "_ms" if name == "midpoint" else ""
+        found[f"{name}{unit}"] = float(turn(center))
+        found[f"{name}_low{unit}"] = float(turn(center - t * error))
+        found[f"{name}_high{unit}"] = float(turn(center + t * error))
+    return found
+
+
+def _bound_interval(
+    x: Floats, counts: Floats, theta: Floats, t: float, scale: float, family: Any
+) -> dict[str, Any]:
+    """Interval of a plateau at 0 or 1, by the profile of the deviance scaled for clustering."""
+    upward = theta[0] > 0
+    grid = special.expit(np.linspace(0.05, LOGIT_BOUND, 60) * (1 if upward else -1))
+    n, k = (np.repeat(row[None], len(grid), axis=0) for row in counts)
+    profile = fit_batch(x, n, k, family, plateau=grid).log_likelihood
+    inside = grid[2 * (profile.max() - profile) <= t * t * max(scale, 1.0)]
+    if upward:
+        return {"plateau": 1.0, "plateau_low": float(inside.min()), "plateau_high": 1.0}
+    return {"plateau": 0.0, "plateau_low": 0.0, "plateau_high": float(inside.max())}
+
+
+def _threshold(fit: CurveFit, covariances: Sequence[Floats], t: float) -> dict[str, Any]:
+    """Exposure at which the curve reaches the threshold, only where the plateau lies above it."""
+    logit_A, log_slope, m = fit.theta
+    A = float(special.expit(logit_A))
+    if fit.plateau is None or fit.threshold >= A:
+        return {"threshold_status": "not reached"}
+    family, slope = FAMILIES[fit.family], float(np.exp(log_slope))
+    q = (fit.threshold - 0.5) / (A - 0.5)
+    z = float(family.quantile(np.array(q)))
+    by_A = -q / (A - 0.5) / float(family.pdf(np.array(z))) / slope
+    center, error = m + z / slope, _se(covariances, (by_A * A * (1 - A), -z / slope, 1.0))
+    open_end = fit.plateau_low is None or fit.plateau_low <= fit.threshold
+    first, last = fit.exposures_ms[0], fit.exposures_ms[-1]
+    outside = bool(2**center < first or 2**center > last)
+    texts = [
+        fit.note,
+        "the threshold lies outside the exposures shown" if outside else "",
+        "the threshold's interval has no upper end, since the plateau may lie below it" if open_end else "",
+    ]
+    return {
+        "threshold_status": "reached",
+        "threshold_ms": float(2**center),
+        "threshold_low_ms": float(2 ** (center - t * error)),
+        "threshold_high_ms": None if open_end else float(2 ** (center + t * error)),
+        "note": "; ".join(text for text in texts if text),
+    }
+
+
+def curves_table(fits: Sequence[CurveFit]) -> pd.DataFrame:
+    """One row a curve: every scalar field, in the order of CurveFit."""
+    nested = {"exposures_ms", "rates", "counts", "theta", "covariances"}
+    keep = [item.name for item in fields(CurveFit) if item.name not in nested]
+    return pd.DataFrame([{name: getattr(fit, name) for name in keep} for fit in fits], columns=keep)
