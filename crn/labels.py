@@ -41,6 +41,10 @@ class LabelMapError(CRNError):
     """A label map that cannot be read, or that does not fit its label set."""
 
 
+class UnknownValueError(LabelMapError):
+    """A label map has an id or colour that its label set does not know."""
+
+
 @dataclass(frozen=True)
 class LabelSet:
     """Classes in channel order (void last), and how files write them."""
@@ -257,7 +261,7 @@ def read_label_map(
     position = np.minimum(np.searchsorted(keys, values), len(keys) - 1)
     strange = keys[position] != values  # (H, W)
     if strange.any() and not unknown_to_void:
-        raise LabelMapError(_describe_unknown(path, values, strange, encoding, labels))
+        raise UnknownValueError(_describe_unknown(path, values, strange, encoding, labels))
     return np.where(strange, np.uint8(labels.void), classes[position])
 
 

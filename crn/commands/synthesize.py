@@ -1,0 +1,270 @@
+"""`synthesize`: label maps to images."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from crn.inputs import SynthesisConfig
+    from crn.shards import Shard
+    from crn.synthesis import Summary
+
+
+MANY = 10  # steps from which progress is shown
+
+
+class Size(click.ParamType):  # type: ignore[type-arg]
+    """HEIGHTxWIDTH in pixels, such as 256x512."""
+
+    name = "HxW"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
+        """Turn 256x512 into (256, 512)."""
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"(\d+)x(\d+)", str(value))
+        if not match or "0" in {match[1].lstrip("0") or "0", match[2].lstrip("0") or "0"}:
+            self.fail(f"{value!r} is not height x width in pixels, such as 256x512.", param, ctx)
+        return int(match[1]), int(match[2])
+
+
+@click.command()
+@click.argument("labels", required=False, type=click.Path(path_type=Path))
+@click.option("--weights", help="Bundled weights by name, or a file.  [default: by the label set]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("images"),
+    show_default=True,
+    help="Folder to write.",
+)
+@click.option("--condition", help="Name of the folder in --out.  [default: the weights' name]")
+@click.option(
+    "--label-set",
+    help="What ids and colours mean: cityscapes, gta5, camvid, nyu, or a .json file of your own.  "
+    "[default: the weights' own, or the only one that fits]",
+)
+@click.option(
+    "--map", "mapping", help="Translate to the weights' label set: cityscapes-camvid, ..., or a .json file."
+)
+@click.option(
+    "--encoding",
+    help="colours, or which numbering: train-ids or label-ids.  [default: seen from the label maps]",
+)
+@click.option(
+    "--unknown",
+    type=click.Choice(["error", "void"]),
+    default="error",
+    show_default=True,
+    help="What to do with ids and colours that the label set does not know.",
+)
+@click.option(
+    "--size", type=Size(), help="Resize label maps by nearest neighbour.  [default: the weights' size]"
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Images of each label map (diverse weights), each in a folder of its own: NAME-1, NAME-2, ...",
+)
+@click.option("--grid", is_flag=True, help="Also lay the samples out in a grid (3x3 for nine), in --grids.")
+@click.option(
+    "--grids",
+    type=click.Path(path_type=Path),
+    default=Path("grids"),
+    show_default=True,
+    help="Folder for --grid.",
+)
+@click.option(
+    "--video",
+    type=click.Path(path_type=Path),
+    help="Also write the images (with --grid: the grids) as a video, in the order of their names. "
+    "Without LABELS: a drive through a procedural street, in drive/.",
+)
+@click.option(
+    "--fps", type=click.FloatRange(min=1), default=16.0, show_default=True, help="Frames a second of --video."
+)
+@click.option(
+    "--frames",
+    type=click.IntRange(min=1),
+    default=160,
+    show_default=True,
+    help="Frames of the drive without LABELS.",
+)
+@click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, cuda:1, mps.")
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "bfloat16"]),
+    default="float32",
+    show_default=True,
+    help="bfloat16 takes half the memory; some grey levels differ.",
+)
+@click.option(
+    "--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Label maps at a time."
+)
+def synthesize(
+    labels: Path | None,
+    weights: str | None,
+    out: Path,
+    condition: str | None,
+    video: Path | None,
+    frames: int,
+    **options: Any,
+) -> None:
+    """Turn label maps into images, one folder a condition.
+
+    LABELS is a label map (PNG of ids or colours) or a folder of them. Without it, the bundled sample scenes
+    are laid out in every condition: real, crn, pix2pix and image-space. A run that was stopped goes on where
+    it stopped; `torchrun` shares a run between processes.
+
+    \b
+    Examples:
+      python cli.py synthesize
+      python cli.py synthesize my_labels/ --weights scenes-crn --out images
+      python cli.py synthesize camvid/valannot --weights camvid-crn
+      python cli.py synthesize camvid/valannot --weights scenes-crn --map camvid-cityscapes --size 128x256
+      python cli.py synthesize --video drive.mp4
+      torchrun --nproc-per-node 2 cli.py synthesize my_labels/
+    """
+    from crn.shards import join_shards
+
+    shard = join_shards()
+    run = _Run(shard, out, options)
+    if video is not None:
+        from crn.video import check_video_path
+
+        check_video_path(video)
+    if labels is not None:
+        run.folder(labels, weights, condition, video)
+    elif video is not None:
+        run.drive(weights, condition, video, frames)
+    else:
+        run.samples(weights, condition)
+    shard.leave()
+
+
+class _Run:
+    """One call of the command: the options that every condition shares."""
+
+    def __init__(self, shard: Shard, out: Path, options: dict[str, Any]) -> None:
+        self.console = click.get_current_context().obj
+        self.shard, self.out, self.options = shard, out, options
+        self.versions = self.console.versions("torch", "numpy", "pillow", "safetensors")
+
+    def say(self, text: str) -> None:
+        if self.shard.first:
+            self.console.say(text)
+
+    def track(self, items: Any, label: str, total: int | None = None) -> Any:
+        """Show the first process's progress where there is enough to wait for."""
+        many = (total or len(items)) >= MANY
+        return self.console.track(items, label, total) if self.shard.first and many else items
+
+    def config(self, **changes: Any) -> SynthesisConfig:
+        from crn.inputs import SynthesisConfig
+
+        options = self.options
+        settings = {name: options[name] for name in ("label_set", "mapping", "encoding", "size", "dtype")}
+        settings |= {"samples": options["samples"], "grid": options["grid"]}
+        return SynthesisConfig(**{**settings, "unknown_to_void": options["unknown"] == "void", **changes})
+
+    def condition(self, labels: Any, weights: str, name: str | None, config: SynthesisConfig) -> Summary:
+        """Make the images of one condition and say so."""
+        from crn.checkpoints import load_weights
+        from crn.inputs import open_label_maps
+        from crn.synthesis import Place, check_samples
+        from crn.synthesis import synthesize as make_images
+
+        loaded = load_weights(weights)
+        grids = self.options["grids"] if config.grid else None
+        place = Place(self.out, name or loaded.name, check_samples(config, loaded), grids)
+        maps = open_label_maps(labels, config, loaded, self.track)
+        if not maps.certain and self.shard.first:
+            self.console.warn(
+                f"the label maps fit several numberings; read as {maps.encoding}. Say which with --encoding."
+            )
+        if maps.resized:
+            self.say(f"Label maps are resized to {maps.size[0]}x{maps.size[1]} by nearest neighbour.")
+        summary = make_images(
+            maps, loaded, config, place,
+            device=self.options["device"], batch=self.options["batch"], versions=self.versions,
+            shard=self.shard, track=self.track,
+        )  # fmt: skip
+        there = f", {summary.kept} were there already" if summary.kept else ""
+        for folder in place.folders:
+            self.say(
+                f"{folder}/: {summary.made} images made by {loaded.name} in {summary.seconds:.1f} s{there}"
+            )
+        if grids:
+            self.say(f"{grids / place.condition}/: their grids")
+        return summary
+
+    def folder(self, labels: Path, weights: str | None, name: str | None, video: Path | None) -> None:
+        """Make the images of the user's own label maps."""
+        from crn.bundle import choose_label_set, default_weights
+
+        config = self.config()
+        if weights is None:
+            label_set = choose_label_set(labels, config.label_set, config.mapping)
+            weights = default_weights(label_set, config.mapping, diverse=config.samples > 1 or config.grid)
+            config = self.config(label_set=label_set)
+        summary = self.condition(labels, weights, name, config)
+        self.film(summary, video)
+        if self.shard.first:
+            self.console.next(f"python cli.py gallery {self.out}")
+
+    def samples(self, weights: str | None, name: str | None) -> None:
+        """Lay out the sample scenes in every condition there are weights for."""
+        from crn.bundle import SAMPLE_CONDITIONS, sample_label_maps, write_photographs
+        from crn.checkpoints import bundled_weights
+
+        config = self.config(label_set="cityscapes", encoding="train-ids")
+        conditions = {name or "crn": weights} if weights else dict(SAMPLE_CONDITIONS)
+        maps = sample_label_maps()
+        if self.shard.first:
+            written, kept = write_photographs(self.out)
+            there = f", {kept} were there already" if kept else ""
+            self.say(f"{self.out / 'real'}/: {written} photographs{there}")
+        for condition, source in conditions.items():
+            if not weights and source not in bundled_weights():
+                self.say(f"{self.out / condition}/: skipped, weights {source} are not bundled")
+                continue
+            self.condition(maps, source, condition, config)
+        if self.shard.first:
+            self.console.next("python cli.py build-hits --mode limited-time")
+
+    def drive(self, weights: str | None, name: str | None, video: Path, frames: int) -> None:
+        """Draw a drive, make its images, and film them."""
+        from crn.bundle import default_weights, write_drive
+        from crn.checkpoints import read_settings
+
+        config = self.config(label_set="cityscapes", encoding="train-ids")
+        diverse = config.samples > 1 or config.grid
+        weights = weights or default_weights("cityscapes", None, diverse=diverse)
+        network = read_settings(weights).config
+        if self.out == Path("images"):
+            self.out = Path("drive")  # its frames are no study's stimuli
+        if self.shard.first:
+            size = config.size or (network.height, network.width)
+            write_drive(self.out, frames, size, self.console.track)
+            self.say(f"{self.out}/labels/, {self.out}/real/: {frames} frames drawn")
+        self.shard.wait()
+        self.film(self.condition(self.out / "labels", weights, name or "crn", config), video)
+        if self.shard.first:
+            self.console.next(f"python cli.py gallery {self.out}")
+
+    def film(self, summary: Summary, video: Path | None) -> None:
+        """Write the run's images, or their grids, as a video."""
+        if video is None or not self.shard.first:
+            return
+        from crn.synthesis import read_frames
+        from crn.video import write_video
+
+        frames = [summary.place.images(item)[-1 if self.options["grid"] else 0] for item in summary.items]
+        count = write_video(video, read_frames(frames), self.options["fps"])
+        self.say(f"{video}: {count} frames, {count / self.options['fps']:.1f} s")
