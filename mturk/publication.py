@@ -111,6 +111,14 @@ def published_hits(ledger: Ledger) -> list[PublishedHit]:
     ]
 
 
+def places(ledger: Ledger, hit: PublishedHit) -> int:
+    """Return how many assignments a HIT may have by now, with what `review` added or has begun to add."""
+    lines = (*ledger.find("grow:"), *ledger.pending.values())
+    return max(
+        [hit.part.places, *(int(line["places"]) for line in lines if line.get("hit_id") == hit.hit_id)]
+    )
+
+
 def parts(study: Study, *, in_nines: bool) -> list[Part]:
     """Return the parts in which the HITs of a study are published, batch by batch."""
     experiment = study.experiment

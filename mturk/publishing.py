@@ -198,7 +198,13 @@ class Publisher:
         reward, fees = cost(
             self.study.experiment.reward_usd, [part.places], fees=self.requester.endpoint.name != "local"
         )
-        facts = {"hit": part.hit, "batch": part.batch, "part": part.number, "usd": str(reward + fees)}
+        facts: dict[str, Any] = {
+            "hit": part.hit,
+            "batch": part.batch,
+            "part": part.number,
+            "places": part.places,
+        }
+        facts["usd"] = str(reward + fees)
         paid = Paid(part.key, "CreateHITWithHITType", arguments, facts, token(self.study.study, part.key))
         line = pay(self.ledger, self.requester, paid, lambda answer: _hit_facts(answer["HIT"], part), recover)
         return PublishedHit(part, line["hit_id"], line["hit_type_id"], line["hit_group_id"])
@@ -237,13 +243,23 @@ class Publisher:
         found = {}
         for annotation, hit in self._existing(set(missing)).items():
             part = missing[annotation]
-            found[part.key] = {
-                "hit": part.hit,
-                "batch": part.batch,
-                "part": part.number,
-                **_hit_facts(hit, part),
-            }
+            facts = {"hit": part.hit, "batch": part.batch, "part": part.number}
+            found[part.key] = {**facts, **_hit_facts(hit, part)}
         return found
+
+    def settle_pending(self) -> None:
+        """Find out what became of calls that a crash interrupted, and write it down."""
+        pending = [line for key, line in self.ledger.pending.items() if key.startswith("hit:")]
+        parts = [Part(line["hit"], line["batch"], line["part"], line["places"]) for line in pending]
+        for key, facts in self._found(parts).items():
+            self.ledger.record("outcome", key=key, **facts, found=True)
+        grown = [(key, line) for key, line in self.ledger.pending.items() if key.startswith("grow:")]
+        for key, line in grown:
+            hit = self.requester.call("GetHIT", HITId=line["hit_id"])["HIT"]
+            if hit["MaxAssignments"] >= line["places"]:
+                self.ledger.record(
+                    "outcome", key=key, hit_id=line["hit_id"], places=line["places"], found=True
+                )
 
 
 def _hit_facts(hit: dict[str, Any], part: Part) -> dict[str, Any]:

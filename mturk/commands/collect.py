@@ -1,0 +1,94 @@
+"""`collect`: new assignments into results/."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from mturk.collecting import Collected
+
+SHOWN_PROBLEMS = 5
+
+
+@click.command()
+@click.argument("study", type=click.Path(path_type=Path), default=Path("study"))
+@click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True,
+              help="Folder that is written, or added to.")  # fmt: skip
+@click.option(
+    "--on",
+    type=click.Choice(["auto", "local", "sandbox", "production"]),
+    default="auto",
+    show_default=True,
+    help="Where the study is published. auto: the only place where it is.",
+)
+@click.option("--watch", is_flag=True, help="Keep looking until every place is done, or Ctrl-C.")
+@click.option("--interval", "interval_s", metavar="SECONDS", type=click.FloatRange(min=1), default=30,
+              show_default=True, help="How often --watch looks.")  # fmt: skip
+@click.option("--data", type=click.Path(path_type=Path), default=Path("server"), show_default=True,
+              help="Data folder of the local server, with its keys.")  # fmt: skip
+@click.option("--endpoint", metavar="URL", help="Another address of the endpoint.  [default: the known one]")
+@click.pass_obj
+def collect(
+    console: Any,
+    *,
+    study: Path,
+    out: Path,
+    on: str,
+    watch: bool,
+    interval_s: float,
+    data: Path,
+    endpoint: str | None,
+) -> None:
+    """Fetch new assignments into results/.
+
+    Run it as often as you like: what is there stays as it is, what is new is added. Workers appear under
+    pseudonyms; who is who stands in workers.csv alone, which only you can read.
+
+    \b
+    Examples:
+      python cli.py collect
+      python cli.py collect --watch --interval 60
+      python cli.py collect pilot-study --on sandbox --out pilot-results
+    """
+    from mturk.collecting import collect as collect_study
+    from mturk.published import find
+
+    published = find(study, on, endpoint, data)
+    quiet = console.track
+    while True:
+        found = collect_study(*published, out, quiet)
+        if found.new or not watch:
+            _report(console, found, out)
+        if not watch or found.complete:
+            break
+        quiet = _silently
+        try:
+            time.sleep(interval_s)
+        except KeyboardInterrupt:
+            console.say("Stopped looking; what was collected is on the disk.")
+            break
+    if not found.total:
+        console.say("No answers yet; look again later.")
+        console.next(f"python cli.py status{'' if study == Path('study') else f' {study}'}")
+    else:
+        console.next(f"python cli.py analyze {out}/")
+
+
+def _silently(items: Any, *_: Any) -> Any:
+    return items
+
+
+def _report(console: Any, found: Collected, out: Path) -> None:
+    console.say(f"{found.new} new assignments; {found.total} of {found.places} places done. Written: {out}/")
+    if found.simulated:
+        console.warn(f"{found.simulated} of the assignments in {out}/ are simulated, not people")
+    for problem in found.problems[:SHOWN_PROBLEMS]:
+        console.warn(f"kept, but not readable: assignment {problem}")
+    if len(found.problems) > SHOWN_PROBLEMS:
+        console.warn(
+            f"... and {len(found.problems) - SHOWN_PROBLEMS} more, marked `problem` in assignments.jsonl"
+        )

@@ -1,0 +1,198 @@
+"""`publish`: host the images, create the HITs, say where people go."""
+
+from __future__ import annotations
+
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from mturk.publication import Quote
+    from mturk.study import Study
+
+
+@click.command()
+@click.argument("study", type=click.Path(path_type=Path), default=Path("study"))
+@click.option(
+    "--to",
+    type=click.Choice(["local", "sandbox", "production"]),
+    default="local",
+    show_default=True,
+    help="The server of `serve`; Amazon's sandbox; the paid site.",
+)
+@click.option("--yes", is_flag=True, help="Accept the price without being asked.")
+@click.option("--s3-bucket", metavar="NAME", help="Upload the images to this S3 bucket.  [default: none]")
+@click.option(
+    "--s3-prefix", metavar="FOLDER", default="glimpse", show_default=True, help="Folder in the bucket."
+)
+@click.option("--s3-endpoint", metavar="URL", help="An S3-compatible store.  [default: Amazon's]")
+@click.option(
+    "--image-url-prefix",
+    metavar="URL",
+    help="The images are here already: study/images/* under their own names.  [default: none]",
+)
+@click.option(
+    "--qualification",
+    "qualifications",
+    multiple=True,
+    metavar="RULE",
+    help="Who may take part: approval-rate>=95, approved>=500, locale=US,CA, adult=1, or ID>=N for a type of "
+    "your own; repeatable.  [default: everybody]",
+)
+@click.option("--expires", "expires_days", metavar="DAYS", type=float, default=7, show_default=True,
+              help="How long places stay open.")  # fmt: skip
+@click.option("--auto-approve", "auto_approve_days", metavar="DAYS", type=float, default=7, show_default=True,
+              help="After how long a submission that nobody reviewed is approved.")  # fmt: skip
+@click.option(
+    "--nines",
+    type=click.Choice(["auto", "yes", "no"]),
+    default="auto",
+    show_default=True,
+    help="Split HITs into parts of at most nine places, on which the fee is 20 % instead of 40 %. "
+    "auto: where fees are taken.",
+)
+@click.option("--data", type=click.Path(path_type=Path), default=Path("server"), show_default=True,
+              help="Data folder of the local server, with its keys.")  # fmt: skip
+@click.option("--endpoint", metavar="URL", help="Another address of the endpoint.  [default: the known one]")
+@click.pass_context
+def publish(
+    ctx: click.Context,
+    *,
+    study: Path,
+    to: str,
+    yes: bool,
+    s3_bucket: str | None,
+    s3_prefix: str,
+    s3_endpoint: str | None,
+    image_url_prefix: str | None,
+    qualifications: tuple[str, ...],
+    expires_days: float,
+    auto_approve_days: float,
+    nines: str,
+    data: Path,
+    endpoint: str | None,
+) -> None:
+    """Host the images and create the HITs; the price comes first.
+
+    STUDY is the folder that build-hits wrote. Interrupted, it goes on where it stopped when it is run again:
+    nothing is created or paid twice. What was done stands in STUDY/published/.
+
+    \b
+    Examples:
+      python cli.py publish
+      python cli.py publish --to sandbox --s3-bucket my-images
+      python cli.py publish --to production --s3-bucket my-images --qualification "approval-rate>=95"
+    """
+    from mturk.client import connect
+    from mturk.client import endpoint as known_endpoint
+    from mturk.publication import Settings
+    from mturk.publishing import publish as publish_study
+    from mturk.publishing import where_workers_go
+    from mturk.qualifications import requirement
+    from mturk.study import read_study
+
+    console = ctx.obj
+    frozen = read_study(study)
+    settings = Settings(
+        expires_days=expires_days,
+        auto_approve_days=auto_approve_days,
+        in_nines=to != "local" if nines == "auto" else nines == "yes",
+        requirements=tuple(requirement(text) for text in qualifications),
+    )
+    target = known_endpoint(to, endpoint, data)
+    hosting = _hosting(target, s3_bucket, s3_prefix, s3_endpoint, image_url_prefix)
+    requester = connect(target)
+    hits = publish_study(
+        frozen,
+        requester,
+        hosting,
+        lambda quote: _confirm(console, frozen, quote, yes=yes),
+        settings,
+        given=_given(ctx),
+        track=console.track,
+    )
+    console.say(f"Published: {len(hits)} HITs, {sum(hit.part.places for hit in hits)} places.")
+    console.say("Workers find them here:")
+    for address in where_workers_go(frozen, requester, hits):
+        console.say(f"  {address}")
+    console.say(f"Written: {study / 'published' / to}.jsonl")
+    console.next(f"python cli.py collect{_options(study, data, endpoint, to)} --watch")
+
+
+def _options(study: Path, data: Path, endpoint: str | None, to: str) -> str:
+    """Return the options that the next command needs to find the same study at the same endpoint."""
+    text = "" if study == Path("study") else f" {study}"
+    text += "" if data == Path("server") or to != "local" else f" --data {data}"
+    return text + (f" --endpoint {endpoint}" if endpoint else "")
+
+
+def _given(ctx: click.Context) -> list[str]:
+    """Return the settings that stand on the command line; the others are those of the first run."""
+    names = {
+        "expires_days": "expires_days",
+        "auto_approve_days": "auto_approve_days",
+        "nines": "in_nines",
+        "qualifications": "requirements",
+    }
+    default = click.core.ParameterSource.DEFAULT
+    return [field for option, field in names.items() if ctx.get_parameter_source(option) != default]
+
+
+def _hosting(
+    target: Any, bucket: str | None, prefix: str, store: str | None, image_url_prefix: str | None
+) -> Any:
+    """Return where the images go; None when no option says and the endpoint has no place of its own."""
+    from mturk.hosting import LocalHosting, PrefixHosting, S3Hosting
+
+    if bucket and image_url_prefix:
+        raise click.UsageError("--s3-bucket and --image-url-prefix: give one of them.")
+    if store and not bucket:
+        raise click.UsageError("--s3-endpoint goes with --s3-bucket NAME.")
+    if bucket:
+        return S3Hosting(target, bucket, prefix, store)
+    if image_url_prefix:
+        return PrefixHosting(image_url_prefix, secure=target.name != "local")
+    return LocalHosting(target) if target.name == "local" else None
+
+
+def _confirm(console: Any, study: Study, quote: Quote, *, yes: bool) -> None:
+    """Say what is published and what it costs; on the paid site, go on only with a clear yes."""
+    if quote.published:
+        console.say(f"Published before: {quote.published} HITs.")
+    if not quote.hits:
+        console.say("Nothing is missing.")
+        return
+    experiment = study.experiment
+    console.say(
+        f"Study {study.study}: {quote.hits} HITs with {quote.places} places, "
+        f"${experiment.reward_usd} each, {experiment.time_allotted_minutes} minutes allotted."
+    )
+    for line in price_lines(quote):
+        console.say(line)
+    if quote.endpoint != "production" or yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(
+            f"this spends ${quote.total_usd}. Add --yes, or run it in a terminal and type the amount."
+        )
+    typed = click.prompt(f"Type the total ({quote.total_usd}) to spend it; anything else stops", default="")
+    try:
+        agreed = Decimal(typed.strip().lstrip("$")) == quote.total_usd
+    except ArithmeticError:
+        agreed = False
+    if not agreed:
+        raise click.ClickException("stopped; nothing was published or paid.")
+
+
+def price_lines(quote: Quote) -> list[str]:
+    """Return the price in words."""
+    if quote.endpoint == "local":
+        return [f"Rewards: ${quote.reward_usd}. The local server moves no money: you pay people yourself."]
+    kind = " in play money" if quote.endpoint == "sandbox" else ""
+    text = f"Price{kind}: ${quote.reward_usd} rewards + ${quote.fees_usd} fees = ${quote.total_usd}."
+    if quote.saved_usd:
+        text += f" Parts of at most nine places save ${quote.saved_usd} of fees."
+    return [text]

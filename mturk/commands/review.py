@@ -1,0 +1,167 @@
+"""`review`: approve, bonus, replace, and reject only who is named."""
+
+from __future__ import annotations
+
+import sys
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from mturk.reviewing import Plan, Wishes
+
+
+@click.command()
+@click.argument("study", type=click.Path(path_type=Path), default=Path("study"))
+@click.option("--approve/--no-approve", default=True, show_default=True,
+              help="Approve every submission that waits, excluded ones too.")  # fmt: skip
+@click.option("--replace", is_flag=True, help="Open a new place for every excluded assignment.")
+@click.option("--bonus", metavar="USD", help="Pay everybody approved this much more.  [default: no bonus]")
+@click.option("--bonus-to", multiple=True, metavar="ID", help="Pay the bonus only to these assignments.")
+@click.option("--bonus-reason", metavar="TEXT", default="Thank you for your careful work.", show_default=True,
+              help="What the worker reads with it.")  # fmt: skip
+@click.option("--reject", multiple=True, metavar="ID", help="Refuse payment of this assignment; repeatable.")
+@click.option(
+    "--reason", metavar="TEXT", default="", help="Why; needed with --reject, and shown to the worker."
+)
+@click.option("--overturn", multiple=True, metavar="ID", help="Approve this rejected assignment after all.")
+@click.option("--extend", "extend_days", metavar="DAYS", type=float,
+              help="Open expired places again for so long.  [default: they stay closed]")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--yes", is_flag=True, help="Accept the price of places and bonuses without being asked.")
+@click.option(
+    "--on",
+    type=click.Choice(["auto", "local", "sandbox", "production"]),
+    default="auto",
+    show_default=True,
+    help="Where the study is published. auto: the only place where it is.",
+)
+@click.option("--data", type=click.Path(path_type=Path), default=Path("server"), show_default=True,
+              help="Data folder of the local server, with its keys.")  # fmt: skip
+@click.option("--endpoint", metavar="URL", help="Another address of the endpoint.  [default: the known one]")
+@click.pass_obj
+def review(
+    console: Any,
+    *,
+    study: Path,
+    approve: bool,
+    replace: bool,
+    bonus: str | None,
+    bonus_to: tuple[str, ...],
+    bonus_reason: str,
+    reject: tuple[str, ...],
+    reason: str,
+    overturn: tuple[str, ...],
+    extend_days: float | None,
+    dry_run: bool,
+    yes: bool,
+    on: str,
+    data: Path,
+    endpoint: str | None,
+) -> None:
+    """Approve, pay bonuses, replace excluded assignments.
+
+    Everybody who submitted is approved, unless named with --reject. Exclusion is a matter of the analysis,
+    not of payment: excluded assignments are approved, and --replace opens a new place for each. Run twice,
+    it pays and opens nothing twice.
+
+    \b
+    Examples:
+      python cli.py review --dry-run
+      python cli.py review --replace
+      python cli.py review --bonus 0.50 --bonus-reason "The task took longer than we said."
+      python cli.py review --reject 3ABC... --reason "The same key was pressed for all 110 pairs."
+    """
+    from mturk.published import find
+    from mturk.reviewing import Wishes
+    from mturk.reviewing import review as review_study
+
+    wishes = Wishes(
+        approve=approve,
+        reject=reject,
+        reason=reason,
+        overturn=overturn,
+        bonus_usd=_amount(bonus),
+        bonus_to=bonus_to,
+        bonus_reason=bonus_reason,
+        replace=replace,
+        extend_days=extend_days,
+    )
+    frozen, requester, ledger = find(study, on, endpoint, data)
+
+    def confirm(what: Plan) -> bool:
+        for line in lines(what, wishes, dry_run=dry_run):
+            console.say(line)
+        if not dry_run and requester.endpoint.costs_money and what.total_usd and not yes:
+            _ask(what.total_usd)
+        return not dry_run
+
+    done = review_study(frozen, requester, ledger, wishes, confirm, dry_run=dry_run, track=console.track)
+    named = "" if study == Path("study") else f" {study}"
+    if dry_run:
+        console.say("Nothing was done (--dry-run).")
+        console.next(f"python cli.py review{named}, with the same options but --dry-run")
+    elif done.replacements or done.extend:
+        console.next(f"python cli.py collect{named} --watch")
+    else:
+        console.next(f"python cli.py collect{named}, then python cli.py analyze results/")
+
+
+def _amount(text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        amount = Decimal(text.strip().lstrip("$"))
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite():
+        raise click.BadParameter(
+            f"{text!r} is no amount; expected dollars such as 0.50", param_hint="--bonus"
+        )
+    return amount
+
+
+def _ask(total_usd: Decimal) -> None:
+    if not sys.stdin.isatty():
+        raise click.UsageError(
+            f"this spends ${total_usd}. Add --yes, or run it in a terminal and type the amount."
+        )
+    typed = click.prompt(f"Type the total ({total_usd}) to spend it; anything else stops", default="")
+    try:
+        agreed = Decimal(typed.strip().lstrip("$")) == total_usd
+    except InvalidOperation:
+        agreed = False
+    if not agreed:
+        raise click.ClickException("stopped; nothing was done or paid.")
+
+
+def lines(what: Plan, wishes: Wishes, *, dry_run: bool) -> list[str]:
+    """Return in words what a review does, or would do."""
+    verb = "Would " if dry_run else ""
+    steps = [
+        (len(what.approve), "approve {} assignments"),
+        (len(what.reject), "reject {} assignments: " + wishes.reason),
+        (len(what.overturn), "approve {} rejected assignments after all"),
+        (len(what.bonus), f"pay {{}} bonuses of ${wishes.bonus_usd}"),
+        (what.replacements, "open {} new places for excluded assignments"),
+        (len(what.extend), f"open {{}} expired HITs again for {wishes.extend_days or 0:g} days"),
+    ]
+    said = [_capital(verb + text.format(count)) + "." for count, text in steps if count]
+    if what.total_usd:
+        parts = [
+            f"${what.reward_usd} rewards + ${what.fees_usd} fees" if what.replacements else "",
+            f"${what.bonus_usd} bonuses with their fees" if what.bonus_usd else "",
+        ]
+        said.append(f"Price: {' + '.join(part for part in parts if part)} = ${what.total_usd}.")
+    if what.unreplaced:
+        said.append(
+            f"{what.excluded} assignments are excluded by the study's rules; --replace opens "
+            f"{what.unreplaced} new places."
+        )
+    return said or ["Nothing is waiting."]
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]

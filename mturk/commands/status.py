@@ -1,0 +1,99 @@
+"""`status`: how a published study stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from mturk.status import BatchStatus
+
+COLUMNS = (
+    "batch",
+    "HITs",
+    "places",
+    "open",
+    "at work",
+    "to review",
+    "approved",
+    "rejected",
+    "excluded",
+    "paid",
+)
+
+
+@click.command()
+@click.argument("study", type=click.Path(path_type=Path), default=Path("study"))
+@click.option(
+    "--on",
+    type=click.Choice(["auto", "local", "sandbox", "production"]),
+    default="auto",
+    show_default=True,
+    help="Where the study is published. auto: the only place where it is.",
+)
+@click.option("--data", type=click.Path(path_type=Path), default=Path("server"), show_default=True,
+              help="Data folder of the local server, with its keys.")  # fmt: skip
+@click.option("--endpoint", metavar="URL", help="Another address of the endpoint.  [default: the known one]")
+@click.pass_obj
+def status(console: Any, study: Path, on: str, data: Path, endpoint: str | None) -> None:
+    """Show what is open, submitted, excluded so far and paid.
+
+    Excluded assignments are left out of the analysis; they are paid like all others.
+
+    \b
+    Examples:
+      python cli.py status
+      python cli.py status pilot-study --on sandbox
+    """
+    from mturk.published import find
+    from mturk.publishing import where_workers_go
+    from mturk.status import by_batch, survey
+
+    frozen, requester, ledger = find(study, on, endpoint, data)
+    states = survey(frozen, requester, ledger, console.track)
+    target = requester.endpoint
+    batches = by_batch(states, frozen.experiment.reward_usd, fees=target.name != "local")
+    console.say(f"Study {frozen.study} at {target.name} ({target.url})")
+    for line in table(batches):
+        console.say(line)
+    expired = sum(batch.expired_places for batch in batches)
+    if expired:
+        console.say(f"{expired} places have expired; open them again: python cli.py review --extend 7")
+    ends = [state.expires for state in states if state.expires and state.open]
+    if ends:
+        console.say(f"Places stay open until {max(ends):%Y-%m-%d %H:%M %Z}. Workers find them here:")
+        for address in where_workers_go(frozen, requester, [state.hit for state in states]):
+            console.say(f"  {address}")
+    named = "" if study == Path("study") else f" {study}"
+    submitted = any(batch.submitted for batch in batches)
+    console.next(f"python cli.py {'review' if submitted else 'collect'}{named}")
+
+
+def table(batches: list[BatchStatus]) -> list[str]:
+    """Return the counts as lines of aligned columns, with a line of sums where there are several batches."""
+    names = (
+        "batch",
+        "hits",
+        "places",
+        "open",
+        "out",
+        "submitted",
+        "approved",
+        "rejected",
+        "excluded",
+        "paid_usd",
+    )
+    rows = [[getattr(batch, name) for name in names] for batch in batches]
+    if len(rows) > 1:
+        rows.append(["all", *(sum(column) for column in list(zip(*rows, strict=True))[1:])])
+    cells = [list(COLUMNS), *([*map(str, row[:-1]), f"${row[-1]}"] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(COLUMNS))]
+    return [
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in cells
+    ]
