@@ -166,8 +166,8 @@ def _fit(
     a, b = contrast.split(":")
     turned = b == real
     data = _arrays(judgments, turned, exposure)
-    n: Floats = np.bincount(data.cell, minlength=len(data.planned)).astype(float)
-    k: Floats = np.bincount(data.cell, weights=data.y, minlength=len(data.planned))
+    n = np.bincount(data.cell, minlength=len(data.planned)).astype(float)
+    k = np.bincount(data.cell, weights=data.y, minlength=len(data.planned)).astype(float)
     workers, pairs = (len(np.unique(way)) for way in data.ways)
     blank = CurveFit(
         contrast=contrast, condition=b if turned else a, versus=a if turned else b, family=family,
