@@ -223,8 +223,9 @@ class _Facade:
         number = np.floor(p.s / bay) + 70
         pane = band(du, bay / 2 - 0.3, p.wide) * band(p.y - 1.65, 1.15, p.tall)
         inside = nearest(tile(0.9, 9), p.s * 9 + self.seed % 512, p.y * 14)
-        display = linear(110, 100, 92) * (0.5 + 0.35 * np.clip(inside, -1, 2))[..., None]
-        glass = display * 0.6 + look.horizon * 0.1 + linear(255, 214, 150) * (0.25 * look.lamps)
+        display = linear(104, 90, 76) * (0.4 + 0.3 * np.clip(inside, -1, 2) * np.clip(0.05 / p.wide, 0, 1))[..., None]
+        mirror = 0.05 + 0.16 * np.clip((p.y - 1.2) / 1.6, 0, 1)
+        glass = display * 0.45 + look.horizon * mirror[..., None] + linear(255, 214, 150) * (0.25 * look.lamps)
         door = band(du + bay * 0.25, 0.45, p.wide) * band(p.y - 1.1, 1.1, p.tall)
         glass = glass * (1 - 0.5 * door)[..., None]
         wall = wall + (glass - wall) * pane[..., None]
@@ -264,7 +265,7 @@ class _Facade:
         narrowing = over * (0.7 if surface.kind == "house" else 0.12)
         mask = mask | (on_roof & (over < surface.roof) & (middle < p.length / 2 - narrowing + (surface.kind == "house") * 0.4))
         chimney = (np.abs(p.s - p.length * 0.27) < 0.4) & on_roof & (over < surface.roof + 0.7)
-        if self.seed % 3:
+        if surface.seed % 3:
             wall = np.where((chimney & (over > surface.roof * 0.6))[..., None], linear(128, 82, 66), wall)
             mask = mask | chimney
         return wall, mask

@@ -162,7 +162,7 @@ def build_world(seed: int, length: float) -> World:
         bends = ((slope * wave / (2 * math.pi), 2 * math.pi / wave, rng.uniform(0, 2 * math.pi)),)
     lanes = int(rng.choice([1, 1, 2]))
     build = _Builder(rng, seed, first, rows, bends, lanes)
-    character = rng.dirichlet([2.2, 1.0, 0.7, 0.7, 0.4])
+    character = rng.dirichlet([2.0, 1.2, 0.9, 0.7, 0.5])
     z = first - rng.uniform(0, 60)
     while z < first + rows * STEP:
         z = _block(build, z, character)
@@ -224,6 +224,7 @@ def _side(build: _Builder, a: float, b: float, side: int, style: str, parking: b
 def _terrace(build: _Builder, a: float, b: float, sign: float, facade: float, paved: float, style: str) -> None:
     rng, z = build.rng, a
     base = rng.uniform(9, 17) if style == "terrace" else rng.uniform(12, 30)
+    before = 0.0  # height of the building that hides the end of the next
     while z < b - 4:
         width = min(rng.uniform(7, 16) if style == "terrace" else rng.uniform(16, 34), b - z)
         if b - z - width < 6:
@@ -231,8 +232,11 @@ def _terrace(build: _Builder, a: float, b: float, sign: float, facade: float, pa
         top = max(5.5, base + rng.normal(0, 2.2))
         roof = rng.uniform(2, 3.5) if style == "terrace" and rng.random() < 0.6 else 0.0
         build.along(style, BUILDING, sign * facade, z, z + width, top, roof=roof)
-        build.across(style + "-end", sign * facade, z, 14, top, build.surfaces[-1])
-        z += width + (rng.uniform(3, 5) if rng.random() < 0.08 else 0)
+        if top + roof > before:
+            build.across(style + "-end", sign * facade, z, 14, top, build.surfaces[-1])
+        gap = rng.uniform(3, 5) if rng.random() < 0.08 else 0.0
+        before = 0.0 if gap else top
+        z += width + gap
 
 
 def _houses(build: _Builder, a: float, b: float, sign: float, facade: float, paved: float, style: str) -> None:
@@ -250,7 +254,7 @@ def _houses(build: _Builder, a: float, b: float, sign: float, facade: float, pav
         if rng.random() < 0.5:
             build.thing("bush", sign * (back - rng.uniform(1, 2.5)), z - rng.uniform(1, 6), size=rng.uniform(0.9, 1.8))
         z += gap
-    _border(build, a, b, sign, paved + 0.15, ("fence", "lowwall", "hedge", "none"))
+    _border(build, a, b, sign, paved + 0.15, ("fence", "fence", "lowwall", "hedge"))
 
 
 def rng_gap(rng: Generator) -> float:
@@ -266,7 +270,7 @@ def _park(build: _Builder, a: float, b: float, sign: float, facade: float, paved
     for z in np.arange(a, b, 7):
         if rng.random() < 0.5:
             build.thing("bush", sign * (paved + rng.uniform(1, 6)), z + rng.uniform(-2, 2), size=rng.uniform(0.8, 2))
-    _border(build, a, b, sign, paved + 0.15, ("fence", "none", "none", "lowwall", "hedge"))
+    _border(build, a, b, sign, paved + 0.15, ("fence", "fence", "none", "lowwall", "hedge"))
 
 
 def _yard(build: _Builder, a: float, b: float, sign: float, facade: float, paved: float, style: str) -> None:
@@ -298,17 +302,17 @@ def _furniture(build: _Builder, a: float, b: float, sign: float, kerb: float, pa
     if rng.random() < 0.85:
         for z in np.arange(a + rng.uniform(3, 20), b, rng.uniform(22, 32)):
             build.thing("lamp", sign * (kerb + 0.5), z, heading=-sign, size=rng.uniform(6, 9))
-    for _ in range(rng.poisson(1.5)):
+    for _ in range(rng.poisson(2.0)):
         build.thing("sign", sign * (kerb + 0.45), rng.uniform(a + 2, b), size=rng.uniform(2.2, 3.0))
     for _ in range(rng.poisson(0.6)):
         build.thing("bin", sign * (kerb + 0.6), rng.uniform(a, b), size=rng.uniform(0.8, 1.2))
-    for _ in range(rng.poisson(0.9)):
+    for _ in range(rng.poisson(1.1)):
         z = rng.uniform(a, b)
         for k in range(int(rng.integers(1, 4))):
             build.thing("bicycle", sign * (paved - 0.5), z + k * 0.9, heading=rng.uniform(0.2, 1.2) * sign)
     if rng.random() < 0.3:
         build.thing("motorcycle", sign * (kerb + 0.8), rng.uniform(a, b), heading=rng.uniform(-0.6, 0.6))
-    for _ in range(rng.poisson(3.2)):
+    for _ in range(rng.poisson(4.5)):
         z, lateral = rng.uniform(a, b), sign * rng.uniform(kerb + 0.9, paved - 0.4)
         speed = float(rng.choice([-1.3, 0.0, 1.2]))
         for k in range(1 + int(rng.random() < 0.35)):
@@ -339,7 +343,7 @@ def _junction(build: _Builder, b: float, z: float, half: float) -> None:
     elif rng.random() < 0.8:
         build.thing("sign", edge + 0.9, b - 1.0, size=2.7)
     for _ in range(rng.poisson(0.8)):
-        build.thing("person", rng.uniform(-edge, edge), b + 1.2 + rng.uniform(-0.6, 0.8), size=rng.uniform(1.55, 1.9))
+        build.thing("person", rng.choice([-1.0, 1.0]) * (edge + rng.uniform(-0.9, 1.2)), b + 1.2 + rng.uniform(-0.6, 0.8), size=rng.uniform(1.55, 1.9))
     if rng.random() < 0.4:
         side = rng.choice([-1.0, 1.0])
         build.thing("car", side * rng.uniform(edge + 3, edge + 12), z - side * half / 2, heading=-side * math.pi / 2)
@@ -357,8 +361,8 @@ def _traffic(build: _Builder, a: float, b: float) -> None:
                 build.thing(kind, lateral, z, heading=0.0 if sign > 0 else math.pi, speed=sign * 8.0)
                 length = {"car": 6.0, "van": 7.0, "truck": 11.0, "bus": 14.0, "tram": 30.0}[kind]
                 z += length + 3 + rng.exponential(38)
-    for _ in range(rng.poisson(0.7)):
+    for _ in range(rng.poisson(1.5)):
         sign = float(rng.choice([-1.0, 1.0]))
-        kind = str(rng.choice(["cyclist", "biker"], p=[0.8, 0.2]))
+        kind = str(rng.choice(["cyclist", "biker"], p=[0.72, 0.28]))
         lateral = sign * (build.lanes * LANE - 0.5)
         build.thing(kind, lateral, rng.uniform(a, b), heading=0.0 if sign > 0 else math.pi, speed=sign * 4.5, size=1.75)
