@@ -8,6 +8,7 @@ the convolutions at the end, which makes the network four times as fast.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from crn.features import SMALL, FeatureNetwork, FeaturePlan
+from crn.learner import channels_last
+from crn.training import pass_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -28,7 +31,7 @@ class _Trainee(nn.Module):
 
     def __init__(self, plan: FeaturePlan, classes: int):
         super().__init__()
-        self.plan = plan
+        self.plan, self.classes = plan, classes
         self.convs, self.norms = nn.ModuleDict(), nn.ModuleDict()
         before = 3
         for block, (channels, count) in enumerate(plan.blocks, start=1):
@@ -67,70 +70,84 @@ class _Trainee(nn.Module):
         """Return the plain network with the normalisation, and the division of its input, folded in."""
         network = FeatureNetwork(self.plan)
         with torch.no_grad():
-            for position, (name, conv) in enumerate(self.convs.items()):
-                norm = self.norms[name]
+            for position, name in enumerate(self.convs):
+                conv: Any = self.convs[name]
+                norm: Any = self.norms[name]
+                folded: Any = network.convs[name]
                 scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
                 kernel = conv.weight * scale.view(-1, 1, 1, 1)
-                network.convs[name].weight.copy_(kernel / _UNIT if position == 0 else kernel)
-                network.convs[name].bias.copy_(norm.bias - norm.running_mean * scale)
+                folded.weight.copy_(kernel / _UNIT if position == 0 else kernel)
+                folded.bias.copy_(norm.bias - norm.running_mean * scale)
         return network
 
 
 _UNIT = 64.0  # grey levels (minus the mean) to the trainee's input units
 
 
+@dataclass(frozen=True)
+class FeatureTraining:
+    """How long and on what the small feature network is trained."""
+
+    steps: int = 1800
+    batch: int = 8
+    crop: tuple[int, int] = (96, 128)  # (height, width) in pixels; multiples of 16
+    learning_rate: float = 2e-3
+    seed: int = 0
+
+
 def train_features(
     pairs: Sequence[Pair],
     classes: int,
+    settings: FeatureTraining = FeatureTraining(),
     *,
-    steps: int = 1200,
-    batch: int = 8,
-    crop: tuple[int, int] = (96, 128),
-    learning_rate: float = 2e-3,
-    seed: int = 0,
     plan: FeaturePlan = SMALL,
-    track: Callable[..., Iterable[Any]] = lambda items, label, total=None: items,
-    log: Callable[[dict[str, float]], None] = lambda row: None,
+    track: Callable[..., Iterable[Any]] = pass_on,
+    log: Callable[[dict[str, float]], None] | None = None,
 ) -> FeatureNetwork:
     """Train on random crops, scales and mirror images of `pairs`; return the folded network.
 
-    `classes` counts the label set's channels; the last one (void) is not learnt. `crop` is (height, width) in
-    pixels and must be a multiple of 16.
+    `classes` counts the label set's channels; the last one (void) is not learnt.
     """
+    steps, batch, crop, seed = settings.steps, settings.batch, settings.crop, settings.seed
+    learning_rate = settings.learning_rate
     rng = np.random.default_rng(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        trainee = _Trainee(plan, classes).to(memory_format=torch.channels_last)
+        trainee = channels_last(_Trainee(plan, classes))
     optimizer = torch.optim.AdamW(trainee.parameters(), lr=learning_rate, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps)
-    mean = torch.tensor(plan.mean).view(1, 3, 1, 1)
     trainee.train()
     for step in track(range(steps), "feature network", steps):
         samples = [_crop(pairs[int(rng.integers(len(pairs)))], crop, rng) for _ in range(batch)]
-        photos = torch.cat([photo for _, photo in samples]).contiguous(memory_format=torch.channels_last)
-        inputs = (photos - mean) / _UNIT
-        labels = torch.cat([label for label, _ in samples])
-        labels = labels.masked_fill(labels == classes - 1, -1)
-        pixels, logits = trainee(inputs)
-        rebuilt = torch.stack([functional.l1_loss(guess, inputs) for guess in pixels]).mean()
-        segmented = functional.cross_entropy(logits, labels[:, 2::4, 2::4], ignore_index=-1)
-        loss = rebuilt + 0.5 * segmented
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        row = _update(trainee, optimizer, samples)
         schedule.step()
-        if step % 25 == 0 or step == steps - 1:
-            right = (logits.argmax(1) == labels[:, 2::4, 2::4])[labels[:, 2::4, 2::4] >= 0].float().mean()
-            log(
-                {
-                    "step": step,
-                    "pixels": float(rebuilt.detach()),
-                    "segmentation": float(segmented.detach()),
-                    "accuracy": float(right),
-                }
-            )
+        if log and (step % 25 == 0 or step == steps - 1):
+            log({"step": step, **row})
     trainee.eval()
-    return trainee.folded()
+    network: FeatureNetwork = trainee.folded()
+    return network
+
+
+def _update(
+    trainee: _Trainee, optimizer: torch.optim.Optimizer, samples: Sequence[tuple[Tensor, Tensor]]
+) -> dict[str, float]:
+    """Do one update; returns the reconstruction's L1, the segmentation's loss and its accuracy."""
+    photos = torch.cat([photo for _, photo in samples]).contiguous(memory_format=torch.channels_last)
+    inputs = (photos - torch.tensor(trainee.plan.mean).view(1, 3, 1, 1)) / _UNIT
+    labels = torch.cat([label for label, _ in samples])[:, 2::4, 2::4]
+    labels = labels.masked_fill(labels == trainee.classes - 1, -1)
+    pixels, logits = trainee(inputs)
+    rebuilt = torch.stack([functional.l1_loss(guess, inputs) for guess in pixels]).mean()
+    segmented = functional.cross_entropy(logits, labels, ignore_index=-1)
+    optimizer.zero_grad()
+    torch.autograd.backward(rebuilt + 0.5 * segmented)
+    optimizer.step()
+    right = (logits.argmax(1) == labels)[labels >= 0].float().mean()
+    return {
+        "pixels": float(rebuilt.detach()),
+        "segmentation": float(segmented.detach()),
+        "accuracy": float(right),
+    }
 
 
 def _crop(pair: Pair, size: tuple[int, int], rng: np.random.Generator) -> tuple[Tensor, Tensor]:

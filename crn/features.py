@@ -63,6 +63,8 @@ class FeatureNetwork(nn.Module):
     Its weights never train here: gradients flow through it to the image only.
     """
 
+    mean: Tensor
+
     def __init__(self, plan: FeaturePlan):
         super().__init__()
         self.plan = plan
@@ -102,10 +104,11 @@ def random_features(seed: int = 0, plan: FeaturePlan = SMALL) -> FeatureNetwork:
     network = FeatureNetwork(FeaturePlan("random", plan.blocks, plan.mean))
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for conv in network.convs.values():
+        for conv in (module for module in network.modules() if isinstance(module, nn.Conv2d)):
             fan_in = conv.weight[0].numel()
             conv.weight.normal_(0.0, (2 / fan_in) ** 0.5, generator=generator)
-            conv.bias.zero_()
+            if conv.bias is not None:
+                conv.bias.zero_()
     return network
 
 

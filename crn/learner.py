@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from crn.errors import CRNError
-from crn.losses import Balance, Terms, diversity, feature_matching, image_space
+from crn.losses import Balance, Terms, authors_divisors, diversity, feature_matching, image_space
 from crn.model import CRN, label_pyramid, to_images
 
 if TYPE_CHECKING:
+    from crn.config import NetworkConfig
     from crn.features import FeatureNetwork
     from crn.schedule import Stage, TrainingSettings
     from crn.training_data import Batch, Feeder
@@ -28,7 +29,15 @@ class NotFiniteError(CRNError):
 class Learner(Protocol):
     """What the training loop needs of a method; `CRNLearner` and `pix2pix.Pix2PixLearner` are the two."""
 
-    network: nn.Module
+    @property
+    def config(self) -> NetworkConfig:
+        """The settings of the network as it is now."""
+        ...
+
+    @property
+    def model(self) -> nn.Module:
+        """The network."""
+        ...
 
     def start_stage(self, stage: Stage, first: bool) -> None:
         """Grow the network to the stage's size and make its optimiser."""
@@ -62,7 +71,8 @@ class Learner(Protocol):
 def cascade(network: CRN, labels: Tensor, *, recompute: bool) -> Tensor:
     """Return the network's images; `recompute` keeps only each module's input for the backward pass."""
     if not recompute:
-        return network(labels)
+        images: Tensor = network(labels)
+        return images
     network.check_size(labels)
     features = None
     modules = network.refinements.values()
@@ -73,7 +83,8 @@ def cascade(network: CRN, labels: Tensor, *, recompute: bool) -> Tensor:
 
 def channels_last(module: ModuleT) -> ModuleT:
     """Lay a network's kernels out as CPUs and tensor cores like them; returns the network."""
-    return module.to(memory_format=torch.channels_last)
+    converted: ModuleT = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return converted
 
 
 def processes() -> tuple[int, int]:
@@ -131,6 +142,16 @@ class CRNLearner:
         self.optimizer: torch.optim.Adam | None = None
         self._generator = torch.Generator().manual_seed(settings.seed + 1)
 
+    @property
+    def model(self) -> nn.Module:
+        """The network."""
+        return self.network
+
+    @property
+    def config(self) -> NetworkConfig:
+        """The settings of the network as it is now."""
+        return self.network.config
+
     def start_stage(self, stage: Stage, first: bool) -> None:
         """Add a module where the stage doubles the height; choose what learns; start a fresh Adam."""
         if not first and stage.height == 2 * self.network.config.height:
@@ -150,7 +171,11 @@ class CRNLearner:
 
     def prepare(self, feeder: Feeder) -> None:
         """Set the loss's divisors from neighbouring photographs, the same in every process."""
-        if self.settings.loss == "image" or self.settings.balance == "authors" or self.features is None:
+        if self.settings.loss == "image" or self.features is None:
+            return
+        if self.settings.balance == "authors":
+            config = self.network.config
+            self.balance = Balance(authors_divisors(config.height, config.label_set))
             return
         count = min(len(feeder.pairs), 24)
         places = [index * len(feeder.pairs) // count for index in range(count)]
@@ -174,7 +199,7 @@ class CRNLearner:
         own = float(terms.total.detach())
         if processes()[1] == 1:
             check_finite(own, own, batch)
-        terms.total.backward()
+        torch.autograd.backward(terms.total)
         numbers = torch.tensor([own, *terms.parts.values(), *terms.raw], dtype=torch.float32)
         summed = sum_gradients(self.parameters, numbers).tolist()
         check_finite(own, summed[0], batch)
@@ -202,7 +227,8 @@ class CRNLearner:
     @torch.no_grad()
     def render(self, labels: Tensor) -> Tensor:
         """Return images (N, k, 3, H, W), unclipped grey levels."""
-        return self.network(labels.to(self.device)).float().cpu()
+        images: Tensor = self.network(labels.to(self.device)).float().cpu()
+        return images
 
     def end_epoch(self, epoch: int, stage: int) -> None:
         """Apply the paper's rule once, after the configured epoch of the first stage."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 KINDS = ("features", "image", "diverse")
 
-# What each tap's mean difference is divided by: input, conv1_2 ... conv5_2. These are the authors' numbers, the
+# What each tap's mean difference is divided by: input, conv1_2 ... conv5_2. The authors' numbers, the
 # 1 / lambda that their rule had found after 100 epochs with VGG-19 on [0, 255] images; they hold for no other
 # network. conv5_2 counts ten times.
 AUTHORS_DIVISORS = {
@@ -105,7 +105,9 @@ def diversity(
         by_class = []
         for level, (tap, target, c) in enumerate(zip(output, photo, divisors, strict=True)):
             difference = (tap[n * k : (n + 1) * k].float() - target[n].float()).abs().mean(1)  # (k, h, w)
-            mask = functional.adaptive_avg_pool2d(labels[n].float(), difference.shape[-2:])
+            mask = functional.adaptive_avg_pool2d(
+                labels[n].float(), (difference.shape[1], difference.shape[2])
+            )
             means = class_means(difference, mask)  # (k, classes)
             by_class.append(means / c)
             raw[level] = raw[level] + difference.detach().mean()
@@ -136,7 +138,7 @@ class Balance:
     """The paper's own rule: lambda_l is set so that every term contributes alike (section 4).
 
     `divisors` start from the mean difference between pairs of photographs, or as given; `observe` keeps a
-    running mean of the raw terms, and `rescale` sets the divisors from it. In units of the input's term, whose
+    running mean of the raw terms; `rescale` sets the divisors from it. In units of the input's term, whose
     divisor stays 1, as in the authors' constants. `emphasis` multiplies a tap's contribution.
     """
 

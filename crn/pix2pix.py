@@ -41,8 +41,8 @@ def pix2pix_config(
     step = 2 ** len(widths)
     if height % step or width % step or height * width == step * step:
         raise CRNError(
-            f"pix2pix with {len(widths)} levels needs a size in multiples of {step} pixels, and more than one "
-            f"position at its bottom; {height}x{width} is not: change the size, or the levels with --widths."
+            f"pix2pix with {len(widths)} levels needs a size in multiples of {step} pixels, and more than "
+            f"one position at its bottom; {height}x{width} is not: change the size or --widths."
         )
     return NetworkConfig(
         "pix2pix", label_set, classes, height, width, base_height=height // step, features=tuple(widths)
@@ -50,12 +50,12 @@ def pix2pix_config(
 
 
 def build_generator(config: NetworkConfig, generator: torch.Generator | None = None) -> Generator:
-    """Build the (randomly initialised) U-Net of `config`; its features are the channels from the outside in."""
+    """Build the (randomly initialised) U-Net of `config`, whose features are channels from the outside in."""
     return Generator(config, generator)
 
 
 class SampleNorm(nn.BatchNorm2d):
-    """Batch normalisation as pix2pix uses it, with batches of one: by each sample's own statistics, always."""
+    """Batch normalisation as pix2pix uses it, in batches of one: by each sample's own statistics, always."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> the same; the running statistics are kept for their names only."""
@@ -122,7 +122,8 @@ class Generator(nn.Module):
             raise CRNError(
                 f"label maps are {labels.shape[2]}x{labels.shape[3]}; both must be multiples of {step}."
             )
-        return (self.model(labels)[:, None] + 1.0) * 127.5
+        images: Tensor = (self.model(labels)[:, None] + 1.0) * 127.5
+        return images
 
 
 class Discriminator(nn.Sequential):
@@ -143,12 +144,11 @@ class Discriminator(nn.Sequential):
 def _initialise(module: nn.Module, generator: torch.Generator | None) -> None:
     """As published: normal, standard deviation 0.02; scales around 1, biases 0."""
     for part in module.modules():
-        weight = getattr(part, "weight", None)
-        if not isinstance(weight, Tensor) or weight.is_meta:
+        if not isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d) or part.weight.is_meta:
             continue
         mean = 1.0 if isinstance(part, nn.BatchNorm2d) else 0.0
-        nn.init.normal_(weight, mean, 0.02, generator=generator)
-        if isinstance(getattr(part, "bias", None), Tensor):
+        nn.init.normal_(part.weight, mean, 0.02, generator=generator)
+        if part.bias is not None:
             nn.init.zeros_(part.bias)
 
 
@@ -166,6 +166,16 @@ class Pix2PixLearner:
         )
         self.l1_weight = float(settings.options.get("l1_weight", L1_WEIGHT))
         self.updates = 0
+
+    @property
+    def model(self) -> nn.Module:
+        """The generator."""
+        return self.network
+
+    @property
+    def config(self) -> NetworkConfig:
+        """The generator's settings."""
+        return self.network.config
 
     def start_stage(self, stage: Stage, first: bool) -> None:  # noqa: ARG002 - the U-Net never grows
         """Make both optimisers."""
@@ -222,7 +232,7 @@ class Pix2PixLearner:
         if processes()[1] == 1:
             check_finite(own, own, batch)
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         parameters = [value for group in optimizer.param_groups for value in group["params"]]
         summed: list[float] = sum_gradients(parameters, numbers.detach().reshape(-1)).tolist()
         check_finite(own, summed[0], batch)
@@ -264,8 +274,8 @@ def _bce(logits: Tensor, *, real: bool) -> Tensor:
 def read_official(path: Path, labels: LabelSet, height: int = 256, width: int = 256) -> Generator:
     """Read a generator's `.pth` of the official repository (`unet_256`, batch normalisation), weights only.
 
-    `labels`: the label set whose first colours the generator was trained on; its 3-channel colour input becomes
-    one-hot input, exactly. A file of another architecture is a CRNError that names what does not fit.
+    `labels`: the label set whose first colours the generator was trained on; its 3-channel colour input
+    becomes one-hot input, exactly. A file of another architecture is a CRNError that names what does not fit.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)

@@ -2,7 +2,7 @@
 
 A run lives in one folder: `latest.pt` (everything that the next update depends on), `weights.safetensors`
 (the network alone, for `synthesize`), `log.csv`, `samples/*.png`. An update is a function of that state, the
-seed and its own number only, so a run that was killed and resumed ends with the same bytes as one that was not.
+seed and its own number only: a run that was killed and resumed ends like one that was not, byte for byte.
 """
 
 from __future__ import annotations
@@ -47,6 +47,11 @@ class Run:
         return self.folder / "latest.pt"
 
 
+def pass_on(items: Iterable[Any], _label: str, _total: int | None = None) -> Iterable[Any]:
+    """Show no progress."""
+    return items
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a call of `train` ended."""
@@ -60,7 +65,7 @@ def train(
     run: Run,
     *,
     resume: bool = False,
-    track: Callable[..., Iterable[Any]] = lambda items, label, total=None: items,
+    track: Callable[..., Iterable[Any]] = pass_on,
 ) -> Outcome:
     """Train `run` to the end of its stages, or until `run.stop()`; returns where it stands.
 
@@ -80,7 +85,7 @@ def train(
 
 def _check_same(run: Run, state: dict[str, Any]) -> None:
     """Refuse a checkpoint of another label set or dataset, and settings that would change the result."""
-    for key in ("label_set", "classes", "samples"):
+    for key in ("label_set", "classes", "samples", "features"):
         before, now = state["about"].get(key), run.about.get(key)
         if before != now:
             raise CRNError(
@@ -109,6 +114,7 @@ class _Loop:
         self.before = float(state["seconds"]) if state else 0.0
         self.began = self.saved = time.monotonic()
         self.state = state
+        self._rate, self._epoch = self.settings.learning_rate, 0
         self.log = Log(run.folder, self.place.total) if self.rank == 0 else None
 
     @property
@@ -119,6 +125,8 @@ class _Loop:
         """Run the stages from where the state stands."""
         try:
             finished = self._stages(track)
+            if finished and self.window:
+                self._record(self._rate, self._epoch)
             self.save()
         finally:
             if self.log:
@@ -175,6 +183,7 @@ class _Loop:
             self.learner.end_epoch(epoch, place.stage)
         if self.place.total % settings.log_steps == 0:
             self._record(rate, epoch)
+        self._rate, self._epoch = rate, epoch
         if self.place.total % settings.sample_steps == 0:
             self.draw()
         if time.monotonic() - self.saved > 60 * settings.save_minutes:
