@@ -130,7 +130,7 @@ def pay(
             ledger.record("refused", key=paid.key, code=error.code, detail=error.detail)
             raise
         answer = found
-    ledger.record("outcome", key=paid.key, **paid.facts, **result(answer))
+    ledger.record("outcome", key=paid.key, **{**paid.facts, **result(answer)})
     return ledger.outcomes[paid.key]
 
 
