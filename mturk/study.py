@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import hashlib
 import io
 import json
@@ -190,15 +191,15 @@ def write_study(
     study: Study,
     target: Path,
     pages: Mapping[str, str],
-    write_images: Callable[[Path], None],
+    write_images: Callable[[Path], Mapping[str, Stimulus]],
     extra: Mapping[str, str],
     *,
     replace: bool = False,
 ) -> Study:
     """Write a study folder that appears whole or not at all, and return the study in it.
 
-    `pages` maps HIT names to HTML; `write_images` fills the folder that it is given; `extra` maps further
-    file names to text. MTurkError when `target` exists, unless `replace`, and always once it was published.
+    `pages` maps HIT names to HTML; `write_images` fills the folder that it is given and returns the
+    stimuli with their digests; `extra` maps further file names to text. MTurkError when `target` exists, unless `replace`, and always once it was published.
     """
     refuse_existing(target, replace=replace)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -206,7 +207,7 @@ def write_study(
     try:
         (draft / "images").mkdir(parents=True)
         (draft / "pages").mkdir()
-        write_images(draft / "images")
+        study = dataclasses.replace(study, stimuli=write_images(draft / "images"))
         for name, page in pages.items():
             (draft / study.hit(name).page).write_bytes(page.encode())
         (draft / "trials.csv").write_bytes(trials_csv(study.trials).encode())

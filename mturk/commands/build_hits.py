@@ -1,0 +1,303 @@
+"""`build-hits`: folders of images -> study/."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mturk.encoding import ENCODINGS
+from mturk.experiment import MODES, PRESETS, preset
+
+if TYPE_CHECKING:
+    from mturk.experiment import Experiment
+
+# Options that are fields of the experiment: None means "as the preset says".
+NUMBERS = (
+    "pairing",
+    "scenes",
+    "sides",
+    "hits_per_batch",
+    "trials_per_cell",
+    "sentinels_per_hit",
+    "max_sentinels_in_a_row",
+    "max_wrong_sentinels",
+    "practice_trials",
+    "break_every",
+    "workers_per_hit",
+    "reward_usd",
+    "time_allotted_minutes",
+)
+
+
+def _default(name: str) -> str:
+    """Say a number's defaults in both modes."""
+    limited, unlimited = (getattr(preset(mode), name) for mode in MODES)
+    return str(limited) if limited == unlimited else f"{limited} limited-time, {unlimited} unlimited-time"
+
+
+def _count(name: str, text: str) -> Any:
+    """Make the option of one whole number."""
+    option = "--" + name.replace("_", "-")
+    return click.option(option, name, type=int, default=None, show_default=_default(name), help=text)
+
+
+@click.command()
+@click.option(
+    "--mode", type=click.Choice(MODES), default="limited-time", show_default=True, help="The experiment."
+)
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path),
+    default=Path("images"),
+    show_default=True,
+    help="Folder of condition folders.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("study"),
+    show_default=True,
+    help="The study folder to write.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Same seed, same images: same study."
+)
+@click.option(
+    "--preset",
+    "preset_name",
+    type=click.Choice(PRESETS),
+    default="glimpse",
+    show_default=True,
+    help="Whose numbers: ours, the paper's text, the authors' files.",
+)
+@click.option(
+    "--real", metavar="NAME", default="real", show_default=True, help="The condition of real photographs."
+)
+@click.option(
+    "--sentinel",
+    metavar="NAME",
+    default=None,
+    show_default="image-space, if there is one",
+    help="Condition whose images, against real ones, are sentinels.",
+)
+@click.option(
+    "--contrast",
+    "contrasts",
+    metavar="A:B",
+    multiple=True,
+    show_default="every pair but the sentinel's",
+    help="Compare two conditions (repeatable).",
+)
+@click.option(
+    "--ours",
+    metavar="NAME",
+    default=None,
+    show_default="crn, if there is one",
+    help="Unlimited-time: compare NAME with each baseline.",
+)
+@click.option(
+    "--baseline",
+    "baselines",
+    metavar="NAME",
+    multiple=True,
+    show_default="all other conditions",
+    help="Unlimited-time: a baseline, one batch each (repeatable).",
+)
+@click.option(
+    "--exposure-ms",
+    "exposures_ms",
+    type=int,
+    multiple=True,
+    show_default="125 250 500 1000 2000 4000 8000",
+    help="Limited-time: an exposure (repeatable).",
+)
+@click.option(
+    "--sentinel-exposure-ms",
+    type=int,
+    default=None,
+    show_default="4000",
+    help="Limited-time: exposure of the sentinels.",
+)
+@click.option(
+    "--pairing",
+    type=click.Choice(("random", "same-item")),
+    default=None,
+    show_default="random; same-item with --preset authors",
+    help="Which scenes stand beside each other.",
+)
+@click.option(
+    "--scenes",
+    type=click.Choice(("without-replacement", "with-replacement")),
+    default=None,
+    show_default="without-replacement",
+    help="How scenes are drawn.",
+)
+@click.option(
+    "--sides",
+    type=click.Choice(("balanced", "random")),
+    default=None,
+    show_default="balanced",
+    help="How left and right are given.",
+)
+@_count("hits_per_batch", "HITs a batch.")
+@_count("trials_per_cell", "Trials of each cell in a HIT.")
+@_count("sentinels_per_hit", "Sentinels a HIT.")
+@_count("max_sentinels_in_a_row", "Longest run of sentinels.")
+@_count("max_wrong_sentinels", "More wrong sentinels exclude an assignment.")
+@_count("practice_trials", "Practice trials with feedback, before the HIT's own.")
+@_count("break_every", "A break after so many trials; 0 for none.")
+@_count("workers_per_hit", "Distinct workers a HIT.")
+@click.option(
+    "--reward-usd",
+    default=None,
+    metavar="AMOUNT",
+    show_default=_default("reward_usd"),
+    help="Reward of an assignment in dollars.",
+)
+@_count("time_allotted_minutes", "Time a worker has for a HIT.")
+@click.option(
+    "--encode",
+    "encoding",
+    type=click.Choice(ENCODINGS),
+    default="auto",
+    show_default=True,
+    help="auto: keep the pixels' encoding if all images have one, else PNG.",
+)
+@click.option("--allow-missing", is_flag=True, help="Leave out items that not every condition has.")
+@click.option(
+    "--title", default=None, show_default="Which image is more realistic?", help="Title that workers see."
+)
+@click.option("--question", default=None, show_default="Which image is more realistic?", help="The question.")
+@click.option(
+    "--consent",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    default=None,
+    show_default="a general one",
+    help="Text file of the consent; empty lines part paragraphs.",
+)
+@click.option(
+    "--display-width",
+    type=int,
+    default=None,
+    show_default="the images', at most 600",
+    help="Width of an image on the screen, in CSS pixels.",
+)
+@click.option(
+    "--fixation-ms", type=int, default=600, show_default=True, help="From a trial's start to the images."
+)
+@click.option(
+    "--submit-origin",
+    "origins",
+    metavar="URL",
+    multiple=True,
+    show_default="MTurk and the page's own",
+    help="A further origin to which pages may submit (repeatable).",
+)
+@click.option(
+    "--from-hits",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    default=None,
+    help="Take the design from a HIT file of the CRN's authors or of AMT_Real_vs_Fake.",
+)
+@click.option("--force", is_flag=True, help="Replace a study that was never published.")
+def build_hits(**options: Any) -> None:
+    """Turn folders of images into a study: designed, checked, frozen.
+
+    IMAGES holds one folder a condition; files of the same name show the same scene. The numbers are those of
+    Chen & Koltun (2017) unless you give others; STUDY/design.html tells what was designed and what it costs.
+
+    \b
+    Examples:
+      python cli.py build-hits --mode limited-time
+      python cli.py build-hits --mode unlimited-time --ours crn --baseline pix2pix
+      python cli.py build-hits --contrast mine:real --contrast theirs:real --hits-per-batch 4
+    """
+    from mturk.building import Texts, build
+    from mturk.design_report import study_price
+    from mturk.stimuli import find_images
+
+    console = click.get_current_context().obj
+    texts = Texts(title=options["title"]) if options["title"] else Texts()
+    shared = {
+        "seed": options["seed"],
+        "versions": console.versions("numpy", "pillow"),
+        "encoding": options["encoding"],
+        "texts": texts,
+        "page": _page(options),
+        "force": options["force"],
+        "track": console.track,
+    }
+    images = find_images(options["images"])
+    if options["from_hits"]:
+        from mturk.batch_csv import read_design
+        from mturk.building import build_rows
+
+        design = read_design(
+            options["from_hits"], real=options["real"], sentinel=options["sentinel"], images=images
+        )
+        built = build_rows(images, design.experiment, design.rows, options["out"], **shared)
+    else:
+        experiment = _experiment(options, images.conditions)
+        built = build(images, experiment, options["out"], allow_missing=options["allow_missing"], **shared)
+    for warning in built.warnings:
+        console.warn(warning)
+    _report(console, built, study_price(built.study.experiment).total_usd)
+
+
+def _page(options: dict[str, Any]) -> dict[str, Any]:
+    """Collect what the page was asked to be."""
+    page: dict[str, Any] = {"fixation_ms": options["fixation_ms"], "origins": options["origins"]}
+    if options["question"]:
+        page["question"] = options["question"]
+    if options["display_width"] is not None:
+        page["display_width"] = options["display_width"]
+    if options["consent"]:
+        paragraphs = options["consent"].read_text(encoding="utf-8").split("\n\n")
+        page["consent"] = tuple(" ".join(text.split()) for text in paragraphs if text.strip())
+    return page
+
+
+def _experiment(options: dict[str, Any], conditions: tuple[str, ...]) -> Experiment:
+    """Turn the options into an experiment over the conditions that were found."""
+    from mturk.contrasts import infer
+
+    numbers = {name: options[name] for name in NUMBERS if options[name] is not None}
+    if options["exposures_ms"]:
+        numbers["exposures_ms"] = options["exposures_ms"]
+    if options["sentinel_exposure_ms"] is not None:
+        numbers["sentinel_exposure_ms"] = options["sentinel_exposure_ms"]
+    return infer(
+        preset(options["mode"], options["preset_name"]),
+        conditions,
+        real=options["real"],
+        sentinel=options["sentinel"],
+        contrasts=options["contrasts"],
+        ours=options["ours"],
+        baselines=options["baselines"],
+        numbers=numbers,
+    )
+
+
+def _report(console: Any, built: Any, total_usd: Any) -> None:
+    """Say what was written and what to type next."""
+    study, experiment = built.study, built.study.experiment
+    trials = ", ".join(str(n) for n in sorted({hit.trials for hit in study.hits}))
+    contrasts = ", ".join(f"{a}:{b}" for a, b in experiment.contrasts)
+    console.say(f"Wrote {study.folder}: {len(study.hits)} HITs of {trials} trials, {experiment.mode}.")
+    console.say(f"  contrasts   {contrasts}")
+    exposures = [f"{exposure}" for exposure in experiment.exposures_ms if exposure is not None]
+    console.say(f"  exposures   {' '.join(exposures) + ' ms' if exposures else 'until answered'}")
+    sentinels = ", ".join(
+        dict.fromkeys(f"{b.sentinel}:{experiment.real}" for b in experiment.batches if b.sentinel)
+    )
+    console.say(f"  sentinels   {experiment.sentinels_per_hit} a HIT ({sentinels or 'none'})")
+    console.say(f"  images      {len(study.stimuli)} under opaque names ({built.encoding})")
+    console.say(
+        f"  workers     {experiment.workers_per_hit} a HIT at ${experiment.reward_usd}: "
+        f"${total_usd} with Mechanical Turk's fees"
+    )
+    console.say(f"  design      {study.folder}/design.html")
+    default = str(study.folder) == "study"
+    console.next("python cli.py preview" + ("" if default else f" {study.folder}"))

@@ -1,0 +1,243 @@
+"""A HIT's page and its question XML: rendered from the study, the same bytes each time. Pure but for templates.
+
+Nothing here puts a condition, a side or a sentinel into the page; practice trials alone carry their answer.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from xml.sax.saxutils import escape
+
+from markupsafe import Markup
+
+from mturk.errors import MTurkError
+from mturk.stimuli import ID_LENGTH
+from templates import environment, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from mturk.experiment import Experiment
+    from mturk.study import Stimulus, Study, Trial
+
+QUESTION_LIMIT_BYTES = 65_535
+ON_DISK = "../images/"
+MTURK_ORIGINS = ("https://www.mturk.com", "https://workersandbox.mturk.com")
+QUESTION = "Which image is more realistic?"
+CONSENT = (
+    "You will see pairs of images side by side and choose, each time, the one that looks more realistic. "
+    "There are no known risks. Taking part is voluntary; you may stop at any time by closing the page.",
+    "Recorded are your choices and their timing, your browser's name, and the size and refresh rate of your "
+    "screen, under a pseudonym. They are used for research only and published only in summary.",
+)
+DISPLAY_WIDTH, DISPLAY_HEIGHT = 600, 460
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True)
+class PageSettings:
+    """What a page looks like and where it may submit to.
+
+    `width` and `height` are the size of an image in CSS pixels; `fixation_ms` is the time from a trial's start to
+    the onset; `origins` are allowed targets of the submission beside MTurk's two and the page's own.
+    """
+
+    question: str
+    consent: tuple[str, ...]
+    width: int
+    height: int
+    fixation_ms: int
+    origins: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as study.json holds them."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> PageSettings:
+        """Read what `to_json` wrote; MTurkError for unknown and missing keys."""
+        names = {field.name for field in fields(cls)}
+        if set(value) != names:
+            raise MTurkError(f"page holds {', '.join(sorted(value))}; expected {', '.join(sorted(names))}.")
+        return cls(**{**value, "consent": tuple(value["consent"]), "origins": tuple(value["origins"])})
+
+
+def page_settings(
+    stimuli: Iterable[Stimulus],
+    *,
+    question: str = QUESTION,
+    consent: Sequence[str] = CONSENT,
+    display_width: int | None = None,
+    fixation_ms: int = 600,
+    origins: Sequence[str] = (),
+) -> PageSettings:
+    """Return the settings of a study's pages: images in their own size, at most 600 x 460 unless a width is given.
+
+    MTurkError for an origin that is not scheme://host and for numbers that no screen can show.
+    """
+    sizes = {(stimulus.width, stimulus.height) for stimulus in stimuli}
+    widest, highest = max(width for width, _ in sizes), max(height for _, height in sizes)
+    factor = min(1.0, DISPLAY_WIDTH / widest, DISPLAY_HEIGHT / highest)
+    if display_width is not None:
+        factor = display_width / widest
+    width, height = round(widest * factor), round(highest * factor)
+    if not (32 <= width <= 4000 and 32 <= height <= 4000):
+        raise MTurkError(
+            f"images would be shown at {width}x{height} pixels; allowed are 32 to 4000 each way."
+        )
+    if not 300 <= fixation_ms <= 10_000:
+        raise MTurkError(
+            f"fixation_ms is {fixation_ms}; allowed are 300 to 10000 (the page warms up in that time)."
+        )
+    for origin in origins:
+        parts = urlsplit(origin)
+        if (
+            parts.scheme not in {"http", "https"}
+            or not parts.netloc
+            or origin != f"{parts.scheme}://{parts.netloc}"
+        ):
+            raise MTurkError(f"origin {origin!r} must be like https://example.org, without a path.")
+    return PageSettings(question, tuple(consent), width, height, fixation_ms, tuple(origins))
+
+
+def page_html(study: Study, hit_name: str, image_base_url: str = ON_DISK) -> str:
+    """Return the page of one HIT; its images are at `image_base_url` + file name."""
+    settings = PageSettings.from_json(study.page_settings)
+    trials = study.trials_of(study.hit(hit_name).hit)
+    practice = [trial for trial in trials if trial.practice]
+    template = environment().get_template("hit.html.j2")
+    return template.render(
+        title=study.title,
+        question=settings.question,
+        consent=settings.consent,
+        limited=study.experiment.mode == "limited-time",
+        trials=len(trials) - len(practice),
+        practice=len(practice),
+        minutes=minutes(trials, settings.fixation_ms),
+        allotted=study.experiment.time_allotted_minutes,
+        css=Markup(_compact_css(text("hit.css"))),  # noqa: S704 - our own file
+        js=Markup(_compact_js(text("hit.js"))),  # noqa: S704 - our own file
+        data=Markup(_script_json(page_data(study, hit_name, image_base_url))),  # noqa: S704 - escaped
+    )
+
+
+def page_data(study: Study, hit_name: str, image_base_url: str) -> dict[str, Any]:
+    """Return what the page's script reads; keys are short, since MTurk limits the size.
+
+    s study, h HIT, b base of image addresses, x file endings, e exposures in ms (empty: unlimited), n and d
+    number of the first trial and its digits, t the trials in 42 characters each, p the practice trials' correct
+    sides, w and H the size shown, f fixation in ms, k trials between breaks, o further origins.
+    """
+    settings = PageSettings.from_json(study.page_settings)
+    trials = study.trials_of(hit_name)
+    exposures = _exposures(study.experiment)
+    endings = sorted({_ending(stimulus.file) for stimulus in study.stimuli.values()})
+    return {
+        "s": study.study,
+        "h": hit_name,
+        "b": image_base_url,
+        "x": endings,
+        "e": exposures,
+        "n": int(trials[0].trial[1:]),
+        "d": len(trials[0].trial) - 1,
+        "t": "".join(_packed(trial, study, exposures, endings) for trial in trials),
+        "p": "".join("L" if trial.correct_side == "left" else "R" for trial in trials if trial.practice),
+        "w": settings.width,
+        "H": settings.height,
+        "f": settings.fixation_ms,
+        "k": study.experiment.break_every,
+        "o": [*MTURK_ORIGINS, *settings.origins],
+    }
+
+
+def question_xml(study: Study, hit_name: str, image_base_url: str, *, external_url: str | None = None) -> str:
+    """Return the question of one HIT: HTMLQuestion while it fits 65,535 bytes, else ExternalQuestion.
+
+    MTurkError when it does not fit and `external_url` (https, where the page itself is hosted) is not given.
+    """
+    xml = html_question(page_html(study, hit_name, image_base_url))
+    size = len(xml.encode())
+    if size <= QUESTION_LIMIT_BYTES:
+        return xml
+    if external_url is None:
+        raise MTurkError(
+            f"HIT {hit_name} makes a question of {size} bytes; MTurk takes {QUESTION_LIMIT_BYTES}. Use fewer "
+            "trials a HIT, or host the page itself and give its https address."
+        )
+    return external_question(external_url)
+
+
+def html_question(page: str) -> str:
+    """Return a page as MTurk's HTMLQuestion (2011-11-11); the frame fills the window."""
+    namespace = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2011-11-11/HTMLQuestion.xsd"
+    content = page.replace("]]>", "]]]]><![CDATA[>")
+    return (
+        f'<HTMLQuestion xmlns="{namespace}"><HTMLContent><![CDATA[{content}]]></HTMLContent>'
+        "<FrameHeight>0</FrameHeight></HTMLQuestion>"
+    )
+
+
+def external_question(url: str) -> str:
+    """Return MTurk's ExternalQuestion (2006-07-14) for a page at `url`; MTurkError unless it is https."""
+    if urlsplit(url).scheme != "https" or not urlsplit(url).netloc:
+        raise MTurkError(f"external_url is {url!r}; an ExternalQuestion needs an https address.")
+    base = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/"
+    return (
+        f'<ExternalQuestion xmlns="{base}2006-07-14/ExternalQuestion.xsd">'
+        f"<ExternalURL>{escape(url)}</ExternalURL><FrameHeight>0</FrameHeight></ExternalQuestion>"
+    )
+
+
+def minutes(trials: Sequence[Trial], fixation_ms: int) -> int:
+    """Estimate how long a HIT takes: exposures, fixation, and about two seconds a choice; whole minutes."""
+    limited = sum((trial.exposure_ms or 0) + fixation_ms + 1800 for trial in trials if trial.exposure_ms)
+    unlimited = sum(4000 for trial in trials if trial.exposure_ms is None)
+    return max(1, math.ceil((limited + unlimited) / 60_000) + 1)
+
+
+def _exposures(experiment: Experiment) -> list[int]:
+    """Return the exposures that occur; the sentinels' is one more only where no other trial has it."""
+    values = [exposure for exposure in experiment.exposures_ms if exposure is not None]
+    sentinel = experiment.sentinel_exposure_ms
+    return sorted({*values, *([sentinel] if sentinel is not None else [])})
+
+
+def _packed(trial: Trial, study: Study, exposures: Sequence[int], endings: Sequence[str]) -> str:
+    """Return a trial in 42 characters: two names, the exposure's number, the file endings' number."""
+    files = [study.stimuli[name].file for name in (trial.stimulus_left, trial.stimulus_right)]
+    left, right = (endings.index(_ending(file)) for file in files)
+    exposure = exposures.index(trial.exposure_ms) if trial.exposure_ms is not None else 0
+    if any(len(file) - len(_ending(file)) != ID_LENGTH for file in files) or exposure >= len(_DIGITS):
+        raise MTurkError(
+            f"trial {trial.trial} cannot be packed: a name is not {ID_LENGTH} long, or 36 exposures."
+        )
+    return (
+        trial.stimulus_left + trial.stimulus_right + _DIGITS[exposure] + _DIGITS[left * len(endings) + right]
+    )
+
+
+def _ending(file: str) -> str:
+    return file[file.rindex(".") :]
+
+
+def _script_json(value: Mapping[str, Any]) -> str:
+    """Return JSON that may stand inside a script element."""
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _compact_js(source: str) -> str:
+    """Drop comment lines and indentation; the script keeps to one statement a line for that."""
+    lines = (line.strip() for line in source.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
+
+
+def _compact_css(source: str) -> str:
+    """Drop comments and needless white space."""
+    source = re.sub(r"/\*.*?\*/", "", source, flags=re.DOTALL)
+    source = re.sub(r"\s+", " ", source)
+    return re.sub(r" ?([{};,]) ?", r"\1", source).replace(": ", ":").strip()

@@ -1,0 +1,178 @@
+"""images/<condition>/<item>.png -> stimuli with opaque ids; everything that could be wrong is found first."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mturk.encoding import Source, inspect
+from mturk.errors import MTurkError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Track = Callable[..., Iterable[Any]]
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
+# 20 characters of base 32 are 100 bits; one case only, for file systems that do not tell cases apart.
+ID_LENGTH = 20
+_LISTED = 5
+
+
+def silent(items: Iterable[Any], label: str, total: int | None = None) -> Iterable[Any]:  # noqa: ARG001
+    """Pass `items` on and show nothing; the command line shows progress instead."""
+    return items
+
+
+@dataclass(frozen=True)
+class Images:
+    """Folders of images: condition -> item -> path; conditions and items sorted by name."""
+
+    folder: Path
+    paths: Mapping[str, Mapping[str, Path]]
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Names of the conditions."""
+        return tuple(self.paths)
+
+
+def find_images(folder: Path | str) -> Images:
+    """List images/<condition>/<item>.<ext>. Hidden files and files that are no images are passed over.
+
+    MTurkError when there is no folder, no condition, no image in one, or two files of one stem.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise MTurkError(
+            f"There is no folder {folder}. It holds one folder a condition, for example {folder}/real/000001.png; "
+            "synthesize makes one, --images names another."
+        )
+    found: dict[str, dict[str, Path]] = {}
+    for condition in sorted(path for path in folder.iterdir() if path.is_dir()):
+        if condition.name.startswith("."):
+            continue
+        _check_name("condition", condition.name, condition)
+        found[condition.name] = _items(condition)
+    if not found:
+        raise MTurkError(f"{folder} has no folders; it must hold one folder of images a condition.")
+    return Images(folder, found)
+
+
+def _items(condition: Path) -> dict[str, Path]:
+    """Map the item names of one condition to their files."""
+    items: dict[str, Path] = {}
+    for path in sorted(condition.iterdir()):
+        if path.name.startswith(".") or path.suffix.lower() not in SUFFIXES or not path.is_file():
+            continue
+        if path.stem in items:
+            raise MTurkError(
+                f"{condition} has {items[path.stem].name} and {path.name}: two images of item {path.stem}. Keep one."
+            )
+        _check_name("item", path.stem, path)
+        items[path.stem] = path
+    if not items:
+        raise MTurkError(f"{condition} holds no image; allowed are {', '.join(sorted(SUFFIXES))}.")
+    return items
+
+
+def _check_name(kind: str, name: str, path: Path) -> None:
+    """Refuse names that a contrast a:b or a CSV file could not hold."""
+    if any(character in name for character in ":,\"'\n\r\t") or name != name.strip():
+        raise MTurkError(
+            f"{path}: a {kind}'s name must not hold colons, commas, quotes or line breaks. Rename it."
+        )
+
+
+def common_items(
+    images: Images, conditions: Sequence[str], *, allow_missing: bool = False
+) -> tuple[str, ...]:
+    """Return the items that every one of `conditions` has.
+
+    MTurkError for a condition that is not there, and for an item that one lacks unless `allow_missing`.
+    """
+    for condition in conditions:
+        if condition not in images.paths:
+            raise MTurkError(
+                f"There is no condition {condition!r} in {images.folder}; found are "
+                f"{', '.join(images.conditions)}."
+            )
+    everything = sorted({item for condition in conditions for item in images.paths[condition]})
+    shared = [item for item in everything if all(item in images.paths[name] for name in conditions)]
+    for condition in conditions:
+        missing = [item for item in everything if item not in images.paths[condition]]
+        if missing and not allow_missing:
+            raise MTurkError(
+                f"{images.folder / condition} lacks {len(missing)} of {len(everything)} items that other conditions "
+                f"have: {_some(missing)}. Add them, or leave such items out with --allow-missing."
+            )
+    if not shared:
+        raise MTurkError(
+            f"No item is common to {', '.join(conditions)}; the same scene has the same file name."
+        )
+    return tuple(shared)
+
+
+def inspect_all(
+    images: Images,
+    wanted: Iterable[tuple[str, str]],
+    *,
+    same_item: bool,
+    track: Track = silent,
+) -> dict[tuple[str, str], Source]:
+    """Read every (condition, item) once; MTurkError for an unreadable image or sizes that differ in a pair.
+
+    With `same_item` the images of one item must be of one size, else all images.
+    """
+    keys = sorted(set(wanted))
+    paths = [images.paths[condition][item] for condition, item in keys]
+    with ThreadPoolExecutor() as pool:
+        found: list[Source] = list(track(pool.map(inspect, paths), "Reading images", len(keys)))
+    sources = dict(zip(keys, found, strict=True))
+    _check_sizes(sources, same_item=same_item)
+    return sources
+
+
+def _check_sizes(sources: Mapping[tuple[str, str], Source], *, same_item: bool) -> None:
+    """Refuse images that would stand beside each other in different sizes."""
+    groups: dict[str, list[Source]] = {}
+    for (_, item), source in sources.items():
+        groups.setdefault(item if same_item else "", []).append(source)
+    for group in groups.values():
+        sizes = Counter((source.width, source.height) for source in group)
+        if len(sizes) == 1:
+            continue
+        usual, _ = sizes.most_common(1)[0]
+        odd = next(source for source in group if (source.width, source.height) != usual)
+        like = next(source for source in group if (source.width, source.height) == usual)
+        raise MTurkError(
+            f"{odd.path} is {odd.width}x{odd.height}, but {like.path} is {usual[0]}x{usual[1]}; images that may "
+            "stand beside each other must be of one size. Resize one of them"
+            + ("." if same_item else ", or pair only the same scenes with --pairing same-item.")
+        )
+
+
+def study_secret(seed: int, settings: str, sources: Mapping[tuple[str, str], Source]) -> str:
+    """Return the key of the opaque names: 64 hexadecimal digits that follow from everything that goes in."""
+    digest = hashlib.sha256(f"glimpse\0{seed}\0{settings}\0".encode())
+    for (condition, item), source in sorted(sources.items()):
+        digest.update(f"{condition}\0{item}\0{source.sha256}\0".encode())
+    return digest.hexdigest()
+
+
+def opaque_id(secret: str, *parts: str, length: int = ID_LENGTH) -> str:
+    """Return a name of lower-case letters and digits 2-7 that tells nothing without the secret."""
+    code = hmac.new(bytes.fromhex(secret), "\0".join(parts).encode(), hashlib.sha256).digest()
+    return base64.b32encode(code).decode().lower()[:length]
+
+
+def _some(names: Sequence[str]) -> str:
+    """List the first few names."""
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
