@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from crn.scenes.look import Look
-from crn.scenes.noise import Floats
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from crn.scenes.look import Look
+    from crn.scenes.noise import Floats
 
 NEAR = 0.4  # metres before the camera at which things are cut
 

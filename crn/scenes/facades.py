@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from crn.scenes import world as w
 from crn.scenes.canvas import NEAR, Canvas
 from crn.scenes.ground import sunlit
 from crn.scenes.look import linear
 from crn.scenes.noise import Floats, band, hash01, nearest, sample, stripes, tile
-from crn.scenes.world import Surface, World
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from crn.scenes.world import Surface, World
 
 PLASTER = ((226, 210, 178), (212, 178, 130), (206, 160, 138), (222, 220, 212), (178, 184, 170), (168, 182, 196),
            (196, 186, 168), (232, 224, 204), (156, 142, 130), (214, 196, 120))  # fmt: skip
 BRICK = ((142, 78, 60), (158, 96, 72), (122, 72, 60), (172, 128, 96), (108, 84, 76))
 STONE = ((186, 180, 168), (160, 154, 146), (202, 192, 172))
 ROOFS = ((134, 72, 54), (84, 82, 88), (112, 84, 70), (66, 70, 78), (154, 88, 62))
-SHOPS = ((158, 38, 34), (34, 72, 120), (40, 96, 70), (216, 172, 60), (60, 52, 60), (210, 206, 198), (190, 96, 40))
+SHOPS = (
+    (158, 38, 34),
+    (34, 72, 120),
+    (40, 96, 70),
+    (216, 172, 60),
+    (60, 52, 60),
+    (210, 206, 198),
+    (190, 96, 40),
+)
 
 
 @dataclass(frozen=True)
@@ -100,9 +112,9 @@ def paint_surface(canvas: Canvas, world: World, surface: Surface) -> None:
     if surface.label == w.BUILDING:
         colour, mask, glow = _Facade(canvas, surface, patch).shade()
     else:
-        colour, mask, alpha = {"fence": _fence, "wall": _wall, "lowwall": _wall, "hedge": _hedge}[surface.kind](
-            canvas, surface, patch
-        )
+        colour, mask, alpha = {"fence": _fence, "wall": _wall, "lowwall": _wall, "hedge": _hedge}[
+            surface.kind
+        ](canvas, surface, patch)
         glow = None
     colour = colour * _illumination(canvas, world, surface, patch)
     if glow is not None:
@@ -118,10 +130,14 @@ class _Facade:
     def __init__(self, canvas: Canvas, surface: Surface, patch: Patch) -> None:
         self.canvas, self.surface, self.p = canvas, surface, patch
         rng = canvas.look.rng(surface.number)
-        pick = lambda colours: linear(*colours[int(rng.integers(len(colours)))]) * rng.uniform(0.88, 1.1, 3).astype(np.float32)  # noqa: E731
+        pick = lambda colours: (
+            linear(*colours[int(rng.integers(len(colours)))]) * rng.uniform(0.88, 1.1, 3).astype(np.float32)
+        )  # noqa: E731
         kinds = ["plaster", "brick", "stone", "glass"]
         shares = {"office": [0.15, 0.15, 0.25, 0.45], "house": [0.6, 0.35, 0.05, 0]}
-        self.material = str(rng.choice(kinds, p=shares.get(surface.kind.split("-")[0], [0.55, 0.27, 0.18, 0])))
+        self.material = str(
+            rng.choice(kinds, p=shares.get(surface.kind.split("-")[0], [0.55, 0.27, 0.18, 0]))
+        )
         self.base = pick({"plaster": PLASTER, "brick": BRICK, "stone": STONE, "glass": STONE}[self.material])
         self.roof = pick(ROOFS)
         self.trim = linear(224, 220, 210) * rng.uniform(0.8, 1.05)
@@ -172,7 +188,8 @@ class _Facade:
             return self.base * grade[..., None] * (1 + 0.25 * (joints - 0.15) * fine)[..., None]
         if self.material == "stone":
             joints = np.maximum(
-                stripes(p.y, 0.6, 0.05, p.tall * np.ones_like(p.y)), stripes(p.s + 0 * p.y, 1.2, 0.04, p.wide * np.ones_like(p.y))
+                stripes(p.y, 0.6, 0.05, p.tall * np.ones_like(p.y)),
+                stripes(p.s + 0 * p.y, 1.2, 0.04, p.wide * np.ones_like(p.y)),
             )
             block = hash01(np.floor(p.s / 1.2) + 99, np.floor(p.y / 0.6) + 99, self.seed) - 0.5
             return self.base * (1 + 0.14 * block - 0.25 * joints)[..., None]
@@ -192,10 +209,16 @@ class _Facade:
         half_u, half_v = min(self.window[0], pitch * 0.9) / 2, self.window[1] / 2
         frame = band(du, half_u + 0.12, p.wide) * band(dv, half_v + 0.12, p.tall)
         pane = band(du, half_u, p.wide) * band(dv, half_v, p.tall)
-        bars = np.maximum(band(du, 0.035, p.wide) * np.minimum(1, 0.07 / p.wide), band(dv - half_v * 0.3, 0.03, p.tall) * np.minimum(1, 0.06 / p.tall))
+        bars = np.maximum(
+            band(du, 0.035, p.wide) * np.minimum(1, 0.07 / p.wide),
+            band(dv - half_v * 0.3, 0.03, p.tall) * np.minimum(1, 0.06 / p.tall),
+        )
         luck = hash01(column + 300, storey + 30, self.seed)
         other = hash01(column + 300, storey + 30, self.seed + 1)
-        reflected = look.zenith * 0.2 + look.horizon * (0.24 + 0.2 * np.clip(dv / half_v, -1, 1) + 0.2 * (luck - 0.5))[..., None]
+        reflected = (
+            look.zenith * 0.2
+            + look.horizon * (0.24 + 0.2 * np.clip(dv / half_v, -1, 1) + 0.2 * (luck - 0.5))[..., None]
+        )
         glass = np.float32(0.012) + reflected * (0.5 + 0.5 * (self.material == "glass"))
         curtain = (other > 0.55) & (dv > half_v * (1 - 2 * (other - 0.5)) * 0.9)
         glass = np.where(curtain[..., None], linear(206, 200, 188) * 0.6, glass)
@@ -210,7 +233,10 @@ class _Facade:
         wall = wall + (glass - wall) * pane[..., None]
         sill = band(du, half_u + 0.2, p.wide) * band(dv + half_v + 0.14, 0.07, p.tall)
         wall = wall * (1 + 0.25 * sill)[..., None]
-        wall = wall * (1 - 0.3 * band(du, half_u + 0.2, p.wide) * band(dv + half_v + 0.32, 0.1, p.tall))[..., None]
+        wall = (
+            wall
+            * (1 - 0.3 * band(du, half_u + 0.2, p.wide) * band(dv + half_v + 0.32, 0.1, p.tall))[..., None]
+        )
         lit = (luck < 0.08 + 0.4 * look.lamps) & (look.lamps > 0.02)
         warm = linear(255, 196, 110) * (0.5 + 0.6 * other)[..., None]
         return wall, warm * (pane * (1 - bars) * lit * (0.1 + 0.9 * look.lamps))[..., None]
@@ -223,14 +249,23 @@ class _Facade:
         number = np.floor(p.s / bay) + 70
         pane = band(du, bay / 2 - 0.3, p.wide) * band(p.y - 1.65, 1.15, p.tall)
         inside = nearest(tile(0.9, 9), p.s * 9 + self.seed % 512, p.y * 14)
-        display = linear(104, 90, 76) * (0.4 + 0.3 * np.clip(inside, -1, 2) * np.clip(0.05 / p.wide, 0, 1))[..., None]
+        display = (
+            linear(104, 90, 76)
+            * (0.4 + 0.3 * np.clip(inside, -1, 2) * np.clip(0.05 / p.wide, 0, 1))[..., None]
+        )
         mirror = 0.05 + 0.16 * np.clip((p.y - 1.2) / 1.6, 0, 1)
-        glass = display * 0.45 + look.horizon * mirror[..., None] + linear(255, 214, 150) * (0.25 * look.lamps)
+        glass = (
+            display * 0.45 + look.horizon * mirror[..., None] + linear(255, 214, 150) * (0.25 * look.lamps)
+        )
         door = band(du + bay * 0.25, 0.45, p.wide) * band(p.y - 1.1, 1.1, p.tall)
         glass = glass * (1 - 0.5 * door)[..., None]
         wall = wall + (glass - wall) * pane[..., None]
         board = band(p.y - 3.25, 0.32, p.tall) * band(du, bay / 2 - 0.1, p.wide)
-        letters = (hash01(np.floor(p.s / 0.28) + 5, number, self.seed) > 0.4) * band(p.y - 3.25, 0.14, p.tall) * band(du, bay / 3, p.wide)
+        letters = (
+            (hash01(np.floor(p.s / 0.28) + 5, number, self.seed) > 0.4)
+            * band(p.y - 3.25, 0.14, p.tall)
+            * band(du, bay / 3, p.wide)
+        )
         sign = self.sign * (1 - letters[..., None]) + self.trim * letters[..., None]
         wall = wall + (sign - wall) * board[..., None]
         if self.awnings:
@@ -263,7 +298,11 @@ class _Facade:
             slope = slope + (self.canvas.look.zenith * 0.25 - slope) * pane[..., None]
         wall = np.where(on_roof[..., None], slope, wall)
         narrowing = over * (0.7 if surface.kind == "house" else 0.12)
-        mask = mask | (on_roof & (over < surface.roof) & (middle < p.length / 2 - narrowing + (surface.kind == "house") * 0.4))
+        mask = mask | (
+            on_roof
+            & (over < surface.roof)
+            & (middle < p.length / 2 - narrowing + (surface.kind == "house") * 0.4)
+        )
         chimney = (np.abs(p.s - p.length * 0.27) < 0.4) & on_roof & (over < surface.roof + 0.7)
         if surface.seed % 3:
             wall = np.where((chimney & (over > surface.roof * 0.6))[..., None], linear(128, 82, 66), wall)
@@ -277,7 +316,10 @@ def _wall(canvas: Canvas, surface: Surface, patch: Patch) -> tuple[Floats, NDArr
     base = linear(*(BRICK if bricks else STONE)[int(rng.integers(3))])
     s, y = patch.s + 0 * patch.y, patch.y
     course = np.floor(y / (0.12 if bricks else 0.4))
-    tone = hash01(np.floor(s / (0.36 if bricks else 0.8) + 0.5 * (course % 2)) + 512, course + 9, surface.seed) - 0.5
+    tone = (
+        hash01(np.floor(s / (0.36 if bricks else 0.8) + 0.5 * (course % 2)) + 512, course + 9, surface.seed)
+        - 0.5
+    )
     fine = np.clip(0.12 / patch.wide, 0, 1)
     dirt = sample(tile(1.3, 7), s * 10, y * 8)
     colour = base * (1 + 0.4 * tone * fine + 0.1 * dirt)[..., None]
@@ -302,7 +344,10 @@ def _fence(canvas: Canvas, surface: Surface, patch: Patch) -> tuple[Floats, NDAr
     rails = np.maximum(band(y - surface.top * 0.88, 0.05, tall), band(y - surface.top * 0.2, 0.05, tall))
     posts = stripes(s, 2.4, 0.1, wide)
     if kind == 0:  # pickets
-        colour, bars = linear(*((228, 226, 218), (120, 92, 66))[int(rng.integers(2))]), stripes(s, 0.2, 0.13, wide)
+        colour, bars = (
+            linear(*((228, 226, 218), (120, 92, 66))[int(rng.integers(2))]),
+            stripes(s, 0.2, 0.13, wide),
+        )
     elif kind == 1:  # iron
         colour, bars = linear(46, 52, 50), stripes(s, 0.16, 0.03, wide)
     else:  # mesh

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from crn.scenes import world as w
 from crn.scenes.canvas import NEAR, Canvas, Sprite
 from crn.scenes.look import linear
-from crn.scenes.noise import Floats
-from crn.scenes.world import Thing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crn.scenes.noise import Floats
+    from crn.scenes.world import Thing
 
 CLOTHES = ((40, 44, 58), (150, 40, 44), (58, 90, 140), (226, 224, 216), (34, 34, 36), (96, 110, 70), (190, 150, 70),
            (122, 122, 128), (170, 90, 120), (220, 120, 50), (62, 120, 130))  # fmt: skip
@@ -44,13 +49,20 @@ class Board:
         """Fill a polygon given in metres."""
         self.sprite.polygon([self.at(x, y) for x, y in points], colour, label)
 
-    def limb(self, a: tuple[float, float], b: tuple[float, float], wide: float, colour: Floats, label: int) -> None:
+    def limb(
+        self, a: tuple[float, float], b: tuple[float, float], wide: float, colour: Floats, label: int
+    ) -> None:
         """Fill a bar from a to b, `wide` metres across and never under a pixel."""
         dx, dy = b[0] - a[0], b[1] - a[1]
         length = max(math.hypot(dx, dy), 1e-6)
         half = max(wide / 2, 0.55 / self.scale)
         nx, ny = -dy / length * half, dx / length * half
-        points = [(a[0] + nx, a[1] + ny), (b[0] + nx, b[1] + ny), (b[0] - nx, b[1] - ny), (a[0] - nx, a[1] - ny)]
+        points = [
+            (a[0] + nx, a[1] + ny),
+            (b[0] + nx, b[1] + ny),
+            (b[0] - nx, b[1] - ny),
+            (a[0] - nx, a[1] - ny),
+        ]
         self.polygon(points, colour, label)
 
     def disc(self, x: float, y: float, rx: float, ry: float, colour: Floats, label: int) -> None:
@@ -62,7 +74,11 @@ class Board:
         """Put the drawing on the canvas, rounded by a gradient from the sun's side to the other."""
         h, width = self.sprite.shape
         side = math.copysign(1.0, self.canvas.look.direction[0] or 1.0)
-        shade = 1 + rounded * side * np.linspace(-1, 1, width, dtype=np.float32)[None] + np.zeros((h, 1), np.float32)
+        shade = (
+            1
+            + rounded * side * np.linspace(-1, 1, width, dtype=np.float32)[None]
+            + np.zeros((h, 1), np.float32)
+        )
         self.sprite.finish(self.ahead, number, shade)
 
 
@@ -83,7 +99,15 @@ def paint_person(canvas: Canvas, thing: Thing, x: float, z: float, shade: float,
     board.finish(thing.number)
 
 
-def _figure(board: Board, thing: Thing, shape: np.random.Generator, stride: float, shade: float, lift: float, label: int) -> None:
+def _figure(
+    board: Board,
+    thing: Thing,
+    shape: np.random.Generator,
+    stride: float,
+    shade: float,
+    lift: float,
+    label: int,
+) -> None:
     """Draw a body `thing.size` metres tall, feet at `lift`."""
     light = board.canvas.look.light((0.0, 0.35, 0.0), 0.0) + board.canvas.look.sun * np.float32(0.45 * shade)
     own = board.canvas.look.rng(thing.number)
@@ -99,23 +123,50 @@ def _figure(board: Board, thing: Thing, shape: np.random.Generator, stride: floa
     board.limb((-0.08 * k, y(0.85)), (-0.08 * k - stride, y(0.05)), 0.15 * k, legs * 0.8, label)
     board.limb((0.08 * k, y(0.85)), (0.08 * k + stride, y(0.05)), 0.15 * k, legs, label)
     for side in (-1, 1):
-        board.limb((side * (0.06 * k + stride), y(0.03)), (side * (0.13 * k + stride), y(0.03)), 0.07 * k, light * 0.03, label)
+        board.limb(
+            (side * (0.06 * k + stride), y(0.03)),
+            (side * (0.13 * k + stride), y(0.03)),
+            0.07 * k,
+            light * 0.03,
+            label,
+        )
     arm = stride * 0.9
     board.limb((-broad, y(1.4)), (-broad - 0.05 * k + arm, y(0.85)), 0.1 * k, top * 0.7, label)
     hem = 0.6 if skirt else 0.82
     torso = [(-broad * 0.8, y(hem)), (-broad * 0.75, y(1.1)), (-broad, y(1.42)), (-0.07 * k, y(1.5)), (0.07 * k, y(1.5)),
              (broad, y(1.42)), (broad * 0.75, y(1.1)), (broad * 0.8, y(hem))]  # fmt: skip
     board.polygon(torso, top, label)
-    board.polygon([(0.02, y(hem)), (0.02, y(1.45)), (broad, y(1.4)), (broad * 0.75, y(1.1)), (broad * 0.8, y(hem))], top * 0.85, label)
+    board.polygon(
+        [(0.02, y(hem)), (0.02, y(1.45)), (broad, y(1.4)), (broad * 0.75, y(1.1)), (broad * 0.8, y(hem))],
+        top * 0.85,
+        label,
+    )
     board.limb((broad, y(1.4)), (broad + 0.05 * k - arm, y(0.85)), 0.1 * k, top * 0.9, label)
     if shape.random() < 0.3:
-        board.polygon([(broad * 0.9, y(0.85)), (broad * 0.9, y(1.1)), (broad + 0.12, y(1.1)), (broad + 0.12, y(0.85))], _pick(own, CLOTHES, light), label)
+        board.polygon(
+            [(broad * 0.9, y(0.85)), (broad * 0.9, y(1.1)), (broad + 0.12, y(1.1)), (broad + 0.12, y(0.85))],
+            _pick(own, CLOTHES, light),
+            label,
+        )
     board.limb((0, y(1.46)), (0, y(1.56)), 0.1 * k, skin * 0.8, label)
     board.disc(0, y(1.63), 0.105 * k, 0.13 * k, skin, label)
-    board.polygon([(-0.11 * k, y(1.62)), (-0.11 * k, y(1.72)), (0, y(1.78)), (0.11 * k, y(1.72)), (0.11 * k, y(1.66)), (0, y(1.7))], hair, label)
+    board.polygon(
+        [
+            (-0.11 * k, y(1.62)),
+            (-0.11 * k, y(1.72)),
+            (0, y(1.78)),
+            (0.11 * k, y(1.72)),
+            (0.11 * k, y(1.66)),
+            (0, y(1.7)),
+        ],
+        hair,
+        label,
+    )
 
 
-def paint_cycle(canvas: Canvas, thing: Thing, x: float, z: float, heading: float, shade: float, time: float) -> None:
+def paint_cycle(
+    canvas: Canvas, thing: Thing, x: float, z: float, heading: float, shade: float, time: float
+) -> None:
     """Paint a bicycle or motorcycle, alone or with its rider."""
     ridden = thing.kind in {"cyclist", "biker"}
     motor = thing.kind in {"motorcycle", "biker"}
@@ -132,7 +183,16 @@ def paint_cycle(canvas: Canvas, thing: Thing, x: float, z: float, heading: float
     for end in (-0.52, 0.52):
         _wheel(board, end * across, 0.34, abs(across), tyre, label, 0.13 if motor else 0.05)
     if motor:
-        board.polygon([(-0.6 * across - 0.1, 0.4), (-0.5 * across - 0.14, 0.8), (0.3 * across + 0.14, 0.95), (0.5 * across + 0.12, 0.5)], frame, label)
+        board.polygon(
+            [
+                (-0.6 * across - 0.1, 0.4),
+                (-0.5 * across - 0.14, 0.8),
+                (0.3 * across + 0.14, 0.95),
+                (0.5 * across + 0.12, 0.5),
+            ],
+            frame,
+            label,
+        )
         board.limb((-0.6 * across, 0.82), (0.1 * across, 0.84), 0.12, tyre, label)
     else:
         for a, b in (((-0.52, 0.34), (-0.12, 0.32)), ((-0.12, 0.32), (0.4, 0.82)), ((-0.12, 0.32), (-0.2, 0.86)), ((-0.18, 0.78), (0.42, 0.8)), ((0.4, 0.92), (0.52, 0.34)), ((-0.52, 0.34), (-0.18, 0.74))):  # fmt: skip
@@ -145,28 +205,59 @@ def paint_cycle(canvas: Canvas, thing: Thing, x: float, z: float, heading: float
     board.finish(thing.number)
 
 
-def _wheel(board: Board, x: float, radius: float, open_: float, colour: Floats, label: int, thick: float) -> None:
+def _wheel(
+    board: Board, x: float, radius: float, open_: float, colour: Floats, label: int, thick: float
+) -> None:
     """Draw a wheel as a ring, seen as an ellipse `open_` of its height wide."""
     angle = np.linspace(0, 2 * math.pi, 17)
     rim = [(x + radius * open_ * math.cos(a), radius + radius * math.sin(a)) for a in angle]
-    for a, b in zip(rim[:-1], rim[1:], strict=True):
+    for a, b in itertools.pairwise(rim):
         board.limb(a, b, thick, colour, label)
 
 
-def _rider(board: Board, thing: Thing, across: float, light: Floats, time: float, own: np.random.Generator) -> None:
+def _rider(
+    board: Board, thing: Thing, across: float, light: Floats, time: float, own: np.random.Generator
+) -> None:
     top, legs, skin = _pick(own, CLOTHES, light), _pick(own, TROUSERS, light), _pick(own, SKINS, light)
     helmet = _pick(own, ((230, 230, 230), (30, 30, 34), (180, 40, 40), (60, 110, 170)), light)
     pedal = 0.12 * math.sin(time * 8)
     hip, knee = (-0.16 * across, 0.95), (0.12 * across, 0.62)
     for side in (-1, 1):
         off = side * 0.1 * (1 - abs(across) * 0.7)
-        board.limb((hip[0] + off, hip[1]), (knee[0] + off * 1.4, knee[1] + side * pedal), 0.15, legs * (1 if side > 0 else 0.8), w.RIDER)
-        board.limb((knee[0] + off * 1.4, knee[1] + side * pedal), (-0.02 * across + off, 0.24 + side * pedal), 0.12, legs, w.RIDER)
+        board.limb(
+            (hip[0] + off, hip[1]),
+            (knee[0] + off * 1.4, knee[1] + side * pedal),
+            0.15,
+            legs * (1 if side > 0 else 0.8),
+            w.RIDER,
+        )
+        board.limb(
+            (knee[0] + off * 1.4, knee[1] + side * pedal),
+            (-0.02 * across + off, 0.24 + side * pedal),
+            0.12,
+            legs,
+            w.RIDER,
+        )
     shoulder = (0.14 * across, 1.45)
     half = 0.13 + 0.1 * (1 - abs(across))
-    board.polygon([(hip[0] - half * 0.8, hip[1] - 0.05), (shoulder[0] - half, shoulder[1]), (shoulder[0] + half, shoulder[1]), (hip[0] + half * 0.8, hip[1] - 0.05)], top, w.RIDER)
+    board.polygon(
+        [
+            (hip[0] - half * 0.8, hip[1] - 0.05),
+            (shoulder[0] - half, shoulder[1]),
+            (shoulder[0] + half, shoulder[1]),
+            (hip[0] + half * 0.8, hip[1] - 0.05),
+        ],
+        top,
+        w.RIDER,
+    )
     for side in (-1, 1):
-        board.limb((shoulder[0] + side * half * 0.9, 1.4), (0.42 * across + side * 0.26 * (1 - abs(across)), 1.03), 0.09, top * 0.85, w.RIDER)
+        board.limb(
+            (shoulder[0] + side * half * 0.9, 1.4),
+            (0.42 * across + side * 0.26 * (1 - abs(across)), 1.03),
+            0.09,
+            top * 0.85,
+            w.RIDER,
+        )
     board.disc(shoulder[0] + 0.06 * across, 1.62, 0.1, 0.13, skin, w.RIDER)
     board.disc(shoulder[0] + 0.05 * across, 1.69, 0.12, 0.09, helmet, w.RIDER)
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from crn.scenes import world as w
-from crn.scenes.canvas import Canvas
 from crn.scenes.look import linear
 from crn.scenes.noise import Floats, band, hash01, nearest, sample, stripes, tile
-from crn.scenes.world import World
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from crn.scenes.canvas import Canvas
+    from crn.scenes.world import World
 
 FAR = 600.0
 
@@ -54,7 +58,11 @@ def paint_distance(canvas: Canvas, world: World) -> None:
     bearing = (camera.yaw + np.arctan(right)) * 180
     noise = tile(1.3, 2)
     offset = np.float32(world.seed % 509)
-    trees = 0.02 + 0.008 * sample(noise, bearing * 2 + offset, 0 * bearing) + 0.003 * sample(noise, bearing * 11, 0 * bearing)
+    trees = (
+        0.02
+        + 0.008 * sample(noise, bearing * 2 + offset, 0 * bearing)
+        + 0.003 * sample(noise, bearing * 11, 0 * bearing)
+    )
     block = np.floor(bearing / 2.3)
     tall = hash01(block.astype(np.int64) + 9999, 0, world.seed)
     houses = np.where(tall > 0.6, 0.012 + 0.055 * hash01(block.astype(np.int64) + 77, 1, world.seed), 0)
@@ -69,7 +77,9 @@ def paint_distance(canvas: Canvas, world: World) -> None:
     grain = 1 + 0.25 * nearest(tile(0.6), (bearing * 14)[None] + 0 * up, up * 2500 + 0 * bearing)
     wall = linear(150, 142, 134) * (0.7 + 0.5 * tall)[:, None]
     leaf = look.leaves * 0.9
-    colour = np.where(built[..., None], wall[None] * np.clip(grain, 0.8, 1.2)[..., None], leaf * grain[..., None])
+    colour = np.where(
+        built[..., None], wall[None] * np.clip(grain, 0.8, 1.2)[..., None], leaf * grain[..., None]
+    )
     colour = colour * (look.ambient + look.sun * 0.35)
     labels = np.where(built, w.BUILDING, w.VEGETATION)
     canvas.paint(top, 0, canvas.fogged(colour, 330.0).astype(np.float32), mask, labels.astype(np.uint8), 0)
@@ -77,7 +87,7 @@ def paint_distance(canvas: Canvas, world: World) -> None:
 
 def paint_ground(canvas: Canvas, world: World, shadows: tuple[Floats, Floats]) -> None:
     """Paint the ground below the horizon; `shadows` = (under objects, of the sun), each (H, W) in [0, 1]."""
-    camera, look = canvas.camera, canvas.look
+    camera, _look = canvas.camera, canvas.look
     top = max(0, math.floor(camera.cy + camera.focal * camera.height / FAR))
     if top >= canvas.height:
         return
@@ -125,10 +135,14 @@ class _Ground:
                 self.zebra = np.maximum(self.zebra, bars * rung * (beyond < -0.3))
         corner = 2.5 - np.hypot(np.maximum(2.5 - beyond, 0), np.maximum(2.5 - self.inside, 0))
         both = (beyond > 0) & (self.inside > 0)
-        self.edge = np.where(both & (beyond < 2.5) & (self.inside < 2.5), corner, np.minimum(beyond, self.inside))
+        self.edge = np.where(
+            both & (beyond < 2.5) & (self.inside < 2.5), corner, np.minimum(beyond, self.inside)
+        )
         road = self.edge < 0
         walk = (self.off < self.paved) & ((self.off > self.verge) | (beyond < 0.2)) | (self.inside < 3.0)
-        self.labels = np.where(road, w.ROAD, np.where(walk | ~self.grass, w.SIDEWALK, w.TERRAIN)).astype(np.uint8)
+        self.labels = np.where(road, w.ROAD, np.where(walk | ~self.grass, w.SIDEWALK, w.TERRAIN)).astype(
+            np.uint8
+        )
         verge = ~road & (self.off > self.kerb + 0.2) & (self.off < self.verge) & (self.inside > 3.0)
         self.labels[verge] = w.TERRAIN
 
@@ -141,7 +155,9 @@ class _Ground:
         walk = self._walk(canvas, grain, patchy)
         grass = self._grass(canvas, fine)
         labels = self.labels[..., None]
-        return np.where(labels == w.ROAD, road, np.where(labels == w.SIDEWALK, walk, grass)).astype(np.float32)
+        return np.where(labels == w.ROAD, road, np.where(labels == w.SIDEWALK, walk, grass)).astype(
+            np.float32
+        )
 
     def _road(self, tone: float, grain: Floats, patchy: Floats) -> Floats:
         world, lateral, z = self.world, self.lateral, self.z
@@ -171,13 +187,19 @@ class _Ground:
         else:
             paintwork = centre * dash * open_road
         if world.lanes == 2:
-            paintwork = np.maximum(paintwork, band(np.abs(lateral) - w.LANE, 0.07, wide) * thin * dash * open_road)
+            paintwork = np.maximum(
+                paintwork, band(np.abs(lateral) - w.LANE, 0.07, wide) * thin * dash * open_road
+            )
         edge = np.abs(np.abs(lateral) - world.lanes * w.LANE)
-        paintwork = np.maximum(paintwork, 0.8 * band(edge, 0.06, wide) * thin * (self.inside > 5) * (self.kerb - self.off > 0.1))
+        paintwork = np.maximum(
+            paintwork, 0.8 * band(edge, 0.06, wide) * thin * (self.inside > 5) * (self.kerb - self.off > 0.1)
+        )
         for crossing in world.crossings:
             stop = z - (crossing.z - crossing.half - 3.8)
             across = band(stop, 0.22, np.maximum(deep, 0.02)) * np.minimum(1, 0.44 / deep)
-            paintwork = np.maximum(paintwork, across * (lateral > 0.2) * (self.off < world.lanes * w.LANE - 0.2))
+            paintwork = np.maximum(
+                paintwork, across * (lateral > 0.2) * (self.off < world.lanes * w.LANE - 0.2)
+            )
         return np.maximum(paintwork, self.zebra)
 
     def _walk(self, canvas: Canvas, grain: Floats, patchy: Floats) -> Floats:
@@ -190,7 +212,9 @@ class _Ground:
         rng = canvas.look.rng(1_000_003)
         tint = linear(196, 190, 184) / linear(192, 192, 192) * rng.uniform(0.94, 1.06, 3).astype(np.float32)
         colour = (tone * (1 - 0.35 * joints))[..., None] * tint
-        rim = (self.edge < 0.22).astype(np.float32) * 0.45 - 0.4 * band(self.edge - 0.02, 0.05, np.maximum(wide, 0.01))
+        rim = (self.edge < 0.22).astype(np.float32) * 0.45 - 0.4 * band(
+            self.edge - 0.02, 0.05, np.maximum(wide, 0.01)
+        )
         return colour * (1 + rim)[..., None]
 
     def _grass(self, canvas: Canvas, fine: Floats) -> Floats:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.random import Generator
-from numpy.typing import NDArray
 
-from crn.scenes.noise import Floats
+if TYPE_CHECKING:
+    from numpy.random import Generator
+    from numpy.typing import NDArray
+
+    from crn.scenes.noise import Floats
 
 HOURS = ("noon", "overcast", "evening", "haze", "dusk")
 CAR_PAINTS = (
@@ -56,11 +59,36 @@ class Look:
 
 
 _SKIES: dict[str, dict[str, tuple[float, ...]]] = {
-    "noon": {"zenith": (62, 118, 200), "horizon": (178, 208, 236), "sun": (255, 246, 228), "ambient": (150, 170, 205)},
-    "overcast": {"zenith": (158, 168, 182), "horizon": (214, 218, 222), "sun": (120, 120, 122), "ambient": (205, 208, 214)},
-    "evening": {"zenith": (96, 112, 168), "horizon": (255, 190, 120), "sun": (255, 182, 100), "ambient": (158, 156, 182)},
-    "haze": {"zenith": (196, 200, 196), "horizon": (236, 228, 208), "sun": (230, 214, 180), "ambient": (196, 192, 182)},
-    "dusk": {"zenith": (44, 62, 118), "horizon": (224, 158, 128), "sun": (90, 64, 60), "ambient": (118, 128, 152)},
+    "noon": {
+        "zenith": (62, 118, 200),
+        "horizon": (178, 208, 236),
+        "sun": (255, 246, 228),
+        "ambient": (150, 170, 205),
+    },
+    "overcast": {
+        "zenith": (158, 168, 182),
+        "horizon": (214, 218, 222),
+        "sun": (120, 120, 122),
+        "ambient": (205, 208, 214),
+    },
+    "evening": {
+        "zenith": (96, 112, 168),
+        "horizon": (255, 190, 120),
+        "sun": (255, 182, 100),
+        "ambient": (158, 156, 182),
+    },
+    "haze": {
+        "zenith": (196, 200, 196),
+        "horizon": (236, 228, 208),
+        "sun": (230, 214, 180),
+        "ambient": (196, 192, 182),
+    },
+    "dusk": {
+        "zenith": (44, 62, 118),
+        "horizon": (224, 158, 128),
+        "sun": (90, 64, 60),
+        "ambient": (118, 128, 152),
+    },
 }
 _SETTINGS = {  # sun's strength, elevation range in degrees, cloud range, fog per metre, lamps, exposure
     "noon": (2.3, (38, 60), (0.2, 0.62), (0.0008, 0.0025), 0.0, 1.2),
@@ -82,7 +110,10 @@ def draw_look(seed: int, hour: str | None = None) -> Look:
     if hour not in HOURS:
         raise ValueError(f"hour {hour!r} is not one of {', '.join(HOURS)}.")
     strength, elevation, clouds, fog, lamps, exposure = _SETTINGS[hour]
-    colours = {key: linear(*value) * rng.uniform(0.93, 1.07, 3).astype(np.float32) for key, value in _SKIES[hour].items()}
+    colours = {
+        key: linear(*value) * rng.uniform(0.93, 1.07, 3).astype(np.float32)
+        for key, value in _SKIES[hour].items()
+    }
     height = math.radians(rng.uniform(*elevation))
     around = rng.uniform(-math.pi, math.pi)
     direction = (math.cos(height) * math.sin(around), math.sin(height), math.cos(height) * math.cos(around))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.random import Generator
 from PIL import Image
 
 from crn.errors import CRNError
 from crn.scenes.look import draw_look
 from crn.scenes.render import Scene, View, render
 from crn.scenes.world import LANE, World, build_world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.random import Generator
 
 SPLITS = {"train": 1, "sample": 2}
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -66,7 +69,9 @@ def split_rng(split: str, index: int, seed: int = 0) -> Generator:
     Raises CRNError for a split that is not in SPLITS.
     """
     if split not in SPLITS:
-        raise CRNError(f"split {split!r} of the procedural scenes is unknown; use one of {', '.join(SPLITS)}.")
+        raise CRNError(
+            f"split {split!r} of the procedural scenes is unknown; use one of {', '.join(SPLITS)}."
+        )
     return np.random.default_rng([SPLITS[split], seed, index])
 
 
@@ -104,17 +109,24 @@ def sample_items(folder: Path | None = None) -> list[SampleItem]:
     """
     folder = SAMPLES if folder is None else folder
     found = [
-        SampleItem(path.stem, path, folder / "real" / path.name) for path in sorted((folder / "labels").glob("*.png"))
+        SampleItem(path.stem, path, folder / "real" / path.name)
+        for path in sorted((folder / "labels").glob("*.png"))
     ]
     missing = [str(item.photo) for item in found if not item.photo.exists()]
     if missing:
-        raise CRNError(f"sample photographs are missing: {', '.join(missing[:5])}; reinstall or run write_samples.")
+        raise CRNError(
+            f"sample photographs are missing: {', '.join(missing[:5])}; reinstall or run write_samples."
+        )
     if not found:
-        raise CRNError(f"{folder}: no samples there (labels/*.png and real/*.png); reinstall or run write_samples.")
+        raise CRNError(
+            f"{folder}: no samples there (labels/*.png and real/*.png); reinstall or run write_samples."
+        )
     return found
 
 
-def write_samples(folder: Path, count: int = SAMPLE_COUNT, height: int = 128, width: int = 256) -> list[SampleItem]:
+def write_samples(
+    folder: Path, count: int = SAMPLE_COUNT, height: int = 128, width: int = 256
+) -> list[SampleItem]:
     """Write `count` held-out scenes as folder/labels/<item>.png (train ids) and folder/real/<item>.png."""
     for name in ("labels", "real"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -128,4 +140,6 @@ def write_samples(folder: Path, count: int = SAMPLE_COUNT, height: int = 128, wi
 
 def _check_size(height: int, width: int) -> None:
     if min(height, width) < 16:
-        raise CRNError(f"a scene of {height}x{width} pixels is too small; height and width must be at least 16.")
+        raise CRNError(
+            f"a scene of {height}x{width} pixels is too small; height and width must be at least 16."
+        )

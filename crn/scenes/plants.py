@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from crn.scenes import world as w
 from crn.scenes.canvas import NEAR, Canvas
-from crn.scenes.noise import Floats
-from crn.scenes.world import Thing
+
+if TYPE_CHECKING:
+    from crn.scenes.noise import Floats
+    from crn.scenes.world import Thing
 
 WIDTH, HEIGHT = 256, 320
 KINDS = 14
@@ -25,9 +28,13 @@ def crown(kind: int) -> tuple[tuple[Floats, ...], ...]:
     draw = ImageDraw.Draw(image)
     if not bush:
         _trunk(draw, rng)
-    centre_y, radius_y, radius_x = (520, 210, 245) if bush else (250, 225 * rng.uniform(0.85, 1.05), 225 * rng.uniform(0.7, 1.05))
+    centre_y, radius_y, radius_x = (
+        (520, 210, 245) if bush else (250, 225 * rng.uniform(0.85, 1.05), 225 * rng.uniform(0.7, 1.05))
+    )
     lobes = [(0.0, 0.0, 0.62)]
-    lobes += [(a, b, rng.uniform(0.22, 0.4)) for a, b in rng.uniform(-0.72, 0.72, (11, 2)) if a * a + b * b < 0.8]
+    lobes += [
+        (a, b, rng.uniform(0.22, 0.4)) for a, b in rng.uniform(-0.72, 0.72, (11, 2)) if a * a + b * b < 0.8
+    ]
     dabs = []
     for _ in range(5200):
         a, b, size = lobes[int(rng.integers(len(lobes)))]
@@ -35,13 +42,21 @@ def crown(kind: int) -> tuple[tuple[Floats, ...], ...]:
         x, y = a + r * np.cos(angle), b + r * np.sin(angle)
         within = (a - x) * 0.35 + (b - y) * 0.9  # lit from above, within its lobe
         front = rng.uniform(0, 1)
-        tone = 0.5 + 0.42 * within / size * (0.4 + 0.6 * front) - 0.22 * y + 0.19 * rng.standard_normal() - 0.3 * (1 - front)
+        tone = (
+            0.5
+            + 0.42 * within / size * (0.4 + 0.6 * front)
+            - 0.22 * y
+            + 0.19 * rng.standard_normal()
+            - 0.3 * (1 - front)
+        )
         dabs.append((front, x, y, tone))
     for front, x, y, tone in sorted(dabs):
         size = rng.uniform(3.5, 9.5) * (1.3 - 0.45 * front)
         u, v = WIDTH + x * radius_x, centre_y + y * radius_y
         flat = size * rng.uniform(0.5, 0.95)
-        draw.ellipse((u - size, v - flat, u + size, v + flat), fill=(int(np.clip(tone, 0.06, 1) * 255), 0, 255))
+        draw.ellipse(
+            (u - size, v - flat, u + size, v + flat), fill=(int(np.clip(tone, 0.06, 1) * 255), 0, 255)
+        )
     base = np.asarray(image.reduce(2), np.float32) / 255
     levels = [base]
     while levels[-1].shape[1] > 8:
@@ -54,7 +69,9 @@ def crown(kind: int) -> tuple[tuple[Floats, ...], ...]:
 def _trunk(draw: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
     x, foot = float(WIDTH), float(HEIGHT * 2)
     lean = rng.uniform(-14, 14)
-    draw.polygon([(x - 17, foot), (x - 10 + lean, 330), (x + 8 + lean, 330), (x + 17, foot)], fill=(0, 110, 255))
+    draw.polygon(
+        [(x - 17, foot), (x - 10 + lean, 330), (x + 8 + lean, 330), (x + 17, foot)], fill=(0, 110, 255)
+    )
     draw.polygon([(x + 4, foot), (x + 3 + lean, 330), (x + 8 + lean, 330), (x + 17, foot)], fill=(0, 70, 255))
     for _ in range(5):
         end = (x + rng.uniform(-120, 120), rng.uniform(200, 330))

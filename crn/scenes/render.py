@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from crn.scenes import world as w
 from crn.scenes.canvas import Camera, Canvas
 from crn.scenes.facades import paint_surface
 from crn.scenes.figures import paint_cycle, paint_furniture, paint_person
 from crn.scenes.ground import Shadows, paint_distance, paint_ground, paint_sky, sunlit
-from crn.scenes.look import Look
-from crn.scenes.noise import Floats
 from crn.scenes.plants import paint_plant
 from crn.scenes.vehicles import footprint, paint_vehicle
-from crn.scenes.world import Thing, World
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from crn.scenes.look import Look
+    from crn.scenes.noise import Floats
+    from crn.scenes.world import Thing, World
 
 VEHICLES = frozenset({"car", "van", "truck", "bus", "tram"})
 PEOPLE = frozenset({"person"})
@@ -106,7 +110,9 @@ def _shadows(canvas: Canvas, placed: list[tuple[Thing, float, float, float]]) ->
             c, s = math.cos(heading), math.sin(heading)
             half = width / 2
             corners = np.array([[-half, rear], [half, rear], [half, front], [-half, front]])
-            turned = np.column_stack([x + corners[:, 0] * c + corners[:, 1] * s, z - corners[:, 0] * s + corners[:, 1] * c])
+            turned = np.column_stack(
+                [x + corners[:, 0] * c + corners[:, 1] * s, z - corners[:, 0] * s + corners[:, 1] * c]
+            )
             shadows.add(turned, height)
         elif thing.kind == "tree":
             shadows.crown(x, z, thing.size * 0.36, thing.size * 0.62)
@@ -117,7 +123,9 @@ def _shadows(canvas: Canvas, placed: list[tuple[Thing, float, float, float]]) ->
     return shadows.maps()
 
 
-def _paint_all(canvas: Canvas, world: World, view: View, placed: list[tuple[Thing, float, float, float]]) -> None:
+def _paint_all(
+    canvas: Canvas, world: World, view: View, placed: list[tuple[Thing, float, float, float]]
+) -> None:
     """Paint surfaces and things from the farthest to the nearest."""
     camera = canvas.camera
     jobs: list[tuple[float, int]] = []
@@ -133,7 +141,9 @@ def _paint_all(canvas: Canvas, world: World, view: View, placed: list[tuple[Thin
             _paint_thing(canvas, world, view, *placed[-1 - index])
 
 
-def _paint_thing(canvas: Canvas, world: World, view: View, thing: Thing, x: float, z: float, heading: float) -> None:
+def _paint_thing(
+    canvas: Canvas, world: World, view: View, thing: Thing, x: float, z: float, heading: float
+) -> None:
     at = np.float32(thing.lateral), np.full(1, z, np.float32)
     shade = float(sunlit(canvas, world, at[0], at[1], min(thing.size, 3.0) * 0.6)[0])
     if thing.kind in VEHICLES:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from crn.scenes import world as w
 from crn.scenes.canvas import NEAR, Canvas, Sprite
 from crn.scenes.look import linear, paint
-from crn.scenes.noise import Floats
-from crn.scenes.world import Thing
+
+if TYPE_CHECKING:
+    from crn.scenes.noise import Floats
+    from crn.scenes.world import Thing
 
 Solid = list[tuple[float, float, float]]
 Outline = tuple[tuple[float, float], ...]
@@ -39,17 +42,26 @@ def _car(kind: int) -> Body:
     if kind == 0:  # saloon
         outline = ((-2.2, 0.28), (-2.28, 0.55), (-2.22, 0.98), (-1.62, 1.04), (-0.95, 1.42), (0.2, 1.45), (1.05, 1.0),
                    (2.05, 0.84), (2.26, 0.58), (2.2, 0.28))  # fmt: skip
-        windows = (((-1.4, 1.04), (-0.88, 1.36), (-0.42, 1.38), (-0.42, 1.02)), ((-0.34, 1.02), (-0.34, 1.38), (0.18, 1.39), (0.8, 1.02)))
+        windows = (
+            ((-1.4, 1.04), (-0.88, 1.36), (-0.42, 1.38), (-0.42, 1.02)),
+            ((-0.34, 1.02), (-0.34, 1.38), (0.18, 1.39), (0.8, 1.02)),
+        )
         return Body(w.CAR, 1.78, outline, "rrbgbgbff", windows, (-1.36, 1.36), 0.33, 1.0, 0.24)
     if kind == 1:  # hatchback
         outline = ((-1.92, 0.28), (-2.0, 0.55), (-1.95, 0.95), (-1.86, 1.02), (-1.42, 1.44), (0.2, 1.5), (1.05, 1.02),
                    (1.82, 0.88), (2.02, 0.6), (1.96, 0.28))  # fmt: skip
-        windows = (((-1.55, 1.06), (-1.25, 1.4), (-0.42, 1.43), (-0.42, 1.04)), ((-0.34, 1.04), (-0.34, 1.43), (0.18, 1.44), (0.82, 1.04)))
+        windows = (
+            ((-1.55, 1.06), (-1.25, 1.4), (-0.42, 1.43), (-0.42, 1.04)),
+            ((-0.34, 1.04), (-0.34, 1.43), (0.18, 1.44), (0.82, 1.04)),
+        )
         return Body(w.CAR, 1.74, outline, "rrbgbgbff", windows, (-1.25, 1.25), 0.32, 1.02, 0.2)
     if kind == 2:  # estate or four by four
         outline = ((-2.25, 0.34), (-2.32, 0.6), (-2.3, 1.05), (-2.22, 1.12), (-1.98, 1.62), (0.25, 1.68), (0.95, 1.14),
                    (2.05, 1.0), (2.25, 0.7), (2.2, 0.34))  # fmt: skip
-        windows = (((-1.95, 1.16), (-1.8, 1.56), (-0.5, 1.59), (-0.5, 1.14)), ((-0.42, 1.14), (-0.42, 1.59), (0.22, 1.6), (0.75, 1.14)))
+        windows = (
+            ((-1.95, 1.16), (-1.8, 1.56), (-0.5, 1.59), (-0.5, 1.14)),
+            ((-0.42, 1.14), (-0.42, 1.59), (0.22, 1.6), (0.75, 1.14)),
+        )
         return Body(w.CAR, 1.86, outline, "rrbgbgbff", windows, (-1.4, 1.4), 0.38, 1.12, 0.18)
     # van
     outline = ((-2.5, 0.34), (-2.58, 0.6), (-2.55, 1.2), (-2.52, 1.26), (-2.4, 2.05), (1.0, 2.08), (1.75, 1.22),
@@ -70,12 +82,32 @@ def _box(label: int, length: float, height: float, width: float, windows: bool, 
         panes = [((a + 0.07, 1.15), (a + 0.07, height - 0.5), (b - 0.07, height - 0.5), (b - 0.07, 1.15))
                  for a, b in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)]  # fmt: skip
     wheels = (-half + 2.6, half - 2.6) if label == w.BUS else ()
-    return Body(label, width, outline, "rgbbbgf" if windows else "rrbbbgf", tuple(panes), wheels, 0.48, height - 0.4, 0.05)
+    return Body(
+        label,
+        width,
+        outline,
+        "rgbbbgf" if windows else "rrbbbgf",
+        tuple(panes),
+        wheels,
+        0.48,
+        height - 0.4,
+        0.05,
+    )
 
 
 def _lorry() -> tuple[Body, Body]:
     """Return a lorry's box and its cab."""
-    box = Body(w.TRUCK, 2.45, ((-4.2, 0.95), (-4.2, 3.4), (1.7, 3.4), (1.7, 0.95)), "rbb", (), (-3.0, -1.9), 0.48, 3.3, 0.0)
+    box = Body(
+        w.TRUCK,
+        2.45,
+        ((-4.2, 0.95), (-4.2, 3.4), (1.7, 3.4), (1.7, 0.95)),
+        "rbb",
+        (),
+        (-3.0, -1.9),
+        0.48,
+        3.3,
+        0.0,
+    )
     outline = ((1.8, 0.5), (1.8, 2.75), (2.0, 2.85), (3.5, 2.8), (3.9, 1.75), (3.98, 0.9), (3.95, 0.4))
     windows = (((2.5, 1.75), (2.5, 2.5), (3.4, 2.5), (3.7, 1.75)),)
     return box, Body(w.TRUCK, 2.4, outline, "bbbgff", windows, (3.0,), 0.48, 2.6, 0.06)
@@ -99,7 +131,12 @@ def footprint(thing: Thing) -> tuple[float, float, float, float]:
     """Return (rear, front, width, height) of a vehicle in metres."""
     parts = bodies(thing)
     z = [p for body in parts for p, _ in body.outline]
-    return min(z), max(z), max(body.width for body in parts), max(y for body in parts for _, y in body.outline)
+    return (
+        min(z),
+        max(z),
+        max(body.width for body in parts),
+        max(y for body in parts for _, y in body.outline),
+    )
 
 
 def cut_near(points: Solid) -> Solid:
@@ -119,7 +156,9 @@ def cut_near(points: Solid) -> Solid:
 class _Painter:
     """Draws one vehicle, face by face, into a sprite; points are (right, up, ahead) of the vehicle, in metres."""
 
-    def __init__(self, canvas: Canvas, thing: Thing, x: float, z: float, heading: float, shade: float) -> None:
+    def __init__(
+        self, canvas: Canvas, thing: Thing, x: float, z: float, heading: float, shade: float
+    ) -> None:
         self.canvas, self.thing, self.shade = canvas, thing, shade
         camera = canvas.camera
         self.heading = heading
@@ -148,7 +187,8 @@ class _Painter:
         camera = self.canvas.camera
         focal, height = camera.focal, camera.height
         return [
-            (camera.cx + focal * x / z, camera.cy + focal * (height - y) / z) for x, y, z in cut_near(self.seen(points))
+            (camera.cx + focal * x / z, camera.cy + focal * (height - y) / z)
+            for x, y, z in cut_near(self.seen(points))
         ]
 
     def light(self, normal: tuple[float, float, float]) -> tuple[Floats, Floats]:
@@ -255,7 +295,9 @@ def _sides(painter: _Painter, sprite: Sprite, body: Body, own: Floats, dark: Flo
         if body.radius < 0.4 and painter.detail > 16:
             sill = wall(((rear, 0.3), (rear, 0.48), (front, 0.48), (front, 0.3)))
             painter.face(sprite, sill, own * 0.45, body.label, right, 0.01)
-            crease = wall(((rear * 0.96, 0.72), (rear * 0.96, 0.76), (front * 0.96, 0.74), (front * 0.96, 0.71)))
+            crease = wall(
+                ((rear * 0.96, 0.72), (rear * 0.96, 0.76), (front * 0.96, 0.74), (front * 0.96, 0.71))
+            )
             painter.face(sprite, crease, own * 1.25, body.label, right, 0.1)
         for window in body.windows:
             painter.face(sprite, wall(window, 0.01), dark * 0.6, body.label, right, 0.12)
@@ -279,7 +321,9 @@ def _ends(painter: _Painter, sprite: Sprite, body: Body, dark: Floats) -> None:
             _end(painter, sprite, body, z, sign, high, dark)
 
 
-def _end(painter: _Painter, sprite: Sprite, body: Body, z: float, sign: float, high: float, dark: Floats) -> None:
+def _end(
+    painter: _Painter, sprite: Sprite, body: Body, z: float, sign: float, high: float, dark: Floats
+) -> None:
     half = body.width / 2
     lamps = painter.canvas.look.lamps > 0.2
 
@@ -314,7 +358,11 @@ def _end(painter: _Painter, sprite: Sprite, body: Body, z: float, sign: float, h
 
 def _wheels(painter: _Painter, sprite: Sprite, body: Body, near_side: bool) -> None:
     tyre, rim = linear(26, 26, 28), linear(150, 152, 156)
-    rings = ((1.22, tyre * 0.35), (1.0, tyre), (0.62, rim), (0.2, tyre)) if painter.detail > 24 else ((1.1, tyre), (0.6, rim))
+    rings = (
+        ((1.22, tyre * 0.35), (1.0, tyre), (0.62, rim), (0.2, tyre))
+        if painter.detail > 24
+        else ((1.1, tyre), (0.6, rim))
+    )
     circle = CIRCLE if painter.detail > 24 else CIRCLE[::2]
     radius = body.radius
     for sign in (-1.0, 1.0):
@@ -329,5 +377,7 @@ def _wheels(painter: _Painter, sprite: Sprite, body: Body, near_side: bool) -> N
                 painter.face(sprite, quad, tyre * 0.6, body.label, right, 0.0)
                 continue
             for share, colour in rings:
-                ring = [(x, max(0.02, radius + radius * share * b), z + radius * share * a) for a, b in circle]
+                ring = [
+                    (x, max(0.02, radius + radius * share * b), z + radius * share * a) for a, b in circle
+                ]
                 painter.face(sprite, ring, colour, body.label, right, 0.0)

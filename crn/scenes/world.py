@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.random import Generator
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+    from numpy.typing import NDArray
 
 ROAD, SIDEWALK, BUILDING, WALL, FENCE, POLE, LIGHT, SIGN, VEGETATION, TERRAIN, SKY = range(11)
 PERSON, RIDER, CAR, TRUCK, BUS, TRAIN, MOTORCYCLE, BICYCLE, VOID = range(11, 20)
@@ -132,7 +135,9 @@ class _Builder:
         number, seed = self.ids()
         self.things.append(Thing(kind, number, seed, lateral, z, **more))
 
-    def along(self, kind: str, label: int, lateral: float, a: float, b: float, top: float, **more: object) -> None:
+    def along(
+        self, kind: str, label: int, lateral: float, a: float, b: float, top: float, **more: object
+    ) -> None:
         """Add a surface along the street, in pieces short enough to follow its bends."""
         number, seed = self.ids()
         start, end = (self.x(lateral, a), a), (self.x(lateral, b), b)
@@ -203,7 +208,13 @@ def _side(build: _Builder, a: float, b: float, side: int, style: str, parking: b
     paved = kerb + verge + rng.uniform(2.2, 4.5)
     build.kerb[side, rows], build.verge[side, rows], build.paved[side, rows] = kerb, kerb + verge, paved
     build.grass[side, rows] = style in {"houses", "park", "yard"}
-    depth = {"terrace": 0.3, "houses": rng.uniform(4, 8), "park": 40.0, "office": rng.uniform(0.5, 5), "yard": 16.0}
+    depth = {
+        "terrace": 0.3,
+        "houses": rng.uniform(4, 8),
+        "park": 40.0,
+        "office": rng.uniform(0.5, 5),
+        "yard": 16.0,
+    }
     facade = paved + depth[style]
     build.facade[side, rows] = facade
     {"terrace": _terrace, "houses": _houses, "park": _park, "office": _terrace, "yard": _yard}[style](
@@ -211,7 +222,9 @@ def _side(build: _Builder, a: float, b: float, side: int, style: str, parking: b
     )
     for surface in build.surfaces:
         if surface.label == BUILDING and surface.facing == sign and a <= surface.start[1] < b:
-            build.height[side, build.slice(surface.start[1], surface.end[1])] = surface.top + surface.roof * 0.5
+            build.height[side, build.slice(surface.start[1], surface.end[1])] = (
+                surface.top + surface.roof * 0.5
+            )
     if avenue:
         spacing = rng.uniform(8, 14)
         for z in np.arange(a + 4, b - 3, spacing):
@@ -221,7 +234,9 @@ def _side(build: _Builder, a: float, b: float, side: int, style: str, parking: b
         _parked(build, a + 3, b - 4, sign, kerb)
 
 
-def _terrace(build: _Builder, a: float, b: float, sign: float, facade: float, paved: float, style: str) -> None:
+def _terrace(
+    build: _Builder, a: float, b: float, sign: float, facade: float, paved: float, style: str
+) -> None:
     rng, z = build.rng, a
     base = rng.uniform(9, 17) if style == "terrace" else rng.uniform(12, 30)
     before = 0.0  # height of the building that hides the end of the next
@@ -239,20 +254,33 @@ def _terrace(build: _Builder, a: float, b: float, sign: float, facade: float, pa
         z += width + gap
 
 
-def _houses(build: _Builder, a: float, b: float, sign: float, facade: float, paved: float, style: str) -> None:
+def _houses(
+    build: _Builder, a: float, b: float, sign: float, facade: float, paved: float, style: str
+) -> None:
     rng, z = build.rng, a + rng_gap(build.rng)
     while z < b - 7:
         width = min(rng.uniform(8, 13), b - z)
         top = float(rng.choice([3.2, 5.6, 6.2, 8.4]))
         back = facade + rng.uniform(-0.8, 2.5)
-        build.along("house", BUILDING, sign * back, z, z + width, top, roof=rng.uniform(2.2, 3.6), gable=bool(rng.random() < 0.4))
+        build.along(
+            "house",
+            BUILDING,
+            sign * back,
+            z,
+            z + width,
+            top,
+            roof=rng.uniform(2.2, 3.6),
+            gable=bool(rng.random() < 0.4),
+        )
         build.across("house-end", sign * back, z, 9, top, build.surfaces[-1])
         z += width
         gap = rng_gap(rng)
         if rng.random() < 0.7:
             build.thing("tree", sign * (back + rng.uniform(1, 5)), z + gap / 2, size=rng.uniform(5, 10))
         if rng.random() < 0.5:
-            build.thing("bush", sign * (back - rng.uniform(1, 2.5)), z - rng.uniform(1, 6), size=rng.uniform(0.9, 1.8))
+            build.thing(
+                "bush", sign * (back - rng.uniform(1, 2.5)), z - rng.uniform(1, 6), size=rng.uniform(0.9, 1.8)
+            )
         z += gap
     _border(build, a, b, sign, paved + 0.15, ("fence", "fence", "lowwall", "hedge"))
 
@@ -266,10 +294,17 @@ def _park(build: _Builder, a: float, b: float, sign: float, facade: float, paved
     rng = build.rng
     for row, spacing in ((3.0, 9.0), (9.0, 6.0), (17.0, 5.0), (26.0, 5.0)):
         for z in np.arange(a, b, spacing):
-            build.thing("tree", sign * (paved + row + rng.uniform(-2, 2)), z + rng.uniform(-2, 2), size=rng.uniform(5, 11))
+            build.thing(
+                "tree",
+                sign * (paved + row + rng.uniform(-2, 2)),
+                z + rng.uniform(-2, 2),
+                size=rng.uniform(5, 11),
+            )
     for z in np.arange(a, b, 7):
         if rng.random() < 0.5:
-            build.thing("bush", sign * (paved + rng.uniform(1, 6)), z + rng.uniform(-2, 2), size=rng.uniform(0.8, 2))
+            build.thing(
+                "bush", sign * (paved + rng.uniform(1, 6)), z + rng.uniform(-2, 2), size=rng.uniform(0.8, 2)
+            )
     _border(build, a, b, sign, paved + 0.15, ("fence", "fence", "none", "lowwall", "hedge"))
 
 
@@ -277,7 +312,9 @@ def _yard(build: _Builder, a: float, b: float, sign: float, facade: float, paved
     rng = build.rng
     build.along("wall", WALL, sign * (paved + 0.2), a, b, rng.uniform(1.6, 2.8))
     for z in np.arange(a + 2, b, 9):
-        build.thing("tree", sign * (paved + rng.uniform(2.5, 8)), z + rng.uniform(-3, 3), size=rng.uniform(6, 10))
+        build.thing(
+            "tree", sign * (paved + rng.uniform(2.5, 8)), z + rng.uniform(-3, 3), size=rng.uniform(6, 10)
+        )
     _terrace(build, a, b, sign, facade, paved, "terrace")
 
 
@@ -288,7 +325,9 @@ def _border(build: _Builder, a: float, b: float, sign: float, lateral: float, ki
     if kind == "none":
         return
     label = {"fence": FENCE, "lowwall": WALL, "hedge": VEGETATION}[kind]
-    top = {"fence": rng.uniform(0.9, 1.9), "lowwall": rng.uniform(0.7, 1.4), "hedge": rng.uniform(0.9, 1.9)}[kind]
+    top = {"fence": rng.uniform(0.9, 1.9), "lowwall": rng.uniform(0.7, 1.4), "hedge": rng.uniform(0.9, 1.9)}[
+        kind
+    ]
     z = a
     while z < b:
         end = min(b, z + rng.uniform(9, 22))
@@ -316,7 +355,9 @@ def _furniture(build: _Builder, a: float, b: float, sign: float, kerb: float, pa
         z, lateral = rng.uniform(a, b), sign * rng.uniform(kerb + 0.9, paved - 0.4)
         speed = float(rng.choice([-1.3, 0.0, 1.2]))
         for k in range(1 + int(rng.random() < 0.35)):
-            build.thing("person", lateral - sign * 0.65 * k, z + 0.15 * k, speed=speed, size=rng.uniform(1.55, 1.9))
+            build.thing(
+                "person", lateral - sign * 0.65 * k, z + 0.15 * k, speed=speed, size=rng.uniform(1.55, 1.9)
+            )
 
 
 def _parked(build: _Builder, a: float, b: float, sign: float, kerb: float) -> None:
@@ -343,10 +384,17 @@ def _junction(build: _Builder, b: float, z: float, half: float) -> None:
     elif rng.random() < 0.8:
         build.thing("sign", edge + 0.9, b - 1.0, size=2.7)
     for _ in range(rng.poisson(0.8)):
-        build.thing("person", rng.choice([-1.0, 1.0]) * (edge + rng.uniform(-0.9, 1.2)), b + 1.2 + rng.uniform(-0.6, 0.8), size=rng.uniform(1.55, 1.9))
+        build.thing(
+            "person",
+            rng.choice([-1.0, 1.0]) * (edge + rng.uniform(-0.9, 1.2)),
+            b + 1.2 + rng.uniform(-0.6, 0.8),
+            size=rng.uniform(1.55, 1.9),
+        )
     if rng.random() < 0.4:
         side = rng.choice([-1.0, 1.0])
-        build.thing("car", side * rng.uniform(edge + 3, edge + 12), z - side * half / 2, heading=-side * math.pi / 2)
+        build.thing(
+            "car", side * rng.uniform(edge + 3, edge + 12), z - side * half / 2, heading=-side * math.pi / 2
+        )
 
 
 def _traffic(build: _Builder, a: float, b: float) -> None:
@@ -356,7 +404,9 @@ def _traffic(build: _Builder, a: float, b: float) -> None:
         for sign in (-1.0, 1.0):
             z = a + rng.exponential(22)
             while z < b:
-                kind = str(rng.choice(["car", "van", "truck", "bus", "tram"], p=[0.8, 0.07, 0.06, 0.055, 0.015]))
+                kind = str(
+                    rng.choice(["car", "van", "truck", "bus", "tram"], p=[0.8, 0.07, 0.06, 0.055, 0.015])
+                )
                 lateral = sign * (lane + 0.5) * LANE + rng.normal(0, 0.15)
                 build.thing(kind, lateral, z, heading=0.0 if sign > 0 else math.pi, speed=sign * 8.0)
                 length = {"car": 6.0, "van": 7.0, "truck": 11.0, "bus": 14.0, "tram": 30.0}[kind]
@@ -365,4 +415,11 @@ def _traffic(build: _Builder, a: float, b: float) -> None:
         sign = float(rng.choice([-1.0, 1.0]))
         kind = str(rng.choice(["cyclist", "biker"], p=[0.72, 0.28]))
         lateral = sign * (build.lanes * LANE - 0.5)
-        build.thing(kind, lateral, rng.uniform(a, b), heading=0.0 if sign > 0 else math.pi, speed=sign * 4.5, size=1.75)
+        build.thing(
+            kind,
+            lateral,
+            rng.uniform(a, b),
+            heading=0.0 if sign > 0 else math.pi,
+            speed=sign * 4.5,
+            size=1.75,
+        )
