@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from crn.commands.options import Size
 
 if TYPE_CHECKING:
     from crn.inputs import SynthesisConfig
@@ -15,21 +16,6 @@ if TYPE_CHECKING:
 
 
 MANY = 10  # steps from which progress is shown
-
-
-class Size(click.ParamType):  # type: ignore[type-arg]
-    """HEIGHTxWIDTH in pixels, such as 256x512."""
-
-    name = "HxW"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
-        """Turn 256x512 into (256, 512)."""
-        if isinstance(value, tuple):
-            return value
-        match = re.fullmatch(r"(\d+)x(\d+)", str(value))
-        if not match or "0" in {match[1].lstrip("0") or "0", match[2].lstrip("0") or "0"}:
-            self.fail(f"{value!r} is not height x width in pixels, such as 256x512.", param, ctx)
-        return int(match[1]), int(match[2])
 
 
 @click.command()

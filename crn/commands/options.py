@@ -1,0 +1,23 @@
+"""Kinds of option values that several commands take."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+
+class Size(click.ParamType):  # type: ignore[type-arg]
+    """HEIGHTxWIDTH in pixels, such as 256x512."""
+
+    name = "HxW"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
+        """Turn 256x512 into (256, 512)."""
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", str(value))
+        if not match:
+            self.fail(f"{value!r} is not height x width in pixels, such as 256x512.", param, ctx)
+        return int(match[1]), int(match[2])
