@@ -29,6 +29,7 @@ from mturk.server import (
     worker_site,
 )
 from mturk.server.errors import NotAuthentic, RequestError, ServiceFault
+from mturk.server.screening import Exclusions
 from mturk.server.sessions import Sessions
 from mturk.server.site import Site
 
@@ -172,4 +173,5 @@ def create_app(site: Site) -> Starlette:
     )
     app.state.site = site
     app.state.sessions = Sessions(site.secret)
+    app.state.exclusions = Exclusions(site.settings.studies)
     return app

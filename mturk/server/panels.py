@@ -32,13 +32,17 @@ LAB = "lab"
 
 @dataclass(frozen=True)
 class Panel:
-    """Where participants come from: `person` is the address parameter that tells who, `others` are kept with it."""
+    """Where participants come from: `person` is the address parameter that tells who, `others` are kept with it.
+
+    `link` is what a link to hand out holds, in the panel's own marks; `shown` tells whether the dashboard lists it.
+    """
 
     name: str
     title: str
     person: str
     others: tuple[str, ...]
     link: str
+    shown: bool = True
 
 
 PANELS = (
@@ -48,7 +52,7 @@ PANELS = (
     ),
     Panel("connect", "CloudResearch Connect", "participantId", ("assignmentId", "projectId"), ""),
     Panel("sona", "SONA", "survey_code", (), "survey_code=%SURVEY_CODE%"),
-    Panel("sona", "SONA", "id", (), "id=%SURVEY_CODE%"),
+    Panel("sona", "SONA", "id", (), "id=%SURVEY_CODE%", shown=False),
     Panel(LAB, "Lab", "participant", (), "participant=P01"),
 )  # fmt: skip
 

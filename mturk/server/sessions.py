@@ -13,8 +13,6 @@ from starlette.responses import Response
 
 from mturk.server.errors import RequestError
 
-COOKIE = "glimpse"
-REQUESTER_COOKIE = "glimpse_requester"
 _LIFE_S = 60 * 86_400
 
 
@@ -32,13 +30,16 @@ class Sessions:
 
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
+        # Browsers share cookies between the ports of a host: two servers must not overwrite each other's.
+        mark = hashlib.sha256(b"cookie:" + self._secret).hexdigest()[:8]
+        self.cookie, self._requester_cookie = f"glimpse_{mark}", f"glimpse_requester_{mark}"
         self._cookie = URLSafeTimedSerializer(secret, salt="session")
         self._submit = URLSafeTimedSerializer(secret, salt="submit")
 
     def of(self, request: Request) -> Session:
         """Return the session of a request; a new, empty one when its cookie is missing or not ours."""
         try:
-            nonce, worker, arrival = self._cookie.loads(request.cookies.get(COOKIE, ""), max_age=_LIFE_S)
+            nonce, worker, arrival = self._cookie.loads(request.cookies.get(self.cookie, ""), max_age=_LIFE_S)
             return Session(str(nonce), worker, arrival)
         except (BadSignature, ValueError, TypeError):
             return Session(secrets.token_urlsafe(12))
@@ -47,13 +48,32 @@ class Sessions:
         """Send a session to the browser."""
         value = self._cookie.dumps([session.nonce, session.worker, session.arrival])
         response.set_cookie(
-            COOKIE, value, max_age=_LIFE_S, httponly=True, samesite="lax", secure=secure, path="/"
+            self.cookie, value, max_age=_LIFE_S, httponly=True, samesite="lax", secure=secure, path="/"
         )
 
     @staticmethod
     def sign_in(session: Session, worker: str, arrival: int | None = None) -> Session:
         """Return a session for a worker, with a nonce of its own so that nothing is carried over."""
         return replace(session, nonce=secrets.token_urlsafe(12), worker=worker, arrival=arrival)
+
+    def forget(self, response: Response) -> None:
+        """Sign a browser out."""
+        response.delete_cookie(self.cookie, path="/")
+
+    def keep_requester(self, response: Response, token: str, *, secure: bool) -> None:
+        """Let this browser be the requester's."""
+        response.set_cookie(
+            self._requester_cookie, self._proof(token), max_age=_LIFE_S, httponly=True, samesite="lax",
+            secure=secure, path="/dashboard/",
+        )  # fmt: skip
+
+    def is_requester(self, request: Request, token: str) -> bool:
+        """Tell whether this browser is the requester's."""
+        shown = request.cookies.get(self._requester_cookie, "")
+        return hmac.compare_digest(shown.encode("utf-8", "replace"), self._proof(token).encode())
+
+    def _proof(self, token: str) -> str:
+        return hmac.new(self._secret, b"requester:" + token.encode(), hashlib.sha256).hexdigest()
 
     def csrf(self, session: Session) -> str:
         """Return the token that this browser's forms carry."""

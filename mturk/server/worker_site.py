@@ -77,7 +77,7 @@ async def sign_out(request: Request) -> Response:
     """Forget who works in this browser."""
     await web.checked_form(request)
     response = redirect("/worker/sign-in")
-    response.delete_cookie("glimpse", path="/")
+    web.sessions_of(request).forget(response)
     return response
 
 

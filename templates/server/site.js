@@ -1,0 +1,82 @@
+// What the server's own pages do in the browser. Everything works without it but the countdown.
+"use strict";
+
+const $ = (selector) => document.querySelector(selector);
+
+// After a submission inside the frame, the whole window goes on.
+const leaving = $("[data-leave]");
+if (leaving) {
+  try { window.top.location.replace(leaving.dataset.leave); } catch { window.location.replace(leaving.dataset.leave); }
+}
+
+// A frame with a height of its own; 0 fills the window.
+for (const frame of document.querySelectorAll("iframe[data-height]")) {
+  const height = Number(frame.dataset.height);
+  if (height > 0) frame.style.height = `max(100%, ${height}px)`;
+}
+
+// Time left, by this browser's monotonic clock; and whether the assignment has ended meanwhile.
+const countdown = $("#countdown");
+if (countdown) {
+  const end = performance.now() + 1000 * Number(countdown.dataset.seconds);
+  const leave = () => window.location.replace(countdown.dataset.done);
+  const check = async () => {
+    try {
+      const answer = await fetch(countdown.dataset.state, { cache: "no-store" });
+      if (answer.ok && (await answer.json()).status !== "Accepted") leave();
+    } catch { /* The server is away; the page inside keeps the answers. */ }
+  };
+  const show = () => {
+    const left = Math.max(0, Math.round((end - performance.now()) / 1000));
+    const [hours, minutes, seconds] = [Math.floor(left / 3600), Math.floor(left / 60) % 60, left % 60];
+    const two = (number) => String(number).padStart(2, "0");
+    countdown.textContent = (hours ? `${hours}:${two(minutes)}` : `${minutes}`) + `:${two(seconds)}`;
+    countdown.classList.toggle("soon", left < 60);
+    if (left === 0) check();
+  };
+  show();
+  setInterval(show, 1000);
+  setInterval(check, 15000);
+}
+
+for (const form of document.querySelectorAll("form[data-confirm]")) {
+  form.addEventListener("submit", (event) => { if (!window.confirm(form.dataset.confirm)) event.preventDefault(); });
+}
+
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.addEventListener("click", async () => {
+    const text = document.getElementById(button.dataset.copy).textContent;
+    try { await navigator.clipboard.writeText(text); button.textContent = "Copied"; } catch {
+      window.getSelection().selectAllChildren(document.getElementById(button.dataset.copy));
+    }
+  });
+}
+
+// Too small a window: say so, and let the person begin once it is large enough.
+const screened = $("[data-min-width]");
+if (screened) {
+  const begin = $("#begin");
+  const phone = begin.disabled || window.matchMedia("(pointer: coarse) and (hover: none)").matches;
+  const look = () => {
+    const small = window.innerWidth < Number(screened.dataset.minWidth) || window.innerHeight < Number(screened.dataset.minHeight);
+    $("#screen").hidden = !(phone || small);
+    begin.disabled = phone || small;
+  };
+  look();
+  window.addEventListener("resize", look);
+}
+
+const follow = $("[data-follow]");
+if (follow) setTimeout(() => window.location.assign(follow.href), 1000 * Number(follow.dataset.follow));
+
+// The dashboard's counts, every few seconds while somebody looks.
+const live = $("[data-refresh]");
+if (live) {
+  setInterval(async () => {
+    if (document.hidden) return;
+    try {
+      const answer = await fetch(live.dataset.refresh, { cache: "no-store" });
+      if (answer.ok) live.innerHTML = await answer.text();
+    } catch { /* Shown again when the server is back. */ }
+  }, 5000);
+}
