@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mturk.design_report import design_html
 from mturk.encoding import Encoding, Source, choose, encode, extension
-from mturk.errors import MTurkError
 from mturk.pages import QUESTION_LIMIT_BYTES, html_question, page_html, page_settings
 from mturk.planning import Plan, plan, scenes_needed
 from mturk.stimuli import Images, Track, common_items, inspect_all, opaque_id, silent, study_secret
@@ -33,11 +32,27 @@ LONG_BASE = "https://" + "x" * 192 + "/"
 
 @dataclass(frozen=True)
 class Texts:
-    """Words that workers see: the study's name, its line in the list of HITs, and what is asked and agreed."""
+    """Words that workers see in the list of HITs; the title also stands on the page."""
 
     title: str = TITLE
     description: str = DESCRIPTION
     keywords: tuple[str, ...] = KEYWORDS
+
+
+@dataclass(frozen=True)
+class Making:
+    """How a study is made, apart from its design: seed, encoding, words, page, and what may be replaced.
+
+    `page` holds keyword arguments of `pages.page_settings`; `force` replaces a study never published.
+    """
+
+    seed: int
+    versions: Mapping[str, str]
+    encoding: Encoding = "auto"
+    texts: Texts = field(default_factory=Texts)
+    page: Mapping[str, Any] = field(default_factory=dict)
+    force: bool = False
+    track: Track = silent
 
 
 @dataclass(frozen=True)
@@ -51,40 +66,16 @@ class Built:
 
 
 def build(
-    images: Images,
-    experiment: Experiment,
-    target: Path,
-    *,
-    seed: int,
-    versions: Mapping[str, str],
-    encoding: Encoding = "auto",
-    texts: Texts | None = None,
-    page: Mapping[str, Any] | None = None,
-    allow_missing: bool = False,
-    force: bool = False,
-    track: Track = silent,
+    images: Images, experiment: Experiment, target: Path, making: Making, *, allow_missing: bool = False
 ) -> Built:
     """Design a study over `images` and write it to `target`, whole or not at all.
 
-    `page` holds keyword arguments of `pages.page_settings`. MTurkError before anything is written.
+    `allow_missing` leaves out items that some condition lacks. MTurkError before anything is written.
     """
-    refuse_existing(target, replace=force)
+    refuse_existing(target, replace=making.force)
     items = common_items(images, experiment.conditions, allow_missing=allow_missing)
-    rows = list(planned_rows(experiment, items, seed))
-    return build_rows(
-        images,
-        experiment,
-        rows,
-        target,
-        seed=seed,
-        versions=versions,
-        encoding=encoding,
-        texts=texts,
-        page=page,
-        force=force,
-        track=track,
-        warnings=tuple(scene_warnings(experiment, len(items))),
-    )
+    rows = list(planned_rows(experiment, items, making.seed))
+    return build_rows(images, experiment, rows, target, making, tuple(scene_warnings(experiment, len(items))))
 
 
 def build_rows(
@@ -92,55 +83,58 @@ def build_rows(
     experiment: Experiment,
     rows: Sequence[Trial],
     target: Path,
-    *,
-    seed: int,
-    versions: Mapping[str, str],
-    encoding: Encoding = "auto",
-    texts: Texts | None = None,
-    page: Mapping[str, Any] | None = None,
-    force: bool = False,
-    track: Track = silent,
+    making: Making,
     warnings: tuple[str, ...] = (),
 ) -> Built:
     """Write a study whose trials are given, their stimuli yet without names (empty `stimulus_*`)."""
-    refuse_existing(target, replace=force)
-    texts = texts or Texts()
+    refuse_existing(target, replace=making.force)
     wanted = {pair for row in rows for pair in _images_of(row)}
-    sources = inspect_all(images, wanted, same_item=experiment.pairing == "same-item", track=track)
-    chosen = choose(encoding, list(sources.values()))
-    settings = json.dumps([experiment.to_json(), texts.title, _plan_digest(rows)], sort_keys=True)
-    secret = study_secret(seed, settings, sources)
+    same_item = experiment.pairing == "same-item"
+    sources = inspect_all(images, wanted, same_item=same_item, track=making.track)
+    encoding = choose(making.encoding, list(sources.values()))
+    settings = json.dumps([experiment.to_json(), making.texts.title, _plan_digest(rows)], sort_keys=True)
+    secret = study_secret(making.seed, settings, sources)
     names = {key: opaque_id(secret, *key, source.sha256) for key, source in sources.items()}
-    encoder = _Encoder(sources, names, chosen, track)
-    trials = _named(rows, names)
-    study = Study(
-        folder=None,
-        study=opaque_id(secret, "study", length=16),
-        title=texts.title,
-        description=texts.description,
-        keywords=texts.keywords,
-        experiment=experiment,
-        seed=seed,
-        versions=versions,
-        secret=secret,
-        stimuli=encoder.stimuli(),
-        hits=_hits(trials),
-        trials=trials,
-        plan_sha256=digest(trials_csv(trials)),
-        page_settings={},
-    )
-    study = replace(study, page_settings=page_settings(study.stimuli.values(), **(page or {})).to_json())
+    encoder = _Encoder(sources, names, encoding, making.track)
+    study = _study(experiment, making, secret, _named(rows, names), encoder.stimuli())
     pages = {hit.hit: page_html(study, hit.hit) for hit in study.hits}
     size = max(_question_bytes(study, hit.hit) for hit in study.hits)
     study = replace(study, hits=tuple(replace(hit, page_sha256=digest(pages[hit.hit])) for hit in study.hits))
     warnings = (*warnings, *_size_warnings(size), *_blind_warnings(experiment))
-    report = design_html(study, warnings=warnings, encoding=chosen, question_bytes=size)
-    written = write_study(study, target, pages, encoder.write, {"design.html": report}, replace=force)
-    return Built(written, warnings, chosen, size)
+    report = design_html(study, warnings=warnings, encoding=encoding, question_bytes=size)
+    extra = {"design.html": report}
+    written = write_study(study, target, pages, encoder.write, extra, replace=making.force)
+    return Built(written, warnings, encoding, size)
+
+
+def _study(
+    experiment: Experiment,
+    making: Making,
+    secret: str,
+    trials: tuple[Trial, ...],
+    stimuli: Mapping[str, Stimulus],
+) -> Study:
+    """Put a study together that is not on the disk yet; neither pages nor images have digests."""
+    return Study(
+        folder=None,
+        study=opaque_id(secret, "study", length=16),
+        title=making.texts.title,
+        description=making.texts.description,
+        keywords=making.texts.keywords,
+        experiment=experiment,
+        seed=making.seed,
+        versions=making.versions,
+        secret=secret,
+        stimuli=stimuli,
+        hits=_hits(trials),
+        trials=trials,
+        plan_sha256=digest(trials_csv(trials)),
+        page_settings=page_settings(stimuli.values(), **making.page).to_json(),
+    )
 
 
 def planned_rows(experiment: Experiment, items: Sequence[str], seed: int) -> Iterable[Trial]:
-    """Plan every batch; each has its own stream of random numbers, so that one more changes none before it."""
+    """Plan every batch, each with its own stream of random numbers: one more changes none before it."""
     number = 0
     for index, batch in enumerate(experiment.batches):
         rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, index])))
@@ -152,41 +146,39 @@ def planned_rows(experiment: Experiment, items: Sequence[str], seed: int) -> Ite
 def rows_of(
     experiment: Experiment, batch: Batch, planned: Plan, items: Sequence[str], first: int = 0
 ) -> Iterable[Trial]:
-    """Turn the arrays of one batch into trials, numbered from `first` + 1, whose stimuli have no names yet."""
+    """Turn the arrays of one batch into trials, numbered from `first` + 1; stimuli have no names yet."""
     cells, exposures = planned.layout.cells, experiment.exposures_ms
-    known = (batch.sentinel or "", experiment.real)
     practice_ms = _practice_exposures(experiment)
     total = experiment.hits * max(experiment.trials_per_hit(batch) for batch in experiment.batches)
     digits = max(4, len(str(total)))
+    hit_digits = max(2, len(str(planned.layout.hits)))
     arrays = (planned.label, planned.item_a, planned.item_b, planned.a_left)
-    for hit, (labels, items_a, items_b, lefts) in enumerate(
-        zip(*(array.tolist() for array in arrays), strict=True)
-    ):
-        for position, (label, a, b, a_left) in enumerate(zip(labels, items_a, items_b, lefts, strict=True)):
-            genuine = label < cells
-            contrast = batch.contrasts[label // len(exposures)] if genuine else known
-            exposure = exposures[label % len(exposures)] if genuine else experiment.sentinel_exposure_ms
-            if label > cells:
-                exposure = practice_ms[position]
-            ends = ((contrast[0], items[a]), (contrast[1], items[b]))
-            left, right = ends if a_left else ends[::-1]
-            yield Trial(
-                batch=batch.batch,
-                hit=f"{batch.batch}-h{hit + 1:0{max(2, len(str(planned.layout.hits)))}d}",
-                position=position + 1,
-                trial=f"t{first + hit * planned.layout.trials + position + 1:0{digits}d}",
-                contrast=":".join(contrast),
-                exposure_ms=exposure,
-                sentinel=label == cells,
-                correct_side=None if genuine else ("right" if a_left else "left"),
-                condition_left=left[0],
-                item_left=left[1],
-                stimulus_left="",
-                condition_right=right[0],
-                item_right=right[1],
-                stimulus_right="",
-                practice=label > cells,
-            )
+    for index in np.ndindex(planned.label.shape):
+        label, a, b, a_left = (array[index].item() for array in arrays)
+        hit, position = index
+        genuine = label < cells
+        contrast = (batch.sentinel or "", experiment.real)
+        exposure = practice_ms[position] if label > cells else experiment.sentinel_exposure_ms
+        if genuine:
+            contrast, exposure = batch.contrasts[label // len(exposures)], exposures[label % len(exposures)]
+        left, right = ((contrast[0], items[a]), (contrast[1], items[b]))[:: 1 if a_left else -1]
+        yield Trial(
+            batch=batch.batch,
+            hit=f"{batch.batch}-h{hit + 1:0{hit_digits}d}",
+            position=position + 1,
+            trial=f"t{first + hit * planned.layout.trials + position + 1:0{digits}d}",
+            contrast=":".join(contrast),
+            exposure_ms=exposure,
+            sentinel=label == cells,
+            correct_side=None if genuine else ("right" if a_left else "left"),
+            condition_left=left[0],
+            item_left=left[1],
+            stimulus_left="",
+            condition_right=right[0],
+            item_right=right[1],
+            stimulus_right="",
+            practice=label > cells,
+        )
 
 
 def scene_warnings(experiment: Experiment, items: int) -> Iterable[str]:
@@ -195,8 +187,8 @@ def scene_warnings(experiment: Experiment, items: int) -> Iterable[str]:
     if experiment.scenes == "without-replacement" and needed > items:
         yield (
             f"There are {items} scenes, and a HIT shows {needed}: each worker meets a scene up to "
-            f"{-(-needed // items)} times, as far apart as possible. For none twice, bring {needed} scenes, or use "
-            "fewer trials a HIT (--trials-per-cell)."
+            f"{-(-needed // items)} times, as far apart as possible. For none twice, bring {needed} scenes, "
+            "or use fewer trials a HIT (--trials-per-cell)."
         )
 
 
@@ -212,8 +204,8 @@ def _practice_exposures(experiment: Experiment) -> list[int | None]:
 def _size_warnings(size: int) -> Iterable[str]:
     if size > QUESTION_LIMIT_BYTES:
         yield (
-            f"A HIT makes a question of {size} bytes; MTurk takes {QUESTION_LIMIT_BYTES}. It can be published only "
-            "where the page itself is hosted (ExternalQuestion); fewer trials a HIT would fit."
+            f"A HIT makes a question of {size} bytes; MTurk takes {QUESTION_LIMIT_BYTES}. It can be "
+            "published only where the page itself is hosted (ExternalQuestion); fewer trials a HIT would fit."
         )
 
 

@@ -29,9 +29,9 @@ def infer(
 ) -> Experiment:
     """Return `experiment` over the conditions at hand.
 
-    Without `sentinel` it is `image-space`, where there is one (in unlimited time with the preset "authors": each
-    batch's own baseline). Contrasts default to every pair of the conditions but the sentinel's in limited time,
-    and to `ours` (`crn`) against every other condition but the real one in unlimited time.
+    Without `sentinel` it is `image-space`, where there is one (in unlimited time with the preset "authors":
+    each batch's own baseline). Contrasts default to every pair of the conditions but the sentinel's in
+    limited time, and to `ours` (`crn`) against every other condition but the real one in unlimited time.
     MTurkError when a name is not among the conditions or nothing is left to compare.
     """
     numbers = dict(numbers or {})
@@ -71,8 +71,8 @@ def _every_pair(conditions: Sequence[str], real: str, sentinel: str | None) -> t
     chosen = (*against_real, *combinations(fakes, 2))
     if not chosen:
         raise MTurkError(
-            f"Nothing to compare: found {', '.join(conditions)}, of which {real!r} is real and {sentinel!r} the "
-            "sentinels'. Add a condition, or name a contrast with --contrast A:B."
+            f"Nothing to compare: found {', '.join(conditions)}, of which {real!r} is real and {sentinel!r} "
+            "the sentinels'. Add a condition, or name a contrast with --contrast A:B."
         )
     return chosen
 
@@ -87,7 +87,8 @@ def _against_baselines(
     chosen = baselines or [name for name in conditions if name not in {ours, real}]
     if not chosen:
         raise MTurkError(
-            f"{ours} has no baseline among {', '.join(conditions)}. Add a condition, or name one: --baseline {real}."
+            f"{ours} has no baseline among {', '.join(conditions)}. Add a condition, or name one: "
+            f"--baseline {real}."
         )
     return tuple((ours, name) for name in chosen)
 

@@ -21,7 +21,7 @@ HONEST_SLIPS = (0.01, 0.02, 0.05)
 
 @dataclass(frozen=True)
 class CellCount:
-    """One cell over all HITs: trials, how often its first condition stands left, distinct scenes and pairs."""
+    """One cell over all HITs: trials, first condition on the left, distinct scenes and pairs of stimuli."""
 
     batch: str
     contrast: str

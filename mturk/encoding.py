@@ -1,7 +1,7 @@
 """How stimuli are stored: metadata stripped without touching a pixel, or all of them encoded alike.
 
-A browser receives the files, so nothing in them may tell conditions apart: no metadata, and one format with one
-quality for all.
+A browser receives the files, so nothing in them may tell conditions apart: no metadata, and one format with
+one quality for all.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _EXIF_ORIENTATION = 0x0112
 class Source:
     """One image as found: size in pixels, format, how it is encoded, and the SHA-256 of its bytes.
 
-    `style` is equal for images that are encoded alike; `plain` is False where the pixels on the screen depend on
-    metadata (an orientation, a colour profile), so that stripping it would change them.
+    `style` is equal for images that are encoded alike; `plain` is False where the pixels on the screen depend
+    on metadata (an orientation, a colour profile), so that stripping it would change them.
     """
 
     path: Path
@@ -55,7 +55,7 @@ def inspect(path: Path) -> Source:
                 raise MTurkError(f"{path} is {image.format}; images are PNG, JPEG or WebP.")
             if getattr(image, "n_frames", 1) > 1:
                 raise MTurkError(f"{path} is animated; a stimulus is a still image.")
-            style = _style(image)
+            style = _style(image, data)
             plain = image.getexif().get(_EXIF_ORIENTATION, 1) == 1 and not image.info.get("icc_profile")
             width, height = image.size
             kind = str(image.format)
@@ -110,16 +110,14 @@ def extension(source: Source, encoding: Encoding) -> str:
     return EXTENSIONS[source.format] if encoding == "keep" else {"jpeg": "jpg"}.get(encoding, encoding)
 
 
-def _style(image: Image.Image) -> str:
+def _style(image: Image.Image, data: bytes) -> str:
     """Describe the encoding: format and mode; for JPEG also subsampling and quantisation."""
     parts = [str(image.format), image.mode]
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         tables = sorted((key, tuple(table)) for key, table in image.quantization.items())
         parts += [str(JpegImagePlugin.get_sampling(image)), hashlib.sha256(repr(tables).encode()).hexdigest()]
-    if image.format == "WEBP" and image.fp is not None:
-        image.fp.seek(0)
-        parts.append("lossless" if b"VP8L" in image.fp.read(256) else "lossy")
-        image.fp.seek(0)
+    if image.format == "WEBP":
+        parts.append("lossless" if b"VP8L" in data[:256] else "lossy")
     return " ".join(parts)
 
 
@@ -135,7 +133,7 @@ def _check_pixels(image: Image.Image, path: Path) -> None:
     if image.format == "JPEG":
         image.draft(image.mode, (max(1, image.width // 8), max(1, image.height // 8)))
     image.load()
-    if image.has_transparency_data and image.convert("RGBA").getextrema()[3] != (255, 255):
+    if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
         raise MTurkError(f"{path} has transparent pixels; a stimulus must be opaque. Flatten it first.")
 
 

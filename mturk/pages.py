@@ -1,4 +1,4 @@
-"""A HIT's page and its question XML: rendered from the study, the same bytes each time. Pure but for templates.
+"""A HIT's page and its question XML: rendered from the study, the same bytes each time.
 
 Nothing here puts a condition, a side or a sentinel into the page; practice trials alone carry their answer.
 """
@@ -30,10 +30,14 @@ ON_DISK = "../images/"
 MTURK_ORIGINS = ("https://www.mturk.com", "https://workersandbox.mturk.com")
 QUESTION = "Which image is more realistic?"
 CONSENT = (
-    "You will see pairs of images side by side and choose, each time, the one that looks more realistic. "
-    "There are no known risks. Taking part is voluntary; you may stop at any time by closing the page.",
-    "Recorded are your choices and their timing, your browser's name, and the size and refresh rate of your "
-    "screen, under a pseudonym. They are used for research only and published only in summary.",
+    (
+        "You will see pairs of images side by side and choose, each time, the one that looks more realistic. "
+        "There are no known risks. Taking part is voluntary; you may stop at any time by closing the page."
+    ),
+    (
+        "Recorded are your choices and their timing, your browser's name, and the size and refresh rate of "
+        "your screen, under a pseudonym. They are used for research only and published only in summary."
+    ),
 )
 DISPLAY_WIDTH, DISPLAY_HEIGHT = 600, 460
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -43,8 +47,8 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 class PageSettings:
     """What a page looks like and where it may submit to.
 
-    `width` and `height` are the size of an image in CSS pixels; `fixation_ms` is the time from a trial's start to
-    the onset; `origins` are allowed targets of the submission beside MTurk's two and the page's own.
+    `width` and `height` are the size of an image in CSS pixels; `fixation_ms` is the time from a trial's
+    start to the onset; `origins` are allowed targets of the submission beside MTurk's two and the page's own.
     """
 
     question: str
@@ -76,7 +80,7 @@ def page_settings(
     fixation_ms: int = 600,
     origins: Sequence[str] = (),
 ) -> PageSettings:
-    """Return the settings of a study's pages: images in their own size, at most 600 x 460 unless a width is given.
+    """Return the settings of a study's pages: images in their own size, at most 600 x 460 without a width.
 
     MTurkError for an origin that is not scheme://host and for numbers that no screen can show.
     """
@@ -130,8 +134,8 @@ def page_data(study: Study, hit_name: str, image_base_url: str) -> dict[str, Any
     """Return what the page's script reads; keys are short, since MTurk limits the size.
 
     s study, h HIT, b base of image addresses, x file endings, e exposures in ms (empty: unlimited), n and d
-    number of the first trial and its digits, t the trials in 42 characters each, p the practice trials' correct
-    sides, w and H the size shown, f fixation in ms, k trials between breaks, o further origins.
+    number of the first trial and its digits, t the trials in 42 characters each, p the practice trials'
+    correct sides, w and H the size shown, f fixation in ms, k trials between breaks, o origins.
     """
     settings = PageSettings.from_json(study.page_settings)
     trials = study.trials_of(hit_name)

@@ -3,10 +3,10 @@
 The plan of one batch is a set of arrays of shape (HITs, trials a HIT) in the order shown, so that a million
 trials take seconds. Only `random()` and `integers()` of the generator are used, whose streams NumPy keeps.
 
-Scenes are dealt from one shuffled ring, HIT after HIT, so that each is used as often as every other (to within
-one) and none twice in a HIT while they last. Where one HIT needs more scenes than there are, it goes round the
-ring, which keeps two uses of a scene as far apart as possible. Inside a HIT, the cells' labels are rotated
-against the scenes to the rotation in which cells meet the fewest scenes that they had in earlier HITs.
+Scenes are dealt from one shuffled ring, HIT after HIT, so that each is used as often as every other (to
+within one) and none twice in a HIT while they last. Where one HIT needs more scenes than there are, it goes
+round a ring, which keeps two uses of a scene as far apart as possible. Inside a HIT, the cells' labels are
+rotated against the scenes until cells meet the fewest scenes that they had in earlier HITs.
 """
 
 from __future__ import annotations
@@ -121,8 +121,8 @@ def plan(experiment: Experiment, batch: Batch, items: int, rng: np.random.Genera
 def _labels(layout: Layout, rng: np.random.Generator) -> Ints:
     """Shuffle each HIT's labels, practice first, sentinels in runs of at most the allowed length.
 
-    Sentinels fall into the gaps before genuine trials, a gap holding no more than a run. Gaps close a circle, so
-    that a rotated HIT has no longer runs either.
+    Sentinels fall into the gaps before genuine trials, a gap holding no more than a run. Gaps close a circle,
+    so that a rotated HIT has no longer runs either.
     """
     genuine = layout.cells * layout.trials_per_cell
     cells = np.broadcast_to(
@@ -228,8 +228,8 @@ def _least_repeating(scenes: Ints, label: Ints, turns: Ints, items: int, labels:
 def _balanced_sides(layout: Layout, label: Ints, rng: np.random.Generator) -> Bools:
     """Put the first condition left in half of each label's trials of a HIT.
 
-    Of an odd number, the one that is left over goes left and right in turn over the exposures of a contrast and
-    over the HITs, so that contrasts within a HIT and cells over all HITs are balanced to within one as well.
+    Of an odd number, the one that is left over goes left and right in turn over the exposures of a contrast
+    and over the HITs, so that contrasts within a HIT and cells over all HITs are balanced to within one too.
     """
     sizes = np.full(layout.cells + 2, layout.trials_per_cell)
     sizes[layout.cells], sizes[layout.cells + 1] = layout.sentinels, layout.practice

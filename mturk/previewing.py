@@ -1,4 +1,4 @@
-"""Look at a HIT's page without publishing it: its address on the disk, or a small server for this computer."""
+"""Look at a HIT's page without publishing it: its address on the disk, or a small local server."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class _Handler(SimpleHTTPRequestHandler):
         else:
             self.send_error(HTTPStatus.NOT_FOUND)
 
-    def list_directory(self, path: object) -> None:
+    def list_directory(self, path: object) -> None:  # noqa: ARG002 - the base class calls it
         """Never list a folder."""
         self.send_error(HTTPStatus.NOT_FOUND)
 

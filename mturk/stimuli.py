@@ -51,8 +51,8 @@ def find_images(folder: Path | str) -> Images:
     folder = Path(folder)
     if not folder.is_dir():
         raise MTurkError(
-            f"There is no folder {folder}. It holds one folder a condition, for example {folder}/real/000001.png; "
-            "synthesize makes one, --images names another."
+            f"There is no folder {folder}. It holds one folder a condition, for example "
+            f"{folder}/real/000001.png; synthesize makes one, --images names another."
         )
     found: dict[str, dict[str, Path]] = {}
     for condition in sorted(path for path in folder.iterdir() if path.is_dir()):
@@ -73,7 +73,8 @@ def _items(condition: Path) -> dict[str, Path]:
             continue
         if path.stem in items:
             raise MTurkError(
-                f"{condition} has {items[path.stem].name} and {path.name}: two images of item {path.stem}. Keep one."
+                f"{condition} has {items[path.stem].name} and {path.name}: two images of item {path.stem}. "
+                "Keep one."
             )
         _check_name("item", path.stem, path)
         items[path.stem] = path
@@ -109,8 +110,8 @@ def common_items(
         missing = [item for item in everything if item not in images.paths[condition]]
         if missing and not allow_missing:
             raise MTurkError(
-                f"{images.folder / condition} lacks {len(missing)} of {len(everything)} items that other conditions "
-                f"have: {_some(missing)}. Add them, or leave such items out with --allow-missing."
+                f"{images.folder / condition} lacks {len(missing)} of {len(everything)} items that other "
+                f"conditions have: {_some(missing)}. Add them, or leave such items out with --allow-missing."
             )
     if not shared:
         raise MTurkError(
@@ -152,8 +153,8 @@ def _check_sizes(sources: Mapping[tuple[str, str], Source], *, same_item: bool) 
         odd = next(source for source in group if (source.width, source.height) != usual)
         like = next(source for source in group if (source.width, source.height) == usual)
         raise MTurkError(
-            f"{odd.path} is {odd.width}x{odd.height}, but {like.path} is {usual[0]}x{usual[1]}; images that may "
-            "stand beside each other must be of one size. Resize one of them"
+            f"{odd.path} is {odd.width}x{odd.height}, but {like.path} is {usual[0]}x{usual[1]}; images that "
+            "may stand beside each other must be of one size. Resize one of them"
             + ("." if same_item else ", or pair only the same scenes with --pairing same-item.")
         )
 

@@ -198,8 +198,9 @@ def write_study(
 ) -> Study:
     """Write a study folder that appears whole or not at all, and return the study in it.
 
-    `pages` maps HIT names to HTML; `write_images` fills the folder that it is given and returns the
-    stimuli with their digests; `extra` maps further file names to text. MTurkError when `target` exists, unless `replace`, and always once it was published.
+    `pages` maps HIT names to HTML; `write_images` fills the folder that it is given and returns the stimuli
+    with their digests; `extra` maps further file names to text. MTurkError when `target` exists, unless
+    `replace`, and always once it was published.
     """
     refuse_existing(target, replace=replace)
     target.parent.mkdir(parents=True, exist_ok=True)

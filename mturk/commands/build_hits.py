@@ -11,6 +11,9 @@ from mturk.encoding import ENCODINGS
 from mturk.experiment import MODES, PRESETS, preset
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mturk.building import Built
     from mturk.experiment import Experiment
 
 # Options that are fields of the experiment: None means "as the preset says".
@@ -37,7 +40,7 @@ def _default(name: str) -> str:
     return str(limited) if limited == unlimited else f"{limited} limited-time, {unlimited} unlimited-time"
 
 
-def _count(name: str, text: str) -> Any:
+def _count(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make the option of one whole number."""
     option = "--" + name.replace("_", "-")
     return click.option(option, name, type=int, default=None, show_default=_default(name), help=text)
@@ -214,36 +217,31 @@ def build_hits(**options: Any) -> None:
       python cli.py build-hits --mode unlimited-time --ours crn --baseline pix2pix
       python cli.py build-hits --contrast mine:real --contrast theirs:real --hits-per-batch 4
     """
-    from mturk.building import Texts, build
-    from mturk.design_report import study_price
+    from mturk.building import Making, Texts, build, build_rows
     from mturk.stimuli import find_images
 
     console = click.get_current_context().obj
-    texts = Texts(title=options["title"]) if options["title"] else Texts()
-    shared = {
-        "seed": options["seed"],
-        "versions": console.versions("numpy", "pillow"),
-        "encoding": options["encoding"],
-        "texts": texts,
-        "page": _page(options),
-        "force": options["force"],
-        "track": console.track,
-    }
+    making = Making(
+        seed=options["seed"],
+        versions=console.versions("numpy", "pillow"),
+        encoding=options["encoding"],
+        texts=Texts(title=options["title"]) if options["title"] else Texts(),
+        page=_page(options),
+        force=options["force"],
+        track=console.track,
+    )
     images = find_images(options["images"])
     if options["from_hits"]:
         from mturk.batch_csv import read_design
-        from mturk.building import build_rows
 
-        design = read_design(
-            options["from_hits"], real=options["real"], sentinel=options["sentinel"], images=images
-        )
-        built = build_rows(images, design.experiment, design.rows, options["out"], **shared)
+        design = read_design(options["from_hits"], images, real=options["real"], sentinel=options["sentinel"])
+        built = build_rows(images, design.experiment, design.trials, options["out"], making, design.warnings)
     else:
         experiment = _experiment(options, images.conditions)
-        built = build(images, experiment, options["out"], allow_missing=options["allow_missing"], **shared)
+        built = build(images, experiment, options["out"], making, allow_missing=options["allow_missing"])
     for warning in built.warnings:
         console.warn(warning)
-    _report(console, built, study_price(built.study.experiment).total_usd)
+    _report(console, built)
 
 
 def _page(options: dict[str, Any]) -> dict[str, Any]:
@@ -280,8 +278,10 @@ def _experiment(options: dict[str, Any], conditions: tuple[str, ...]) -> Experim
     )
 
 
-def _report(console: Any, built: Any, total_usd: Any) -> None:
+def _report(console: Any, built: Built) -> None:
     """Say what was written and what to type next."""
+    from mturk.design_report import study_price
+
     study, experiment = built.study, built.study.experiment
     trials = ", ".join(str(n) for n in sorted({hit.trials for hit in study.hits}))
     contrasts = ", ".join(f"{a}:{b}" for a, b in experiment.contrasts)
@@ -296,7 +296,7 @@ def _report(console: Any, built: Any, total_usd: Any) -> None:
     console.say(f"  images      {len(study.stimuli)} under opaque names ({built.encoding})")
     console.say(
         f"  workers     {experiment.workers_per_hit} a HIT at ${experiment.reward_usd}: "
-        f"${total_usd} with Mechanical Turk's fees"
+        f"${study_price(experiment).total_usd} with Mechanical Turk's fees"
     )
     console.say(f"  design      {study.folder}/design.html")
     default = str(study.folder) == "study"

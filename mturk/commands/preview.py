@@ -23,7 +23,8 @@ def preview(
 ) -> None:
     """Open a HIT's page as a worker would see it.
 
-    Nothing is sent: at the end the page shows what it would submit. STUDY is the folder that build-hits wrote.
+    Nothing is sent: at the end the page shows what it would submit. STUDY is the folder that
+    build-hits wrote.
 
     \b
     Examples:
