@@ -11,6 +11,7 @@ from crn.scenes.look import HOURS, Look, draw_look
 from crn.scenes.making import (
     SPLITS,
     drive,
+    label_image,
     looks,
     sample_items,
     scene,
@@ -22,6 +23,6 @@ from crn.scenes.render import Scene, View, render
 from crn.scenes.world import World, build_world
 
 __all__ = [
-    "HOURS", "SPLITS", "Look", "Scene", "View", "World", "build_world", "draw_look", "drive", "looks", "render",
+    "HOURS", "SPLITS", "Look", "Scene", "View", "World", "build_world", "draw_look", "drive", "label_image", "looks", "render",
     "sample_items", "scene", "split_rng", "split_scene", "write_samples",
 ]  # fmt: skip

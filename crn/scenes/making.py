@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from crn.errors import CRNError
+from crn.labels import bundled_label_set
 from crn.scenes.look import draw_look
 from crn.scenes.render import Scene, View, render
 from crn.scenes.world import LANE, World, build_world
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.random import Generator
+    from numpy.typing import NDArray
 
 SPLITS = {"train": 1, "sample": 2}
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -124,16 +126,27 @@ def sample_items(folder: Path | None = None) -> list[SampleItem]:
     return found
 
 
+def label_image(labels: NDArray[np.uint8]) -> Image.Image:
+    """Return labels (H, W) as a palette image in the Cityscapes colours, whose indices are the train ids.
+
+    As a file it looks like a label map to people, and reads as one by its colours without doubt about ids.
+    """
+    known = bundled_label_set("cityscapes")
+    image = Image.fromarray(labels)
+    image.putpalette([part for colours in known.colours for part in colours[0]])
+    return image
+
+
 def write_samples(
     folder: Path, count: int = SAMPLE_COUNT, height: int = 128, width: int = 256
 ) -> list[SampleItem]:
-    """Write `count` held-out scenes as folder/labels/<item>.png (train ids) and folder/real/<item>.png."""
+    """Write `count` held-out scenes as folder/labels/<item>.png (`label_image`) and folder/real/<item>.png."""
     for name in ("labels", "real"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for index in range(count):
         made = split_scene("sample", index, height, width)
         name = f"{index + 1:06d}.png"
-        Image.fromarray(made.labels).save(folder / "labels" / name, optimize=True)
+        label_image(made.labels).save(folder / "labels" / name, optimize=True)
         Image.fromarray(made.photo).save(folder / "real" / name, optimize=True)
     return sample_items(folder)
 
