@@ -60,8 +60,8 @@ def bradley_terry(
 ) -> Strengths:
     """Estimate strengths from N comparisons.
 
-    left, right: (N,) codes of the conditions in `names`. chose_left: (N,). firth: True always penalises, False
-    never, None where the likelihood has no maximum. DisconnectedError names parts that are not compared;
+    left, right: (N,) codes of the conditions in `names`. chose_left: (N,). firth: True always penalises,
+    False never, None where the likelihood has no maximum. DisconnectedError names the parts;
     AnalysisError where firth=False and the maximum does not exist.
     """
     K = len(names)
@@ -77,7 +77,7 @@ def bradley_terry(
     if found is None:
         if firth is False:
             raise AnalysisError(
-                "the strengths are infinite (a condition always won or lost); use Firth's penalty."
+                "the strengths are infinite (a condition always won or lost); use the penalty."
             )
         found = _newton(used, n[shown], k[shown], penalised=True)
         if found is None:
@@ -112,7 +112,7 @@ def refuse_disconnected(left: NDArray[np.integer], right: NDArray[np.integer], n
             ", ".join(name for name, p in zip(names, part, strict=True) if p == i) for i in range(parts)
         ]
         raise DisconnectedError(
-            f"no contrast links {{{'} and {'.join(groups)}}}: strengths on one scale need a chain of contrasts."
+            f"nothing links {{{'} and {'.join(groups)}}}: strengths on one scale need a chain of contrasts."
         )
 
 

@@ -45,7 +45,7 @@ class Ranking:
     """Bradley-Terry strengths at one exposure; survives `from_dict(to_dict())`.
 
     exposure_ms: None for unlimited time. conditions: strongest first; strengths (log scale, sum 0), se, low
-    and high stand in that order and are empty where identified is False (`note` says why). left_bias: logit of
+    and high stand in that order and are empty where identified is False (see `note`). left_bias: logit of
     choosing left between equals, None where the sides were not mixed. method: "maximum likelihood", or
     "Firth" where somebody always won. transitivity_*: score test of one strength a condition against one rate
     a contrast, None where there are no spare contrasts. differences: each pair, stronger first.

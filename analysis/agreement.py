@@ -1,0 +1,114 @@
+"""Agreement between workers who saw the same trials.
+
+The coding matters: whether workers chose the same *side* of the same trial is agreement; whether they chose
+the same *condition* mostly says how often a condition wins, and is near 0 even where all of them agree. Both
+are computed, each under its name; "side" is the one to report.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from analysis.clustering import codes_of
+from analysis.exclusion import genuine
+
+if TYPE_CHECKING:
+    from analysis.clustering import Floats
+
+AGREEMENT_COLUMNS = (
+    "scope", "coding", "n_units", "n_ratings", "n_workers", "alpha", "alpha_low", "alpha_high", "kappa",
+    "note",
+)  # fmt: skip
+CODINGS = {"side": ("chosen_side", "left"), "condition": ("chose_a", True)}
+
+
+def agreement_table(judgments: pd.DataFrame, *, level: float = 0.95, filtered: bool = True) -> pd.DataFrame:
+    """Krippendorff's alpha and Fleiss' kappa overall and per contrast, coded by side and by condition.
+
+    judgments: as marked by `exclusion.exclude`. A unit is a trial with two or more answers. alpha_low/high:
+    jackknife over the units. Where an index is not defined (nobody shares a trial, or all answers are the
+    same) it is missing and `note` says so.
+    """
+    kept = genuine(judgments, filtered=filtered)
+    scopes = [("all", kept)]
+    scopes += [(str(name), group) for name, group in kept.groupby("contrast", observed=True)]
+    rows = [_row(scope, coding, group, level) for scope, group in scopes for coding in CODINGS]
+    return pd.DataFrame(rows, columns=list(AGREEMENT_COLUMNS))
+
+
+def _row(scope: str, coding: str, judgments: pd.DataFrame, level: float) -> dict[str, object]:
+    counts = unit_counts(judgments, coding)
+    row: dict[str, object] = {
+        "scope": scope, "coding": coding, "n_units": len(counts), "n_ratings": int(counts.sum()),
+        "n_workers": int(judgments["worker"].nunique()), "alpha": None, "alpha_low": None, "alpha_high": None,
+        "kappa": None, "note": "",
+    }  # fmt: skip
+    if not len(counts):
+        return {**row, "note": "no trial was answered by two workers"}
+    if not counts.sum(axis=0).all():
+        return {**row, "note": "all answers are the same: agreement beyond chance is not defined"}
+    alpha, se = krippendorff_alpha(counts), _jackknife_se(counts)
+    reach = float(stats.norm.ppf((1 + level) / 2)) * se
+    low, high = max(alpha - reach, -1.0), min(alpha + reach, 1.0)
+    return {**row, "alpha": alpha, "alpha_low": low, "alpha_high": high, "kappa": fleiss_kappa(counts)}
+
+
+def unit_counts(judgments: pd.DataFrame, coding: str = "side") -> Floats:
+    """How often each of two values was given to each trial: (units, 2); trials with one answer are left out.
+
+    coding: "side" counts (left, right); "condition" counts (condition A, condition B).
+    """
+    column, first = CODINGS[coding]
+    unit = codes_of(judgments["trial"])
+    is_first = (judgments[column] == first).to_numpy()
+    total = np.bincount(unit)
+    ones = np.bincount(unit, weights=is_first, minlength=len(total))
+    rated = total >= 2
+    return np.stack([ones[rated], (total - ones)[rated]], axis=1)
+
+
+def krippendorff_alpha(counts: Floats) -> float:
+    """Nominal alpha of two values from counts (units, 2), each unit with two or more ratings.
+
+    Krippendorff (2011), "Computing Krippendorff's alpha-reliability": 1 - (n - 1) o_ab / (n_a n_b), with o_ab
+    the coincidences of different values. NaN where all values are equal.
+    """
+    return float(_alpha(*_sums(counts)))
+
+
+def _sums(counts: Floats) -> tuple[Any, Any, Any]:
+    """(coincidences of different values, total of the first, total of the second)."""
+    a, b = counts[:, 0], counts[:, 1]
+    return np.sum(a * b / (a + b - 1)), a.sum(), b.sum()
+
+
+def _alpha(different: Any, n_a: Any, n_b: Any) -> Floats:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(1 - (n_a + n_b - 1) * different / (n_a * n_b))
+
+
+def _jackknife_se(counts: Floats) -> float:
+    """Standard error of alpha by leaving out one unit at a time; 0 with one unit."""
+    a, b = counts[:, 0], counts[:, 1]
+    different, n_a, n_b = _sums(counts)
+    without = _alpha(different - a * b / (a + b - 1), n_a - a, n_b - b)
+    without = without[np.isfinite(without)]
+    U = len(without)
+    return float(np.sqrt((U - 1) / U * ((without - without.mean()) ** 2).sum())) if U > 1 else 0.0
+
+
+def fleiss_kappa(counts: Floats) -> float:
+    """Fleiss' kappa (1971) of two values from counts (units, 2); units may differ in their number of ratings.
+
+    The observed agreement is the mean over units, the expected one follows from the share of each value over
+    all ratings. NaN where all values are equal.
+    """
+    m = counts.sum(axis=1)
+    observed = ((counts * (counts - 1)).sum(axis=1) / (m * (m - 1))).mean()
+    share = counts.sum(axis=0) / counts.sum()
+    expected = float((share**2).sum())
+    return float((observed - expected) / (1 - expected)) if expected < 1 else float("nan")

@@ -1,0 +1,98 @@
+"""Times that the page measured: how long workers took, and how long the images really stood."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.exclusion import genuine
+
+RESPONSE_COLUMNS = (
+    "contrast", "exposure_ms", "n", "n_recorded", "mean_ms", "p05_ms", "p25_ms", "median_ms", "p75_ms",
+    "p95_ms", "note",
+)  # fmt: skip
+EXPOSURE_COLUMNS = (
+    "exposure_ms", "refresh_hz", "n", "n_recorded", "mean_ms", "sd_ms", "p05_ms", "median_ms", "p95_ms",
+    "largest_error_ms", "within_one_frame", "note",
+)  # fmt: skip
+USUAL_HZ = 60.0
+SLACK_MS = 0.5  # rounding of the clock, when "within one frame" is judged
+
+
+def response_times(judgments: pd.DataFrame, *, filtered: bool = True) -> pd.DataFrame:
+    """Quantiles of response_ms in every cell, and over all (contrast "all"): RESPONSE_COLUMNS.
+
+    judgments: as marked by `exclusion.exclude`. Where no time was recorded the quantiles are missing, and
+    `note` says so.
+    """
+    kept = genuine(judgments, filtered=filtered)
+    groups: list[tuple[tuple[str, float], pd.DataFrame]] = [(("all", float("nan")), kept)]
+    cells: Any = kept.groupby(["contrast", "exposure_ms"], observed=True, dropna=False)
+    groups += [((str(name), float(exposure)), group) for (name, exposure), group in cells]
+    rows = []
+    for (contrast, exposure), group in groups:
+        row = {"contrast": contrast, "exposure_ms": exposure, "n": len(group)}
+        times = group["response_ms"].dropna().to_numpy(float)
+        rows.append(row | _quantiles(times, (5, 25, 50, 75, 95), "no response times were recorded"))
+    return pd.DataFrame(rows, columns=list(RESPONSE_COLUMNS))
+
+
+def _quantiles(times: np.ndarray, percents: tuple[int, ...], missing: str) -> dict[str, Any]:
+    """n_recorded, mean_ms, and quantiles named p05_ms ... with median_ms; None, and a note, without times."""
+    names = ["median_ms" if p == 50 else f"p{p:02d}_ms" for p in percents]
+    if not len(times):
+        return {"n_recorded": 0, "mean_ms": None, **dict.fromkeys(names), "note": missing}
+    found = dict(zip(names, np.percentile(times, percents).tolist(), strict=True))
+    return {"n_recorded": len(times), "mean_ms": float(times.mean()), **found, "note": ""}
+
+
+def achieved_exposures(
+    judgments: pd.DataFrame,
+    assignments: pd.DataFrame,
+    *,
+    filtered: bool = True,
+    by_refresh_rate: bool = False,
+) -> pd.DataFrame:
+    """How long images stood, by planned exposure (and refresh rate, to the nearest 5 Hz): EXPOSURE_COLUMNS.
+
+    judgments: as marked by `exclusion.exclude`; those of unlimited time have no place here, and where all
+    are, the table is empty. assignments: `Results.assignments`. within_one_frame: share of recorded exposures
+    that are at most one frame of the worker's screen off (60 Hz where the rate is not known). refresh_hz is
+    missing for rows over all rates, and where it was not recorded (see `note`).
+    """
+    kept = genuine(judgments, filtered=filtered)
+    kept = kept[kept["exposure_ms"].notna()]
+    hz_of = assignments.drop_duplicates("assignment").set_index("assignment")["refresh_hz"].astype(float)
+    hz = hz_of.reindex(kept["assignment"].cat.categories).to_numpy(float)[kept["assignment"].cat.codes]
+    frame_ms = 1000 / np.where(hz > 0, hz, USUAL_HZ)
+    near = np.round(hz / 5) * 5 if by_refresh_rate else np.full(len(kept), np.nan)
+    work = pd.DataFrame({
+        "exposure_ms": kept["exposure_ms"].to_numpy(float), "refresh_hz": near,
+        "shown_ms": kept["shown_ms"].to_numpy(float), "frame_ms": frame_ms,
+    })  # fmt: skip
+    groups: Any = work.groupby(["exposure_ms", "refresh_hz"], dropna=False)
+    rows = [
+        _achieved(float(exposure), float(rate), group, by_refresh_rate) for (exposure, rate), group in groups
+    ]
+    return pd.DataFrame(rows, columns=list(EXPOSURE_COLUMNS))
+
+
+def _achieved(exposure_ms: float, rate: float, group: pd.DataFrame, by_refresh_rate: bool) -> dict[str, Any]:
+    recorded = group[group["shown_ms"].notna()]
+    shown = recorded["shown_ms"].to_numpy(float)
+    row: dict[str, Any] = {
+        "exposure_ms": exposure_ms,
+        "refresh_hz": None if np.isnan(rate) else rate,
+        "n": len(group),
+    }
+    row |= _quantiles(shown, (5, 50, 95), "no exposures were measured")
+    row |= {"sd_ms": None, "largest_error_ms": None, "within_one_frame": None}
+    if len(shown):
+        error = np.abs(shown - exposure_ms)
+        row |= {"sd_ms": float(shown.std()), "largest_error_ms": float(error.max())}
+        row["within_one_frame"] = float((error <= recorded["frame_ms"].to_numpy(float) + SLACK_MS).mean())
+    if by_refresh_rate and row["refresh_hz"] is None:
+        row["note"] = "; ".join(filter(None, [row["note"], "the screen's rate was not recorded"]))
+    return row

@@ -1,0 +1,211 @@
+"""The workers: sides, sentinels, speed, and who answers as a coin would. Descriptions, not exclusions."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from analysis.clustering import cell_variances, codes_of, combine, divide, score_covariances, ways_of
+from analysis.exclusion import genuine
+from analysis.preference import adjust, wilson
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from analysis.clustering import Floats
+
+WORKER_COLUMNS = (
+    "worker", "n_assignments", "n_excluded", "reasons", "n", "left_share", "left_low", "left_high", "p_left",
+    "p_left_adjusted", "longest_run", "n_sentinels", "n_wrong", "agreement", "agreement_z",
+    "agreement_z_expected", "median_response_ms", "fast_share", "flags",
+)  # fmt: skip
+FAST_MS = 200.0  # no choice between two images is made faster
+FAST_SHARE = 0.1
+ALPHA = 0.05
+CLICKER_Z = 1.645  # agreement with the others that a coin exceeds 5 % of the time
+TELLING_Z = 4.0  # flagged only where an ordinary worker would score at least this
+
+
+@dataclass(frozen=True)
+class SideBias:
+    """Share of left answers, with the sides of the conditions balanced within each cell.
+
+    left_share is what it would be had every condition stood left as often as right; raw_share is as observed.
+    low, high, p_value: two-way clustered; None where `note` says why.
+    """
+
+    n: int
+    raw_share: float
+    left_share: float
+    low: float | None
+    high: float | None
+    p_value: float | None
+    note: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as JSON can hold it."""
+        return asdict(self)
+
+
+def side_bias(judgments: pd.DataFrame, *, level: float = 0.95, filtered: bool = True) -> SideBias:
+    """Left/right bias over all genuine judgments (as marked by `exclusion.exclude`)."""
+    kept = genuine(judgments, filtered=filtered)
+    left = (kept["chosen_side"] == "left").to_numpy()
+    a_left = (kept["side_of_a"] == "left").to_numpy().astype(np.int64)
+    exposure = pd.factorize(kept["exposure_ms"], use_na_sentinel=False)[0]
+    cell, _ = combine([codes_of(kept["contrast"]), exposure], len(kept))
+    group, cell_of_group = combine([cell, a_left], len(kept))
+    size, sides = np.bincount(group), np.bincount(cell_of_group)
+    share = np.bincount(group, weights=left) / size
+    # Each cell counts by its answers, and within it each side of A by half (or all, where there is one).
+    weight = (np.bincount(cell)[cell_of_group] / sides[cell_of_group] / size / len(kept))[group]
+    balanced = float((weight * left).sum())
+    covariances = score_covariances((weight * (left - share[group]))[:, None], ways_of(kept, "two-way"))
+    note = "" if (sides == 2).all() else "in some cells condition A stood on one side only"
+    df = min(covariances.clusters) - 1
+    raw = float(left.mean())
+    if df < 1:
+        return SideBias(len(kept), raw, balanced, None, None, None, "one worker or one pair only")
+    se = float(np.sqrt(covariances.variance(np.ones(1))))
+    reach = float(stats.t.ppf((1 + level) / 2, df)) * se
+    p_value = float(2 * stats.t.sf(abs(balanced - 0.5) / se, df)) if se > 0 else None
+    low, high = max(balanced - reach, 0.0), min(balanced + reach, 1.0)
+    return SideBias(
+        len(kept), raw, balanced, low, high, p_value, note if se > 0 else "no spread between answers"
+    )
+
+
+def sentinel_table(judgments: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
+    """Errors on sentinels, of all assignments and those kept: scope, n, wrong, rate, low, high, lapse_rate.
+
+    low, high: two-way Wilson interval of `rate`. lapse_rate: the share of trials answered without looking,
+    which is twice the rate, since half of them come out right by chance.
+    """
+    rows = []
+    caught = judgments[judgments["sentinel"] & judgments["correct"].notna()]
+    for scope, group in (("all", caught), ("kept", caught[~caught["excluded"]])):
+        row: dict[str, Any] = {"scope": scope, "n": len(group), "wrong": 0}
+        row |= {**dict.fromkeys(("rate", "low", "high", "lapse_rate")), "note": ""}
+        if len(group):
+            wrong = ~group["correct"].astype(bool).to_numpy()
+            rate = float(wrong.mean())
+            row |= {"wrong": int(wrong.sum()), "rate": rate, "lapse_rate": min(1.0, 2 * rate)}
+            low, high, row["note"] = _two_way_wilson(wrong, group, level)
+            row |= {"low": low, "high": high}
+        else:
+            row["note"] = "no sentinels were answered"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _two_way_wilson(chose: NDArray[np.bool_], group: pd.DataFrame, level: float) -> tuple[float, float, str]:
+    """Interval of one rate, as the preference table makes it."""
+    found = cell_variances(chose, np.zeros(len(chose), dtype=np.int64), ways_of(group, "two-way"), 1)
+    fewest = int(np.min(found.clusters))
+    if fewest < 2:
+        return 0.0, 1.0, "one worker or one pair only"
+    p = found.rate
+    extreme = bool(p[0] in (0.0, 1.0))
+    n_effective = np.array([float(fewest)]) if extreme else divide(p * (1 - p), found.combined)
+    low, high = wilson(p, n_effective, float(stats.t.ppf((1 + level) / 2, fewest - 1)))
+    return float(low[0]), float(high[0]), "rate is 0 or 1" if extreme else ""
+
+
+def worker_table(judgments: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
+    """One row a worker, excluded ones too, with WORKER_COLUMNS.
+
+    n: genuine answers. left_low/high: Wilson's interval of the share of left answers; p_left: exact binomial
+    test of 1/2, adjusted by Holm over workers. longest_run: most in a row on one side. agreement: mean
+    share of the other workers of a trial who chose the same side; agreement_z: what it is worth against a
+    coin, agreement_z_expected: what a worker like the others would score. flags: "one side", "like a coin",
+    "fast". Missing where a worker shares no trial, or no time was recorded.
+    """
+    names = pd.Index(judgments["worker"].astype(str).unique())
+    everyone = pd.Categorical(judgments["worker"].astype(str), categories=names).codes
+    shown = ~judgments["sentinel"].to_numpy(bool)
+    worker, own = everyone[shown].astype(np.int64), judgments[shown]
+    W = len(names)
+    n = np.bincount(worker, minlength=W)
+    left = (own["chosen_side"] == "left").to_numpy()
+    k = np.bincount(worker, weights=left, minlength=W).round().astype(np.int64)
+    low, high = wilson(divide(k, n), n.astype(float), float(stats.norm.ppf((1 + level) / 2)))
+    p_left = np.where(n > 0, np.minimum(1.0, 2 * stats.binom.cdf(np.minimum(k, n - k), n, 0.5)), np.nan)
+    table = pd.DataFrame({
+        "worker": names, "n": n, "left_share": divide(k, n), "left_low": low, "left_high": high,
+        "p_left": p_left, "p_left_adjusted": adjust(p_left, "holm"),
+        "longest_run": _longest_run(worker, codes_of(own["assignment"]), left, W),
+    })  # fmt: skip
+    caught = judgments["sentinel"].to_numpy(bool)
+    wrong = caught & ~judgments["correct"].fillna(True).to_numpy(bool)
+    table["n_sentinels"] = np.bincount(everyone[caught], minlength=W)
+    table["n_wrong"] = np.bincount(everyone[wrong], minlength=W)
+    table["agreement"], table["agreement_z"], table["agreement_z_expected"] = _agreement(worker, own, left, W)
+    _speed(table, own, worker)
+    _assignments(table, judgments)
+    table["flags"] = _flags(table)
+    return table[list(WORKER_COLUMNS)]
+
+
+def _longest_run(
+    worker: NDArray[np.int64], assignment: NDArray[np.integer], left: NDArray[np.bool_], W: int
+) -> NDArray[np.int64]:
+    """Longest run of answers on one side within an assignment, in the order of the answers."""
+    longest = np.zeros(W, dtype=np.int64)
+    if len(worker):
+        breaks = np.flatnonzero((np.diff(assignment) != 0) | (np.diff(left.astype(np.int8)) != 0)) + 1
+        starts = np.concatenate([[0], breaks])
+        np.maximum.at(longest, worker[starts], np.diff(np.append(starts, len(worker))))
+    return longest
+
+
+def _agreement(
+    worker: NDArray[np.int64], own: pd.DataFrame, left: NDArray[np.bool_], W: int
+) -> tuple[Floats, Floats, Floats]:
+    """Leave-one-out agreement on sides, its z against a coin, and the z of an ordinary worker."""
+    trial = codes_of(own["trial"])
+    total, lefts = np.bincount(trial), np.bincount(trial, weights=left)
+    others = total[trial] - 1
+    shared = others > 0
+    lean = np.where(shared, divide(lefts[trial] - left, others) - 0.5, 0.0)  # the others' lean to the left
+    with_them = np.bincount(worker, weights=np.where(left, lean, -lean), minlength=W)
+    squares = np.bincount(worker, weights=lean**2, minlength=W)
+    n = np.bincount(worker[shared], minlength=W)
+    spread = np.sqrt(squares)
+    return 0.5 + divide(with_them, n), divide(with_them, spread), 2 * spread
+
+
+def _speed(table: pd.DataFrame, own: pd.DataFrame, worker: NDArray[np.int64]) -> None:
+    response = own["response_ms"].to_numpy(float)
+    timed = ~np.isnan(response)
+    medians = pd.Series(response[timed]).groupby(worker[timed]).median()
+    table["median_response_ms"] = medians.reindex(range(len(table))).to_numpy()
+    count = np.bincount(worker[timed], minlength=len(table))
+    fast = np.bincount(worker[timed & (response < FAST_MS)], minlength=len(table))
+    table["fast_share"] = divide(fast, count)
+
+
+def _assignments(table: pd.DataFrame, judgments: pd.DataFrame) -> None:
+    """How many assignments each worker did, how many are excluded whole, and why."""
+    each = judgments.groupby("assignment", observed=True, sort=False).agg(
+        worker=("worker", "first"), excluded=("excluded", "all"), reason=("reason", "first")
+    )
+    names = each["worker"].astype(str)
+    table["n_assignments"] = table["worker"].map(names.value_counts()).astype(int)
+    left_out = each[each["excluded"]].assign(name=names)
+    table["n_excluded"] = table["worker"].map(left_out["name"].value_counts()).fillna(0).astype(int)
+    reasons = left_out.groupby("name")["reason"].agg(lambda found: "; ".join(dict.fromkeys(map(str, found))))
+    table["reasons"] = table["worker"].map(reasons).fillna("")
+
+
+def _flags(table: pd.DataFrame) -> list[str]:
+    """What stands out about each worker, in words."""
+    one_side = table["p_left_adjusted"] < ALPHA
+    coin = (table["agreement_z"] < CLICKER_Z) & (table["agreement_z_expected"] > TELLING_Z)
+    fast = table["fast_share"] > FAST_SHARE
+    names = ("one side", "like a coin", "fast")
+    rows = zip(one_side, coin, fast, strict=True)
+    return ["; ".join(name for name, on in zip(names, row, strict=True) if on) for row in rows]
