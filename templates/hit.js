@@ -81,7 +81,7 @@ function banner(text) { $('banner').textContent = text; $('banner').hidden = !te
 const visible = (element, on) => element.classList.toggle('off', !on);
 
 // ---- Size: in limited time everybody sees the same number of CSS pixels; in unlimited time images shrink to fit.
-const room = () => [innerWidth - 48 - 60, innerHeight - 250 - ($('banner').hidden ? 0 : 44)];
+const room = () => [innerWidth - 48 - 60, innerHeight - 250];
 const scale = () => Math.min(1, room()[0] / 2 / data.w, room()[1] / data.H);
 const phone = () => limited && (matchMedia('(pointer: coarse)').matches && !matchMedia('(any-pointer: fine)').matches && Math.min(window.screen.width, window.screen.height) < 700);
 function fit() {
@@ -146,9 +146,9 @@ try {
 let marks = 0;
 function mark() {
   if (!audits) return '';
-  const element = document.createElement('span'), name = 'm' + ++marks;
+  const element = document.createElement('p'), name = 'm' + ++marks;
   element.setAttribute('elementtiming', name);
-  element.textContent = '.';
+  element.textContent = marks % 10;
   $('mark').replaceChildren(element);
   return name;
 }
@@ -209,7 +209,7 @@ function paintMasks() {
   for (const canvas of document.querySelectorAll('.mask')) {
     canvas.width = data.w * ratio; canvas.height = data.H * ratio;
     const to = canvas.getContext('2d');
-    [6, 14, 34, 80, 190].forEach((columns, octave) => {
+    [7, 17, 41, 97, 229].forEach((columns, octave) => {
       const rows = Math.max(2, Math.round(columns * data.H / data.w)), noise = document.createElement('canvas');
       noise.width = columns; noise.height = rows;
       const from = noise.getContext('2d'), pixels = from.createImageData(columns, rows);
@@ -219,8 +219,8 @@ function paintMasks() {
         pixels.data[i + 3] = 255;
       }
       from.putImageData(pixels, 0, 0);
-      to.globalAlpha = [1, .55, .5, .45, .42][octave];
-      to.imageSmoothingEnabled = octave < 3;
+      to.globalAlpha = [1, .5, .42, .36, .3][octave];
+      to.imageSmoothingEnabled = false;
       to.drawImage(noise, 0, 0, canvas.width, canvas.height);
     });
   }
@@ -478,13 +478,13 @@ window.addEventListener('resize', () => {
 });
 
 const PREVIEW = 'Preview: accept the task to take part. Nothing is recorded here.';
-function instruct() { show('instructions'); measure(60).then(() => { $('check').textContent = preview ? 'Accept the task to start.' : ''; }); }
+function instruct() { show('instructions'); measure(60); }
 function resume() {
   if (refused()) return show('refuse');
   if (preview || !state.agreed) return show('consent');
   if (state.at || state.open) {
     $('start').textContent = 'Go on';
-    banner(state.at ? `Welcome back: your ${state.answers.length} answers are kept.` : '');
+    $('check').textContent = state.at ? `Welcome back. You are at pair ${state.at + 1} of ${places()}.` : '';
   }
   if (screen === 'refuse' && started()) return next();
   return state.at >= places() ? finish() : instruct();
@@ -494,7 +494,7 @@ const started = () => gaps.length > 60 && state.at > 0;
   fit();
   paintMasks();
   await load();
-  if (preview) { banner(PREVIEW); $('start').disabled = true; $('start').textContent = 'Accept the task to start'; }
+  if (preview) { document.body.className = 'preview'; banner(PREVIEW); $('start').disabled = true; $('start').textContent = 'Accept the task to start'; }
   else { pair(order(Math.min(state.at, places() - 1))).catch(() => {}); }
   resume();
 })();
