@@ -60,7 +60,7 @@ class Console:
         click.echo(f"\nNext: {click.style(command, bold=True)}")
 
     def track(self, items: Iterable[Any], label: str, total: int | None = None) -> Iterator[Any]:
-        """Pass `items` on, with a progress bar on a terminal and about ten plain lines elsewhere.
+        """Pass `items` on, with a progress bar on a terminal, a plain line every two seconds elsewhere.
 
         `total` is the number of items, where `len(items)` does not tell.
         """
@@ -70,11 +70,13 @@ class Console:
             with click.progressbar(items, length=total, label=label, file=sys.stderr) as bar:
                 yield from bar
             return
-        step = max(1, total // 10)
+        done, said = 0, time.monotonic()
         for done, item in enumerate(items, start=1):
             yield item
-            if done % step == 0 or done == total:
+            if time.monotonic() - said > 2 and done != total:
                 click.echo(f"{label}: {done}/{total or '?'}", err=True)
+                said = time.monotonic()
+        click.echo(f"{label}: {done}/{total or done}", err=True)
 
     def experiment(self, mode: str) -> dict[str, Any]:
         """Return the default experiment of a mode as study.json writes it."""
@@ -259,10 +261,9 @@ def demo(out: Path, seed: int) -> None:
     step.run("build-hits", "--mode", "limited-time", "--images", images, "--out", study, "--seed", str(seed))
     with step.serve(out / "server", "--port", _free_port(), "--study", study):
         step.run("publish", study, "--to", "local", "--data", data)
-        step.run("simulate", study, "--through-server", "--data", data, "--seed", str(seed))
-        step.run("collect", study, "--to", "local", "--data", data, "--out", results)
-        step.run("review", study, "--to", "local", "--data", data, "--results", results, "--yes")
-        step.run("collect", study, "--to", "local", "--data", data, "--out", results)
+        step.run("simulate", study, "--through-server", (Path(data) / "endpoint").read_text().strip())
+        step.run("review", study, "--data", data)
+        step.run("collect", study, "--data", data, "--out", results)
     step.run("analyze", results, "--out", report, "--images", images)
     click.secho(
         f"\nDone in {time.monotonic() - began:.0f} s; everything is in {out}/, which can be deleted.",

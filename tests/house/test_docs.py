@@ -1,0 +1,126 @@
+"""Every command line of the README and the guides is run, in order, as a reader would type it.
+
+A guide's `sh` blocks run in one new folder. HTML comments before a block, invisible to readers, say what the
+test must do that a reader has done already: `<!-- given: NAME -->` calls `given_NAME(folder)` of guides.py,
+and `<!-- shorter: WORDS -->` appends options to each command of the next block so that it ends in seconds.
+"""
+
+import importlib.util
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMAND = re.compile(r"^\s*(\$ )?(python cli\.py|glimpse) ")
+TOKEN = re.compile(r"<!-- (given|shorter): (.*?) -->|^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def load_given():
+    spec = importlib.util.spec_from_file_location("guides", Path(__file__).with_name("guides.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@dataclass(frozen=True)
+class Line:
+    words: list[str]
+    background: bool
+
+
+def lines_of(block: str, shorter: str) -> list[Line]:
+    """Split a block into command lines: continuations joined, comments and empty lines left out."""
+    found = []
+    for line in block.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        if not words:
+            continue
+        background = words[-1] == "&"
+        found.append(Line([*words[: -1 if background else None], *shlex.split(shorter)], background))
+    return found
+
+
+def prepare(folder: Path) -> None:
+    """Make `python cli.py` work in a folder that holds nothing else."""
+    (folder / "cli.py").write_text(
+        f"import runpy, sys\nsys.path.insert(0, {str(ROOT)!r})\n"
+        f"runpy.run_path({str(ROOT / 'cli.py')!r}, run_name='__main__')\n"
+    )
+
+
+def run_guide(text: str, folder: Path) -> int:
+    """Run a guide's blocks in order; return how many commands ran. Servers are stopped at the end."""
+    prepare(folder)
+    given, shorter, count, servers = load_given(), "", 0, []
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "BROWSER": "true"}
+    try:
+        for kind, value, block in TOKEN.findall(text):
+            if kind == "given":
+                getattr(given, f"given_{value.strip()}")(folder)
+            elif kind == "shorter":
+                shorter = value
+            else:
+                for line in lines_of(block, shorter):
+                    words = [sys.executable if word == "python" else word for word in line.words]
+                    process = subprocess.Popen(
+                        words, cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                    )  # fmt: skip
+                    count += 1
+                    if line.background:
+                        servers.append(process)
+                        wait_for(folder / "server" / "endpoint")
+                        continue
+                    output, _ = process.communicate(timeout=240)
+                    assert process.returncode == 0, f"{shlex.join(line.words)}\n{output}"
+                    assert "Traceback" not in output
+                shorter = ""
+    finally:
+        for server in servers:
+            server.terminate()
+            server.communicate(timeout=20)
+    return count
+
+
+def wait_for(path: Path) -> None:
+    for _ in range(300):
+        if path.exists():
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{path} did not appear")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
+def test_every_command_of_a_guide_runs(guide, tmp_path):
+    text = guide.read_text(encoding="utf-8")
+    expected = sum(len(lines_of(block, "")) for _, _, block in TOKEN.findall(text) if block)
+    assert run_guide(text, tmp_path) == expected
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
+def test_no_command_stands_where_it_is_not_run(guide):
+    outside = TOKEN.sub("", guide.read_text(encoding="utf-8"))
+    assert [line for line in outside.splitlines() if COMMAND.match(line)] == []
+
+
+def test_make_targets_that_are_named_exist():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    for guide in [*GUIDES, ROOT / "CONTRIBUTING.md"]:
+        for line in guide.read_text(encoding="utf-8").splitlines():
+            if match := re.match(r"make ([a-z]+)", line):
+                assert match[1] in targets, f"{guide.name}: make {match[1]}"
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
+def test_links_within_the_project_lead_somewhere(guide):
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", guide.read_text(encoding="utf-8")):
+        assert (guide.parent / target).exists(), f"{guide.name}: {target}"
