@@ -99,7 +99,7 @@ def preference_table(
     else:
         same = settings.cluster == "two-way"
         used = two_way if same else cell_variances(chose, cell, ways_of(kept, settings.cluster), len(cells))
-        _analytic(table, used, settings)
+        table = table.join(cell_intervals(used, settings))
     _as_in_the_literature(table, settings)
     table["filtered"] = filtered
     table["p_adjusted"] = adjust(table["p_value"].to_numpy(float), settings.adjust)
@@ -125,8 +125,12 @@ def _place(judgments: pd.DataFrame, cells: pd.DataFrame) -> tuple[NDArray[np.int
     return cell, judgments
 
 
-def _analytic(table: pd.DataFrame, used: Cells, settings: Intervals) -> None:
-    """Interval, effective sample size and t test from the clustered variance; flags what cannot be had."""
+def cell_intervals(used: Cells, settings: Intervals) -> pd.DataFrame:
+    """Interval, effective sample size and t test of each cell from its clustered variance.
+
+    Returns low, high, se_two_way, n_effective, df, p_value and note, one row a cell of `used`. The interval
+    is Wilson's with n_effective = p (1 - p) / variance and the t quantile at the fewest clusters minus one.
+    """
     rate, fewest = used.rate, np.min(used.clusters, axis=0)
     n_effective = divide(rate * (1 - rate), used.combined)
     extreme = (used.n > 0) & ((used.k == 0) | (used.k == used.n))
@@ -140,10 +144,11 @@ def _analytic(table: pd.DataFrame, used: Cells, settings: Intervals) -> None:
     p_value = 2 * stats.t.sf(np.abs(divide(rate - 0.5, null_se)), np.maximum(df, 1))
     # A rate of exactly 1/2 in every cluster has no spread at all: nothing speaks against 1/2.
     p_value = np.where((rate == 0.5) & (null_se == 0), 1.0, p_value)
-    table["low"], table["high"] = np.where(lone, 0.0, low), np.where(lone, 1.0, high)
-    table["se_two_way"], table["n_effective"], table["df"] = se, n_effective, df
-    table["p_value"] = np.where(lone, 1.0, p_value)
-    table["note"] = _notes(used.n, extreme, lone)
+    return pd.DataFrame({
+        "low": np.where(lone, 0.0, low), "high": np.where(lone, 1.0, high), "se_two_way": se,
+        "n_effective": n_effective, "df": df, "p_value": np.where(lone, 1.0, p_value),
+        "note": _notes(used.n, extreme, lone),
+    })  # fmt: skip
 
 
 def _notes(n: NDArray[np.int64], extreme: NDArray[np.bool_], lone: NDArray[np.bool_]) -> list[str]:
