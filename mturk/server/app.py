@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
@@ -31,7 +29,13 @@ from mturk.server import (
 from mturk.server.errors import NotAuthentic, RequestError, ServiceFault
 from mturk.server.screening import Exclusions
 from mturk.server.sessions import Sessions
-from mturk.server.site import Site
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+
+    from mturk.server.site import Site
 
 _log = logging.getLogger("mturk.server")
 

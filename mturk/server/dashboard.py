@@ -9,25 +9,29 @@ import asyncio
 import hmac
 import json
 from dataclasses import asdict, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from mturk.server import panels, progress, web
 from mturk.server.errors import RequestError
-from mturk.server.screening import Exclusions
-from mturk.server.site import Site
-from mturk.server.store import Transaction
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from mturk.server.screening import Exclusions
+    from mturk.server.site import Site
+    from mturk.server.store import Transaction
 
 
 def enter(request: Request) -> None:
     """Let the requester in; HTTP 403 for everybody else."""
     if not web.sessions_of(request).is_requester(request, web.site_of(request).requester_token):
         raise HTTPException(
-            403, "This is the requester's page. Open it with the link that the server printed when it started."
+            403,
+            "This is the requester's page. Open it with the link that the server printed when it started.",
         )
 
 
@@ -37,7 +41,9 @@ async def index(request: Request) -> Response:
     token = request.query_params.get("token")
     if token is not None:
         if not hmac.compare_digest(token.encode("utf-8", "replace"), site.requester_token.encode()):
-            raise HTTPException(403, "This link is not valid (any more). The server prints the valid one when it starts.")
+            raise HTTPException(
+                403, "This link is not valid (any more). The server prints the valid one when it starts."
+            )
         response = RedirectResponse("/dashboard/", 303)
         web.sessions_of(request).keep_requester(response, site.requester_token, secure=web.is_secure(request))
         return response
@@ -64,7 +70,15 @@ async def study_page(request: Request) -> Response:
         if panel.shown
     ]
     session = web.sessions_of(request).of(request)
-    return web.page(request, "study", session=session, study=study, links=links, saved="saved" in request.query_params, **found)
+    return web.page(
+        request,
+        "study",
+        session=session,
+        study=study,
+        links=links,
+        saved="saved" in request.query_params,
+        **found,
+    )
 
 
 async def live(request: Request) -> Response:

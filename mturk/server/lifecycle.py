@@ -7,7 +7,10 @@ function says what was decided.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DAY_S = 86_400
 DISPOSED_AFTER_S = 120 * DAY_S
@@ -85,23 +88,25 @@ def meets(requirement: dict[str, Any], value: int | dict[str, str] | None, *, gr
     """
     comparator = requirement["Comparator"]
     if comparator in {"Exists", "DoesNotExist"}:
-        return granted == (comparator == "Exists")
+        return granted is (comparator == "Exists")
     if not granted or value is None:
         return False
     if isinstance(value, dict):
         inside = any(_same_place(value, place) for place in requirement.get("LocaleValues", []))
-        return inside == (comparator in {"EqualTo", "In"})
-    wanted = requirement.get("IntegerValues", [])
-    return {
-        "LessThan": lambda: value < wanted[0],
-        "LessThanOrEqualTo": lambda: value <= wanted[0],
-        "GreaterThan": lambda: value > wanted[0],
-        "GreaterThanOrEqualTo": lambda: value >= wanted[0],
-        "EqualTo": lambda: value == wanted[0],
-        "NotEqualTo": lambda: value != wanted[0],
-        "In": lambda: value in wanted,
-        "NotIn": lambda: value not in wanted,
-    }[comparator]()
+        return inside is (comparator in {"EqualTo", "In"})
+    return _COMPARED[comparator](value, requirement.get("IntegerValues", [0]))
+
+
+_COMPARED: dict[str, Callable[[int, list[int]], bool]] = {
+    "LessThan": lambda value, wanted: value < wanted[0],
+    "LessThanOrEqualTo": lambda value, wanted: value <= wanted[0],
+    "GreaterThan": lambda value, wanted: value > wanted[0],
+    "GreaterThanOrEqualTo": lambda value, wanted: value >= wanted[0],
+    "EqualTo": lambda value, wanted: value == wanted[0],
+    "NotEqualTo": lambda value, wanted: value != wanted[0],
+    "In": lambda value, wanted: value in wanted,
+    "NotIn": lambda value, wanted: value not in wanted,
+}
 
 
 def _same_place(worker: dict[str, str], wanted: dict[str, str]) -> bool:
@@ -134,9 +139,9 @@ def _too_many(comparator: str, integers: int, places: int) -> str | None:
     return None if integers + places == 1 else f"Comparator {comparator} takes exactly one value."
 
 
-def annotation_parts(annotation: str) -> tuple[str, str, str] | None:
-    """Split `glimpse:<study>:<batch>:<hit>`; None for any other RequesterAnnotation."""
+def annotation_parts(annotation: str) -> tuple[str, str, str] | tuple[None, None, None]:
+    """Split `glimpse:<study>:<batch>:<hit>` into its names; three None for any other RequesterAnnotation."""
     parts = annotation.split(":")
     if len(parts) == 4 and parts[0] == "glimpse" and all(parts):
         return parts[1], parts[2], parts[3]
-    return None
+    return None, None, None

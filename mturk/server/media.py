@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from mturk.files import write_whole
 from mturk.server import signing, web
 from mturk.server.errors import NotAuthentic
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from starlette.requests import Request
 
 MAX_IMAGE = 33_554_432
 _STUDY = re.compile(r"[A-Za-z0-9_-]{1,64}")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mturk.server.errors import RequestError
-from mturk.server.store import Row, Transaction
 from mturk.server.transitions import HIT_SQL, accept, unmet
+
+if TYPE_CHECKING:
+    from mturk.server.store import Row, Transaction
 
 _OPEN = (
     HIT_SQL

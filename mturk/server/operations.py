@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from mturk.server import lifecycle
 from mturk.server.errors import RequestError
-from mturk.server.store import Row, Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mturk.server.store import Row, Transaction
 
 Parameters = dict[str, Any]
 Result = dict[str, Any]

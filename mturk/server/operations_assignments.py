@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from mturk.server import lifecycle
 from mturk.server.errors import RequestError, missing, wrong_state
 from mturk.server.operations import Parameters, Result, at_most, once, operation, page
 from mturk.server.operations_hits import hit_result, money
-from mturk.server.store import Row, Transaction
 from mturk.server.transitions import approve, find_assignment, find_hit, reject
+
+if TYPE_CHECKING:
+    from mturk.server.store import Row, Transaction
 
 _VISIBLE = ("Submitted", "Approved", "Rejected")
 
@@ -46,7 +49,7 @@ def list_assignments_for_hit(tx: Transaction, parameters: Parameters) -> Result:
     hit = find_hit(tx, parameters["HITId"])
     wanted = parameters.get("AssignmentStatuses") or list(_VISIBLE)
     marks = ", ".join("?" * len(wanted))
-    sql = f"SELECT * FROM assignments WHERE hit_id = ? AND submit_order IS NOT NULL AND status IN ({marks})"  # noqa: S608
+    sql = f"SELECT * FROM assignments WHERE hit_id = ? AND submit_order IS NOT NULL AND status IN ({marks})"
     rows, result = page(tx, parameters, sql, (hit["hit_id"], *wanted), order="submit_order")
     return {**result, "Assignments": [assignment_result(row) for row in rows]}
 
@@ -133,7 +136,7 @@ def list_bonus_payments(tx: Transaction, parameters: Parameters) -> Result:
         where, value = "hit_id = ?", find_hit(tx, hit_id)["hit_id"]
     else:
         where, value = "assignment_id = ?", _visible(tx, str(assignment_id))["assignment_id"]
-    rows, result = page(tx, parameters, f"SELECT * FROM bonuses WHERE {where}", (value,), order="seq")  # noqa: S608
+    rows, result = page(tx, parameters, f"SELECT * FROM bonuses WHERE {where}", (value,), order="seq")
     payments = [
         {
             "WorkerId": row["worker_id"],

@@ -14,15 +14,6 @@ from mturk.server.transitions import HIT_SQL, counts, dispose, find_hit, status
 
 _YEAR_S = 365 * lifecycle.DAY_S
 _APPROVAL_S = 30 * lifecycle.DAY_S
-_TYPE_FIELDS = (
-    "AutoApprovalDelayInSeconds",
-    "AssignmentDurationInSeconds",
-    "Reward",
-    "Title",
-    "Keywords",
-    "Description",
-    "QualificationRequirements",
-)
 
 
 def hit_result(tx: Transaction, hit: Row) -> Result:
@@ -67,17 +58,16 @@ def create_hit_type(tx: Transaction, parameters: Parameters) -> Result:
 
 
 def _hit_type(tx: Transaction, parameters: Parameters) -> str:
-    properties = {name: parameters.get(name) for name in _TYPE_FIELDS}
-    requirements = properties["QualificationRequirements"] or []
+    requirements = parameters.get("QualificationRequirements", [])
     _check_requirements(tx, requirements)
-    delay = properties["AutoApprovalDelayInSeconds"]
+    delay = parameters.get("AutoApprovalDelayInSeconds")
     delay = within("AutoApprovalDelayInSeconds", _APPROVAL_S if delay is None else delay, 0, _APPROVAL_S)
-    duration = within("AssignmentDurationInSeconds", properties["AssignmentDurationInSeconds"], 30, _YEAR_S)
+    duration = within("AssignmentDurationInSeconds", parameters["AssignmentDurationInSeconds"], 30, _YEAR_S)
     values = (
-        at_most("Title", _filled("Title", properties["Title"]), 128),
-        at_most("Description", _filled("Description", properties["Description"]), 2000),
-        at_most("Keywords", properties["Keywords"] or "", 1000),
-        money(properties["Reward"]),
+        at_most("Title", _filled("Title", parameters["Title"]), 128),
+        at_most("Description", _filled("Description", parameters["Description"]), 2000),
+        at_most("Keywords", parameters.get("Keywords", ""), 1000),
+        money(parameters["Reward"]),
         duration,
         delay,
         json.dumps(requirements, sort_keys=True),
@@ -152,9 +142,9 @@ def _known_type(tx: Transaction, hit_type_id: str) -> str:
 
 
 def _create(tx: Transaction, hit_type_id: str, parameters: Parameters) -> tuple[str, Result]:
-    for name in ("AssignmentReviewPolicy", "HITReviewPolicy"):
-        if parameters.get(name) is not None:
-            refuse(name, "Review with ApproveAssignment.")
+    for policy in ("AssignmentReviewPolicy", "HITReviewPolicy"):
+        if parameters.get(policy) is not None:
+            refuse(policy, "Review with ApproveAssignment.")
     if parameters.get("HITLayoutId") is not None or parameters.get("HITLayoutParameters") is not None:
         refuse("HITLayoutId", "Give the page itself as an HTMLQuestion in Question.")
     if parameters.get("Question") is None:
@@ -164,7 +154,7 @@ def _create(tx: Transaction, hit_type_id: str, parameters: Parameters) -> tuple[
     slots = within("MaxAssignments", 1 if slots is None else slots, 1, 1_000_000_000)
     lifetime = within("LifetimeInSeconds", parameters["LifetimeInSeconds"], 30, _YEAR_S)
     annotation = at_most("RequesterAnnotation", parameters.get("RequesterAnnotation") or "", 255)
-    study, batch, name = lifecycle.annotation_parts(annotation) or (None, None, None)
+    study, batch, name = lifecycle.annotation_parts(annotation)
     hit_id = new_id()
     tx.run(
         "INSERT INTO hits (hit_id, hit_type_id, question, annotation, study, batch, name, max_assignments, first_max,"

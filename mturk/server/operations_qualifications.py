@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from typing import Any
 
@@ -93,13 +92,13 @@ def get_qualification_type(tx: Transaction, parameters: Parameters) -> Result:
 @operation("ListQualificationTypes")
 def list_qualification_types(tx: Transaction, parameters: Parameters) -> Result:
     """List the qualification types; Query is looked for in name, description and keywords."""
-    sql, values = "SELECT * FROM qualification_types WHERE deleted IS NULL", ()
+    sql, values = "SELECT * FROM qualification_types WHERE deleted IS NULL", []
     if parameters["MustBeRequestable"]:
         sql += " AND status = 'Active' AND NOT once"
     if parameters.get("Query"):
         sql += " AND instr(lower(name || ' ' || description || ' ' || IFNULL(keywords, '')), lower(?))"
-        values = (parameters["Query"],)  # type: ignore[assignment]
-    rows, result = page(tx, parameters, sql, values, order="seq")
+        values.append(parameters["Query"])
+    rows, result = page(tx, parameters, sql, tuple(values), order="seq")
     return {**result, "QualificationTypes": [_type_result(row) for row in rows]}
 
 

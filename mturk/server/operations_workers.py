@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from typing import TYPE_CHECKING
 
 from mturk.server.errors import RequestError, missing
 from mturk.server.operations import Parameters, Result, at_most, operation, page
-from mturk.server.store import Transaction
 from mturk.server.transitions import is_duplicate
+
+if TYPE_CHECKING:
+    from mturk.server.store import Transaction
 
 
 @operation("NotifyWorkers", writes=True)

@@ -9,12 +9,10 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
 from mturk.errors import MTurkError
@@ -22,9 +20,14 @@ from mturk.server import offers, web
 from mturk.server.errors import RequestError
 from mturk.server.sessions import Session
 from mturk.server.site import is_web_address
-from mturk.server.store import Row, Transaction
 from mturk.server.transitions import study_hits
 from mturk.server.workers import worker_for
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from mturk.server.store import Row, Transaction
 
 MAX_PARAMETER = 200
 LAB = "lab"
@@ -62,7 +65,7 @@ class StudySettings:
     """How a study ends for its participants.
 
     `completion_url` may hold {participant}, {session}, {study} and {assignment}; `completion_code` is shown to be
-    copied; `limited_time` studies are not started on phones.
+    copied; a smallest window of 0 by 0 lets phones take part.
     """
 
     completion_url: str = ""
@@ -70,6 +73,11 @@ class StudySettings:
     screen_out_url: str = ""
     min_width_px: int = 900
     min_height_px: int = 600
+
+    @property
+    def takes_phones(self) -> bool:
+        """Whether a phone may begin."""
+        return self.min_width_px == 0
 
     def __post_init__(self) -> None:
         for name in ("completion_url", "screen_out_url"):
@@ -129,7 +137,7 @@ async def show_join(request: Request) -> Response:
     hit, settings = await site.read(reading)
     return web.page(
         request, "join", session=session, hit=hit, panel=panel, person=person, settings=settings,
-        phone=is_phone(request), query=request.url.query,
+        phone=is_phone(request) and not settings.takes_phones, query=request.url.query,
     )  # fmt: skip
 
 
@@ -145,15 +153,17 @@ async def join(request: Request) -> Response:
     """Give a participant the next HIT, or the one that they have not finished."""
     session, _ = await web.checked_form(request)
     study = request.path_params["study"]
-    if is_phone(request):
-        raise RequestError(
-            "This study needs a computer with a keyboard. Please open the same link there.", "NotOnThisDevice"
-        )
     site = web.site_of(request)
+    phone = is_phone(request)
     parameters = dict(request.query_params)
 
     def change(tx: Transaction) -> tuple[Session, str]:
         _known_study(tx, study)
+        if phone and not settings_of(tx, study, None).takes_phones:
+            raise RequestError(
+                "This study needs a computer with a keyboard. Please open the same link there.",
+                "NotOnThisDevice",
+            )
         arrived = _arrive(tx, site.secret, session, study, parameters)
         worker = str(arrived.worker)
         running = offers.unfinished(tx, worker, study)

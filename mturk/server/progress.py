@@ -67,7 +67,7 @@ def study_progress(tx: Transaction, study: str, exclusions: Exclusions) -> dict[
         rewards += Decimal(row["reward"]) * line.approved
     batches = [_sum(batch, members) for batch, members in lines.items()]
     bonuses = tx.named(
-        f"SELECT amount FROM bonuses JOIN hits USING (hit_id) {where}",  # noqa: S608
+        f"SELECT amount FROM bonuses JOIN hits USING (hit_id) {where}",
         {"study": study},
     )
     return {
@@ -110,7 +110,7 @@ def _sum(name: str, lines: list[Line]) -> Line:
 def _ended(tx: Transaction, where: str, study: str) -> dict[tuple[str, str], int]:
     rows = tx.named(
         f"""SELECT hit_id, status, COUNT(*) AS n FROM assignments JOIN hits USING (hit_id) {where}
-            AND status IN ('Returned', 'Abandoned') GROUP BY hit_id, status""",  # noqa: S608
+            AND status IN ('Returned', 'Abandoned') GROUP BY hit_id, status""",
         {"study": study},
     )
     return {(row["hit_id"], row["status"]): row["n"] for row in rows}
@@ -120,7 +120,7 @@ def _excluded(tx: Transaction, where: str, study: str, exclusions: Exclusions) -
     if not exclusions.readable(study):
         return None
     rows = tx.named(
-        f"SELECT assignment_id, hit_id, answer FROM assignments JOIN hits USING (hit_id) {where} "  # noqa: S608
+        f"SELECT assignment_id, hit_id, answer FROM assignments JOIN hits USING (hit_id) {where} "
         "AND answer IS NOT NULL",
         {"study": study},
     )
@@ -135,6 +135,6 @@ def _excluded(tx: Transaction, where: str, study: str, exclusions: Exclusions) -
 def _events(tx: Transaction, where: str, study: str) -> list[Row]:
     return tx.named(
         f"""SELECT events.*, name FROM events JOIN hits USING (hit_id) {where}
-            AND kind LIKE 'Assignment%' ORDER BY id DESC LIMIT {_EVENTS}""",  # noqa: S608
+            AND kind LIKE 'Assignment%' ORDER BY id DESC LIMIT {_EVENTS}""",
         {"study": study},
     )

@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import botocore.session
 from botocore.exceptions import UnknownServiceError
-from botocore.model import ListShape, ServiceModel, Shape, StringShape, StructureShape
 
 from mturk.errors import MTurkError
 from mturk.server.errors import NotAuthentic, RequestError, ServiceFault
+
+if TYPE_CHECKING:
+    from botocore.model import ListShape, ServiceModel, Shape, StringShape, StructureShape
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 MAX_BODY = 1_048_576
@@ -49,7 +51,8 @@ def parse(target: str, body: bytes) -> tuple[str, dict[str, Any]]:
         raise RequestError(f"The request is not JSON: {reason}.", "MalformedRequest") from None
     if not isinstance(parameters, dict):
         raise RequestError("The request is not a JSON object.", "MalformedRequest")
-    problem = mismatch(model().operation_model(name).input_shape, parameters, "")
+    shape = model().operation_model(name).input_shape
+    problem = mismatch(shape, parameters, "") if shape else None
     if problem:
         raise RequestError(problem, "InvalidParameterValue")
     return name, parameters
@@ -94,7 +97,7 @@ def mismatch(shape: Shape, value: Any, path: str) -> str | None:
 
 
 def _structure(shape: Shape, value: Any, path: str) -> str | None:
-    assert isinstance(shape, StructureShape)  # noqa: S101 - for the type checker; the model decides
+    shape = cast("StructureShape", shape)
     if not isinstance(value, dict):
         return _wrong(path, value, "an object")
     for name in shape.required_members:
@@ -110,7 +113,7 @@ def _structure(shape: Shape, value: Any, path: str) -> str | None:
 
 
 def _list(shape: Shape, value: Any, path: str) -> str | None:
-    assert isinstance(shape, ListShape)  # noqa: S101 - for the type checker; the model decides
+    shape = cast("ListShape", shape)
     if not isinstance(value, list):
         return _wrong(path, value, "a list")
     for number, inner in enumerate(value):
@@ -121,7 +124,7 @@ def _list(shape: Shape, value: Any, path: str) -> str | None:
 
 
 def _string(shape: Shape, value: Any, path: str) -> str | None:
-    assert isinstance(shape, StringShape)  # noqa: S101 - for the type checker; the model decides
+    shape = cast("StringShape", shape)
     if not isinstance(value, str):
         return _wrong(path, value, "a string")
     if "\0" in value or not _encodable(value):

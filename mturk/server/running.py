@@ -7,9 +7,8 @@ import fcntl
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -17,6 +16,10 @@ from mturk.errors import MTurkError
 from mturk.files import write_whole
 from mturk.server.app import create_app
 from mturk.server.site import Settings, Site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -62,7 +65,7 @@ def alone(data: Path) -> Iterator[None]:
 
 def address_of(bound: socket.socket, host: str) -> str:
     """Return the address under which a browser on this machine reaches a socket."""
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{shown}:{bound.getsockname()[1]}"
 
 

@@ -11,9 +11,8 @@ import hmac
 import io
 import re
 import secrets
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -22,6 +21,10 @@ from botocore.credentials import Credentials
 from mturk.errors import MTurkError
 from mturk.files import write_whole
 from mturk.server.errors import NotAuthentic
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 SKEW_S = 15 * 60
 _FORM = re.compile(

@@ -7,14 +7,16 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from mturk.errors import MTurkError
 from mturk.files import write_whole
 from mturk.server import signing, transitions
 from mturk.server.store import Clock, Store, Transaction
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 T = TypeVar("T")
 Track = Callable[..., None]

@@ -17,11 +17,13 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mturk.errors import MTurkError
 from mturk.server.errors import ServiceFault
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 T = TypeVar("T")
 Clock = Callable[[], float]
@@ -249,7 +251,7 @@ class Store:
             for change in changes:
                 self._apply(connection, change)
             connection.execute("COMMIT")
-        except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, and the writer must live on
+        except Exception as error:
             failure = ServiceFault(
                 f"The server could not store this ({error}). Nothing was changed; try again."
             )
@@ -264,7 +266,7 @@ class Store:
             change.value = change.function(Transaction(connection, self.clock()))
         except sqlite3.OperationalError:
             raise
-        except Exception as error:  # noqa: BLE001 - it belongs to whoever asked, not to the others
+        except Exception as error:
             change.error = error
             connection.execute("ROLLBACK TO one")
         connection.execute("RELEASE one")

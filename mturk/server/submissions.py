@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from mturk.answers import encode
 from mturk.server import web
 from mturk.server.errors import RequestError
-from mturk.server.store import Row, Transaction
 from mturk.server.transitions import find_assignment, submit
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from mturk.server.store import Row, Transaction
 
 MAX_PROGRESS = 262_144
 PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"
@@ -109,7 +113,7 @@ async def save_progress(request: Request) -> Response:
 
     def store(tx: Transaction) -> bool:
         row = own_assignment(tx, request.path_params["assignment_id"], worker)
-        open_ = row["status"] == "Accepted" and row["deadline"] > tx.now
+        open_ = bool(row["status"] == "Accepted" and row["deadline"] > tx.now)
         if open_:
             tx.run("UPDATE assignments SET progress = ? WHERE seq = ?", text, row["seq"])
         return open_

@@ -7,12 +7,14 @@ log. The worker's site, the API and the clock all go through here.
 from __future__ import annotations
 
 import json
-import sqlite3
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mturk.server import lifecycle
 from mturk.server.errors import RequestError, missing, wrong_state
 from mturk.server.store import Row, Transaction, new_id
+
+if TYPE_CHECKING:
+    import sqlite3
 
 HIT_SQL = """SELECT hits.*, title, description, keywords, reward, duration_s, auto_approval_s, requirements
   FROM hits JOIN hit_types USING (hit_type_id) """
@@ -245,11 +247,11 @@ def reject(tx: Transaction, assignment: Row, feedback: str) -> None:
 
 def _move(tx: Transaction, assignment: Row, before: str, after: str) -> None:
     tx.run(
-        f"UPDATE hits SET {before} = {before} - 1, {after} = {after} + 1 WHERE hit_id = ?",  # noqa: S608
+        f"UPDATE hits SET {before} = {before} - 1, {after} = {after} + 1 WHERE hit_id = ?",
         assignment["hit_id"],
     )
     tx.run(
-        f"UPDATE workers SET {after} = {after} + 1 WHERE worker_id = ?",  # noqa: S608
+        f"UPDATE workers SET {after} = {after} + 1 WHERE worker_id = ?",
         assignment["worker_id"],
     )
     if before == "rejected":

@@ -7,20 +7,23 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.types import Message
 
 import templates
 from mturk.server.errors import RequestError
-from mturk.server.sessions import Session, Sessions
-from mturk.server.site import Site
+
+if TYPE_CHECKING:
+    from starlette.datastructures import FormData
+    from starlette.types import Message
+
+    from mturk.server.sessions import Session, Sessions
+    from mturk.server.site import Site
 
 MAX_FORM = 1_048_576
 MAX_FIELDS = 1000

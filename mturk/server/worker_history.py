@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
 from mturk.server import offers, panels, web
 from mturk.server.operations_qualifications import request_qualification
-from mturk.server.store import Row, Transaction
 from mturk.server.submissions import own_assignment
 from mturk.server.transitions import find_hit
 from mturk.server.worker_site import redirect, signed_in
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from mturk.server.store import Transaction
 
 _SHOWN = 200
 
@@ -40,7 +43,7 @@ async def history(request: Request) -> Response:
     """List a worker's assignments, bonuses and messages."""
     session, worker = signed_in(request)
 
-    def reading(tx: Transaction) -> dict[str, list[Row]]:
+    def reading(tx: Transaction) -> dict[str, Any]:
         return {
             "assignments": tx.all(
                 "SELECT assignments.*, title, reward FROM assignments JOIN hits USING (hit_id) "

@@ -18,20 +18,23 @@ A program takes part through the same forms as a browser; cookies must be kept (
 from __future__ import annotations
 
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from mturk.server import offers, questions, web
 from mturk.server.errors import RequestError
-from mturk.server.sessions import Session
-from mturk.server.store import Row, Transaction
 from mturk.server.submissions import PREVIEW, own_assignment
 from mturk.server.transitions import accept, find_hit, release, unmet
 from mturk.server.workers import LOCAL, worker_for
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from mturk.server.sessions import Session
+    from mturk.server.store import Row, Transaction
 
 
 def signed_in(request: Request) -> tuple[Session, str]:
@@ -146,9 +149,7 @@ async def preview(request: Request) -> Response:
     if not may_preview:
         raise RequestError("You do not have the qualifications that this HIT requires.", "NotQualified")
     question = questions.parse(hit["question"])
-    address = _question_address(
-        request, question, hit["hit_id"], {"assignmentId": PREVIEW, "hitId": hit["hit_id"]}
-    )
+    address = _question_address(question, hit["hit_id"], {"assignmentId": PREVIEW, "hitId": hit["hit_id"]})
     return web.page(
         request, "preview", session=session, frames=_frame_source(question), hit=hit, may_accept=may_accept,
         frame=address, height=question.height,
@@ -220,12 +221,10 @@ def _page_address(request: Request, assignment: Row, question: questions.Questio
     }
     if not question.url:
         parameters["progressUrl"] = f"/worker/assignments/{assignment_id}/progress"
-    return _question_address(request, question, assignment_id, parameters)
+    return _question_address(question, assignment_id, parameters)
 
 
-def _question_address(
-    request: Request, question: questions.Question, identifier: str, parameters: dict[str, str]
-) -> str:
+def _question_address(question: questions.Question, identifier: str, parameters: dict[str, str]) -> str:
     if question.url:
         joint = "&" if urlsplit(question.url).query else "?"
         base, mark, fragment = question.url.partition("#")

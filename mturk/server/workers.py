@@ -6,9 +6,12 @@ import hashlib
 import hmac
 import re
 import unicodedata
+from typing import TYPE_CHECKING
 
 from mturk.server.errors import RequestError
-from mturk.server.store import Transaction
+
+if TYPE_CHECKING:
+    from mturk.server.store import Transaction
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _MTURK_ID = re.compile(r"A[A-Z0-9]{4,63}")

@@ -56,7 +56,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 const screened = $("[data-min-width]");
 if (screened) {
   const begin = $("#begin");
-  const phone = begin.disabled || window.matchMedia("(pointer: coarse) and (hover: none)").matches;
+  const phone = begin.disabled || (screened.dataset.phones !== "1" && window.matchMedia("(pointer: coarse) and (hover: none)").matches);
   const look = () => {
     const small = window.innerWidth < Number(screened.dataset.minWidth) || window.innerHeight < Number(screened.dataset.minHeight);
     $("#screen").hidden = !(phone || small);

@@ -1,0 +1,197 @@
+"""A running server with a clock that jumps, a boto3 client for it, and workers who fill in its forms."""
+
+import re
+import socket
+import threading
+import time
+from pathlib import Path
+
+import boto3
+import httpx
+import pytest
+import uvicorn
+from botocore.config import Config
+
+from mturk.server.app import create_app
+from mturk.server.signing import load_keys
+from mturk.server.site import Settings, Site
+
+HTML = (
+    '<HTMLQuestion xmlns="http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2011-11-11/'
+    'HTMLQuestion.xsd"><HTMLContent><![CDATA[<!doctype html><title>t</title><p id="q">Which?</p>]]></HTMLContent>'
+    "<FrameHeight>0</FrameHeight></HTMLQuestion>"
+)
+
+
+SESSION = boto3.Session(region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")
+
+
+class Clock:
+    """Real time, plus what a test has skipped."""
+
+    def __init__(self):
+        self.skipped = 0.0
+
+    def __call__(self):
+        return time.time() + self.skipped
+
+    def skip(self, seconds):
+        self.skipped += seconds
+
+
+class Running:
+    """One server on a port of its own, in a thread."""
+
+    def __init__(self, data: Path, **settings):
+        self.clock = Clock()
+        self.site = Site(Settings(data=data, **settings), clock=self.clock)
+        self.socket = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        config = uvicorn.Config(create_app(self.site), log_level="critical", timeout_graceful_shutdown=2)
+        self.server = uvicorn.Server(config)
+        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]}, daemon=True)
+        self.thread.start()
+        while not self.server.started:
+            time.sleep(0.005)
+        self.opened = []
+
+    def requester(self, key=None, secret=None, **config):
+        """Return a boto3 client, with the server's own keys unless others are given."""
+        own_key, own_secret = next(iter(load_keys(self.site.settings.data / "credentials").items()))
+        client = SESSION.client(
+            "mturk",
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            aws_access_key_id=key or own_key,
+            aws_secret_access_key=secret or own_secret,
+            config=Config(retries={"max_attempts": 1}, **config),
+        )
+        self.opened.append(client)
+        return client
+
+    def browser(self, **options):
+        client = httpx.Client(base_url=self.url, timeout=30, **options)
+        self.opened.append(client)
+        return client
+
+    def worker(self, name):
+        worker = Worker(self.browser())
+        worker.sign_in(name)
+        return worker
+
+    def stop(self):
+        for client in self.opened:
+            client.close()
+        self.server.should_exit = True
+        self.thread.join(10)
+        self.socket.close()
+        self.site.close()
+
+
+class Worker:
+    """Somebody in front of a browser: sees pages, presses their buttons."""
+
+    def __init__(self, http):
+        self.http = http
+        self.id = None
+
+    def csrf(self, page):
+        return re.search(r'name="csrf" value="(\w+)"', page.text)[1]
+
+    def sign_in(self, name):
+        page = self.http.get("/worker/sign-in")
+        reply = self.http.post("/worker/sign-in", data={"name": name, "csrf": self.csrf(page)})
+        assert reply.status_code == 303, reply.text
+        self.id = self.http.get("/worker/session").json()["worker"]
+
+    def press(self, address, **fields):
+        token = self.http.get("/worker/session").json()["csrf"]
+        return self.http.post(address, data={"csrf": token, **fields})
+
+    def accept(self, address):
+        """Press an accept button; returns the assignment's id."""
+        reply = self.press(address)
+        assert reply.status_code == 303, reply.text
+        return reply.headers["location"].rpartition("/")[2]
+
+    def take(self, hit_id):
+        return self.accept(f"/worker/hits/{hit_id}/accept")
+
+    def submit(self, assignment_id, **answers):
+        data = {"assignmentId": assignment_id, **(answers or {"choice": "left"})}
+        return self.http.post("/mturk/externalSubmit", data=data)
+
+    def give_back(self, assignment_id):
+        return self.press(f"/worker/assignments/{assignment_id}/return")
+
+    def join(self, study, **parameters):
+        address = httpx.URL(f"/join/{study}", params=parameters)
+        page = self.http.get(address)
+        reply = self.http.post(address, data={"csrf": self.csrf(page)})
+        self.id = self.http.get("/worker/session").json()["worker"]
+        return reply
+
+
+@pytest.fixture
+def start(tmp_path):
+    """A function that starts a server, with settings of its own if need be."""
+    running = []
+
+    def starter(data=tmp_path / "server", **settings):
+        running.append(Running(data, **settings))
+        return running[-1]
+
+    yield starter
+    for server in running:
+        server.stop()
+
+
+@pytest.fixture
+def server(start):
+    return start()
+
+
+@pytest.fixture
+def turk(server):
+    return server.requester()
+
+
+@pytest.fixture
+def question():
+    return HTML
+
+
+@pytest.fixture
+def publish(turk, question):
+    """A function that creates one HIT and returns it."""
+
+    def create(slots=1, *, duration=600, lifetime=3600, client=turk, requirements=(), **more):
+        hit_type = client.create_hit_type(
+            AssignmentDurationInSeconds=duration,
+            Reward=more.pop("reward", "0.50"),
+            Title=more.pop("title", "Which image is more realistic?"),
+            Description="Look at pairs.",
+            QualificationRequirements=list(requirements),
+            AutoApprovalDelayInSeconds=more.pop("auto_approval", 86_400),
+        )["HITTypeId"]
+        return client.create_hit_with_hit_type(
+            HITTypeId=hit_type,
+            MaxAssignments=slots,
+            LifetimeInSeconds=lifetime,
+            Question=more.pop("Question", question),
+            **more,
+        )["HIT"]
+
+    return create
+
+
+@pytest.fixture
+def refusal(turk):
+    """A function that calls an operation which must be refused, and returns the error's code."""
+
+    def call(operation, client=turk, **parameters):
+        with pytest.raises(client.exceptions.RequestError, match=r"\(\d+ s AWS\.MechanicalTurk\.\w+\)") as raised:
+            getattr(client, operation)(**parameters)
+        return raised.value.response["TurkErrorCode"].removeprefix("AWS.MechanicalTurk.")
+
+    return call

@@ -1,0 +1,420 @@
+"""Every operation through boto3: what it does, and what it refuses."""
+
+import pytest
+
+from mturk.server import lifecycle
+from mturk.server.operations import NOT_SUPPORTED, OPERATIONS, find
+from mturk.server.protocol import model
+
+OTHER_ID = "3" + "A" * 29
+
+
+def test_every_operation_of_the_model_is_done_or_refused_with_a_reason():
+    find("GetHIT")
+    assert set(OPERATIONS) | set(NOT_SUPPORTED) == set(model().operation_names)
+    assert not set(OPERATIONS) & set(NOT_SUPPORTED)
+
+
+def test_not_supported_is_said(refusal, turk, publish, question):
+    hit = publish()
+    assert refusal("list_review_policy_results_for_hit", HITId=hit["HITId"]) == "NotSupported"
+    assert refusal("get_file_upload_url", AssignmentId=OTHER_ID, QuestionIdentifier="q") == "NotSupported"
+    common = {"HITTypeId": hit["HITTypeId"], "LifetimeInSeconds": 60}
+    assert refusal("create_hit_with_hit_type", **common, HITLayoutId=OTHER_ID) == "NotSupported"
+    policy = {"PolicyName": "SimplePlurality/2011-09-01"}
+    for name in ("HITReviewPolicy", "AssignmentReviewPolicy"):
+        assert refusal("create_hit_with_hit_type", **common, Question=question, **{name: policy}) == "NotSupported"
+    form = '<QuestionForm xmlns="http://mechanicalturk.amazonaws.com/x"/>'
+    assert refusal("create_hit_with_hit_type", **common, Question=form) == "NotSupported"
+    with pytest.raises(turk.exceptions.RequestError, match="Test of a qualification type is not supported"):
+        turk.create_qualification_type(
+            Name="n", Description="d", QualificationTypeStatus="Active", Test="<QuestionForm/>"
+        )
+
+
+def test_balance_is_the_sandboxs(turk):
+    assert turk.get_account_balance()["AvailableBalance"] == "10000.00"
+
+
+# HITs
+
+
+def test_create_hit_returns_what_was_asked(turk, question):
+    hit = turk.create_hit(
+        Title="T", Description="D", Keywords="k, l", Reward="1.5", Question=question, MaxAssignments=3,
+        LifetimeInSeconds=60, AssignmentDurationInSeconds=30, RequesterAnnotation="note",
+    )["HIT"]  # fmt: skip
+    assert turk.get_hit(HITId=hit["HITId"])["HIT"] == hit
+    assert (hit["Title"], hit["Keywords"], hit["Reward"], hit["RequesterAnnotation"]) == ("T", "k, l", "1.50", "note")
+    assert (hit["HITStatus"], hit["HITReviewStatus"], hit["MaxAssignments"]) == ("Assignable", "NotReviewed", 3)
+    assert hit["AutoApprovalDelayInSeconds"] == 30 * 86_400
+    assert hit["Question"] == question
+    assert (hit["Expiration"] - hit["CreationTime"]).total_seconds() == pytest.approx(60, abs=0.01)
+
+
+def test_same_properties_are_the_same_hit_type(turk):
+    common = {"Title": "T", "Description": "D", "Reward": "1", "AssignmentDurationInSeconds": 60}
+    first = turk.create_hit_type(**common)["HITTypeId"]
+    assert turk.create_hit_type(**{**common, "Reward": "1.00"})["HITTypeId"] == first
+    assert turk.create_hit_type(**{**common, "Reward": "1.01"})["HITTypeId"] != first
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"MaxAssignments": 0}, "MaxAssignments is 0; allowed: 1 to"),
+        ({"LifetimeInSeconds": 29}, "LifetimeInSeconds is 29; allowed: 30 to 31536000"),
+        ({"AssignmentDurationInSeconds": 5}, "AssignmentDurationInSeconds is 5; allowed: 30"),
+        ({"AutoApprovalDelayInSeconds": 2592001}, "allowed: 0 to 2592000"),
+        ({"Reward": "1.005"}, "does not match"),
+        ({"Reward": "-1"}, "does not match"),
+        ({"Reward": "12345678"}, "too large"),
+        ({"Title": "x" * 129}, "Title has 129 characters; allowed: 128"),
+        ({"Title": "  "}, "Title is empty"),
+        ({"RequesterAnnotation": "x" * 256}, "RequesterAnnotation has 256"),
+        ({"UniqueRequestToken": "x" * 65}, "UniqueRequestToken has 65 characters; allowed: 1 to 64"),
+        ({"Question": "<a/>"}, "allowed: HTMLQuestion"),
+        ({"QualificationRequirements": [{"QualificationTypeId": "X", "Comparator": "Exists"}] * 11}, "at most 10"),
+        ({"QualificationRequirements": [{"QualificationTypeId": "X", "Comparator": "Exists"}]}, "does not exist"),
+        ({"QualificationRequirements": [{"QualificationTypeId": "X", "Comparator": "Is"}]}, "allowed: LessThan"),
+    ],
+)  # fmt: skip
+def test_create_hit_refuses(turk, question, change, text):
+    good = {
+        "Title": "T", "Description": "D", "Reward": "1", "Question": question, "LifetimeInSeconds": 60,
+        "AssignmentDurationInSeconds": 30,
+    }  # fmt: skip
+    with pytest.raises(turk.exceptions.RequestError, match=text):
+        turk.create_hit(**(good | change))
+    assert turk.list_hits()["NumResults"] == 0
+
+
+def test_a_token_lasts_a_day(server, turk, publish):
+    first = publish(UniqueRequestToken="t", lifetime=86_400 * 3)
+    with pytest.raises(turk.exceptions.RequestError, match=f'"{first["HITId"]}" already exists'):
+        publish(UniqueRequestToken="t")
+    server.clock.skip(86_401)
+    assert publish(UniqueRequestToken="t")["HITId"] != first["HITId"]
+
+
+def test_a_refused_call_does_not_use_its_token_up(turk, publish, question):
+    hit_type = publish()["HITTypeId"]
+    call = {"HITTypeId": hit_type, "LifetimeInSeconds": 60, "UniqueRequestToken": "t"}
+    with pytest.raises(turk.exceptions.RequestError, match="Question"):
+        turk.create_hit_with_hit_type(**call, Question="<a")
+    turk.create_hit_with_hit_type(**call, Question=question)
+
+
+def test_list_hits_pages_newest_first(turk, publish):
+    made = [publish()["HITId"] for _ in range(5)]
+    pages = list(turk.get_paginator("list_hits").paginate(PaginationConfig={"PageSize": 2}))
+    assert [hit["HITId"] for page in pages for hit in page["HITs"]] == made[::-1]
+    assert [page["NumResults"] for page in pages] == [2, 2, 1]
+    assert "NextToken" not in pages[-1]
+
+
+def test_a_page_token_is_checked(refusal, turk, publish):
+    for _ in range(2):
+        publish()
+    token = turk.list_hits(MaxResults=1)["NextToken"]
+    assert refusal("list_worker_blocks", NextToken=token) == "InvalidPaginationToken"
+    assert refusal("list_hits", NextToken="?") == "InvalidPaginationToken"
+    assert refusal("list_hits", MaxResults=101) == "InvalidParameterValue"
+    assert refusal("list_hits", NextToken="W1tbW1tb") == "InvalidPaginationToken"
+
+
+def test_what_is_submitted_while_paging_is_neither_lost_nor_repeated(server, turk, publish):
+    hit = publish(4)
+    early, late = server.worker("early"), server.worker("late")
+    unfinished = early.take(hit["HITId"])
+    for name in ("a", "b"):
+        worker = server.worker(name)
+        worker.submit(worker.take(hit["HITId"]))
+    page = turk.list_assignments_for_hit(HITId=hit["HITId"], MaxResults=1)
+    early.submit(unfinished)
+    late.submit(late.take(hit["HITId"]))
+    seen = page["Assignments"]
+    while "NextToken" in page:
+        page = turk.list_assignments_for_hit(HITId=hit["HITId"], MaxResults=1, NextToken=page["NextToken"])
+        seen += page["Assignments"]
+    assert len({row["AssignmentId"] for row in seen}) == len(seen) == 4
+
+
+def test_review_status_goes_and_comes_back(server, turk, publish, refusal):
+    hit_id = publish()["HITId"]
+    assert refusal("update_hit_review_status", HITId=hit_id) == "InvalidHITState"
+    server.clock.skip(4000)
+    turk.update_hit_review_status(HITId=hit_id)
+    assert turk.get_hit(HITId=hit_id)["HIT"]["HITStatus"] == "Reviewing"
+    assert turk.list_reviewable_hits()["HITs"] == []
+    assert [hit["HITId"] for hit in turk.list_reviewable_hits(Status="Reviewing")["HITs"]] == [hit_id]
+    turk.update_hit_review_status(HITId=hit_id, Revert=True)
+    assert turk.get_hit(HITId=hit_id)["HIT"]["HITStatus"] == "Reviewable"
+    assert refusal("update_hit_review_status", HITId=hit_id, Revert=True) == "InvalidHITState"
+
+
+def test_more_assignments(turk, publish, refusal):
+    few, many = publish(9)["HITId"], publish(10)["HITId"]
+    add = turk.create_additional_assignments_for_hit
+    more = "create_additional_assignments_for_hit"
+    assert refusal(more, HITId=few, NumberOfAdditionalAssignments=1) == "InvalidMaximumAssignmentsIncrease"
+    add(HITId=many, NumberOfAdditionalAssignments=5, UniqueRequestToken="t")
+    assert (
+        refusal(more, HITId=many, NumberOfAdditionalAssignments=5, UniqueRequestToken="t") == "DuplicateRequest"
+    )
+    assert turk.get_hit(HITId=many)["HIT"]["MaxAssignments"] == 15
+    assert refusal(more, HITId=many, NumberOfAdditionalAssignments=0) == "InvalidParameterValue"
+
+
+def test_a_hit_older_than_a_year_takes_no_more(server, turk, publish, refusal):
+    hit_id = publish(10, lifetime=31_536_000)["HITId"]
+    server.clock.skip(366 * 86_400)
+    code = refusal("create_additional_assignments_for_hit", HITId=hit_id, NumberOfAdditionalAssignments=1)
+    assert code == "HITTooOldForExtension"
+
+
+def test_update_hit_type(turk, publish):
+    one, other = publish(), publish(reward="3")
+    turk.update_hit_type_of_hit(HITId=one["HITId"], HITTypeId=other["HITTypeId"])
+    assert turk.get_hit(HITId=one["HITId"])["HIT"]["Reward"] == "3.00"
+    assert turk.get_hit(HITId=one["HITId"])["HIT"]["HITGroupId"] == other["HITGroupId"]
+
+
+def test_unknown_ids(refusal):
+    assert refusal("get_hit", HITId=OTHER_ID) == "HITDoesNotExist"
+    assert refusal("list_assignments_for_hit", HITId=OTHER_ID) == "HITDoesNotExist"
+    assert refusal("get_assignment", AssignmentId=OTHER_ID) == "AssignmentDoesNotExist"
+    assert refusal("get_qualification_type", QualificationTypeId=OTHER_ID) == "QualificationTypeDoesNotExist"
+    assert refusal("accept_qualification_request", QualificationRequestId="x") == "QualificationRequestDoesNotExist"
+    assert refusal("update_hit_type_of_hit", HITId=OTHER_ID, HITTypeId=OTHER_ID) == "HITDoesNotExist"
+    assert refusal("get_hit", HITId="no-such-form") == "InvalidParameterValue"
+
+
+def test_deleting_needs_every_decision(server, turk, publish, refusal):
+    hit_id = publish()["HITId"]
+    assert refusal("delete_hit", HITId=hit_id) == "InvalidHITState"
+    worker = server.worker("w")
+    assignment = worker.take(hit_id)
+    worker.submit(assignment)
+    assert refusal("delete_hit", HITId=hit_id) == "InvalidHITState"
+    turk.reject_assignment(AssignmentId=assignment, RequesterFeedback="no")
+    turk.delete_hit(HITId=hit_id)
+    assert refusal("delete_hit", HITId=hit_id) == "InvalidHITState"
+    assert turk.list_assignments_for_hit(HITId=hit_id)["NumResults"] == 1
+    override = {"AssignmentId": assignment, "OverrideRejection": True}
+    assert refusal("approve_assignment", **override) == "InvalidHITState"
+    assert refusal("update_expiration_for_hit", HITId=hit_id, ExpireAt=0) == "InvalidHITState"
+
+
+# Assignments
+
+
+def test_an_accepted_assignment_is_not_there_for_the_api(server, turk, publish, refusal):
+    hit_id = publish()["HITId"]
+    worker = server.worker("w")
+    assignment = worker.take(hit_id)
+    assert refusal("get_assignment", AssignmentId=assignment) == "AssignmentDoesNotExist"
+    assert refusal("approve_assignment", AssignmentId=assignment) == "InvalidAssignmentState"
+    assert turk.list_assignments_for_hit(HITId=hit_id)["Assignments"] == []
+    worker.submit(assignment)
+    found = turk.get_assignment(AssignmentId=assignment)
+    assert found["HIT"]["HITId"] == found["Assignment"]["HITId"] == hit_id
+    assert found["Assignment"]["AcceptTime"] <= found["Assignment"]["SubmitTime"] < found["Assignment"]["Deadline"]
+
+
+def test_statuses_can_be_asked_for(server, turk, publish):
+    hit_id = publish(3)["HITId"]
+    ids = []
+    for name in "abc":
+        worker = server.worker(name)
+        ids.append(worker.take(hit_id))
+        worker.submit(ids[-1])
+    turk.approve_assignment(AssignmentId=ids[0], RequesterFeedback="Good.")
+    turk.reject_assignment(AssignmentId=ids[1], RequesterFeedback="Empty.")
+
+    def listed(*statuses):
+        rows = turk.list_assignments_for_hit(HITId=hit_id, AssignmentStatuses=list(statuses))["Assignments"]
+        return [row["AssignmentId"] for row in rows]
+
+    assert listed("Submitted") == ids[2:]
+    assert listed("Approved", "Rejected") == ids[:2]
+    assert turk.get_assignment(AssignmentId=ids[1])["Assignment"]["RequesterFeedback"] == "Empty."
+
+
+def test_a_rejection_can_be_overridden_for_thirty_days(server, turk, publish, refusal):
+    hit_id = publish(2)["HITId"]
+    for name, days in (("a", 29), ("b", 2)):
+        worker = server.worker(name)
+        assignment = worker.take(hit_id)
+        worker.submit(assignment)
+        turk.reject_assignment(AssignmentId=assignment, RequesterFeedback="no")
+        assert refusal("approve_assignment", AssignmentId=assignment) == "InvalidAssignmentState"
+        if name == "a":
+            server.clock.skip(days * 86_400)
+            turk.approve_assignment(AssignmentId=assignment, OverrideRejection=True)
+            turk.update_expiration_for_hit(HITId=hit_id, ExpireAt=server.clock() + 86_400)
+    server.clock.skip(31 * 86_400)
+    code = refusal("approve_assignment", AssignmentId=assignment, OverrideRejection=True)
+    assert code == "InvalidAssignmentState"
+
+
+def test_a_bonus_is_for_the_worker_who_submitted(server, turk, publish, refusal):
+    hit_id = publish()["HITId"]
+    worker = server.worker("w")
+    assignment = worker.take(hit_id)
+    worker.submit(assignment)
+    bonus = {"AssignmentId": assignment, "Reason": "r"}
+    assert refusal("send_bonus", **bonus, WorkerId="AOTHER", BonusAmount="1") == "InvalidBonusRecipient"
+    assert refusal("send_bonus", **bonus, WorkerId=worker.id, BonusAmount="0") == "InvalidParameterValue"
+    turk.send_bonus(**bonus, WorkerId=worker.id, BonusAmount="1")
+    assert turk.list_bonus_payments(HITId=hit_id)["BonusPayments"][0]["BonusAmount"] == "1.00"
+    assert refusal("list_bonus_payments") == "InvalidParameterValue"
+    assert "$1.00" in worker.http.get("/worker/history").text
+
+
+# Qualifications
+
+
+def _type(turk, name="q", **more):
+    return turk.create_qualification_type(
+        Name=name, Description="d", QualificationTypeStatus="Active", **more
+    )["QualificationType"]["QualificationTypeId"]
+
+
+def test_qualification_types(turk, refusal):
+    type_id = _type(turk, "colour vision", Keywords="eyes", RetryDelayInSeconds=60)
+    _type(turk, "other")
+    assert refusal(
+        "create_qualification_type", Name="other", Description="d", QualificationTypeStatus="Active"
+    ) == "QualificationTypeAlreadyExists"  # fmt: skip
+    found = turk.get_qualification_type(QualificationTypeId=type_id)["QualificationType"]
+    assert (found["Name"], found["Keywords"], found["IsRequestable"]) == ("colour vision", "eyes", True)
+    listed = turk.list_qualification_types(Query="EYES", MustBeRequestable=False)["QualificationTypes"]
+    assert [row["QualificationTypeId"] for row in listed] == [type_id]
+    changed = turk.update_qualification_type(
+        QualificationTypeId=type_id, QualificationTypeStatus="Inactive", AutoGranted=True, AutoGrantedValue=7
+    )["QualificationType"]
+    assert (changed["QualificationTypeStatus"], changed["AutoGrantedValue"]) == ("Inactive", 7)
+    assert turk.list_qualification_types(MustBeRequestable=True)["NumResults"] == 1
+    turk.delete_qualification_type(QualificationTypeId=type_id)
+    assert refusal("get_qualification_type", QualificationTypeId=type_id) == "QualificationTypeDoesNotExist"
+    _type(turk, "colour vision")
+
+
+def test_qualifications_are_given_and_taken(turk, refusal):
+    type_id = _type(turk)
+    turk.associate_qualification_with_worker(QualificationTypeId=type_id, WorkerId="A1", IntegerValue=42)
+    score = turk.get_qualification_score(QualificationTypeId=type_id, WorkerId="A1")["Qualification"]
+    assert (score["IntegerValue"], score["Status"]) == (42, "Granted")
+    who = {"QualificationTypeId": type_id, "WorkerId": "A2"}
+    assert refusal("get_qualification_score", **who) == "QualificationDoesNotExist"
+    assert refusal("disassociate_qualification_from_worker", **who) == "QualificationDoesNotExist"
+    assert turk.list_workers_with_qualification_type(QualificationTypeId=type_id)["NumResults"] == 1
+    turk.disassociate_qualification_from_worker(QualificationTypeId=type_id, WorkerId="A1", Reason="r")
+    assert turk.list_workers_with_qualification_type(QualificationTypeId=type_id)["NumResults"] == 0
+    revoked = turk.list_workers_with_qualification_type(QualificationTypeId=type_id, Status="Revoked")
+    assert revoked["Qualifications"][0]["WorkerId"] == "A1"
+
+
+def test_workers_ask_for_qualifications(server, turk, refusal):
+    by_hand, at_once = _type(turk, "by hand"), _type(turk, "at once", AutoGranted=True, AutoGrantedValue=5)
+    worker = server.worker("w")
+    for type_id in (by_hand, at_once, by_hand):
+        assert worker.press(f"/worker/qualifications/{type_id}/request").status_code == 303
+    who = {"QualificationTypeId": at_once, "WorkerId": worker.id}
+    assert turk.get_qualification_score(**who)["Qualification"]["IntegerValue"] == 5
+    asked = turk.list_qualification_requests(QualificationTypeId=by_hand)["QualificationRequests"]
+    assert [row["WorkerId"] for row in asked] == [worker.id]
+    request_id = asked[0]["QualificationRequestId"]
+    turk.accept_qualification_request(QualificationRequestId=request_id, IntegerValue=3)
+    assert "You have it: 3" in worker.http.get("/worker/qualifications").text
+    assert refusal("accept_qualification_request", QualificationRequestId=request_id) == "InvalidQualificationState"
+    other = server.worker("other")
+    other.press(f"/worker/qualifications/{by_hand}/request")
+    request_id = turk.list_qualification_requests()["QualificationRequests"][0]["QualificationRequestId"]
+    turk.reject_qualification_request(QualificationRequestId=request_id, Reason="r")
+    assert turk.list_qualification_requests()["NumResults"] == 0
+    assert other.press(f"/worker/qualifications/{by_hand}/request").status_code == 400
+
+
+@pytest.mark.parametrize("guard", ["Accept", "PreviewAndAccept", "DiscoverPreviewAndAccept"])
+def test_what_a_qualification_guards(server, turk, publish, guard):
+    type_id = _type(turk)
+    rule = {"QualificationTypeId": type_id, "Comparator": "GreaterThan", "IntegerValues": [5], "ActionsGuarded": guard}
+    hit_id = publish(requirements=[rule], title="Guarded")["HITId"]
+    worker = server.worker("w")
+
+    def possible():
+        listed = "Guarded" in worker.http.get("/worker/").text
+        preview = worker.http.get(f"/worker/hits/{hit_id}").status_code
+        page = worker.http.get(f"/worker/hits/{hit_id}/page").status_code
+        assert preview == page
+        return listed, preview == 200, worker.press(f"/worker/hits/{hit_id}/accept").status_code == 303
+
+    listed, previewed = guard != "DiscoverPreviewAndAccept", guard == "Accept"
+    assert possible() == (listed, previewed, False)
+    turk.associate_qualification_with_worker(QualificationTypeId=type_id, WorkerId=worker.id, IntegerValue=5)
+    assert possible() == (listed, previewed, False)
+    turk.associate_qualification_with_worker(QualificationTypeId=type_id, WorkerId=worker.id, IntegerValue=6)
+    assert possible() == (True, True, True)
+    found = turk.list_hits_for_qualification_type(QualificationTypeId=type_id)["HITs"]
+    assert [hit["HITId"] for hit in found] == [hit_id]
+
+
+def test_system_qualifications(server, turk, publish):
+    rate = {"QualificationTypeId": lifecycle.APPROVAL_RATE, "Comparator": "GreaterThanOrEqualTo", "IntegerValues": [90]}
+    count = {"QualificationTypeId": lifecycle.APPROVED_COUNT, "Comparator": "EqualTo", "IntegerValues": [1]}
+    place = {"QualificationTypeId": lifecycle.LOCALE, "Comparator": "In", "LocaleValues": [{"Country": "US"}]}
+    first, second, third, fourth = (
+        publish(requirements=rules)["HITId"] for rules in ([rate], [count], [rate, count], [place])
+    )
+    worker = server.worker("w")
+    accept = lambda hit_id: worker.press(f"/worker/hits/{hit_id}/accept").status_code  # noqa: E731
+    assert [accept(hit) for hit in (second, third, fourth)] == [403, 403, 403]
+    assignment = worker.take(first)
+    worker.submit(assignment)
+    turk.approve_assignment(AssignmentId=assignment)
+    assignment = worker.take(second)
+    worker.submit(assignment)
+    assert accept(third) == 303
+    turk.reject_assignment(AssignmentId=assignment, RequesterFeedback="no")
+    assert accept(publish(requirements=[rate], title="another")["HITId"]) == 403
+
+
+# Workers
+
+
+def test_blocks(server, turk, publish):
+    hit_id = publish(2, title="Blocked?")["HITId"]
+    worker = server.worker("w")
+    turk.create_worker_block(WorkerId=worker.id, Reason="first")
+    turk.create_worker_block(WorkerId=worker.id, Reason="spam")
+    assert turk.list_worker_blocks()["WorkerBlocks"] == [{"WorkerId": worker.id, "Reason": "spam"}]
+    assert "Blocked?" not in worker.http.get("/worker/").text
+    assert worker.press(f"/worker/hits/{hit_id}/accept").status_code == 403
+    turk.delete_worker_block(WorkerId=worker.id)
+    turk.delete_worker_block(WorkerId=worker.id)
+    worker.take(hit_id)
+
+
+def test_notify_workers(server, turk, publish, refusal):
+    worker = server.worker("w")
+    assignment = worker.take(publish()["HITId"])
+    worker.submit(assignment)
+    message = {"Subject": "Hello", "MessageText": "Thank <you>", "WorkerIds": [worker.id]}
+    failed = turk.notify_workers(**message)["NotifyWorkersFailureStatuses"]
+    assert failed[0]["NotifyWorkersFailureCode"] == "HardFailure"
+    turk.approve_assignment(AssignmentId=assignment)
+    assert turk.notify_workers(**message)["NotifyWorkersFailureStatuses"] == []
+    assert "Thank &lt;you&gt;" in worker.http.get("/worker/history").text
+    assert refusal("notify_workers", **{**message, "WorkerIds": [f"A{n}" for n in range(101)]})
+
+
+def test_notification_settings_are_kept(turk, publish, refusal):
+    hit_type = publish()["HITTypeId"]
+    wish = {"Destination": "arn", "Transport": "SNS", "Version": "2006-05-05", "EventTypes": ["HITReviewable"]}
+    turk.update_notification_settings(HITTypeId=hit_type, Notification=wish, Active=True)
+    turk.send_test_event_notification(Notification=wish, TestEventType="Ping")
+    assert refusal("update_notification_settings", HITTypeId=OTHER_ID, Active=False) == "HITTypeDoesNotExist"
+    assert refusal("update_notification_settings", HITTypeId=hit_type) == "InvalidParameterValue"
+    assert refusal("send_test_event_notification", Notification={**wish, "Transport": "Fax"}, TestEventType="Ping")
