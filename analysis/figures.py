@@ -14,7 +14,11 @@ from analysis import plots
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
+
+    from analysis.pairs import Stimuli
 
 FORMATS = ("png", "pdf", "svg")
 # What would carry the date, or the version of a library, into the bytes.
@@ -57,3 +61,85 @@ def width_price_figure(table: pd.DataFrame) -> Figure:
             if rank:
                 ax.set_ylabel("")
     return figure
+
+
+def _mark(figure: Figure, *, simulated: bool) -> Figure:
+    if simulated:
+        plots.mark_simulated(figure)
+    return figure
+
+
+def realism_figure(points: pd.DataFrame, curves: pd.DataFrame, *, simulated: bool) -> Figure:
+    """Draw preference rate against exposure, one column wide; the tables are those of
+    `plots.plot_realism`."""
+    with mpl.rc_context(plots.STYLE):
+        figure = blank(plots.COLUMN_IN, 2.45)
+        ax = figure.add_axes((0.145, 0.155, 0.52, 0.79))
+        plots.plot_realism(ax, points, curves)
+        return _mark(figure, simulated=simulated)
+
+
+def preference_figure(table: pd.DataFrame, *, limited: bool, simulated: bool) -> Figure:
+    """Draw preference rates: bars where exposure is unlimited, dots by contrast and exposure where
+    limited."""
+    with mpl.rc_context(plots.STYLE):
+        if limited:
+            groups = table["series"].nunique()
+            figure = blank(plots.COLUMN_IN, 0.65 + 0.135 * (len(table) + 1.35 * groups))
+            bottom = 0.42 / figure.get_size_inches()[1]
+            plots.plot_preference_dots(figure.add_axes((0.15, bottom, 0.81, 0.97 - bottom - 0.03)), table)
+        else:
+            figure = blank(plots.COLUMN_IN, 0.6 + 0.3 * len(table))
+            bottom = 0.4 / figure.get_size_inches()[1]
+            plots.plot_preference_bars(figure.add_axes((0.43, bottom, 0.53, 0.93 - bottom)), table)
+        return _mark(figure, simulated=simulated)
+
+
+def ranking_figure(table: pd.DataFrame, *, simulated: bool) -> Figure:
+    """Draw Bradley-Terry strengths per exposure, one column wide."""
+    with mpl.rc_context(plots.STYLE):
+        figure = blank(plots.COLUMN_IN, 2.3)
+        plots.plot_ranking(figure.add_axes((0.145, 0.165, 0.57, 0.775)), table)
+        return _mark(figure, simulated=simulated)
+
+
+def workers_figure(
+    wrong: NDArray[np.int64],
+    workers: pd.DataFrame,
+    allowed: int,
+    chance: tuple[float, float],
+    *,
+    simulated: bool,
+) -> Figure:
+    """Draw sentinels, speed and side bias of the assignments in three panels, two columns wide."""
+    with mpl.rc_context(plots.STYLE):
+        figure = blank(plots.TEXT_WIDTH_IN, 1.95)
+        left, middle, right = figure.subplots(1, 3)
+        figure.subplots_adjust(left=0.065, right=0.99, bottom=0.2, top=0.91, wspace=0.36)
+        plots.plot_sentinels(left, wrong, allowed)
+        plots.plot_speed(middle, workers)
+        plots.plot_side_bias(right, workers, *chance)
+        return _mark(figure, simulated=simulated)
+
+
+def pairs_figure(
+    rows: Sequence[tuple[Sequence[tuple[Stimuli, str, tuple[str, str]]], str]], *, simulated: bool
+) -> Figure:
+    """Draw pairs with their images, two a row; `rows`: (((images, caption, conditions), ...), title)."""
+    shape = rows[0][0][0][0][0].shape
+    height = 3.4 / 2 * shape[0] / shape[1] + 0.36
+    with mpl.rc_context(plots.STYLE):
+        figure = blank(plots.TEXT_WIDTH_IN, 0.18 + height * len(rows))
+        top = 0.18 / figure.get_size_inches()[1]
+        grid = figure.subplots(len(rows), 2, squeeze=False)
+        figure.subplots_adjust(
+            left=0.003, right=0.997, bottom=0.18 * top, top=1 - 1.6 * top, wspace=0.04, hspace=0.28
+        )
+        for axes, (pairs, title) in zip(grid, rows, strict=True):
+            for ax in axes:
+                ax.set_axis_off()
+            for ax, (images, caption, names) in zip(axes, pairs, strict=False):
+                plots.plot_pair(ax, images, caption, names)
+            if title:
+                axes[0].set_title(title, loc="left", fontweight="bold")
+        return _mark(figure, simulated=simulated)

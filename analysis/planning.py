@@ -78,8 +78,8 @@ def describe(planned: Planned) -> list[str]:
     batches = f"{design.batches} batches of " if design.batches > 1 else ""
     lines = [
         (
-            f"{planned.experiment['mode']}: {batches}{design.hits} HITs of {design.workers_per_hit} workers at "
-            f"${design.reward_usd}: ${cost:,.2f}, fees included."
+            f"{planned.experiment['mode']}: {batches}{design.hits} HITs of {design.workers_per_hit} workers "
+            f"at ${design.reward_usd}: ${cost:,.2f}, fees included."
         ),
         f"A cell has {design.answers} answers of {design.workers} workers on {design.pairs} pairs.",
         "",

@@ -12,10 +12,11 @@ import numpy as np
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
 COLUMN_IN = 3.3
@@ -79,22 +80,10 @@ def spread(positions: Sequence[float], gap: float, low: float, high: float) -> l
     return [float(value) for value in back]
 
 
-def mark_simulated(ax: Axes) -> Axes:
-    """Write SIMULATED above the upper right corner of the axes, in the colour of alarm."""
-    ax.annotate(
-        "SIMULATED",
-        (1, 1),
-        xycoords="axes fraction",
-        xytext=(0, 2.5),
-        textcoords="offset points",
-        ha="right",
-        va="bottom",
-        fontsize=6.5,
-        fontweight="bold",
-        color=ALARM,
-        annotation_clip=False,
-    )
-    return ax
+def mark_simulated(figure: Figure) -> Figure:
+    """Write SIMULATED into the upper right corner of a figure, in the colour of alarm."""
+    figure.text(0.995, 0.995, "SIMULATED", ha="right", va="top", fontsize=6.5, fontweight="bold", color=ALARM)
+    return figure
 
 
 def _exposure_axis(ax: Axes, exposures_ms: Sequence[float]) -> None:
@@ -281,7 +270,7 @@ def plot_sentinels(ax: Axes, wrong: NDArray[np.int64], allowed: int) -> Axes:
 
 
 def plot_speed(ax: Axes, workers: pd.DataFrame) -> Axes:
-    """Draw each assignment's median response time against its share of correct sentinels.
+    """Draw each worker's median response time against its share of correct sentinels.
 
     workers: median_response_ms, sentinel_share (in [0, 1]), excluded (bool).
     """
@@ -299,7 +288,7 @@ def plot_speed(ax: Axes, workers: pd.DataFrame) -> Axes:
 
 
 def plot_side_bias(ax: Axes, workers: pd.DataFrame, low: float, high: float) -> Axes:
-    """Draw how the share of left answers is distributed over assignments; grey: what chance alone allows.
+    """Draw how the share of left answers is distributed over workers; grey: what chance alone allows.
 
     workers: left_share (in [0, 1]), excluded (bool). low, high: the central 95 % by chance.
     """
@@ -316,7 +305,7 @@ def plot_side_bias(ax: Axes, workers: pd.DataFrame, low: float, high: float) -> 
     ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
     ax.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
     ax.set_xlabel("Left side chosen")
-    ax.set_ylabel("Assignments")
+    ax.set_ylabel("Workers")
     return ax
 
 
@@ -378,8 +367,3 @@ def plot_width_price(ax: Axes, table: pd.DataFrame, *, named: bool = True) -> Ax
     if named:
         _end_labels(ax, names, ends, [COLOURS[rank % len(COLOURS)] for rank in range(len(names))])
     return ax
-
-
-def label_names(mapping: Mapping[str, str], names: Sequence[str]) -> list[str]:
-    """Return what to call each condition in a figure: the given name, or its own."""
-    return [mapping.get(name, name) for name in names]

@@ -1,0 +1,215 @@
+"""Everything that a report says, computed once: from results folders and settings to one `Evidence`."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from analysis.agreement import agreement_table
+from analysis.errors import AnalysisError
+from analysis.exclusion import Exclusion, Rules, exclude, genuine
+from analysis.pairs import pair_table
+from analysis.preference import Intervals, design_cells, preference_table
+from analysis.psychometric import CurveFit, fit_curves
+from analysis.ranking import Ranking, rank_conditions
+from analysis.results import Results, read_results
+from analysis.simulation import untracked
+from analysis.timing import achieved_exposures, response_times
+from analysis.workers import SideBias, sentinel_table, side_bias, worker_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+EXPOSURES = ("nominal", "measured")
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How answers are turned into evidence; every choice that `analyze` offers.
+
+    rules: exclusion. intervals: intervals, tests. curve: logistic, weibull or gaussian. exposure: "nominal"
+    or "measured". compare: set the folders against each other as well as pooling them. seed: of bootstraps.
+    """
+
+    rules: Rules = field(default_factory=Rules)
+    intervals: Intervals = field(default_factory=Intervals)
+    curve: str = "logistic"
+    exposure: str = "nominal"
+    compare: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the choices that no other part checks."""
+        if self.exposure not in EXPOSURES:
+            raise AnalysisError(f"exposure is {self.exposure!r}; allowed are {' and '.join(EXPOSURES)}.")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was found. Tables as DESIGN.md names them; `curves` and `ranking` have no rows where none
+    apply."""
+
+    settings: Settings
+    results: Results
+    exclusion: Exclusion
+    kept: pd.DataFrame
+    preference: pd.DataFrame
+    unfiltered: pd.DataFrame
+    curves: list[CurveFit]
+    rankings: list[Ranking]
+    workers: pd.DataFrame
+    agreement: pd.DataFrame
+    sentinels: pd.DataFrame
+    side_bias: SideBias
+    response_times: pd.DataFrame
+    exposures: pd.DataFrame
+    sensitivity: pd.DataFrame
+    pairs: pd.DataFrame
+    comparison: pd.DataFrame
+    digests: tuple[tuple[str, str], ...]
+
+
+def evaluate(
+    folders: Sequence[Path],
+    settings: Settings,
+    track: Callable[..., Iterable[Any]] = untracked,
+) -> Evidence:
+    """Read the folders and compute everything. AnalysisError where nothing can be analysed, and why."""
+    if settings.compare and len(folders) < 2:
+        raise AnalysisError("--compare sets several results folders against each other; name two or more.")
+    results = read_results(list(folders), track=track)
+    exclusion = exclude(results, settings.rules)
+    judgments = exclusion.judgments
+    kept = genuine(judgments)
+    cells = design_cells(results.trials, results.experiment.get("contrasts") or ())
+    contrasts = list(dict.fromkeys(cells["contrast"]))
+    preference = _preference(judgments, cells, settings)
+    lifted = exclude(results, replace(settings.rules, sentinel_filter=not settings.rules.sentinel_filter))
+    other = _preference(lifted.judgments, cells, settings)
+    return Evidence(
+        settings=settings,
+        results=results,
+        exclusion=exclusion,
+        kept=kept,
+        preference=preference.assign(filtered=settings.rules.sentinel_filter),
+        unfiltered=other.assign(filtered=not settings.rules.sentinel_filter),
+        curves=fit_curves(
+            judgments,
+            contrasts,
+            real=results.real,
+            family=settings.curve,
+            exposure=settings.exposure,
+            level=settings.intervals.level,
+        ),
+        rankings=rank_conditions(judgments, level=settings.intervals.level),
+        workers=worker_table(judgments, level=settings.intervals.level),
+        agreement=agreement_table(judgments, level=settings.intervals.level),
+        sentinels=sentinel_table(judgments, level=settings.intervals.level),
+        side_bias=side_bias(judgments, level=settings.intervals.level),
+        response_times=response_times(judgments),
+        exposures=achieved_exposures(judgments, results.assignments),
+        sensitivity=sensitivity(results, settings, cells),
+        pairs=pair_table(kept, contrasts, results.real),
+        comparison=_comparison(judgments, cells, settings) if settings.compare else pd.DataFrame(),
+        digests=tuple(_digest(folder) for folder in folders),
+    )
+
+
+def _preference(judgments: pd.DataFrame, cells: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    rng = np.random.default_rng(settings.seed)
+    return preference_table(judgments, cells, settings.intervals, rng=rng)
+
+
+def sensitivity(results: Results, settings: Settings, cells: pd.DataFrame) -> pd.DataFrame:
+    """Return how the findings change with the strictness of the sentinel rule.
+
+    Columns: allowed (wrong sentinels; NaN: no filter), used (the rule of this report), excluded_assignments,
+    judgments, largest_change (of any cell's rate against this report's, in rate units), decisions_changed
+    (cells whose adjusted test changes sides at 0.05). A rule that leaves nothing has NaN in the last three.
+    """
+    most = int(exclude(results).assignments["n_sentinels"].max())
+    rules: list[tuple[float, Rules]] = [
+        (float(allowed), replace(settings.rules, sentinel_filter=True, max_wrong_sentinels=allowed))
+        for allowed in range(min(4, most))
+    ]
+    rules.append((math.nan, replace(settings.rules, sentinel_filter=False)))
+    base = _preference(exclude(results, settings.rules).judgments, cells, settings)
+    return pd.DataFrame([_strictness(results, settings, cells, base, *rule) for rule in rules])
+
+
+def _strictness(
+    results: Results,
+    settings: Settings,
+    cells: pd.DataFrame,
+    base: pd.DataFrame,
+    allowed: float,
+    rules: Rules,
+) -> dict[str, Any]:
+    found = exclude(results, rules)
+    row: dict[str, Any] = {
+        "allowed": allowed,
+        "used": _same_rule(results, settings.rules, rules),
+        "excluded_assignments": int(found.assignments["excluded"].sum()),
+        "judgments": 0,
+        "largest_change": math.nan,
+        "decisions_changed": math.nan,
+    }
+    kept = found.judgments[~found.judgments["excluded"] & ~found.judgments["sentinel"]]
+    if not len(kept):
+        return row
+    table = _preference(found.judgments, cells, settings)
+    change = (table["rate"] - base["rate"]).abs()
+    both = table["p_adjusted"].notna() & base["p_adjusted"].notna()
+    moved = (table["p_adjusted"] < ALPHA) != (base["p_adjusted"] < ALPHA)
+    return row | {
+        "judgments": len(kept),
+        "largest_change": float(change.max()),
+        "decisions_changed": int((moved & both).sum()),
+    }
+
+
+def _same_rule(results: Results, used: Rules, other: Rules) -> bool:
+    if not (used.sentinel_filter and other.sentinel_filter):
+        return used.sentinel_filter == other.sentinel_filter
+    own = used.max_wrong_sentinels
+    return (results.max_wrong_sentinels if own is None else own) == other.max_wrong_sentinels
+
+
+def _comparison(judgments: pd.DataFrame, cells: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """Return preference.csv per source, and each source's difference from the first with its own test.
+
+    Adds source, difference, difference_low, difference_high, p_difference. Sources are taken to be
+    independent.
+    """
+    sources = list(dict.fromkeys(judgments["source"]))
+    tables = []
+    for source in sources:
+        table = _preference(judgments[judgments["source"] == source], cells, settings)
+        tables.append(table.assign(source=source))
+    first = tables[0]
+    for number, table in enumerate(tables):
+        difference = table["rate"] - first["rate"]
+        error = (table["se_two_way"] ** 2 + first["se_two_way"] ** 2) ** 0.5
+        df = np.maximum(np.minimum(table["df"], first["df"]), 1)
+        reach = stats.t.ppf((1 + settings.intervals.level) / 2, df) * error
+        tables[number] = table.assign(
+            difference=difference,
+            difference_low=difference - reach,
+            difference_high=difference + reach,
+            p_difference=2 * stats.t.sf(np.abs(difference / error.mask(error == 0)), df),
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def _digest(folder: Path) -> tuple[str, str]:
+    """Return the folder's name and the SHA-256 of its answers."""
+    digest = hashlib.sha256((folder / "assignments.jsonl").read_bytes()).hexdigest()
+    return str(folder), digest

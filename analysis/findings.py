@@ -1,0 +1,192 @@
+"""The findings in plain sentences, with their intervals: what a reader of the report sees first."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from analysis.tables import NBSP, count, exposure, interval, oriented, p_text, percent, series
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A sentence; `main` ones are about the question of the study, the others about its quality."""
+
+    text: str
+    main: bool
+
+
+def findings(facts: Mapping[str, Any]) -> list[Finding]:
+    """Return the findings of a summary: one a contrast, then the order, exclusion, and what a reader must
+    know."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in facts["preference"]:
+        groups.setdefault(row["contrast"], []).append(row)
+    real = facts["experiment"]["real"]
+    curves = {curve["contrast"]: curve for curve in facts["curves"]}
+    found = []
+    for contrast, rows in groups.items():
+        seen = [oriented(row, flip=row["condition_b"] == real) for row in rows if row["n"]]
+        if not seen:
+            found.append(
+                Finding(f"{contrast.replace(':', ' against ')}: there are no answers to analyse.", True)
+            )
+        elif seen[0]["exposure_ms"] is None:
+            found.append(Finding(_unlimited(seen[0], facts), True))
+        else:
+            found.append(Finding(_limited(seen, curves.get(contrast), facts), True))
+    found += [Finding(text, False) for text in (_excluded(facts), _progress(facts), _damage(facts)) if text]
+    return found
+
+
+def _rate(row: Mapping[str, Any], facts: Mapping[str, Any], *, named: bool) -> str:
+    what = f"{percent(facts['settings']['level'], 0)} interval " if named else ""
+    return f"{percent(row['rate'])} ({what}{interval(row['low'], row['high'])})"
+
+
+def _verdict(row: Mapping[str, Any]) -> int:
+    """1: significantly above 1/2, -1: below, 0: neither, by the adjusted two-way test."""
+    p = row["p_adjusted"]
+    if p is None or not p < ALPHA:
+        return 0
+    return 1 if row["rate"] > 0.5 else -1
+
+
+def _unlimited(row: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
+    first, second = row["winner"], row["loser"]
+    basis = (
+        f"{count(row['n'], 'answer')} of {count(row['n_workers'], 'worker')} on "
+        f"{count(row['n_pairs'], 'pair')}"
+    )
+    verdict = _verdict(row)
+    if verdict == 0:
+        return (
+            f"Between {first} and {second} no preference was found: {first} was chosen in "
+            f"{_rate(row, facts, named=True)} of trials; {basis}; adjusted p = {p_text(row['p_adjusted'])}."
+        )
+    if verdict < 0:
+        row = oriented({**row, "condition_a": first, "condition_b": second}, flip=True)
+        first, second = second, first
+    return (
+        f"People found {first} more realistic than {second} in {_rate(row, facts, named=True)} of trials; "
+        f"{basis}."
+    )
+
+
+def _limited(rows: list[dict[str, Any]], curve: Mapping[str, Any] | None, facts: Mapping[str, Any]) -> str:
+    last, first = rows[-1], rows[0]
+    verdict = _verdict(last)
+    if verdict < 0:
+        rows = [
+            oriented({**row, "condition_a": row["winner"], "condition_b": row["loser"]}, flip=True)
+            for row in rows
+        ]
+        last, first = rows[-1], rows[0]
+    names = f"{last['winner']} over {last['loser']}"
+    if verdict == 0:
+        text = (
+            f"Even at {exposure(last['exposure_ms'])}, no preference was found between {last['winner']} and "
+            f"{last['loser']}: {last['winner']} was chosen in {_rate(last, facts, named=True)} of trials"
+        )
+    else:
+        text = (
+            f"At {exposure(last['exposure_ms'])}, people chose {names} in {_rate(last, facts, named=True)} "
+            f"of trials"
+        )
+    if len(rows) > 1:
+        text += f"; at {exposure(first['exposure_ms'])} in {_rate(first, facts, named=False)}"
+        text += "" if _verdict(first) else ", which is no more than chance explains"
+    text += "."
+    since = _since(rows)
+    if since is not None and len(rows) > 1:
+        text += f" The preference is significant from {exposure(since)} on."
+    return text + (_threshold(curve) if verdict > 0 and curve else "")
+
+
+def _since(rows: list[dict[str, Any]]) -> float | None:
+    """The shortest exposure from which every longer one is significantly above chance."""
+    since = None
+    for row in reversed(rows):
+        if _verdict(row) <= 0:
+            break
+        since = row["exposure_ms"]
+    return since
+
+
+def _threshold(curve: Mapping[str, Any]) -> str:
+    share = percent(curve["threshold"], 0)
+    if not curve["identified"]:
+        return f" No realism curve can be given: {curve['note']}."
+    if curve["threshold_status"] != "reached":
+        return f" The fitted curve does not reach {share} at any exposure."
+    if curve["threshold_high_ms"] is None:
+        bounds = f"interval from {seconds(curve['threshold_low_ms'])}, with no upper end"
+    else:
+        bounds = f"{seconds(curve['threshold_low_ms'], unit=False)}–{seconds(curve['threshold_high_ms'])}"
+    return f" The fitted curve reaches {share} at {seconds(curve['threshold_ms'])} ({bounds})."
+
+
+def seconds(milliseconds: float, *, unit: bool = True) -> str:
+    """A time in seconds with two significant digits: 868.9 -> "0.87 s"."""
+    value = milliseconds / 1000
+    digits = max(0, 1 - math.floor(math.log10(value))) if value > 0 else 0
+    return f"{value:.{min(digits, 3)}f}" + (f"{NBSP}s" if unit else "")
+
+
+def _excluded(facts: Mapping[str, Any]) -> str:
+    counts = facts["counts"]
+    reasons = [row for row in facts["exclusions"] if row["reason"] != "any" and row["judgments"]]
+    share = percent(counts["excluded_assignments"] / counts["assignments"])
+    text = (
+        f"{counts['excluded_assignments']:,} of {count(counts['assignments'], 'assignment')} ({share}) were "
+        f"excluded"
+    )
+    if reasons:
+        named = [
+            f"{row['assignments'] or row['judgments']} for {row['reason']}"
+            + ("" if row["assignments"] else " (single answers)")
+            for row in reasons
+        ]
+        text += f": {series(named)}"
+    off = next((row for row in facts["sensitivity"] if row["allowed"] is None), None)
+    if off is None or off["largest_change"] is None:
+        return text + "."
+    if not facts["settings"]["sentinel_filter"]:
+        return text + ". The sentinel filter is off."
+    changed = off["decisions_changed"]
+    tests = (
+        "no test changes its verdict"
+        if not changed
+        else f"{count(changed, 'test')} of {len(facts['preference'])} "
+    )
+    tests += "" if not changed else "change their verdict" if changed > 1 else "changes its verdict"
+    return (
+        f"{text}. Without the sentinel filter no preference rate differs by more than "
+        f"{100 * off['largest_change']:.1f}{NBSP}points, and {tests}."
+    )
+
+
+def _progress(facts: Mapping[str, Any]) -> str:
+    counts = facts["counts"]
+    if counts["places"] is None or counts["assignments"] >= counts["places"]:
+        return ""
+    return (
+        f"The study is under way: {counts['assignments']:,} of its {counts['places']:,} places are filled, "
+        f"and every number here will still move."
+    )
+
+
+def _damage(facts: Mapping[str, Any]) -> str:
+    if not facts["problem_count"]:
+        return ""
+    one = facts["problem_count"] == 1
+    return (
+        f"{count(facts['problem_count'], 'problem')} in the input {'is' if one else 'are'} listed under "
+        f"Provenance; what could be read was analysed."
+    )

@@ -1,0 +1,117 @@
+"""Which pairs fooled people most and least, and the files of their images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from analysis.preference import wilson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    Pixels = NDArray[np.uint8]
+    Stimuli = tuple[Pixels, Pixels]
+
+PAIR_COLUMNS = (
+    "contrast", "end", "place", "exposure_ms", "winner", "loser", "item_winner", "item_loser",
+    "n", "k", "rate", "low", "high",
+)  # fmt: skip
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".PNG", ".JPG", ".JPEG", ".WEBP")
+LONG_ENOUGH_MS = 1000.0
+FEWEST_ANSWERS = 5
+
+
+def pair_table(
+    judgments: pd.DataFrame, contrasts: Sequence[str], real: str | None, each: int = 2
+) -> pd.DataFrame:
+    """Return the pairs at both ends of each contrast: PAIR_COLUMNS, `each` rows an end.
+
+    judgments: genuine and not excluded. `winner` is `real`, or the condition that people choose most in the
+    contrast as a whole; `rate` is the share of a pair's answers that chose the *loser*: how often it fooled
+    people. `end` is "most" or "least" fooled. Only pairs seen for a second or longer count, if there are
+    such, since in a glimpse every pair fools; and only those with enough answers.
+    """
+    rows = []
+    with_real = [name for name in contrasts if real in name.split(":")]
+    for contrast in with_real or list(contrasts):
+        mine = judgments[judgments["contrast"] == contrast]
+        if mine.empty:
+            continue
+        a, b = contrast.split(":")
+        first = a == real or (b != real and bool(mine["chose_a"].mean() > 0.5))
+        pairs = _pairs(_seen_long(mine), loser_is_b=first)
+        if pairs.empty:
+            continue
+        names = {"contrast": contrast, "winner": a if first else b, "loser": b if first else a}
+        ordered = pairs.sort_values(["rate", "n", "pair"], ascending=[False, False, True])
+        size = min(each, len(ordered) // 2) or 1
+        ends = {"most": ordered.head(size), "least": ordered.tail(size).iloc[::-1]}
+        for end, part in ends.items():
+            for place, row in enumerate(part.to_dict("records"), start=1):
+                items = (row["item_a"], row["item_b"]) if first else (row["item_b"], row["item_a"])
+                rows.append(names | {str(key): value for key, value in row.items()}
+                            | {"end": end, "place": place, "item_winner": items[0],
+                               "item_loser": items[1]})  # fmt: skip
+    table = pd.DataFrame(rows, columns=list(PAIR_COLUMNS))
+    low, high = wilson(table["rate"].to_numpy(float), table["n"].to_numpy(float), 1.959964)
+    return table.assign(low=low, high=high)
+
+
+def _seen_long(judgments: pd.DataFrame) -> pd.DataFrame:
+    long = judgments[~(judgments["exposure_ms"] < LONG_ENOUGH_MS)]
+    return long if len(long) else judgments
+
+
+def _pairs(judgments: pd.DataFrame, *, loser_is_b: bool) -> pd.DataFrame:
+    """Answers of each pair at each exposure, those with enough answers."""
+    chose_loser = judgments["chose_a"] != loser_is_b
+    keys = ["pair", "item_a", "item_b", "exposure_ms"]
+    groups = judgments.assign(loser=chose_loser).groupby(keys, observed=True, dropna=False)["loser"]
+    pairs = groups.agg(n="size", k="sum").reset_index()
+    pairs = pairs[pairs["n"] >= min(FEWEST_ANSWERS, int(pairs["n"].max()))]
+    return pairs.assign(rate=pairs["k"] / pairs["n"])
+
+
+def find_image(folder: Path, condition: str, item: str) -> Path | None:
+    """Return the file of a stimulus in images/<condition>/<item>.<ext>, or None."""
+    for suffix in SUFFIXES:
+        path = folder / condition / f"{item}{suffix}"
+        if path.is_file():
+            return path
+    return None
+
+
+def load_images(
+    folder: Path, table: pd.DataFrame, width: int = 640
+) -> list[tuple[NDArray[np.uint8], ...] | None]:
+    """Return (winner, loser) images of each row, HWC uint8 in [0, 255], at most `width` wide; None if not
+    found."""
+    found: list[tuple[NDArray[np.uint8], ...] | None] = []
+    for row in table.to_dict("records"):
+        names = [(str(row[who]), str(row[f"item_{who}"])) for who in ("winner", "loser")]
+        paths = [find_image(folder, condition, item) for condition, item in names]
+        one, other = paths
+        found.append((_pixels(one, width), _pixels(other, width)) if one and other else None)
+    return found
+
+
+def _pixels(path: Path, width: int) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        rgb = image.convert("RGB")
+        if rgb.width > width:
+            rgb = rgb.resize((width, max(1, round(rgb.height * width / rgb.width))), Image.Resampling.LANCZOS)
+        return np.asarray(rgb, dtype=np.uint8)
+
+
+def exposures_text(values: Iterable[float]) -> str:
+    """Say from which exposure on pairs were compared."""
+    long = [value for value in values if value >= LONG_ENOUGH_MS]
+    return f"shown for {min(long) / 1000:g} s or longer" if long else "at any exposure"

@@ -1,0 +1,275 @@
+"""The report: tables, figures and page of a study, as one folder that appears whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from analysis import figures as draw
+from analysis.blocks import Block, picture
+from analysis.errors import AnalysisError
+from analysis.files import write_whole
+from analysis.findings import Finding, findings
+from analysis.methods import methods_text
+from analysis.page import render, sections
+from analysis.pairs import load_images
+from analysis.psychometric import curves_table
+from analysis.ranking import ranking_table
+from analysis.summary import summarize
+from analysis.tables import csv_text, exposure, preference_tex, records, turned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from matplotlib.figure import Figure
+
+    from analysis.evaluation import Evidence
+    from analysis.pairs import Stimuli
+
+ALPHA = 0.05
+CURVE_POINTS = 121
+OPENING = "summary.json"  # by which a folder is known to be a report
+JUDGMENT_FILE_COLUMNS = (
+    "assignment", "worker", "hit", "trial", "pair", "contrast", "condition_a", "condition_b", "item_a",
+    "item_b", "exposure_ms", "shown_ms", "side_of_a", "chosen_side", "chose_a", "response_ms", "sentinel",
+    "correct", "excluded", "reason", "source",
+)  # fmt: skip
+
+
+def build_report(
+    evidence: Evidence,
+    versions: Mapping[str, str],
+    *,
+    images: Path | None = None,
+    formats: Sequence[str] = draw.FORMATS,
+    track: Callable[..., Iterable[Any]] = lambda items, label, total=None: items,  # noqa: ARG005
+) -> tuple[dict[str, bytes], list[Finding]]:
+    """Return all files of the report by name, and the findings. Nothing is written."""
+    facts = summarize(evidence, versions)
+    found = findings(facts)
+    seen = turned(evidence.preference, evidence.results.real)
+    tex = preference_tex(seen, ALPHA, simulated=evidence.results.simulated)
+    methods = methods_text(facts)
+    files: dict[str, bytes] = {name: text.encode() for name, text in _tables(evidence).items()}
+    blocks: dict[str, Block] = {}
+    drawn = _figures(evidence, seen, images)
+    for name, (figure, alt, caption, wide) in track(drawn.items(), "figures", len(drawn)):
+        kinds = ("png",) if name == "hardest_pairs" else tuple(dict.fromkeys((*formats, "svg")))
+        rendered = draw.render(figure, kinds)
+        show = kinds[0] if name == "hardest_pairs" else "svg"
+        blocks[name] = picture(name, rendered[show], show, alt, caption, wide=wide)
+        files |= {f"{name}.{kind}": rendered[kind] for kind in kinds if kind in formats or show == "png"}
+    facts |= {"findings": [finding.text for finding in found], "methods": methods}
+    page = render(facts, sections(facts, found, methods, tex, blocks))
+    texts = {"preference.tex": tex, "methods.txt": methods + "\n", "report.html": page}
+    files |= {name: text.encode() for name, text in texts.items()}
+    facts["files"] = sorted([*files, OPENING])
+    files[OPENING] = (json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    return files, found
+
+
+def _tables(evidence: Evidence) -> dict[str, str]:
+    judgments = evidence.exclusion.judgments[list(JUDGMENT_FILE_COLUMNS)]
+    preference = pd.concat([evidence.preference, evidence.unfiltered], ignore_index=True)
+    tables = {
+        "judgments.csv": judgments,
+        "exclusions.csv": evidence.exclusion.assignments,
+        "preference.csv": preference,
+        "curves.csv": curves_table(evidence.curves),
+        "ranking.csv": ranking_table(evidence.rankings),
+        "workers.csv": evidence.workers,
+        "agreement.csv": evidence.agreement,
+        "sensitivity.csv": evidence.sensitivity,
+    }
+    if len(evidence.comparison):
+        tables["comparison.csv"] = evidence.comparison
+    return {name: csv_text(table) for name, table in tables.items()}
+
+
+def _figures(
+    evidence: Evidence, seen: pd.DataFrame, images: Path | None
+) -> dict[str, tuple[Figure, str, str, bool]]:
+    """Return figure, alternative text, caption and whether it is wide, by name."""
+    simulated = evidence.results.simulated
+    limited = evidence.results.mode == "limited-time"
+    answered = seen[seen["n"] > 0]
+    found: dict[str, tuple[Figure, str, str, bool]] = {}
+    if limited:
+        figure = draw.realism_figure(answered, _grid(evidence), simulated=simulated)
+        caption = (
+            "Share of trials in which the first-named condition was chosen, by exposure. Points: rates with "
+            "two-way 95 % intervals. Lines: fitted curves with pointwise bands. Dashed: chance."
+        )
+        found["realism_vs_time"] = (figure, _alt(answered), caption, False)
+    labels = [exposure(value) for value in answered["exposure_ms"]] if limited else answered["series"]
+    rows = answered.assign(label=labels)
+    figure = draw.preference_figure(rows, limited=limited, simulated=simulated)
+    caption = "Preference rates with two-way 95 % intervals" + (
+        " (thin lines) over the naive ones (pale), which treat answers as independent." if limited else "."
+    )
+    found["preference"] = (figure, _alt(answered), caption, False)
+    strengths = _strengths(evidence)
+    if len(strengths):
+        figure = draw.ranking_figure(strengths, simulated=simulated)
+        alt = "Bradley-Terry strength of each condition by exposure; the numbers are in the table."
+        caption = "Bradley-Terry strengths with 95 % intervals; a difference of 1 is an odds ratio of 2.7."
+        found["ranking"] = (figure, alt, caption, False)
+    found["workers"] = _workers(evidence)
+    pairs = _pairs(evidence, images)
+    if pairs is not None:
+        found["hardest_pairs"] = pairs
+    return found
+
+
+def _alt(seen: pd.DataFrame) -> str:
+    parts = [
+        f"{row['series']} at {exposure(row['exposure_ms'])}: {100 * row['rate']:.0f} %"
+        for row in records(seen)
+    ]
+    return "Preference rates. " + "; ".join(parts) + "."
+
+
+def _grid(evidence: Evidence) -> pd.DataFrame:
+    """Return the fitted curves on a grid of exposures: series, exposure_ms, rate, low, high."""
+    parts = []
+    for fit in evidence.curves:
+        if fit.identified:
+            grid = np.geomspace(fit.exposures_ms[0], fit.exposures_ms[-1], CURVE_POINTS)
+            low, high = fit.band(grid)
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "series": f"{fit.condition} over {fit.versus}",
+                        "exposure_ms": grid,
+                        "rate": fit.predict(grid),
+                        "low": low,
+                        "high": high,
+                    }
+                )
+            )
+    columns = ["series", "exposure_ms", "rate", "low", "high"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def _strengths(evidence: Evidence) -> pd.DataFrame:
+    table = ranking_table([ranking for ranking in evidence.rankings if ranking.identified])
+    order = table.groupby("condition")["strength"].last().sort_values(ascending=False).index
+    return table.set_index("condition").loc[list(order)].reset_index() if len(table) else table
+
+
+def _workers(evidence: Evidence) -> tuple[Figure, str, str, bool]:
+    table, workers = evidence.exclusion.assignments, evidence.workers
+    shown = workers[workers["n"] > 0]
+    median = int(shown["n"].median()) if len(shown) else 1
+    low, high = (float(stats.binom.ppf(q, max(median, 1), 0.5)) / max(median, 1) for q in (0.025, 0.975))
+    allowed = evidence.settings.rules.max_wrong_sentinels
+    panels = pd.DataFrame(
+        {
+            "excluded": shown["n_excluded"] == shown["n_assignments"],
+            "left_share": shown["left_share"],
+            "median_response_ms": shown["median_response_ms"],
+            "sentinel_share": 1 - shown["n_wrong"] / shown["n_sentinels"].where(shown["n_sentinels"] > 0),
+        }
+    )
+    figure = draw.workers_figure(
+        table["n_wrong"].to_numpy(int),
+        panels,
+        evidence.results.max_wrong_sentinels if allowed is None else allowed,
+        (low, high),
+        simulated=evidence.results.simulated,
+    )
+    caption = (
+        "Left: wrong sentinels an assignment, in orange what the rule excludes. Middle: each worker's speed "
+        "and share of right sentinels; crosses: excluded. Right: how often workers chose the left image; "
+        "grey: what chance allows 95 % of them."
+    )
+    return figure, "Sentinel errors, response times and side bias of the workers.", caption, True
+
+
+def _pairs(evidence: Evidence, images: Path | None) -> tuple[Figure, str, str, bool] | None:
+    """Return the figure of pairs with their images, or None where images are missing."""
+    if images is None or not len(evidence.pairs):
+        return None
+    table = evidence.pairs
+    loaded = load_images(images, table)
+    rows: list[tuple[list[tuple[Stimuli, str, tuple[str, str]]], str]] = []
+    for contrast, end in dict.fromkeys(zip(table["contrast"], table["end"], strict=True)):
+        part = table[(table["contrast"] == contrast) & (table["end"] == end)]
+        panels: list[tuple[Stimuli, str, tuple[str, str]]] = []
+        for index, row in zip(part.index, records(part), strict=True):
+            stimuli = loaded[int(str(index))]
+            if stimuli is not None:
+                where = "" if pd.isna(row["exposure_ms"]) else f" at {exposure(row['exposure_ms'])}"
+                caption = f"{row['loser']} chosen by {row['k']} of {row['n']}{where}"
+                panels.append((stimuli, caption, (row["winner"], row["loser"])))
+        if panels:
+            rows.append((panels, f"{contrast.replace(':', ' against ')}: fooled people {end}"))
+    if not rows:
+        return None
+    figure = draw.pairs_figure(rows, simulated=evidence.results.simulated)
+    caption = "The pairs in which the less preferred condition was chosen most and least often."
+    return figure, caption, caption, True
+
+
+def write_report(files: Mapping[str, bytes], out: Path) -> None:
+    """Write the folder `out` whole: beside it first, then in its place; an earlier report goes only then.
+
+    Raises AnalysisError where `out` is something else than an earlier report.
+    """
+    check_out(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
+    try:
+        new, old = work / "new", work / "old"
+        for name, data in files.items():
+            write_whole(new / name, data)
+        if out.exists():
+            out.replace(old)
+        try:
+            new.replace(out)
+        except BaseException:
+            if old.exists():
+                old.replace(out)
+            raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def check_out(out: Path) -> None:
+    """Raise AnalysisError unless `out` can be replaced: absent, empty, or a report with nothing else in
+    it."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise AnalysisError(f"{out} is a file; name a folder for the report with --out.")
+    present = {path.name for path in out.iterdir()}
+    if not present:
+        return
+    try:
+        known = set(json.loads((out / OPENING).read_text(encoding="utf-8"))["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        known = set()
+    others = sorted(present - known)
+    if others:
+        listed = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+        raise AnalysisError(
+            f"{out} holds what analyze did not write ({listed}); move it, or name another folder with --out."
+        )
+
+
+def figure_formats(text: str) -> tuple[str, ...]:
+    """Read "png,pdf" as formats; AnalysisError for what is none."""
+    formats = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
+    unknown = [name for name in formats if name not in draw.FORMATS]
+    if unknown or not formats:
+        raise AnalysisError(
+            f"--figures {text!r}: allowed are {', '.join(draw.FORMATS)}, separated by commas."
+        )
+    return formats

@@ -1,0 +1,159 @@
+"""Tables as people meet them: numbers in words, CSV, LaTeX. Nothing is computed here."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+DASH = "–"
+NBSP = "\u00a0"
+FRACTIONS = {125: "1/8", 250: "1/4", 500: "1/2"}
+
+
+def exposure(exposure_ms: float | None) -> str:
+    """Name an exposure: 125 -> "1/8 s", 2000 -> "2 s", NaN or None -> "unlimited"."""
+    if exposure_ms is None or not math.isfinite(exposure_ms):
+        return "unlimited"
+    return f"{FRACTIONS.get(round(exposure_ms), f'{exposure_ms / 1000:g}')}{NBSP}s"
+
+
+def percent(rate: float | None, digits: int = 1) -> str:
+    """0.7834 -> "78.3 %"; a dash where there is no number."""
+    return DASH if rate is None or not math.isfinite(rate) else f"{100 * rate:.{digits}f}{NBSP}%"
+
+
+def interval(low: float, high: float, digits: int = 1) -> str:
+    """Two rates -> "74.0–82.1 %"; a dash where there is none."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return DASH
+    return f"{100 * low:.{digits}f}{DASH}{100 * high:.{digits}f}{NBSP}%"
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A number with `digits` decimals, a true minus sign, a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    return f"{value:.{digits}f}".replace("-", "\u2212")
+
+
+def p_text(p: float | None) -> str:
+    """A p-value as papers print it: "0.032", "< 0.001", a dash where there is none."""
+    if p is None or not math.isfinite(p):
+        return DASH
+    return f"<{NBSP}0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def count(value: int, one: str, many: str | None = None) -> str:
+    """A number with its noun: 1 assignment, 2 assignments."""
+    return f"{value:,}{NBSP}{one if value == 1 else many or one + 's'}"
+
+
+def series(items: Sequence[str]) -> str:
+    """Names in a sentence: "a", "a and b", "a, b and c"."""
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """A table as CSV: true and false as 1 and 0, ten significant digits, empty where there is no value."""
+    plain = {}
+    for name in table.columns:
+        column = table[name]
+        if column.dtype == bool or isinstance(column.dtype, pd.BooleanDtype):
+            column = column.astype("Int8")
+        plain[name] = column
+    return str(pd.DataFrame(plain).to_csv(index=False, float_format="%.10g", lineterminator="\n"))
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as dictionaries with text keys."""
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def tex(text: str) -> str:
+    """Escape what LaTeX would read as a command."""
+    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    special |= {sign: f"\\{sign}" for sign in "&%$#_{}"}
+    return "".join(special.get(sign, sign) for sign in text)
+
+
+def oriented(row: Mapping[str, Any], *, flip: bool) -> dict[str, Any]:
+    """Return a row of preference.csv as it is, or seen from condition B: rates become one minus the rate."""
+    if not flip:
+        return {**row, "winner": row["condition_a"], "loser": row["condition_b"]}
+    turned = {**row, "winner": row["condition_b"], "loser": row["condition_a"]}
+    turned["rate"], turned["low"], turned["high"] = 1 - row["rate"], 1 - row["high"], 1 - row["low"]
+    turned["wilson_low"], turned["wilson_high"] = 1 - row["wilson_high"], 1 - row["wilson_low"]
+    turned["k"] = row["n"] - row["k"]
+    return turned
+
+
+def turned(table: pd.DataFrame, real: str | None) -> pd.DataFrame:
+    """Return preference.csv with every contrast seen from `real` where it takes part, else from condition A.
+
+    Adds winner, loser and series ("real over crn"); the curves are seen from the same side.
+    """
+    rows = [oriented(row, flip=row["condition_b"] == real) for row in records(table)]
+    seen = pd.DataFrame(rows, columns=[*table.columns, "winner", "loser"])
+    return seen.assign(series=seen["winner"] + " over " + seen["loser"])
+
+
+def preference_tex(table: pd.DataFrame, alpha: float, *, simulated: bool) -> str:
+    """Return preference.tex (booktabs): contrasts as columns, exposures as rows; or one row a contrast.
+
+    table: as `turned` gives it. A star marks adjusted p-values below `alpha`.
+    """
+    head = ["% Needs \\usepackage{booktabs}. Made by Glimpse; rates in per cent with 95 % two-way intervals."]
+    if simulated:
+        head.append("% SIMULATED ANSWERS: not evidence about people.")
+    limited = bool(table["exposure_ms"].notna().all())
+    body = _tex_matrix(table, alpha) if limited else _tex_rows(table, alpha)
+    mark = " \\textbf{Simulated answers.}" if simulated else ""
+    note = (
+        f"% Caption: Preference rates (per cent) with 95\\,\\% intervals that allow for workers and pairs. "
+        f"$^*$ adjusted $p < {alpha:g}$ against chance (50).{mark}"
+    )
+    return "\n".join([*head, note, *body]) + "\n"
+
+
+def _tex_cell(row: Mapping[str, Any], alpha: float) -> str:
+    if not row["n"] or not math.isfinite(row["low"]):
+        return "--"
+    star = "$^*$" if row["p_adjusted"] < alpha else ""
+    return f"{100 * row['rate']:.1f}{star} ({100 * row['low']:.1f}--{100 * row['high']:.1f})"
+
+
+def _tex_matrix(table: pd.DataFrame, alpha: float) -> list[str]:
+    names = list(dict.fromkeys(table["series"]))
+    lines = [f"\\begin{{tabular}}{{r{'r' * len(names)}}}", "\\toprule"]
+    lines.append("Exposure (s) & " + " & ".join(tex(name) for name in names) + r" \\")
+    lines.append("\\midrule")
+    for exposure_ms in sorted(table["exposure_ms"].unique()):
+        row = table[table["exposure_ms"] == exposure_ms]
+        cells = {cell["series"]: _tex_cell(cell, alpha) for cell in records(row)}
+        label = exposure(exposure_ms).removesuffix(f"{NBSP}s")
+        lines.append(f"{label} & " + " & ".join(cells.get(name, "--") for name in names) + r" \\")
+    return [*lines, "\\bottomrule", "\\end{tabular}"]
+
+
+def _tex_rows(table: pd.DataFrame, alpha: float) -> list[str]:
+    lines = ["\\begin{tabular}{lrrrrr}", "\\toprule"]
+    lines += [r"Contrast & Preference rate & Answers & Workers & Pairs & $p$ (adjusted) \\", "\\midrule"]
+    for row in records(table):
+        p = p_text(row["p_adjusted"]).replace(NBSP, "").replace("<", "$<$").replace(DASH, "--")
+        lines.append(
+            f"{tex(row['series'])} & {_tex_cell(row, alpha)} & {row['n']} & {row['n_workers']} & "
+            f"{row['n_pairs']} & {p} \\\\"
+        )
+    return [*lines, "\\bottomrule", "\\end{tabular}"]
+
+
+def present(values: Iterable[float]) -> list[float]:
+    """Return the values that are numbers."""
+    return [float(value) for value in values if value is not None and math.isfinite(value)]
