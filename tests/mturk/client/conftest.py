@@ -1,0 +1,183 @@
+"""A small study, a server in this process, and workers: shared by the tests of the client."""
+
+import json
+import random
+import shutil
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from click.testing import CliRunner
+from PIL import Image
+
+import cli
+from mturk.answers import encode
+from mturk.client import Endpoint, Requester, connect
+from mturk.server import transitions
+from mturk.server.app import create_app
+from mturk.server.site import Settings, Site
+from mturk.server.workers import LOCAL, worker_for
+from mturk.study import read_study
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images")
+    noise = random.Random(0)
+    for condition in ("real", "crn", "pix2pix", "image-space"):
+        (folder / condition).mkdir()
+        for item in range(12):
+            picture = Image.frombytes("RGB", (32, 32), noise.randbytes(32 * 32 * 3))
+            picture.save(folder / condition / f"{item:03d}.png")
+    return folder
+
+
+def build(images, target, workers):
+    """Run build-hits: two HITs of nine trials, two of them sentinels."""
+    options = {
+        "--mode": "limited-time",
+        "--images": images,
+        "--out": target,
+        "--contrast": "crn:real",
+        "--hits-per-batch": 2,
+        "--trials-per-cell": 1,
+        "--sentinels-per-hit": 2,
+        "--workers-per-hit": workers,
+        "--reward-usd": "1.00",
+    }
+    words = [str(word) for option in options.items() for word in option]
+    result = CliRunner().invoke(cli.main, ["build-hits", *words])
+    assert result.exit_code == 0, result.output
+    return target
+
+
+@pytest.fixture(scope="session")
+def studies(images, tmp_path_factory):
+    """Studies that are built once: three workers a HIT, and eleven."""
+    folder = tmp_path_factory.mktemp("studies")
+    return {count: build(images, folder / str(count), count) for count in (3, 11)}
+
+
+@pytest.fixture
+def study(studies, tmp_path):
+    """Two HITs of nine trials, three workers each, in a folder of its own."""
+    return read_study(shutil.copytree(studies[3], tmp_path / "study"))
+
+
+@pytest.fixture
+def large_study(studies, tmp_path):
+    """Two HITs with eleven workers each: 9 + 2 where fees are taken."""
+    return read_study(shutil.copytree(studies[11], tmp_path / "large-study"))
+
+
+@dataclass
+class Running:
+    """A server in a thread of this process; `now` moves its clock."""
+
+    site: Site
+    url: str
+    data: Path
+    shift_s: float = 0.0
+    requesters: dict = field(default_factory=dict)
+
+    def requester(self, name="local") -> Requester:
+        if name not in self.requesters:
+            self.requesters[name] = connect(Endpoint(name, self.url, self.data), attempts=1)
+        return self.requesters[name]
+
+    def change(self, function):
+        return self.site.store.write(function).result()
+
+    def forget_all(self):
+        """Make the server as new."""
+        for table in ("hits", "hit_types", "qualification_types", "tokens"):
+            self.change(lambda tx, table=table: tx.run(f"DELETE FROM {table}"))
+
+    def hits(self):
+        return self.site.store.read(lambda tx: tx.all("SELECT * FROM hits ORDER BY seq"))
+
+    def worker(self, name):
+        return self.change(lambda tx: worker_for(tx, self.site.secret, LOCAL, name))
+
+    def submit(self, study, hit_id, name, *, wrong=0, answer=None, **changes):
+        """Let a worker accept a HIT and answer it, `wrong` sentinels wrongly; returns the assignment id."""
+        worker = self.worker(name)
+        assignment = self.change(lambda tx: transitions.accept(tx, hit_id, worker))
+        hit = (
+            next(row["annotation"] for row in self.hits() if row["hit_id"] == hit_id)
+            .split(":")[3]
+            .split(".")[0]
+        )
+        text = answer or encode({"answers": json.dumps({**answers(study, hit, wrong=wrong), **changes})})
+        self.change(lambda tx: transitions.submit(tx, transitions.find_assignment(tx, assignment), text))
+        return assignment
+
+
+def answers(study, hit, *, wrong=0):
+    """Return what the page of a HIT sends when everything was answered."""
+    records = []
+    for trial in study.trials_of(hit):
+        side = trial.correct_side or "left"
+        if trial.sentinel and wrong:
+            side, wrong = {"left": "right", "right": "left"}[side], wrong - 1
+        times = {"response_ms": 700, "shown_ms": 250.0, "frames": 15, "onset_ms": 1.0}
+        records.append({"trial": trial.trial, "side": side, **times})
+    page = {"user_agent": "t", "viewport": [1280, 800], "device_pixel_ratio": 1, "refresh_hz": 60}
+    return {
+        "schema": 1,
+        "study": study.study,
+        "hit": hit,
+        "page": {**page, "focus_losses": 0},
+        "answers": records,
+    }
+
+
+@pytest.fixture
+def start(tmp_path_factory, monkeypatch):
+    """Return a function that starts a server of its own; its keys are those that AWS tools find, too."""
+    running = []
+
+    def begin():
+        data = tmp_path_factory.mktemp("server")
+        state = {}
+        site = Site(
+            Settings(data), clock=lambda: time.time() + state["running"].shift_s if state else time.time()
+        )
+        bound = socket.socket()
+        bound.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        state["running"] = found = Running(site, url, data)
+        server = uvicorn.Server(uvicorn.Config(create_app(site), log_level="critical", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.005)
+        (data / "endpoint").write_text(url)
+        key, secret = next(iter(site.keys.items()))
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+        running.append((server, thread, site))
+        return found
+
+    yield begin
+    for server, thread, site in running:
+        server.should_exit = True
+        server.force_exit = True
+        thread.join(10)
+        site.close()
+
+
+@pytest.fixture
+def server(start):
+    return start()
+
+
+@pytest.fixture
+def browser():
+    with httpx.Client(follow_redirects=False) as client:
+        yield client

@@ -1,0 +1,249 @@
+"""Publishing: killed at every call it goes on without doubling; the price is right; nothing before a yes."""
+
+import contextlib
+import json
+from decimal import Decimal
+
+import pytest
+
+from mturk import ledger as ledger_module
+from mturk.client import Requester
+from mturk.errors import MTurkError
+from mturk.hosting import LocalHosting
+from mturk.ledger import Ledger, ledger_path
+from mturk.publication import Settings, parts, published_hits
+from mturk.publishing import publish, where_workers_go
+
+
+class Killed(BaseException):
+    """A crash; no handler catches it."""
+
+
+class Fuse:
+    """Burns down with every step, and kills at the end."""
+
+    def __init__(self, steps):
+        self.steps = steps
+
+    def step(self):
+        self.steps -= 1
+        if self.steps == 0:
+            raise Killed
+
+
+class Mortal(Requester):
+    """A client that may die before or after each call."""
+
+    def __init__(self, requester, fuse):
+        super().__init__(requester.endpoint, requester.client)
+        self.fuse = fuse
+
+    def call(self, operation, **arguments):
+        self.fuse.step()
+        answer = super().call(operation, **arguments)
+        self.fuse.step()
+        return answer
+
+
+class Nowhere:
+    """A hosting that does nothing."""
+
+    def base_url(self, _study):
+        return "https://images.example/"
+
+    def host(self, _study, images, _track):
+        assert all(image.path.exists() for image in images)
+
+
+def yes(_quote):
+    """Agree to any price."""
+
+
+def go(study, requester, settings=None, **more):
+    return publish(study, requester, more.pop("hosting", Nowhere()), more.pop("confirm", yes),
+                   settings or Settings(in_nines=requester.endpoint.name != "local"), **more)  # fmt: skip
+
+
+def check_ledger(study, server, name):
+    """Every HIT once at the server and in the ledger, no intent left open, every line readable."""
+    ledger = Ledger(ledger_path(study.folder, name))
+    assert not ledger.pending
+    rows = server.hits()
+    annotations = [row["annotation"] for row in rows]
+    assert len(annotations) == len(set(annotations))
+    wanted = parts(study, in_nines=name != "local")
+    assert sorted(annotations) == sorted(part.annotation(study.study) for part in wanted)
+    assert {row["hit_id"]: row["max_assignments"] for row in rows} == {
+        hit.hit_id: hit.part.places for hit in published_hits(ledger)
+    }
+    assert len(server.site.store.read(lambda tx: tx.all("SELECT * FROM qualification_types"))) == 1
+    assert len(server.site.store.read(lambda tx: tx.all("SELECT * FROM hit_types"))) == 1
+
+
+def test_publishing_creates_every_hit_and_hosts_every_image(study, server, browser):
+    hits = go(study, server.requester(), hosting=LocalHosting(server.requester().endpoint))
+    assert [(hit.part.hit, hit.part.places) for hit in hits] == [("b1-h01", 3), ("b1-h02", 3)]
+    check_ledger(study, server, "local")
+    for stimulus in study.stimuli.values():
+        got = browser.get(f"{server.url}/media/{study.study}/{stimulus.file}")
+        assert got.content == (study.folder / "images" / stimulus.file).read_bytes()
+    addresses = where_workers_go(study, server.requester(), hits)
+    assert addresses == [f"{server.url}/worker/", f"{server.url}/join/{study.study}"]
+
+
+def test_publishing_again_does_nothing(study, server):
+    first = go(study, server.requester())
+    quotes = []
+    assert go(study, server.requester(), confirm=quotes.append) == first
+    assert (quotes[0].hits, quotes[0].published) == (0, 2)
+    check_ledger(study, server, "local")
+
+
+@pytest.mark.parametrize("forget", [False, True], ids=["token known", "a day later"])
+@pytest.mark.slow
+def test_killed_at_every_step_it_goes_on_without_doubling(large_study, server, monkeypatch, forget):
+    append_line = ledger_module.append_line
+    steps, folder = 0, large_study.folder / "published"
+    requester = server.requester("sandbox")
+    while True:
+        steps += 1
+        fuse = Fuse(steps)
+
+        def append(path, line, fuse=fuse):
+            fuse.step()
+            append_line(path, line)
+            fuse.step()
+
+        monkeypatch.setattr(ledger_module, "append_line", append)
+        with contextlib.suppress(Killed):
+            go(large_study, Mortal(requester, fuse))
+        monkeypatch.setattr(ledger_module, "append_line", append_line)
+        if forget:
+            server.change(lambda tx: tx.run("DELETE FROM tokens"))
+        go(large_study, requester)
+        check_ledger(large_study, server, "sandbox")
+        if fuse.steps > 0:
+            break
+        for path in folder.iterdir():
+            path.unlink()
+        server.forget_all()
+    assert steps > 40
+
+
+def test_killed_again_and_again_it_gets_there(large_study, server):
+    for steps in range(3, 60):
+        try:
+            go(large_study, Mortal(server.requester("sandbox"), Fuse(steps)))
+        except Killed:
+            continue
+        break
+    check_ledger(large_study, server, "sandbox")
+
+
+def test_a_lost_ledger_is_found_again_at_the_endpoint(study, server):
+    first = go(study, server.requester())
+    ledger_path(study.folder, "local").unlink()
+    assert {hit.hit_id for hit in go(study, server.requester())} == {hit.hit_id for hit in first}
+    check_ledger(study, server, "local")
+
+
+def test_a_line_cut_short_is_no_obstacle(study, server):
+    go(study, server.requester())
+    path = ledger_path(study.folder, "local")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-40])
+    go(study, server.requester())
+    check_ledger(study, server, "local")
+
+
+def test_batches_of_nine_where_fees_are_taken(large_study, server):
+    quotes = []
+    hits = go(large_study, server.requester("sandbox"), confirm=quotes.append)
+    assert [hit.part.places for hit in hits] == [9, 2, 9, 2]
+    (quote,) = quotes
+    assert (quote.places, quote.reward_usd, quote.fees_usd, quote.total_usd, quote.saved_usd) == (
+        22, Decimal("22.00"), Decimal("4.40"), Decimal("26.40"), Decimal("4.40"))  # fmt: skip
+
+
+def test_nothing_is_written_or_created_before_a_yes(study, server):
+    def no(_quote):
+        raise MTurkError("no")
+
+    with pytest.raises(MTurkError, match=r"^no$"):
+        go(study, server.requester(), confirm=no)
+    assert not ledger_path(study.folder, "local").exists()
+    assert not server.hits()
+
+
+def test_too_little_money_is_noticed_before_anything_is_created(study, server, monkeypatch):
+    requester = server.requester("production")
+    call = requester.call
+    monkeypatch.setattr(
+        requester,
+        "call",
+        lambda op, **a: {"AvailableBalance": "7.19"} if op == "GetAccountBalance" else call(op, **a),
+    )
+    with pytest.raises(MTurkError, match=r"^the account holds \$7.19, and this needs \$7.20 "):
+        go(study, requester)
+    assert not server.hits()
+
+
+def test_settings_are_those_of_the_first_run(study, server):
+    go(study, server.requester(), Settings(expires_days=3, in_nines=False))
+    go(study, server.requester(), Settings(expires_days=7, in_nines=False))
+    with pytest.raises(MTurkError, match=r"began with other settings \(expires_days = 3\)"):
+        go(study, server.requester(), Settings(expires_days=7), given=["expires_days"])
+
+
+def test_one_publishes_at_a_time(study, server):
+    def second(_quote):
+        go(study, server.requester())
+
+    with pytest.raises(MTurkError, match="another publish or review of this study is running"):
+        go(study, server.requester(), confirm=second)
+
+
+def test_a_server_that_lost_its_data_is_recognised(study, start):
+    go(study, start().requester())
+    with pytest.raises(MTurkError, match=r"says that this study is published, but .* does not know its HITs"):
+        go(study, start().requester())
+
+
+def test_a_ledger_of_another_study_is_refused(study, large_study, server):
+    go(study, server.requester())
+    path = ledger_path(large_study.folder, "local")
+    path.parent.mkdir()
+    path.write_bytes(ledger_path(study.folder, "local").read_bytes())
+    with pytest.raises(MTurkError, match="is of another study"):
+        go(large_study, server.requester())
+
+
+def test_the_sandbox_needs_a_place_for_the_images(study, server):
+    with pytest.raises(MTurkError, match=r"^--to sandbox needs a place for the images: --s3-bucket NAME"):
+        go(study, server.requester("sandbox"), hosting=None)
+
+
+def test_a_ledger_that_is_none_is_refused(study, server):
+    path = ledger_path(study.folder, "local")
+    path.parent.mkdir()
+    path.write_text("hello\n")
+    with pytest.raises(MTurkError, match=r"local.jsonl: line 1 is not a ledger's line: b'hello'"):
+        go(study, server.requester())
+
+
+def test_an_intent_stands_before_every_call_and_its_outcome_after(study, server):
+    seen = []
+
+    class Watching(Requester):
+        def call(self, operation, **arguments):
+            lines = path.read_text().splitlines() if path.exists() else []
+            seen.append((operation, [json.loads(line) for line in lines]))
+            return super().call(operation, **arguments)
+
+    path = ledger_path(study.folder, "local")
+    requester = server.requester()
+    go(study, Watching(requester.endpoint, requester.client))
+    creations = [(operation, lines) for operation, lines in seen if operation.startswith("Create")]
+    assert len(creations) == 4
+    for operation, lines in creations:
+        assert (lines[-1]["event"], lines[-1]["operation"]) == ("intent", operation)
