@@ -103,8 +103,8 @@ def open_dataset(
 ) -> FileDataset | SceneDataset:
     """Open a split of a dataset; no image is read yet.
 
-    `kind` is one of KINDS; `root` its folder (for "pairs" also "LABELS,PHOTOS"). `labels` is a label set or the
-    name or file of one; None: the kind's own. `size` is (height, width) in pixels, None: as the files are.
+    `kind` is one of KINDS; `root` its folder ("pairs": also "LABELS,PHOTOS"). `labels` is a label set or
+    the name or file of one; None: the kind's own. `size` is (height, width) in pixels, None: as the files are.
     `fit` says what happens where the aspect differs: "crop" the middle, or "stretch". `count` is for scenes.
     Raises CRNError for an unknown kind, split, fit or label set, and for folders that are not there.
     """
@@ -195,8 +195,8 @@ class FileDataset:
 
     @cached_property
     def encoding(self) -> str:
-        """How the label maps are written: one of `labels.encoding_names()`, told from those that can be read."""
-        return detect_encoding(filter(_readable, (pair.labels for pair in self.files)), self.labels)[0]
+        """How the label maps are written: one of `labels.encoding_names()`, as the files show."""
+        return detect_encoding((pair.labels for pair in self.files if _readable(pair.labels)), self.labels)[0]
 
     def held_out(self, prefix: str) -> tuple[FileDataset, FileDataset]:
         """Divide by item: (those that do not start with `prefix`, those that do)."""
@@ -205,7 +205,7 @@ class FileDataset:
         return replace(self, files=rest), replace(self, files=inside, problems=())
 
     def check(self, memory: Path | None = None, track: Callable[..., Any] = untracked) -> None:
-        """Look at every file; raise DatasetError with every damaged, missing or mismatched pair and stray label.
+        """Look at every file; raise DatasetError listing all that is damaged, missing, mismatched or unknown.
 
         `memory` is a JSON file that remembers pairs found sound, by sizes and times of their files, so that a
         large dataset is read through once.
@@ -236,7 +236,7 @@ class FileDataset:
         return replace(self, files=good, problems=()), problems
 
     def _problems(self, pair: PairFiles) -> list[str]:
-        """Say what is wrong with a pair; photographs are decoded, label maps also compared with the label set."""
+        """Say what is wrong with a pair; both are decoded, label maps also compared with the label set."""
         problems = []
         sizes: list[tuple[int, int]] = []
         try:

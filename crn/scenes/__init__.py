@@ -1,8 +1,8 @@
 """Procedural street scenes in the 19 Cityscapes classes: label maps with photographs, and drives.
 
-`scene` draws one scene, `training_scene` one of a split, `drive` the frames of a moving camera, `sample_items` lists
-the bundled samples. The layout decides the labels; light, weather and colours are drawn apart from it, so that the
-same label map has many photographs (`looks`).
+`scene` draws one scene, `split_scene` one of a split ("train" or the held-out "sample"), `drive` the frames
+of a moving camera, `looks` many photographs of one label map, `sample_items` lists the bundled samples. The
+layout decides the labels; light, weather and colours are drawn apart from it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,25 @@ from crn.scenes.making import (
     write_samples,
 )
 from crn.scenes.render import Scene, View, render
-from crn.scenes.world import World, build_world
+from crn.scenes.streets import build_world
+from crn.scenes.world import World
 
 __all__ = [
-    "HOURS", "SPLITS", "Look", "Scene", "View", "World", "build_world", "draw_look", "drive", "label_image", "looks", "render",
-    "sample_items", "scene", "split_rng", "split_scene", "write_samples",
-]  # fmt: skip
+    "HOURS",
+    "SPLITS",
+    "Look",
+    "Scene",
+    "View",
+    "World",
+    "build_world",
+    "draw_look",
+    "drive",
+    "label_image",
+    "looks",
+    "render",
+    "sample_items",
+    "scene",
+    "split_rng",
+    "split_scene",
+    "write_samples",
+]

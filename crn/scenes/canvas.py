@@ -22,7 +22,7 @@ NEAR = 0.4  # metres before the camera at which things are cut
 
 @dataclass(frozen=True)
 class Camera:
-    """A camera at (x, z), `height` above the ground, turned by `yaw` from +z; focal length and centre in pixels."""
+    """A camera at (x, z), `height` metres up, turned by `yaw` from +z; focal length and centre in pixels."""
 
     x: float
     z: float
@@ -61,13 +61,20 @@ class Canvas:
         """Mix a colour (..., 3) with the fog that lies over `depth` metres (...)."""
         amount = 1 - np.exp(-self.look.fog * np.asarray(depth, np.float32))
         amount = amount[..., None] if amount.ndim else amount
-        return colour + (self.fog_colour - colour) * amount
+        result: Floats = colour + (self.fog_colour - colour) * amount
+        return result
 
     def paint(
-        self, top: int, left: int, colour: Floats, mask: NDArray[np.bool_], label: NDArray[np.uint8] | int, number: int,
+        self,
+        corner: tuple[int, int],
+        colour: Floats,
+        mask: NDArray[np.bool_],
+        label: NDArray[np.uint8] | int,
+        number: int,
         alpha: Floats | None = None,
-    ) -> None:  # fmt: skip
-        """Paint colour (h, w, 3) where mask (h, w) holds, at (top, left); `alpha` (h, w) lets light through."""
+    ) -> None:
+        """Paint colour (h, w, 3) where mask (h, w) holds, from `corner` = (top, left) on."""
+        top, left = corner
         h, w = mask.shape
         area = (slice(top, top + h), slice(left, left + w))
         light = self.light[area]
@@ -123,7 +130,7 @@ class Sprite:
         if shade is not None:
             colour = colour * shade[..., None]
         labels = np.asarray(self.labels, np.uint8)[index]
-        self.canvas.paint(self.top, self.left, self.canvas.fogged(colour, depth), mask, labels, number)
+        self.canvas.paint((self.top, self.left), self.canvas.fogged(colour, depth), mask, labels, number)
 
     @property
     def shape(self) -> tuple[int, int]:

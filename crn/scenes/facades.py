@@ -19,8 +19,18 @@ if TYPE_CHECKING:
 
     from crn.scenes.world import Surface, World
 
-PLASTER = ((226, 210, 178), (212, 178, 130), (206, 160, 138), (222, 220, 212), (178, 184, 170), (168, 182, 196),
-           (196, 186, 168), (232, 224, 204), (156, 142, 130), (214, 196, 120))  # fmt: skip
+PLASTER = (
+    (226, 210, 178),
+    (212, 178, 130),
+    (206, 160, 138),
+    (222, 220, 212),
+    (178, 184, 170),
+    (168, 182, 196),
+    (196, 186, 168),
+    (232, 224, 204),
+    (156, 142, 130),
+    (214, 196, 120),
+)
 BRICK = ((142, 78, 60), (158, 96, 72), (122, 72, 60), (172, 128, 96), (108, 84, 76))
 STONE = ((186, 180, 168), (160, 154, 146), (202, 192, 172))
 ROOFS = ((134, 72, 54), (84, 82, 88), (112, 84, 70), (66, 70, 78), (154, 88, 62))
@@ -37,7 +47,7 @@ SHOPS = (
 
 @dataclass(frozen=True)
 class Patch:
-    """Pixels of a surface: s along it and y above the ground in metres, and how much of each a pixel covers."""
+    """Pixels of a surface: s along it, y above the ground (metres), and how much of each a pixel spans."""
 
     top: int
     left: int
@@ -52,7 +62,7 @@ class Patch:
 
 
 def find_patch(canvas: Canvas, surface: Surface, above: float = 0.0) -> Patch | None:
-    """Return the pixels of the canvas that a surface may cover, up to `above` metres over its top; None if none."""
+    """Return the pixels that a surface may cover, up to `above` metres over its top; None if none."""
     camera = canvas.camera
     x0, z0 = camera.see(*surface.start)
     x1, z1 = camera.see(*surface.end)
@@ -81,13 +91,21 @@ def find_patch(canvas: Canvas, surface: Surface, above: float = 0.0) -> Patch | 
     z = surface.start[1] + t * (surface.end[1] - surface.start[1])
     single = np.float32
     return Patch(
-        top, left, s.astype(single)[None], y.astype(single), depth.astype(single)[None], wide.astype(single)[None],
-        (1 / scale).astype(single)[None], length, x.astype(single)[None], z.astype(single)[None],
-    )  # fmt: skip
+        top,
+        left,
+        s.astype(single)[None],
+        y.astype(single),
+        depth.astype(single)[None],
+        wide.astype(single)[None],
+        (1 / scale).astype(single)[None],
+        length,
+        x.astype(single)[None],
+        z.astype(single)[None],
+    )
 
 
 def _illumination(canvas: Canvas, world: World, surface: Surface, patch: Patch) -> Floats:
-    """Light (h, w, 3) that falls on a surface: ambient, darker near the ground, and the sun past the houses opposite."""
+    """Light (h, w, 3) on a surface: ambient, darker near the ground, and sun past the houses opposite."""
     look = canvas.look
     dx, dz = surface.end[0] - surface.start[0], surface.end[1] - surface.start[1]
     normal = np.array([dz, -dx]) / patch.length
@@ -121,18 +139,20 @@ def paint_surface(canvas: Canvas, world: World, surface: Surface) -> None:
         colour = colour + glow
     colour = canvas.fogged(colour.astype(np.float32), np.broadcast_to(patch.depth, patch.y.shape))
     alpha = alpha if surface.kind == "fence" else None
-    canvas.paint(patch.top, patch.left, colour, mask, surface.label, surface.number, alpha)
+    canvas.paint((patch.top, patch.left), colour, mask, surface.label, surface.number, alpha)
 
 
 class _Facade:
-    """The material of one building: plaster, brick, stone or glass, storeys of windows, a ground floor, a roof."""
+    """The material of one building: plaster, brick, stone or glass; windows, a ground floor, a roof."""
 
     def __init__(self, canvas: Canvas, surface: Surface, patch: Patch) -> None:
         self.canvas, self.surface, self.p = canvas, surface, patch
         rng = canvas.look.rng(surface.number)
-        pick = lambda colours: (
-            linear(*colours[int(rng.integers(len(colours)))]) * rng.uniform(0.88, 1.1, 3).astype(np.float32)
-        )  # noqa: E731
+
+        def pick(colours: tuple[tuple[int, int, int], ...]) -> Floats:
+            chosen = colours[int(rng.integers(len(colours)))]
+            return linear(*chosen) * rng.uniform(0.88, 1.1, 3).astype(np.float32)
+
         kinds = ["plaster", "brick", "stone", "glass"]
         shares = {"office": [0.15, 0.15, 0.25, 0.45], "house": [0.6, 0.35, 0.05, 0]}
         self.material = str(
@@ -155,7 +175,7 @@ class _Facade:
             self.pitch, self.window, self.storey = 1.6, (1.44, 2.7), 3.4
 
     def shade(self) -> tuple[Floats, NDArray[np.bool_], Floats]:
-        """Return the colours (h, w, 3), where the building is (h, w), and the light its windows give (h, w, 3)."""
+        """Return the colours (h, w, 3), the building's mask (h, w), the light its windows give (h, w, 3)."""
         p, surface = self.p, self.surface
         fine = np.clip(0.12 / np.maximum(p.wide, p.tall), 0, 1)
         dirt = sample(tile(1.3, 7), p.s * 8 + self.seed % 512, p.y * 3)

@@ -1,4 +1,4 @@
-"""People, riders, bicycles and motorcycles, and what stands on the pavement: lamps, signs, traffic lights, bins."""
+"""People, riders, cycles, and what stands on the pavement: lamps, signs, traffic lights, bins."""
 
 from __future__ import annotations
 
@@ -18,15 +18,36 @@ if TYPE_CHECKING:
     from crn.scenes.noise import Floats
     from crn.scenes.world import Thing
 
-CLOTHES = ((40, 44, 58), (150, 40, 44), (58, 90, 140), (226, 224, 216), (34, 34, 36), (96, 110, 70), (190, 150, 70),
-           (122, 122, 128), (170, 90, 120), (220, 120, 50), (62, 120, 130))  # fmt: skip
+CLOTHES = (
+    (40, 44, 58),
+    (150, 40, 44),
+    (58, 90, 140),
+    (226, 224, 216),
+    (34, 34, 36),
+    (96, 110, 70),
+    (190, 150, 70),
+    (122, 122, 128),
+    (170, 90, 120),
+    (220, 120, 50),
+    (62, 120, 130),
+)
 TROUSERS = ((36, 42, 60), (28, 28, 30), (92, 84, 72), (60, 76, 110), (120, 116, 110), (150, 134, 104))
 SKINS = ((232, 188, 158), (206, 156, 122), (156, 108, 78), (98, 66, 48), (244, 206, 180))
 HAIRS = ((30, 24, 20), (74, 50, 32), (140, 100, 56), (160, 156, 150), (16, 14, 14))
 
 
+FRAME = (  # a bicycle's tubes, (along, up) in metres
+    ((-0.52, 0.34), (-0.12, 0.32)),
+    ((-0.12, 0.32), (0.4, 0.82)),
+    ((-0.12, 0.32), (-0.2, 0.86)),
+    ((-0.18, 0.78), (0.42, 0.8)),
+    ((0.4, 0.92), (0.52, 0.34)),
+    ((-0.52, 0.34), (-0.18, 0.74)),
+)
+
+
 class Board:
-    """A flat drawing that faces the camera: (right, up) in metres from the foot of a thing at world (x, z)."""
+    """A flat drawing that faces the camera: (right, up) in metres from the foot of a thing at (x, z)."""
 
     def __init__(self, canvas: Canvas, x: float, z: float, reach: float, height: float) -> None:
         self.canvas = canvas
@@ -133,8 +154,16 @@ def _figure(
     arm = stride * 0.9
     board.limb((-broad, y(1.4)), (-broad - 0.05 * k + arm, y(0.85)), 0.1 * k, top * 0.7, label)
     hem = 0.6 if skirt else 0.82
-    torso = [(-broad * 0.8, y(hem)), (-broad * 0.75, y(1.1)), (-broad, y(1.42)), (-0.07 * k, y(1.5)), (0.07 * k, y(1.5)),
-             (broad, y(1.42)), (broad * 0.75, y(1.1)), (broad * 0.8, y(hem))]  # fmt: skip
+    torso = [
+        (-broad * 0.8, y(hem)),
+        (-broad * 0.75, y(1.1)),
+        (-broad, y(1.42)),
+        (-0.07 * k, y(1.5)),
+        (0.07 * k, y(1.5)),
+        (broad, y(1.42)),
+        (broad * 0.75, y(1.1)),
+        (broad * 0.8, y(hem)),
+    ]
     board.polygon(torso, top, label)
     board.polygon(
         [(0.02, y(hem)), (0.02, y(1.45)), (broad, y(1.4)), (broad * 0.75, y(1.1)), (broad * 0.8, y(hem))],
@@ -195,13 +224,13 @@ def paint_cycle(
         )
         board.limb((-0.6 * across, 0.82), (0.1 * across, 0.84), 0.12, tyre, label)
     else:
-        for a, b in (((-0.52, 0.34), (-0.12, 0.32)), ((-0.12, 0.32), (0.4, 0.82)), ((-0.12, 0.32), (-0.2, 0.86)), ((-0.18, 0.78), (0.42, 0.8)), ((0.4, 0.92), (0.52, 0.34)), ((-0.52, 0.34), (-0.18, 0.74))):  # fmt: skip
+        for a, b in FRAME:
             board.limb((a[0] * across, a[1]), (b[0] * across, b[1]), 0.05, frame, label)
         board.limb((-0.3 * across, 0.9), (-0.08 * across + 0.02, 0.9), 0.07, tyre, label)
     spread = 0.3 * math.sqrt(max(0.0, 1 - across * across)) + 0.03
     board.limb((0.42 * across - spread, 1.0), (0.42 * across + spread, 1.0), 0.05, tyre, label)
     if ridden:
-        _rider(board, thing, across, light, time, own)
+        _rider(board, across, light, time, own)
     board.finish(thing.number)
 
 
@@ -215,9 +244,7 @@ def _wheel(
         board.limb(a, b, thick, colour, label)
 
 
-def _rider(
-    board: Board, thing: Thing, across: float, light: Floats, time: float, own: np.random.Generator
-) -> None:
+def _rider(board: Board, across: float, light: Floats, time: float, own: np.random.Generator) -> None:
     top, legs, skin = _pick(own, CLOTHES, light), _pick(own, TROUSERS, light), _pick(own, SKINS, light)
     helmet = _pick(own, ((230, 230, 230), (30, 30, 34), (180, 40, 40), (60, 110, 170)), light)
     pedal = 0.12 * math.sin(time * 8)
@@ -265,8 +292,12 @@ def _rider(
 def paint_furniture(canvas: Canvas, thing: Thing, x: float, z: float, shade: float) -> None:
     """Paint a lamp, sign, traffic light, mast or bin."""
     drawers: dict[str, Callable[[Board, Thing, Floats], None]] = {
-        "lamp": _lamp, "sign": _sign, "light": _light, "mast": _mast, "bin": _bin,
-    }  # fmt: skip
+        "lamp": _lamp,
+        "sign": _sign,
+        "light": _light,
+        "mast": _mast,
+        "bin": _bin,
+    }
     reach = {"lamp": 2.2, "mast": 4.6}.get(thing.kind, 0.6)
     board = Board(canvas, x, z, reach, thing.size + 0.8)
     if not board.visible:

@@ -52,7 +52,7 @@ def paint_sky(canvas: Canvas) -> None:
 
 
 def paint_distance(canvas: Canvas, world: World) -> None:
-    """Paint the skyline at the horizon, so far that it only turns: trees with blocks of houses between them."""
+    """Paint the skyline at the horizon, so far that it only turns: trees, blocks of houses between them."""
     camera, look = canvas.camera, canvas.look
     right = (np.arange(canvas.width, dtype=np.float32) + 0.5 - camera.cx) / camera.focal
     bearing = (camera.yaw + np.arctan(right)) * 180
@@ -82,7 +82,7 @@ def paint_distance(canvas: Canvas, world: World) -> None:
     )
     colour = colour * (look.ambient + look.sun * 0.35)
     labels = np.where(built, w.BUILDING, w.VEGETATION)
-    canvas.paint(top, 0, canvas.fogged(colour, 330.0).astype(np.float32), mask, labels.astype(np.uint8), 0)
+    canvas.paint((top, 0), canvas.fogged(colour, 330.0).astype(np.float32), mask, labels.astype(np.uint8), 0)
 
 
 def paint_ground(canvas: Canvas, world: World, shadows: tuple[Floats, Floats]) -> None:
@@ -172,7 +172,8 @@ class _Ground:
         colour = grey[..., None] * np.array([1.0, 1.0, 1.03], np.float32)
         paintwork = self._markings()
         worn = np.clip(0.86 + 0.22 * patchy + 0.1 * grain, 0.3, 1)
-        return colour + (np.float32(0.62) - colour) * (paintwork * worn)[..., None]
+        result: Floats = colour + (np.float32(0.62) - colour) * (paintwork * worn)[..., None]
+        return result
 
     def _markings(self) -> Floats:
         """Coverage of paint: centre line, lane lines, stop lines, zebra crossings."""
@@ -200,7 +201,8 @@ class _Ground:
             paintwork = np.maximum(
                 paintwork, across * (lateral > 0.2) * (self.off < world.lanes * w.LANE - 0.2)
             )
-        return np.maximum(paintwork, self.zebra)
+        result: Floats = np.maximum(paintwork, self.zebra)
+        return result
 
     def _walk(self, canvas: Canvas, grain: Floats, patchy: Floats) -> Floats:
         wide = np.broadcast_to(self.wide, self.z.shape)
@@ -215,7 +217,8 @@ class _Ground:
         rim = (self.edge < 0.22).astype(np.float32) * 0.45 - 0.4 * band(
             self.edge - 0.02, 0.05, np.maximum(wide, 0.01)
         )
-        return colour * (1 + rim)[..., None]
+        result: Floats = colour * (1 + rim)[..., None]
+        return result
 
     def _grass(self, canvas: Canvas, fine: Floats) -> Floats:
         blades = nearest(tile(0.35, 5), self.lateral * 55, self.z * 22) * np.sqrt(fine)
@@ -236,7 +239,8 @@ def sunlit(canvas: Canvas, world: World, lateral: Floats, z: Floats, y: Floats |
     reach = np.maximum(facade - lateral * np.sign(x_sun), 0) / abs(x_sun)
     row = world.row(z + z_sun * reach)
     blocked = world.height[side][row] - y - y_sun * reach
-    return np.clip(0.5 - blocked / 0.7, 0, 1).astype(np.float32)
+    result: Floats = np.clip(0.5 - blocked / 0.7, 0, 1).astype(np.float32)
+    return result
 
 
 def _light(canvas: Canvas, world: World, ground: _Ground, under: Floats, cast: Floats) -> Floats:

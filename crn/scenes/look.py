@@ -1,4 +1,4 @@
-"""Appearance: light, weather, season and colours, drawn apart from the layout so that one layout has many looks."""
+"""Appearance: light, weather, season, colours, drawn apart from the layout: one layout has many looks."""
 
 from __future__ import annotations
 
@@ -16,9 +16,19 @@ if TYPE_CHECKING:
 
 HOURS = ("noon", "overcast", "evening", "haze", "dusk")
 CAR_PAINTS = (
-    (232, 232, 230), (24, 25, 28), (112, 116, 120), (176, 180, 184), (160, 22, 26), (28, 58, 128),
-    (58, 92, 150), (30, 78, 52), (196, 150, 40), (92, 60, 44), (222, 208, 178), (206, 84, 30),
-)  # fmt: skip
+    (232, 232, 230),
+    (24, 25, 28),
+    (112, 116, 120),
+    (176, 180, 184),
+    (160, 22, 26),
+    (28, 58, 128),
+    (58, 92, 150),
+    (30, 78, 52),
+    (196, 150, 40),
+    (92, 60, 44),
+    (222, 208, 178),
+    (206, 84, 30),
+)
 CAR_SHARES = (0.18, 0.14, 0.12, 0.12, 0.13, 0.1, 0.06, 0.04, 0.04, 0.02, 0.03, 0.02)
 
 
@@ -122,12 +132,22 @@ def draw_look(seed: int, hour: str | None = None) -> Look:
         leaves = linear(*((150, 104, 40), (164, 132, 44), (122, 84, 42))[int(rng.integers(3))])
     grass = linear(88, 116, 52) * rng.uniform(0.8, 1.2, 3).astype(np.float32)
     return Look(
-        seed=seed, hour=hour, zenith=colours["zenith"], horizon=colours["horizon"],
-        sun=colours["sun"] * np.float32(strength), ambient=colours["ambient"] * np.float32(1.15),
-        direction=direction, clouds=rng.uniform(*clouds), cloud_offset=rng.uniform(0, 512), fog=rng.uniform(*fog),
-        lamps=lamps, leaves=leaves, grass=grass, asphalt=rng.uniform(0.8, 1.25),
+        seed=seed,
+        hour=hour,
+        zenith=colours["zenith"],
+        horizon=colours["horizon"],
+        sun=colours["sun"] * np.float32(strength),
+        ambient=colours["ambient"] * np.float32(1.15),
+        direction=direction,
+        clouds=rng.uniform(*clouds),
+        cloud_offset=rng.uniform(0, 512),
+        fog=rng.uniform(*fog),
+        lamps=lamps,
+        leaves=leaves,
+        grass=grass,
+        asphalt=rng.uniform(0.8, 1.25),
         exposure=exposure * rng.uniform(0.93, 1.07),
-    )  # fmt: skip
+    )
 
 
 def paint(rng: Generator) -> Floats:

@@ -1,4 +1,4 @@
-"""Scenes by seed: single ones, splits that never meet, many looks of one layout, drives, the bundled samples."""
+"""Scenes by seed: single ones, splits that never meet, looks of one layout, drives, the samples."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from crn.errors import CRNError
 from crn.labels import bundled_label_set
 from crn.scenes.look import draw_look
 from crn.scenes.render import Scene, View, render
-from crn.scenes.world import LANE, World, build_world
+from crn.scenes.streets import build_world
+from crn.scenes.world import LANE, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,9 +42,12 @@ def _layout(rng: Generator) -> tuple[World, View, int]:
     world = build_world(seed, REACH)
     lane = (int(rng.integers(world.lanes)) + 0.5) * LANE
     view = View(
-        z=rng.uniform(0, REACH), lateral=lane + rng.normal(0, 0.25), height=rng.uniform(1.3, 1.65),
-        turn=rng.normal(0, 2.0), horizon=rng.uniform(0.42, 0.5),
-    )  # fmt: skip
+        z=rng.uniform(0, REACH),
+        lateral=lane + rng.normal(0, 0.25),
+        height=rng.uniform(1.3, 1.65),
+        turn=rng.normal(0, 2.0),
+        horizon=rng.uniform(0.42, 0.5),
+    )
     return world, view, look_seed
 
 
@@ -83,9 +87,16 @@ def split_scene(split: str, index: int, height: int = 128, width: int = 256, see
 
 
 def drive(
-    seed: int, frames: int, height: int = 128, width: int = 256, *,
-    metres_per_frame: float = 0.5, seconds_per_frame: float = 1 / 16, look_seed: int | None = None, hour: str | None = None,
-) -> Iterator[Scene]:  # fmt: skip
+    seed: int,
+    frames: int,
+    height: int = 128,
+    width: int = 256,
+    *,
+    metres_per_frame: float = 0.5,
+    seconds_per_frame: float = 1 / 16,
+    look_seed: int | None = None,
+    hour: str | None = None,
+) -> Iterator[Scene]:
     """Yield the frames of a camera that drives through one world, one at a time; object numbers are stable.
 
     `hour` fixes the time of day (HOURS); `look_seed` gives the same drive another appearance.
@@ -98,9 +109,13 @@ def drive(
     sway = rng.uniform(0, 2 * np.pi, 2)
     for frame in range(frames):
         view = View(
-            z=frame * metres_per_frame, lateral=lateral + 0.12 * float(np.sin(frame / 41 + sway[0])), height=1.5,
-            turn=0.5 * float(np.sin(frame / 29 + sway[1])), horizon=0.46, time=frame * seconds_per_frame,
-        )  # fmt: skip
+            z=frame * metres_per_frame,
+            lateral=lateral + 0.12 * float(np.sin(frame / 41 + sway[0])),
+            height=1.5,
+            turn=0.5 * float(np.sin(frame / 29 + sway[1])),
+            horizon=0.46,
+            time=frame * seconds_per_frame,
+        )
         yield render(world, look, view, height, width, frame)
 
 
@@ -140,7 +155,7 @@ def label_image(labels: NDArray[np.uint8]) -> Image.Image:
 def write_samples(
     folder: Path, count: int = SAMPLE_COUNT, height: int = 128, width: int = 256
 ) -> list[SampleItem]:
-    """Write `count` held-out scenes as folder/labels/<item>.png (`label_image`) and folder/real/<item>.png."""
+    """Write `count` held-out scenes: folder/labels/<item>.png (`label_image`) and folder/real/<item>.png."""
     for name in ("labels", "real"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for index in range(count):

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+Floats = NDArray[Any]  # float32, but for what numpy widens on the way
 SIZE = 512
 
 
 @cache
 def tile(slope: float, variant: int = 0) -> Floats:
-    """Return periodic noise (512, 512) float32, mean 0, deviation 1, with a spectrum falling as 1 / f**slope."""
+    """Return periodic noise (512, 512) float32, mean 0, deviation 1, its spectrum falling as 1 / f**slope."""
     rng = np.random.default_rng([7, variant])
     spectrum = np.fft.rfft2(rng.standard_normal((SIZE, SIZE)))
     fy = np.fft.fftfreq(SIZE)[:, None] * SIZE
@@ -22,11 +22,12 @@ def tile(slope: float, variant: int = 0) -> Floats:
     frequency = np.hypot(fy, fx)
     frequency[0, 0] = np.inf
     noise = np.fft.irfft2(spectrum / frequency**slope, s=(SIZE, SIZE))
-    return ((noise - noise.mean()) / noise.std()).astype(np.float32)
+    result: Floats = ((noise - noise.mean()) / noise.std()).astype(np.float32)
+    return result
 
 
 def sample(texture: Floats, u: Floats, v: Floats) -> Floats:
-    """Read a tile at (u, v) texels, bilinear, wrapping around; the result has the shape of u and v together."""
+    """Read a tile at (u, v) texels, bilinear, wrapping around; u and v broadcast."""
     u0, v0 = np.floor(u), np.floor(v)
     fu, fv = u - u0, v - v0
     i0, j0 = u0.astype(np.int32) & (SIZE - 1), v0.astype(np.int32) & (SIZE - 1)
@@ -35,7 +36,8 @@ def sample(texture: Floats, u: Floats, v: Floats) -> Floats:
     j0, j1 = j0 * SIZE, j1 * SIZE
     top = flat[j0 + i0] * (1 - fu) + flat[j0 + i1] * fu
     bottom = flat[j1 + i0] * (1 - fu) + flat[j1 + i1] * fu
-    return top + (bottom - top) * fv
+    result: Floats = top + (bottom - top) * fv
+    return result
 
 
 def nearest(texture: Floats, u: Floats, v: Floats) -> Floats:
@@ -58,11 +60,12 @@ def hash01(i: Any, j: Any, seed: int) -> Floats:
 
 def band(distance: Floats, half: Any, footprint: Any) -> Floats:
     """Return the antialiased coverage in [0, 1] of |distance| <= half, for a pixel `footprint` wide."""
-    return np.clip((half - np.abs(distance)) / footprint + 0.5, 0, 1)
+    result: Floats = np.clip((half - np.abs(distance)) / footprint + 0.5, 0, 1)
+    return result
 
 
 def stripes(position: Floats, period: float, width: float, footprint: Floats) -> Floats:
-    """Return the coverage of stripes `width` wide every `period`, fading to their mean where pixels are coarse."""
+    """Return the coverage of stripes `width` wide every `period`; their mean where pixels are coarse."""
     distance = position - np.floor(position / period) * period - period / 2
     coverage = band(distance, width / 2, np.maximum(footprint, 1e-4))
     fade = np.clip(footprint / period * 2 - 0.6, 0, 1)

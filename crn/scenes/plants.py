@@ -1,4 +1,4 @@
-"""Trees and bushes: a bank of crowns painted leaf by leaf once, then placed, tinted and lit in every scene."""
+"""Trees and bushes: a bank of crowns painted leaf by leaf once, then placed, tinted and lit."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ KINDS = 14
 
 
 @cache
-def crown(kind: int) -> tuple[tuple[Floats, ...], ...]:
-    """Return the mip levels of a plant: each (h, w, 3) float32 = (leaf tone, bark tone, opacity); 0-11 trees, then bushes."""
+def crown(kind: int) -> tuple[Floats, ...]:
+    """Return a plant's mip levels (h, w, 3): leaf tone, bark tone, opacity; the last kinds are bushes."""
     rng = np.random.default_rng([31, kind])
     bush = kind >= KINDS - 3
     image = Image.new("RGB", (WIDTH * 2, HEIGHT * 2))
@@ -57,8 +57,8 @@ def crown(kind: int) -> tuple[tuple[Floats, ...], ...]:
         draw.ellipse(
             (u - size, v - flat, u + size, v + flat), fill=(int(np.clip(tone, 0.06, 1) * 255), 0, 255)
         )
-    base = np.asarray(image.reduce(2), np.float32) / 255
-    levels = [base]
+    base: Floats = np.asarray(image.reduce(2), np.float32) / 255
+    levels: list[Floats] = [base]
     while levels[-1].shape[1] > 8:
         last = levels[-1]
         h, width = last.shape[0] // 2 * 2, last.shape[1] // 2 * 2
@@ -130,4 +130,5 @@ def _resample(texture: Floats, v: np.ndarray, u: np.ndarray) -> Floats:
     j0, j1 = np.clip(j, 0, width - 1), np.clip(j + 1, 0, width - 1)
     upper, lower = texture[i0], texture[i1]
     rows = upper + (lower - upper) * fv
-    return rows[:, j0] * (1 - fu) + rows[:, j1] * fu
+    result: Floats = rows[:, j0] * (1 - fu) + rows[:, j1] * fu
+    return result

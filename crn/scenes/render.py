@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crn.scenes import world as w
+from crn.scenes.bodies import footprint
 from crn.scenes.canvas import Camera, Canvas
 from crn.scenes.facades import paint_surface
 from crn.scenes.figures import paint_cycle, paint_furniture, paint_person
 from crn.scenes.ground import Shadows, paint_distance, paint_ground, paint_sky, sunlit
 from crn.scenes.plants import paint_plant
-from crn.scenes.vehicles import footprint, paint_vehicle
+from crn.scenes.vehicles import paint_vehicle
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,8 +35,8 @@ SUPERSAMPLED = 300  # pictures up to this height are drawn twice as large and av
 class Scene:
     """A street scene.
 
-    labels: (H, W) uint8, Cityscapes train ids, 19 = void. photo: (H, W, 3) uint8, sRGB. numbers: (H, W) int32,
-    the object that each pixel shows, 0 = ground, sky and distance; stable between the frames of a drive.
+    labels: (H, W) uint8, Cityscapes train ids, 19 = void. photo: (H, W, 3) uint8, sRGB. numbers: (H, W)
+    int32, the object that each pixel shows, 0 = ground, sky, distance; stable between the frames of a drive.
     """
 
     labels: NDArray[np.uint8]
@@ -45,7 +46,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class View:
-    """Where the camera is: metres along the street and off its centre line, degrees of turn, seconds passed."""
+    """Where the camera is: metres along the street and off its centre line; degrees of turn; seconds."""
 
     z: float
     lateral: float
@@ -63,13 +64,17 @@ def render(world: World, look: Look, view: View, height: int, width: int, grain_
     times = 2 if height <= SUPERSAMPLED else 1
     rows, columns = height * times, width * times
     camera = Camera(
-        x=float(world.centre(view.z)) + view.lateral, z=view.z, height=view.height,
-        yaw=math.atan(world.slope(view.z)) + math.radians(view.turn), focal=0.8 * columns,
-        cx=columns / 2, cy=rows * view.horizon,
-    )  # fmt: skip
+        x=float(world.centre(view.z)) + view.lateral,
+        z=view.z,
+        height=view.height,
+        yaw=math.atan(world.slope(view.z)) + math.radians(view.turn),
+        focal=0.8 * columns,
+        cx=columns / 2,
+        cy=rows * view.horizon,
+    )
     canvas = Canvas(rows, columns, camera, look)
     placed = [_place(world, thing, view) for thing in world.things if _in_view(thing, view)]
-    placed = [found for found in placed if not _in_the_way(found, world, view)]
+    placed = [found for found in placed if not _in_the_way(found, view)]
     paint_sky(canvas)
     paint_distance(canvas, world)
     paint_ground(canvas, world, _shadows(canvas, placed))
@@ -78,14 +83,14 @@ def render(world: World, look: Look, view: View, height: int, width: int, grain_
 
 
 def _in_view(thing: Thing, view: View) -> bool:
-    """Whether a thing is near enough to be more than a few pixels; the reach of each kind follows its size."""
+    """Whether a thing is near enough to be more than a few pixels: each kind has its reach."""
     z = thing.z + thing.speed * view.time - view.z
     reach = 140.0 if thing.kind in VEHICLES else w.AHEAD if thing.kind == "tree" else 75.0
     return -16 < z < reach
 
 
-def _in_the_way(placed: tuple[Thing, float, float, float], world: World, view: View) -> bool:
-    """Whether a vehicle would stand where the camera drives, or before it closer than anybody would drive up."""
+def _in_the_way(placed: tuple[Thing, float, float, float], view: View) -> bool:
+    """Whether something stands where the camera drives, or closer before it than anybody drives up."""
     thing, _, z, _ = placed
     if thing.kind not in VEHICLES | CYCLES | PEOPLE:
         return False
@@ -144,7 +149,7 @@ def _paint_all(
 def _paint_thing(
     canvas: Canvas, world: World, view: View, thing: Thing, x: float, z: float, heading: float
 ) -> None:
-    at = np.float32(thing.lateral), np.full(1, z, np.float32)
+    at = np.full(1, thing.lateral, np.float32), np.full(1, z, np.float32)
     shade = float(sunlit(canvas, world, at[0], at[1], min(thing.size, 3.0) * 0.6)[0])
     if thing.kind in VEHICLES:
         paint_vehicle(canvas, thing, x, z, heading, shade)
@@ -173,6 +178,7 @@ def _develop(canvas: Canvas, times: int, grain_seed: int) -> Scene:
     photo += grain * np.float32(1.6)
     half = slice(None, None, times), slice(None, None, times)
     return Scene(
-        np.ascontiguousarray(canvas.labels[half]), np.clip(photo + 0.5, 0, 255).astype(np.uint8),
+        np.ascontiguousarray(canvas.labels[half]),
+        np.clip(photo + 0.5, 0, 255).astype(np.uint8),
         np.ascontiguousarray(canvas.numbers[half]),
-    )  # fmt: skip
+    )
