@@ -211,12 +211,15 @@ def update_expiration_for_hit(tx: Transaction, parameters: Parameters) -> Result
     """Move a HIT's expiry; a moment in the past expires it at once. Running work goes on."""
     hit = find_hit(tx, parameters["HITId"])
     _need_not_disposed(tx, hit)
-    moment = max(0.0, min(float(parameters["ExpireAt"]), tx.now + _YEAR_S))
+    moment = min(float(parameters["ExpireAt"]), tx.now + _YEAR_S)
     expired = moment <= tx.now
+    if expired:
+        # Never further back than now: disposal counts its 120 days from here.
+        moment = min(hit["expires"], tx.now)
     tx.run(
         "UPDATE hits SET expires = ?, expiry_logged = 0, reviewing = CASE WHEN ? THEN reviewing ELSE 0 END "
         "WHERE hit_id = ?",
-        min(moment, tx.now) if expired else moment, expired, hit["hit_id"],
+        moment, expired, hit["hit_id"],
     )  # fmt: skip
     tx.wake(moment)
     if not expired:

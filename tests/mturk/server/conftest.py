@@ -1,7 +1,6 @@
 """A running server with a clock that jumps, a boto3 client for it, and workers who fill in its forms."""
 
 import re
-import socket
 import threading
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ import uvicorn
 from botocore.config import Config
 
 from mturk.server.app import create_app
+from mturk.server.running import listen
 from mturk.server.signing import load_keys
 from mturk.server.site import Settings, Site
 
@@ -45,7 +45,7 @@ class Running:
     def __init__(self, data: Path, **settings):
         self.clock = Clock()
         self.site = Site(Settings(data=data, **settings), clock=self.clock)
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.socket = listen("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
         config = uvicorn.Config(create_app(self.site), log_level="critical", timeout_graceful_shutdown=2)
         self.server = uvicorn.Server(config)
@@ -70,7 +70,7 @@ class Running:
         return client
 
     def browser(self, **options):
-        client = httpx.Client(base_url=self.url, timeout=30, **options)
+        client = httpx.Client(base_url=self.url, timeout=30, verify=False, **options)
         self.opened.append(client)
         return client
 
@@ -84,6 +84,7 @@ class Running:
             client.close()
         self.server.should_exit = True
         self.thread.join(10)
+        assert not self.thread.is_alive()
         self.socket.close()
         self.site.close()
 
