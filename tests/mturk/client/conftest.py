@@ -148,7 +148,9 @@ def start(tmp_path_factory, monkeypatch):
         site = Site(
             Settings(data), clock=lambda: time.time() + state["running"].shift_s if state else time.time()
         )
-        bound = socket.socket()
+        bound = socket.socket(
+            socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
+        )  # so that uvicorn sends at once
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         state["running"] = found = Running(site, url, data)
