@@ -88,9 +88,7 @@ def build_rows(
 ) -> Built:
     """Write a study whose trials are given, their stimuli yet without names (empty `stimulus_*`)."""
     refuse_existing(target, replace=making.force)
-    wanted = {pair for row in rows for pair in _images_of(row)}
-    same_item = experiment.pairing == "same-item"
-    sources = inspect_all(images, wanted, same_item=same_item, track=making.track)
+    sources = inspect_all(images, map(_images_of, rows), making.track)
     encoding = choose(making.encoding, list(sources.values()))
     settings = json.dumps([experiment.to_json(), making.texts.title, _plan_digest(rows)], sort_keys=True)
     secret = study_secret(making.seed, settings, sources)

@@ -179,11 +179,12 @@ def designed(
     )
     return replace(
         experiment,
-        contrasts=contrasts,
-        batches=_batches(experiment.mode, contrasts, sentinel, real),
         real=real,
         sentinel=sentinel,
-        **cast("dict[str, Any]", numbers),
+        contrasts=contrasts,
+        **cast(
+            "dict[str, Any]", {"batches": _batches(experiment.mode, contrasts, sentinel, real), **numbers}
+        ),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ from mturk.errors import MTurkError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+Key = tuple[str, str]
+Pair = tuple[Key, Key]
 Track = Callable[..., Iterable[Any]]
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
 # 20 characters of base 32 are 100 bits; one case only, for file systems that do not tell cases apart.
@@ -120,46 +121,31 @@ def common_items(
     return tuple(shared)
 
 
-def inspect_all(
-    images: Images,
-    wanted: Iterable[tuple[str, str]],
-    *,
-    same_item: bool,
-    track: Track = silent,
-) -> dict[tuple[str, str], Source]:
-    """Read every (condition, item) once; MTurkError for an unreadable image or sizes that differ in a pair.
-
-    With `same_item` the images of one item must be of one size, else all images.
-    """
-    keys = sorted(set(wanted))
+def inspect_all(images: Images, pairs: Iterable[Pair], track: Track = silent) -> dict[Key, Source]:
+    """Read every image of `pairs` once; MTurkError when one is unreadable or a pair's sizes differ."""
+    pairs = list(dict.fromkeys(pairs))
+    keys = sorted({key for pair in pairs for key in pair})
     paths = [images.paths[condition][item] for condition, item in keys]
     with ThreadPoolExecutor() as pool:
         found: list[Source] = list(track(pool.map(inspect, paths), "Reading images", len(keys)))
     sources = dict(zip(keys, found, strict=True))
-    _check_sizes(sources, same_item=same_item)
+    for left, right in pairs:
+        _check_sizes(sources[left], sources[right], same_item=left[1] == right[1])
     return sources
 
 
-def _check_sizes(sources: Mapping[tuple[str, str], Source], *, same_item: bool) -> None:
-    """Refuse images that would stand beside each other in different sizes."""
-    groups: dict[str, list[Source]] = {}
-    for (_, item), source in sources.items():
-        groups.setdefault(item if same_item else "", []).append(source)
-    for group in groups.values():
-        sizes = Counter((source.width, source.height) for source in group)
-        if len(sizes) == 1:
-            continue
-        usual, _ = sizes.most_common(1)[0]
-        odd = next(source for source in group if (source.width, source.height) != usual)
-        like = next(source for source in group if (source.width, source.height) == usual)
-        raise MTurkError(
-            f"{odd.path} is {odd.width}x{odd.height}, but {like.path} is {usual[0]}x{usual[1]}; images that "
-            "may stand beside each other must be of one size. Resize one of them"
-            + ("." if same_item else ", or pair only the same scenes with --pairing same-item.")
-        )
+def _check_sizes(left: Source, right: Source, *, same_item: bool) -> None:
+    """Refuse images that stand beside each other in different sizes."""
+    if (left.width, left.height) == (right.width, right.height):
+        return
+    hint = "" if same_item else ", or pair only the same scenes with --pairing same-item"
+    raise MTurkError(
+        f"{left.path} is {left.width}x{left.height} and {right.path} is {right.width}x{right.height}; images "
+        f"that stand beside each other must be of one size. Resize one of them{hint}."
+    )
 
 
-def study_secret(seed: int, settings: str, sources: Mapping[tuple[str, str], Source]) -> str:
+def study_secret(seed: int, settings: str, sources: Mapping[Key, Source]) -> str:
     """Return the key of the opaque names: 64 hexadecimal digits that follow from everything that goes in."""
     digest = hashlib.sha256(f"glimpse\0{seed}\0{settings}\0".encode())
     for (condition, item), source in sorted(sources.items()):

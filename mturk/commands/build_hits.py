@@ -234,7 +234,14 @@ def build_hits(**options: Any) -> None:
     if options["from_hits"]:
         from mturk.batch_csv import read_design
 
-        design = read_design(options["from_hits"], images, real=options["real"], sentinel=options["sentinel"])
+        design = read_design(
+            options["from_hits"],
+            images,
+            real=options["real"],
+            sentinel=options["sentinel"],
+            practice_trials=options["practice_trials"],
+            exposure_ms=options["exposures_ms"][0] if options["exposures_ms"] else None,
+        )
         built = build_rows(images, design.experiment, design.trials, options["out"], making, design.warnings)
     else:
         experiment = _experiment(options, images.conditions)
