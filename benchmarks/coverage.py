@@ -144,7 +144,8 @@ def limited_study(
         a, b = contrast.split(":")
         frames.append(pd.DataFrame({
             "worker": hit * W + w, "pair": (hit * E + e) * P + p + len(frames) * H * E * P,
-            "contrast": contrast, "condition_a": a, "condition_b": b, "exposure_ms": np.array(EXPOSURES_MS)[e], "chose_a": chose,
+            "contrast": contrast,
+            "condition_a": a, "condition_b": b, "exposure_ms": np.array(EXPOSURES_MS)[e], "chose_a": chose,
             "side_of_a": np.where(a_left, "left", "right"), "shown_ms": np.nan,
             "chosen_side": np.where(chose == a_left, "left", "right"), "excluded": False, "sentinel": False,
         }))  # fmt: skip
