@@ -104,7 +104,7 @@ def open_dataset(
     """Open a split of a dataset; no image is read yet.
 
     `kind` is one of KINDS; `root` its folder ("pairs": also "LABELS,PHOTOS"). `labels` is a label set or
-    the name or file of one; None: the kind's own. `size` is (height, width) in pixels, None: as the files are.
+    the name or file of one; None: the kind's own. `size` is (height, width) in pixels, None: as it is.
     `fit` says what happens where the aspect differs: "crop" the middle, or "stretch". `count` is for scenes.
     Raises CRNError for an unknown kind, split, fit or label set, and for folders that are not there.
     """

@@ -112,10 +112,11 @@ def _gta5(root: Path, split: str) -> Found:
 def _matlab_split(path: Path, key: str) -> list[int]:
     """Read one list of frame numbers from the split.mat of GTA5."""
     from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
 
     try:
         stored = loadmat(path)
-    except (ValueError, OSError, TypeError, NotImplementedError) as error:
+    except (MatReadError, ValueError, OSError, TypeError, NotImplementedError) as error:
         raise CRNError(f"{path}: is not a MATLAB file that can be read: {error}.") from None
     if key not in stored:
         raise CRNError(f"{path}: has no {key}.")

@@ -248,7 +248,8 @@ def _light(canvas: Canvas, world: World, ground: _Ground, under: Floats, cast: F
     sun = sunlit(canvas, world, ground.lateral, ground.z, 0.0) * (1 - cast) * max(0.0, look.direction[1])
     walls = 0.72 + 0.28 * np.clip(1 - (ground.off / 14) ** 2, 0, 1)
     ambient = walls * (1 - 0.85 * under)
-    return look.ambient * ambient[..., None] + look.sun * (sun * (1 - 0.7 * under))[..., None]
+    light: Floats = look.ambient * ambient[..., None] + look.sun * (sun * (1 - 0.7 * under))[..., None]
+    return light
 
 
 class Shadows:

@@ -198,6 +198,7 @@ def _sides(painter: _Painter, sprite: Sprite, body: Body, own: Floats, dark: Flo
 
 def _ends(painter: _Painter, sprite: Sprite, body: Body, dark: Floats) -> None:
     """Lights, plates, grille and bumper at the end that looks at the camera."""
+    ends: Outline
     if body.parts.startswith("b"):
         ends = ((body.outline[-1][0], 1.0),)
     elif len(body.parts) == 3:
