@@ -205,10 +205,7 @@ class Pix2PixLearner:
                 group["lr"] = rate
         labels, real = batch.labels.to(self.device), batch.photos.to(self.device) / 127.5 - 1
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
-            with torch.random.fork_rng(devices=[] if self.device.type == "cpu" else None):
-                # Dropout's noise is a function of the update and the process, so that resuming repeats it.
-                torch.manual_seed(hash((self.settings.seed, self.updates, processes()[0])) % 2**31)
-                fake = self.network(labels)[:, 0].float() / 127.5 - 1
+            fake = torch.cat([self._imagine(labels, row) for row in range(len(labels))])
             judged = self._judge(labels, torch.cat([fake.detach(), real]), batch.share)
         self._apply(1, judged, judged, batch)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
@@ -219,6 +216,18 @@ class Pix2PixLearner:
         numbers = self._apply(0, total, torch.stack([total, l1 * self.l1_weight, fooled, judged]), batch)
         self.updates += 1
         return dict(zip(("loss", "l1", "gan", "discriminator"), numbers, strict=True))
+
+    def _imagine(self, labels: Tensor, row: int) -> Tensor:
+        """Return one sample's image, (1, 3, H, W) in [-1, 1].
+
+        Dropout's noise is a function of the update and of the sample's place in it: resuming repeats it, and
+        several processes draw what one would.
+        """
+        rank, world = processes()
+        with torch.random.fork_rng(devices=[] if self.device.type == "cpu" else None):
+            torch.manual_seed(hash((self.settings.seed, self.updates, rank + row * world)) % 2**31)
+            image: Tensor = self.network(labels[row : row + 1])[:, 0].float() / 127.5 - 1
+        return image
 
     def _judge(self, labels: Tensor, images: Tensor, share: float) -> Tensor:
         count = len(labels)

@@ -98,7 +98,7 @@ class Feeder:
                 taps = [tap.clamp(max=65504).half() for tap in taps]
                 self._keep(key, taps)
             found.append(taps)
-        mixed = [torch.cat([taps[level] for taps in found]).float() for level in range(len(found[0]))]
+        mixed = [torch.cat([taps[level].float() for taps in found]) for level in range(len(found[0]))]
         return [batch.photos - network.mean, *mixed]
 
     def _keep(self, key: tuple[int, bool], taps: list[Tensor]) -> None:

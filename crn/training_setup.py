@@ -24,7 +24,7 @@ from crn.pix2pix import OFFICIAL_WIDTHS, Generator, Pix2PixLearner, build_genera
 from crn.schedule import PAPER_STAGES, Stage, TrainingSettings
 from crn.training import Outcome, Run, pass_on, train
 from crn.training_record import read_state
-from crn.training_sources import open_pairs
+from crn.training_sources import DataRequest, open_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -41,9 +41,7 @@ class Request:
 
     name: str = "scenes-crn"
     out: str = "training"
-    data: str = "scenes"  # KIND or KIND:PATH
-    hold_out: str = ""  # photographs whose name starts so are for looking only
-    scenes: int = 400  # procedural scenes to draw
+    source: DataRequest = field(default_factory=DataRequest)
     architecture: str = "crn"
     loss: str = "features"
     outputs: int = 1
@@ -80,7 +78,8 @@ class Request:
         stages = tuple(
             Stage(**{**s, "trained_heights": tuple(s["trained_heights"])}) for s in values["stages"]
         )
-        return cls(**{**values, "stages": stages, "widths": tuple(values["widths"])})
+        source = DataRequest(**values["source"])
+        return cls(**{**values, "source": source, "stages": stages, "widths": tuple(values["widths"])})
 
 
 def resumed_request(name: str, out: str, **changes: Any) -> Request:
@@ -186,32 +185,30 @@ def start(
     resume: bool = False,
     command: str = "",
     versions: dict[str, str] | None = None,
-    track: Callable[..., Iterable[Any]] | None = None,
+    track: Callable[..., Iterable[Any]] = pass_on,
 ) -> Outcome:
     """Train what `request` asks for; returns where the run stands."""
     if request.threads:
         torch.set_num_threads(request.threads)
-    run = assemble(request, resume=resume, command=command, versions=versions)
+    run = assemble(request, resume=resume, command=command, versions=versions, track=track)
     joined = join_processes(request.device)
     try:
-        return train(run, resume=resume, **({"track": track} if track else {}))
+        return train(run, resume=resume, track=track)
     finally:
         if joined:
             torch.distributed.destroy_process_group()
 
 
 def start_features(
-    data: str,
+    source: DataRequest,
     path: Path,
     *,
-    hold_out: str = "",
-    scenes: int = 400,
     training: FeatureTraining,
     command: str = "",
     track: Callable[..., Iterable[Any]] = pass_on,
 ) -> float:
-    """Train the small feature network on photographs of `data`, write it to `path`; returns its accuracy."""
-    opened = open_pairs(data, hold_out=hold_out, scenes=scenes, folder=path.parent.parent)
+    """Train the small feature network on `source`, write it to `path`; return its accuracy."""
+    opened = open_pairs(source, path.parent.parent, track)
     size = (180, 240) if opened.aspect < 1.6 else (160, 320)
     pairs = [opened.pairs.load(index, size) for index in range(len(opened.pairs))]
     rows: list[dict[str, float]] = []
@@ -229,12 +226,15 @@ def join_processes(device: str) -> bool:
 
 
 def assemble(
-    request: Request, *, resume: bool = False, command: str = "", versions: dict[str, str] | None = None
+    request: Request,
+    *,
+    resume: bool = False,
+    command: str = "",
+    versions: dict[str, str] | None = None,
+    track: Callable[..., Iterable[Any]] = pass_on,
 ) -> Run:
     """Open the data, build network and loss, and describe the run; checks everything that can be checked."""
-    opened = open_pairs(
-        request.data, hold_out=request.hold_out, scenes=request.scenes, folder=Path(request.out)
-    )
+    opened = open_pairs(request.source, Path(request.out), track)
     stages = request.stages or default_stages(request, opened.aspect)
     config = network_config(request, opened.labels, stages)
     settings = training_settings(request, _with_widths(request, stages, config))
@@ -302,13 +302,11 @@ def _initial(request: Request, config: NetworkConfig) -> torch.nn.Module | None:
     if (found.config.label_set, found.config.classes) != (config.label_set, config.classes):
         raise CRNError(
             f"{found.path}: is for label set {found.config.label_set!r} with {found.config.classes} classes; "
-            f"the data has {config.label_set!r} with {config.classes}. Choose weights of the data's label set."
-        )
-    if found.config.outputs != config.outputs:
-        raise CRNError(
-            f"{found.path}: makes {found.config.outputs} images a label map, not {config.outputs}."
+            f"the data has {config.label_set!r} with {config.classes}. Choose weights of that label set."
         )
     model = found.model.requires_grad_(True)
+    if isinstance(model, CRN) and found.config.outputs != config.outputs:
+        model = _with_outputs(model, config.outputs)
     if isinstance(model, CRN) and 2 * found.config.height == config.height:
         return model.grown(config.features[-1])
     if (found.config.height, found.config.width) != (config.height, config.width):
@@ -317,6 +315,14 @@ def _initial(request: Request, config: NetworkConfig) -> torch.nn.Module | None:
             f"{config.height}x{config.width}. Give a first --stage of the weights' size."
         )
     return model
+
+
+def _with_outputs(model: CRN, outputs: int) -> CRN:
+    """Return the network with another number of images: all weights kept but the head's, which are new."""
+    other = CRN(replace(model.config, outputs=outputs), torch.Generator().manual_seed(0))
+    body = {name: value for name, value in model.state_dict().items() if not name.startswith("head.")}
+    other.load_state_dict(body, strict=False)
+    return other
 
 
 def _describe(features: FeatureNetwork | None) -> dict[str, str] | None:

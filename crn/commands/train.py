@@ -65,6 +65,27 @@ def _given(ctx: click.Context) -> set[str]:
     metavar="PREFIX",
     help="Photographs whose name starts so are never trained on, only shown in the sample grids.",
 )
+@click.option("--split", default="train", show_default=True, help="The dataset's split to train on.")
+@click.option(
+    "--label-set",
+    default="",
+    metavar="NAME|FILE",
+    help="What the label maps' values mean: a bundled set or a JSON file.  [default: the dataset's]",
+)
+@click.option(
+    "--unknown",
+    type=click.Choice(["error", "void"]),
+    default="error",
+    show_default=True,
+    help="What becomes of label values that the label set does not know.",
+)
+@click.option(
+    "--fit",
+    type=click.Choice(["crop", "stretch"]),
+    default="crop",
+    show_default=True,
+    help="Where photographs have another aspect than the network.",
+)
 @click.option("--scenes", default=400, show_default=True, help="Scenes to draw for --data scenes.")
 @click.option(
     "--arch",
@@ -231,7 +252,8 @@ def _default_name(options: dict[str, Any]) -> str:
     kind = options["data"].partition(":")[0]
     if options["arch"] != "crn":
         return f"{kind}-{options['arch']}"
-    return kind + {"features": "-crn", "image": "-image-space", "diverse": "-diverse"}[options["loss"]]
+    ending: str = {"features": "-crn", "image": "-image-space", "diverse": "-diverse"}[options["loss"]]
+    return f"{kind}{ending}"
 
 
 def _request(options: dict[str, Any]) -> dict[str, Any]:
@@ -247,7 +269,7 @@ def _request(options: dict[str, Any]) -> dict[str, Any]:
     if "learning_rate" in settings:
         settings.setdefault("final_learning_rate", settings["learning_rate"])
     same = (
-        "name", "out", "data", "hold_out", "scenes", "loss", "preset", "widths", "features", "features_file",
+        "name", "out", "loss", "preset", "widths", "features", "features_file",
         "download_features", "weights", "half", "device", "threads", "minutes",
     )  # fmt: skip
     outputs = options["outputs"] or (9 if options["loss"] == "diverse" else 1)
@@ -256,11 +278,20 @@ def _request(options: dict[str, Any]) -> dict[str, Any]:
     )
     return {
         **{name: options[name] for name in same},
+        "source": _source(options),
         "architecture": options["arch"],
         "outputs": outputs,
         "stages": stages,
         "settings": settings,
     }
+
+
+def _source(options: dict[str, Any]) -> Any:
+    """Turn options into a DataRequest."""
+    from crn.training_sources import DataRequest
+
+    same = ("data", "split", "label_set", "hold_out", "scenes", "fit")
+    return DataRequest(**{name: options[name] for name in same}, unknown_to_void=options["unknown"] == "void")
 
 
 def _train_features(console: Any, options: dict[str, Any]) -> None:
@@ -271,10 +302,8 @@ def _train_features(console: Any, options: dict[str, Any]) -> None:
 
     path = Path(options["out"]) / options["name"] / f"{options['name']}.safetensors"
     accuracy = start_features(
-        options["data"],
+        _source(options),
         path,
-        hold_out=options["hold_out"],
-        scenes=options["scenes"],
         training=FeatureTraining(steps=options["steps"], seed=options["seed"]),
         command=shlex.join(["python", "cli.py", *sys.argv[1:]]),
         track=console.track,
