@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from analysis.clustering import codes_of, score_covariances
+from analysis.clustering import cell_variances, codes_of, score_covariances
 from analysis.curve_fit import FAMILIES, LOGIT_BOUND, TINY, deviance, fit_batch, gradient, rates
 from analysis.errors import AnalysisError
 from analysis.exclusion import genuine
+from analysis.preference import Intervals, adjust, cell_intervals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,7 @@ EXPOSURES = ("nominal", "measured")
 THRESHOLD = 0.75
 MAX_SE_LOG_SLOPE = 1.0  # beyond it the slope is uncertain by a factor of fifty: a step, or a line
 MAX_SE_OCTAVES = 2.0
+STEP = "the slope is not determined: a step between two exposures, or no bend within them"
 BOUND_LOGIT = 7.0  # logit A from which on the plateau counts as at its bound
 
 
@@ -175,6 +177,8 @@ def _fit(
         rates=tuple((k / n).tolist()), counts=tuple(n.astype(int).tolist()), n_workers=workers, n_pairs=pairs,
         df=min(workers, pairs) - 1, identified=False, note=_hopeless(n, k, min(workers, pairs)),
     )  # fmt: skip
+    if not blank.note and not _rises(data, level):
+        blank = replace(blank, note="no rise: no exposure can be told from chance")
     return blank if blank.note else _estimate(blank, data, n, k)
 
 
@@ -201,6 +205,13 @@ def _hopeless(n: Floats, k: Floats, fewest: int) -> str:
     return ""
 
 
+def _rises(data: _Data, level: float) -> bool:
+    """Whether the rate at any exposure differs from 1/2, by the two-way t tests and Holm's adjustment."""
+    cells = cell_variances(data.y, data.cell, data.ways, len(data.planned))
+    p_values = cell_intervals(cells, Intervals(level=level))["p_value"].to_numpy(float)
+    return bool((adjust(p_values, "holm") < 1 - level).any())
+
+
 def _estimate(blank: CurveFit, data: _Data, n: Floats, k: Floats) -> CurveFit:
     """Estimates, errors and goodness of fit; flags what the data do not determine."""
     family = FAMILIES[blank.family]
@@ -213,7 +224,7 @@ def _estimate(blank: CurveFit, data: _Data, n: Floats, k: Floats) -> CurveFit:
     free = [1, 2] if bound else [0, 1, 2]
     inference = _sandwich(data, at, psi, slopes[:, free])
     if inference is None:
-        return replace(blank, note="the exposures do not determine the curve's parameters")
+        return replace(blank, note=STEP)
     covariance, fit_covariance, cell_variance = inference
     expected = np.bincount(data.cell, weights=psi[at]) / n
     t = float(stats.t.ppf((1 + blank.level) / 2, blank.df))
@@ -274,9 +285,9 @@ def _not_identified(theta: Floats, covariances: Sequence[Floats], t: float, boun
         return "no error can be estimated"
     A, se_A = special.expit(theta[0]), _se(covariances, (1, 0, 0))
     if not bound and abs(A - 0.5) <= t * se_A * A * (1 - A):
-        return "no rise: the plateau cannot be told from chance"
+        return "the plateau is not determined: the curve has not levelled off within the exposures"
     if _se(covariances, (0, 1, 0)) > MAX_SE_LOG_SLOPE:
-        return "the slope is not determined: a step between two exposures, or no bend within them"
+        return STEP
     if _se(covariances, (0, 0, 1)) > MAX_SE_OCTAVES:
         return "the midpoint is not determined: the curve has not bent within the exposures"
     return ""

@@ -1,0 +1,334 @@
+"""Realism curves: against SciPy, statsmodels and psignifit, by recovery, and where none can be had."""
+
+import json
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import optimize, special, stats
+
+from analysis.curve_fit import FAMILIES, deviance, fit_batch, gradient, rates
+from analysis.errors import AnalysisError
+from analysis.psychometric import CurveFit, curves_table, fit_curves
+
+EXPOSURES = np.array([125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0])
+X = np.log2(EXPOSURES)
+
+
+def theta(plateau=0.9, slope=1.5, midpoint_ms=500.0):
+    return np.array([[special.logit(plateau), np.log(slope), np.log2(midpoint_ms)]])
+
+
+def counts(seed=0, n=400, family="logistic", **curve):
+    k = np.random.default_rng(seed).binomial(n, rates(X, theta(**curve), FAMILIES[family]))
+    return np.full((1, 7), float(n)), k.astype(float)
+
+
+def judgments(
+    seed=0, workers=20, pairs=10, spread=0.4, contrast="crn:real", curve=None, exposures=EXPOSURES, p=None
+):
+    """Judgments of one contrast; the curve is the rate at which `real` is preferred."""
+    rng = np.random.default_rng(seed)
+    p = (
+        rates(np.log2(exposures), theta(**(curve or {})), FAMILIES["logistic"])[0]
+        if p is None
+        else np.asarray(p)
+    )
+    E = len(exposures)
+    with np.errstate(divide="ignore"):
+        logit = special.logit(p)[:, None, None]
+    logit = logit + rng.normal(0, spread, (1, workers, 1)) + rng.normal(0, spread, (E, 1, pairs))
+    real = (rng.random((E, workers, pairs)) < special.expit(logit)).ravel()
+    e, w, q = (grid.ravel() for grid in np.indices((E, workers, pairs)))
+    a, b = contrast.split(":")
+    return pd.DataFrame({
+        "worker": w, "pair": e * pairs + q, "contrast": contrast, "condition_a": a, "condition_b": b,
+        "exposure_ms": exposures[e], "shown_ms": exposures[e] + rng.choice([0.0, 16.7], len(e)),
+        "chose_a": real if a == "real" else ~real, "sentinel": False, "excluded": False, "reason": "",
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_families_are_distribution_functions_with_their_inverse_and_derivative(family):
+    shape = FAMILIES[family]
+    z = np.linspace(-4, 1.5, 50)
+    assert shape.quantile(shape.cdf(z)) == pytest.approx(z, abs=1e-8)
+    step = 1e-6
+    assert (shape.cdf(z + step) - shape.cdf(z - step)) / (2 * step) == pytest.approx(shape.pdf(z), abs=1e-6)
+
+
+def test_families_are_those_of_scipy():
+    z = np.linspace(-5, 4, 40)
+    for name, law in [("logistic", stats.logistic), ("gaussian", stats.norm), ("weibull", stats.gumbel_l)]:
+        assert FAMILIES[name].cdf(z) == pytest.approx(law.cdf(z))
+    # In t, the Weibull family is scipy's weibull_min with shape slope / ln 2 and scale 2**m.
+    slope, m = 1.3, 9.0
+    t = np.array([100.0, 512.0, 3000.0])
+    expected = stats.weibull_min.cdf(t, slope / np.log(2), scale=2**m)
+    assert FAMILIES["weibull"].cdf(slope * (np.log2(t) - m)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_gradient_is_the_derivative(family):
+    at = theta()
+    _, slopes = gradient(X, at, FAMILIES[family])
+    for column in range(3):
+        step = np.zeros((1, 3))
+        step[0, column] = 1e-6
+        up, down = (rates(X, at + sign * step, FAMILIES[family]) for sign in (1, -1))
+        assert slopes[0, :, column] == pytest.approx((up - down)[0] / 2e-6, abs=1e-7)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("plateau", [0.95, 0.75, 0.3])
+def test_the_maximum_is_that_of_a_general_optimiser(family, plateau):
+    n, k = counts(1, family=family, plateau=plateau)
+
+    def loss(at):
+        psi = np.clip(rates(X, at[None], FAMILIES[family])[0], 1e-12, 1 - 1e-12)
+        return -float((k[0] * np.log(psi) + (n[0] - k[0]) * np.log1p(-psi)).sum())
+
+    options = {"xatol": 1e-9, "fatol": 1e-11, "maxiter": 9000, "maxfev": 9000}
+    best = optimize.minimize(loss, theta(plateau)[0], method="Nelder-Mead", options=options)
+    found = fit_batch(X, n, k, FAMILIES[family])
+    assert found.converged.all()
+    assert found.log_likelihood[0] == pytest.approx(-best.fun, abs=1e-7)
+    assert found.theta[0] == pytest.approx(best.x, abs=1e-4)
+
+
+def test_with_a_known_plateau_the_fit_is_a_known_regression():
+    """psi = 1/2 + (A - 1/2) F is then a GLM; statsmodels finds the same curve by its own IRLS."""
+    rise = 0.45
+
+    class Guessing(sm.families.links.Logit):
+        def __call__(self, p):
+            return super().__call__(np.clip((p - 0.5) / rise, 1e-9, 1 - 1e-9))
+
+        def inverse(self, z):
+            return 0.5 + rise * super().inverse(z)
+
+        def deriv(self, p):
+            return super().deriv(np.clip((p - 0.5) / rise, 1e-9, 1 - 1e-9)) / rise
+
+    n, k = counts(2, n=300, plateau=0.95)
+    table = np.stack([k[0], n[0] - k[0]], axis=1)
+    glm = sm.GLM(table, sm.add_constant(X), family=sm.families.Binomial(link=Guessing()))
+    reference = glm.fit(start_params=[-13.0, 1.5], tol=1e-12)
+    found = fit_batch(X, n, k, FAMILIES["logistic"], plateau=np.array([0.5 + rise])).theta[0]
+    assert np.exp(found[1]) == pytest.approx(reference.params[1], rel=1e-5)
+    assert -np.exp(found[1]) * found[2] == pytest.approx(reference.params[0], rel=1e-5)
+
+
+def test_psignifit_finds_the_same_curve():
+    """psignifit 4 (Schuett et al. 2016), logistic on log2 ms, guess rate 1/2; its lapse rate is 1 - A."""
+    psignifit = pytest.importorskip("psignifit")
+    n, k = counts(3, n=2000, plateau=0.93, slope=1.4)
+    data = np.stack([X, k[0], n[0]], axis=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        reference = psignifit.psignifit(data, experiment_type="2AFC", sigmoid="logistic").parameter_estimate
+    found = fit_batch(X, n, k, FAMILIES["logistic"]).theta[0]
+    assert special.expit(found[0]) == pytest.approx(1 - reference["lambda"], abs=0.01)
+    assert found[2] == pytest.approx(reference["threshold"], abs=0.06)
+    # psignifit's width spans 5 % to 95 % of F.
+    assert 2 * special.logit(0.95) / np.exp(found[1]) == pytest.approx(reference["width"], rel=0.06)
+
+
+def test_many_curves_at_once_are_each_alone():
+    rng = np.random.default_rng(4)
+    n = np.full((40, 7), 300.0)
+    k = np.concatenate(
+        [counts(s, n=300, plateau=rng.uniform(0.7, 0.97), slope=rng.uniform(0.8, 3))[1] for s in range(40)]
+    )
+    together = fit_batch(X, n, k, FAMILIES["logistic"])
+    alone = [fit_batch(X, n[[i]], k[[i]], FAMILIES["logistic"]).log_likelihood[0] for i in range(40)]
+    assert together.log_likelihood == pytest.approx(np.array(alone), abs=1e-6)
+
+
+def test_the_deviance_is_that_of_statsmodels():
+    n, k = counts(5)
+    table = np.stack([k[0], n[0] - k[0]], axis=1)
+    fit = sm.GLM(table, np.ones(7), family=sm.families.Binomial()).fit()
+    assert deviance(n[0], k[0], np.full(7, k.sum() / n.sum())) == pytest.approx(fit.deviance)
+    extreme = deviance(np.array([5.0, 5.0]), np.array([0.0, 5.0]), np.array([0.5, 0.5]))
+    assert extreme == pytest.approx(20 * np.log(2))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_parameters_are_recovered(family):
+    rng = np.random.default_rng(6)
+    truth = np.array([0.88, 1.6, 600.0])
+    p = rates(X, theta(*truth), FAMILIES[family])
+    k = rng.binomial(1000, np.repeat(p, 300, axis=0)).astype(float)
+    found = fit_batch(X, np.full(k.shape, 1000.0), k, FAMILIES[family]).theta
+    back = np.stack([special.expit(found[:, 0]), np.exp(found[:, 1]), np.exp2(found[:, 2])], axis=1)
+    assert np.median(back, axis=0) == pytest.approx(truth, rel=0.02)
+
+
+def test_a_study_curve_is_reported_with_intervals_that_hold_the_truth():
+    (fit,) = fit_curves(judgments(spread=0.0, workers=60), real="real")
+    assert fit.identified
+    assert fit.note == ""
+    assert (fit.condition, fit.versus) == ("real", "crn")
+    assert fit.plateau_low < 0.9 < fit.plateau_high
+    assert fit.slope_low < 1.5 < fit.slope_high
+    assert fit.midpoint_low_ms < 500 < fit.midpoint_high_ms
+    true_threshold = 500 * 2 ** (special.logit(0.25 / 0.4) / 1.5)
+    assert fit.threshold_status == "reached"
+    assert fit.threshold_low_ms < true_threshold < fit.threshold_high_ms
+    assert fit.predict(np.array([fit.threshold_ms]))[0] == pytest.approx(0.75)
+    assert fit.deviance_df == 4
+    assert 0.001 < fit.p_fit <= 1
+
+
+def test_without_clusters_the_sandwich_is_the_fisher_information():
+    """Every answer its own worker and pair: both ways of clustering are that of independent answers."""
+    frame = judgments(1, workers=2000, pairs=1, spread=0.0)
+    frame["worker"] = frame["pair"] = np.arange(len(frame))
+    (fit,) = fit_curves(frame, real="real")
+    psi, slopes = gradient(X, np.array([fit.theta]), FAMILIES["logistic"])
+    n = np.array(fit.counts)
+    information = (slopes[0] * (n / (psi[0] * (1 - psi[0])))[:, None]).T @ slopes[0]
+    assert np.array(fit.covariances[0]) == pytest.approx(np.linalg.inv(information), rel=0.06, abs=2e-3)
+
+
+def test_clustering_widens_the_intervals():
+    wide, narrow = (fit_curves(judgments(2, spread=s), real="real")[0] for s in (1.0, 0.0))
+    assert wide.midpoint_high_ms / wide.midpoint_low_ms > narrow.midpoint_high_ms / narrow.midpoint_low_ms
+    assert wide.deviance_scale > 1.5 * narrow.deviance_scale
+
+
+def test_the_band_holds_the_curve_and_stays_within_rates():
+    (fit,) = fit_curves(judgments(), real="real")
+    t = np.geomspace(60, 20_000, 30)
+    low, high = fit.band(t)
+    assert ((low <= fit.predict(t)) & (fit.predict(t) <= high)).all()
+    assert ((low > 0) & (high < 1)).all()
+
+
+def test_a_curve_survives_json():
+    for fit in fit_curves(judgments(), real="real") + fit_curves(judgments(p=[0.5] * 7), real="real"):
+        assert CurveFit.from_dict(json.loads(json.dumps(fit.to_dict(), allow_nan=False))) == fit
+    with pytest.raises(AnalysisError, match=r"unknown field\(s\) of a curve: colour"):
+        CurveFit.from_dict({**fit.to_dict(), "colour": "red"})
+
+
+def test_a_plateau_below_three_quarters_never_reaches_it():
+    (fit,) = fit_curves(judgments(curve={"plateau": 0.68}, workers=60, spread=0.1), real="real")
+    assert fit.identified
+    assert (fit.threshold_status, fit.threshold_ms) == ("not reached", None)
+
+
+def test_a_plateau_about_three_quarters_has_no_upper_end():
+    (fit,) = fit_curves(judgments(3, curve={"plateau": 0.765}, workers=30, spread=0.1), real="real")
+    assert fit.plateau_low < 0.75 < fit.plateau
+    assert fit.threshold_high_ms is None
+    assert "no upper end" in fit.note
+
+
+def test_curves_may_fall_below_one_half():
+    (fit,) = fit_curves(judgments(1, curve={"plateau": 0.3}, workers=60, spread=0.2), real="real")
+    assert fit.identified
+    assert fit.plateau_high < 0.5
+    assert fit.threshold_status == "not reached"
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"p": [0.5] * 7, "spread": 0.0}, "no rise: no exposure can be told from chance"),
+        (
+            {"p": [0.5, 0.5, 0.5, 0.5, 0.95, 0.95, 0.95], "spread": 0.0, "workers": 60},
+            "the slope is not determined",
+        ),
+        (
+            {"p": [0.5, 0.5, 0.5, 0.51, 0.53, 0.56, 0.62], "spread": 0.0, "workers": 60},
+            "not determined|no rise",
+        ),
+        ({"p": [0.0] * 7}, "every rate is 0 or 1"),
+        ({"exposures": EXPOSURES[:2]}, "answers are at 2 exposure"),
+        ({"workers": 2}, "fewer than three workers or pairs"),
+    ],
+)
+def test_what_is_not_identified_is_flagged_and_never_a_number(options, reason):
+    (fit,) = fit_curves(judgments(**options), real="real")
+    assert not fit.identified
+    assert pd.Series([fit.note]).str.contains(reason).all(), fit.note
+    for name in ("plateau", "slope", "midpoint_ms", "threshold_ms", "deviance", "p_fit"):
+        assert getattr(fit, name) is None
+    assert fit.threshold_status == "not identified"
+    with pytest.raises(AnalysisError, match=r"is not identified: .* Draw its points"):
+        fit.predict(EXPOSURES)
+
+
+def test_a_plateau_at_its_bound_has_a_lower_end():
+    (fit,) = fit_curves(judgments(curve={"plateau": 0.99999}, spread=0.0, workers=30), real="real")
+    assert fit.identified
+    if "bound" in fit.note:
+        assert fit.plateau == fit.plateau_high == 1.0
+    assert 0.97 < fit.plateau_low < 1.0
+    low, high = fit.band(EXPOSURES)
+    assert ((low <= high) & (high <= 1)).all()
+
+
+def test_measured_exposures_move_the_curve():
+    frame = judgments(workers=40)
+    late = frame.assign(shown_ms=frame["exposure_ms"] * 2)
+    (nominal,) = fit_curves(late, real="real")
+    (measured,) = fit_curves(late, real="real", exposure="measured")
+    assert measured.midpoint_ms == pytest.approx(2 * nominal.midpoint_ms, rel=1e-3)
+    assert measured.plateau == pytest.approx(nominal.plateau, rel=1e-4)
+    none = frame.assign(shown_ms=np.nan)
+    assert (
+        fit_curves(none, real="real", exposure="measured")[0].theta == fit_curves(none, real="real")[0].theta
+    )
+
+
+def test_where_real_takes_no_part_the_curve_is_condition_a():
+    frame = judgments(contrast="crn:pix2pix")
+    (fit,) = fit_curves(frame.assign(chose_a=~frame["chose_a"]), real="real")
+    assert (fit.condition, fit.versus) == ("crn", "pix2pix")
+
+
+def test_unlimited_time_has_no_curve():
+    assert fit_curves(judgments().assign(exposure_ms=np.nan)) == []
+
+
+def test_names_are_checked():
+    with pytest.raises(AnalysisError, match="curve is 'probit'; allowed are logistic, weibull, gaussian"):
+        fit_curves(judgments(), family="probit")
+    with pytest.raises(AnalysisError, match="exposure is 'real'; allowed are nominal and measured"):
+        fit_curves(judgments(), exposure="real")
+
+
+def test_the_table_has_a_row_a_curve():
+    frame = pd.concat([judgments(), judgments(1, contrast="pix2pix:real")])
+    table = curves_table(fit_curves(frame, ["pix2pix:real", "crn:real"], real="real"))
+    assert table["contrast"].tolist() == ["pix2pix:real", "crn:real"]
+    assert "theta" not in table
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 1000))
+def test_neither_the_order_nor_the_name_of_a_matters(seed):
+    frame = judgments(seed)
+    (one,) = fit_curves(frame, real="real")
+    turned = frame.assign(
+        contrast="real:crn", condition_a="real", condition_b="crn", chose_a=~frame["chose_a"]
+    )
+    (two,) = fit_curves(turned.sample(frac=1, random_state=seed), real="real")
+    assert two.identified == one.identified
+    if one.identified:
+        assert two.theta == pytest.approx(one.theta, abs=1e-6)
+        assert np.array(two.covariances) == pytest.approx(np.array(one.covariances), rel=1e-4, abs=1e-9)
+
+
+@pytest.mark.slow
+def test_the_fit_is_rejected_about_as_often_as_it_says():
+    p_fits = [fit_curves(judgments(s, spread=0.6), real="real")[0].p_fit for s in range(150)]
+    rejected = np.mean([p is not None and p < 0.05 for p in p_fits])
+    assert rejected < 0.12
