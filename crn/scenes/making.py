@@ -9,11 +9,10 @@ import numpy as np
 from PIL import Image
 
 from crn.errors import CRNError
-from crn.labels import bundled_label_set
 from crn.scenes.look import draw_look
 from crn.scenes.render import Scene, View, render
 from crn.scenes.streets import build_world
-from crn.scenes.world import LANE, World
+from crn.scenes.world import LANE, VOID, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,14 +141,8 @@ def sample_items(folder: Path | None = None) -> list[SampleItem]:
 
 
 def label_image(labels: NDArray[np.uint8]) -> Image.Image:
-    """Return labels (H, W) as a palette image in the Cityscapes colours, whose indices are the train ids.
-
-    As a file it looks like a label map to people, and reads as one by its colours without doubt about ids.
-    """
-    known = bundled_label_set("cityscapes")
-    image = Image.fromarray(labels)
-    image.putpalette([part for colours in known.colours for part in colours[0]])
-    return image
+    """Return labels (H, W) as Cityscapes stores train ids: an 8-bit image with 255 where they are void."""
+    return Image.fromarray(np.where(labels == VOID, np.uint8(255), labels))
 
 
 def write_samples(

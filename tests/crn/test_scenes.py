@@ -13,6 +13,10 @@ from crn.labels import label_set, read_label_map
 SMALL = (64, 128)
 
 
+def read_train_ids(item):
+    return read_label_map(item.labels, label_set("cityscapes"), encoding="train-ids")
+
+
 def same(a, b):
     return all(np.array_equal(getattr(a, k), getattr(b, k)) for k in ("labels", "photo", "numbers"))
 
@@ -139,7 +143,7 @@ def test_the_bundled_samples_are_the_held_out_scenes():
         made = scenes.split_scene("sample", index)
         stored = np.asarray(Image.open(items[index].photo))
         assert np.abs(stored.astype(int) - made.photo).mean() < 0.5  # another machine rounds differently
-        assert (np.asarray(Image.open(items[index].labels)) == made.labels).mean() > 0.999
+        assert (read_train_ids(items[index]) == made.labels).mean() > 0.999
 
 
 def test_the_bundled_samples_are_small():
@@ -147,12 +151,11 @@ def test_the_bundled_samples_are_small():
     assert total < 2_000_000
 
 
-def test_written_samples_read_back_without_doubt(tmp_path):
+def test_written_samples_read_back(tmp_path):
     items = scenes.write_samples(tmp_path, 3, 32, 64)
     assert [item.item for item in items] == ["000001", "000002", "000003"]
     for index, item in enumerate(items):
-        read = read_label_map(item.labels, label_set("cityscapes"))
-        assert np.array_equal(read, scenes.split_scene("sample", index, 32, 64).labels)
+        assert np.array_equal(read_train_ids(item), scenes.split_scene("sample", index, 32, 64).labels)
 
 
 def test_missing_samples_are_named(tmp_path):
