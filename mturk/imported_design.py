@@ -1,0 +1,234 @@
+"""The design behind imported results: what made a HIT, a batch, a sentinel. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from mturk.errors import MTurkError
+from mturk.experiment import Batch, Contrast, Experiment, designed, preset
+from mturk.study import Hit, Stimulus, Study, Trial, digest, trials_csv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from mturk.batch_csv import Pair
+
+Shown = tuple[tuple["Pair", str, str], ...]
+
+
+def reference_side(shown: Iterable[tuple[str, Pair]]) -> str:
+    """Return the condition that stands most often on the side which a file calls the real one."""
+    sides = Counter((pair.left if side == "left" else pair.right)[0] for side, pair in shown)
+    return sides.most_common(1)[0][0]
+
+
+@dataclass(frozen=True)
+class Design:
+    """An imported study and, by what was shown, the name of each HIT."""
+
+    study: Study
+    names: dict[Shown, str]
+    source: str
+
+    @property
+    def secret(self) -> str:
+        """The key of the workers' pseudonyms."""
+        return self.study.secret
+
+    def trials_of(self, shown: Shown) -> tuple[str, list[str]]:
+        """Return the name of the HIT that showed this, and the ids of its trials in order."""
+        hit = self.names[shown]
+        return hit, [f"{hit}-t{position:03d}" for position in range(1, len(shown) + 1)]
+
+    def study_json(self) -> str:
+        """Return study.json."""
+        return json.dumps({**self.study.to_json(), "imported_from": self.source}, indent=1) + "\n"
+
+    def trials_csv(self) -> str:
+        """Return trials.csv."""
+        return trials_csv(self.study.trials)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a person wants to check: conditions, and how many trials are sentinels."""
+        experiment = self.study.experiment
+        return {
+            "mode": experiment.mode,
+            "hits": len(self.names),
+            "real": experiment.real,
+            "contrasts": [":".join(contrast) for contrast in experiment.contrasts],
+            "sentinels_per_hit": experiment.sentinels_per_hit,
+        }
+
+
+def design(
+    rows: Sequence[tuple[Mapping[str, str], Shown]], real: str, sentinels: tuple[str, ...], kind: str
+) -> Design:
+    """Lay out a study from what rows showed; MTurkError names a condition that is not there."""
+    shown = list(dict.fromkeys(one for _, one in rows))
+    conditions = sorted(
+        {image[0] for hit in shown for pair, _, _ in hit for image in (pair.left, pair.right)}
+    )
+    for option, name in (("--real", real), *(("--sentinel", name) for name in sentinels)):
+        if name not in conditions:
+            raise MTurkError(
+                f"no condition {name!r} in the files; say {option} with one of {', '.join(conditions)}"
+            )
+    if real in sentinels:
+        raise MTurkError(f"--sentinel {real}: it is the real condition; name a synthesized one")
+    bad = [name for name in conditions if re.search(r"[:,\s]", name)]
+    if bad:
+        raise MTurkError(
+            f"condition {bad[0]!r}: a folder's name with a colon, comma or space cannot be a condition"
+        )
+    batches = _batches(shown, real, sentinels)
+    names = _names(shown, batches, real, sentinels)
+    experiment = _experiment(rows, shown, batches, real, sentinels)
+    trials = tuple(trial for one in shown for trial in _trials(one, names[one], real, sentinels))
+    key = digest(kind + trials_csv(trials))
+    study = Study(
+        folder=None,
+        study=re.sub(r"[^a-z0-9]", "", key)[:16],
+        title="Imported study",
+        description=f"Imported from MTurk's batch results ({kind}).",
+        keywords=(),
+        experiment=experiment,
+        seed=0,
+        versions={},
+        secret=digest(key + "workers"),
+        stimuli={
+            stimulus_id(url): Stimulus(url, "", 0, 0) for one in shown for _, *urls in one for url in urls
+        },
+        hits=tuple(Hit(names[one], names[one].partition("-")[0], len(one), "", "") for one in shown),
+        trials=trials,
+        plan_sha256=digest(trials_csv(trials)),
+    )
+    return Design(study, names, kind)
+
+
+def stimulus_id(url: str) -> str:
+    """Return the id of an image: 24 hexadecimal digits of its address's digest."""
+    return hashlib.sha256(url.encode()).hexdigest()[:24]
+
+
+def _contrast(pair: Pair, real: str) -> Contrast:
+    a, b = sorted((pair.left[0], pair.right[0]))
+    return (b, a) if a == real else (a, b)
+
+
+def _is_sentinel(pair: Pair, real: str, sentinels: tuple[str, ...]) -> bool:
+    return real in (pair.left[0], pair.right[0]) and bool({pair.left[0], pair.right[0]} & set(sentinels))
+
+
+def _genuine(hit: Shown, real: str, sentinels: tuple[str, ...]) -> list[Pair]:
+    return [pair for pair, _, _ in hit if not pair.practice and not _is_sentinel(pair, real, sentinels)]
+
+
+def _batches(shown: Sequence[Shown], real: str, sentinels: tuple[str, ...]) -> list[tuple[Contrast, ...]]:
+    """Group contrasts: those that share a HIT are of one batch."""
+    groups: list[dict[Contrast, None]] = []
+    for hit in shown:
+        mine = dict.fromkeys(_contrast(pair, real) for pair in _genuine(hit, real, sentinels))
+        if not mine:
+            continue
+        touched = [group for group in groups if group.keys() & mine.keys()]
+        groups = [group for group in groups if not group.keys() & mine.keys()]
+        groups.append({contrast: None for group in (*touched, mine) for contrast in group})
+    if not groups:
+        raise MTurkError("every trial is a sentinel or practice; name another --sentinel")
+    return [tuple(group) for group in groups]
+
+
+def _names(
+    shown: Sequence[Shown], batches: list[tuple[Contrast, ...]], real: str, sentinels: tuple[str, ...]
+) -> dict[Shown, str]:
+    counts: Counter[int] = Counter()
+    names = {}
+    for hit in shown:
+        genuine = _genuine(hit, real, sentinels)
+        batch = next(
+            (n for n, group in enumerate(batches, 1) if genuine and _contrast(genuine[0], real) in group), 1
+        )
+        counts[batch] += 1
+        names[hit] = f"b{batch}-h{counts[batch]:02d}"
+    return names
+
+
+def _trials(hit: Shown, name: str, real: str, sentinels: tuple[str, ...]) -> Iterable[Trial]:
+    for position, (pair, left, right) in enumerate(hit, start=1):
+        sentinel = not pair.practice and _is_sentinel(pair, real, sentinels)
+        known = sentinel or (pair.practice and real in (pair.left[0], pair.right[0]))
+        yield Trial(
+            batch=name.partition("-")[0],
+            hit=name,
+            position=position,
+            trial=f"{name}-t{position:03d}",
+            contrast=":".join(_contrast(pair, real)),
+            exposure_ms=pair.exposure_ms,
+            sentinel=sentinel,
+            correct_side=("left" if pair.left[0] == real else "right") if known else None,
+            condition_left=pair.left[0],
+            item_left=pair.left[1],
+            stimulus_left=stimulus_id(left),
+            condition_right=pair.right[0],
+            item_right=pair.right[1],
+            stimulus_right=stimulus_id(right),
+            practice=pair.practice,
+        )
+
+
+def _experiment(
+    rows: Sequence[tuple[Mapping[str, str], Shown]],
+    shown: Sequence[Shown],
+    batches: list[tuple[Contrast, ...]],
+    real: str,
+    sentinels: tuple[str, ...],
+) -> Experiment:
+    genuine = [pair for hit in shown for pair in _genuine(hit, real, sentinels)]
+    exposures = tuple(sorted({pair.exposure_ms for pair in genuine if pair.exposure_ms is not None}))
+    limited = bool(exposures)
+    base = preset("limited-time" if limited else "unlimited-time", "authors")
+    checks = [
+        pair
+        for hit in shown
+        for pair, _, _ in hit
+        if not pair.practice and _is_sentinel(pair, real, sentinels)
+    ]
+    practice = max(sum(pair.practice for pair, _, _ in hit) for hit in shown)
+    other = next(a if b == real else b for group in batches for a, b in group)
+    own = sentinels[0] if sentinels else (other if practice else None)
+    cells = max(1, len(exposures)) * sum(map(len, batches))
+    first = rows[0][0]
+    return designed(
+        base,
+        contrasts=tuple(contrast for group in batches for contrast in group),
+        real=real,
+        sentinel=sentinels[0] if len(sentinels) == 1 else None,
+        batches=tuple(Batch(f"b{number}", group, own) for number, group in enumerate(batches, start=1)),
+        exposures_ms=exposures if limited else (None,),
+        sentinel_exposure_ms=next((pair.exposure_ms for pair in checks), None) if limited else None,
+        hits_per_batch=max(1, round(len(shown) / len(batches))),
+        trials_per_cell=max(1, round(len(genuine) / len(shown) / cells * len(batches))),
+        sentinels_per_hit=round(len(checks) / len(shown)),
+        max_sentinels_in_a_row=max(1, len(checks)),
+        practice_trials=practice,
+        workers_per_hit=_number(first.get("MaxAssignments"), base.workers_per_hit),
+        reward_usd=_reward(first.get("Reward"), base.reward_usd),
+        time_allotted_minutes=max(
+            1, _number(first.get("AssignmentDurationInSeconds"), 60 * base.time_allotted_minutes) // 60
+        ),
+    )
+
+
+def _number(cell: str | None, otherwise: int) -> int:
+    return int(cell) if cell and re.fullmatch(r"[1-9]\d{0,8}", cell.strip()) else otherwise
+
+
+def _reward(cell: str | None, otherwise: Decimal) -> Decimal:
+    found = re.fullmatch(r"\$?(\d{1,4}(?:\.\d{1,2})?)", (cell or "").strip())
+    return Decimal(found[1]) if found and Decimal(found[1]) > 0 else otherwise

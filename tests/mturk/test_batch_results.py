@@ -1,0 +1,302 @@
+"""Importing MTurk's result files: what was shown and chosen, sentinels, bad rows by line."""
+
+import contextlib
+import csv
+import io
+import json
+import random
+import re
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import cli
+from mturk.batch_results import (
+    AMT_REAL_VS_FAKE,
+    CRN_AUTHORS,
+    GLIMPSE,
+    Options,
+    import_results,
+    moment,
+    write_results,
+)
+from mturk.errors import MTurkError
+from mturk.study import read_trials
+
+META = {
+    "HITId": "3HIT",
+    "HITTypeId": "3TYPE",
+    "Reward": "$2.00",
+    "MaxAssignments": "20",
+    "AssignmentDurationInSeconds": "1800",
+    "AssignmentStatus": "Approved",
+    "AcceptTime": "Wed Aug 02 10:05:44 PDT 2017",
+    "SubmitTime": "Wed Jan 04 10:25:44 PST 2017",
+}
+ADDRESS = "http://images.example/~x/mturk/{}/{:08d}.jpg"
+
+
+def write(path, rows):
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    path.write_text("\ufeff" + text.getvalue(), encoding="utf-8")
+    return path
+
+
+def authors_rows(hits=2, workers=3, trials=12, *, timed=True, ours="crn", baseline="real"):
+    """Rows in the form of the CRN authors' HITs; the last trial is a sentinel."""
+    dice = random.Random(0)
+    rows = []
+    for hit in range(hits):
+        shown = {}
+        for number in range(1, trials + 1):
+            pair = ["image-space" if number == trials else ours, "real" if number == trials else baseline]
+            dice.shuffle(pair)
+            shown[f"Input.image_A_url_{number}"] = ADDRESS.format(pair[0], 10 * hit + number)
+            shown[f"Input.image_B_url_{number}"] = ADDRESS.format(pair[1], 10 * hit + number)
+            if timed:
+                shown[f"Input.time_{number}"] = str(4000 if number == trials else (125, 250)[number % 2])
+        for worker in range(workers):
+            chosen = {f"Answer.choice_{n}": dice.choice(["optionA", "optionB"]) for n in range(1, trials + 1)}
+            names = {"AssignmentId": f"A{hit}{worker}", "WorkerId": f"W{hit}{worker}"}
+            rows.append({**META, "HITId": f"3HIT{hit}", **names, **shown, **chosen})
+    return rows
+
+
+def amt_rows(workers=2, trials=14):
+    shown = {}
+    for number in range(trials):
+        real = "left" if number % 3 else "right"
+        fake = "vigilance" if number == trials - 1 else "alg"
+        folders = ("gt", fake) if real == "left" else (fake, "gt")
+        shown[f"Input.gt_side{number}"] = real
+        shown[f"Input.images_left{number}"] = f"{folders[0]}/{number}.jpg"
+        shown[f"Input.images_right{number}"] = f"{folders[1]}/{number}.jpg"
+    answers = {
+        f"Answer.selection{n}": "unset" if n == 12 else ("right" if n % 3 else "left") for n in range(trials)
+    }
+    return [
+        {**META, "AssignmentId": f"A{worker}", "WorkerId": f"W{worker}", **shown, **answers}
+        for worker in range(workers)
+    ]
+
+
+def trials_of(found):
+    return {trial.trial: trial for trial in read_trials(found.trials_csv)}
+
+
+def test_the_authors_rows_become_a_limited_time_study(tmp_path):
+    rows = authors_rows()
+    found = import_results(
+        [write(tmp_path / "r.csv", rows)], CRN_AUTHORS, Options(sentinels=("image-space",))
+    )
+    assert not found.problems
+    study = json.loads(found.study_json)
+    experiment = study["experiment"]
+    assert experiment["mode"] == "limited-time"
+    assert experiment["contrasts"] == [["crn", "real"]]
+    assert experiment["exposures_ms"] == [125, 250]
+    assert (experiment["sentinel"], experiment["sentinel_exposure_ms"]) == ("image-space", 4000)
+    assert (experiment["workers_per_hit"], experiment["reward_usd"]) == (20, "2.00")
+    assert (experiment["sentinels_per_hit"], experiment["max_wrong_sentinels"]) == (1, 0)
+    trials = trials_of(found)
+    assert len(trials) == 24
+    assert [line["assignment_id"] for line in found.lines] == [row["AssignmentId"] for row in rows]
+    for row, line in zip(rows, found.lines, strict=True):
+        assert (line["accepted_at"], line["submitted_at"]) == ("2017-08-02T17:05:44Z", "2017-01-04T18:25:44Z")
+        for number, answer in enumerate(line["answers"], start=1):
+            trial = trials[answer["trial"]]
+            assert f"/{trial.condition_left}/{trial.item_left}.jpg" in row[f"Input.image_A_url_{number}"]
+            assert f"/{trial.condition_right}/{trial.item_right}.jpg" in row[f"Input.image_B_url_{number}"]
+            assert trial.exposure_ms == int(row[f"Input.time_{number}"])
+            assert trial.sentinel == (number == 12)
+            assert answer["side"] == {"optionA": "left", "optionB": "right"}[row[f"Answer.choice_{number}"]]
+            if trial.sentinel:
+                assert getattr(trial, f"condition_{trial.correct_side}") == "real"
+
+
+def test_unlimited_time_files_of_several_baselines_become_batches(tmp_path):
+    files = []
+    for number, baseline in enumerate(("pix2pix", "full-resolution")):
+        rows = authors_rows(timed=False, baseline=baseline)
+        for row in rows:
+            row["AssignmentId"] += str(number)
+        files.append(write(tmp_path / f"{baseline}.csv", rows))
+    found = import_results(files, CRN_AUTHORS, Options(sentinels=("image-space",)))
+    experiment = json.loads(found.study_json)["experiment"]
+    assert experiment["mode"] == "unlimited-time"
+    assert [batch["contrasts"] for batch in experiment["batches"]] == [
+        [["crn", "pix2pix"]], [["crn", "full-resolution"]]]  # fmt: skip
+    assert {line["hit"] for line in found.lines} == {"b1-h01", "b1-h02", "b2-h01", "b2-h02"}
+    assert all(trial.exposure_ms is None for trial in trials_of(found).values())
+
+
+def test_the_other_script_names_the_fake_side(tmp_path):
+    found = import_results(
+        [write(tmp_path / "r.csv", amt_rows())], AMT_REAL_VS_FAKE, Options(sentinels=("vigilance",))
+    )
+    experiment = json.loads(found.study_json)["experiment"]
+    assert (experiment["real"], experiment["contrasts"]) == ("gt", [["alg", "gt"]])
+    assert (experiment["practice_trials"], experiment["exposures_ms"]) == (10, [1000])
+    trials = trials_of(found)
+    assert [trial.practice for trial in trials.values()] == [True] * 10 + [False] * 4
+    for line in found.lines:
+        assert len(line["answers"]) == 13
+        for answer in line["answers"]:
+            trial = trials[answer["trial"]]
+            assert getattr(trial, f"condition_{answer['side']}") == "gt"
+
+
+def test_bad_rows_are_named_by_line_and_the_others_kept(tmp_path):
+    rows = authors_rows(workers=6, hits=1)
+    rows[0]["Answer.choice_3"] = "optionC"
+    rows[1]["WorkerId"] = ""
+    rows[2]["AssignmentId"] = rows[3]["AssignmentId"]
+    rows[4]["Input.time_2"] = "soon"
+    rows[5]["SubmitTime"] = "yesterday"
+    path = write(tmp_path / "r.csv", rows)
+    with path.open("a") as file:
+        file.write("cut,short\n")
+    found = import_results([path], CRN_AUTHORS, Options(sentinels=("image-space",)))
+    assert sorted(found.problems) == [
+        f"{path}, line 2: Answer.choice_3 is 'optionC'; allowed are optionA, optionB and nothing",
+        f"{path}, line 3: column WorkerId is missing or empty",
+        f"{path}, line 5: assignment {rows[3]['AssignmentId']} stands in {path}, line 4 already",
+        f"{path}, line 6: Input.time_2 is 'soon', no number of milliseconds",
+        f"{path}, line 7: time 'yesterday' is not like {META['AcceptTime']!r}; the row was kept without its times",
+        f"{path}, line 8: it has another number of cells than the header's {len(rows[0])}",
+    ]
+    assert [line["assignment_id"] for line in found.lines] == ["A03", "A05"]
+    assert found.lines[1]["submitted_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        (AMT_REAL_VS_FAKE, Options(), "of the format amt-real-vs-fake: it lacks Input.gt_side0"),
+        (CRN_AUTHORS, Options(real="photo"), "no condition 'photo' in the files; say --real with one of crn, "),
+        (CRN_AUTHORS, Options(sentinels=("x",)), "no condition 'x' in the files; say --sentinel with one"),
+        (CRN_AUTHORS, Options(sentinels=("real",)), "--sentinel real: it is the real condition"),
+        (CRN_AUTHORS, Options(sentinels=("crn", "image-space")), "every trial is a sentinel or practice"),
+        (GLIMPSE, Options(), "is no result file of the format glimpse: it lacks Answer.answers"),
+        ("csv", Options(), "no format 'csv'; there are crn-authors, amt-real-vs-fake, glimpse"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_said(tmp_path, kind, options, message):
+    path = write(tmp_path / "r.csv", authors_rows())
+    with pytest.raises(MTurkError, match=re.escape(message)):
+        import_results([path], kind, options)
+
+
+def test_a_binary_file_and_an_empty_one_are_refused(tmp_path):
+    (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(MTurkError, match=r"b.csv cannot be read as CSV in UTF-8"):
+        import_results([tmp_path / "b.csv"], CRN_AUTHORS, Options())
+    (tmp_path / "e.csv").write_bytes(b"")
+    with pytest.raises(MTurkError, match=r"e.csv is no result file of the format crn-authors"):
+        import_results([tmp_path / "e.csv"], CRN_AUTHORS, Options())
+
+
+def test_results_stand_alone_and_are_never_overwritten(tmp_path):
+    path = write(tmp_path / "r.csv", authors_rows())
+    found = import_results([path], CRN_AUTHORS, Options(sentinels=("image-space",)))
+    for _ in range(2):
+        write_results(found, tmp_path / "results")
+    assert sorted(p.name for p in (tmp_path / "results").iterdir()) == [
+        "assignments.jsonl", "study.json", "trials.csv", "workers.csv"]  # fmt: skip
+    assert (tmp_path / "results" / "workers.csv").stat().st_mode & 0o777 == 0o600
+    other = import_results([path], CRN_AUTHORS, Options())
+    with pytest.raises(MTurkError, match="holds other results, which are never overwritten"):
+        write_results(other, tmp_path / "results")
+
+
+def test_the_analysis_reads_an_import(tmp_path):
+    from analysis.exclusion import exclude
+    from analysis.results import read_results
+
+    rows = authors_rows(workers=5)
+    for row in rows[1:]:
+        side = "A" if "/real/" in row["Input.image_A_url_12"] else "B"
+        row["Answer.choice_12"] = f"option{side}"
+    wrong = "B" if "/real/" in rows[0]["Input.image_A_url_12"] else "A"
+    rows[0]["Answer.choice_12"] = f"option{wrong}"
+    found = import_results(
+        [write(tmp_path / "r.csv", rows)], CRN_AUTHORS, Options(sentinels=("image-space",))
+    )
+    write_results(found, tmp_path / "results")
+    results = read_results(tmp_path / "results")
+    assert not results.problems
+    assert len(results.judgments) == 10 * 12
+    excluded = exclude(results).assignments.set_index("assignment")["excluded"]
+    assert list(excluded[excluded].index) == ["A00"]
+
+
+def test_the_command_as_a_newcomer_types_it(tmp_path):
+    path = write(tmp_path / "r.csv", authors_rows())
+    words = ["import-results", str(path), "--sentinel", "image-space", "--out", str(tmp_path / "results")]
+    result = CliRunner().invoke(cli.main, words)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == [
+        "Read 6 assignments of 6 workers.",
+        "  mode: limited-time",
+        "  hits: 2",
+        "  real: real",
+        "  contrasts: crn:real",
+        "  sentinels_per_hit: 1",
+        f"Written: {tmp_path / 'results'}/",
+        "",
+        f"Next: python cli.py analyze {tmp_path / 'results'}/",
+    ]
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "iso"),
+    [
+        ("", None),
+        ("Wed Aug 02 10:05:44 PDT 2017", "2017-08-02T17:05:44Z"),
+        ("2017-08-02T10:05:44Z", "2017-08-02T10:05:44Z"),
+        ("2017-08-02 10:05:44+02:00", "2017-08-02T08:05:44Z"),
+    ],
+)
+def test_times_are_read(text, iso):
+    assert moment(text) == iso
+
+
+cells = st.sampled_from(
+    ["", "optionA", "left", "unset", "7", "a/b.png", "real/1.png", "crn/1.png"]
+) | st.text(max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.lists(cells, min_size=6, max_size=6), max_size=4),
+    st.sampled_from([CRN_AUTHORS, AMT_REAL_VS_FAKE]),
+)
+def test_any_file_is_read_or_refused(tmp_path_factory, rows, kind):
+    headers = {
+        CRN_AUTHORS: ("Input.image_A_url_1", "Input.image_B_url_1", "Answer.choice_1", "Input.time_1"),
+        AMT_REAL_VS_FAKE: (
+            "Input.gt_side0",
+            "Input.images_left0",
+            "Input.images_right0",
+            "Answer.selection0",
+        ),
+    }
+    names = ("AssignmentId", "WorkerId", *headers[kind])
+    path = tmp_path_factory.mktemp("fuzz") / "r.csv"
+    with (
+        path.open("w", encoding="utf-8", newline="", errors="surrogateescape") as file,
+        contextlib.suppress(UnicodeError),
+    ):
+        csv.writer(file).writerows([names, *rows])
+    try:
+        found = import_results([path], kind, Options(practice_trials=0))
+    except MTurkError:
+        return
+    write_results(found, path.parent / "out")
