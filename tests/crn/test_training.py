@@ -34,7 +34,7 @@ STAGES = (Stage(16, 32, 2), Stage(32, 64, 1.5, features=4))
 
 
 class Pictures:
-    """Label maps of stripes with photographs in their colours; `spoilt` gives one photograph NaN's cause."""
+    """Label maps of stripes with photographs in their colours."""
 
     def __init__(self, count: int = 6):
         self.count = count
@@ -53,7 +53,7 @@ class Pictures:
         return classes, colours[classes] + noise
 
 
-class Interrupted(Exception):
+class InterruptedRunError(Exception):
     """Stands for whatever kills a run."""
 
 
@@ -97,7 +97,7 @@ def _killed_after(updates: int):
     def track(items, _label, _total=None):
         for item in items:
             if left[0] == 0:
-                raise Interrupted
+                raise InterruptedRunError
             left[0] -= 1
             yield item
 
@@ -125,7 +125,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(tmp_path, updates, changes) -> N
     whole = _run(tmp_path / "whole", settings)
     # Every update is saved, so that the kill strikes right after one; the last write may also be repeated.
     saving = replace(settings, save_minutes=0.0)
-    with pytest.raises(Interrupted):
+    with pytest.raises(InterruptedRunError):
         _run(tmp_path / "killed", saving, track=_killed_after(min(updates, whole.place.total - 1)))
     resumed = _run(tmp_path / "killed", saving, resume=True)
     assert resumed.finished
@@ -146,7 +146,7 @@ def test_work_after_the_last_checkpoint_is_done_again_alike(tmp_path) -> None:
     stop = iter([False] * 4 + [True])
     early = _run(tmp_path / "killed", settings, stop=lambda: next(stop))
     assert (early.finished, early.place.total) == (False, 5)
-    with pytest.raises(Interrupted):  # nine more updates that no checkpoint has seen
+    with pytest.raises(InterruptedRunError):  # nine more updates that no checkpoint has seen
         _run(tmp_path / "killed", settings, resume=True, track=_killed_after(9))
     _run(tmp_path / "killed", settings, resume=True)
     for name, value in _weights(tmp_path / "killed").items():
@@ -318,7 +318,8 @@ from pathlib import Path
 from test_training import GAN, _run, _settings
 from crn.training_setup import join_processes
 joined = join_processes("cpu")
-_run(Path({folder!r}), _settings(batch=2, loss={loss!r}, learning_rate=1e-4, final_learning_rate=1e-4, **{more}))
+_run(Path({folder!r}), _settings(batch=2, loss={loss!r}, learning_rate=1e-4,
+    final_learning_rate=1e-4, **{more}))
 if joined:
     torch.distributed.destroy_process_group()
 """
@@ -339,7 +340,7 @@ def test_two_processes_train_the_weights_of_one(tmp_path, loss) -> None:
             python += ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
         done = subprocess.run(
-            [*python, str(script)], env=environment, capture_output=True, text=True, timeout=300
+            [*python, str(script)], env=environment, capture_output=True, text=True, check=False, timeout=300
         )
         assert done.returncode == 0, done.stderr[-2000:]
     one, two = (_weights(folder) for folder in folders)
