@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SKEW_S = 15 * 60
 _FORM = re.compile(
     r"AWS4-HMAC-SHA256 Credential=(?P<key>[^/,\s]{1,128})/(?P<day>\d{8})/(?P<region>[a-z0-9-]{1,32})/"
-    r"(?P<service>[a-z-]{1,32})/aws4_request,\s*SignedHeaders=(?P<headers>[a-z0-9;-]{1,512}),\s*"
+    r"(?P<service>[a-z0-9-]{1,32})/aws4_request,\s*SignedHeaders=(?P<headers>[a-z0-9;-]{1,512}),\s*"
     r"Signature=(?P<signature>[0-9a-f]{64})"
 )
 

@@ -1,0 +1,106 @@
+"""Starting and stopping a server as a person does: `python cli.py serve`."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from cli import main
+from mturk.errors import MTurkError
+from mturk.server.running import address_of, alone, listen
+from mturk.server.site import Settings, Site
+
+ROOT = Path(__file__).parents[3]
+
+
+def launched(tmp_path, *options):
+    command = [sys.executable, str(ROOT / "cli.py"), "serve", "--port", "0", *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_serve_and_stop(tmp_path, stop):
+    process = launched(tmp_path)
+    url = re.search(r"http://[\d.:]+", process.stdout.readline())[0]
+    assert (tmp_path / "server/endpoint").read_text().strip() == url
+    deadline = time.time() + 20
+    while time.time() < deadline:
+        try:
+            assert httpx.get(f"{url}/health", verify=False).text == "ok\n"
+            break
+        except httpx.ConnectError:
+            time.sleep(0.05)
+    link = re.search(r"http\S+/dashboard/\?token=\S+", process.stdout.readline())[0]
+    assert httpx.get(link, verify=False).status_code == 303
+    process.send_signal(stop)
+    output = process.communicate(timeout=20)[0]
+    assert process.returncode == 0, output
+    assert "Traceback" not in output
+    assert not (tmp_path / "server/endpoint").exists()
+    assert not (tmp_path / "server/server.sqlite3-wal").exists()
+
+
+def test_a_port_in_use(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = CliRunner().invoke(main, ["serve", "--port", str(port), "--data", str(tmp_path / "d")])
+    assert result.exit_code == 1
+    assert f"Error: Port {port} of 127.0.0.1 is in use" in result.output
+    assert f"serve --port {port + 1}" in result.output
+
+
+def test_two_servers_on_one_folder(tmp_path):
+    with alone(tmp_path):
+        result = CliRunner().invoke(main, ["serve", "--port", "0", "--data", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "Another server is running on the folder" in result.output
+
+
+def test_an_address_that_is_not_ours():
+    with pytest.raises(MTurkError, match="cannot listen on 192.0.2.1 port 0"):
+        listen("192.0.2.1", 0)
+
+
+def test_addresses_as_a_browser_needs_them():
+    with listen("0.0.0.0", 0) as bound:
+        assert address_of(bound, "0.0.0.0").startswith("http://127.0.0.1:")
+        assert address_of(bound, "lab.local").startswith("http://lab.local:")
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        (["--public-url", "study.example"], "public_url is 'study.example'; needed: an address"),
+        (["--public-url", "https://a.example/b"], "needed: an address without a path"),
+        (["--completion-url", "javascript:x"], "completion_url is"),
+        (["--study", "nowhere"], "does not exist"),
+    ],
+)
+def test_options_that_cannot_be(tmp_path, option, text):
+    result = CliRunner().invoke(main, ["serve", "--port", "0", "--data", str(tmp_path), *option])
+    assert result.exit_code != 0
+    assert text in result.output
+
+
+def test_a_database_of_another_version(tmp_path):
+    import sqlite3
+
+    Site(Settings(data=tmp_path)).close()
+    connection = sqlite3.connect(tmp_path / "server.sqlite3")
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(MTurkError, match="written by another version"):
+        Site(Settings(data=tmp_path))
+
+
+def test_help_has_an_example():
+    result = CliRunner().invoke(main, ["serve", "--help"])
+    assert "python cli.py serve --port 8080" in result.output
+    assert result.output.count("[default:") >= 7
