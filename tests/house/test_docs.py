@@ -2,13 +2,15 @@
 
 A guide's `sh` blocks run in one new folder. HTML comments before a block, invisible to readers, say what the
 test must do that a reader has done already: `<!-- given: NAME -->` calls `given_NAME(folder)` of guides.py,
-and `<!-- shorter: WORDS -->` appends options to each command of the next block so that it ends in seconds.
+`<!-- shorter: WORDS -->` appends options to each command of the next block so that it ends in seconds, and
+`<!-- needs: MODULE -->` leaves out what belongs to the next block where an optional module is not installed.
 """
 
 import importlib.util
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import time
@@ -20,7 +22,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMAND = re.compile(r"^\s*(\$ )?(python cli\.py|glimpse) ")
-TOKEN = re.compile(r"<!-- (given|shorter): (.*?) -->|^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+TOKEN = re.compile(r"<!-- (given|needs|shorter): (.*?) -->|^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def load_given():
@@ -58,12 +60,19 @@ def prepare(folder: Path) -> None:
 
 def run_guide(text: str, folder: Path) -> int:
     """Run a guide's blocks in order; return how many commands ran. Servers are stopped at the end."""
+    if "serve" in text and port_taken(8080):
+        pytest.skip("port 8080, which the guides' server takes, is in use on this machine")
     prepare(folder)
-    given, shorter, count, servers = load_given(), "", 0, []
+    given, shorter, count, left_out, servers = load_given(), "", 0, False, []
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "BROWSER": "true"}
     try:
         for kind, value, block in TOKEN.findall(text):
-            if kind == "given":
+            if kind == "needs":
+                left_out = importlib.util.find_spec(value.strip()) is None
+            elif left_out:
+                count += len(lines_of(block, ""))
+                left_out = not block
+            elif kind == "given":
                 getattr(given, f"given_{value.strip()}")(folder)
             elif kind == "shorter":
                 shorter = value
@@ -88,6 +97,11 @@ def run_guide(text: str, folder: Path) -> int:
             server.terminate()
             server.communicate(timeout=20)
     return count
+
+
+def port_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def wait_for(path: Path) -> None:

@@ -1,0 +1,159 @@
+"""What a reader of a guide has already: `given_NAME(folder)` lays it out small, for test_docs.py."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+CITYSCAPES_IDS = np.array([7, 8, 11, 17, 21, 23, 24, 26])
+
+
+def _command(folder: Path, *words: str) -> None:
+    subprocess.run([sys.executable, "cli.py", *words], cwd=folder, check=True, capture_output=True, text=True)
+
+
+def _noise(rng: np.random.Generator, height: int, width: int) -> Image.Image:
+    coarse = rng.integers(0, 256, (height // 8, width // 8, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def given_own_images(folder: Path) -> None:
+    """Write images/{real,mine,theirs,blurred}, 24 scenes each."""
+    rng = np.random.default_rng(0)
+    for item in range(24):
+        photo = _noise(rng, 48, 64)
+        for condition, radius in (("real", 0), ("mine", 1), ("theirs", 2), ("blurred", 6)):
+            path = folder / "images" / condition / f"{item:06d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            photo.filter(ImageFilter.GaussianBlur(radius)).save(path)
+
+
+def given_answers(folder: Path) -> None:
+    """Let simulated workers do the published study through the running server."""
+    endpoint = (folder / "server" / "endpoint").read_text().strip()
+    _command(folder, "simulate", "--through-server", endpoint)
+
+
+def given_person(folder: Path) -> None:
+    """Let a person who came from Prolific stand in the server's database, and stop the server."""
+    import httpx
+
+    endpoint = (folder / "server" / "endpoint").read_text().strip()
+    given_own_images(folder)
+    _command(folder, "build-hits", "--mode", "limited-time", "--sentinel", "blurred", "--hits-per-batch", "1")
+    _command(folder, "publish", "--to", "local")
+    name = json.loads((folder / "study" / "study.json").read_text())["study"]
+    parameters = {"PROLIFIC_PID": "P-1234", "STUDY_ID": "S", "SESSION_ID": "T"}
+    agent = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Chrome/130"}
+    httpx.get(f"{endpoint}/join/{name}", params=parameters, headers=agent, follow_redirects=True)
+
+
+def given_cityscapes(folder: Path) -> None:
+    """Write four pairs of each split in Cityscapes' own layout, and random VGG-19 weights."""
+    import torch
+
+    rng = np.random.default_rng(0)
+    for split, town in (("train", "aachen"), ("val", "munster")):
+        for frame in range(4):
+            stem = f"{town}_{frame:06d}_000019"
+            photo = folder / "Cityscapes" / "leftImg8bit" / split / town / f"{stem}_leftImg8bit.png"
+            label = folder / "Cityscapes" / "gtFine" / split / town / f"{stem}_gtFine_labelIds.png"
+            for path in (photo, label):
+                path.parent.mkdir(parents=True, exist_ok=True)
+            _noise(rng, 32, 64).save(photo)
+            ids = CITYSCAPES_IDS[rng.integers(0, 8, (4, 8))].astype(np.uint8)
+            Image.fromarray(ids).resize((64, 32), Image.Resampling.NEAREST).save(label)
+    generator, channels, state = torch.Generator().manual_seed(0), 3, {}
+    layers = {0: 64, 2: 64, 5: 128, 7: 128, 10: 256, 12: 256, 14: 256, 16: 256}
+    layers |= dict.fromkeys((19, 21, 23, 25, 28, 30, 32, 34), 512)
+    for index, width in layers.items():
+        scale = (2 / (9 * channels)) ** 0.5
+        state[f"features.{index}.weight"] = torch.randn(width, channels, 3, 3, generator=generator) * scale
+        state[f"features.{index}.bias"] = torch.zeros(width)
+        channels = width
+    torch.save(state, folder / "vgg19-dcbb9e9d.pth")
+
+
+def given_authors_checkpoint(folder: Path) -> None:
+    """Write a TensorFlow checkpoint with the names of the CRN authors' 256p network, but narrow."""
+    import tensorflow as tf
+
+    rng, features, variables = np.random.default_rng(0), 0, {}
+
+    def random(*shape: int) -> "tf.Variable":
+        return tf.Variable(rng.normal(0, 0.1, shape).astype(np.float32))
+
+    for height in (4, 8, 16, 32, 64, 128, 256):
+        for conv, inputs in ((1, features + 20), (2, 8)):
+            name = f"g_{height}_conv{conv}"
+            variables[f"{name}/weights"] = random(3, 3, inputs, 8)
+            variables[f"{name}/LayerNorm/beta"], variables[f"{name}/LayerNorm/gamma"] = random(8), random(8)
+        features = 8
+    variables["g_256_conv100/weights"], variables["g_256_conv100/biases"] = random(1, 1, 8, 3), random(3)
+    (folder / "result_256p").mkdir()
+    tf.compat.v1.train.Saver(variables).save(None, str(folder / "result_256p" / "model.ckpt"))
+
+
+def given_pix2pix_generator(folder: Path) -> None:
+    """Write a narrow generator with the parameter names of the official PyTorch repository."""
+    import torch
+
+    from crn.pix2pix import build_generator, pix2pix_config
+
+    model = build_generator(pix2pix_config("cityscapes", 3, 256, 512, widths=(4,) * 8))
+    torch.save(model.state_dict(), folder / "latest_net_G.pth")
+
+
+URL = "https://images.example.org/{}/{:06d}.png"
+
+
+def _authors_row(rng: np.random.Generator, trials: int = 12) -> dict[str, str]:
+    """Return one HIT of the authors' limited-time file: every tenth pair a sentinel."""
+    row: dict[str, str] = {}
+    for i in range(1, trials + 1):
+        first, second = ("real", "blurred") if i % 6 == 0 else ("mine", "real")
+        left, right = (first, second) if rng.random() < 0.5 else (second, first)
+        item = int(rng.integers(0, 24))
+        row[f"image_A_url_{i}"], row[f"image_B_url_{i}"] = URL.format(left, item), URL.format(right, item)
+        row[f"time_{i}"] = str(4000 if i % 6 == 0 else int(rng.choice([125, 500, 2000])))
+    return row
+
+
+def given_authors_hits(folder: Path) -> None:
+    """Write hits.csv as the authors publish theirs, and the images that it names."""
+    given_own_images(folder)
+    rng = np.random.default_rng(1)
+    rows = [_authors_row(rng) for _ in range(2)]
+    with (folder / "hits.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def given_authors_results(folder: Path) -> None:
+    """Write batch_results.csv as MTurk's website gave it for such HITs: two HITs, four workers each."""
+    rng, rows = np.random.default_rng(2), []
+    for hit in range(2):
+        shown = _authors_row(rng)
+        shown = {key: value.replace("blurred", "image-space") for key, value in shown.items()}
+        for worker in range(4):
+            row = {
+                "HITId": f"HIT{hit}", "HITTypeId": "TYPE", "Title": "Which?", "Reward": "$2.00",
+                "AssignmentId": f"ASSIGNMENT{hit}{worker}", "WorkerId": f"A{hit}{worker}WORKER",
+                "AssignmentStatus": "Approved", "AcceptTime": "Mon Mar 06 10:00:00 PST 2017",
+                "SubmitTime": "Mon Mar 06 10:14:00 PST 2017", "WorkTimeInSeconds": "840",
+            }  # fmt: skip
+            row |= {f"Input.{key}": value for key, value in shown.items()}
+            for i in range(1, 13):
+                real_left = "/real/" in shown[f"image_A_url_{i}"]
+                right_answer = i % 6 == 0 or rng.random() < 0.8
+                row[f"Answer.choice_{i}"] = "optionA" if real_left == right_answer else "optionB"
+            rows.append(row)
+    with (folder / "batch_results.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
