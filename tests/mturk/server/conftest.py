@@ -191,7 +191,9 @@ def refusal(turk):
     """A function that calls an operation which must be refused, and returns the error's code."""
 
     def call(operation, client=turk, **parameters):
-        with pytest.raises(client.exceptions.RequestError, match=r"\(\d+ s AWS\.MechanicalTurk\.\w+\)") as raised:
+        with pytest.raises(
+            client.exceptions.RequestError, match=r"\(\d+ s AWS\.MechanicalTurk\.\w+\)"
+        ) as raised:
             getattr(client, operation)(**parameters)
         return raised.value.response["TurkErrorCode"].removeprefix("AWS.MechanicalTurk.")
 

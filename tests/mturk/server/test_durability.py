@@ -186,7 +186,9 @@ def work_until_killed(url, number, acknowledged, study):
                 reply = http.post(f"/join/{study}", params={"participant": name}, data={"csrf": token})
                 assignment = reply.headers["location"].rpartition("/")[2]
                 answer = f"{name} {'x' * 5000}"
-                reply = http.post("/mturk/externalSubmit", data={"assignmentId": assignment, "answers": answer})
+                reply = http.post(
+                    "/mturk/externalSubmit", data={"assignmentId": assignment, "answers": answer}
+                )
                 if reply.status_code == 200:
                     acknowledged.append((assignment, name))
     except (httpx.HTTPError, TypeError, KeyError):
@@ -238,10 +240,14 @@ def lost_or_doubled(acknowledged, path):
     """Return the acknowledged submissions that are not in the database as they were sent."""
     connection = sqlite3.connect(path)
     try:
-        stored = dict(connection.execute("SELECT assignment_id, answer FROM assignments WHERE answer IS NOT NULL"))
+        stored = dict(
+            connection.execute("SELECT assignment_id, answer FROM assignments WHERE answer IS NOT NULL")
+        )
     finally:
         connection.close()
-    return [name for assignment, name in acknowledged if f"<FreeText>{name} " not in stored.get(assignment, "")]
+    return [
+        name for assignment, name in acknowledged if f"<FreeText>{name} " not in stored.get(assignment, "")
+    ]
 
 
 @pytest.mark.slow

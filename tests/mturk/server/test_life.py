@@ -5,7 +5,10 @@ import pytest
 
 def test_a_whole_study(server, turk, question):
     once = turk.create_qualification_type(
-        Name="did batch b1", Description="Took part.", Keywords="glimpse-once", QualificationTypeStatus="Active"
+        Name="did batch b1",
+        Description="Took part.",
+        Keywords="glimpse-once",
+        QualificationTypeStatus="Active",
     )["QualificationType"]["QualificationTypeId"]
     hit_type = turk.create_hit_type(
         AssignmentDurationInSeconds=1800,
@@ -48,7 +51,9 @@ def test_a_whole_study(server, turk, question):
     assert {hit["HITId"] for page in reviewable for hit in page["HITs"]} == {hit["HITId"] for hit in hits}
     answered = {}
     for hit in hits:
-        pages = turk.get_paginator("list_assignments_for_hit").paginate(HITId=hit["HITId"], PaginationConfig={"PageSize": 2})
+        pages = turk.get_paginator("list_assignments_for_hit").paginate(
+            HITId=hit["HITId"], PaginationConfig={"PageSize": 2}
+        )
         for page in pages:
             for assignment in page["Assignments"]:
                 answered[assignment["WorkerId"]] = assignment

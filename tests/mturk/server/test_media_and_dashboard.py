@@ -67,7 +67,9 @@ def test_no_way_out_of_the_folder(server, path):
     raw = httpx.Client(verify=False)
     with raw:
         for method in ("GET", "PUT"):
-            reply = raw.send(httpx.Request(method, server.url + path, content=image() if method == "PUT" else b""))
+            reply = raw.send(
+                httpx.Request(method, server.url + path, content=image() if method == "PUT" else b"")
+            )
             assert reply.status_code in {403, 404, 405}
     assert put(server, path, image()).status_code in {403, 404, 405}
 
@@ -146,7 +148,9 @@ def test_exclusions_so_far(start, study, tmp_path, question):
         answers = [
             {
                 "trial": trial.trial,
-                "side": (trial.correct_side if right else other[trial.correct_side]) if trial.sentinel else "left",
+                "side": (trial.correct_side if right else other[trial.correct_side])
+                if trial.sentinel
+                else "left",
                 "response_ms": 500,
                 "shown_ms": 125,
                 "frames": 8,

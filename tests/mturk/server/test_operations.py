@@ -23,7 +23,10 @@ def test_not_supported_is_said(refusal, turk, publish, question):
     assert refusal("create_hit_with_hit_type", **common, HITLayoutId=OTHER_ID) == "NotSupported"
     policy = {"PolicyName": "SimplePlurality/2011-09-01"}
     for name in ("HITReviewPolicy", "AssignmentReviewPolicy"):
-        assert refusal("create_hit_with_hit_type", **common, Question=question, **{name: policy}) == "NotSupported"
+        assert (
+            refusal("create_hit_with_hit_type", **common, Question=question, **{name: policy})
+            == "NotSupported"
+        )
     form = '<QuestionForm xmlns="http://mechanicalturk.amazonaws.com/x"/>'
     assert refusal("create_hit_with_hit_type", **common, Question=form) == "NotSupported"
     with pytest.raises(turk.exceptions.RequestError, match="Test of a qualification type is not supported"):
@@ -45,8 +48,17 @@ def test_create_hit_returns_what_was_asked(turk, question):
         LifetimeInSeconds=60, AssignmentDurationInSeconds=30, RequesterAnnotation="note",
     )["HIT"]  # fmt: skip
     assert turk.get_hit(HITId=hit["HITId"])["HIT"] == hit
-    assert (hit["Title"], hit["Keywords"], hit["Reward"], hit["RequesterAnnotation"]) == ("T", "k, l", "1.50", "note")
-    assert (hit["HITStatus"], hit["HITReviewStatus"], hit["MaxAssignments"]) == ("Assignable", "NotReviewed", 3)
+    assert (hit["Title"], hit["Keywords"], hit["Reward"], hit["RequesterAnnotation"]) == (
+        "T",
+        "k, l",
+        "1.50",
+        "note",
+    )
+    assert (hit["HITStatus"], hit["HITReviewStatus"], hit["MaxAssignments"]) == (
+        "Assignable",
+        "NotReviewed",
+        3,
+    )
     assert hit["AutoApprovalDelayInSeconds"] == 30 * 86_400
     assert hit["Question"] == question
     assert (hit["Expiration"] - hit["CreationTime"]).total_seconds() == pytest.approx(60, abs=0.01)
@@ -160,7 +172,8 @@ def test_more_assignments(turk, publish, refusal):
     assert refusal(more, HITId=few, NumberOfAdditionalAssignments=1) == "InvalidMaximumAssignmentsIncrease"
     add(HITId=many, NumberOfAdditionalAssignments=5, UniqueRequestToken="t")
     assert (
-        refusal(more, HITId=many, NumberOfAdditionalAssignments=5, UniqueRequestToken="t") == "DuplicateRequest"
+        refusal(more, HITId=many, NumberOfAdditionalAssignments=5, UniqueRequestToken="t")
+        == "DuplicateRequest"
     )
     assert turk.get_hit(HITId=many)["HIT"]["MaxAssignments"] == 15
     assert refusal(more, HITId=many, NumberOfAdditionalAssignments=0) == "InvalidParameterValue"
@@ -185,7 +198,10 @@ def test_unknown_ids(refusal):
     assert refusal("list_assignments_for_hit", HITId=OTHER_ID) == "HITDoesNotExist"
     assert refusal("get_assignment", AssignmentId=OTHER_ID) == "AssignmentDoesNotExist"
     assert refusal("get_qualification_type", QualificationTypeId=OTHER_ID) == "QualificationTypeDoesNotExist"
-    assert refusal("accept_qualification_request", QualificationRequestId="x") == "QualificationRequestDoesNotExist"
+    assert (
+        refusal("accept_qualification_request", QualificationRequestId="x")
+        == "QualificationRequestDoesNotExist"
+    )
     assert refusal("update_hit_type_of_hit", HITId=OTHER_ID, HITTypeId=OTHER_ID) == "HITDoesNotExist"
     assert refusal("get_hit", HITId="no-such-form") == "InvalidParameterValue"
 
@@ -219,7 +235,11 @@ def test_an_accepted_assignment_is_not_there_for_the_api(server, turk, publish, 
     worker.submit(assignment)
     found = turk.get_assignment(AssignmentId=assignment)
     assert found["HIT"]["HITId"] == found["Assignment"]["HITId"] == hit_id
-    assert found["Assignment"]["AcceptTime"] <= found["Assignment"]["SubmitTime"] < found["Assignment"]["Deadline"]
+    assert (
+        found["Assignment"]["AcceptTime"]
+        <= found["Assignment"]["SubmitTime"]
+        < found["Assignment"]["Deadline"]
+    )
 
 
 def test_statuses_can_be_asked_for(server, turk, publish):
@@ -328,7 +348,10 @@ def test_workers_ask_for_qualifications(server, turk, refusal):
     request_id = asked[0]["QualificationRequestId"]
     turk.accept_qualification_request(QualificationRequestId=request_id, IntegerValue=3)
     assert "You have it: 3" in worker.http.get("/worker/qualifications").text
-    assert refusal("accept_qualification_request", QualificationRequestId=request_id) == "InvalidQualificationState"
+    assert (
+        refusal("accept_qualification_request", QualificationRequestId=request_id)
+        == "InvalidQualificationState"
+    )
     other = server.worker("other")
     other.press(f"/worker/qualifications/{by_hand}/request")
     request_id = turk.list_qualification_requests()["QualificationRequests"][0]["QualificationRequestId"]
@@ -340,7 +363,12 @@ def test_workers_ask_for_qualifications(server, turk, refusal):
 @pytest.mark.parametrize("guard", ["Accept", "PreviewAndAccept", "DiscoverPreviewAndAccept"])
 def test_what_a_qualification_guards(server, turk, publish, guard):
     type_id = _type(turk)
-    rule = {"QualificationTypeId": type_id, "Comparator": "GreaterThan", "IntegerValues": [5], "ActionsGuarded": guard}
+    rule = {
+        "QualificationTypeId": type_id,
+        "Comparator": "GreaterThan",
+        "IntegerValues": [5],
+        "ActionsGuarded": guard,
+    }
     hit_id = publish(requirements=[rule], title="Guarded")["HITId"]
     worker = server.worker("w")
 
@@ -362,7 +390,11 @@ def test_what_a_qualification_guards(server, turk, publish, guard):
 
 
 def test_system_qualifications(server, turk, publish):
-    rate = {"QualificationTypeId": lifecycle.APPROVAL_RATE, "Comparator": "GreaterThanOrEqualTo", "IntegerValues": [90]}
+    rate = {
+        "QualificationTypeId": lifecycle.APPROVAL_RATE,
+        "Comparator": "GreaterThanOrEqualTo",
+        "IntegerValues": [90],
+    }
     count = {"QualificationTypeId": lifecycle.APPROVED_COUNT, "Comparator": "EqualTo", "IntegerValues": [1]}
     place = {"QualificationTypeId": lifecycle.LOCALE, "Comparator": "In", "LocaleValues": [{"Country": "US"}]}
     first, second, third, fourth = (
@@ -412,9 +444,16 @@ def test_notify_workers(server, turk, publish, refusal):
 
 def test_notification_settings_are_kept(turk, publish, refusal):
     hit_type = publish()["HITTypeId"]
-    wish = {"Destination": "arn", "Transport": "SNS", "Version": "2006-05-05", "EventTypes": ["HITReviewable"]}
+    wish = {
+        "Destination": "arn",
+        "Transport": "SNS",
+        "Version": "2006-05-05",
+        "EventTypes": ["HITReviewable"],
+    }
     turk.update_notification_settings(HITTypeId=hit_type, Notification=wish, Active=True)
     turk.send_test_event_notification(Notification=wish, TestEventType="Ping")
     assert refusal("update_notification_settings", HITTypeId=OTHER_ID, Active=False) == "HITTypeDoesNotExist"
     assert refusal("update_notification_settings", HITTypeId=hit_type) == "InvalidParameterValue"
-    assert refusal("send_test_event_notification", Notification={**wish, "Transport": "Fax"}, TestEventType="Ping")
+    assert refusal(
+        "send_test_event_notification", Notification={**wish, "Transport": "Fax"}, TestEventType="Ping"
+    )

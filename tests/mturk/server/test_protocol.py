@@ -112,7 +112,9 @@ def test_keys_are_made_once_and_kept_private(tmp_path):
     assert load_keys(path) == {**keys, "B": "%c"}
 
 
-@pytest.mark.parametrize(("text", "message"), [("[default]\n", "holds no aws_access_key_id"), ("x", "not an AWS")])
+@pytest.mark.parametrize(
+    ("text", "message"), [("[default]\n", "holds no aws_access_key_id"), ("x", "not an AWS")]
+)
 def test_a_damaged_credentials_file(tmp_path, text, message):
     (tmp_path / "credentials").write_text(text)
     with pytest.raises(MTurkError, match=message):
@@ -163,7 +165,9 @@ def test_errors_have_the_form_that_clients_parse(server):
     assert post(server, b"{}", **{"X-Amz-Target": "?"}).json()["__type"] == "InvalidSignatureException"
     huge = post(server, b" " * (protocol.MAX_BODY + 1))
     assert huge.json()["TurkErrorCode"] == "AWS.MechanicalTurk.RequestTooLarge"
-    assert httpx.post(server.url + "/", verify=False).json()["__type"] == "MissingAuthenticationTokenException"
+    assert (
+        httpx.post(server.url + "/", verify=False).json()["__type"] == "MissingAuthenticationTokenException"
+    )
 
 
 def test_a_response_that_does_not_fit_the_model_is_not_sent():
@@ -180,7 +184,9 @@ def test_a_defect_is_a_service_fault_without_details(server, turk, monkeypatch):
         raise ZeroDivisionError("private detail")
 
     found = operations.find("GetAccountBalance")
-    monkeypatch.setitem(operations.OPERATIONS, found.name, operations.Operation(found.name, broken, writes=False))
+    monkeypatch.setitem(
+        operations.OPERATIONS, found.name, operations.Operation(found.name, broken, writes=False)
+    )
     with pytest.raises(turk.exceptions.ServiceFault, match="its log says why") as raised:
         turk.get_account_balance()
     assert "private detail" not in str(raised.value)
@@ -212,7 +218,11 @@ def parameters_of(operation):
     return st.dictionaries(st.sampled_from(names), JSON, max_size=8) if names else st.just({})
 
 
-@given(st.sampled_from(list(protocol.model().operation_names)).flatmap(lambda o: st.tuples(st.just(o), parameters_of(o))))
+@given(
+    st.sampled_from(list(protocol.model().operation_names)).flatmap(
+        lambda o: st.tuples(st.just(o), parameters_of(o))
+    )
+)
 @settings(max_examples=300)
 def test_any_parameters_parse_or_are_refused(call):
     operation, parameters = call

@@ -22,7 +22,9 @@ ROOT = Path(__file__).parents[3]
 
 def launched(tmp_path, *options):
     command = [sys.executable, str(ROOT / "cli.py"), "serve", "--port", "0", *options]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path
+    )
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])

@@ -16,7 +16,10 @@ def status(turk, hit_id):
 
 
 def events(server):
-    return [row["kind"] for row in server.site.store.read(lambda tx: tx.all("SELECT kind FROM events ORDER BY id"))]
+    return [
+        row["kind"]
+        for row in server.site.store.read(lambda tx: tx.all("SELECT kind FROM events ORDER BY id"))
+    ]
 
 
 def test_a_hit_from_assignable_to_reviewable(server, turk, publish):
@@ -183,7 +186,11 @@ def test_comparators(comparator, wanted, met):
 
 
 def test_places():
-    rule = {"QualificationTypeId": "L", "Comparator": "In", "LocaleValues": [{"Country": "US", "Subdivision": "CA"}]}
+    rule = {
+        "QualificationTypeId": "L",
+        "Comparator": "In",
+        "LocaleValues": [{"Country": "US", "Subdivision": "CA"}],
+    }
     assert meets(rule, {"Country": "US", "Subdivision": "CA"}, granted=True)
     assert not meets(rule, {"Country": "US", "Subdivision": "NY"}, granted=True)
     assert not meets(rule, {"Country": "US"}, granted=True)
@@ -204,4 +211,6 @@ def test_places():
 )
 def test_requirements_that_make_no_sense(more, text):
     assert text in requirement_problem({"QualificationTypeId": "X", **more})
-    assert requirement_problem({"QualificationTypeId": "X", "Comparator": "In", "IntegerValues": [1, 2]}) is None
+    assert (
+        requirement_problem({"QualificationTypeId": "X", "Comparator": "In", "IntegerValues": [1, 2]}) is None
+    )

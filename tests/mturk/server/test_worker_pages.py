@@ -28,7 +28,12 @@ def answer(turk, assignment):
 
 
 def test_an_answer_arrives_as_it_was_sent(working, turk):
-    fields = {"assignmentId": working.assignment, "a": "ä <&> \u2028 \t\r\n]]>", "box": ["1", "2"], "empty": ""}
+    fields = {
+        "assignmentId": working.assignment,
+        "a": "ä <&> \u2028 \t\r\n]]>",
+        "box": ["1", "2"],
+        "empty": "",
+    }
     assert working.http.post("/mturk/externalSubmit", data=fields).status_code == 200
     found = answer(turk, working.assignment)
     assert found == {"a": "ä <&> \u2028 \t\r\n]]>", "box": "1|2", "empty": ""}
@@ -62,7 +67,10 @@ def test_nobody_sees_or_sends_anothers_work(server, working, publish):
     assert other.http.put(working.at + "/progress", json=1).status_code == 403
     assert other.press(working.at + "/return").status_code == 403
     assert other.submit(working.assignment).status_code == 403
-    assert nobody.post("/mturk/externalSubmit", data={"assignmentId": working.assignment, "a": "1"}).status_code == 403
+    assert (
+        nobody.post("/mturk/externalSubmit", data={"assignmentId": working.assignment, "a": "1"}).status_code
+        == 403
+    )
     assert working.http.get(working.at + "/state").json()["status"] == "Accepted"
 
 
@@ -79,7 +87,12 @@ def test_a_form_from_another_site_is_refused(working):
 
 def test_forms_without_their_token_are_refused(server, working, publish):
     hit_id = publish()["HITId"]
-    for path in (working.at + "/return", f"/worker/hits/{hit_id}/accept", "/worker/sign-out", "/worker/sign-in"):
+    for path in (
+        working.at + "/return",
+        f"/worker/hits/{hit_id}/accept",
+        "/worker/sign-out",
+        "/worker/sign-in",
+    ):
         for token in ("", "x", server.worker("b").http.get("/worker/session").json()["csrf"], "\ud83d"):
             fields = {"csrf": token.encode("utf-8", "replace").decode(), "name": "x"}
             assert working.http.post(path, data=fields).status_code == 403
@@ -154,7 +167,9 @@ def test_any_form_is_answered_with_a_page(working, fields):
 
     content = "&".join(f"{quote(n, errors='replace')}={quote(v, errors='replace')}" for n, v in fields)
     reply = working.http.post(
-        "/mturk/externalSubmit", content=content, headers={"Content-Type": "application/x-www-form-urlencoded"}
+        "/mturk/externalSubmit",
+        content=content,
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
     )
     assert reply.status_code in {400, 403}
 
@@ -166,7 +181,11 @@ def test_the_page_gets_what_mturk_gives(working, server):
     page = working.http.get(working.at).text
     state = working.http.get(working.at + "/state").json()
     assert state["page_url"].replace("&", "&amp;") in page
-    for part in (f"assignmentId={working.assignment}", f"workerId={working.id}", "turkSubmitTo=http%3A%2F%2F127.0.0.1"):
+    for part in (
+        f"assignmentId={working.assignment}",
+        f"workerId={working.id}",
+        "turkSubmitTo=http%3A%2F%2F127.0.0.1",
+    ):
         assert part in state["page_url"]
     own = working.http.get(state["page_url"])
     assert '<p id="q">Which?</p>' in own.text
@@ -174,13 +193,23 @@ def test_the_page_gets_what_mturk_gives(working, server):
 
 
 def test_headers_of_every_kind_of_answer(server, working):
-    for path in ("/worker/", "/nowhere", "/health", working.at, "/worker/sign-in", "/dashboard/", "/worker/session"):
+    for path in (
+        "/worker/",
+        "/nowhere",
+        "/health",
+        working.at,
+        "/worker/sign-in",
+        "/dashboard/",
+        "/worker/session",
+    ):
         headers = working.http.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "unsafe-inline" not in headers["content-security-policy"]
         assert headers["cache-control"] == "no-store"
-    style = working.http.get(working.http.get("/worker/").text.split('rel="stylesheet" href="')[1].split('"')[0])
+    style = working.http.get(
+        working.http.get("/worker/").text.split('rel="stylesheet" href="')[1].split('"')[0]
+    )
     assert "immutable" in style.headers["cache-control"]
     cookie = server.browser().get("/worker/sign-in").headers["set-cookie"]
     assert "HttpOnly" in cookie
@@ -208,7 +237,9 @@ def test_an_external_question_gets_a_right_to_submit(server, turk, publish):
     elsewhere = server.browser()
     data = {"assignmentId": assignment, "a": "1"}
     assert elsewhere.post("/submit/forged/mturk/externalSubmit", data=data).status_code == 403
-    reply = elsewhere.post(target + "/mturk/externalSubmit", data=data, headers={"Origin": "https://lab.example"})
+    reply = elsewhere.post(
+        target + "/mturk/externalSubmit", data=data, headers={"Origin": "https://lab.example"}
+    )
     assert reply.status_code == 200
     assert answer(turk, assignment) == {"a": "1"}
 
