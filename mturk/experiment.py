@@ -68,9 +68,10 @@ class Experiment:
     def __post_init__(self) -> None:
         """Refuse settings that no study can have; MTurkError names the field."""
         _check_choices(self)
-        _check_counts(self)
         _check_contrasts(self)
         _check_exposures(self)
+        _check_counts(self)
+        _check_sentinels(self)
 
     @property
     def cells(self) -> int:
@@ -294,7 +295,6 @@ def _check_contrasts(experiment: Experiment) -> None:
     names = [batch.batch for batch in experiment.batches]
     if len(set(names)) != len(names):
         raise MTurkError(f"batches are named {', '.join(names)}; each needs a name of its own.")
-    _check_sentinels(experiment)
 
 
 def _check_sentinels(experiment: Experiment) -> None:

@@ -90,10 +90,8 @@ def page_settings(
     if display_width is not None:
         factor = display_width / widest
     width, height = round(widest * factor), round(highest * factor)
-    if not (32 <= width <= 4000 and 32 <= height <= 4000):
-        raise MTurkError(
-            f"images would be shown at {width}x{height} pixels; allowed are 32 to 4000 each way."
-        )
+    if not (4 <= width <= 4000 and 4 <= height <= 4000):
+        raise MTurkError(f"images would be shown at {width}x{height} pixels; allowed are 4 to 4000 each way.")
     if not 300 <= fixation_ms <= 10_000:
         raise MTurkError(
             f"fixation_ms is {fixation_ms}; allowed are 300 to 10000 (the page warms up in that time)."

@@ -27,7 +27,9 @@ PATIENT = settings(max_examples=120, deadline=None, suppress_health_check=[Healt
 def experiments(draw: st.DrawFn, *, scenes: str = "without-replacement") -> Experiment:
     mode = draw(st.sampled_from(MODES))
     limited = mode == "limited-time"
-    exposures = draw(st.lists(st.integers(20, 8000), min_size=1, max_size=5, unique=True)) if limited else [None]
+    exposures = (
+        draw(st.lists(st.integers(20, 8000), min_size=1, max_size=5, unique=True)) if limited else [None]
+    )
     return designed(
         preset(mode),
         contrasts=draw(st.sampled_from([CONTRASTS[:n] for n in range(1, 5)])),
@@ -36,7 +38,9 @@ def experiments(draw: st.DrawFn, *, scenes: str = "without-replacement") -> Expe
         exposures_ms=tuple(exposures),
         trials_per_cell=draw(st.integers(1, 7)),
         sentinels_per_hit=(sentinels := draw(st.integers(0, 6))),
-        max_sentinels_in_a_row=draw(st.integers(max(1, sentinels), 7) if sentinels > 1 else st.integers(1, 3)),
+        max_sentinels_in_a_row=draw(
+            st.integers(max(1, sentinels), 7) if sentinels > 1 else st.integers(1, 3)
+        ),
         practice_trials=draw(st.integers(0, 4)),
         hits_per_batch=draw(st.integers(1, 9)),
         pairing=draw(st.sampled_from(["random", "same-item"])),

@@ -1,0 +1,166 @@
+"""`build-hits` and `preview`, as typed."""
+
+from __future__ import annotations
+
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+import cli
+from mturk import previewing
+from mturk.errors import MTurkError
+from mturk.previewing import serving
+from mturk.study import read_study
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    rng = np.random.default_rng(0)
+    for condition in ("real", "crn", "pix2pix", "image-space"):
+        (tmp_path / "images" / condition).mkdir(parents=True)
+        for item in range(4):
+            pixels = rng.integers(0, 256, (8, 16, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "images" / condition / f"{item}.png")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(cli.main, list(words))
+
+
+def test_defaults_work_on_a_small_sample(here: Path) -> None:
+    result = run("build-hits", "--mode", "limited-time")
+    assert result.exit_code == 0, result.output
+    for text in (
+        "Wrote study: 10 HITs of 110 trials, limited-time.",
+        "crn:real, pix2pix:real, crn:pix2pix",
+        "5 a HIT (image-space:real)",
+        "$480.00 with Mechanical Turk's fees",
+        "Warning: There are 4 scenes, and a HIT shows 220",
+        "Next: python cli.py preview",
+    ):
+        assert text in result.output
+    assert len(read_study("study").hits) == 10
+
+
+def test_options_reach_the_study(here: Path) -> None:
+    words = (
+        "build-hits --mode unlimited-time --baseline pix2pix --hits-per-batch 2 --trials-per-cell 3 --seed 4"
+    )
+    words += " --sentinels-per-hit 1 --reward-usd 0.5 --workers-per-hit 3 --out other --title T --encode webp"
+    words += " --submit-origin https://lab.example --display-width 300"
+    result = run(*words.split())
+    assert result.exit_code == 0, result.output
+    study = read_study("other")
+    assert (study.seed, study.title, len(study.hits), study.hits[0].trials) == (4, "T", 2, 4)
+    assert study.page_settings["origins"] == ["https://lab.example"]
+    assert study.page_settings["width"] == 300
+    assert {stimulus.file[-5:] for stimulus in study.stimuli.values()} == {".webp"}
+    assert "Next: python cli.py preview other" in result.output
+
+
+def test_consent_is_read_from_a_file(here: Path) -> None:
+    Path("consent.txt").write_text("First\nparagraph.\n\nSecond.\n")
+    assert run("build-hits", "--consent", "consent.txt").exit_code == 0
+    assert read_study("study").page_settings["consent"] == ["First paragraph.", "Second."]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--images nowhere", "There is no folder nowhere"),
+        ("--real photos", "no condition 'photos'"),
+        ("--contrast crn:gan", "no condition 'gan'"),
+        ("--hits-per-batch 0", "hits_per_batch is 0"),
+        ("--reward-usd free", "reward_usd is 'free'"),
+        ("--exposure-ms 0", "exposure 0 in limited-time"),
+    ],
+)
+def test_one_clear_message_and_nothing_written(here: Path, words: str, message: str) -> None:
+    result = run("build-hits", *words.split())
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: ")
+    assert message in result.output
+    assert not Path("study").exists()
+
+
+def test_an_existing_study_is_refused_and_forced(here: Path) -> None:
+    words = ["build-hits", "--hits-per-batch", "1"]
+    assert run(*words).exit_code == 0
+    refused = run(*words)
+    assert refused.exit_code == 1
+    assert "study exists already" in refused.output
+    assert run(*words, "--force").exit_code == 0
+
+
+def test_a_design_from_a_hit_file(here: Path) -> None:
+    header = "image_A_url_1,image_B_url_1,image_A_url_2,image_B_url_2"
+    Path("hits.csv").write_text(f"{header}\nh/crn/0.jpg,h/real/0.jpg,h/real/1.jpg,h/image-space/1.jpg\n")
+    result = run("build-hits", "--from-hits", "hits.csv", "--sentinel", "image-space")
+    assert result.exit_code == 0, result.output
+    study = read_study("study")
+    assert [(t.contrast, t.sentinel) for t in study.trials] == [
+        ("crn:real", False),
+        ("image-space:real", True),
+    ]
+
+
+def test_preview_prints_the_address(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("build-hits", "--hits-per-batch", "2").exit_code == 0
+    opened: list[str] = []
+    monkeypatch.setattr(previewing.webbrowser, "open", lambda address: bool(opened.append(address)))
+    result = run("preview", "--hit", "b1-h02")
+    assert result.exit_code == 0, result.output
+    assert "No browser was opened" in result.output
+    assert opened[0].startswith("file://")
+    assert "/study/pages/b1-h02.html?assignmentId=TRIALRUN" in opened[0]
+    assert opened[0] in result.output
+    before = run("preview", "--before-accepting", "--no-browser")
+    assert "assignmentId=ASSIGNMENT_ID_NOT_AVAILABLE" in before.output
+
+
+def test_preview_of_what_is_not_there(here: Path) -> None:
+    assert "holds no study" in run("preview").output
+    assert run("build-hits", "--hits-per-batch", "2").exit_code == 0
+    result = run("preview", "--hit", "b7")
+    assert result.exit_code == 1
+    assert "There is no HIT 'b7' in this study; it has b1-h01, b1-h02." in result.output
+
+
+def test_the_preview_server_serves_pages_and_images_only(here: Path) -> None:
+    assert run("build-hits", "--hits-per-batch", "1").exit_code == 0
+    study = read_study("study")
+    with serving(study, "b1-h01", 0, accepted=True) as (server, address):
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        base = f"http://127.0.0.1:{server.server_port}"
+        with urllib.request.urlopen(address) as reply:
+            assert b"Which image is more realistic?" in reply.read()
+        image = next(iter(study.stimuli.values())).file
+        with urllib.request.urlopen(f"{base}/images/{image}") as reply:
+            assert reply.headers["Content-Type"] == "image/png"
+        for path in (
+            "/study.json",
+            "/trials.csv",
+            "/",
+            "/pages/",
+            "/pages/../study.json",
+            "/images/%2e%2e/trials.csv",
+        ):
+            with pytest.raises(urllib.error.HTTPError, match="404") as error:
+                urllib.request.urlopen(base + path)
+            error.value.close()
+        with (
+            pytest.raises(MTurkError, match="cannot be used"),
+            serving(study, "b1-h01", server.server_port, accepted=True),
+        ):
+            pass
+        server.shutdown()
+        thread.join()
