@@ -1,0 +1,270 @@
+"""Collecting: nothing lost, nothing twice, whatever was sent and whenever it stops."""
+
+import contextlib
+import csv
+import json
+import threading
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mturk import collecting
+from mturk.answers import encode
+from mturk.client import Requester
+from mturk.collecting import collect, pseudonym, read_heads
+from mturk.errors import MTurkError
+from mturk.ledger import Ledger, ledger_path
+from mturk.publication import Settings
+from mturk.publishing import publish
+
+
+class Nowhere:
+    def base_url(self, _study):
+        return "https://images.example/"
+
+    def host(self, _study, _images, _track):
+        pass
+
+
+@pytest.fixture
+def published(study, server):
+    """A study on the local server, and a function that collects it."""
+    hits = publish(study, server.requester(), Nowhere(), lambda _: None, Settings(in_nines=False))
+    return study, server, [hit.hit_id for hit in hits]
+
+
+def fetch(study, server, out, name="local", requester=None):
+    return collect(study, requester or server.requester(name), Ledger(ledger_path(study.folder, name)), out)
+
+
+def workers(out):
+    return list(csv.DictReader((out / "workers.csv").read_text().splitlines()))
+
+
+def lines(out):
+    return [json.loads(line) for line in (out / "assignments.jsonl").read_text().splitlines()]
+
+
+def test_new_assignments_are_added_and_old_ones_stay(published, tmp_path):
+    study, server, (one, two) = published
+    out = tmp_path / "results"
+    first = server.submit(study, one, "ann")
+    assert (fetch(study, server, out).new, fetch(study, server, out).new) == (1, 0)
+    before = (out / "assignments.jsonl").read_bytes()
+    second = server.submit(study, two, "bob", simulated=True)
+    found = fetch(study, server, out)
+    assert (found.new, found.total, found.places, found.simulated, found.complete) == (1, 2, 6, 1, False)
+    assert (out / "assignments.jsonl").read_bytes().startswith(before)
+    ann, bob = lines(out)
+    assert (ann["assignment_id"], bob["assignment_id"]) == (first, second)
+    assert list(ann) == [
+        "assignment_id", "hit", "hit_id", "worker", "status", "accepted_at", "submitted_at", "simulated",
+        "page", "answers"]  # fmt: skip
+    assert (ann["hit"], ann["hit_id"], ann["status"], ann["simulated"]) == ("b1-h01", one, "Submitted", False)
+    assert bob["simulated"] is True
+    assert ann["submitted_at"].endswith("Z")
+    assert ann["page"]["viewport"] == [1280, 800]
+    assert len(ann["answers"]) == len(study.trials_of("b1-h01"))
+    for name in ("study.json", "trials.csv"):
+        assert (out / name).read_bytes() == (study.folder / name).read_bytes()
+
+
+def test_workers_are_pseudonyms_and_the_list_is_private(published, tmp_path):
+    study, server, (one, _) = published
+    out = tmp_path / "results"
+    server.submit(study, one, "ann")
+    fetch(study, server, out)
+    worker = server.worker("ann")
+    assert workers(out) == [{"worker": pseudonym(study.secret, worker), "worker_id": worker}]
+    assert worker not in (out / "assignments.jsonl").read_text()
+    assert (out / "workers.csv").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_assignment_approved_later_stays_as_it_was_received(published, tmp_path):
+    study, server, (one, _) = published
+    out = tmp_path / "results"
+    name = server.submit(study, one, "ann")
+    fetch(study, server, out)
+    before = (out / "assignments.jsonl").read_bytes()
+    server.requester().call("ApproveAssignment", AssignmentId=name)
+    fetch(study, server, out)
+    assert (out / "assignments.jsonl").read_bytes() == before
+
+
+def test_what_cannot_be_read_is_kept_and_said(published, tmp_path):
+    study, server, (one, two) = published
+    out = tmp_path / "results"
+    other = encode(
+        {"answers": json.dumps({"schema": 1, "study": study.study, "hit": "b1-h02", "answers": []})}
+    )
+    strange = [{"trial": "t9999", "side": "left"}]
+    sent = {
+        server.submit(study, one, "ann", answer=encode({"comment": "hi"})): "no field 'answers'",
+        server.submit(study, one, "bob", answer=encode({"answers": "{"})): "submission is not JSON",
+        server.submit(study, one, "cid", answer=other): "submission is of HIT b1-h02",
+        server.submit(study, two, "dan", answers=strange): "trials that its HIT does not have, such as t9999",
+    }
+    found = fetch(study, server, out)
+    assert (found.new, found.unreadable) == (4, 4)
+    for line, problem in zip(lines(out), found.problems, strict=True):
+        assert sent[line["assignment_id"]] in line["problem"]
+        assert line["raw"].startswith("<?xml")
+        assert problem == f"{line['assignment_id']}: {line['problem']}"
+    assert fetch(study, server, out).unreadable == 4
+
+
+def test_a_last_line_cut_short_is_fetched_again(published, tmp_path):
+    study, server, (one, _) = published
+    out = tmp_path / "results"
+    for name in ("ann", "bob"):
+        server.submit(study, one, name)
+    fetch(study, server, out)
+    whole = {name: (out / name).read_bytes() for name in ("workers.csv", "assignments.jsonl")}
+    for name, complete in whole.items():
+        # A crash while the workers are written comes before any of their assignments.
+        for length in {0, 1, len(complete) // 2, len(complete) - 2, len(complete) - 1}:
+            (out / name).write_bytes(complete[:length])
+            if name == "workers.csv":
+                (out / "assignments.jsonl").unlink()
+            fetch(study, server, out)
+            for other, content in whole.items():
+                assert sorted((out / other).read_bytes().splitlines()) == sorted(content.splitlines())
+
+
+class Killed(BaseException):
+    pass
+
+
+def test_killed_at_every_step_nothing_is_lost_or_doubled(published, tmp_path, monkeypatch):
+    study, server, hits = published
+    names = [server.submit(study, hit, f"w{n}{hit}") for hit in hits for n in range(2)]
+    append, call = collecting._append, Requester.call
+    for steps in range(1, 100):
+        left, out = [steps], tmp_path / f"results-{steps}"
+
+        def tick(left=left):
+            left[0] -= 1
+            if left[0] == 0:
+                raise Killed
+
+        def dying_append(path, text, tick=tick, **more):
+            tick()
+            append(path, text[: len(text) // 2], **more)
+            tick()
+            append(path, text[len(text) // 2 :], **more)
+            tick()
+
+        def dying_call(self, operation, tick=tick, **arguments):
+            tick()
+            return call(self, operation, **arguments)
+
+        monkeypatch.setattr(collecting, "_append", dying_append)
+        monkeypatch.setattr(Requester, "call", dying_call)
+        with contextlib.suppress(Killed):
+            fetch(study, server, out)
+        monkeypatch.setattr(collecting, "_append", append)
+        monkeypatch.setattr(Requester, "call", call)
+        fetch(study, server, out)
+        assert sorted(line["assignment_id"] for line in lines(out)) == sorted(names)
+        assert sorted(row["worker"] for row in workers(out)) == sorted(
+            {line["worker"] for line in lines(out)}
+        )
+        if left[0] > 0:
+            break
+    assert steps > 10
+
+
+def test_two_collectors_at_once_write_every_assignment_once(published, tmp_path):
+    study, server, hits = published
+    names = [server.submit(study, hit, f"w{n}{hit}") for hit in hits for n in range(3)]
+    out, found = tmp_path / "results", []
+    threads = [threading.Thread(target=lambda: found.append(fetch(study, server, out))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(line["assignment_id"] for line in lines(out)) == sorted(names)
+    assert sorted(one.new for one in found) == [0, 0, 0, 6]
+
+
+def test_it_pages_through_everything(published, tmp_path):
+    study, server, hits = published
+    call, asked = Requester.call, []
+
+    class Small(Requester):
+        def call(self, operation, **arguments):
+            asked.append(operation)
+            if "MaxResults" in arguments:
+                arguments["MaxResults"] = 1
+            return call(self, operation, **arguments)
+
+    for hit in hits:
+        for n in range(3):
+            server.submit(study, hit, f"w{n}{hit}")
+    requester = server.requester()
+    found = fetch(study, server, tmp_path / "r", requester=Small(requester.endpoint, requester.client))
+    assert (found.new, found.complete) == (6, True)
+    assert asked.count("ListAssignmentsForHIT") >= 6
+
+
+def test_full_hits_are_not_asked_about_again(published, tmp_path):
+    study, server, (one, _) = published
+    for n in range(3):
+        server.submit(study, one, f"w{n}")
+    fetch(study, server, tmp_path / "r")
+    asked, requester = [], server.requester()
+
+    class Watching(Requester):
+        def call(self, operation, **arguments):
+            asked.append((operation, arguments.get("HITId")))
+            return super().call(operation, **arguments)
+
+    fetch(study, server, tmp_path / "r", requester=Watching(requester.endpoint, requester.client))
+    assert ("ListAssignmentsForHIT", one) not in asked
+
+
+def test_elsewhere_workers_get_the_qualification_that_keeps_them_to_one_hit(study, server, tmp_path):
+    hits = publish(study, server.requester("sandbox"), Nowhere(), lambda _: None, Settings())
+    server.submit(study, hits[0].hit_id, "ann")
+    server.change(
+        lambda tx: tx.run("DELETE FROM qualifications")
+    )  # as at an endpoint that grants none itself
+    fetch(study, server, tmp_path / "r", "sandbox")
+    rows = server.site.store.read(lambda tx: tx.all("SELECT worker_id, status FROM qualifications"))
+    assert [tuple(row) for row in rows] == [(server.worker("ann"), "Granted")]
+
+
+def test_results_of_another_study_are_left_alone(published, large_study, server, tmp_path):
+    study, server, _ = published
+    out = tmp_path / "results"
+    fetch(study, server, out)
+    publish(large_study, server.requester(), Nowhere(), lambda _: None, Settings(in_nines=False))
+    with pytest.raises(
+        MTurkError, match=r"holds results of another study \(.*\)\. Choose another folder with --out"
+    ):
+        fetch(large_study, server, out)
+    (out / "study.json").write_text("{}")
+    with pytest.raises(MTurkError, match=r"study.json is damaged \(KeyError\('study'\)\)"):
+        fetch(study, server, out)
+
+
+def test_a_study_without_hits_says_so(study, server, tmp_path):
+    ledger = Ledger(ledger_path(study.folder, "local"))
+    with pytest.raises(
+        MTurkError, match=r"names no HITs: publishing did not get that far. Run publish again"
+    ):
+        collect(study, server.requester(), ledger, tmp_path / "r")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.lists(
+        st.binary(max_size=60) | st.sampled_from([b'{"assignment_id": "A", "hit_id": "H"', b"[]", b"{}"])
+    )
+)
+def test_any_file_of_assignments_is_read(tmp_path, rows):
+    path = tmp_path / "assignments.jsonl"
+    path.write_bytes(b"\n".join(rows))
+    for head in read_heads(path):
+        assert isinstance(head["assignment_id"], str)
