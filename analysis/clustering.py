@@ -46,7 +46,11 @@ class Cells(NamedTuple):
 
 
 class Covariances(NamedTuple):
-    """Covariance matrices (d, d) of a sum of scores. combined: multiway, made positive semidefinite."""
+    """Covariance matrices (d, d) of a sum of scores: by each way alone, of the finest clusters, and combined.
+
+    The combined matrix may have negative eigenvalues. Setting those to zero, as is often done, depends on the
+    choice of parameters; the floor of `variance`, taken along each direction asked for, does not.
+    """
 
     ways: list[Floats]
     answer: Floats
@@ -58,6 +62,15 @@ class Covariances(NamedTuple):
         parts = [np.einsum("...i,ij,...j->...", direction, m, direction)
                  for m in (self.combined, self.answer, *self.ways)]  # fmt: skip
         return np.asarray(np.max(parts, axis=0))
+
+    def spectrum(self) -> tuple[Floats, Floats]:
+        """Eigenvectors (d, d; columns) of the combined matrix and the variances along them, ascending."""
+        if not np.isfinite(self.combined).all():
+            return np.full(len(self.combined), np.nan), np.eye(len(self.combined))
+        _, vectors = np.linalg.eigh((self.combined + self.combined.T) / 2)
+        values = np.maximum(self.variance(vectors.T), 0.0)
+        order = np.argsort(values)
+        return values[order], vectors[:, order]
 
     def transform(self, matrix: Floats) -> Covariances:
         """Covariances of matrix @ scores; matrix is (e, d)."""
@@ -142,15 +155,7 @@ def score_covariances(scores: Floats, ways: Sequence[NDArray[np.integer]]) -> Co
             if number == 1:
                 alone.append(matrix)
                 clusters.append(len(first))
-    return Covariances(alone, matrix, semidefinite(total), clusters)
-
-
-def semidefinite(matrix: Floats) -> Floats:
-    """The matrix with negative eigenvalues set to zero (Cameron, Gelbach & Miller 2011, section 2.3)."""
-    if not np.isfinite(matrix).all():
-        return np.full_like(matrix, np.nan)
-    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
-    return np.asarray((vectors * np.maximum(values, 0)) @ vectors.T)
+    return Covariances(alone, matrix, total, clusters)
 
 
 def ways_of(judgments: pd.DataFrame, cluster: str) -> list[NDArray[np.integer]]:

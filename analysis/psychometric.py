@@ -311,9 +311,7 @@ def _goodness(
     D, spare = float(deviance(n, k, expected)), len(n) - p
     if spare < 1:
         return {"deviance": D, "deviance_df": 0}
-    root = 1 / np.sqrt(variance)
-    effects = np.linalg.eigvalsh(residuals.combined * root * root[:, None])[-spare:]
-    effects = np.maximum(effects, 0.0)
+    effects = residuals.transform(np.diag(1 / np.sqrt(variance))).spectrum()[0][-spare:]
     if not effects.sum() > 0:
         return {"deviance": D, "deviance_df": spare}
     scale = float(effects.mean())

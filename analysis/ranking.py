@@ -198,12 +198,12 @@ def _sandwich(shown: _Shown, fit: Strengths, df: int) -> tuple[Covariances, dict
         return parameters, {}
     drift = (Z * (p * (1 - p))[:, None]).T @ X
     scores = sums.transform(np.hstack([-drift @ fit.inverse, np.eye(C)]))
-    return parameters, _transitivity(Z.T @ residual, scores.combined, spare, df)
+    return parameters, _transitivity(Z.T @ residual, scores, spare, df)
 
 
-def _transitivity(score: Floats, covariance: Floats, spare: int, df: int) -> dict[str, Any]:
+def _transitivity(score: Floats, covariances: Covariances, spare: int, df: int) -> dict[str, Any]:
     """F test that the contrasts' own scores vanish; their covariance has rank `spare`."""
-    values, vectors = np.linalg.eigh(covariance)
+    values, vectors = covariances.spectrum()
     values, vectors = values[-spare:], vectors[:, -spare:]
     if df - spare + 1 < 1 or not values.min() > 1e-12 * max(values.max(), 1e-12):
         return {}

@@ -1,0 +1,295 @@
+"""Bradley-Terry: against Agresti's table, choix and statsmodels, by recovery, separated, and refused."""
+
+import json
+
+import choix
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import special, stats
+from statsmodels.stats.sandwich_covariance import cov_cluster_2groups
+
+from analysis.bradley_terry import DisconnectedError, bradley_terry, design
+from analysis.clustering import score_covariances
+from analysis.errors import AnalysisError
+from analysis.ranking import RANKING_COLUMNS, Ranking, rank_conditions, ranking_table
+
+# Agresti, Categorical Data Analysis (2nd ed. 2002), table 10.10: American League East, 1987; row beat column.
+TEAMS = ["Milwaukee", "Detroit", "Toronto", "New York", "Boston", "Cleveland", "Baltimore"]
+WINS = np.array([
+    [0, 7, 9, 7, 7, 9, 11],
+    [6, 0, 7, 5, 11, 9, 9],
+    [4, 6, 0, 7, 7, 8, 12],
+    [6, 8, 6, 0, 6, 7, 10],
+    [6, 2, 6, 7, 0, 7, 12],
+    [4, 4, 5, 6, 6, 0, 6],
+    [2, 4, 1, 3, 1, 7, 0],
+])  # fmt: skip
+# Ibid., section 10.6.1: estimates against Baltimore.
+PUBLISHED = [1.581, 1.436, 1.294, 1.248, 1.108, 0.684, 0.0]
+
+CONTRASTS = (("crn", "real"), ("pix2pix", "real"), ("crn", "pix2pix"))
+TRUTH = {"real": 1.0, "crn": 0.2, "pix2pix": -1.2}
+
+
+def both_sides(wins):
+    """Every game twice, once with the winner on the left: the intercept is then exactly 0."""
+    winner, loser = (
+        np.repeat(index, wins.ravel()) for index in (grid.ravel() for grid in np.indices(wins.shape))
+    )
+    left, right = np.concatenate([winner, loser]), np.concatenate([loser, winner])
+    return left, right, np.repeat([True, False], len(winner))
+
+
+def judgments(
+    seed=0, workers=20, pairs=10, spread=0.5, truth=TRUTH, contrasts=CONTRASTS, left_bias=0.0, exposure=500.0
+):
+    rng = np.random.default_rng(seed)
+    frames = []
+    for number, (a, b) in enumerate(contrasts):
+        a_left = np.tile([True, False], pairs)[None, :pairs] & np.ones((workers, 1), dtype=bool)
+        logit = (
+            truth[a] - truth[b] + rng.normal(0, spread, (1, pairs)) + np.where(a_left, left_bias, -left_bias)
+        )
+        chose = rng.random((workers, pairs)) < special.expit(logit)
+        w, p = (grid.ravel() for grid in np.indices((workers, pairs)))
+        a_left, chose = a_left.ravel(), chose.ravel()
+        frames.append(pd.DataFrame({
+            "worker": w, "pair": number * pairs + p, "contrast": f"{a}:{b}",
+            "condition_a": a, "condition_b": b,
+            "exposure_ms": exposure, "chose_a": chose, "side_of_a": np.where(a_left, "left", "right"),
+            "chosen_side": np.where(chose == a_left, "left", "right"), "sentinel": False, "excluded": False,
+            "reason": "",
+        }))  # fmt: skip
+    return pd.concat(frames, ignore_index=True)
+
+
+def strengths(ranking):
+    return dict(zip(ranking.conditions, ranking.strengths, strict=True))
+
+
+def test_agresti_baseball_table_is_reproduced():
+    fit = bradley_terry(*both_sides(WINS), TEAMS)
+    assert fit.left_bias == pytest.approx(0, abs=1e-9)
+    assert fit.theta - fit.theta[-1] == pytest.approx(np.array(PUBLISHED), abs=6e-4)
+    assert fit.theta.sum() == pytest.approx(0)
+    assert not fit.firth
+
+
+def test_choix_finds_the_same_strengths():
+    left, right, chose_left = both_sides(WINS)
+    winner, loser = np.where(chose_left, left, right), np.where(chose_left, right, left)
+    data = list(zip(winner.tolist(), loser.tolist(), strict=True))
+    fit = bradley_terry(left, right, chose_left, TEAMS)
+    assert fit.theta == pytest.approx(choix.opt_pairwise(len(TEAMS), data, method="Newton-CG"), abs=1e-5)
+    assert fit.theta == pytest.approx(choix.ilsr_pairwise(len(TEAMS), data), abs=1e-5)
+
+
+def test_statsmodels_finds_the_same_strengths_and_two_way_errors():
+    frame = judgments(3, left_bias=0.3)
+    names = ["crn", "pix2pix", "real"]
+    code = {name: i for i, name in enumerate(names)}
+    a_left = (frame["side_of_a"] == "left").to_numpy()
+    a, b = frame["condition_a"].map(code).to_numpy(), frame["condition_b"].map(code).to_numpy()
+    left, right = np.where(a_left, a, b), np.where(a_left, b, a)
+    X = design(left, right, 3)
+    y = (frame["chosen_side"] == "left").to_numpy().astype(float)
+    logit = sm.GLM(y, X, family=sm.families.Binomial()).fit(tol=1e-12)
+    fit = bradley_terry(left, right, y.astype(bool), names)
+    assert fit.theta[:2] - fit.theta[2] == pytest.approx(logit.params[:2], abs=1e-7)
+    assert fit.left_bias == pytest.approx(logit.params[2], abs=1e-7)
+    assert fit.inverse == pytest.approx(logit.cov_params(), rel=1e-5)
+
+    (ranking,) = rank_conditions(frame)
+    # statsmodels' sandwich of a logistic model, from its scores and Hessian.
+    scores = X * (y - logit.fittedvalues)[:, None]
+    bread = logit.cov_params(scale=1)
+    worker, pair = (pd.factorize(frame[name])[0] for name in ("worker", "pair"))
+
+    def meat(code):
+        sums = np.array([scores[code == g].sum(axis=0) for g in range(code.max() + 1)])
+        return len(sums) / (len(sums) - 1) * sums.T @ sums
+
+    both = pd.factorize(worker * 1000 + pair)[0]
+    two_way = bread @ (meat(worker) + meat(pair) - meat(both)) @ bread
+    gap = ranking.differences[0]  # real against crn
+    assert (gap.condition, gap.versus) == ("real", "crn")
+    reach = (gap.high - gap.low) / 2
+    one_way = [bread @ meat(code) @ bread for code in (worker, pair, both)]
+    variance = max(m[0, 0] for m in [two_way, *one_way])
+    assert reach == pytest.approx(stats.t.ppf(0.975, ranking.df) * np.sqrt(variance), rel=1e-6)
+
+
+def test_score_sandwich_of_least_squares_is_that_of_statsmodels():
+    """The same sums, where statsmodels has two-way clusters itself."""
+    rng = np.random.default_rng(0)
+    X, worker, pair = rng.normal(size=(200, 2)), rng.integers(0, 15, 200), rng.integers(0, 11, 200)
+    fit = sm.OLS(rng.normal(size=200), X).fit()
+    inverse = np.linalg.inv(X.T @ X)
+    ours = score_covariances(X * fit.resid[:, None], [worker, pair]).transform(inverse)
+    _, by_worker, by_pair = cov_cluster_2groups(fit, worker, pair)
+    # statsmodels also multiplies by (n - 1) / (n - k).
+    assert ours.ways[0] == pytest.approx(by_worker * 198 / 199)
+    assert ours.ways[1] == pytest.approx(by_pair * 198 / 199)
+
+
+def test_strengths_and_left_bias_are_recovered():
+    frames = [judgments(seed, workers=40, pairs=40, left_bias=0.25) for seed in range(8)]
+    found = [rank_conditions(frame)[0] for frame in frames]
+    for name, value in TRUTH.items():
+        assert np.mean([strengths(r)[name] for r in found]) == pytest.approx(value, abs=0.1)
+    assert np.mean([r.left_bias for r in found]) == pytest.approx(0.25, abs=0.07)
+    assert all(r.conditions == ("real", "crn", "pix2pix") for r in found)
+
+
+def test_an_interval_holds_its_strength():
+    (ranking,) = rank_conditions(judgments(1))
+    for low, value, high, se in zip(ranking.low, ranking.strengths, ranking.high, ranking.se, strict=True):
+        assert low < value < high
+        assert se > 0
+    assert ranking.left_low < ranking.left_bias < ranking.left_high
+    assert ranking.method == "maximum likelihood"
+
+
+def test_firth_is_the_known_closed_form_for_one_contrast():
+    """One contrast, no intercept: Firth's estimate is the log odds with half an answer added to each side."""
+    n, k = 40, 40
+    left, right = np.zeros(n, dtype=int), np.ones(n, dtype=int)
+    fit = bradley_terry(left, right, np.arange(n) < k, ["a", "b"])
+    assert fit.firth
+    assert not fit.biased
+    assert fit.theta[0] - fit.theta[1] == pytest.approx(np.log((k + 0.5) / (n - k + 0.5)))
+
+
+def test_firth_of_a_known_small_table():
+    """A saturated logistic model: Firth's penalty adds 1/2 to each cell (Heinze & Schemper 2002)."""
+    left = np.repeat([0, 1], 20)
+    right = 1 - left
+    chose_left = np.concatenate([np.ones(20, dtype=bool), np.arange(20) < 5])
+    fit = bradley_terry(left, right, chose_left, ["a", "b"])
+    logit_a, logit_b = np.log(20.5 / 0.5), np.log(5.5 / 15.5)
+    assert fit.firth
+    assert fit.left_bias == pytest.approx((logit_a + logit_b) / 2)
+    assert fit.theta[0] - fit.theta[1] == pytest.approx((logit_a - logit_b) / 2)
+
+
+def test_separation_is_penalised_flagged_and_wide():
+    frame = judgments(2)
+    always = frame["contrast"] != "crn:pix2pix"
+    frame.loc[always, "chosen_side"] = np.where(frame["side_of_a"] == "left", "right", "left")[always]
+    (ranking,) = rank_conditions(frame)
+    assert ranking.method == "Firth"
+    assert "Firth's penalty" in ranking.note
+    assert ranking.conditions[0] == "real"
+    assert np.isfinite(ranking.strengths).all()
+    assert ranking.high[0] - ranking.low[0] > 1.0
+
+
+def test_a_rate_of_997_in_1000_is_finite():
+    truth = {"real": 6.0, "crn": 0.2, "pix2pix": -0.2}
+    (ranking,) = rank_conditions(judgments(4, truth=truth, workers=100, pairs=10))
+    assert ranking.identified
+    assert np.isfinite([*ranking.strengths, *ranking.low, *ranking.high]).all()
+
+
+def test_without_firth_separation_is_refused():
+    with pytest.raises(AnalysisError, match="the strengths are infinite"):
+        bradley_terry(np.array([0, 1]), np.array([1, 0]), np.array([True, False]), ["a", "b"], firth=False)
+
+
+def test_a_disconnected_graph_is_refused_by_name():
+    truth = {**TRUTH, "sims": 0.0, "srgan": 0.1}
+    frame = judgments(contrasts=(("crn", "real"), ("sims", "srgan")), truth=truth)
+    (ranking,) = rank_conditions(frame)
+    assert not ranking.identified
+    assert "{crn, real} and {sims, srgan}" in ranking.note
+    assert ranking.strengths == ()
+    with pytest.raises(DisconnectedError, match=r"nothing links \{a\} and \{b, c\}"):
+        bradley_terry(np.array([1, 2]), np.array([2, 1]), np.array([True, True]), ["a", "b", "c"])
+
+
+def test_sides_that_were_not_mixed_are_said():
+    frame = judgments(5, contrasts=(("crn", "real"),))
+    frame["side_of_a"] = "left"
+    frame["chosen_side"] = np.where(frame["chose_a"], "left", "right")
+    (ranking,) = rank_conditions(frame)
+    assert ranking.left_bias is None
+    assert "the sides were not mixed" in ranking.note
+    k, n = int(frame["chose_a"].sum()), len(frame)
+    assert strengths(ranking)["crn"] - strengths(ranking)["real"] == pytest.approx(np.log(k / (n - k)))
+
+
+def test_one_worker_gives_no_errors_and_no_numbers():
+    (ranking,) = rank_conditions(judgments(workers=1))
+    assert not ranking.identified
+    assert "one worker or one pair only" in ranking.note
+
+
+def test_transitivity_is_rejected_where_contrasts_disagree_and_absent_without_spare_ones():
+    frame = judgments(6, workers=60, spread=0.2)
+    assert rank_conditions(frame)[0].transitivity_p > 0.001
+    cycle = {("crn", "real"): 1.0, ("pix2pix", "real"): -1.0, ("crn", "pix2pix"): -1.0}
+    parts = [judgments(7, workers=60, spread=0.2, truth={a: gap, b: 0.0}, contrasts=((a, b),))
+             for (a, b), gap in cycle.items()]  # fmt: skip
+    for number, part in enumerate(parts):
+        part["pair"] += 1000 * number
+    (ranking,) = rank_conditions(pd.concat(parts))
+    assert ranking.transitivity_p < 1e-3
+    assert ranking.transitivity_df == 1
+    (tree,) = rank_conditions(judgments(contrasts=CONTRASTS[:2]))
+    assert tree.identified
+    assert tree.transitivity_p is None
+
+
+def test_exposures_are_ranked_apart_and_unlimited_time_is_one():
+    frame = pd.concat([judgments(1, exposure=1000.0), judgments(2, exposure=125.0)])
+    assert [r.exposure_ms for r in rank_conditions(frame)] == [125.0, 1000.0]
+    assert [r.exposure_ms for r in rank_conditions(judgments(exposure=np.nan))] == [None]
+
+
+def test_a_ranking_survives_json_and_makes_a_table():
+    frame = pd.concat([judgments(1), judgments(workers=1, exposure=9000.0)])
+    rankings = rank_conditions(frame)
+    for ranking in rankings:
+        assert Ranking.from_dict(json.loads(json.dumps(ranking.to_dict(), allow_nan=False))) == ranking
+    table = ranking_table(rankings)
+    assert tuple(table.columns) == RANKING_COLUMNS
+    assert len(table) == 6
+    assert table.loc[table["exposure_ms"] == 500, "rank"].tolist() == [1, 2, 3]
+    assert table.loc[table["exposure_ms"] == 9000, "note"].str.contains("one worker").all()
+    with pytest.raises(AnalysisError, match="unknown field"):
+        Ranking.from_dict({"colour": 1})
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 1000))
+def test_swapping_all_sides_turns_the_left_bias_only(seed):
+    frame = judgments(seed, workers=8, left_bias=0.3)
+    turn = {"left": "right", "right": "left"}
+    mirrored = frame.assign(
+        side_of_a=frame["side_of_a"].map(turn), chosen_side=frame["chosen_side"].map(turn)
+    )
+    one, two = rank_conditions(frame)[0], rank_conditions(mirrored)[0]
+    assert one.conditions == two.conditions
+    assert one.strengths == pytest.approx(two.strengths, abs=1e-8)
+    assert one.se == pytest.approx(two.se, abs=1e-8)
+    assert one.left_bias == pytest.approx(-two.left_bias, abs=1e-8)
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 1000))
+def test_names_order_of_rows_and_which_is_a_do_not_matter(seed):
+    frame = judgments(seed, workers=8)
+    names = {"real": "a", "crn": "z", "pix2pix": "m"}
+    other = frame.assign(condition_a=frame["condition_b"].map(names),
+                         condition_b=frame["condition_a"].map(names),
+                         side_of_a=frame["side_of_a"].map({"left": "right", "right": "left"}),
+                         chose_a=~frame["chose_a"]).sample(frac=1, random_state=seed)  # fmt: skip
+    one, two = rank_conditions(frame)[0], rank_conditions(other)[0]
+    assert two.conditions == tuple(names[name] for name in one.conditions)
+    assert one.strengths == pytest.approx(two.strengths, abs=1e-8)
+    assert one.low == pytest.approx(two.low, abs=1e-7)
+    assert one.transitivity_p == pytest.approx(two.transitivity_p, abs=1e-6)
