@@ -70,7 +70,12 @@ def table(
     head: Sequence[str], rows: Iterable[Row], text_columns: Iterable[int] = (0,), caption: str = ""
 ) -> Block:
     """Return a block with a table; columns are numeric but for `text_columns`."""
+    rows, head = list(rows), list(head)
     text = set(text_columns)
+    # A last column of notes is there only where there is a note.
+    if head[-1] == "Note" and not any(row.cells and row.cells[-1] for row in rows):
+        head = head[:-1]
+        rows = [Row(row.cells[:-1], row.group) for row in rows]
     numeric = tuple(place not in text for place in range(len(head)))
     return Block("table", table=Table(tuple(head), tuple(rows), numeric, caption))
 

@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from analysis import plots
+from analysis.labels import fold, text_width_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,13 +30,13 @@ METADATA = {
 }
 
 
-def render(figure: Figure, formats: Sequence[str] = FORMATS) -> dict[str, bytes]:
+def render(figure: Figure, formats: Sequence[str] = FORMATS, dpi: int = 300) -> dict[str, bytes]:
     """Return the figure as {format: bytes}; fonts are embedded, and nothing of time or machine is in it."""
     rendered = {}
     with mpl.rc_context(plots.STYLE):
         for kind in formats:
             buffer = io.BytesIO()
-            figure.savefig(buffer, format=kind, metadata=METADATA[kind])
+            figure.savefig(buffer, format=kind, dpi=dpi, metadata=METADATA[kind])
             rendered[kind] = buffer.getvalue()
     return rendered
 
@@ -69,37 +70,55 @@ def _mark(figure: Figure, *, simulated: bool) -> Figure:
     return figure
 
 
+def _folded(table: pd.DataFrame, column: str, width_in: float, *, bold: bool) -> tuple[pd.DataFrame, float]:
+    """Return the table with names folded to `width_in`, and how wide the widest is, in inches."""
+    names = {name: fold(name, width_in, bold=bold) for name in dict.fromkeys(table[column])}
+    if len(set(names.values())) < len(names):  # what was cut must not make two names one
+        names = {name: name for name in names}
+    widest = max((text_width_in(text, bold=bold) for text in names.values()), default=0.0)
+    return table.assign(**{column: table[column].map(names)}), min(widest, width_in)
+
+
 def realism_figure(points: pd.DataFrame, curves: pd.DataFrame, *, simulated: bool) -> Figure:
-    """Draw preference rate against exposure, one column wide; the tables are those of
-    `plots.plot_realism`."""
+    """Draw preference rate against exposure, one column wide; tables as for `plots.plot_realism`."""
     with mpl.rc_context(plots.STYLE):
         figure = blank(plots.COLUMN_IN, 2.45)
-        ax = figure.add_axes((0.145, 0.155, 0.52, 0.79))
+        points, room = _folded(points, "series", 1.15, bold=True)
+        curves, _ = _folded(curves, "series", 1.15, bold=True)
+        ax = figure.add_axes((0.17, 0.155, 0.765 - room / plots.COLUMN_IN, 0.79))
         plots.plot_realism(ax, points, curves)
         return _mark(figure, simulated=simulated)
 
 
 def preference_figure(table: pd.DataFrame, *, limited: bool, simulated: bool) -> Figure:
-    """Draw preference rates: bars where exposure is unlimited, dots by contrast and exposure where
-    limited."""
+    """Draw preference rates: bars where exposure is unlimited, dots by exposure where it is limited."""
     with mpl.rc_context(plots.STYLE):
         if limited:
             groups = table["series"].nunique()
             figure = blank(plots.COLUMN_IN, 0.65 + 0.135 * (len(table) + 1.35 * groups))
             bottom = 0.42 / figure.get_size_inches()[1]
-            plots.plot_preference_dots(figure.add_axes((0.15, bottom, 0.81, 0.97 - bottom - 0.03)), table)
+            plots.plot_preference_dots(figure.add_axes((0.13, bottom, 0.81, 0.965 - bottom)), table)
         else:
+            table, room = _folded(table, "label", 1.4, bold=False)
             figure = blank(plots.COLUMN_IN, 0.6 + 0.3 * len(table))
-            bottom = 0.4 / figure.get_size_inches()[1]
-            plots.plot_preference_bars(figure.add_axes((0.43, bottom, 0.53, 0.93 - bottom)), table)
+            bottom, left = 0.4 / figure.get_size_inches()[1], (room + 0.1) / plots.COLUMN_IN
+            plots.plot_preference_bars(figure.add_axes((left, bottom, 0.93 - left, 0.93 - bottom)), table)
         return _mark(figure, simulated=simulated)
 
 
-def ranking_figure(table: pd.DataFrame, *, simulated: bool) -> Figure:
-    """Draw Bradley-Terry strengths per exposure, one column wide."""
+def ranking_figure(table: pd.DataFrame, *, limited: bool, simulated: bool) -> Figure:
+    """Draw Bradley-Terry strengths, per exposure or as a list, one column wide."""
     with mpl.rc_context(plots.STYLE):
-        figure = blank(plots.COLUMN_IN, 2.3)
-        plots.plot_ranking(figure.add_axes((0.145, 0.165, 0.57, 0.775)), table)
+        if limited:
+            figure = blank(plots.COLUMN_IN, 2.3)
+            table, room = _folded(table, "condition", 1.15, bold=True)
+            width = 0.79 - room / plots.COLUMN_IN
+            plots.plot_ranking(figure.add_axes((0.145, 0.165, width, 0.775)), table)
+        else:
+            figure = blank(plots.COLUMN_IN, 0.6 + 0.24 * len(table))
+            table, room = _folded(table, "condition", 1.4, bold=False)
+            bottom, left = 0.4 / figure.get_size_inches()[1], (room + 0.1) / plots.COLUMN_IN
+            plots.plot_ranking_list(figure.add_axes((left, bottom, 0.96 - left, 0.92 - bottom)), table)
         return _mark(figure, simulated=simulated)
 
 
@@ -129,11 +148,11 @@ def pairs_figure(
     shape = rows[0][0][0][0][0].shape
     height = 3.4 / 2 * shape[0] / shape[1] + 0.36
     with mpl.rc_context(plots.STYLE):
-        figure = blank(plots.TEXT_WIDTH_IN, 0.18 + height * len(rows))
+        figure = blank(plots.TEXT_WIDTH_IN, 0.3 + height * len(rows))
         top = 0.18 / figure.get_size_inches()[1]
         grid = figure.subplots(len(rows), 2, squeeze=False)
         figure.subplots_adjust(
-            left=0.003, right=0.997, bottom=0.18 * top, top=1 - 1.6 * top, wspace=0.04, hspace=0.28
+            left=0.003, right=0.997, bottom=0.9 * top, top=1 - 1.6 * top, wspace=0.04, hspace=0.28
         )
         for axes, (pairs, title) in zip(grid, rows, strict=True):
             for ax in axes:

@@ -21,6 +21,10 @@ WAYS = {
 }
 CITATIONS = (
     (
+        "The software",
+        "Glimpse: human evaluation of generative images, with the version that stands under Provenance.",
+    ),
+    (
         "The design",
         "Q. Chen and V. Koltun. Photographic image synthesis with cascaded refinement networks. ICCV, 2017.",
     ),

@@ -42,7 +42,7 @@ def sections(
         Section("design", "Design", design_section(facts)),
         Section("exclusions", "Exclusions", exclusion_section(facts)),
         Section("workers", "Workers and agreement", worker_section(facts, figures)),
-        Section("pairs", "Pairs that fooled people", pair_section(facts, figures)),
+        Section("pairs", _pairs_title(facts), pair_section(facts, figures)),
         Section("comparison", "Studies compared", comparison_section(facts)),
         Section("sensitivity", "Sensitivity", sensitivity_section(facts)),
         Section("assumed", "What was assumed", (Block("list", entries=tuple(assumptions(facts))),)),
@@ -60,6 +60,11 @@ def _paper(methods: str, tex: str) -> tuple[Block, ...]:
         Block("heading", "Table (preference.tex)"),
         Block("paste", tex, code=True),
     )
+
+
+def _pairs_title(facts: Mapping[str, Any]) -> str:
+    real = facts["experiment"]["real"]
+    return "Pairs that fooled people" if any(row["winner"] == real for row in facts["pairs"]) else "Upsets"
 
 
 def render(facts: Mapping[str, Any], pages: Sequence[Section]) -> str:

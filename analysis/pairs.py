@@ -87,12 +87,9 @@ def find_image(folder: Path, condition: str, item: str) -> Path | None:
     return None
 
 
-def load_images(
-    folder: Path, table: pd.DataFrame, width: int = 640
-) -> list[tuple[NDArray[np.uint8], ...] | None]:
-    """Return (winner, loser) images of each row, HWC uint8 in [0, 255], at most `width` wide; None if not
-    found."""
-    found: list[tuple[NDArray[np.uint8], ...] | None] = []
+def load_images(folder: Path, table: pd.DataFrame, width: int = 640) -> list[Stimuli | None]:
+    """Return (winner, loser) images of each row, HWC uint8 in [0, 255], at most `width` wide, or None."""
+    found: list[Stimuli | None] = []
     for row in table.to_dict("records"):
         names = [(str(row[who]), str(row[f"item_{who}"])) for who in ("winner", "loser")]
         paths = [find_image(folder, condition, item) for condition, item in names]

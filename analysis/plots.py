@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
 
+from analysis.labels import exposure_label, spread
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -50,34 +52,6 @@ STYLE: Any = {
     "svg.fonttype": "path",
     "svg.hashsalt": "glimpse",
 }
-FRACTIONS = {125: "1/8", 250: "1/4", 500: "1/2"}
-
-
-def exposure_label(exposure_ms: float) -> str:
-    """Name an exposure in seconds: 125 -> "1/8", 2000 -> "2", NaN -> "unlimited"."""
-    if not np.isfinite(exposure_ms):
-        return "unlimited"
-    return FRACTIONS.get(round(exposure_ms), f"{exposure_ms / 1000:g}")
-
-
-def spread(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Move label positions apart to at least `gap`, as little as possible, within [low, high] if they fit."""
-    order = np.argsort(positions, kind="stable")
-    placed = np.asarray(positions, float)[order]
-    gap = min(gap, (high - low) / max(len(placed) - 1, 1))
-    # Positions less their rank must not fall: pool the ones that do (isotonic regression).
-    blocks: list[list[float]] = []
-    for rank, value in enumerate(placed - gap * np.arange(len(placed))):
-        blocks.append([value, 1.0, rank])
-        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
-            mean, weight, _ = blocks.pop()
-            blocks[-1][0] = (blocks[-1][0] * blocks[-1][1] + mean * weight) / (blocks[-1][1] + weight)
-            blocks[-1][1] += weight
-    base = np.concatenate([[mean] * int(weight) for mean, weight, _ in blocks] or [[]])
-    result = np.clip(base, low, high - gap * max(len(placed) - 1, 0)) + gap * np.arange(len(placed))
-    back = np.empty(len(placed))
-    back[order] = result
-    return [float(value) for value in back]
 
 
 def mark_simulated(figure: Figure) -> Figure:
@@ -101,7 +75,8 @@ def _end_labels(ax: Axes, names: Sequence[str], ends: Sequence[float], colours: 
     low, high = ax.get_ylim()
     # 8.5 points a line of 7-point text; the axes' height in points gives the gap in data units.
     height = ax.get_window_extent().height / ax.figure.dpi * 72
-    places = spread(ends, (high - low) * 8.5 / height, low, high)
+    lines = 1 + max((name.count("\n") for name in names), default=0)
+    places = spread(ends, (high - low) * 8.5 * lines / height, low, high)
     for name, end, place, colour in zip(names, ends, places, colours, strict=True):
         ax.annotate(
             name,
@@ -129,8 +104,8 @@ def plot_realism(ax: Axes, points: pd.DataFrame, curves: pd.DataFrame) -> Axes:
     _exposure_axis(ax, exposures)
     ax.axhline(0.5, color=FAINT, lw=0.7, ls=(0, (4, 3)), zorder=1)
     ax.annotate(
-        "chance", (0.01, 0.5), xycoords=("axes fraction", "data"), xytext=(0, -2), textcoords="offset points",
-        va="top", ha="left", color="#6e6e6e", fontsize=6.5,
+        "chance", (1, 0.5), xycoords=("axes fraction", "data"), xytext=(-1, -2), textcoords="offset points",
+        va="top", ha="right", color="#6e6e6e", fontsize=6.5,
     )  # fmt: skip
     ends, shift = [], 1.035
     for rank, name in enumerate(names):
@@ -213,42 +188,50 @@ def plot_preference_dots(ax: Axes, table: pd.DataFrame) -> Axes:
     ax.set_xlim(0, 1)
     ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
     ax.set_xlabel("Preference rate (thin: two-way interval; pale: naive)")
-    ax.set_ylabel("Exposure (s)")
     return ax
 
 
 def plot_ranking(ax: Axes, table: pd.DataFrame) -> Axes:
-    """Draw Bradley-Terry strengths against exposure, or one column of them where exposure is unlimited.
+    """Draw Bradley-Terry strengths against exposure.
 
-    table: condition, exposure_ms (NaN: unlimited), strength, low, high.
+    table: condition, exposure_ms, strength, low, high.
     """
     names = list(dict.fromkeys(table["condition"]))
-    limited = bool(table["exposure_ms"].notna().all())
-    if limited:
-        _exposure_axis(ax, sorted(table["exposure_ms"].unique()))
-    else:
-        ax.set_xticks([])
-        ax.set_xlim(-1, 1)
-        ax.set_xlabel("Unlimited exposure")
+    _exposure_axis(ax, sorted(table["exposure_ms"].unique()))
     ax.axhline(0, color=FAINT, lw=0.7, ls=(0, (4, 3)), zorder=1)
     ends = []
     for rank, name in enumerate(names):
         colour, marker = COLOURS[rank % len(COLOURS)], MARKERS[rank % len(MARKERS)]
         rows = table[table["condition"] == name].sort_values("exposure_ms")
-        offset = rank - (len(names) - 1) / 2
-        x = (
-            rows["exposure_ms"].to_numpy(float) / 1000 * 1.035**offset
-            if limited
-            else np.full(len(rows), offset / 4)
-        )
+        x = rows["exposure_ms"].to_numpy(float) / 1000 * 1.035 ** (rank - (len(names) - 1) / 2)
         y = rows["strength"].to_numpy(float)
         error = np.abs(rows[["low", "high"]].to_numpy(float).T - y)
-        ax.errorbar(x, y, yerr=error, fmt=marker, ls="-" if limited else "none", color=colour, ms=3.4,
-                    mew=0.5, mec="white", elinewidth=0.8, lw=1.0, zorder=3)  # fmt: skip
+        ax.errorbar(x, y, yerr=error, fmt=marker, ls="-", color=colour, ms=3.4, mew=0.5, mec="white",
+                    elinewidth=0.8, lw=1.0, zorder=3)  # fmt: skip
         ends.append(float(y[-1]))
     ax.margins(y=0.08)
     ax.set_ylabel("Bradley-Terry strength (log odds)")
     _end_labels(ax, names, ends, [COLOURS[rank % len(COLOURS)] for rank in range(len(names))])
+    return ax
+
+
+def plot_ranking_list(ax: Axes, table: pd.DataFrame) -> Axes:
+    """Draw Bradley-Terry strengths one below the other, for unlimited exposure.
+
+    table: condition, strength, low, high; from top to bottom.
+    """
+    y = np.arange(len(table))[::-1]
+    strength = table["strength"].to_numpy(float)
+    error = np.abs(table[["low", "high"]].to_numpy(float).T - strength)
+    ax.axvline(0, color=FAINT, lw=0.7, ls=(0, (4, 3)), zorder=1)
+    ax.errorbar(
+        strength, y, xerr=error, fmt="o", color=COLOURS[0], ms=4, mew=0.5, mec="white", elinewidth=1.0
+    )
+    ax.set_yticks(y, table["condition"])
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.set_ylim(-0.6, len(table) - 0.4)
+    ax.set_xlabel("Bradley-Terry strength (log odds)")
     return ax
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 ALPHA = 0.05
 CURVE_POINTS = 121
+PRINT_DPI, PHOTO_DPI = 300, 220
 OPENING = "summary.json"  # by which a folder is known to be a report
 JUDGMENT_FILE_COLUMNS = (
     "assignment", "worker", "hit", "trial", "pair", "contrast", "condition_a", "condition_b", "item_a",
@@ -62,10 +63,13 @@ def build_report(
     drawn = _figures(evidence, seen, images)
     for name, (figure, alt, caption, wide) in track(drawn.items(), "figures", len(drawn)):
         kinds = ("png",) if name == "hardest_pairs" else tuple(dict.fromkeys((*formats, "svg")))
-        rendered = draw.render(figure, kinds)
-        show = kinds[0] if name == "hardest_pairs" else "svg"
+        photographs = name == "hardest_pairs"
+        rendered = draw.render(figure, kinds, PHOTO_DPI if photographs else PRINT_DPI)
+        show = "png" if photographs else "svg"
         blocks[name] = picture(name, rendered[show], show, alt, caption, wide=wide)
-        files |= {f"{name}.{kind}": rendered[kind] for kind in kinds if kind in formats or show == "png"}
+        files |= {
+            f"{name}.{kind}": data for kind, data in rendered.items() if kind in formats or kind == kinds[0]
+        }
     facts |= {"findings": [finding.text for finding in found], "methods": methods}
     page = render(facts, sections(facts, found, methods, tex, blocks))
     texts = {"preference.tex": tex, "methods.txt": methods + "\n", "report.html": page}
@@ -117,7 +121,7 @@ def _figures(
     found["preference"] = (figure, _alt(answered), caption, False)
     strengths = _strengths(evidence)
     if len(strengths):
-        figure = draw.ranking_figure(strengths, simulated=simulated)
+        figure = draw.ranking_figure(strengths, limited=limited, simulated=simulated)
         alt = "Bradley-Terry strength of each condition by exposure; the numbers are in the table."
         caption = "Bradley-Terry strengths with 95 % intervals; a difference of 1 is an odds ratio of 2.7."
         found["ranking"] = (figure, alt, caption, False)
@@ -210,7 +214,9 @@ def _pairs(evidence: Evidence, images: Path | None) -> tuple[Figure, str, str, b
                 caption = f"{row['loser']} chosen by {row['k']} of {row['n']}{where}"
                 panels.append((stimuli, caption, (row["winner"], row["loser"])))
         if panels:
-            rows.append((panels, f"{contrast.replace(':', ' against ')}: fooled people {end}"))
+            first = records(part)[0]
+            fooled = f"fooled people {end}" if first["winner"] == evidence.results.real else f"upsets, {end}"
+            rows.append((panels, f"{first['loser']} against {first['winner']}: {fooled}"))
     if not rows:
         return None
     figure = draw.pairs_figure(rows, simulated=evidence.results.simulated)

@@ -85,6 +85,11 @@ class Plan:
     hits: tuple[Hit, ...]
     pairs: int
     files: dict[str, bytes]
+    agent: str
+
+    def hit_of(self, slot: int) -> Hit:
+        """Return the HIT of a place: HIT after HIT in turn, so that a part of the study is balanced."""
+        return self.hits[slot % len(self.hits)]
 
     @property
     def workers_per_hit(self) -> int:
@@ -108,8 +113,11 @@ class Visit:
     seconds: float
 
 
-def read_plan(folder: Path, observer: Observer) -> Plan:
-    """Read study/ (study.json and trials.csv). Raises AnalysisError that names the file and what it lacks."""
+def read_plan(folder: Path, observer: Observer, version: str = "") -> Plan:
+    """Read study/ (study.json and trials.csv); `version` of Glimpse is how the simulator names itself.
+
+    Raises AnalysisError that names the file and what it lacks.
+    """
     if not folder.is_dir():
         raise AnalysisError(
             f"{folder}: there is no such folder. Build a study first: "
@@ -130,7 +138,8 @@ def read_plan(folder: Path, observer: Observer) -> Plan:
     for row in rows:
         hits.setdefault((row["batch"], row["hit"]), []).append(row)
     built = tuple(_hit(batch, hit, trials, observer, pairs) for (batch, hit), trials in hits.items())
-    return Plan(str(document["study"]), document, built, len(pairs), files)
+    agent = "glimpse-simulator" + (f"/{version}" if version else "")
+    return Plan(str(document["study"]), document, built, len(pairs), files, agent)
 
 
 def _document(path: Path, data: bytes) -> dict[str, Any]:
@@ -216,14 +225,28 @@ def answer_study(
             f"--workers is {count}; this study has {plan.places} places ({len(plan.hits)} HITs of "
             f"{plan.workers_per_hit} workers), so it must be from 1 to {plan.places}."
         )
-    people = draw_workers(observer, plan.places, np.random.default_rng([seed, 1]))
-    difficulty = draw_pairs(observer, plan.pairs, np.random.default_rng([seed, 2]))
-    visits = []
-    for slot in track(range(count), "simulated workers", count):
-        hit = plan.hits[slot % len(plan.hits)]
-        person = _one(people, slot)
-        visits.append(_visit(plan, hit, slot, person, difficulty[hit.pair], observer, seed))
-    return visits
+    crowd = Crowd(plan, observer, seed)
+    return [crowd.visit(slot, plan.hit_of(slot)) for slot in track(range(count), "simulated workers", count)]
+
+
+class Crowd:
+    """The simulated people of one study and seed, who can be asked in any order and answer the same."""
+
+    def __init__(self, plan: Plan, observer: Observer, seed: int) -> None:
+        self.plan, self.observer, self.seed = plan, observer, seed
+        self.people = draw_workers(observer, plan.places, np.random.default_rng([seed, 1]))
+        self.difficulty = draw_pairs(observer, plan.pairs, np.random.default_rng([seed, 2]))
+
+    def worker_id(self, slot: int) -> str:
+        """Return the id under which a person signs in, in the platform's form."""
+        return f"ASIMULATED{self.seed}X{slot:05d}"
+
+    def visit(self, slot: int, hit: Hit) -> Visit:
+        """Let the person with number `slot` answer a HIT."""
+        rng = np.random.default_rng([self.seed, 3, slot])
+        person, difficulty = _one(self.people, slot), self.difficulty[hit.pair]
+        submission, seconds = _submission(self.plan, hit, person, difficulty, self.observer, rng)
+        return Visit(self.worker_id(slot), hit.name, slot, submission, seconds)
 
 
 def _one(people: Workers, index: int) -> Workers:
@@ -233,16 +256,15 @@ def _one(people: Workers, index: int) -> Workers:
     )
 
 
-def _visit(
+def _submission(
     plan: Plan,
     hit: Hit,
-    slot: int,
     person: Workers,
     pair: NDArray[np.float64],
     observer: Observer,
-    seed: int,
-) -> Visit:
-    rng = np.random.default_rng([seed, 3, slot])
+    rng: np.random.Generator,
+) -> tuple[dict[str, Any], float]:
+    """Return what the page would send, and how many seconds it took."""
     mu = strength(observer, realism_curve(hit.distance, hit.exposure_ms, observer.slope))
     p_left = chance_of_left(mu, pair, hit.a_is_left, person)
     left = choose_left(p_left, rng)[0]
@@ -262,15 +284,16 @@ def _visit(
         for i in range(len(hit.trials))
     ]
     page = {
-        "user_agent": "glimpse-simulator",
+        "user_agent": plan.agent,
         "viewport": VIEWPORTS[int(rng.integers(len(VIEWPORTS)))],
         "device_pixel_ratio": 1,
         "refresh_hz": refresh_hz,
         "focus_losses": int(rng.poisson(0.1)),
     }
-    submission = {"schema": 1, "study": plan.study, "hit": hit.name, "page": page, "answers": answers}
+    submission: dict[str, Any] = {"schema": 1, "study": plan.study, "hit": hit.name, "simulated": True}
+    submission |= {"page": page, "answers": answers}
     seconds = float(onset[-1] + response[-1]) / 1000 + float(rng.uniform(30, 120))
-    return Visit(f"ASIMULATED{seed}X{slot:05d}", hit.name, slot, submission, seconds)
+    return submission, seconds
 
 
 def _frames(

@@ -38,7 +38,8 @@ def number(value: float | None, digits: int = 2) -> str:
     """A number with `digits` decimals, a true minus sign, a dash where there is none."""
     if value is None or not math.isfinite(value):
         return DASH
-    return f"{value:.{digits}f}".replace("-", "\u2212")
+    rounded = round(value, digits) + 0.0  # no negative zero
+    return f"{rounded:.{digits}f}".replace("-", "\u2212")
 
 
 def p_text(p: float | None) -> str:

@@ -51,6 +51,7 @@ import click
     "--concurrency", type=click.IntRange(1, 64), default=8, show_default=True, help="Workers at a time."
 )
 def simulate(
+    *,
     study: Path,
     out: Path,
     workers: int | None,
@@ -78,6 +79,7 @@ def simulate(
     """
     from analysis.observer import Observer, parse_quality
     from analysis.simulation import answer_study, read_plan, refuse_real_answers, write_results
+    from analysis.through_server import answer_on_server, default_url
 
     console = click.get_current_context().obj
     observer = Observer(
@@ -88,9 +90,17 @@ def simulate(
         ability_sd=ability_sd,
         side_bias_sd=side_bias_sd,
     )
-    plan = read_plan(study, observer)
+    plan = read_plan(study, observer, console.versions()["glimpse"])
     if through_server is not None:
-        _through_server(through_server, plan, observer, seed, workers, concurrency)
+        url = through_server or default_url()
+        done, idle = answer_on_server(url, plan, observer, seed, workers, concurrency, console.track)
+        console.say(f"{done} simulated workers answered at {url}, every assignment marked simulated.")
+        if idle:
+            console.say(
+                f"{idle} found nothing to do: they had answered before, every place is taken, or the study "
+                f"is not published there."
+            )
+        console.next("python cli.py collect" if done or not idle else "python cli.py publish --to local")
         return
     earlier = refuse_real_answers(out)
     visits = answer_study(plan, observer, seed, workers, console.track)
@@ -104,10 +114,3 @@ def simulate(
         "every one marked simulated."
     )
     console.next(f"python cli.py analyze {out}/")
-
-
-def _through_server(
-    url: str, plan: object, observer: object, seed: int, workers: int | None, concurrency: int
-) -> None:
-    """Answer on a running server."""
-    raise click.UsageError("--through-server is not there yet.")
