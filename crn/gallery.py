@@ -67,7 +67,7 @@ class Gallery:
         """
         if not items:
             return self
-        if len(items) == 1 and items[0].isdigit() and items[0] not in self.items and int(items[0]):
+        if len(items) == 1 and re.fullmatch(r"[1-9]\d{0,5}", items[0]) and items[0] not in self.items:
             return replace(self, items=self.items[: int(items[0])])
         for item in items:
             if item not in self.items:
