@@ -96,6 +96,12 @@ class Plan:
         return (self.reward_usd + self.fees_usd + self.bonus_usd).quantize(CENT)
 
     @property
+    def steps(self) -> int:
+        """How many calls will be made."""
+        groups = (self.approve, self.reject, self.overturn, self.bonus, self.grow, self.create, self.extend)
+        return sum(map(len, groups))
+
+    @property
     def replacements(self) -> int:
         """How many new places are opened."""
         return sum(one.places - one.before for one in self.grow) + sum(part.places for part in self.create)

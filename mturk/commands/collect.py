@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mturk.wording import counted
+
 if TYPE_CHECKING:
     from mturk.collecting import Collected
 
@@ -58,19 +60,17 @@ def collect(
     from mturk.published import find
 
     published = find(study, on, endpoint, data)
-    quiet = console.track
-    while True:
-        found = collect_study(*published, out, quiet)
-        if found.new or not watch:
-            _report(console, found, out)
-        if not watch or found.complete:
-            break
-        quiet = _silently
+    found = collect_study(*published, out, console.track)
+    _report(console, found, out)
+    while watch and not found.complete:
         try:
             time.sleep(interval_s)
+            found = collect_study(*published, out)
         except KeyboardInterrupt:
             console.say("Stopped looking; what was collected is on the disk.")
             break
+        if found.new:
+            _report(console, found, out)
     if not found.total:
         console.say("No answers yet; look again later.")
         console.next(f"python cli.py status{'' if study == Path('study') else f' {study}'}")
@@ -78,14 +78,13 @@ def collect(
         console.next(f"python cli.py analyze {out}/")
 
 
-def _silently(items: Any, *_: Any) -> Any:
-    return items
-
-
 def _report(console: Any, found: Collected, out: Path) -> None:
-    console.say(f"{found.new} new assignments; {found.total} of {found.places} places done. Written: {out}/")
+    console.say(
+        f"{counted(found.new, 'new assignment')}; {found.total} of {counted(found.places, 'place')} done. "
+        f"Written: {out}/"
+    )
     if found.simulated:
-        console.warn(f"{found.simulated} of the assignments in {out}/ are simulated, not people")
+        console.warn(f"simulated, not people: {counted(found.simulated, 'assignment')} in {out}/")
     for problem in found.problems[:SHOWN_PROBLEMS]:
         console.warn(f"kept, but not readable: assignment {problem}")
     if len(found.problems) > SHOWN_PROBLEMS:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from mturk.wording import counted
 
 if TYPE_CHECKING:
     from mturk.publication import Quote
@@ -114,8 +116,10 @@ def publish(
         given=_given(ctx),
         track=console.track,
     )
-    console.say(f"Published: {len(hits)} HITs, {sum(hit.part.places for hit in hits)} places.")
-    console.say("Workers find them here:")
+    places = sum(hit.part.places for hit in hits)
+    console.say(
+        f"Published: {counted(len(hits), 'HIT')}, {counted(places, 'place')}. Workers find them here:"
+    )
     for address in where_workers_go(frozen, requester, hits):
         console.say(f"  {address}")
     console.say(f"Written: {study / 'published' / to}.jsonl")
@@ -161,30 +165,34 @@ def _hosting(
 def _confirm(console: Any, study: Study, quote: Quote, *, yes: bool) -> None:
     """Say what is published and what it costs; on the paid site, go on only with a clear yes."""
     if quote.published:
-        console.say(f"Published before: {quote.published} HITs.")
+        console.say(f"Published before: {counted(quote.published, 'HIT')}.")
     if not quote.hits:
         console.say("Nothing is missing.")
         return
     experiment = study.experiment
     console.say(
-        f"Study {study.study}: {quote.hits} HITs with {quote.places} places, "
-        f"${experiment.reward_usd} each, {experiment.time_allotted_minutes} minutes allotted."
+        f"Study {study.study}: {counted(quote.hits, 'HIT')} with {counted(quote.places, 'place')}, "
+        f"${experiment.reward_usd} each, {counted(experiment.time_allotted_minutes, 'minute')} allotted."
     )
     for line in price_lines(quote):
         console.say(line)
-    if quote.endpoint != "production" or yes:
-        return
+    if quote.endpoint == "production" and not yes:
+        agree(quote.total_usd, "nothing was published or paid")
+
+
+def agree(total_usd: Decimal, otherwise: str) -> None:
+    """Let a person type the amount that will be spent; anything else ends the command, saying `otherwise`."""
     if not sys.stdin.isatty():
         raise click.UsageError(
-            f"this spends ${quote.total_usd}. Add --yes, or run it in a terminal and type the amount."
+            f"this spends ${total_usd}. Add --yes, or run it in a terminal and type the amount."
         )
-    typed = click.prompt(f"Type the total ({quote.total_usd}) to spend it; anything else stops", default="")
+    typed = click.prompt(f"Type the total ({total_usd}) to spend it; anything else stops", default="")
     try:
-        agreed = Decimal(typed.strip().lstrip("$")) == quote.total_usd
-    except ArithmeticError:
+        agreed = Decimal(typed.strip().lstrip("$")) == total_usd
+    except InvalidOperation:
         agreed = False
     if not agreed:
-        raise click.ClickException("stopped; nothing was published or paid.")
+        raise click.ClickException(f"stopped; {otherwise}.")
 
 
 def price_lines(quote: Quote) -> list[str]:

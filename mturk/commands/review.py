@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from mturk.commands.publish import agree
+from mturk.wording import counted
 
 if TYPE_CHECKING:
     from mturk.reviewing import Plan, Wishes
@@ -92,21 +94,21 @@ def review(
     frozen, requester, ledger = find(study, on, endpoint, data)
 
     def confirm(what: Plan) -> bool:
-        for line in lines(what, wishes, dry_run=dry_run):
+        for line in lines(what, wishes, moves_money=requester.endpoint.name != "local", dry_run=dry_run):
             console.say(line)
         if not dry_run and requester.endpoint.costs_money and what.total_usd and not yes:
-            _ask(what.total_usd)
+            agree(what.total_usd, "nothing was done or paid")
         return not dry_run
 
     done = review_study(frozen, requester, ledger, wishes, confirm, dry_run=dry_run, track=console.track)
     named = "" if study == Path("study") else f" {study}"
     if dry_run:
         console.say("Nothing was done (--dry-run).")
-        console.next(f"python cli.py review{named}, with the same options but --dry-run")
-    elif done.replacements or done.extend:
-        console.next(f"python cli.py collect{named} --watch")
-    else:
-        console.next(f"python cli.py collect{named}, then python cli.py analyze results/")
+        console.next(f"python cli.py review{named}")
+        return
+    if done.steps:
+        console.say("Done.")
+    console.next(f"python cli.py collect{named}{' --watch' if done.replacements or done.extend else ''}")
 
 
 def _amount(text: str | None) -> Decimal | None:
@@ -123,42 +125,31 @@ def _amount(text: str | None) -> Decimal | None:
     return amount
 
 
-def _ask(total_usd: Decimal) -> None:
-    if not sys.stdin.isatty():
-        raise click.UsageError(
-            f"this spends ${total_usd}. Add --yes, or run it in a terminal and type the amount."
-        )
-    typed = click.prompt(f"Type the total ({total_usd}) to spend it; anything else stops", default="")
-    try:
-        agreed = Decimal(typed.strip().lstrip("$")) == total_usd
-    except InvalidOperation:
-        agreed = False
-    if not agreed:
-        raise click.ClickException("stopped; nothing was done or paid.")
-
-
-def lines(what: Plan, wishes: Wishes, *, dry_run: bool) -> list[str]:
+def lines(what: Plan, wishes: Wishes, *, moves_money: bool, dry_run: bool) -> list[str]:
     """Return in words what a review does, or would do."""
     verb = "Would " if dry_run else ""
     steps = [
-        (len(what.approve), "approve {} assignments"),
-        (len(what.reject), "reject {} assignments: " + wishes.reason),
-        (len(what.overturn), "approve {} rejected assignments after all"),
-        (len(what.bonus), f"pay {{}} bonuses of ${wishes.bonus_usd}"),
-        (what.replacements, "open {} new places for excluded assignments"),
-        (len(what.extend), f"open {{}} expired HITs again for {wishes.extend_days or 0:g} days"),
-    ]
-    said = [_capital(verb + text.format(count)) + "." for count, text in steps if count]
+        (len(what.approve), f"approve {counted(len(what.approve), 'assignment')}"),
+        (len(what.reject), f"reject {counted(len(what.reject), 'assignment')}: {wishes.reason}"),
+        (len(what.overturn), f"approve {counted(len(what.overturn), 'rejected assignment')} after all"),
+        (len(what.bonus), f"pay {counted(len(what.bonus), 'assignment')} a bonus of ${wishes.bonus_usd}"),
+        (what.replacements, f"open {counted(what.replacements, 'new place')} for excluded assignments"),
+        (len(what.extend), f"open {counted(len(what.extend), 'expired HIT')} again for "
+         f"{wishes.extend_days or 0:g} days"),
+    ]  # fmt: skip
+    said = [_capital(verb + text) + "." for count, text in steps if count]
     if what.total_usd:
         parts = [
             f"${what.reward_usd} rewards + ${what.fees_usd} fees" if what.replacements else "",
             f"${what.bonus_usd} bonuses with their fees" if what.bonus_usd else "",
         ]
-        said.append(f"Price: {' + '.join(part for part in parts if part)} = ${what.total_usd}.")
+        price = f"Price: {' + '.join(part for part in parts if part)} = ${what.total_usd}."
+        said.append(
+            price if moves_money else f"That is ${what.total_usd} for you to pay: this server moves no money."
+        )
     if what.unreplaced:
         said.append(
-            f"{what.excluded} assignments are excluded by the study's rules; --replace opens "
-            f"{what.unreplaced} new places."
+            f"Excluded by the study's rules: {counted(what.excluded, 'assignment')}. --replace opens {counted(what.unreplaced, 'new place')}."
         )
     return said or ["Nothing is waiting."]
 

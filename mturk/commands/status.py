@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mturk.wording import counted
+
 if TYPE_CHECKING:
     from mturk.status import BatchStatus
 
@@ -60,7 +62,7 @@ def status(console: Any, study: Path, on: str, data: Path, endpoint: str | None)
         console.say(line)
     expired = sum(batch.expired_places for batch in batches)
     if expired:
-        console.say(f"{expired} places have expired; open them again: python cli.py review --extend 7")
+        console.say(f"Expired: {counted(expired, 'place')}. Open again: python cli.py review --extend 7")
     ends = [state.expires for state in states if state.expires and state.open]
     if ends:
         console.say(f"Places stay open until {max(ends):%Y-%m-%d %H:%M %Z}. Workers find them here:")

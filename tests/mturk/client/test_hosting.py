@@ -83,8 +83,8 @@ def test_a_bucket_that_nobody_may_read(study, s3, moto, tmp_path):
     said, _, hint = str(caught.value).partition(": answers 403. ")
     assert said.startswith(f"1 of 1 images are not at their address. The first: {moto}/pictures/glimpse/")
     assert hint == (
-        "Workers' browsers must be able to read it: turn off 'Block public access' for the bucket and give it a "
-        f"policy that allows s3:GetObject on arn:aws:s3:::pictures/glimpse/{study.study}/* to everybody."
+        "Workers' browsers must be able to read it: turn off 'Block public access' for the bucket and give "
+        f"it a policy that allows s3:GetObject on arn:aws:s3:::pictures/glimpse/{study.study}/* to everybody."
     )
 
 
@@ -138,7 +138,8 @@ def test_images_at_an_address_of_your_own_are_checked(study, website):
     size = images[1].path.stat().st_size
     assert str(caught.value) == (
         f"1 of {len(images)} images are not at their address. The first: {url}/{images[1].name}: "
-        f"5 bytes that are not those of {images[1].path} ({size} bytes). Copy the files of study/images/ there."
+        f"5 bytes that are not those of {images[1].path} ({size} bytes). "
+        "Copy the files of study/images/ there."
     )
 
 
