@@ -64,6 +64,13 @@ async def external_submit(request: Request) -> Response:
     return web.page(request, "submitted", ancestors="'self'", assignment_id=assignment_id)
 
 
+async def reachable(request: Request) -> Response:
+    """Answer a page that asks, before it sends its answers, whether the server can be reached."""
+    if request.headers.get("sec-fetch-mode") in {None, "navigate"}:
+        raise RequestError("Answers are sent here by a HIT's page; there is nothing to see.", "NotFound")
+    return Response(status_code=204)
+
+
 def _submitter(request: Request, assignment_id: str) -> str | None:
     """Return the worker who submits; None when the page holds the submit token of this assignment."""
     token = request.path_params.get("token")
@@ -125,7 +132,9 @@ async def save_progress(request: Request) -> Response:
 
 ROUTES = [
     Route("/mturk/externalSubmit", external_submit, methods=["POST"]),
+    Route("/mturk/externalSubmit", reachable, methods=["GET"]),
     Route("/submit/{token}/mturk/externalSubmit", external_submit, methods=["POST"]),
+    Route("/submit/{token}/mturk/externalSubmit", reachable, methods=["GET"]),
     Route("/worker/assignments/{assignment_id}/progress", read_progress, methods=["GET"]),
     Route("/worker/assignments/{assignment_id}/progress", save_progress, methods=["PUT", "POST"]),
 ]

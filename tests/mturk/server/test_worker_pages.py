@@ -301,7 +301,7 @@ def test_names_that_cannot_be(name):
 @pytest.mark.parametrize(
     ("path", "status"),
     [("/nowhere", 404), ("/worker/hits/NONE", 404), ("/worker/../../etc/passwd", 404), ("/join/none", 404),
-     ("/static/x/../../server.sqlite3", 404), ("/static/x/base.html.j2", 404), ("/mturk/externalSubmit", 405)],
+     ("/static/x/../../server.sqlite3", 404), ("/static/x/base.html.j2", 404), ("/mturk/externalSubmit", 404), ("/worker/sign-out", 405)],
 )  # fmt: skip
 def test_what_is_not_there(working, path, status):
     reply = working.http.get(path)

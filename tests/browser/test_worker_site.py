@@ -1,0 +1,215 @@
+"""Three people in three browsers do a limited-time study on the worker site, as people do."""
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from cli import main
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+]
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Study:
+    """A published study of short HITs, and the server it is on."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        for number, condition in enumerate(("real", "crn", "pix2pix", "image-space")):
+            for item in range(6):
+                path = folder / "images" / condition / f"{item}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.new("RGB", (256, 128), (60 * number, 40 * item, 99)).save(path)
+        self.cli(
+            "build-hits", "--mode", "limited-time", "--images", folder / "images", "--out", folder / "study",
+            "--hits-per-batch", 2, "--trials-per-cell", 1, "--exposure-ms", 125, "--sentinels-per-hit", 1,
+            "--sentinel-exposure-ms", 125, "--workers-per-hit", 3,
+        )  # fmt: skip
+        self.errors = (folder / "errors.txt").open("w")
+        command = [sys.executable, ROOT / "cli.py", "serve", "--port", "0", "--data", folder / "server"]
+        command += ["--study", folder / "study"]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=self.errors, text=True, cwd=folder
+        )
+        self.url = re.search(r"http://[\d.:]+", self.process.stdout.readline())[0]
+        self.dashboard = re.search(r"http\S+", self.process.stdout.readline())[0]
+        data = ("--data", folder / "server", "--endpoint", self.url)
+        published = self.cli("publish", folder / "study", "--to", "local", "--yes", *data)
+        self.name = re.search(r"/join/(\w+)", published)[1]
+
+    @staticmethod
+    def cli(*arguments):
+        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(20)
+        self.process.stdout.close()
+        self.errors.close()
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    running = Study(tmp_path_factory.mktemp("study"))
+    yield running
+    running.stop()
+
+
+class Person:
+    """Somebody with a browser of their own."""
+
+    def __init__(self, chromium, study):
+        self.study = study
+        self.problems = []
+        self.context = chromium.new_context(viewport={"width": 1366, "height": 768})
+        self.page = self.context.new_page()
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("console", self.heard)
+
+    def heard(self, message):
+        if message.type == "error":
+            self.problems.append(message.text)
+
+    def sign_in(self, name):
+        self.page.goto(self.study.url + "/")
+        self.page.fill("#name", name)
+        self.page.click("main button")
+
+    def frame(self):
+        return self.page.frame_locator("iframe")
+
+    def begin(self):
+        self.frame().locator("#agree").click()
+        self.frame().locator("#start").click()
+
+    def step(self):
+        """Do whatever the page asks for next; returns its button's id."""
+        wanted = ", ".join(f"#{name}:visible" for name in ("go", "pick-left", "continue", "retry", "submit"))
+        button = self.frame().locator(wanted).and_(self.frame().locator(":enabled")).first
+        button.wait_for(timeout=30_000)
+        name = button.get_attribute("id")
+        button.click()
+        return name
+
+    def work(self):
+        """Answer every trial and submit."""
+        for _ in range(60):
+            if self.step() == "submit":
+                self.page.wait_for_url("**/done", timeout=30_000)
+                return
+            time.sleep(0.02)
+        raise AssertionError("the page never came to its end")
+
+    def heading(self):
+        return self.page.locator("main h1").inner_text()
+
+
+@pytest.fixture
+def people(chromium, study):
+    three = [Person(chromium, study) for _ in range(3)]
+    yield three
+    for person in three:
+        person.context.close()
+
+
+def test_three_people_at_once(people, study):
+    """One reloads in the middle, one returns the HIT and takes another, one tries twice and is refused."""
+    reloads, returns, twice = people
+    for person, name in zip(people, ("reloads", "returns", "twice"), strict=True):
+        person.sign_in(name)
+        person.page.click("text=Preview")
+        assert "accept the task" in person.frame().locator("#banner").inner_text()
+        person.page.click("button:has-text('Accept')")
+        person.begin()
+    for person in people:
+        person.step()
+
+    reloads.step()
+    address = reloads.page.url
+    reloads.page.reload()
+    assert reloads.page.url == address
+    assert "Welcome back. You are at pair 2 of 4" in reloads.frame().locator("#check").inner_text()
+    reloads.frame().locator("#start").click()
+
+    returns.page.on("dialog", lambda dialog: dialog.accept())
+    returns.page.click("button:has-text('Return')")
+    assert returns.heading() == "Returned"
+    returns.page.click("text=Do another HIT")
+    returns.frame().locator("#start, #agree").and_(returns.frame().locator(":visible")).first.wait_for()
+    if returns.frame().locator("#agree").is_visible():
+        returns.frame().locator("#agree").click()
+    returns.frame().locator("#start").click()
+
+    for person in people:
+        person.work()
+        assert person.heading() == "Thank you"
+
+    twice.page.goto(study.url + "/worker/")
+    assert "There is nothing to do at the moment" in twice.page.locator("main").inner_text()
+    twice.page.goto(f"{study.url}/join/{study.name}")
+    twice.page.click("#begin")
+    assert twice.page.url.endswith("/done")
+    assert twice.heading() == "Thank you"
+    assert not any(person.problems for person in people), [person.problems for person in people]
+
+    twice.page.goto(study.dashboard)
+    twice.page.click("text=Which image is more realistic?")
+    assert twice.page.locator(".tiles b").all_inner_texts()[:2] == ["3 / 6", "0"]
+
+
+def test_a_small_window_is_asked_to_grow(people, study):
+    person = people[0]
+    person.page.set_viewport_size({"width": 700, "height": 500})
+    person.page.goto(f"{study.url}/join/{study.name}?PROLIFIC_PID=p1")
+    assert person.page.locator("#begin").is_disabled()
+    assert "Please make the window larger" in person.page.locator("#screen").inner_text()
+    person.page.set_viewport_size({"width": 1366, "height": 768})
+    person.page.wait_for_selector("#begin:enabled")
+    person.page.click("#begin")
+    assert "/worker/assignments/" in person.page.url
+    assert re.fullmatch(r"(29|30):\d\d", person.page.locator("#countdown").inner_text())
+    assert not person.problems
+
+
+def test_an_injected_script_does_not_run(people, study):
+    """The policy of the requester's page lets only what stands in it run."""
+    person = people[0]
+    person.sign_in("curious")
+    person.page.click("text=Preview")
+    person.frame().locator("#agree").wait_for()
+    frame = person.page.wait_for_selector("iframe").content_frame()
+    ran = frame.evaluate(
+        """() => { const s = document.createElement('script'); s.textContent = 'window.ran = 1';
+        document.body.append(s); return window.ran === 1; }"""
+    )
+    assert ran is False
+    assert any("Content Security Policy" in problem for problem in person.problems)
