@@ -46,11 +46,16 @@ class LayerNorm(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, C, H, W) -> the same shape and type; the statistics are float32 at least."""
-        wide = x if x.dtype == torch.float64 else x.float()
-        centred = wide - wide.mean(dim=(1, 2, 3), keepdim=True)  # (N, C, H, W)
-        variance = centred.square().mean(dim=(1, 2, 3), keepdim=True)  # (N, 1, 1, 1)
-        scale = torch.rsqrt(variance + EPSILON) * self.scale.view(1, -1, 1, 1)  # (N, C, 1, 1)
-        return torch.addcmul(self.shift.view(1, -1, 1, 1).to(wide.dtype), centred, scale).to(x.dtype)
+        return normalise_layer(x, self.scale, self.shift)
+
+
+def normalise_layer(x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    """What `LayerNorm` does with (N, C, H, W), given scale and shift (C,)."""
+    wide = x if x.dtype == torch.float64 else x.float()
+    centred = wide - wide.mean(dim=(1, 2, 3), keepdim=True)  # (N, C, H, W)
+    variance = centred.square().mean(dim=(1, 2, 3), keepdim=True)  # (N, 1, 1, 1)
+    factor = torch.rsqrt(variance + EPSILON) * scale.view(1, -1, 1, 1)  # (N, C, 1, 1)
+    return torch.addcmul(shift.view(1, -1, 1, 1).to(wide.dtype), centred, factor).to(x.dtype)
 
 
 class RefinementModule(nn.Module):

@@ -18,7 +18,6 @@ from crn.errors import CRNError
 from crn.files import digest, file_digest, write_json, write_whole
 from crn.inference import Renderer
 from crn.inputs import untracked
-from crn.labels import one_hot
 from crn.shards import Shard
 from crn.video import image_grid
 
@@ -227,10 +226,9 @@ def _rendered(
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yield (item, images (k, H, W, 3) uint8) of each label map, `batch` at a time through the network."""
     batches = [files[start : start + batch] for start in range(0, len(files), batch)]
-    classes = renderer.classes
     for group in track(batches, "synthesizing"):
-        labels = one_hot(np.stack([maps.read(path) for path in group]), classes)  # (N, C, H, W)
-        images = renderer(labels).permute(0, 1, 3, 4, 2).numpy()  # (N, k, H, W, 3)
+        classes = np.stack([maps.read(path) for path in group])  # (N, H, W)
+        images = renderer(classes).permute(0, 1, 3, 4, 2).numpy()  # (N, k, H, W, 3)
         for path, image in zip(group, images, strict=True):
             yield path.stem, image
 
