@@ -130,13 +130,15 @@ def lines(what: Plan, wishes: Wishes, *, moves_money: bool, dry_run: bool) -> li
     verb = "Would " if dry_run else ""
     steps = [
         (len(what.approve), f"approve {counted(len(what.approve), 'assignment')}"),
-        (len(what.reject), f"reject {counted(len(what.reject), 'assignment')}: {wishes.reason}"),
+        (len(what.reject), f"reject {counted(len(what.reject), 'assignment')}: {wishes.reason.rstrip('.')}"),
         (len(what.overturn), f"approve {counted(len(what.overturn), 'rejected assignment')} after all"),
         (len(what.bonus), f"pay {counted(len(what.bonus), 'assignment')} a bonus of ${wishes.bonus_usd}"),
         (what.replacements, f"open {counted(what.replacements, 'new place')} for excluded assignments"),
-        (len(what.extend), f"open {counted(len(what.extend), 'expired HIT')} again for "
-         f"{wishes.extend_days or 0:g} days"),
-    ]  # fmt: skip
+        (
+            len(what.extend),
+            f"open {counted(len(what.extend), 'expired HIT')} for {wishes.extend_days or 0:g} days",
+        ),
+    ]
     said = [_capital(verb + text) + "." for count, text in steps if count]
     if what.total_usd:
         parts = [
@@ -148,9 +150,8 @@ def lines(what: Plan, wishes: Wishes, *, moves_money: bool, dry_run: bool) -> li
             price if moves_money else f"That is ${what.total_usd} for you to pay: this server moves no money."
         )
     if what.unreplaced:
-        said.append(
-            f"Excluded by the study's rules: {counted(what.excluded, 'assignment')}. --replace opens {counted(what.unreplaced, 'new place')}."
-        )
+        excluded, places = counted(what.excluded, "assignment"), counted(what.unreplaced, "new place")
+        said.append(f"Excluded by the study's rules: {excluded}. --replace opens {places}.")
     return said or ["Nothing is waiting."]
 
 

@@ -1,0 +1,327 @@
+"""The commands as a newcomer types them, wrong ones too, and what they say."""
+
+import re
+
+import pytest
+from click.testing import CliRunner
+
+import cli
+from mturk.ledger import ledger_path
+
+
+@pytest.fixture
+def glimpse(tmp_path, monkeypatch):
+    """Run a command in a folder of its own; returns (exit status, standard output, standard error)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words, typed=None):
+        result = CliRunner().invoke(cli.main, words, input=typed)
+        errors = [line for line in result.stderr.splitlines() if not re.search(r": \d+/\d+$", line)]
+        return result.exit_code, result.stdout.splitlines(), errors
+
+    return run
+
+
+@pytest.fixture
+def at(server):
+    return ["--data", str(server.data)]
+
+
+def test_from_publish_to_review(study, server, glimpse, at):
+    code, out, errors = glimpse("publish", *at)
+    assert (code, errors) == (0, [])
+    assert out == [
+        f"Study {study.study}: 2 HITs with 6 places, $1.00 each, 30 minutes allotted.",
+        "Rewards: $6.00. The local server moves no money: you pay people yourself.",
+        "Published: 2 HITs, 6 places. Workers find them here:",
+        f"  {server.url}/worker/",
+        f"  {server.url}/join/{study.study}",
+        "Written: study/published/local.jsonl",
+        "",
+        f"Next: python cli.py collect --data {server.data} --watch",
+    ]
+    code, out, errors = glimpse("publish", *at)
+    assert (code, out[:2], errors) == (0, ["Published before: 2 HITs.", "Nothing is missing."], [])
+
+    code, out, errors = glimpse("collect", *at)
+    assert (code, errors) == (0, [])
+    assert out == [
+        "0 new assignments; 0 of 6 places done. Written: results/",
+        "No answers yet; look again later.",
+        "",
+        "Next: python cli.py status",
+    ]
+    one, two = (row["hit_id"] for row in server.hits())
+    server.submit(study, one, "ann", wrong=1)
+    server.submit(study, two, "bob", simulated=True)
+    bad = server.submit(study, two, "cid", answer="<a/>")
+    code, out, errors = glimpse("collect", *at)
+    assert (code, out) == (
+        0,
+        [
+            "3 new assignments; 3 of 6 places done. Written: results/",
+            "",
+            "Next: python cli.py analyze results/",
+        ],
+    )
+    assert errors == [
+        "Warning: simulated, not people: 1 assignment in results/",
+        (
+            f"Warning: kept, but not readable: assignment {bad}: answer XML starts with <a>, "
+            "not with <QuestionFormAnswers>"
+        ),
+    ]
+
+    code, out, errors = glimpse("status", *at)
+    assert (code, errors) == (0, [])
+    assert out[:3] == [
+        f"Study {study.study} at local ({server.url})",
+        "batch  HITs  places  open  at work  to review  approved  rejected  excluded   paid",
+        "b1        2       6     3        0          3         0         0         2  $0.00",
+    ]
+    assert re.fullmatch(r"Places stay open until [-\d]+ [:\d]+ UTC. Workers find them here:", out[3])
+    assert out[-1] == "Next: python cli.py review"
+
+    code, out, errors = glimpse("review", "--dry-run", "--bonus", "0.25", *at)
+    assert (code, out, errors) == (
+        0,
+        [
+            "Would approve 3 assignments.",
+            "Would pay 3 assignments a bonus of $0.25.",
+            "That is $0.75 for you to pay: this server moves no money.",
+            "Excluded by the study's rules: 2 assignments. --replace opens 2 new places.",
+            "Nothing was done (--dry-run).",
+            "",
+            "Next: python cli.py review",
+        ],
+        [],
+    )
+    code, out, errors = glimpse("review", "--replace", *at)
+    assert (code, out, errors) == (
+        0,
+        [
+            "Approve 3 assignments.",
+            "Open 2 new places for excluded assignments.",
+            "That is $2.00 for you to pay: this server moves no money.",
+            "Done.",
+            "",
+            "Next: python cli.py collect --watch",
+        ],
+        [],
+    )
+    assert glimpse("review", "--replace", *at)[1][0] == "Nothing is waiting."
+
+
+def test_watching_ends_when_every_place_is_done(study, server, glimpse, at, monkeypatch):
+    glimpse("publish", *at)
+    hits = [row["hit_id"] for row in server.hits()]
+    waits = iter([hits[:1], [], hits[1:]])
+
+    def work(seconds):
+        assert seconds == 5
+        for hit in next(waits):
+            for name in ("ann", "bob", "cid"):
+                server.submit(study, hit, name + hit)
+
+    monkeypatch.setattr("mturk.commands.collect.time.sleep", work)
+    code, out, errors = glimpse("collect", "--watch", "--interval", "5", *at)
+    assert (code, errors) == (0, [])
+    assert out == [
+        "0 new assignments; 0 of 6 places done. Written: results/",
+        "3 new assignments; 3 of 6 places done. Written: results/",
+        "3 new assignments; 6 of 6 places done. Written: results/",
+        "",
+        "Next: python cli.py analyze results/",
+    ]
+
+
+def test_ctrl_c_ends_watching_quietly(study, server, glimpse, at, monkeypatch):
+    def interrupt(_seconds):
+        raise KeyboardInterrupt
+
+    glimpse("publish", *at)
+    monkeypatch.setattr("mturk.commands.collect.time.sleep", interrupt)
+    code, out, _ = glimpse("collect", "--watch", *at)
+    assert (code, out[1]) == (0, "Stopped looking; what was collected is on the disk.")
+
+
+@pytest.fixture
+def paid(study, server, glimpse, monkeypatch, website):
+    """Publish to an endpoint that is taken for the paid site."""
+
+    def run(*words, typed=None, terminal=True):
+        monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _self: terminal, raising=False)
+        place = ["--image-url-prefix", website] if words[0] == "publish" else []
+        name = ["--to"] if words[0] == "publish" else ["--on"]
+        return glimpse(*words, *name, "production", "--endpoint", server.url, *place, typed=typed)
+
+    return run
+
+
+@pytest.fixture
+def website(study, monkeypatch):
+    """An address at which the images are, without a server for them."""
+    monkeypatch.setattr("mturk.hosting.check_reachable", lambda *_, **__: None)
+    return "https://images.example/"
+
+
+def test_the_paid_site_wants_the_amount_typed(study, server, paid):
+    code, out, errors = paid("publish", typed="7\n")
+    assert (code, errors) == (1, ["Error: stopped; nothing was published or paid."])
+    assert out[1] == "Price: $6.00 rewards + $1.20 fees = $7.20."
+    assert not server.hits()
+    assert not ledger_path(study.folder, "production").exists()
+    code, out, _ = paid("publish", typed="$7.20\n")
+    assert code == 0
+    assert len(server.hits()) == 2
+    group = server.requester("production").call("GetHIT", HITId=server.hits()[0]["hit_id"])["HIT"][
+        "HITGroupId"
+    ]
+    assert f"  https://worker.mturk.com/mturk/preview?groupId={group}" in out
+
+
+def test_the_paid_site_without_a_terminal_needs_yes(study, server, paid):
+    code, _, errors = paid("publish", terminal=False)
+    assert code == 2
+    assert errors[-1] == "Error: this spends $7.20. Add --yes, or run it in a terminal and type the amount."
+    assert not server.hits()
+    code, _, errors = paid("publish", "--yes", terminal=False)
+    assert (code, errors) == (0, [])
+    name = server.submit(study, server.hits()[0]["hit_id"], "ann", wrong=1)
+    code, out, errors = paid("review", "--replace", terminal=False)
+    assert code == 2
+    assert errors[-1] == "Error: this spends $1.20. Add --yes, or run it in a terminal and type the amount."
+    code, out, errors = paid(
+        "review", "--replace", "--reject", name, "--reason", "Asleep.", "--yes", terminal=False
+    )
+    assert (code, errors) == (0, [])
+    assert out[:3] == [
+        "Reject 1 assignment: Asleep.",
+        "Open 1 new place for excluded assignments.",
+        "Price: $1.00 rewards + $0.20 fees = $1.20.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (
+            ["publish", "nowhere"],
+            1,
+            "Error: nowhere holds no study (no study.json). Run build-hits first, or name the folder.",
+        ),
+        (
+            ["publish", "--to", "moon"],
+            2,
+            "Error: Invalid value for '--to': 'moon' is not one of 'local', 'sandbox', 'production'.",
+        ),
+        (["publish", "--expires", "0"], 1, "Error: --expires 0: allowed are 0.05 to 365 days"),
+        (["publish", "--auto-approve", "31"], 1, "Error: --auto-approve 31: allowed are 0 to 30 days"),
+        (
+            ["publish", "--qualification", "rate 95"],
+            1,
+            ("Error: --qualification 'rate 95': expected a name, a comparison and a value, for example "
+            "approval-rate>=95, approved>=500, locale=US,CA or adult=1"),
+        ),
+        (
+            ["publish", "--qualification", "rate>=95"],
+            1,
+            ("Error: --qualification 'rate>=95': no qualification 'rate'; known are approval-rate, approved, "
+            "locale, adult, and the ids of your own types (capitals and digits)"),
+        ),
+        (
+            ["publish", "--qualification", "locale=usa"],
+            1,
+            "Error: --qualification 'locale=usa': a locale is = or != countries such as US or US-CA",
+        ),
+        (
+            ["publish", "--qualification", "approved>=many"],
+            1,
+            "Error: --qualification 'approved>=many': 'many' is no whole number",
+        ),
+        (
+            ["publish", "--qualification", "approved>1,2"],
+            1,
+            "Error: --qualification 'approved>1,2': several values go with = or != only, at most 15",
+        ),
+        (
+            ["publish", "--s3-bucket", "b", "--image-url-prefix", "https://x/"],
+            2,
+            "Error: --s3-bucket and --image-url-prefix: give one of them.",
+        ),
+        (["publish", "--s3-endpoint", "http://x"], 2, "Error: --s3-endpoint goes with --s3-bucket NAME."),
+        (
+            ["publish"],
+            1,
+            ("Error: server/credentials does not exist: the local server writes it on its first start. "
+            "Start it in another terminal: python cli.py serve"),
+        ),
+        (["collect"], 1, "Error: study is not published yet. Publish it: python cli.py publish study"),
+        (["status"], 1, "Error: study is not published yet. Publish it: python cli.py publish study"),
+        (["review"], 1, "Error: study is not published yet. Publish it: python cli.py publish study"),
+        (
+            ["review", "--bonus", "lots"],
+            2,
+            "Error: Invalid value for --bonus: 'lots' is no amount; expected dollars such as 0.50",
+        ),
+        (
+            ["review", "--reject", "A"],
+            1,
+            "Error: --reject needs --reason TEXT: whoever is refused payment is told why",
+        ),
+        (
+            ["collect", "--interval", "0"],
+            2,
+            "Error: Invalid value for '--interval': 0.0 is not in the range x>=1.",
+        ),
+        (["import-results"], 2, "Error: Missing argument 'FILE.csv...'."),
+        (
+            ["import-results", "no.csv"],
+            2,
+            "Error: Invalid value for 'FILE.csv...': File 'no.csv' does not exist.",
+        ),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_are_answered_in_words(study, glimpse, words, code, message):
+    found, out, errors = glimpse(*words)
+    assert (found, out, " ".join(errors[-1:])) == (code, [], message)
+
+
+def test_a_study_at_two_places_needs_to_be_told_which(study, glimpse):
+    for name in ("local", "sandbox"):
+        path = ledger_path(study.folder, name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("")
+    assert glimpse("collect")[2] == ["Error: study is published at local and sandbox: say which with --on"]
+    assert glimpse("collect", "--on", "production")[2] == [
+        (
+            "Error: study is not published at production, but at local, sandbox. Publish it: "
+            "python cli.py publish study --to production"
+        )
+    ]
+
+
+@pytest.mark.parametrize("command", ["publish", "status", "collect", "review", "import-results"])
+def test_help_begins_with_the_words_of_the_list_and_has_an_example(glimpse, command):
+    code, out, _ = glimpse(command, "--help")
+    text = " ".join(" ".join(out).split())
+    assert code == 0
+    assert cli.COMMANDS[command][1].rstrip(".") in text
+    assert f"python cli.py {command}" in text
+
+
+def test_requirements_reach_the_endpoint(study, server, glimpse, at):
+    rules = ["approval-rate>=95", "locale=US,CA", "approved>500", "locale!=US-CA"]
+    code, _, errors = glimpse("publish", *at, *[word for rule in rules for word in ("--qualification", rule)])
+    assert (code, errors) == (0, [])
+    hit = server.requester().call("GetHIT", HITId=server.hits()[0]["hit_id"])["HIT"]
+    once, *others = hit["QualificationRequirements"]
+    assert (once["Comparator"], once["ActionsGuarded"]) == ("DoesNotExist", "DiscoverPreviewAndAccept")
+    names = ("QualificationTypeId", "Comparator", "IntegerValues", "LocaleValues")
+    found = [tuple(one.get(name) for name in names) for one in others]
+    assert found == [
+        ("000000000000000000L0", "GreaterThanOrEqualTo", [95], None),
+        ("00000000000000000071", "In", None, [{"Country": "US"}, {"Country": "CA"}]),
+        ("00000000000000000040", "GreaterThan", [500], None),
+        ("00000000000000000071", "NotEqualTo", None, [{"Country": "US", "Subdivision": "CA"}]),
+    ]
