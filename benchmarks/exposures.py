@@ -17,6 +17,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,9 +118,11 @@ def experiment(exposures_ms: tuple[int, ...], trials_per_cell: int, **numbers: A
     )
 
 
-def make_study(folder: Path, design: Experiment, items: int = 24) -> Study:
+def make_study(
+    folder: Path, design: Experiment, items: int = 24, size: tuple[int, int] = (512, 256)
+) -> Study:
     """Build a study over drawn images in `folder`."""
-    draw_images(folder / "images", design.conditions, items)
+    draw_images(folder / "images", design.conditions, items, size)
     built = build(find_images(folder / "images"), design, folder / "study", Making(seed=1, versions={}))
     return built.study
 
@@ -165,13 +168,22 @@ READY = "!document.getElementById('go').disabled || !document.getElementById('do
 ANSWERING = "document.getElementById('stage').classList.contains('answering')"
 
 
+def wait_until(page: Any, expression: str, *, seconds: float = 30) -> None:
+    """Wait for a JavaScript expression; unlike Playwright's own way, under any content security policy."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        if time.monotonic() > end:
+            raise TimeoutError(f"{expression} did not come true in {seconds} s")
+        page.wait_for_timeout(15)
+
+
 def do_trial(page: Any, *, key: str = "ArrowLeft") -> bool:
     """Do one timed trial by keyboard; False when there was none left."""
-    page.wait_for_function(READY)
+    wait_until(page, READY)
     if not page.locator("#done").is_hidden():
         return False
     page.keyboard.press("Space")
-    page.wait_for_function(ANSWERING, timeout=30_000)
+    wait_until(page, ANSWERING)
     page.wait_for_timeout(120)
     page.keyboard.press(key)
     return True
@@ -194,7 +206,7 @@ def traced_trials(found: Any, page: Any, count: int) -> list[Frame]:
     left = count
     while left > 0:
         now = min(left, TRIALS_A_TRACE)
-        page.wait_for_function(READY)
+        wait_until(page, READY)
         found.start_tracing(page=page, screenshots=True, categories=CATEGORIES)
         for _ in range(now):
             do_trial(page)
@@ -224,8 +236,8 @@ def read_frames(events: list[dict[str, Any]], boxes: list[Any], masks: list[np.n
         shot = Image.open(io.BytesIO(base64.b64decode(event["args"]["snapshot"])))
         factor = shot.width / VIEWPORT[0]
         seen = [_seen(shot, box, factor, mask) for box, mask in zip(boxes, masks, strict=True)]
-        time = displayed[np.argmin(np.abs(displayed - event["ts"]))] if len(displayed) else event["ts"]
-        frames.append(Frame(int(event["args"]["frame_sequence"]), time / 1000, *seen))
+        at = displayed[np.argmin(np.abs(displayed - event["ts"]))] if len(displayed) else event["ts"]
+        frames.append(Frame(int(event["args"]["frame_sequence"]), at / 1000, *seen))
     return frames
 
 
@@ -263,11 +275,16 @@ def exposures(frames: list[Frame]) -> list[Measured]:
     return found
 
 
+def refreshes(exposure_ms: int) -> int:
+    """Return an exposure in whole refreshes at 60 Hz, halves rounded up: 125 ms are 8."""
+    return (exposure_ms * 60 + 500) // 1000
+
+
 def report(
     records: list[dict[str, Any]], measured: list[Measured], nominal: dict[str, int]
 ) -> dict[str, Any]:
     """Compare the page's records with the measurement, trial by trial."""
-    nominal_ms = np.array([round(nominal[r["trial"]] / REFRESH_MS) * REFRESH_MS for r in records])
+    nominal_ms = np.array([refreshes(nominal[r["trial"]]) for r in records]) * REFRESH_MS
     own = np.array([r["shown_ms"] for r in records])
     frames = np.array([m.refreshes for m in measured]) * REFRESH_MS
     shown = np.array([m.shown_ms for m in measured])
@@ -348,9 +365,7 @@ def measure_peer(folder: Path, exposures_ms: tuple[int, ...], trials: int) -> di
             for exposure_ms in nominal[first : first + TRIALS_A_TRACE]:
                 page.evaluate(f"show({exposure_ms})")
             frames += read_frames(json.loads(found.stop_tracing())["traceEvents"], boxes, masks)
-    errors = [
-        abs(m.refreshes - round(ms / REFRESH_MS)) for m, ms in zip(exposures(frames), nominal, strict=False)
-    ]
+    errors = [abs(m.refreshes - refreshes(ms)) for m, ms in zip(exposures(frames), nominal, strict=False)]
     return {"trials": len(errors), "within_one_refresh_by_refresh_count": _share(np.array(errors) <= 1)}
 
 

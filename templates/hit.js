@@ -311,7 +311,7 @@ async function begin() {
       trial.marks.push(mark());
       trial.onset = ts;
       budget = P;
-      count = ms === null ? 0 : Math.max(1, Math.round(ms / budget));
+      count = ms === null ? 0 : Math.max(1, Math.floor(ms * hz / 1000 + .5));
       if (ms === null) { trial.from = ts; enter('answer'); return undefined; }
       return requestAnimationFrame(step);
     }
@@ -331,6 +331,7 @@ async function begin() {
     if (trial.frames > count) trial.flags.push('long');
     state.open = {place: trial.place, shown: tenth(trial.shown), frames: trial.frames, onset: tenth(trial.onset), flags: trial.flags};
     enter('answer');
+    setTimeout(save);
     return undefined;
   };
   requestAnimationFrame(step);
@@ -399,7 +400,7 @@ function finish() {
   show('done');
   const target = allowed();
   if (target) return;
-  $('submit').hidden = true;
+  $('send').hidden = true;
   $('record').hidden = false;
   $('record').textContent = submission();
   $('done-text').textContent = query.get('turkSubmitTo') ? `The address to submit to, ${query.get('turkSubmitTo')}, is not one that this study allows. Please send the text below to the requester.` : 'This was a trial run: the page was opened without an address to submit to. This is what it would send:';
@@ -420,8 +421,8 @@ async function reachable(address) {
 $('form').addEventListener('submit', async event => {
   event.preventDefault();
   const target = allowed();
-  if (!target || $('submit').disabled) return;
-  $('submit').disabled = true;
+  if (!target || $('send').disabled) return;
+  $('send').disabled = true;
   for (let turn = 0; ; turn++) {
     $('sent').textContent = turn ? 'The server cannot be reached. Your answers are kept on this computer; trying again \u2026' : 'Sending \u2026';
     if (await reachable(target + '/mturk/externalSubmit')) break;
@@ -434,9 +435,9 @@ $('form').addEventListener('submit', async event => {
   form.action = target + '/mturk/externalSubmit';
   form.elements.assignmentId.value = assignment;
   form.elements.answers.value = submission();
-  form.submit();
+  HTMLFormElement.prototype.submit.call(form);
   // Still here after a while: the server did not take it. The answers are here; the button works again.
-  setTimeout(() => { $('submit').disabled = false; $('sent').textContent = 'No confirmation came yet. You can submit again.'; }, 15000);
+  setTimeout(() => { $('send').disabled = false; $('sent').textContent = 'No confirmation came yet. You can submit again.'; }, 15000);
 });
 
 // ---- Input
