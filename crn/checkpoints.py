@@ -69,7 +69,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Weights:
-    """A network in evaluation mode, float32, with its settings and where it came from."""
+    """A network in evaluation mode with its settings and where it came from."""
 
     model: nn.Module
     settings: Settings
@@ -186,7 +186,9 @@ def read_settings(name_or_file: Path | str) -> Settings:
         raise WeightsError(f"{path}: {error}") from None
 
 
-def load_weights(name_or_file: Path | str, *, device: str = "cpu") -> Weights:
+def load_weights(
+    name_or_file: Path | str, *, device: str = "cpu", dtype: torch.dtype = torch.float32
+) -> Weights:
     """Rebuild a network from bundled weights by name, or from a file; every tensor is checked.
 
     Raises WeightsError for a truncated file, a pickle (which is not opened), and weights of another width.
@@ -201,8 +203,9 @@ def load_weights(name_or_file: Path | str, *, device: str = "cpu") -> Weights:
     except (SafetensorError, OSError, ValueError) as error:
         raise _damaged(path, error) from None
     _check_tensors(path, state, model.state_dict())
-    wide = {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
-    model.load_state_dict(wide, assign=True)
+    for name, value in state.items():
+        state[name] = value.to(dtype) if value.is_floating_point() else value
+    model.load_state_dict(state, assign=True)
     return Weights(model.eval(), settings, path, file_digest(path))
 
 

@@ -162,11 +162,12 @@ class _Run:
     def condition(self, labels: Any, weights: str, name: str | None, config: SynthesisConfig) -> Summary:
         """Make the images of one condition and say so."""
         from crn.checkpoints import load_weights
+        from crn.inference import DTYPES
         from crn.inputs import open_label_maps
         from crn.synthesis import Place, check_samples
         from crn.synthesis import synthesize as make_images
 
-        loaded = load_weights(weights)
+        loaded = load_weights(weights, dtype=DTYPES[config.dtype])
         grids = self.options["grids"] if config.grid else None
         place = Place(self.out, name or loaded.name, check_samples(config, loaded), grids)
         maps = open_label_maps(labels, config, loaded, self.track)
