@@ -118,12 +118,12 @@ def gradient_energy(image: np.ndarray) -> float:
 
 def frechet(a: np.ndarray, b: np.ndarray) -> float:
     """Frechet distance between two samples (n, d), as Gaussians."""
-    from scipy.linalg import sqrtm
-
     mean = a.mean(0) - b.mean(0)
     one, other = np.cov(a.T), np.cov(b.T)
-    root = np.real(sqrtm(one @ other))
-    return float(mean @ mean + np.trace(one + other - 2 * root))
+    values, vectors = np.linalg.eigh(one)
+    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+    shared = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ other @ root), 0)).sum()
+    return max(0.0, float(mean @ mean + np.trace(one) + np.trace(other) - 2 * shared))
 
 
 def local_features(distance: Distance, images: np.ndarray) -> np.ndarray:
@@ -161,7 +161,7 @@ def class_colours(images: np.ndarray, labels: np.ndarray, label: int) -> np.ndar
 
 
 def specialisation(colours: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
-    """Share of the variance of colours (scenes, k, 3) that the output explains; how often chance reaches it."""
+    """Share of the variance of colours (scenes, k, 3) that the output explains, and the p of that."""
     centred = colours - colours.mean(1, keepdims=True)
     total = (centred**2).sum()
 
