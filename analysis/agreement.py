@@ -33,10 +33,10 @@ def agreement_table(judgments: pd.DataFrame, *, level: float = 0.95, filtered: b
     jackknife over the units. Where an index is not defined (nobody shares a trial, or all answers are the
     same) it is missing and `note` says so.
     """
-    kept = genuine(judgments, filtered=filtered)
-    scopes = [("all", kept)]
-    scopes += [(str(name), group) for name, group in kept.groupby("contrast", observed=True)]
-    rows = [_row(scope, coding, group, level) for scope, group in scopes for coding in CODINGS]
+    kept = genuine(judgments, ["worker", "trial", "contrast", "chosen_side", "chose_a"], filtered=filtered)
+    rows = [_row("all", coding, kept, level) for coding in CODINGS]
+    groups: Any = kept.groupby("contrast", observed=True)
+    rows += [_row(str(name), coding, group, level) for name, group in groups for coding in CODINGS]
     return pd.DataFrame(rows, columns=list(AGREEMENT_COLUMNS))
 
 

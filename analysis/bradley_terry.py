@@ -7,7 +7,7 @@ comparisons cost one pass over them. Firth's penalty (1993) keeps estimates fini
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy import special
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from analysis.clustering import Floats
 
 ITERATIONS = 100
+BLOCK = 65_536
 SEPARATED = 15.0  # a logit beyond it is on its way to infinity
 STEP = 3.0
+CONDITION = 1e13  # in the 1-norm; beyond it the information is singular
 
 
 class DisconnectedError(AnalysisError):
@@ -65,9 +67,7 @@ def bradley_terry(
     AnalysisError where firth=False and the maximum does not exist.
     """
     K = len(names)
-    key = left.astype(np.int32) * K + right
-    n = np.bincount(key, minlength=K * K).astype(float)
-    k = np.bincount(key[chose_left], minlength=K * K).astype(float)
+    n, k = _counts(left, right, chose_left, K)
     shown = np.flatnonzero(n)
     refuse_disconnected(shown // K, shown % K, names)
     X = design(shown // K, shown % K, K)
@@ -90,6 +90,21 @@ def bradley_terry(
     full = np.zeros((K, K))
     full[: len(beta), : len(beta)] = inverse
     return Strengths(theta - theta.mean(), float(beta[K - 1]) if biased else 0.0, biased, bool(firth), full)
+
+
+def _counts(
+    left: NDArray[np.integer], right: NDArray[np.integer], chose_left: NDArray[np.bool_], K: int
+) -> tuple[Floats, Floats]:
+    """How often each ordered pair was shown, and left was chosen: (K * K,) each. Blocks stay in cache."""
+    found = np.zeros(2 * K * K, dtype=np.int64)
+    kind: Any = np.int16 if 2 * K * K < 32_768 else np.int64
+    for start in range(0, len(left), BLOCK):
+        block = slice(start, start + BLOCK)
+        key = (left[block].astype(kind) * kind(K) + right[block].astype(kind)) * kind(2)
+        key += np.asarray(chose_left[block], dtype=bool).view(np.int8)
+        found += np.bincount(key, minlength=2 * K * K)
+    other, chosen = found.reshape(-1, 2).T.astype(float)
+    return other + chosen, chosen
 
 
 def design(left: NDArray[np.integer], right: NDArray[np.integer], K: int) -> Floats:
@@ -127,9 +142,12 @@ def _newton(X: Floats, n: Floats, k: Floats, *, penalised: bool) -> tuple[Floats
         p = special.expit(X @ beta)
         weight = n * p * (1 - p)
         information = (X * weight[:, None]).T @ X
-        if np.linalg.cond(information) > 1e13:
+        try:
+            inverse = np.linalg.inv(information)
+        except np.linalg.LinAlgError:
             return None
-        inverse = np.linalg.inv(information)
+        if np.abs(information).sum(axis=0).max() * np.abs(inverse).sum(axis=0).max() > CONDITION:
+            return None
         residual = k - n * p
         if penalised:
             leverage = weight * np.einsum("ij,jk,ik->i", X, inverse, X)

@@ -15,12 +15,13 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     Floats = NDArray[np.floating[Any]]
 
+ROWS = 500_000  # scores made at a time
 DENSE = 4  # a table of at most this many entries a row is cheaper than a hash
 
 
@@ -97,11 +98,19 @@ def combine(codes: Sequence[NDArray[np.integer]], size: int) -> tuple[NDArray[np
     if span <= DENSE * size + 1024:
         present = np.bincount(key, minlength=span) > 0
         compact, values = (np.cumsum(present) - 1)[key], np.flatnonzero(present)
+    elif _distinct(key):
+        compact, values = np.arange(size), key
     else:
         compact, values = pd.factorize(key)
     for code in reversed(codes[1:]):
         values = values // (int(code.max(initial=0)) + 1)
-    return compact.astype(np.int64, copy=False), values
+    return compact, values
+
+
+def _distinct(key: NDArray[np.int64]) -> bool:
+    """Whether no value occurs twice, as where every answer is a cluster; sorting is cheaper than hashing."""
+    ordered = np.sort(key)
+    return bool((ordered[1:] != ordered[:-1]).all())
 
 
 def cell_variances(
@@ -137,25 +146,40 @@ def cell_variances(
     return Cells(n, k, ways_alone, answer, combined, clusters)
 
 
-def score_covariances(scores: Floats, ways: Sequence[NDArray[np.integer]]) -> Covariances:
+def score_covariances(
+    scores: Floats | Callable[[slice], Floats], ways: Sequence[NDArray[np.integer]]
+) -> Covariances:
     """Covariance of the sum of the scores (N, d), clustered in several ways.
 
+    scores: the array, or a function that makes the rows of a slice, so that not all stand in memory at once.
     A way with a single cluster says nothing of its own spread; its matrix is NaN, and so is what follows.
     """
+    make = scores if callable(scores) else scores.__getitem__
     alone: list[Floats] = []
     clusters: list[int] = []
-    total = np.zeros((scores.shape[1],) * 2)
+    total: Floats = np.zeros(1)
     for number in range(1, len(ways) + 1):
         for subset in combinations(ways, number):
-            code, first = combine(list(subset), len(scores))
-            sums = np.stack([np.bincount(code, weights=s, minlength=len(first)) for s in scores.T], axis=1)
+            code, first = combine(list(subset), len(ways[0]))
             factor = len(first) / (len(first) - 1) if len(first) > 1 else np.nan
-            matrix = factor * (sums.T @ sums)
-            total += matrix if number % 2 else -matrix
+            matrix = factor * _squares(make, code, len(first))
+            total = total + (matrix if number % 2 else -matrix)
             if number == 1:
                 alone.append(matrix)
                 clusters.append(len(first))
     return Covariances(alone, matrix, total, clusters)
+
+
+def _squares(make: Callable[[slice], Floats], code: NDArray[np.int64], size: int) -> Floats:
+    """Sum over clusters of the outer product of their sums of scores: (d, d)."""
+    blocks = [slice(start, start + ROWS) for start in range(0, len(code), ROWS)]
+    if size == len(code):
+        return np.asarray(sum(rows.T @ rows for rows in map(make, blocks)))
+    sums: Any = 0.0
+    for block in blocks:
+        columns = make(block).T
+        sums = sums + np.stack([np.bincount(code[block], weights=s, minlength=size) for s in columns], axis=1)
+    return np.asarray(sums.T @ sums)
 
 
 def ways_of(judgments: pd.DataFrame, cluster: str) -> list[NDArray[np.integer]]:

@@ -11,6 +11,8 @@ import pandas as pd
 from analysis.errors import AnalysisError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from analysis.results import Results
 
 INCOMPLETE = "incomplete"
@@ -97,20 +99,27 @@ def exclude(results: Results, rules: Rules | None = None) -> Exclusion:
     return Exclusion(marked, table.reset_index(), counts)
 
 
-def included(judgments: pd.DataFrame) -> pd.DataFrame:
-    """Judgments to be analysed: not excluded, no sentinels. AnalysisError when none is left."""
-    kept = judgments[~judgments["excluded"] & ~judgments["sentinel"]]
-    if not len(kept):
+def included(judgments: pd.DataFrame, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Judgments to be analysed: not excluded, no sentinels. AnalysisError when none is left.
+
+    columns: those that are wanted, so that millions of rows are not copied whole; None for all.
+    """
+    keep = ~(judgments["excluded"].to_numpy(bool) | judgments["sentinel"].to_numpy(bool))
+    if not keep.any():
         raise AnalysisError(_none_left(judgments))
+    wanted = judgments.columns if columns is None else [name for name in columns if name in judgments]
+    kept: pd.DataFrame = judgments[wanted][keep]
     return kept
 
 
-def genuine(judgments: pd.DataFrame, *, filtered: bool = True) -> pd.DataFrame:
+def genuine(
+    judgments: pd.DataFrame, columns: Sequence[str] | None = None, *, filtered: bool = True
+) -> pd.DataFrame:
     """As `included`, or, with filtered=False, with what only the sentinel rule excludes put back."""
     if filtered:
-        return included(judgments)
+        return included(judgments, columns)
     back = judgments["excluded"] & (judgments["reason"] == SENTINELS)
-    return included(judgments.assign(excluded=judgments["excluded"] & ~back))
+    return included(judgments.assign(excluded=judgments["excluded"] & ~back), columns)
 
 
 def _none_left(judgments: pd.DataFrame) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,9 @@ PREFERENCE_COLUMNS = (
     "p_value", "p_adjusted", "p_binomial", "n_workers", "n_pairs", "filtered", "note",
 )  # fmt: skip
 CELL_KEYS = ["contrast", "condition_a", "condition_b", "exposure_ms"]
-BLOCK = 2_000_000  # numbers that a bootstrap draws at a time
+BLOCK = 2_000_000  # clusters that a bootstrap draws at a time
+TABLE = 131_072  # entries of a table of sums, which then stays in cache
+NEEDED = ["worker", "pair", "contrast", "exposure_ms", "chose_a", "item_a", "item_b"]
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,10 @@ def preference_table(
     has NaN (except `exposure_ms`, which is NaN for unlimited time). AnalysisError when no judgment is left.
     """
     settings = settings or Intervals()
-    kept = genuine(judgments, filtered=filtered)
-    cells = design_cells(judgments.assign(practice=False)) if cells is None else cells
+    if cells is None:
+        shown = judgments[[*CELL_KEYS, "sentinel"]].drop_duplicates()
+        cells = design_cells(shown.assign(practice=False))
+    kept = genuine(judgments, NEEDED, filtered=filtered)
     cell, kept = _place(kept, cells)
     chose = kept["chose_a"].to_numpy(bool)
     two_way = cell_variances(chose, cell, ways_of(kept, "two-way"), len(cells))
@@ -205,24 +209,38 @@ def bootstrap_rates(
     """Rates of `resamples` bootstrap samples of whole clusters: (resamples,).
 
     k, n: (G,) answers that are 1, and answers, of each cluster. A sample draws G clusters with replacement; a
-    rate is the sum of their k over the sum of their n. Drawn in blocks, so that memory stays bounded.
+    rate is the sum of their k over the sum of their n. Clusters are drawn several at a time, as one index
+    into a table of all sums of that many; blocks keep memory bounded.
     """
     G = len(k)
-    kind = np.uint8 if G <= 256 else np.uint16 if G <= 65_536 else np.uint32
+    together = max(1, int(np.log(TABLE) / np.log(max(G, 2))))
     even = bool((n == n[0]).all())
-    most = max(int(n.max()), 1) * G
-    total = np.uint16 if most < 65_536 else np.int64
-    k, n = k.astype(total), n.astype(total)
+    kind: type[np.integer[Any]] = np.uint16 if max(int(n.max()), 1) * G < 65_536 else np.int64
+    # (draws a sample, table of sums of k, table of sums of n)
+    parts = [(G // together, _sums(k, together, kind), _sums(n, together, kind))]
+    if G % together:
+        parts.append((1, _sums(k, G % together, kind), _sums(n, G % together, kind)))
     rates = np.empty(resamples)
     step = max(1, BLOCK // G)
     for start in range(0, resamples, step):
         size = min(step, resamples - start)
-        drawn = rng.integers(0, G, size=(G, size), dtype=kind)
-        top = k.take(drawn).sum(axis=0, dtype=total)
-        rates[start : start + size] = (
-            top / (G * int(n[0])) if even else top / n.take(drawn).sum(axis=0, dtype=total)
-        )
+        top, below = (np.zeros(size, dtype=np.int64) for _ in range(2))
+        for draws, k_sums, n_sums in parts:
+            drawn = rng.integers(0, len(k_sums), size=(draws, size))
+            top += k_sums.take(drawn).sum(axis=0, dtype=kind)
+            if not even:
+                below += n_sums.take(drawn).sum(axis=0, dtype=kind)
+        rates[start : start + size] = top / (G * int(n[0]) if even else below)
     return rates
+
+
+def _sums(values: NDArray[np.int64], together: int, kind: type[np.integer[Any]]) -> NDArray[Any]:
+    """Sums of every ordered choice of `together` values, with replacement: (len(values) ** together,)."""
+    single: NDArray[Any] = values.astype(kind)
+    table = single
+    for _ in range(together - 1):
+        table = np.add.outer(table, single).ravel()
+    return table
 
 
 def _bootstrap(

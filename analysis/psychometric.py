@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 EXPOSURES = ("nominal", "measured")
 THRESHOLD = 0.75
+NEEDED = ["worker", "pair", "contrast", "exposure_ms", "shown_ms", "chose_a"]
 MAX_SE_LOG_SLOPE = 1.0  # beyond it the slope is uncertain by a factor of fifty: a step, or a line
 MAX_SE_OCTAVES = 2.0
 STEP = "the slope is not determined: a step between two exposures, or no bend within them"
@@ -144,11 +145,13 @@ def fit_curves(
         raise AnalysisError(f"curve is {family!r}; allowed are {', '.join(FAMILIES)}.")
     if exposure not in EXPOSURES:
         raise AnalysisError(f"exposure is {exposure!r}; allowed are {' and '.join(EXPOSURES)}.")
-    kept = genuine(judgments, filtered=filtered)
-    kept = kept[kept["exposure_ms"].notna()]
-    names = sorted(kept["contrast"].astype(str).unique()) if contrasts is None else contrasts
-    by_name = dict(iter(kept.groupby("contrast", observed=True)))
-    return [_fit(by_name[name], name, real, family, exposure, level) for name in names if name in by_name]
+    kept = genuine(judgments, NEEDED, filtered=filtered)
+    timed = kept["exposure_ms"].notna()
+    found = {str(name) for name in kept.loc[timed, "contrast"].unique()}
+    names = sorted(found) if contrasts is None else [name for name in contrasts if name in found]
+    return [
+        _fit(kept[timed & (kept["contrast"] == name)], name, real, family, exposure, level) for name in names
+    ]
 
 
 class _Data(NamedTuple):
@@ -262,9 +265,14 @@ def _sandwich(
     if np.linalg.cond(information) > 1e12:
         return None
     inverse = np.linalg.inv(information)
-    scores = residual[:, None] * (slopes / variance[:, None])[at]
-    by_cell = np.where(data.cell[:, None] == np.arange(J), residual[:, None], 0.0)
-    sums = score_covariances(np.hstack([by_cell, scores]), data.ways)
+
+    def scores(rows: slice) -> Floats:
+        own = residual[rows, None]
+        return np.hstack(
+            [own * (data.cell[rows, None] == np.arange(J)), own * (slopes / variance[:, None])[at[rows]]]
+        )
+
+    sums = score_covariances(scores, data.ways)
     p = slopes.shape[1]
     drift = np.stack([np.bincount(data.cell, weights=column[at], minlength=J) for column in slopes.T], axis=1)
     to_theta = np.hstack([np.zeros((p, J)), inverse])

@@ -25,6 +25,7 @@ RANKING_COLUMNS = (
     "exposure_ms", "condition", "rank", "strength", "low", "high", "se", "left_bias", "left_low",
     "left_high", "method", "transitivity_p", "n", "n_workers", "n_pairs", "df", "note",
 )  # fmt: skip
+NEEDED = ["worker", "pair", "condition_a", "condition_b", "exposure_ms", "side_of_a", "chosen_side"]
 
 
 @dataclass(frozen=True)
@@ -105,10 +106,9 @@ class _Shown:
     """One exposure's judgments as arrays of codes."""
 
     def __init__(self, judgments: pd.DataFrame) -> None:
-        a, b = judgments["condition_a"].astype(str), judgments["condition_b"].astype(str)
-        self.names = tuple(sorted(set(a.unique()) | set(b.unique())))
-        code = {name: number for number, name in enumerate(self.names)}
-        a_code, b_code = a.map(code).to_numpy(np.int64), b.map(code).to_numpy(np.int64)
+        a, b = (judgments[name].astype("category") for name in ("condition_a", "condition_b"))
+        self.names = tuple(sorted({str(name) for column in (a, b) for name in column.unique()}))
+        a_code, b_code = self._codes(a), self._codes(b)
         a_left = (judgments["side_of_a"] == "left").to_numpy()
         self.left, self.right = np.where(a_left, a_code, b_code), np.where(a_left, b_code, a_code)
         self.chose_left: NDArray[np.bool_] = (judgments["chosen_side"] == "left").to_numpy()
@@ -116,6 +116,12 @@ class _Shown:
         self.contrast = np.unique(low * len(self.names) + high, return_inverse=True)[1]
         self.ways = [codes_of(judgments["worker"]), codes_of(judgments["pair"])]
         self.n_workers, self.n_pairs = (len(np.unique(way)) for way in self.ways)
+
+    def _codes(self, column: pd.Series) -> NDArray[np.int64]:
+        """Places of a categorical column's values in `names`."""
+        place = {name: number for number, name in enumerate(self.names)}
+        of_category = np.array([place.get(str(name), -1) for name in column.cat.categories], dtype=np.int64)
+        return of_category[column.cat.codes.to_numpy()]
 
 
 def _rank(judgments: pd.DataFrame, exposure_ms: float | None, level: float) -> Ranking:

@@ -27,16 +27,17 @@ def response_times(judgments: pd.DataFrame, *, filtered: bool = True) -> pd.Data
     judgments: as marked by `exclusion.exclude`. Where no time was recorded the quantiles are missing, and
     `note` says so.
     """
-    kept = genuine(judgments, filtered=filtered)
-    groups: list[tuple[tuple[str, float], pd.DataFrame]] = [(("all", float("nan")), kept)]
-    cells: Any = kept.groupby(["contrast", "exposure_ms"], observed=True, dropna=False)
-    groups += [((str(name), float(exposure)), group) for (name, exposure), group in cells]
-    rows = []
-    for (contrast, exposure), group in groups:
-        row = {"contrast": contrast, "exposure_ms": exposure, "n": len(group)}
-        times = group["response_ms"].dropna().to_numpy(float)
-        rows.append(row | _quantiles(times, (5, 25, 50, 75, 95), "no response times were recorded"))
+    kept = genuine(judgments, ["contrast", "exposure_ms", "response_ms"], filtered=filtered)
+    rows = [_response_row("all", float("nan"), kept["response_ms"])]
+    cells: Any = kept.groupby(["contrast", "exposure_ms"], observed=True, dropna=False)["response_ms"]
+    rows += [_response_row(str(name), float(exposure), group) for (name, exposure), group in cells]
     return pd.DataFrame(rows, columns=list(RESPONSE_COLUMNS))
+
+
+def _response_row(contrast: str, exposure_ms: float, times: pd.Series) -> dict[str, Any]:
+    row = {"contrast": contrast, "exposure_ms": exposure_ms, "n": len(times)}
+    recorded = times.dropna().to_numpy(float)
+    return row | _quantiles(recorded, (5, 25, 50, 75, 95), "no response times were recorded")
 
 
 def _quantiles(times: np.ndarray, percents: tuple[int, ...], missing: str) -> dict[str, Any]:
@@ -62,7 +63,7 @@ def achieved_exposures(
     that are at most one frame of the worker's screen off (60 Hz where the rate is not known). refresh_hz is
     missing for rows over all rates, and where it was not recorded (see `note`).
     """
-    kept = genuine(judgments, filtered=filtered)
+    kept = genuine(judgments, ["assignment", "exposure_ms", "shown_ms"], filtered=filtered)
     kept = kept[kept["exposure_ms"].notna()]
     hz_of = assignments.drop_duplicates("assignment").set_index("assignment")["refresh_hz"].astype(float)
     hz = hz_of.reindex(kept["assignment"].cat.categories).to_numpy(float)[kept["assignment"].cat.codes]

@@ -23,6 +23,8 @@ WORKER_COLUMNS = (
     "p_left_adjusted", "longest_run", "n_sentinels", "n_wrong", "agreement", "agreement_z",
     "agreement_z_expected", "median_response_ms", "fast_share", "flags",
 )  # fmt: skip
+BIAS = ["worker", "pair", "contrast", "exposure_ms", "side_of_a", "chosen_side"]
+NEEDED = ["assignment", "worker", "trial", "chosen_side", "response_ms"]
 FAST_MS = 200.0  # no choice between two images is made faster
 FAST_SHARE = 0.1
 ALPHA = 0.05
@@ -53,7 +55,7 @@ class SideBias:
 
 def side_bias(judgments: pd.DataFrame, *, level: float = 0.95, filtered: bool = True) -> SideBias:
     """Left/right bias over all genuine judgments (as marked by `exclusion.exclude`)."""
-    kept = genuine(judgments, filtered=filtered)
+    kept = genuine(judgments, BIAS, filtered=filtered)
     left = (kept["chosen_side"] == "left").to_numpy()
     a_left = (kept["side_of_a"] == "left").to_numpy().astype(np.int64)
     exposure = pd.factorize(kept["exposure_ms"], use_na_sentinel=False)[0]
@@ -124,10 +126,10 @@ def worker_table(judgments: pd.DataFrame, *, level: float = 0.95) -> pd.DataFram
     coin, agreement_z_expected: what a worker like the others would score. flags: "one side", "like a coin",
     "fast". Missing where a worker shares no trial, or no time was recorded.
     """
-    names = pd.Index(judgments["worker"].astype(str).unique())
-    everyone = pd.Categorical(judgments["worker"].astype(str), categories=names).codes
     shown = ~judgments["sentinel"].to_numpy(bool)
-    worker, own = everyone[shown].astype(np.int64), judgments[shown]
+    everyone, found = pd.factorize(judgments["worker"])
+    names = pd.Index(found).astype(str)
+    worker, own = everyone[shown].astype(np.int64), judgments.loc[shown, NEEDED]
     W = len(names)
     n = np.bincount(worker, minlength=W)
     left = (own["chosen_side"] == "left").to_numpy()

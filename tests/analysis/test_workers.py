@@ -24,7 +24,8 @@ def judgments(
             left = True if worker in one_sided else bool(rng.random() < p_left)
             rows.append({
                 "assignment": f"a{worker}", "worker": f"w{worker}", "trial": f"t{trial}", "pair": f"p{trial}",
-                "contrast": "crn:real", "exposure_ms": 500.0, "side_of_a": "left" if a_left[trial] else "right",
+                "contrast": "crn:real", "exposure_ms": 500.0,
+                "side_of_a": "left" if a_left[trial] else "right",
                 "chosen_side": "left" if left else "right", "chose_a": left == a_left[trial],
                 "sentinel": False, "correct": None, "excluded": False, "reason": "",
                 "response_ms": 100.0 if worker in fast else 900.0 + trial,
