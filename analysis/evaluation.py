@@ -15,7 +15,7 @@ from analysis.agreement import agreement_table
 from analysis.errors import AnalysisError
 from analysis.exclusion import Exclusion, Rules, exclude, genuine
 from analysis.pairs import pair_table
-from analysis.preference import Intervals, design_cells, preference_table
+from analysis.preference import CELL_KEYS, PREFERENCE_COLUMNS, Intervals, design_cells, preference_table
 from analysis.psychometric import CurveFit, fit_curves
 from analysis.ranking import Ranking, rank_conditions
 from analysis.results import Results, read_results
@@ -93,7 +93,7 @@ def evaluate(
     contrasts = list(dict.fromkeys(cells["contrast"]))
     preference = _preference(judgments, cells, settings)
     lifted = exclude(results, replace(settings.rules, sentinel_filter=not settings.rules.sentinel_filter))
-    other = _preference(lifted.judgments, cells, settings)
+    other = _preference_or_empty(lifted.judgments, cells, settings)
     return Evidence(
         settings=settings,
         results=results,
@@ -126,6 +126,14 @@ def evaluate(
 def _preference(judgments: pd.DataFrame, cells: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     rng = np.random.default_rng(settings.seed)
     return preference_table(judgments, cells, settings.intervals, rng=rng)
+
+
+def _preference_or_empty(judgments: pd.DataFrame, cells: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """Return preference.csv, with empty cells where the rules leave nothing."""
+    if (~judgments["excluded"] & ~judgments["sentinel"]).any():
+        return _preference(judgments, cells, settings)
+    table = cells[CELL_KEYS].assign(n=0, k=0, n_workers=0, n_pairs=0, filtered=True, note="no answers")
+    return table.reindex(columns=list(PREFERENCE_COLUMNS))
 
 
 def sensitivity(results: Results, settings: Settings, cells: pd.DataFrame) -> pd.DataFrame:
@@ -192,10 +200,10 @@ def _comparison(judgments: pd.DataFrame, cells: pd.DataFrame, settings: Settings
     sources = list(dict.fromkeys(judgments["source"]))
     tables = []
     for source in sources:
-        table = _preference(judgments[judgments["source"] == source], cells, settings)
+        table = _preference_or_empty(judgments[judgments["source"] == source], cells, settings)
         tables.append(table.assign(source=source))
     first = tables[0]
-    for number, table in enumerate(tables):
+    for number, table in enumerate(tables[1:], start=1):
         difference = table["rate"] - first["rate"]
         error = (table["se_two_way"] ** 2 + first["se_two_way"] ** 2) ** 0.5
         df = np.maximum(np.minimum(table["df"], first["df"]), 1)
@@ -206,7 +214,8 @@ def _comparison(judgments: pd.DataFrame, cells: pd.DataFrame, settings: Settings
             difference_high=difference + reach,
             p_difference=2 * stats.t.sf(np.abs(difference / error.mask(error == 0)), df),
         )
-    return pd.concat(tables, ignore_index=True)
+    added = ["source", "difference", "difference_low", "difference_high", "p_difference"]
+    return pd.concat(tables, ignore_index=True).reindex(columns=[*PREFERENCE_COLUMNS, *added])
 
 
 def _digest(folder: Path) -> tuple[str, str]:

@@ -67,8 +67,8 @@ def _unlimited(row: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     verdict = _verdict(row)
     if verdict == 0:
         return (
-            f"Between {first} and {second} no preference was found: {first} was chosen in "
-            f"{_rate(row, facts, named=True)} of trials; {basis}; adjusted p = {p_text(row['p_adjusted'])}."
+            f"People chose {first} over {second} in {_rate(row, facts, named=True)} of trials, which cannot "
+            f"be told from chance (adjusted p = {p_text(row['p_adjusted'])}; {basis})."
         )
     if verdict < 0:
         row = oriented({**row, "condition_a": first, "condition_b": second}, flip=True)
@@ -89,19 +89,12 @@ def _limited(rows: list[dict[str, Any]], curve: Mapping[str, Any] | None, facts:
         ]
         last, first = rows[-1], rows[0]
     names = f"{last['winner']} over {last['loser']}"
-    if verdict == 0:
-        text = (
-            f"Even at {exposure(last['exposure_ms'])}, no preference was found between {last['winner']} and "
-            f"{last['loser']}: {last['winner']} was chosen in {_rate(last, facts, named=True)} of trials"
-        )
-    else:
-        text = (
-            f"At {exposure(last['exposure_ms'])}, people chose {names} in {_rate(last, facts, named=True)} "
-            f"of trials"
-        )
+    text = f"At {exposure(last['exposure_ms'])}, people chose {names} in "
+    text += f"{_rate(last, facts, named=True)} of trials"
+    text += "" if verdict else ", which cannot be told from chance"
     if len(rows) > 1:
         text += f"; at {exposure(first['exposure_ms'])} in {_rate(first, facts, named=False)}"
-        text += "" if _verdict(first) else ", which is no more than chance explains"
+        text += "" if _verdict(first) or not verdict else ", which cannot be told from chance"
     text += "."
     since = _since(rows)
     if since is not None and len(rows) > 1:
@@ -122,7 +115,7 @@ def _since(rows: list[dict[str, Any]]) -> float | None:
 def _threshold(curve: Mapping[str, Any]) -> str:
     share = percent(curve["threshold"], 0)
     if not curve["identified"]:
-        return f" No realism curve can be given: {curve['note']}."
+        return f" No realism curve is given ({curve['note']})."
     if curve["threshold_status"] != "reached":
         return f" The fitted curve does not reach {share} at any exposure."
     if curve["threshold_high_ms"] is None:
@@ -142,10 +135,13 @@ def seconds(milliseconds: float, *, unit: bool = True) -> str:
 def _excluded(facts: Mapping[str, Any]) -> str:
     counts = facts["counts"]
     reasons = [row for row in facts["exclusions"] if row["reason"] != "any" and row["judgments"]]
+    if not counts["excluded_assignments"] and not reasons:
+        return "No assignment was excluded."
     share = percent(counts["excluded_assignments"] / counts["assignments"])
+    verb = "was" if counts["excluded_assignments"] == 1 else "were"
     text = (
-        f"{counts['excluded_assignments']:,} of {count(counts['assignments'], 'assignment')} ({share}) were "
-        f"excluded"
+        f"{counts['excluded_assignments']:,} of {count(counts['assignments'], 'assignment')} ({share}) "
+        f"{verb} excluded"
     )
     if reasons:
         named = [
@@ -176,9 +172,10 @@ def _progress(facts: Mapping[str, Any]) -> str:
     counts = facts["counts"]
     if counts["places"] is None or counts["assignments"] >= counts["places"]:
         return ""
+    verb = "is" if counts["assignments"] == 1 else "are"
     return (
-        f"The study is under way: {counts['assignments']:,} of its {counts['places']:,} places are filled, "
-        f"and every number here will still move."
+        f"The study is under way: {counts['assignments']:,} of its {counts['places']:,} places {verb} "
+        f"filled, and every number here will still move."
     )
 
 

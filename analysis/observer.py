@@ -43,7 +43,7 @@ QUALITY = {
     "encoder-decoder": -1.65,
     "pix2pix": -2.3,
     "gan": -3.0,
-    "image-space": -3.6,
+    "image-space": -4.0,
 }
 ALIASES = {
     "photo": "real",
@@ -62,8 +62,8 @@ class Observer:
     ability_sd: float = 0.25
     pair_sd: float = 0.45
     side_bias_sd: float = 0.10
-    lapse_mean: float = 0.008
-    random_share: float = 0.02
+    lapse_mean: float = 0.003
+    random_share: float = 0.01
     response_ms: float = 750.0
     speed_sd: float = 0.30
     response_sd: float = 0.40

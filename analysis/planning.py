@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import AnalysisError
@@ -13,7 +14,6 @@ from analysis.simulation import untracked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from decimal import Decimal
     from pathlib import Path
 
     import pandas as pd
@@ -49,6 +49,14 @@ def plan(
     track: Callable[..., Iterable[Any]] = untracked,
 ) -> Planned:
     """Simulate the planned study and its variants. Every number is checked before anything is simulated."""
+    reward = changes.get("reward_usd")
+    if reward is not None and not _is_amount(str(reward)):
+        raise AnalysisError(f"--reward {reward!r}: expected an amount of US dollars, for example 1.50.")
+    wrong = [rate for rate in rates if not 0 < rate < 1]
+    if wrong:
+        raise AnalysisError(
+            f"--rate is {wrong[0]:g}; a true preference rate lies between 0 and 1, such as 0.6."
+        )
     design = design_of(experiment, **changes)
     named = {f"{worker:g} / {pair:g}": (worker, pair) for worker, pair in spreads} or dict(SPREADS)
     if any(not 0 <= sd <= 5 for pair in named.values() for sd in pair):
@@ -69,6 +77,13 @@ def plan(
         track=track,
     )
     return Planned(dict(experiment), design, table, rules, dict(settings))
+
+
+def _is_amount(text: str) -> bool:
+    try:
+        return Decimal(text).is_finite() and Decimal(text) >= 0
+    except InvalidOperation:
+        return False
 
 
 def describe(planned: Planned) -> list[str]:

@@ -26,9 +26,9 @@ import click
     help="How real a condition looks given time: real is 0; with -1 the photograph is chosen 84 % of the "
     "time. Repeatable; the usual conditions have defaults.",
 )
-@click.option("--random-share", type=float, default=0.02, show_default=True, help="Share of random clickers.")
+@click.option("--random-share", type=float, default=0.01, show_default=True, help="Share of random clickers.")
 @click.option(
-    "--lapse", type=float, default=0.008, show_default=True, help="Mean share of trials answered blindly."
+    "--lapse", type=float, default=0.003, show_default=True, help="Mean share of trials answered blindly."
 )
 @click.option(
     "--pair-sd", type=float, default=0.45, show_default=True, help="Spread between pairs, probit units."
@@ -100,7 +100,8 @@ def simulate(
                 f"{idle} found nothing to do: they had answered before, every place is taken, or the study "
                 f"is not published there."
             )
-        console.next("python cli.py collect" if done or not idle else "python cli.py publish --to local")
+        published = (study / "published").exists()
+        console.next("python cli.py collect" if done or published else "python cli.py publish --to local")
         return
     earlier = refuse_real_answers(out)
     visits = answer_study(plan, observer, seed, workers, console.track)

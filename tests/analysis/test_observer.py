@@ -1,0 +1,111 @@
+"""The simulated people: what they tend to is what the model says."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.errors import AnalysisError
+from analysis.observer import (
+    Observer,
+    Workers,
+    chance_of_left,
+    choose_left,
+    draw_pairs,
+    draw_workers,
+    expected_rate,
+    parse_quality,
+    realism_curve,
+    response_times,
+    strength,
+)
+
+GRID = np.array([125.0, 250, 500, 1000, 2000, 4000, 8000])
+
+
+def test_a_crowd_tends_to_its_curve_whatever_its_spread() -> None:
+    observer = Observer(lapse_mean=0.0, random_share=0.0, ability_sd=0.25, pair_sd=0.6, side_bias_sd=0.2)
+    rng = np.random.default_rng(1)
+    psi = np.repeat(realism_curve(np.array([-0.85, 1.5])[:, None], GRID).ravel(), 4000)
+    people = draw_workers(observer, 300, rng)
+    a_left = rng.random(psi.size) < 0.5
+    p_left = chance_of_left(strength(observer, psi), draw_pairs(observer, psi.size, rng), a_left, people)
+    p_a = np.where(a_left, p_left, 1 - p_left).mean(axis=0).reshape(-1, 4000).mean(axis=1)
+    assert np.abs(p_a - psi[::4000]).max() < 0.012
+
+
+def test_answers_follow_the_expected_rate_with_lapses_and_clickers() -> None:
+    observer = Observer(lapse_mean=0.05, random_share=0.2)
+    rng = np.random.default_rng(2)
+    psi = np.full(6000, 0.9)
+    a_left = rng.random(psi.size) < 0.5
+    pair = draw_pairs(observer, psi.size, rng)
+    left = choose_left(
+        chance_of_left(strength(observer, psi), pair, a_left, draw_workers(observer, 800, rng)), rng
+    )
+    assert (left == a_left).mean() == pytest.approx(float(expected_rate(observer, np.array(0.9))), abs=0.015)
+
+
+def test_curve_is_chance_at_no_time_and_the_plateau_at_unlimited_time() -> None:
+    assert realism_curve(-1.0, 0.0001) == pytest.approx(0.5, abs=1e-6)
+    assert realism_curve(1.0, np.inf) == pytest.approx(0.841345, abs=1e-6)
+    assert realism_curve(1.0, np.nan) == pytest.approx(0.841345, abs=1e-6)
+    assert realism_curve(0.0, GRID) == pytest.approx(np.full(7, 0.5))
+
+
+@given(st.floats(0.01, 4), st.floats(60, 20_000))
+def test_swapping_the_conditions_mirrors_the_curve(distance: float, exposure_ms: float) -> None:
+    assert realism_curve(-distance, exposure_ms) == pytest.approx(1 - realism_curve(distance, exposure_ms))
+
+
+@given(st.floats(0.01, 3))
+def test_more_time_never_hides_a_difference(distance: float) -> None:
+    assert (np.diff(realism_curve(distance, GRID)) > 0).all()
+
+
+def test_swapping_the_sides_mirrors_the_chance_but_for_side_bias() -> None:
+    ones = np.ones(3)
+    people = Workers(ones, 0 * ones, 0 * ones, ones, np.zeros(3, dtype=bool))
+    mu, pair = np.array([0.7, -1.2]), np.array([0.1, 0.3])
+    left, right = (chance_of_left(mu, pair, np.full(2, side), people) for side in (True, False))
+    assert left == pytest.approx(1 - right)
+
+
+def test_random_clickers_are_fast_and_fair() -> None:
+    observer = Observer(random_share=1.0)
+    people = draw_workers(observer, 50, np.random.default_rng(0))
+    p_left = chance_of_left(np.full(40, 2.0), np.zeros(40), np.ones(40, dtype=bool), people)
+    assert (p_left == 0.5).all()
+    times = response_times(observer, p_left, people, np.random.default_rng(0))
+    assert np.median(times) < observer.response_ms / 1.5
+
+
+def test_every_name_has_a_quality_and_one_of_your_own_comes_first() -> None:
+    observer = Observer(quality={"crn": -0.1})
+    assert observer.quality_of("crn") == -0.1
+    assert observer.quality_of("ground_truth") == 0.0
+    assert observer.quality_of("my-gan") == Observer().quality_of("my-gan")
+    assert -2.2 <= observer.quality_of("my-gan") <= -0.6
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"lapse_mean": 0.7}, "observer: lapse_mean is 0.7; it must be a number from 0 to 0.5."),
+        ({"pair_sd": -1.0}, "observer: pair_sd is -1.0; it must be a number, 0 or more."),
+        ({"slope": float("nan")}, "observer: slope is nan; it must be a number, 0 or more."),
+        ({"quality": {"a": float("inf")}}, "observer: quality of 'a' is inf; it must be a finite number."),
+        ({"speeed": 1}, "observer: there is no setting speeed;"),
+    ],
+)
+def test_settings_are_checked(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(AnalysisError) as error:
+        Observer.from_json(settings)
+    assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("text", ["crn", "=1", "crn=", "crn=x", "crn=nan"])
+def test_quality_settings_are_quoted_when_wrong(text: str) -> None:
+    with pytest.raises(AnalysisError, match="expected name=value"):
+        parse_quality([text])
+    assert parse_quality(["a=1", "b=-0.5"]) == {"a": 1.0, "b": -0.5}
