@@ -17,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -89,7 +89,7 @@ def tensorflow_graph(model: CRN) -> Callable[[np.ndarray], np.ndarray] | None:
         return None
     weights = {name: value.float().numpy() for name, value in model.state_dict().items()}
 
-    def convolve(x: object, name: str) -> object:
+    def convolve(x: Any, name: str) -> Any:
         kernel, _, number = name.rpartition(".conv")
         y = tf.nn.conv2d(x, weights[f"{name}.weight"].transpose(2, 3, 1, 0), 1, "SAME")
         mean, variance = tf.nn.moments(y, [1, 2, 3], keepdims=True)
@@ -98,11 +98,11 @@ def tensorflow_graph(model: CRN) -> Callable[[np.ndarray], np.ndarray] | None:
         return tf.maximum(0.2 * y, y)
 
     @tf.function
-    def run(labels: object) -> object:
+    def run(labels: Any) -> Any:
         pyramid = [labels]
         for _ in model.config.heights[1:]:
             pyramid.insert(0, tf.nn.avg_pool2d(pyramid[0], 2, 2, "VALID"))
-        x = None
+        x: Any = None
         for height, level in zip(model.config.heights, pyramid, strict=True):
             if x is None:
                 x = level
@@ -202,7 +202,7 @@ def make_one(preset: str, dtype: str, weights: str) -> None:
     from crn.inference import DTYPES, Renderer
 
     loaded = load_weights(weights, dtype=DTYPES[dtype])
-    Renderer(loaded.model, dtype=dtype)(street(PRESETS[preset])[None])
+    Renderer(loaded.model, dtype=dtype, spend=True)(street(PRESETS[preset])[None])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
     print(f"{peak / 1024**2:.2f}")
 

@@ -171,7 +171,7 @@ def read_settings(name_or_file: Path | str) -> Settings:
         value = json.loads(text)
         if value["schema_version"] != SCHEMA_VERSION:
             raise WeightsError(
-                f"{path}: has schema_version {value['schema_version']!r}; this version reads {SCHEMA_VERSION}."
+                f"{path}: has schema_version {value['schema_version']!r}; only {SCHEMA_VERSION} is read."
             )
         return Settings(
             NetworkConfig.from_json(value["network"]), tuple(value["class_names"]), value["notes"]

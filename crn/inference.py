@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch.nn import functional
@@ -44,16 +44,18 @@ class Renderer:
     arithmetic is float32. Anywhere else, and for other networks, the module itself runs in `dtype`.
     """
 
-    def __init__(self, model: nn.Module, device: str = "cpu", dtype: str = "float32") -> None:
-        """Prepare a copy of `model` for `device`; `dtype` is a name in DTYPES."""
+    def __init__(
+        self, model: nn.Module, device: str = "cpu", dtype: str = "float32", *, spend: bool = False
+    ) -> None:
+        """Prepare `model` for `device`; `dtype` is a name in DTYPES. `spend`: its memory may be taken over."""
         self.device = _device(device)
         self.dtype = DTYPES[dtype]
         self.classes: int = model.config.classes  # type: ignore[assignment,union-attr]
         self.cascade: Cascade | None = None
         if self.device.type == "cpu" and isinstance(model, CRN):
-            self.cascade = Cascade(model, self.dtype)
+            self.cascade = Cascade(model, self.dtype, spend=spend)
             return
-        self.model = copy.deepcopy(model).eval().to(self.device, self.dtype)
+        self.model = (model if spend else copy.deepcopy(model)).eval().to(self.device, self.dtype)
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def __call__(self, classes: np.ndarray) -> torch.Tensor:
@@ -74,15 +76,15 @@ def to_bytes(images: torch.Tensor) -> torch.Tensor:
 class Cascade:
     """A CRN with its weights in the order in which the strips read them."""
 
-    def __init__(self, model: CRN, dtype: torch.dtype = torch.float32) -> None:
-        """`dtype`: of stored weights and feature maps."""
+    def __init__(self, model: CRN, dtype: torch.dtype = torch.float32, *, spend: bool = False) -> None:
+        """`dtype`: of stored weights and feature maps. `spend`: empty `model` on the way, to save memory."""
         self.config, self.dtype = model.config, dtype
         with torch.inference_mode():
-            modules = [
-                module for module in model.refinements.values() if isinstance(module, RefinementModule)
-            ]
-            sizes = model.config.sizes
-            self.modules = [_Module(module, size, dtype) for module, size in zip(modules, sizes, strict=True)]
+            self.modules = []
+            for module, size in zip(model.refinements.values(), model.config.sizes, strict=True):
+                self.modules.append(_Module(cast("RefinementModule", module), size, dtype))
+                if spend:
+                    module.to("meta")
             self.head = model.head.weight.float().flatten(1).t().contiguous()  # (C, 3 k)
             self.bias = model.head.bias.float() if model.head.bias is not None else torch.zeros(())
 

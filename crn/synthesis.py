@@ -93,6 +93,7 @@ def synthesize(  # noqa: PLR0913 - how it runs, beside what it makes
 
     Raises CRNError before anything is written when images of other origin are in the way, and OSError when
     the folder cannot be written; what was finished until then stays, and the next run goes on from there.
+    `weights.model` is spent afterwards: its memory is taken over.
     """
     from time import perf_counter
 
@@ -103,7 +104,7 @@ def synthesize(  # noqa: PLR0913 - how it runs, beside what it makes
     shard.wait()
     mine = shard.share(plan.todo)
     if mine:
-        renderer = Renderer(weights.model, shard.device(device), config.dtype)
+        renderer = Renderer(weights.model, shard.device(device), config.dtype, spend=True)
         for item, images in _rendered(maps, renderer, mine, batch, track if shard.first else untracked):
             _write_images(place, item, images[: place.samples])
     shard.wait()
