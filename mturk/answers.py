@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 from xml.etree.ElementTree import ParseError
 from xml.sax.saxutils import escape
 
@@ -26,7 +26,10 @@ FIELD = "answers"
 SCHEMA = 1
 MAX_CHARACTERS = 1_000_000
 MAX_ANSWERS = 5_000
+LONGEST_NAME = 200
+LARGEST = 1e15
 SIDES = ("left", "right")
+NUMBERS = ("response_ms", "shown_ms", "frames", "onset_ms")
 
 # Characters that no XML 1.0 document may hold, not even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -36,8 +39,7 @@ class AnswerError(MTurkError):
     """A submission that is not what our page sends; the text says what was found."""
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """One record of a submission: a trial, shown and answered.
 
     `side` is "left" or "right"; times are in milliseconds, `frames` in screen refreshes; `shown_ms`, `frames`
@@ -67,10 +69,13 @@ class Submission:
     simulated: bool
 
     def final(self) -> dict[str, Answer]:
-        """Return the record that counts for each trial: the last showing, the last answer to it."""
+        """Return the record that counts for each trial, as the analysis counts them.
+
+        The first one, unless the trial was shown again and nothing went wrong in that second showing.
+        """
         chosen: dict[str, Answer] = {}
         for answer in self.answers:
-            if answer.trial not in chosen or answer.repeat >= chosen[answer.trial].repeat:
+            if answer.trial not in chosen or (answer.repeat and not answer.flags):
                 chosen[answer.trial] = answer
         return chosen
 
@@ -132,7 +137,8 @@ def parse_submission(text: str) -> Submission:
         raise AnswerError(f"submission of {len(text)} characters; at most {MAX_CHARACTERS} are read")
     try:
         data = json.loads(text, parse_constant=_no_constant)
-        json.dumps(data, ensure_ascii=False).encode()
+        if "\\ud" in text.lower() or not text.isascii():
+            json.dumps(data, ensure_ascii=False).encode()  # half a surrogate pair can be stored nowhere
     except (ValueError, RecursionError) as error:
         raise AnswerError(f"submission is not JSON: {error or type(error).__name__}") from None
     if not isinstance(data, dict):
@@ -148,8 +154,8 @@ def parse_submission(text: str) -> Submission:
     if not isinstance(page, dict):
         raise AnswerError(f"submission: 'page' is {_kind(page)}, not an object")
     return Submission(
-        study=_string(data, "study", "submission"),
-        hit=_string(data, "hit", "submission"),
+        study=_string(data, "study"),
+        hit=_string(data, "hit"),
         page=page,
         answers=tuple(_answer(record, number) for number, record in enumerate(answers, start=1)),
         simulated=data.get("simulated") is True
@@ -162,46 +168,32 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _answer(record: Any, number: int) -> Answer:
-    where = f"answer {number}"
-    if not isinstance(record, dict):
-        raise AnswerError(f"{where} is {_kind(record)}, not an object")
-    side = _string(record, "side", where)
+    # What JSON gives has exactly these types, and there are a hundred answers in each of 100,000 submissions.
+    if type(record) is not dict:
+        raise AnswerError(f"answer {number} is {_kind(record)}, not an object")
+    side, repeat, flags = record.get("side"), record.get("repeat", 0), record.get("flags") or []
     if side not in SIDES:
-        raise AnswerError(f"{where}: 'side' is {_short(side)}; allowed are left and right")
-    repeat = record.get("repeat", 0)
-    if isinstance(repeat, bool) or not isinstance(repeat, int) or not 0 <= repeat <= 100:
-        raise AnswerError(f"{where}: 'repeat' is {_short(repeat)}; allowed is a count from 0")
-    flags = record.get("flags") or []
-    if not isinstance(flags, list) or not all(isinstance(flag, str) for flag in flags):
-        raise AnswerError(f"{where}: 'flags' is {_short(flags)}, not a list of words")
-    frames = _number(record, "frames", where)
-    return Answer(
-        trial=_string(record, "trial", where),
-        side=side,
-        response_ms=_number(record, "response_ms", where),
-        shown_ms=_number(record, "shown_ms", where),
-        frames=None if frames is None else round(frames),
-        onset_ms=_number(record, "onset_ms", where),
-        repeat=repeat,
-        flags=tuple(flags),
-        record=record,
-    )
+        raise AnswerError(f"answer {number}: 'side' is {_short(side)}; allowed are left and right")
+    if type(repeat) is not int or not 0 <= repeat <= 100:
+        raise AnswerError(f"answer {number}: 'repeat' is {_short(repeat)}; allowed is a count from 0")
+    if type(flags) is not list or not all(type(flag) is str for flag in flags):
+        raise AnswerError(f"answer {number}: 'flags' is {_short(flags)}, not a list of words")
+    response_ms, shown_ms, frames, onset_ms = times = [record.get(name) for name in NUMBERS]
+    for name, value in zip(NUMBERS, times, strict=True):
+        if value is not None and not (type(value) in (int, float) and -LARGEST < value < LARGEST):
+            raise AnswerError(f"answer {number}: {name!r} is {_short(value)}, not a number")
+    trial = record.get("trial")
+    if type(trial) is not str or not 0 < len(trial) <= LONGEST_NAME:
+        raise AnswerError(f"answer {number}: 'trial' is {_short(trial)}, not a short text")
+    frames = None if frames is None else round(frames)
+    return Answer(trial, side, response_ms, shown_ms, frames, onset_ms, repeat, tuple(flags), record)
 
 
-def _string(record: dict[str, Any], key: str, where: str) -> str:
+def _string(record: dict[str, Any], key: str) -> str:
     value = record.get(key)
-    if not isinstance(value, str) or not value or len(value) > 200:
-        raise AnswerError(f"{where}: {key!r} is {_short(value)}, not a short text")
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_NAME:
+        raise AnswerError(f"submission: {key!r} is {_short(value)}, not a short text")
     return value
-
-
-def _number(record: dict[str, Any], key: str, where: str) -> float | None:
-    value = record.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e15:
-        raise AnswerError(f"{where}: {key!r} is {_short(value)}, not a number")
-    return float(value)
 
 
 def _kind(value: Any) -> str:

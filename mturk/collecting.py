@@ -177,7 +177,7 @@ class ResultsFolder:
             _append(self.folder / WORKERS, rows, mode=0o600, head=_csv_row(("worker", "worker_id")))
             self.workers.update(name for name, _ in strangers)
         if lines:
-            text = "".join(json.dumps(line, separators=(", ", ": ")) + "\n" for line in lines)
+            text = "".join(json.dumps(line) + "\n" for line in lines)
             _append(self.folder / ASSIGNMENTS, text)
         for line in lines:
             self._note(line)

@@ -1,0 +1,243 @@
+"""Collecting and publishing, seen from the client: time and memory against the shortest possible loop.
+
+Collecting: `assignments` answers of 110 trials each (about 10 kB of XML) come page by page from a stand-in
+for boto3, so that only the client's own work is measured. Peer: the loop of most scripts, which lists
+everything into memory and then writes one file (at most 20,000, since it holds them all). Ours reads, checks
+and syncs every page, keeps pseudonyms, can be killed.
+
+Publishing: `hits` HITs to the real server in a process of its own. Peer: a bare loop over
+`create_hit_with_hit_type`, without ledger, tokens or a check of anything.
+
+    python benchmarks/collecting.py
+    python benchmarks/collecting.py --assignments 5000 --hits 100
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+PER_HIT = 1000
+PEER_AT_MOST = 20_000
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def make_study(folder: Path, hits: int) -> None:
+    """Build a study of 110 trials a HIT with the command line."""
+    from PIL import Image
+
+    dice = Random(0)
+    for condition in ("real", "crn", "pix2pix", "image-space"):
+        (folder / "images" / condition).mkdir(parents=True)
+        for item in range(120):
+            picture = Image.frombytes("RGB", (16, 16), dice.randbytes(768))
+            picture.save(folder / "images" / condition / f"{item:03d}.png")
+    command = [sys.executable, str(Path(__file__).parents[1] / "cli.py"), "build-hits"]
+    options = ["--mode", "limited-time", "--hits-per-batch", str(hits), "--workers-per-hit", str(PER_HIT)]
+    subprocess.run([*command, *options], cwd=folder, check=True, capture_output=True)
+
+
+class StandIn:
+    """Gives `total` assignments, a page at a time, as boto3 would."""
+
+    def __init__(self, study, total: int) -> None:
+        from mturk.answers import encode
+
+        self.total, self.given = total, {}
+        self.hit_ids = {f"3HIT{number:04d}": hit.hit for number, hit in enumerate(study.hits)}
+        self.answers = {}
+        for hit_id, hit in self.hit_ids.items():
+            times = {"response_ms": 812.5, "shown_ms": 250.1, "frames": 15, "onset_ms": 3.2}
+            answers = [{"trial": trial.trial, "side": "left", **times} for trial in study.trials_of(hit)]
+            page = {"user_agent": "Mozilla/5.0 (X11; Linux x86_64)", "viewport": [1280, 800]}
+            page |= {"device_pixel_ratio": 1, "refresh_hz": 60, "focus_losses": 0}
+            whole = {"schema": 1, "study": study.study, "hit": hit, "page": page, "answers": answers}
+            self.answers[hit_id] = encode({"answers": json.dumps(whole, separators=(",", ":"))})
+
+    def get_hit(self, HITId: str):
+        """Answer GetHIT."""
+        return {"HIT": {"HITId": HITId}}
+
+    def list_assignments_for_hit(self, HITId: str, NextToken: str = "0", MaxResults: int = 100, **_):
+        """Answer ListAssignmentsForHIT."""
+        share = self.total // len(self.hit_ids)
+        start = int(NextToken)
+        page = [self._one(HITId, n) for n in range(start, min(share, start + MaxResults))]
+        more = {"NextToken": str(start + MaxResults)} if start + MaxResults < share else {}
+        return {"Assignments": page, "NumResults": len(page), **more}
+
+    def _one(self, hit_id: str, number: int):
+        return {
+            "AssignmentId": f"3ASSIGNMENT{hit_id}{number:08d}",
+            "WorkerId": f"AWORKER{number:08d}",
+            "HITId": hit_id,
+            "AssignmentStatus": "Submitted",
+            "AcceptTime": MOMENT,
+            "SubmitTime": MOMENT,
+            "Answer": "".join([self.answers[hit_id]]),
+        }
+
+
+def peer_collects(client: StandIn, out: Path) -> None:
+    """List everything, then write it."""
+    everything = []
+    for hit_id in client.hit_ids:
+        token = {}
+        while True:
+            answer = client.list_assignments_for_hit(HITId=hit_id, **token)
+            # A copy, as parsing a response makes one.
+            everything += [{**one, "Answer": (one["Answer"] + " ")[:-1]} for one in answer["Assignments"]]
+            if "NextToken" not in answer:
+                break
+            token = {"NextToken": answer["NextToken"]}
+    out.mkdir()
+    (out / "results.json").write_text(json.dumps(everything, default=str))
+
+
+def we_collect(study, client: StandIn, out: Path) -> None:
+    """Collect as the command does, then once more, when there is nothing new."""
+    from mturk.client import Requester, endpoint
+    from mturk.collecting import collect
+    from mturk.ledger import Ledger, ledger_path
+
+    ledger = Ledger(ledger_path(study.folder, "local"))
+    share = client.total // len(client.hit_ids)
+    for hit_id, hit in client.hit_ids.items():
+        facts = {"hit": hit, "batch": "b1", "part": 1, "places": share + 1, "hit_id": hit_id}
+        ledger.record("outcome", key=f"hit:{hit}:1", hit_type_id="3TYPE", **facts)
+    found = collect(study, Requester(endpoint("local"), client), ledger, out)
+    if found.new != share * len(client.hit_ids):
+        raise SystemExit(f"{found.new} assignments were collected, not {share * len(client.hit_ids)}")
+
+
+def one_collection(kind: str, folder: Path, total: int) -> None:
+    """Run in a process of its own: collect once, print seconds and the peak memory in MB."""
+    from mturk.study import read_study
+
+    study = read_study(folder / "study")
+    client = StandIn(study, total)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started, worked = time.perf_counter(), time.process_time()
+    out = folder / kind
+    if kind == "peer":
+        peer_collects(client, out)
+    else:
+        we_collect(study, client, out)
+    seconds, cpu = time.perf_counter() - started, time.process_time() - worked
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "grown_mb": (peak - before) / 1024}))
+
+
+def collecting(folder: Path, kind: str, total: int) -> dict[str, float]:
+    """Measure one way of collecting in a fresh process."""
+    words = [sys.executable, __file__, "--one", kind, "--folder", str(folder), "--assignments", str(total)]
+    done = subprocess.run(words, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def report_collecting(folder: Path, total: int) -> None:
+    """Collect a small number both ways, then the whole number our way, and print."""
+    small = min(total, PEER_AT_MOST)
+    for kind, label, count in (("peer", "list everything, then write", small), ("first", "collect", small),
+                               ("ours", "collect", total)):  # fmt: skip
+        one = collecting(folder, kind, count)
+        rate = count / one["seconds"]
+        print(
+            f"  {label:28} {count:7} {one['seconds']:7.1f} s, {rate:6.0f}/s, memory +{one['grown_mb']:.0f} MB"
+        )
+        if kind == "peer":
+            peer = one
+        elif kind == "first":
+            ratios = (one[name] / peer[name] for name in ("seconds", "cpu", "grown_mb"))
+            print("  ratio: time {:.2f}, processor {:.2f}, memory {:.3f}".format(*ratios))
+        (folder / "study" / "published" / "local.jsonl").unlink(missing_ok=True)
+    size = (folder / "ours" / "assignments.jsonl").stat().st_size / 1e6
+    print(f"  {size:.0f} MB were written, each page of 100 synced")
+
+
+def publishing(folder: Path, hits: int) -> dict[str, float]:
+    """Publish to a server in a process of its own, by the bare loop and by ours; seconds for each."""
+    from mturk.client import connect, endpoint
+    from mturk.hosting import LocalHosting
+    from mturk.pages import question_xml
+    from mturk.publication import Settings
+    from mturk.publishing import publish
+    from mturk.study import read_study
+
+    study = read_study(folder / "study")
+    cli = [sys.executable, str(Path(__file__).parents[1] / "cli.py"), "serve", "--port", "0"]
+    server = subprocess.Popen([*cli, "--data", str(folder / "server")], cwd=folder, stdout=subprocess.DEVNULL)
+    try:
+        while not (folder / "server" / "endpoint").exists():
+            time.sleep(0.1)
+        target = endpoint("local", None, folder / "server")
+        requester = connect(target)
+        images = SimpleNamespace(base_url=LocalHosting(target).base_url, host=lambda *_: None)
+        times = {"Title": "t", "Description": "d", "Reward": "1.00", "AssignmentDurationInSeconds": 600}
+        kind = requester.call("CreateHITType", **times)["HITTypeId"]
+        questions = [question_xml(study, hit.hit, f"/media/{study.study}/") for hit in study.hits]
+        started = time.perf_counter()
+        for question in questions:
+            requester.client.create_hit_with_hit_type(
+                HITTypeId=kind, MaxAssignments=20, LifetimeInSeconds=86_400, Question=question
+            )
+        bare = time.perf_counter() - started
+        started = time.perf_counter()
+        for hit in study.hits:
+            question_xml(study, hit.hit, f"/media/{study.study}/")
+        rendering = time.perf_counter() - started
+        started = time.perf_counter()
+        published = publish(study, requester, images, lambda _: None, Settings(in_nines=False))
+        ours = time.perf_counter() - started
+    finally:
+        server.terminate()
+        server.wait(30)
+    if len(published) != hits:
+        raise SystemExit(f"{len(published)} HITs were published, not {hits}")
+    return {"bare": bare, "rendering": rendering, "ours": ours}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--assignments", type=int, default=100_000)
+    parser.add_argument("--hits", type=int, default=1000)
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.one:
+        one_collection(chosen.one, chosen.folder, chosen.assignments)
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "collecting"
+        folder.mkdir()
+        make_study(folder, 10)
+        print(f"collecting {chosen.assignments} assignments of 110 answers:")
+        report_collecting(folder, chosen.assignments)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "publishing"
+        folder.mkdir()
+        make_study(folder, chosen.hits)
+        took = publishing(folder, chosen.hits)
+        print(f"publishing {chosen.hits} HITs on {os.cpu_count()} cores, server included:")
+        print(f"  bare create_hit_with_hit_type  {took['bare']:6.1f} s, pages ready")
+        print(
+            f"  publish                        {took['ours']:6.1f} s; {took['rendering']:.1f} s of it make pages"
+        )
+        print(f"  ratio without the pages: {(took['ours'] - took['rendering']) / took['bare']:.2f}")
+
+
+if __name__ == "__main__":
+    main()
