@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from analysis.errors import AnalysisError
 from analysis.plan import COLUMNS
@@ -68,9 +70,9 @@ def write(folder: Path, lines, trials=TRIALS, study=STUDY, **experiment) -> Path
     writer.writerows(trials)
     (folder / "trials.csv").write_text(text.getvalue())
     digest = hashlib.sha256(text.getvalue().encode()).hexdigest()
-    settings = {"mode": "limited-time", "real": "real", "max_wrong_sentinels": 0, **experiment}
+    rules = {"mode": "limited-time", "real": "real", "max_wrong_sentinels": 0, **experiment}
     (folder / "study.json").write_text(
-        json.dumps({"study": study, "experiment": settings, "plan_sha256": digest})
+        json.dumps({"study": study, "experiment": rules, "plan_sha256": digest})
     )
     raw = [line if isinstance(line, str) else json.dumps(line) for line in lines]
     (folder / "assignments.jsonl").write_text("\n".join(raw) + "\n")
@@ -347,3 +349,38 @@ def test_reading_twice_gives_the_same(tmp_path):
     one, two = read_results(folder), read_results(folder)
     assert one.judgments.equals(two.judgments)
     assert np.array_equal(one.assignments["n_answered"], two.assignments["n_answered"])
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+KEYS = [
+    "assignment_id",
+    "hit",
+    "worker",
+    "status",
+    "accepted_at",
+    "submitted_at",
+    "simulated",
+    "page",
+    "answers",
+]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(key=st.sampled_from(KEYS), value=JSON, inside=st.booleans(), cut=st.integers(1, 400))
+def test_whatever_a_line_holds_the_good_ones_are_read(tmp_path, key, value, inside, cut):
+    bad = assignment("bad", "w9")
+    if inside:
+        bad["answers"][0] = value
+    else:
+        bad[key] = value
+    whole = json.dumps(bad)
+    lines = [assignment("A1"), whole, whole.encode()[:cut].decode(errors="ignore"), assignment("A2", "w2")]
+    results = read_results(write(tmp_path / "results", lines))
+    assert {"A1", "A2"} <= set(results.assignments["assignment"])
+    good = results.judgments[results.judgments["assignment"].isin(["A1", "A2"])]
+    assert len(good) == 6
+    assert not results.judgments["chose_a"].isna().any()
