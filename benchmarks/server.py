@@ -3,10 +3,10 @@
     python benchmarks/server.py            everything, a few minutes
     python benchmarks/server.py --kill 50  the kill test, as often as wanted
 
-The peer is the throw-away minimum on the same framework: a Starlette route that inserts the form into SQLite (WAL,
-synchronous=FULL) and answers. Ours checks session, assignment, deadline and state, keeps the counters, writes the
-audit log, renders the acknowledgement, and is as durable. Both run in one process on this machine with the clients
-beside them; the ratio is what can be compared between machines.
+The peer is the throw-away minimum on the same framework: a Starlette route that inserts the form into
+SQLite (WAL, synchronous=FULL) and answers. Ours checks session, assignment, deadline and state, keeps the
+counters, writes the audit log, renders the acknowledgement, and is as durable. Both run in one process on
+this machine with the clients beside them; the ratio is what can be compared between machines.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def minimum(folder: Path, port: int) -> None:
 
     import uvicorn
     from starlette.applications import Starlette
-    from starlette.requests import Request
+    from starlette.requests import Request  # noqa: TC002 - Starlette looks at the annotation
     from starlette.responses import Response
     from starlette.routing import Route
 
@@ -125,7 +125,7 @@ class Server:
         return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
 
 
-def client(data: Path, url: str):  # noqa: ANN201 - boto3 clients have no type of their own
+def client(data: Path, url: str):
     """Return a boto3 client with the server's keys."""
     import boto3
 
@@ -158,7 +158,7 @@ def prepared(data: Path) -> list[list[tuple[str, str]]]:
     work = []
     for number in range(WORKERS):
 
-        def change(tx, number=number):  # noqa: ANN001, ANN202
+        def change(tx, number=number):
             worker = worker_for(tx, site.secret, "local", f"bench {number}")
             return worker, [accept(tx, hit, worker) for hit in hits]
 
@@ -237,8 +237,8 @@ def listing(folder: Path, assignments: int = 100_000) -> dict[str, float]:
     now, answer = time.time(), "<QuestionFormAnswers/>" + "x" * 4000
     connection.execute("BEGIN")
     connection.executemany(
-        "INSERT INTO assignments (assignment_id, hit_id, worker_id, status, accepted, deadline, submitted, auto_approval,"
-        " answer, submit_order) VALUES (?, ?, ?, 'Submitted', ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO assignments (assignment_id, hit_id, worker_id, status, accepted, deadline, submitted, "
+        "auto_approval, answer, submit_order) VALUES (?, ?, ?, 'Submitted', ?, ?, ?, ?, ?, ?)",
         ((f"3{n:029}", hit, f"A{n}", now, now + 600, now, now + 1e6, answer, n) for n in range(assignments)),
     )
     connection.execute("UPDATE hits SET submitted = ?", (assignments,))

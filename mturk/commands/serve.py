@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     "--completion-url", metavar="URL", show_default="none", help="Where participants go when they are done."
 )
 @click.option("--open", "open_", is_flag=True, show_default=True, help="Open the dashboard in the browser.")
-def serve(
+def serve(  # noqa: PLR0917 - one an option
     host: str,
     port: int,
     data: Path,
@@ -63,8 +63,8 @@ def serve(
 ) -> None:
     """Run the MTurk-compatible server with its pages for workers.
 
-    It speaks MTurk's protocol at its own address, so that `publish --to local`, and any boto3 program, can use it.
-    On the first start it makes a key pair in DATA/credentials. Stop it with Ctrl-C.
+    It speaks MTurk's protocol at its own address, so that `publish --to local`, and any boto3 program, can
+    use it. On the first start it makes a key pair in DATA/credentials. Stop it with Ctrl-C.
 
     \b
     Example:

@@ -26,7 +26,7 @@ from mturk.server import (
     worker_history,
     worker_site,
 )
-from mturk.server.errors import NotAuthentic, RequestError, ServiceFault
+from mturk.server.errors import RequestError, ServiceFault, SignatureError
 from mturk.server.screening import Exclusions
 from mturk.server.sessions import Sessions
 
@@ -69,11 +69,11 @@ async def requester_endpoint(request: Request) -> Response:
         content = protocol.response(name, await run(site, name, parameters))
     except HTTPException as error:
         status, content = protocol.error_body(RequestError(error.detail, "RequestTooLarge"), site.clock())
-    except (RequestError, NotAuthentic, ServiceFault) as error:
+    except (RequestError, SignatureError, ServiceFault) as error:
         if isinstance(error, ServiceFault):
             _log.error("%s", error)
         status, content = protocol.error_body(error, site.clock())
-    except Exception:
+    except Exception:  # noqa: BLE001 - a defect must reach the client as a ServiceFault
         _log.exception("an operation failed")
         status, content = protocol.error_body(
             ServiceFault("The server failed; its log says why."), site.clock()

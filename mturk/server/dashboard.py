@@ -121,7 +121,8 @@ async def save_settings(request: Request) -> Response:
 
     await web.site_of(request).write(
         lambda tx: tx.run(
-            "INSERT INTO study_settings VALUES (?, ?) ON CONFLICT (study) DO UPDATE SET settings = excluded.settings",
+            "INSERT INTO study_settings VALUES (?, ?) "
+            "ON CONFLICT (study) DO UPDATE SET settings = excluded.settings",
             study, settings,
         )
     )  # fmt: skip

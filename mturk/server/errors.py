@@ -2,7 +2,7 @@
 
 MTurkError
   RequestError     the request is wrong: HTTP 400, client.exceptions.RequestError
-  NotAuthentic     the signature is missing, wrong or expired: HTTP 400, as AWS names it
+  SignatureError     the signature is missing, wrong or expired: HTTP 400, as AWS names it
   ServiceFault     the server failed (disk full): HTTP 500, which boto3 repeats by itself
 """
 
@@ -22,7 +22,7 @@ class RequestError(MTurkError):
         self.code = PREFIX + code
 
 
-class NotAuthentic(MTurkError):
+class SignatureError(MTurkError):
     """A signature that was not made with a key of this server; `kind` is the name that AWS gives it."""
 
     def __init__(self, message: str, kind: str = "InvalidSignatureException") -> None:
@@ -31,7 +31,7 @@ class NotAuthentic(MTurkError):
         self.kind = kind
 
 
-class ServiceFault(MTurkError):
+class ServiceFault(MTurkError):  # noqa: N818 - the name that MTurk gives it
     """The server could not do what it should; nothing was stored."""
 
 

@@ -117,7 +117,7 @@ def _same_place(worker: dict[str, str], wanted: dict[str, str]) -> bool:
 
 
 def requirement_problem(requirement: dict[str, Any]) -> str | None:
-    """Return what is wrong with a QualificationRequirement, or None. The enumerations are checked elsewhere."""
+    """Return what is wrong with a QualificationRequirement, or None; enumerations are checked elsewhere."""
     comparator = requirement["Comparator"]
     integers = requirement.get("IntegerValues", [])
     places = requirement.get("LocaleValues", [])

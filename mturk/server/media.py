@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from mturk.files import write_whole
 from mturk.server import signing, web
-from mturk.server.errors import NotAuthentic
+from mturk.server.errors import SignatureError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,7 +69,7 @@ async def put_image(request: Request) -> Response:
         signing.verify(
             site.keys, ("PUT", request.url.path, request.url.query), request.headers, body, site.wall()
         )
-    except NotAuthentic as error:
+    except SignatureError as error:
         return _refused(403, error.message)
     if sniffed(body) != kind:
         return _refused(415, f"The bytes are not {kind}; taken are PNG, JPEG and WebP under their own names.")

@@ -10,13 +10,10 @@ from mturk.server.transitions import HIT_SQL, accept, unmet
 if TYPE_CHECKING:
     from mturk.server.store import Row, Transaction
 
-_OPEN = (
-    HIT_SQL
-    + """WHERE disposed IS NULL AND expires > :now
+_OPEN = f"""{HIT_SQL} WHERE disposed IS NULL AND expires > :now
   AND pending + submitted + approved + rejected < max_assignments
   AND NOT EXISTS (SELECT 1 FROM assignments WHERE assignments.hit_id = hits.hit_id
-                  AND worker_id = :worker AND status NOT IN ('Returned', 'Abandoned'))"""
-)
+                  AND worker_id = :worker AND status NOT IN ('Returned', 'Abandoned'))"""  # noqa: S608 - constants
 _ONE_A_BATCH = """ AND (study IS NULL OR NOT EXISTS (
   SELECT 1 FROM assignments JOIN hits AS other USING (hit_id) WHERE worker_id = :worker
   AND status NOT IN ('Returned', 'Abandoned') AND other.study = hits.study AND other.batch = hits.batch))"""
@@ -77,8 +74,8 @@ def accept_next(
 ) -> str:
     """Give a worker the least-filled HIT that they may accept; returns the assignment's id.
 
-    Everything happens in the caller's transaction, so two who ask at once never get the same slot. RequestError
-    when there is none.
+    Everything happens in the caller's transaction, so two who ask at once never get the same slot.
+    RequestError when there is none.
     """
     hits = open_hits(
         tx, worker_id, "Accept", study=study, hit_type=hit_type, batch=batch, one_a_batch=one_a_batch

@@ -36,7 +36,7 @@ class Operation:
 OPERATIONS: dict[str, Operation] = {}
 
 NOT_SUPPORTED = {
-    "GetFileUploadURL": "File uploads belong to QuestionForm questions. Send the file from your page instead.",
+    "GetFileUploadURL": "File uploads belong to QuestionForm questions. Let your page send the file.",
     "ListReviewPolicyResultsForHIT": "Review policies are not run here. Review with ApproveAssignment.",
 }
 
@@ -126,8 +126,8 @@ def page(
     """Return one page of a list, and the NumResults and NextToken that go with it.
 
     `sql` ends in a WHERE clause that can be extended; `order` is a unique growing column. The token holds the
-    last value seen, so a list that grows meanwhile loses nothing and repeats nothing. `most` is the page's size
-    when the caller names none.
+    last value seen, so a list that grows meanwhile loses nothing and repeats nothing. `most` is the page's
+    size when the caller names none.
     """
     size = parameters.get("MaxResults") or most
     after = _cursor(parameters.get("NextToken"), order)

@@ -157,8 +157,8 @@ def _create(tx: Transaction, hit_type_id: str, parameters: Parameters) -> tuple[
     study, batch, name = lifecycle.annotation_parts(annotation)
     hit_id = new_id()
     tx.run(
-        "INSERT INTO hits (hit_id, hit_type_id, question, annotation, study, batch, name, max_assignments, first_max,"
-        " created, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO hits (hit_id, hit_type_id, question, annotation, study, batch, name, max_assignments, "
+        "first_max, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         hit_id, hit_type_id, parameters["Question"], annotation, study, batch, name, slots, slots,
         tx.now, tx.now + lifetime,
     )  # fmt: skip
@@ -242,8 +242,8 @@ def create_additional_assignments(tx: Transaction, parameters: Parameters) -> Re
         total = hit["max_assignments"] + more
         if hit["first_max"] < 10 <= total:
             raise RequestError(
-                f"This HIT was created with {hit['first_max']} assignments, fewer than 10, and cannot be extended "
-                f"to {total}. Create another HIT for the others.",
+                f"This HIT was created with {hit['first_max']} assignments, fewer than 10, and cannot be "
+                f"extended to {total}. Create another HIT for the others.",
                 "InvalidMaximumAssignmentsIncrease",
             )
         within("MaxAssignments", total, 1, 1_000_000_000)

@@ -125,11 +125,12 @@ def update_qualification_type(tx: Transaction, parameters: Parameters) -> Result
 
 @operation("DeleteQualificationType", writes=True)
 def delete_qualification_type(tx: Transaction, parameters: Parameters) -> Result:
-    """Delete a qualification type: nothing new can use it, what was granted stays, open requests are refused."""
+    """Delete a qualification type: what was granted stays, nothing new can use it, requests are refused."""
     row = find_type(tx, parameters["QualificationTypeId"])
     tx.run("UPDATE qualification_types SET deleted = ? WHERE seq = ?", tx.now, row["seq"])
     tx.run(
-        "UPDATE qualification_requests SET status = 'Rejected' WHERE qualification_type_id = ? AND status = 'Pending'",
+        "UPDATE qualification_requests SET status = 'Rejected' "
+        "WHERE qualification_type_id = ? AND status = 'Pending'",
         row["qualification_type_id"],
     )
     tx.log("QualificationTypeDeleted", type=row["qualification_type_id"])
@@ -206,7 +207,7 @@ def list_hits_for_qualification_type(tx: Transaction, parameters: Parameters) ->
     """List the HITs that require a qualification."""
     row = find_type(tx, parameters["QualificationTypeId"])
     sql = (
-        HIT_SQL + "WHERE disposed IS NULL AND EXISTS (SELECT 1 FROM json_each(requirements) "
+        HIT_SQL + "WHERE disposed IS NULL AND EXISTS (SELECT 1 FROM json_each(requirements) "  # noqa: S608
         "WHERE json_extract(value, '$.QualificationTypeId') = ?)"
     )
     rows, result = page(

@@ -1,7 +1,8 @@
 """Participants who arrive by a link: from Prolific, CloudResearch Connect, SONA, or a lab's own.
 
-`/join/<study>` reads who they are from the address, shows what the study is, and gives them the next HIT by the
-rules of the worker site: one HIT a person and batch, least-filled first. Afterwards they go back to the panel.
+`/join/<study>` reads who they are from the address, shows what the study is, and gives them the next HIT by
+the rules of the worker site: one HIT a person and batch, least-filled first. Afterwards they go back to the
+panel.
 """
 
 from __future__ import annotations
@@ -35,9 +36,10 @@ LAB = "lab"
 
 @dataclass(frozen=True)
 class Panel:
-    """Where participants come from: `person` is the address parameter that tells who, `others` are kept with it.
+    """Where participants come from: `person` is the parameter that tells who, `others` are kept with it.
 
-    `link` is what a link to hand out holds, in the panel's own marks; `shown` tells whether the dashboard lists it.
+    `link` is what a link to hand out holds, in the panel's own marks; `shown` tells whether the dashboard
+    lists it.
     """
 
     name: str
@@ -64,8 +66,8 @@ PANELS = (
 class StudySettings:
     """How a study ends for its participants.
 
-    `completion_url` may hold {participant}, {session}, {study} and {assignment}; `completion_code` is shown to be
-    copied; a smallest window of 0 by 0 lets phones take part.
+    `completion_url` may hold {participant}, {session}, {study} and {assignment}; `completion_code` is shown
+    to be copied; a smallest window of 0 by 0 lets phones take part.
     """
 
     completion_url: str = ""
@@ -230,7 +232,7 @@ def _next(tx: Transaction, worker: str, study: str, parameters: dict[str, str], 
 
 
 def ending(tx: Transaction, request: Request, assignment: Row, hit: Row) -> dict[str, Any] | None:
-    """Return where a participant goes after an assignment: {"url", "code", "panel"}; None on the plain worker site."""
+    """Return where a participant goes afterwards: url, code, panel, title; None on the plain worker site."""
     if not hit["study"] or assignment["submitted"] is None:
         return None
     settings = settings_of(tx, hit["study"], web.site_of(request).settings.completion_url)

@@ -55,10 +55,10 @@ def studies(tx: Transaction) -> list[Row]:
 
 def study_progress(tx: Transaction, study: str, exclusions: Exclusions) -> dict[str, Any]:
     """Return a study's lines: `total`, `batches`, `hits` by batch; with `paid` money and `events`."""
-    where = "WHERE study IS NULL" if study == OTHER else "WHERE study = :study"
-    rows = tx.named(f"{HIT_SQL} {where} ORDER BY batch, name, seq", {"study": study})
-    ended = _ended(tx, where, study)
-    out = _excluded(tx, where, study, exclusions)
+    key = None if study == OTHER else study
+    rows = tx.all(HIT_SQL + "WHERE study IS ? ORDER BY batch, name, seq", key)
+    ended = _ended(tx, key)
+    out = _excluded(tx, key, exclusions)
     lines: dict[str, list[Line]] = {}
     rewards = Decimal(0)
     for row in rows:
@@ -66,10 +66,7 @@ def study_progress(tx: Transaction, study: str, exclusions: Exclusions) -> dict[
         lines.setdefault(row["batch"] or "HITs", []).append(line)
         rewards += Decimal(row["reward"]) * line.approved
     batches = [_sum(batch, members) for batch, members in lines.items()]
-    bonuses = tx.named(
-        f"SELECT amount FROM bonuses JOIN hits USING (hit_id) {where}",
-        {"study": study},
-    )
+    bonuses = tx.all("SELECT amount FROM bonuses JOIN hits USING (hit_id) WHERE study IS ?", key)
     return {
         "title": rows[0]["title"] if rows else "",
         "reward": rows[0]["reward"] if rows else "",
@@ -78,7 +75,7 @@ def study_progress(tx: Transaction, study: str, exclusions: Exclusions) -> dict[
         "hits": lines,
         "approved_usd": rewards,
         "bonuses_usd": sum((Decimal(row["amount"]) for row in bonuses), Decimal(0)),
-        "events": _events(tx, where, study),
+        "events": _events(tx, key),
     }
 
 
@@ -102,27 +99,37 @@ def _sum(name: str, lines: list[Line]) -> Line:
     def total(field: str) -> int:
         return sum(getattr(line, field) or 0 for line in lines)
 
-    counted = ("hits", "slots", "working", "waiting", "approved", "rejected", "returned", "abandoned")
     known = all(line.excluded is not None for line in lines)
-    return Line(name, *map(total, counted), excluded=total("excluded") if known else None)
+    return Line(
+        name=name,
+        excluded=total("excluded") if known else None,
+        hits=total("hits"),
+        slots=total("slots"),
+        working=total("working"),
+        waiting=total("waiting"),
+        approved=total("approved"),
+        rejected=total("rejected"),
+        returned=total("returned"),
+        abandoned=total("abandoned"),
+    )
 
 
-def _ended(tx: Transaction, where: str, study: str) -> dict[tuple[str, str], int]:
-    rows = tx.named(
-        f"""SELECT hit_id, status, COUNT(*) AS n FROM assignments JOIN hits USING (hit_id) {where}
-            AND status IN ('Returned', 'Abandoned') GROUP BY hit_id, status""",
-        {"study": study},
+def _ended(tx: Transaction, study: str | None) -> dict[tuple[str, str], int]:
+    rows = tx.all(
+        """SELECT hit_id, status, COUNT(*) AS n FROM assignments JOIN hits USING (hit_id)
+           WHERE study IS ? AND status IN ('Returned', 'Abandoned') GROUP BY hit_id, status""",
+        study,
     )
     return {(row["hit_id"], row["status"]): row["n"] for row in rows}
 
 
-def _excluded(tx: Transaction, where: str, study: str, exclusions: Exclusions) -> dict[str, int] | None:
-    if not exclusions.readable(study):
+def _excluded(tx: Transaction, study: str | None, exclusions: Exclusions) -> dict[str, int] | None:
+    if study is None or not exclusions.readable(study):
         return None
-    rows = tx.named(
-        f"SELECT assignment_id, hit_id, answer FROM assignments JOIN hits USING (hit_id) {where} "
-        "AND answer IS NOT NULL",
-        {"study": study},
+    rows = tx.all(
+        "SELECT assignment_id, hit_id, answer FROM assignments JOIN hits USING (hit_id) "
+        "WHERE study IS ? AND answer IS NOT NULL",
+        study,
     )
     found = exclusions.excluded(study, rows)
     counted: dict[str, int] = {}
@@ -132,9 +139,9 @@ def _excluded(tx: Transaction, where: str, study: str, exclusions: Exclusions) -
     return counted
 
 
-def _events(tx: Transaction, where: str, study: str) -> list[Row]:
-    return tx.named(
-        f"""SELECT events.*, name FROM events JOIN hits USING (hit_id) {where}
-            AND kind LIKE 'Assignment%' ORDER BY id DESC LIMIT {_EVENTS}""",
-        {"study": study},
-    )
+def _events(tx: Transaction, study: str | None) -> list[Row]:
+    return tx.all(
+        """SELECT events.*, name FROM events JOIN hits USING (hit_id)
+           WHERE study IS ? AND kind LIKE 'Assignment%' ORDER BY id DESC LIMIT ?""",
+        study, _EVENTS,
+    )  # fmt: skip

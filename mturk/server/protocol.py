@@ -15,7 +15,7 @@ import botocore.session
 from botocore.exceptions import UnknownServiceError
 
 from mturk.errors import MTurkError
-from mturk.server.errors import NotAuthentic, RequestError, ServiceFault
+from mturk.server.errors import RequestError, ServiceFault, SignatureError
 
 if TYPE_CHECKING:
     from botocore.model import ListShape, ServiceModel, Shape, StringShape, StructureShape
@@ -67,9 +67,9 @@ def response(name: str, result: dict[str, Any]) -> bytes:
     return json.dumps(result, separators=(",", ":")).encode()
 
 
-def error_body(error: RequestError | NotAuthentic | ServiceFault, now: float) -> tuple[int, bytes]:
+def error_body(error: RequestError | SignatureError | ServiceFault, now: float) -> tuple[int, bytes]:
     """Return the HTTP status and body that tell a client of an error; `now` is in epoch seconds."""
-    if isinstance(error, NotAuthentic):
+    if isinstance(error, SignatureError):
         return 400, json.dumps({"__type": error.kind, "message": error.message}).encode()
     if isinstance(error, RequestError):
         text = f"{error.message} ({round(now * 1000)} s {error.code})"

@@ -136,9 +136,9 @@ class _Blocks(HTMLParser):
 def content_policy(html: str) -> str:
     """Return the Content-Security-Policy of a requester's page.
 
-    Only the scripts and styles that stand in the page run, by their SHA-256, and linked ones by their exact https
-    address; whatever gets injected does not. Images come from this server or over https; answers go to this
-    server only.
+    Only the scripts and styles that stand in the page run, by their SHA-256, and linked ones by their exact
+    https address; whatever gets injected does not. Images come from this server or over https; answers go
+    to this server only.
     """
     blocks = _Blocks()
     blocks.feed(html)

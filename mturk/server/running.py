@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket bound to an address; MTurkError says what to do when it cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio switches Nagle's algorithm off only where the protocol is named; with it each answer waits 40 ms.
+    # asyncio switches Nagle's algorithm off only where the protocol is named; it costs 40 ms an answer.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -40,8 +40,8 @@ def listen(host: str, port: int) -> socket.socket:
 def _why(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
-            f"Port {port} of {host} is in use, perhaps by another `serve`. Stop that one, or give another port: "
-            f"python cli.py serve --port {port + 1}"
+            f"Port {port} of {host} is in use, perhaps by another `serve`. Stop that one, or give "
+            f"another port: python cli.py serve --port {port + 1}"
         )
     if error.errno == errno.EACCES:
         return (
@@ -59,14 +59,15 @@ def alone(data: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise MTurkError(
-                f"Another server is running on the folder {data}. Stop it, or give a folder of its own: --data FOLDER"
+                f"Another server is running on the folder {data}. Stop it, or give a folder "
+                "of its own: --data FOLDER"
             ) from None
         yield
 
 
 def address_of(bound: socket.socket, host: str) -> str:
     """Return the address under which a browser on this machine reaches a socket."""
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     return f"http://{shown}:{bound.getsockname()[1]}"
 
 

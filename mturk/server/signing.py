@@ -20,7 +20,7 @@ from botocore.credentials import Credentials
 
 from mturk.errors import MTurkError
 from mturk.files import write_whole
-from mturk.server.errors import NotAuthentic
+from mturk.server.errors import SignatureError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,10 +35,10 @@ _FORM = re.compile(
 
 
 def load_keys(path: Path) -> dict[str, str]:
-    """Return access key -> secret key from an AWS shared-credentials file; a new pair is made when there is none.
+    """Return access key -> secret key from an AWS shared-credentials file; without one, a pair is made.
 
-    Every profile of the file counts, so a second key is added by adding a profile. Readable by its owner only.
-    MTurkError when the file cannot be understood.
+    Every profile of the file counts, so a second key is added by adding a profile. Readable by its owner
+    only. MTurkError when the file cannot be understood.
     """
     if not path.exists():
         write_whole(path, _generated(), mode=0o600)
@@ -54,8 +54,8 @@ def load_keys(path: Path) -> dict[str, str]:
     }
     if not keys:
         raise MTurkError(
-            f"{path} holds no aws_access_key_id with its aws_secret_access_key. Delete the file to have a new "
-            "pair made, or write one there."
+            f"{path} holds no aws_access_key_id with its aws_secret_access_key. Delete the file to "
+            "have a new pair made, or write one there."
         )
     return keys
 
@@ -79,29 +79,29 @@ def verify(
     body: bytes,
     now: float,
 ) -> str:
-    """Return the access key that signed a request; NotAuthentic when none of `keys` did.
+    """Return the access key that signed a request; SignatureError when none of `keys` did.
 
-    `request` is (method, path, query string); `headers` have lower-case names; `now` is the wall clock in epoch
-    seconds, from which a signature may differ by 15 minutes. The body's digest is always checked, so what was
-    signed is what arrived.
+    `request` is (method, path, query string); `headers` have lower-case names; `now` is the wall clock in
+    epoch seconds, from which a signature may differ by 15 minutes. The body's digest is always checked, so
+    what was signed is what arrived.
     """
     found = _FORM.fullmatch(headers.get("authorization", ""))
     if found is None:
-        raise NotAuthentic(
+        raise SignatureError(
             "The request is not signed (AWS4-HMAC-SHA256).", "MissingAuthenticationTokenException"
         )
     key, signed = found["key"], found["headers"].split(";")
     if key not in keys:
-        raise NotAuthentic(
-            "The access key is not one of this server's. They stand in the file `credentials` of its data folder.",
+        raise SignatureError(
+            "The access key is not one of this server's. They stand in `credentials` in its data folder.",
             "UnrecognizedClientException",
         )
     stamp = headers.get("x-amz-date", "")
     _check_moment(stamp, found["day"], now)
     if (found["region"], found["service"]) != ("us-east-1", "mturk-requester"):
-        raise NotAuthentic("Credential should be scoped to us-east-1/mturk-requester.")
+        raise SignatureError("Credential should be scoped to us-east-1/mturk-requester.")
     if not {"host", "x-amz-date"} <= set(signed) or not set(signed) <= set(headers):
-        raise NotAuthentic("SignedHeaders must name host and x-amz-date, and only headers that were sent.")
+        raise SignatureError("SignedHeaders must name host and x-amz-date, and only headers that were sent.")
     _check_digest(headers.get("x-amz-content-sha256"), body)
     method, path, query = request
     url = f"http://{headers['host']}{path}" + (f"?{query}" if query else "")
@@ -110,9 +110,9 @@ def verify(
     signer = SigV4Auth(Credentials(key, keys[key]), found["service"], found["region"])
     text = signer.string_to_sign(again, signer.canonical_request(again))
     if not hmac.compare_digest(signer.signature(text, again), found["signature"]):
-        raise NotAuthentic(
-            "The request signature we calculated does not match the signature you provided. Check the secret key, "
-            "and that a proxy in front passes Host on unchanged."
+        raise SignatureError(
+            "The request signature we calculated does not match the signature you provided. Check the secret "
+            "key, and that a proxy in front passes Host on unchanged."
         )
     return key
 
@@ -121,13 +121,13 @@ def _check_moment(stamp: str, day: str, now: float) -> None:
     try:
         signed_at = datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
     except ValueError:
-        raise NotAuthentic("X-Amz-Date is missing or malformed.", "IncompleteSignatureException") from None
+        raise SignatureError("X-Amz-Date is missing or malformed.", "IncompleteSignatureException") from None
     if not stamp.startswith(day):
-        raise NotAuthentic("X-Amz-Date and the credential's date differ.")
+        raise SignatureError("X-Amz-Date and the credential's date differ.")
     if abs(now - signed_at) > SKEW_S:
-        raise NotAuthentic(f"Signature expired: {stamp} is more than 15 minutes from the server's clock.")
+        raise SignatureError(f"Signature expired: {stamp} is more than 15 minutes from the server's clock.")
 
 
 def _check_digest(stated: str | None, body: bytes) -> None:
     if stated is not None and stated != hashlib.sha256(body).hexdigest():
-        raise NotAuthentic("X-Amz-Content-SHA256 is not the digest of what arrived.")
+        raise SignatureError("X-Amz-Content-SHA256 is not the digest of what arrived.")

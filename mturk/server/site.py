@@ -26,9 +26,9 @@ Track = Callable[..., None]
 class Settings:
     """How a server runs.
 
-    `data` is its folder; `studies` are folders whose private trials the dashboard may read; `lab` gives the page
-    the full window; `sign_in` lets workers name themselves; `public_url` is where the outside sees this server;
-    `completion_url` is where participants go afterwards unless the dashboard says otherwise.
+    `data` is its folder; `studies` are folders whose private trials the dashboard may read; `lab` gives the
+    page the full window; `sign_in` lets workers name themselves; `public_url` is where the outside sees
+    this server; `completion_url` is where participants go afterwards unless the dashboard says otherwise.
     """
 
     data: Path

@@ -45,9 +45,9 @@ CREATE TABLE hits (
   study TEXT, batch TEXT, name TEXT, max_assignments INTEGER NOT NULL, first_max INTEGER NOT NULL,
   created REAL NOT NULL, expires REAL NOT NULL, expiry_logged INTEGER NOT NULL DEFAULT 0,
   reviewing INTEGER NOT NULL DEFAULT 0, disposed REAL, pending INTEGER NOT NULL DEFAULT 0,
-  submitted INTEGER NOT NULL DEFAULT 0, approved INTEGER NOT NULL DEFAULT 0, rejected INTEGER NOT NULL DEFAULT 0,
-  CHECK (pending >= 0 AND submitted >= 0 AND approved >= 0 AND rejected >= 0),
-  CHECK (pending + submitted + approved + rejected <= max_assignments));
+  submitted INTEGER NOT NULL DEFAULT 0, approved INTEGER NOT NULL DEFAULT 0, rejected INTEGER NOT NULL
+  DEFAULT 0, CHECK (pending >= 0 AND submitted >= 0 AND approved >= 0 AND rejected >= 0), CHECK (pending +
+  submitted + approved + rejected <= max_assignments));
 CREATE INDEX hits_by_study ON hits (study, batch);
 CREATE INDEX hits_by_type ON hits (hit_type_id);
 CREATE INDEX hits_to_expire ON hits (expires) WHERE NOT expiry_logged;
@@ -56,7 +56,8 @@ CREATE TABLE assignments (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, assignment_id TEXT NOT NULL UNIQUE,
   hit_id TEXT NOT NULL REFERENCES hits (hit_id), worker_id TEXT NOT NULL, status TEXT NOT NULL,
   accepted REAL NOT NULL, deadline REAL NOT NULL, submitted REAL, auto_approval REAL, approved REAL,
-  rejected REAL, ended REAL, submit_order INTEGER, answer TEXT, feedback TEXT, progress TEXT, arrival INTEGER);
+  rejected REAL, ended REAL, submit_order INTEGER, answer TEXT, feedback TEXT, progress TEXT, arrival
+  INTEGER);
 CREATE UNIQUE INDEX one_each ON assignments (hit_id, worker_id) WHERE status NOT IN ('Returned', 'Abandoned');
 CREATE UNIQUE INDEX by_submission ON assignments (hit_id, submit_order) WHERE submit_order IS NOT NULL;
 CREATE INDEX by_worker ON assignments (worker_id, seq);
@@ -71,7 +72,8 @@ CREATE TABLE arrivals (
 CREATE TABLE qualification_types (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, qualification_type_id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
   description TEXT NOT NULL, keywords TEXT, status TEXT NOT NULL, retry_delay_s INTEGER,
-  auto_granted INTEGER NOT NULL, auto_value INTEGER, once INTEGER NOT NULL, created REAL NOT NULL, deleted REAL);
+  auto_granted INTEGER NOT NULL, auto_value INTEGER, once INTEGER NOT NULL, created REAL NOT NULL, deleted
+  REAL);
 CREATE UNIQUE INDEX one_name ON qualification_types (name) WHERE deleted IS NULL;
 CREATE TABLE qualifications (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, qualification_type_id TEXT NOT NULL, worker_id TEXT NOT NULL,
@@ -88,7 +90,8 @@ CREATE TABLE bonuses (
 CREATE INDEX bonuses_by_hit ON bonuses (hit_id, seq);
 CREATE INDEX bonuses_by_assignment ON bonuses (assignment_id, seq);
 CREATE TABLE blocks (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, worker_id TEXT NOT NULL UNIQUE, reason TEXT NOT NULL, at REAL NOT NULL);
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, worker_id TEXT NOT NULL UNIQUE, reason TEXT NOT NULL, at REAL NOT
+  NULL);
 CREATE TABLE messages (
   id INTEGER PRIMARY KEY AUTOINCREMENT, worker_id TEXT NOT NULL, subject TEXT NOT NULL, body TEXT NOT NULL,
   at REAL NOT NULL);
@@ -141,7 +144,8 @@ class Transaction:
     def log(self, kind: str, *, hit: str = "", assignment: str = "", worker: str = "", **detail: Any) -> int:
         """Write one line of the audit log; returns its number, which grows with every event."""
         cursor = self.run(
-            "INSERT INTO events (at, kind, hit_id, assignment_id, worker_id, detail) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO events (at, kind, hit_id, assignment_id, worker_id, detail) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
             self.now, kind, hit or None, assignment or None, worker or None,
             json.dumps(detail, sort_keys=True) if detail else None,
         )  # fmt: skip
@@ -251,7 +255,7 @@ class Store:
             for change in changes:
                 self._apply(connection, change)
             connection.execute("COMMIT")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whoever waits must hear, and the writer live on
             failure = ServiceFault(
                 f"The server could not store this ({error}). Nothing was changed; try again."
             )
@@ -266,7 +270,7 @@ class Store:
             change.value = change.function(Transaction(connection, self.clock()))
         except sqlite3.OperationalError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever asked, not to the others
             change.error = error
             connection.execute("ROLLBACK TO one")
         connection.execute("RELEASE one")
@@ -285,7 +289,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Create the tables in a new file; refuse a file of another version."""
     if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
         connection.executescript(
-            f"BEGIN IMMEDIATE; {SCHEMA} INSERT INTO meta VALUES ('secret', '{secrets.token_hex(32)}');"
+            f"BEGIN IMMEDIATE; {SCHEMA} INSERT INTO meta VALUES ('secret', '{secrets.token_hex(32)}');"  # noqa: S608
             f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
         )
     version = connection.execute("PRAGMA user_version").fetchone()[0]

@@ -57,7 +57,7 @@ async def external_submit(request: Request) -> Response:
     except RequestError as error:
         if error.code.endswith("InvalidAssignmentState"):
             raise RequestError(
-                "The time for this assignment is over, or it was returned; its answers can no longer be taken.",
+                "The time for this assignment is over, or it was returned; it takes no more answers.",
                 "AssignmentOver",
             ) from None
         raise

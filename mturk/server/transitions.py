@@ -1,7 +1,7 @@
 """What happens to an assignment: accepted, submitted, returned, abandoned, approved, rejected.
 
-Every function runs inside one transaction of the store, keeps the HIT's counters in step, and writes the audit
-log. The worker's site, the API and the clock all go through here.
+Every function runs inside one transaction of the store, keeps the HIT's counters in step, and writes the
+audit log. The worker's site, the API and the clock all go through here.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ def qualification(tx: Transaction, worker_id: str, type_id: str) -> tuple[bool, 
             return True, approved
         return True, 100 * approved // (approved + rejected) if approved + rejected else 100
     row = tx.one(
-        "SELECT value FROM qualifications WHERE qualification_type_id = ? AND worker_id = ? AND status = 'Granted'",
+        "SELECT value FROM qualifications "
+        "WHERE qualification_type_id = ? AND worker_id = ? AND status = 'Granted'",
         type_id, worker_id,
     )  # fmt: skip
     return (True, row["value"]) if row else (False, None)
@@ -92,7 +93,8 @@ def grant(
 ) -> None:
     """Give a worker a qualification, or change its value."""
     tx.run(
-        """INSERT INTO qualifications (qualification_type_id, worker_id, status, value, granted, assignment_id)
+        """INSERT INTO qualifications
+           (qualification_type_id, worker_id, status, value, granted, assignment_id)
            VALUES (?, ?, 'Granted', ?, ?, ?) ON CONFLICT (qualification_type_id, worker_id) DO UPDATE SET
            status = 'Granted', value = excluded.value, granted = excluded.granted, reason = NULL,
            assignment_id = excluded.assignment_id""",
@@ -148,7 +150,8 @@ def accept(tx: Transaction, hit_id: str, worker_id: str, arrival: int | None = N
         hit_id, worker_id,
     )  # fmt: skip
     tx.run(
-        "INSERT INTO assignments (assignment_id, hit_id, worker_id, status, accepted, deadline, progress, arrival) "
+        "INSERT INTO assignments "
+        "(assignment_id, hit_id, worker_id, status, accepted, deadline, progress, arrival) "
         "VALUES (?, ?, ?, 'Accepted', ?, ?, ?, ?)",
         assignment_id, hit_id, worker_id, tx.now, tx.now + hit["duration_s"],
         earlier["progress"] if earlier else None, arrival,
@@ -246,16 +249,18 @@ def reject(tx: Transaction, assignment: Row, feedback: str) -> None:
 
 
 def _move(tx: Transaction, assignment: Row, before: str, after: str) -> None:
+    """Move one assignment between the counters `submitted`, `approved` and `rejected`."""
     tx.run(
-        f"UPDATE hits SET {before} = {before} - 1, {after} = {after} + 1 WHERE hit_id = ?",
-        assignment["hit_id"],
-    )
+        """UPDATE hits SET submitted = submitted - (?1 = 'submitted'),
+           approved = approved + (?2 = 'approved'),
+           rejected = rejected + (?2 = 'rejected') - (?1 = 'rejected') WHERE hit_id = ?3""",
+        before, after, assignment["hit_id"],
+    )  # fmt: skip
     tx.run(
-        f"UPDATE workers SET {after} = {after} + 1 WHERE worker_id = ?",
-        assignment["worker_id"],
-    )
-    if before == "rejected":
-        tx.run("UPDATE workers SET rejected = rejected - 1 WHERE worker_id = ?", assignment["worker_id"])
+        """UPDATE workers SET approved = approved + (?2 = 'approved'),
+           rejected = rejected + (?2 = 'rejected') - (?1 = 'rejected') WHERE worker_id = ?3""",
+        before, after, assignment["worker_id"],
+    )  # fmt: skip
 
 
 # The clock
@@ -265,13 +270,13 @@ def next_due(tx: Transaction) -> float:
     """Return the moment (epoch seconds) at which time alone changes something next."""
     row = tx.one(
         """SELECT MIN(
-             IFNULL((SELECT MIN(deadline) FROM assignments WHERE status = 'Accepted'), :never),
-             IFNULL((SELECT MIN(auto_approval) FROM assignments WHERE status = 'Submitted'), :never),
-             IFNULL((SELECT MIN(expires) FROM hits WHERE NOT expiry_logged), :never),
-             IFNULL((SELECT MIN(expires) + :keep FROM hits
-                     WHERE disposed IS NULL AND pending + submitted = 0), :never)) AS due""".replace(
-            ":never", str(_NEVER)
-        ).replace(":keep", str(lifecycle.DISPOSED_AFTER_S))
+             IFNULL((SELECT MIN(deadline) FROM assignments WHERE status = 'Accepted'), ?1),
+             IFNULL((SELECT MIN(auto_approval) FROM assignments WHERE status = 'Submitted'), ?1),
+             IFNULL((SELECT MIN(expires) FROM hits WHERE NOT expiry_logged), ?1),
+             IFNULL((SELECT MIN(expires) + ?2 FROM hits
+                     WHERE disposed IS NULL AND pending + submitted = 0), ?1)) AS due""",
+        _NEVER,
+        lifecycle.DISPOSED_AFTER_S,
     )
     return float(row["due"]) if row else _NEVER
 

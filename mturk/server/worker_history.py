@@ -47,7 +47,8 @@ async def history(request: Request) -> Response:
         return {
             "assignments": tx.all(
                 "SELECT assignments.*, title, reward FROM assignments JOIN hits USING (hit_id) "
-                "JOIN hit_types USING (hit_type_id) WHERE worker_id = ? ORDER BY assignments.seq DESC LIMIT ?",
+                "JOIN hit_types USING (hit_type_id) WHERE worker_id = ? "
+                "ORDER BY assignments.seq DESC LIMIT ?",
                 worker, _SHOWN,
             ),
             "bonuses": tx.all(
@@ -68,7 +69,8 @@ async def qualifications(request: Request) -> Response:
     session, worker = signed_in(request)
     rows = await web.site_of(request).read(
         lambda tx: tx.all(
-            """SELECT types.*, held.value, held.status AS held, asked.status AS asked FROM qualification_types AS types
+            """SELECT types.*, held.value, held.status AS held, asked.status AS asked
+            FROM qualification_types AS types
             LEFT JOIN qualifications AS held ON held.worker_id = ?
               AND held.qualification_type_id = types.qualification_type_id
             LEFT JOIN qualification_requests AS asked ON asked.worker_id = ? AND asked.status = 'Pending'

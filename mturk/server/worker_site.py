@@ -4,10 +4,12 @@ A program takes part through the same forms as a browser; cookies must be kept (
 
 1. `GET /worker/sign-in`, then `POST /worker/sign-in` with `name` and the page's hidden field `csrf`
    (or `GET /join/<study>?participant=NAME` and `POST` the same address with `csrf`, which accepts at once).
-2. `POST /worker/studies/<study>/accept` with `csrf` accepts the least-filled HIT of a study that this worker may do;
-   `POST /worker/hits/<HITId>/accept` a certain one. Either answers 303 to `/worker/assignments/<AssignmentId>`,
-   or 409 with a page that says why not.
-3. `GET /worker/assignments/<AssignmentId>/state` is JSON: status, hit_id, hit (its name in the study), study, batch,
+2. `POST /worker/studies/<study>/accept` with `csrf` accepts the least-filled HIT of a study that this
+worker may do;
+   `POST /worker/hits/<HITId>/accept` a certain one. Either answers 303 to
+   `/worker/assignments/<AssignmentId>`, or 409 with a page that says why not.
+3. `GET /worker/assignments/<AssignmentId>/state` is JSON: status, hit_id, hit (its name in the study),
+study, batch,
    deadline, page_url, submit_url, csrf.
 4. `GET page_url` is the requester's page.
 5. `POST submit_url` (`/mturk/externalSubmit`) with assignmentId and the answers: 200 once they are on disk.

@@ -22,9 +22,9 @@ LOCAL = "local"
 def worker_for(tx: Transaction, secret: str, panel: str, name: str) -> str:
     """Return the worker id of a person, the same one each time; a new person is entered.
 
-    `panel` keeps people apart who have the same name in different places. On the local site a name that looks like
-    an MTurk worker id is taken as that id, so that a requester can grant qualifications beforehand; an id that
-    belongs to somebody of a panel is refused.
+    `panel` keeps people apart who have the same name in different places. On the local site a name that
+    looks like an MTurk worker id is taken as that id, so that a requester can grant qualifications
+    beforehand; an id that belongs to somebody of a panel is refused.
     """
     name = clean_name(name)
     known = tx.one("SELECT worker_id FROM workers WHERE panel = ? AND name = ?", panel, name)

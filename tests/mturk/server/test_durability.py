@@ -1,4 +1,4 @@
-"""Races for slots, crashes at any moment, a full disk: nothing acknowledged is lost, nothing is there twice."""
+"""Races for slots, crashes at any moment, a full disk: nothing is lost, nothing is there twice."""
 
 import random
 import re

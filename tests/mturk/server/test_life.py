@@ -73,8 +73,8 @@ def test_a_whole_study(server, turk, question):
     )  # fmt: skip
     with pytest.raises(turk.exceptions.RequestError, match="already used"):
         turk.send_bonus(
-            WorkerId=second["WorkerId"], AssignmentId=second["AssignmentId"], BonusAmount="0.5", Reason="Thanks.",
-            UniqueRequestToken="bonus-1",
+            WorkerId=second["WorkerId"], AssignmentId=second["AssignmentId"], BonusAmount="0.5",
+            Reason="Thanks.", UniqueRequestToken="bonus-1",
         )  # fmt: skip
     with pytest.raises(turk.exceptions.RequestError, match="status of: Submitted"):
         turk.approve_assignment(AssignmentId=second["AssignmentId"])

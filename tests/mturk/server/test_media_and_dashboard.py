@@ -60,8 +60,8 @@ def test_uploads_that_are_refused(server):
 
 @pytest.mark.parametrize(
     "path",
-    ["/media/../server.sqlite3", "/media/s/..%2f..%2fcredentials", "/media/%2e%2e/credentials", "/media/s/.png",
-     "/media/s/a.png/..", "/media/s%00/a.png", "/media//a.png", "/media/s/a.png%00.jpg"],
+    ["/media/../server.sqlite3", "/media/s/..%2f..%2fcredentials", "/media/%2e%2e/credentials",
+     "/media/s/.png", "/media/s/a.png/..", "/media/s%00/a.png", "/media//a.png", "/media/s/a.png%00.jpg"],
 )  # fmt: skip
 def test_no_way_out_of_the_folder(server, path):
     raw = httpx.Client(verify=False)

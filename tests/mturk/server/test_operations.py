@@ -7,6 +7,7 @@ from mturk.server.operations import NOT_SUPPORTED, OPERATIONS, find
 from mturk.server.protocol import model
 
 OTHER_ID = "3" + "A" * 29
+RULE = {"QualificationTypeId": "X", "Comparator": "Exists"}
 
 
 def test_every_operation_of_the_model_is_done_or_refused_with_a_reason():
@@ -86,9 +87,9 @@ def test_same_properties_are_the_same_hit_type(turk):
         ({"RequesterAnnotation": "x" * 256}, "RequesterAnnotation has 256"),
         ({"UniqueRequestToken": "x" * 65}, "UniqueRequestToken has 65 characters; allowed: 1 to 64"),
         ({"Question": "<a/>"}, "allowed: HTMLQuestion"),
-        ({"QualificationRequirements": [{"QualificationTypeId": "X", "Comparator": "Exists"}] * 11}, "at most 10"),
-        ({"QualificationRequirements": [{"QualificationTypeId": "X", "Comparator": "Exists"}]}, "does not exist"),
-        ({"QualificationRequirements": [{"QualificationTypeId": "X", "Comparator": "Is"}]}, "allowed: LessThan"),
+        ({"QualificationRequirements": [RULE] * 11}, "at most 10"),
+        ({"QualificationRequirements": [RULE]}, "does not exist"),
+        ({"QualificationRequirements": [RULE | {"Comparator": "Is"}]}, "allowed: LessThan"),
     ],
 )  # fmt: skip
 def test_create_hit_refuses(turk, question, change, text):

@@ -66,7 +66,7 @@ def test_two_servers_on_one_folder(tmp_path):
 
 
 def test_an_address_that_is_not_ours():
-    with pytest.raises(MTurkError, match="cannot listen on 192.0.2.1 port 0"):
+    with pytest.raises(MTurkError, match=r"cannot listen on 192\.0\.2\.1 port 0"):
         listen("192.0.2.1", 0)
 
 

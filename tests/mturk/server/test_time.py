@@ -1,4 +1,4 @@
-"""Three clocks: a HIT's lifetime, an assignment's duration, automatic approval; and what they free or grant."""
+"""Three clocks: a HIT's lifetime, an assignment's duration, automatic approval; what they free or grant."""
 
 import pytest
 

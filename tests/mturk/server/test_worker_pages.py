@@ -1,4 +1,4 @@
-"""The workers' site over HTTP: who may see and send what, and what is refused with a page that can be read."""
+"""The workers' site over HTTP: who may see and send what, and what is refused, readably."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,6 +9,10 @@ from mturk.pages import external_question, html_question
 from mturk.server import questions
 from mturk.server.errors import RequestError
 from mturk.server.workers import clean_name
+
+PATIENT = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 
 
 @pytest.fixture
@@ -161,7 +165,7 @@ FORMS = st.lists(st.tuples(st.text(max_size=20), st.text(max_size=50)), max_size
 
 
 @given(FORMS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(PATIENT, max_examples=60)
 def test_any_form_is_answered_with_a_page(working, fields):
     from urllib.parse import quote
 
@@ -301,7 +305,8 @@ def test_names_that_cannot_be(name):
 @pytest.mark.parametrize(
     ("path", "status"),
     [("/nowhere", 404), ("/worker/hits/NONE", 404), ("/worker/../../etc/passwd", 404), ("/join/none", 404),
-     ("/static/x/../../server.sqlite3", 404), ("/static/x/base.html.j2", 404), ("/mturk/externalSubmit", 404), ("/worker/sign-out", 405)],
+     ("/static/x/../../server.sqlite3", 404), ("/static/x/base.html.j2", 404), ("/mturk/externalSubmit", 404),
+     ("/worker/sign-out", 405)],
 )  # fmt: skip
 def test_what_is_not_there(working, path, status):
     reply = working.http.get(path)
@@ -337,6 +342,7 @@ def test_questions_that_cannot_be_shown(xml, text):
 
 
 @given(st.text(max_size=200))
+@PATIENT
 def test_any_text_is_a_question_or_refused(text):
     with pytest.raises(RequestError):
         questions.parse(text)
