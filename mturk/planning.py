@@ -152,18 +152,18 @@ def _distinct_scenes(
     order = np.argsort(rng.random(layout.cells + 2))
     sizes = np.full(layout.cells + 2, layout.trials_per_cell)
     sizes[layout.cells], sizes[layout.cells + 1] = layout.sentinels, layout.practice
-    blocks = np.broadcast_to(np.repeat(order, sizes[order]), (layout.hits, count))
+    block = np.repeat(order, sizes[order])[None, :]
     step = max(1, -(-count // MAX_ROTATIONS), layout.trials_per_cell if count > layout.trials_per_cell else 1)
     turns = np.arange(0, count, step)
-    blocks = _least_repeating(dealt[:, :count], blocks, turns, items, layout.cells + 2)
+    blocks = _least_repeating(dealt[:, :count], block, turns, items, layout.cells + 2)
     place = np.argsort(label + rng.random(label.shape), axis=1)
     item_a = _carried(dealt[:, :count], blocks, place)
     if same:
         return item_a, item_a
     partner = (np.arange(count) + rng.integers(count, size=(layout.hits, 1))) % count
     second = np.take_along_axis(dealt[:, count:], partner, axis=1)
-    blocks_b = _least_repeating(second, blocks, turns, items, layout.cells + 2)
-    return item_a, _carried(second, blocks_b, place)
+    blocks = _least_repeating(second, block, turns, items, layout.cells + 2)
+    return item_a, _carried(second, blocks, place)
 
 
 def _carried(scenes: Ints, blocks: Ints, place: Ints) -> Ints:
@@ -212,16 +212,23 @@ def _rings(hits: int, items: int, extra: int, rng: np.random.Generator) -> Ints:
 
 
 def _least_repeating(scenes: Ints, label: Ints, turns: Ints, items: int, labels: int) -> Ints:
-    """Rotate each HIT's labels so that labels meet scenes that they met least in the HITs before."""
+    """Rotate each HIT's labels so that labels meet scenes that they met least in the HITs before.
+
+    `label` has one row a HIT, or a single row for all of them; the result has one a HIT.
+    """
     count = label.shape[1]
-    met = np.zeros((items, labels), dtype=np.int32)
     index = (np.arange(count) + turns[:, None]) % count
-    chosen = np.empty_like(label)
-    for hit in range(len(label)):
-        candidates = label[hit][index]
-        costs = met[scenes[hit], candidates].sum(axis=1)
-        chosen[hit] = candidates[int(np.argmin(costs))]
-        np.add.at(met, (scenes[hit], chosen[hit]), 1)
+    met = np.zeros(items * labels, dtype=np.int32)
+    offset = scenes * labels
+    chosen = np.empty(scenes.shape, dtype=np.int64)
+    candidates = label[0][index]
+    for hit in range(len(scenes)):
+        if len(label) > 1:
+            candidates = label[hit][index]
+        meetings = offset[hit] + candidates
+        best = int(met.take(meetings).sum(axis=1).argmin())
+        chosen[hit] = candidates[best]
+        met[meetings[best]] += 1
     return chosen
 
 
