@@ -108,6 +108,17 @@ def sum_gradients(parameters: list[nn.Parameter], numbers: Tensor) -> Tensor:
     return flat[: numbers.numel()]
 
 
+def any_process(answer: bool) -> bool:
+    """Return whether any process says yes: the same answer in all of them."""
+    if processes()[1] == 1:
+        return answer
+    vote = torch.tensor([float(answer)])
+    if torch.distributed.get_backend() == "nccl":
+        vote = vote.cuda()
+    torch.distributed.all_reduce(vote, torch.distributed.ReduceOp.MAX)
+    return bool(vote.item())
+
+
 def check_finite(own: float, overall: float, batch: Batch) -> None:
     """Raise NotFiniteError, naming the samples, unless the loss is a number."""
     if math.isfinite(overall):
@@ -161,6 +172,11 @@ class CRNLearner:
             raise CRNError(
                 f"the network makes {self.network.config.height}x{self.network.config.width}, and the stage "
                 f"is {stage.height}x{stage.width}: start from weights of this size or of half of it."
+            )
+        if self.features and min(stage.height, stage.width) < 16:
+            raise CRNError(
+                f"stage {stage.height}x{stage.width}: the feature network halves four times and needs "
+                "16 pixels a side; start with a taller stage, or use --loss image."
             )
         trained = stage.trained_heights or self.network.config.heights
         for height, module in self.network.refinements.items():

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from crn.errors import CRNError
-from crn.learner import Learner, processes
+from crn.learner import Learner, any_process, processes
 from crn.schedule import Place, TrainingSettings, learning_rate, stage_steps
 from crn.training_data import Feeder, Pairs, sample_keys
 from crn.training_record import Log, read_state, sample_grid, write_image, write_state
@@ -39,6 +39,7 @@ class Run:
     colour: Callable[[np.ndarray], np.ndarray] | None = None  # (H, W) classes -> (H, W, 3) for the grids
     publish: Callable[[Learner, Path, dict[str, Any]], None] | None = None  # writes weights.safetensors
     stop: Callable[[], bool] = lambda: False  # asked after every update: end now, resumably?
+    report: Callable[[int, dict[str, float]], None] = lambda _update, _terms: None  # beside every grid
     classes: int = 0
 
     @property
@@ -111,6 +112,7 @@ class _Loop:
             raise CRNError(f"--batch {self.settings.batch} does not divide among {self.world} processes.")
         self.place = Place(**state["place"]) if state else Place(0, 0, 0)
         self.window: list[dict[str, float]] = state["window"] if state else []
+        self.means: dict[str, float] = {}
         self.before = float(state["seconds"]) if state else 0.0
         self.began = self.saved = time.monotonic()
         self.state = state
@@ -144,7 +146,7 @@ class _Loop:
             label = f"stage {number + 1} of {len(self.settings.stages)}, {stage.height}x{stage.width}"
             for _ in track(range(self.place.step, steps), label, steps - self.place.step):
                 self._update(steps)
-                if self.run.stop():
+                if any_process(self.run.stop()):
                     return False
             if number + 1 < len(self.settings.stages):
                 self.place = Place(number + 1, 0, self.place.total)
@@ -186,12 +188,13 @@ class _Loop:
         self._rate, self._epoch = rate, epoch
         if self.place.total % settings.sample_steps == 0:
             self.draw()
+            self.run.report(self.place.total, self.means)
         if time.monotonic() - self.saved > 60 * settings.save_minutes:
             self.save()
 
     def _record(self, rate: float, epoch: int) -> None:
         means = {key: math.fsum(row[key] for row in self.window) / len(self.window) for key in self.window[0]}
-        self.window = []
+        self.window, self.means = [], means
         if self.log:
             self.log.add(
                 {

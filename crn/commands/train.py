@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
+import signal
 import sys
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 # Options that may accompany --resume: they change where and how long, not what is learnt.
 WITH_RESUME = {"resume", "name", "out", "device", "threads", "minutes"}
@@ -233,19 +238,47 @@ def train(ctx: click.Context, /, **options: Any) -> None:  # fmt: skip
         request = resumed_request(options["name"], options["out"], **changes)
     else:
         request = Request(**_request(options))
-    outcome = start(
-        request,
-        resume=options["resume"],
-        command=shlex.join(["python", "cli.py", *sys.argv[1:]]),
-        versions=console.versions("torch", "numpy"),
-        track=console.track,
-    )
+    with _ended_by_signal() as stop:
+        outcome = start(
+            request,
+            resume=options["resume"],
+            command=shlex.join(["python", "cli.py", *sys.argv[1:]]),
+            versions=console.versions("torch", "numpy"),
+            track=console.track,
+            report=lambda update, terms: console.say(_terms(update, terms)),
+            stop=stop,
+        )
     console.say(f"{outcome.place.total} updates in {outcome.seconds / 60:.1f} minutes.")
     console.say(f"Wrote {request.folder}/: {request.name}.safetensors, latest.pt, log.csv, samples/.")
     if outcome.finished:
         console.next(f"python cli.py synthesize --weights {request.folder}/{request.name}.safetensors")
     else:
         console.next(f"python cli.py train --resume --name {request.name} --out {request.out}")
+
+
+def _terms(update: int, terms: dict[str, float]) -> str:
+    """Say the loss and its terms in one line."""
+    parts = ", ".join(f"{name} {value:.4g}" for name, value in terms.items() if name != "loss")
+    return f"update {update}: loss {terms.get('loss', 0):.4g} ({parts}); samples/{update:07d}.png"
+
+
+@contextmanager
+def _ended_by_signal() -> Iterator[Callable[[], bool]]:
+    """Let Ctrl-C and SIGTERM end a run after the update at hand, with a checkpoint; a second one at once."""
+    received: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def remember(number: int, _frame: Any) -> None:
+        received.append(number)
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in before:
+        signal.signal(number, remember)
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _default_name(options: dict[str, Any]) -> str:

@@ -36,7 +36,15 @@ class Block(nn.Module):
         elif below is None:
             parts = [nn.LeakyReLU(0.2), down, nn.ReLU(), rise, nn.BatchNorm2d(outer)]
         else:
-            parts = [nn.LeakyReLU(0.2), down, nn.BatchNorm2d(inner), below, nn.ReLU(), rise, nn.BatchNorm2d(outer)]
+            parts = [
+                nn.LeakyReLU(0.2),
+                down,
+                nn.BatchNorm2d(inner),
+                below,
+                nn.ReLU(),
+                rise,
+                nn.BatchNorm2d(outer),
+            ]
             parts += [nn.Dropout(0.5)] if dropout else []
         self.model = nn.Sequential(*parts)
 
@@ -145,7 +153,9 @@ def test_the_discriminator_sees_patches_of_70_pixels() -> None:
 
 
 def test_samples_do_not_influence_one_another() -> None:
-    generator = build_generator(pix2pix_config("camvid", 12, 32, 64, (4, 8, 8, 8)), torch.Generator().manual_seed(0))
+    generator = build_generator(
+        pix2pix_config("camvid", 12, 32, 64, (4, 8, 8, 8)), torch.Generator().manual_seed(0)
+    )
     generator.eval()
     labels = one_hot(torch.randint(12, (2, 32, 64), generator=torch.Generator().manual_seed(0)).numpy(), 12)
     with torch.no_grad():

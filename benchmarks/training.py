@@ -1,0 +1,207 @@
+"""How fast a training step is: bfloat16 against plain eager float32 at 256p, 512p, 1024p; memory; processes.
+
+    python benchmarks/training.py                     all of it: some ten minutes, up to 14 GiB
+    python benchmarks/training.py --sizes 256         one size
+    python benchmarks/training.py --skip-published    only the small configuration and two processes
+
+A step is the published generator, VGG-19 on output and photograph (random weights: the speed is the same),
+the loss, backward and Adam. Both kinds run in turns, each in a process of its own, and process CPU time is
+compared: it stays within some 5 % where wall time doubles on a shared machine. The baseline is the step as
+one would first write it: eager, float32, contiguous (NCHW), unfused Adam. `--json FILE` writes the numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+SIZES = {256: (256, 512), 512: (512, 1024), 1024: (1024, 2048)}
+AIMS = {256: (1.9, 4.6), 512: (1.7, 6.0), 1024: (1.8, 7.0)}  # ratio, GiB
+
+
+def published_step(height: int, ours: bool, steps: int, threads: int) -> dict[str, float]:
+    """Time a step of the published network; returns CPU and wall seconds a step, and peak memory in GiB."""
+    import torch
+
+    from crn.config import NetworkConfig
+    from crn.features import VGG19, FeatureNetwork
+    from crn.learner import channels_last
+    from crn.losses import authors_divisors, feature_matching
+    from crn.model import CRN
+
+    if threads:
+        torch.set_num_threads(threads)
+    size = SIZES[height]
+    network = CRN(NetworkConfig(height=size[0], width=size[1]), torch.Generator().manual_seed(0))
+    if height == 1024:
+        for name, module in network.refinements.items():
+            module.requires_grad_(int(name) in {512, 1024})
+    features = FeatureNetwork(VGG19)
+    if ours:
+        channels_last(network), channels_last(features)
+    trained = [value for value in network.parameters() if value.requires_grad]
+    optimizer = torch.optim.Adam(trained, lr=1e-4, fused=ours)
+    chance = torch.Generator().manual_seed(1)
+    ids = torch.randint(20, (1, size[0] // 16, size[1] // 16), generator=chance)
+    labels = torch.nn.functional.one_hot(ids, 20).permute(0, 3, 1, 2).float()
+    labels = torch.nn.functional.interpolate(labels, size)
+    photo = torch.rand(1, 3, *size, generator=chance) * 255
+    if ours:
+        labels, photo = (x.contiguous(memory_format=torch.channels_last) for x in (labels, photo))
+    divisors = authors_divisors(height, "cityscapes")
+
+    def step() -> None:
+        with torch.autocast("cpu", torch.bfloat16, enabled=ours):
+            images = network(labels)[:, 0].float()
+            with torch.no_grad():
+                target = features(photo)
+            loss = feature_matching(features(images), target, divisors).total
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+
+    step()
+    cpu, wall = time.process_time(), time.perf_counter()
+    for _ in range(steps):
+        step()
+    return {
+        "cpu": (time.process_time() - cpu) / steps,
+        "wall": (time.perf_counter() - wall) / steps,
+        "gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+    }
+
+
+def _call(queue: Any, *arguments: Any) -> None:
+    queue.put(published_step(*arguments))
+
+
+def apart(*arguments: Any) -> dict[str, float]:
+    """Call `published_step` in a fresh process, so that its peak memory is its own."""
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    process = context.Process(target=_call, args=(queue, *arguments))
+    process.start()
+    result: dict[str, float] = queue.get()
+    process.join()
+    return result
+
+
+def compare(height: int, rounds: int, steps: int, threads: int) -> dict[str, float]:
+    """Run baseline and ours in turns; the best round of each counts."""
+    plain, ours = [], []
+    for _ in range(rounds):
+        plain.append(apart(height, False, steps, threads))
+        ours.append(apart(height, True, steps, threads))
+    best = {name: min(run["cpu"] for run in runs) for name, runs in (("plain", plain), ("ours", ours))}
+    return {
+        "height": height,
+        "float32_cpu_s": best["plain"],
+        "bfloat16_cpu_s": best["ours"],
+        "ratio": best["plain"] / best["ours"],
+        "float32_gib": max(run["gib"] for run in plain),
+        "bfloat16_gib": max(run["gib"] for run in ours),
+    }
+
+
+SMALL = """
+import sys, time, tempfile
+from dataclasses import replace
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from crn.schedule import Stage
+from crn.training_setup import Request, assemble, join_processes
+from crn.training_sources import DataRequest
+from crn.training import train
+joined = join_processes("cpu")
+rank = torch.distributed.get_rank() if joined else 0
+request = Request(out=sys.argv[1], name=f"bench-{sys.argv[2]}", source=DataRequest(scenes=8),
+                  features="random",
+                  stages=(Stage(128, 256, float(sys.argv[3])),),
+                  settings={"batch": 2, "save_minutes": 1e9})
+run = assemble(request)
+for index in range(8):
+    run.pairs.load(index, (128, 256))
+clock = {}
+def stop():
+    clock["n"] = clock.get("n", 0) + 1
+    if clock["n"] == 3:
+        clock["wall"], clock["cpu"] = time.perf_counter(), time.process_time()
+    return False
+run.stop = stop
+train(run)
+if rank == 0:
+    done = 2 * (clock["n"] - 3)
+    print("RESULT", done / (time.perf_counter() - clock["wall"]), (time.process_time() - clock["cpu"]) / done)
+if joined:
+    torch.distributed.destroy_process_group()
+"""
+
+
+def small(folder: Path, processes: int, epochs: float) -> tuple[float, float]:
+    """Train the small preset's network at 128x256; returns samples a second, and CPU seconds a sample."""
+    script = folder / "small.py"
+    script.write_text(SMALL)
+    launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    command = [sys.executable, *(launch if processes > 1 else []), str(script)]
+    root = str(Path(__file__).parents[1])
+    done = subprocess.run(
+        [*command, str(folder), str(processes), str(epochs)],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    line = next(line for line in done.stdout.splitlines() if line.startswith("RESULT"))
+    rate, cpu = line.split()[1:]
+    return float(rate), float(cpu)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", default="256,512,1024")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--skip-published", action="store_true")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    results: dict[str, Any] = {}
+    if not options.skip_published:
+        print("size     float32 CPU s   bfloat16 CPU s   ratio (aim)   GiB float32   GiB bfloat16 (limit)")
+        results["published"] = []
+        for height in (int(size) for size in options.sizes.split(",")):
+            row = compare(height, options.rounds, options.steps, options.threads)
+            aim, limit = AIMS[height]
+            memory = f"{row['float32_gib']:13.1f} {row['bfloat16_gib']:12.1f}"
+            times = f"{row['float32_cpu_s']:16.1f} {row['bfloat16_cpu_s']:16.1f}"
+            print(
+                f"{height:>4}p {times} {row['ratio']:9.2f} ({aim}) {memory} ({limit})",
+                flush=True,
+            )
+            results["published"].append(row)
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        one, one_cpu = small(Path(folder), 1, 8)
+        two, two_cpu = small(Path(folder), 2, 8)
+    print(f"small configuration, 128x256, one thread: {one:.2f} samples/s ({one_cpu:.2f} CPU s a sample)")
+    print(f"two processes (gloo), the same global batch: {two:.2f} samples/s, {two / one:.2f} times")
+    results |= {
+        "small": {"one": one, "two": two, "scaling": two / one, "cpu_one": one_cpu, "cpu_two": two_cpu}
+    }
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
