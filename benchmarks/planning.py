@@ -3,8 +3,8 @@
     python benchmarks/planning.py [--trials 1000000]
 
 The loop is what study scripts usually do: shuffle a HIT's cells, then draw a scene and a side for each trial.
-It keeps no balance between sides or HITs; `plan` keeps all of it and is measured in the same run.
-The rows show that the cost grows linearly. The last one builds the paper's study, files and all, over 1,500 images.
+It keeps no balance between sides or HITs; `plan` keeps all of it and is measured in the same run. The rows
+show that the cost grows linearly. The last one builds the paper's study, files and all, over 1,500 images.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from templates import environment
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from mturk.experiment import Experiment
+    from mturk.experiment import Contrast, Experiment
     from mturk.study import Study, Trial
 
 HONEST_SLIPS = (0.01, 0.02, 0.05)
@@ -34,8 +34,8 @@ class CellCount:
     pairs: int
 
 
-def cell_counts(trials: Iterable[Trial]) -> list[CellCount]:
-    """Count every cell, sentinels and practice as cells of their own, from the trials."""
+def cell_counts(trials: Iterable[Trial], contrasts: Sequence[Contrast] = ()) -> list[CellCount]:
+    """Count every cell from the trials, sentinels and practice as cells of their own; `contrasts` first."""
     groups: dict[tuple[str, str, str], list[Trial]] = {}
     hits: dict[str, set[str]] = {}
     for trial in trials:
@@ -58,7 +58,8 @@ def cell_counts(trials: Iterable[Trial]) -> list[CellCount]:
                 len({frozenset((trial.stimulus_left, trial.stimulus_right)) for trial in group}),
             )
         )
-    order = {contrast: place for place, contrast in enumerate(dict.fromkeys(c.contrast for c in counts))}
+    names = [*(":".join(contrast) for contrast in contrasts), *(c.contrast for c in counts)]
+    order = {name: place for place, name in enumerate(dict.fromkeys(names))}
     return sorted(
         counts, key=lambda c: (c.batch, " " in c.contrast, order[c.contrast], _sortable(c.exposure))
     )
@@ -111,7 +112,7 @@ def study_price(experiment: Experiment) -> Price:
 def design_html(study: Study, *, warnings: Sequence[str], encoding: str, question_bytes: int) -> str:
     """Return the design report: one self-contained HTML page."""
     experiment = study.experiment
-    cells = cell_counts(study.trials)
+    cells = cell_counts(study.trials, experiment.contrasts)
     return (
         environment()
         .get_template("design.html.j2")
@@ -127,6 +128,7 @@ def design_html(study: Study, *, warnings: Sequence[str], encoding: str, questio
             encoding=encoding,
             question_bytes=question_bytes,
             facts=_facts(study),
+            settings=_settings(experiment),
         )
     )
 
@@ -151,6 +153,23 @@ def _facts(study: Study) -> dict[str, Any]:
         "assignments": len(study.hits) * experiment.workers_per_hit,
         "images": len(study.stimuli),
     }
+
+
+def _settings(experiment: Experiment) -> dict[str, str]:
+    """Return every setting in words."""
+    settings = {name: str(value) for name, value in experiment.to_json().items()}
+    settings["contrasts"] = _listed(experiment.contrasts)
+    settings["batches"] = "; ".join(
+        f"{batch.batch}: {_listed(batch.contrasts)}, sentinels from {batch.sentinel or 'none'}"
+        for batch in experiment.batches
+    )
+    exposures = [str(exposure) for exposure in experiment.exposures_ms if exposure is not None]
+    settings["exposures_ms"] = ", ".join(exposures) or "unlimited"
+    return {name: "none" if value == "None" else value for name, value in settings.items()}
+
+
+def _listed(contrasts: Iterable[Contrast]) -> str:
+    return ", ".join(":".join(contrast) for contrast in contrasts)
 
 
 def _kind(trial: Trial) -> str:
