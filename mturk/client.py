@@ -41,6 +41,7 @@ KEY_ERRORS = (
     "MissingAuthenticationTokenException",
     "UnrecognizedClientException",
 )
+CLOCK_ERRORS = ("RequestExpired", "RequestTimeTooSkewed")
 NO_MORE_PLACES = (
     "AWS.MechanicalTurk.InvalidMaximumAssignmentsIncrease",
     "AWS.MechanicalTurk.HITTooOldForExtension",
@@ -232,6 +233,10 @@ def _refusal(response: Any, operation: str, target: Endpoint) -> MTurkError:
     code = str(response.get("TurkErrorCode") or error.get("Code") or "unknown")
     detail = str(response.get("Message") or error.get("Message") or "no reason given")
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    if code in CLOCK_ERRORS or "Signature expired" in detail:
+        return EndpointError(
+            f"the clocks of this machine and of {target.url} differ too much; set them right ({detail})"
+        )
     if status in (401, 403) or code in KEY_ERRORS:
         where = f"{target.data}/credentials" if target.name == "local" else "the AWS credentials"
         return CredentialsError(f"{target.url} refuses the keys in {where}: {detail} ({code})")

@@ -23,7 +23,7 @@ from mturk.batch_results import (
     write_results,
 )
 from mturk.errors import MTurkError
-from mturk.study import read_trials
+from mturk.study import read_study, read_trials
 
 META = {
     "HITId": "3HIT",
@@ -201,6 +201,67 @@ def test_a_binary_file_and_an_empty_one_are_refused(tmp_path):
     (tmp_path / "e.csv").write_bytes(b"")
     with pytest.raises(MTurkError, match=r"e.csv is no result file of the format crn-authors"):
         import_results([tmp_path / "e.csv"], CRN_AUTHORS, Options())
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A study folder and a result file of its own page in the web interface."""
+    from PIL import Image
+
+    dice = random.Random(0)
+    for condition in ("real", "crn", "image-space"):
+        (tmp_path / "images" / condition).mkdir(parents=True)
+        for item in range(8):
+            picture = Image.frombytes("RGB", (32, 32), dice.randbytes(3072))
+            picture.save(tmp_path / "images" / condition / f"{item}.png")
+    words = ["build-hits", "--mode", "unlimited-time", "--images", str(tmp_path / "images"), "--ours", "crn"]
+    words += [
+        "--baseline",
+        "real",
+        "--trials-per-cell",
+        "4",
+        "--sentinels-per-hit",
+        "1",
+        "--hits-per-batch",
+        "2",
+    ]
+    words += ["--sentinel", "image-space", "--max-wrong-sentinels", "0", "--out", str(tmp_path / "study")]
+    result = CliRunner().invoke(cli.main, words)
+    assert result.exit_code == 0, result.output
+    study = read_study(tmp_path / "study")
+    rows = []
+    for number, hit in enumerate(study.hits):
+        answers = [{"trial": trial.trial, "side": "left"} for trial in study.trials_of(hit.hit)]
+        body = {"schema": 1, "study": study.study, "hit": hit.hit, "page": {}, "answers": answers}
+        names = {"AssignmentId": f"A{number}", "WorkerId": f"W{number}"}
+        rows.append({**META, **names, "Answer.answers": json.dumps(body)})
+    return study, rows, tmp_path
+
+
+def test_our_own_page_in_the_web_interface(own):
+    study, rows, folder = own
+    bad = [{**rows[0], "AssignmentId": f"B{number}"} for number in range(2)]
+    bad[0]["Answer.answers"] = "{"
+    bad[1]["Answer.answers"] = bad[1]["Answer.answers"].replace(study.study, "another")
+    path = write(folder / "r.csv", [*rows, *bad])
+    found = import_results([path], GLIMPSE, Options(), study)
+    assert [(line["assignment_id"], line["hit"]) for line in found.lines] == [
+        ("A0", "b1-h01"),
+        ("A1", "b1-h02"),
+    ]
+    assert [len(line["answers"]) for line in found.lines] == [5, 5]
+    assert found.problems == [
+        (
+            f"{path}, line 4: submission is not JSON: Expecting property name enclosed in double quotes: "
+            f"line 1 column 2 (char 1)"
+        ),
+        f"{path}, line 5: HIT b1-h01 of study another, which is not in {study.folder} ({study.study})",
+    ]
+    words = ["import-results", str(path), "--format", "glimpse", "--study", str(study.folder)]
+    result = CliRunner().invoke(cli.main, [*words, "--out", str(folder / "results")])
+    assert result.exit_code == 0, result.output
+    for name in ("study.json", "trials.csv"):
+        assert (folder / "results" / name).read_bytes() == (study.folder / name).read_bytes()
 
 
 def test_results_stand_alone_and_are_never_overwritten(tmp_path):
