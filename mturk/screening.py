@@ -41,8 +41,8 @@ class ScreenedTrial(Protocol):
 def wrong_sentinels(submission: Submission, trials: Iterable[ScreenedTrial]) -> int:
     """Count the sentinels of the submission's HIT answered on the wrong side.
 
-    A sentinel without an answer is not counted here: `missing_trials` counts it. Of a trial shown twice the
-    second showing counts.
+    A sentinel without an answer is not counted here: `missing_trials` counts it. Of a trial shown twice, the
+    showing counts that the analysis counts.
     """
     answers = submission.final()
     return sum(
