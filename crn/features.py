@@ -143,7 +143,7 @@ def write_features(network: FeatureNetwork, path: Path, about: dict[str, str] | 
 
 
 def vgg19_features(path: Path | None = None, *, download: bool = False) -> FeatureNetwork:
-    """Return VGG-19 from torchvision's `vgg19-dcbb9e9d.pth` or from `imagenet-vgg-verydeep-19.mat`.
+    """Return VGG-19 from `vgg19-dcbb9e9d.pth` (torchvision), `imagenet-vgg-verydeep-19.mat`, or our copy.
 
     Without `path`, looks where torch keeps downloaded weights; `download` fetches torchvision's file there
     (548 MB). Raises CRNError that says what to do when there are no weights.
@@ -158,6 +158,8 @@ def vgg19_features(path: Path | None = None, *, download: bool = False) -> Featu
             "imagenet-vgg-verydeep-19.mat with --features-file, let --download-features fetch the former "
             f"({TORCHVISION_URL}, 548 MB), or train with --features small or --features random."
         )
+    if path.suffix == ".safetensors":
+        return small_features(path)
     return _read_mat(path) if path.suffix == ".mat" else _read_torchvision(path)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -225,7 +226,8 @@ class Pix2PixLearner:
         """
         rank, world = processes()
         with torch.random.fork_rng(devices=[] if self.device.type == "cpu" else None):
-            torch.manual_seed(hash((self.settings.seed, self.updates, rank + row * world)) % 2**31)
+            seed = np.random.SeedSequence([self.settings.seed, self.updates, rank + row * world])
+            torch.manual_seed(int(seed.generate_state(1)[0]))
             image: Tensor = self.network(labels[row : row + 1])[:, 0].float() / 127.5 - 1
         return image
 

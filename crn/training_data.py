@@ -90,16 +90,17 @@ class Feeder:
         on how much memory there was.
         """
         found = []
+        device = network.mean.device
         for row, key in enumerate(batch.keys):
             taps = self._features.get(key)
             if taps is None:
                 with torch.no_grad():
-                    taps = network(batch.photos[row : row + 1])[1:]
-                taps = [tap.clamp(max=65504).half() for tap in taps]
+                    taps = network(batch.photos[row : row + 1].to(device))[1:]
+                taps = [tap.clamp(max=65504).half().cpu() for tap in taps]
                 self._keep(key, taps)
             found.append(taps)
         mixed = [torch.cat([taps[level].float() for taps in found]) for level in range(len(found[0]))]
-        return [batch.photos - network.mean, *mixed]
+        return [batch.photos - network.mean.cpu(), *mixed]
 
     def _keep(self, key: tuple[int, bool], taps: list[Tensor]) -> None:
         size = sum(tap.numel() * tap.element_size() for tap in taps)

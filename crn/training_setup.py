@@ -195,14 +195,14 @@ def start(
     """
     if request.threads:
         torch.set_num_threads(request.threads)
-    run = assemble(request, resume=resume, command=command, versions=versions, track=track)
-    if report:
-        run.report = report
-    if stop:
-        out_of_time, asked = run.stop, stop
-        run.stop = lambda: out_of_time() or asked()
     joined = join_processes(request.device)
     try:
+        run = assemble(request, resume=resume, command=command, versions=versions, track=track)
+        if report:
+            run.report = report
+        if stop:
+            out_of_time, asked = run.stop, stop
+            run.stop = lambda: out_of_time() or asked()
         return train(run, resume=resume, track=track)
     finally:
         if joined:
@@ -231,6 +231,8 @@ def join_processes(device: str) -> bool:
     """Join the processes that torchrun started, over gloo or (on GPUs) nccl; False when alone."""
     if int(os.environ.get("WORLD_SIZE", "1")) < 2:
         return False
+    if device.startswith("cuda"):
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     torch.distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     return True
 
