@@ -30,7 +30,7 @@ def test_a_scene_has_the_promised_shapes_and_types():
     assert made.labels.max() <= 19
 
 
-@pytest.mark.parametrize("size", [(16, 16), (48, 160), (96, 96), (90, 40), (512, 1024)])
+@pytest.mark.parametrize("size", [(16, 16), (48, 160), (96, 96), (90, 40), (320, 640)])
 def test_any_size_can_be_drawn(size):
     made = scenes.split_scene("train", 3, *size)
     assert made.labels.shape == size
@@ -107,7 +107,7 @@ def test_too_small_a_scene_is_refused():
 @pytest.mark.slow
 def test_all_classes_occur_in_plausible_shares():
     counts = np.zeros(20)
-    for index in range(60):
+    for index in range(48):
         counts += np.bincount(scenes.split_scene("train", index, 64, 128).labels.ravel(), minlength=20)
     shares = counts / counts.sum()
     assert (counts > 0).all(), np.flatnonzero(counts == 0)
@@ -119,7 +119,7 @@ def test_all_classes_occur_in_plausible_shares():
 
 
 def test_drives_are_coherent_and_keep_the_numbers_of_objects():
-    frames = list(scenes.drive(3, 12, *SMALL, metres_per_frame=0.3))
+    frames = list(scenes.drive(3, 8, *SMALL, metres_per_frame=0.3))
     for before, after in pairwise(frames):
         assert (before.labels == after.labels).mean() > 0.8
         shared = set(np.unique(before.numbers)) & set(np.unique(after.numbers))
