@@ -50,10 +50,13 @@ class Publisher:
         found = self._found(wanted)
         missing = [part for part in wanted if part.key not in found and part.key not in self.ledger.outcomes]
         quote = self._quote(wanted, missing)
+        if missing:
+            self._check_hosting(hosting)
         confirm(quote)
-        self._open(settings, found)
         if missing:
             self._check_balance(quote)
+        self._open(settings, found)
+        if missing:
             base_url = self._hosted(hosting, track)
             batches = dict.fromkeys(part.batch for part in missing)
             types = {batch: self.hit_type(batch, settings) for batch in batches}
@@ -122,27 +125,31 @@ class Publisher:
                 f"(${quote.reward_usd} rewards, ${quote.fees_usd} fees); nothing was published"
             )
 
+    def _check_hosting(self, hosting: Hosting | None) -> None:
+        """Refuse to begin without a place for the images, or with another than the first."""
+        known = self.base_url()
+        if hosting is None and known is None:
+            raise MTurkError(
+                f"--to {self.requester.endpoint.name} needs a place for the images: "
+                "--s3-bucket NAME uploads them, --image-url-prefix URL says where you have put them"
+            )
+        wanted = hosting.base_url(self.study.study) if hosting else known
+        if known is not None and wanted != known:
+            raise MTurkError(
+                f"the images of this study are hosted at {known}; {wanted} cannot be used beside it. "
+                "Leave the option out to go on"
+            )
+
     def _hosted(self, hosting: Hosting | None, track: Track) -> str:
         """Return the base URL of the images, hosting them if that was not finished before."""
         from mturk.hosting import images_of
 
         known = self.base_url()
-        if hosting is None:
-            if known is None:
-                raise MTurkError(
-                    f"--to {self.requester.endpoint.name} needs a place for the images: "
-                    "--s3-bucket NAME uploads them, --image-url-prefix URL says where you have put them"
-                )
-            return known
+        if known is not None or hosting is None:
+            return known or ""
         base_url = hosting.base_url(self.study.study)
-        if known is None:
-            hosting.host(self.study.study, images_of(self.study), track)
-            self.ledger.record("outcome", key="images", base_url=base_url)
-        elif known != base_url:
-            raise MTurkError(
-                f"the images of this study are hosted at {known}; {base_url} cannot be used beside it. "
-                "Leave the option out to go on"
-            )
+        hosting.host(self.study.study, images_of(self.study), track)
+        self.ledger.record("outcome", key="images", base_url=base_url)
         return base_url
 
     def base_url(self) -> str | None:

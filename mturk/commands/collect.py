@@ -56,6 +56,7 @@ def collect(
       python cli.py collect --watch --interval 60
       python cli.py collect pilot-study --on sandbox --out pilot-results
     """
+    from mturk.client import EndpointError
     from mturk.collecting import collect as collect_study
     from mturk.published import find
 
@@ -69,6 +70,9 @@ def collect(
         except KeyboardInterrupt:
             console.say("Stopped looking; what was collected is on the disk.")
             break
+        except EndpointError as error:
+            console.warn(f"{error} (looking again in {interval_s:g} s)")
+            continue
         if found.new:
             _report(console, found, out)
     if not found.total:

@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 import cli
+from mturk.client import EndpointError, Requester
 from mturk.ledger import ledger_path
 
 
@@ -133,6 +134,30 @@ def test_watching_ends_when_every_place_is_done(study, server, glimpse, at, monk
         "",
         "Next: python cli.py analyze results/",
     ]
+
+
+def test_watching_survives_a_server_that_is_away(study, server, glimpse, at, monkeypatch):
+    glimpse("publish", *at)
+    hits, passes = [row["hit_id"] for row in server.hits()], []
+    call = Requester.call
+
+    def away(self, operation, **arguments):
+        if len(passes) == 1:
+            raise EndpointError("nobody answers.")
+        return call(self, operation, **arguments)
+
+    def work(_seconds):
+        passes.append(1)
+        if len(passes) == 2:
+            for hit in hits:
+                for name in ("ann", "bob", "cid"):
+                    server.submit(study, hit, name + hit)
+
+    monkeypatch.setattr(Requester, "call", away)
+    monkeypatch.setattr("mturk.commands.collect.time.sleep", work)
+    code, out, errors = glimpse("collect", "--watch", *at)
+    assert (code, errors) == (0, ["Warning: nobody answers. (looking again in 30 s)"])
+    assert out[1] == "6 new assignments; 6 of 6 places done. Written: results/"
 
 
 def test_ctrl_c_ends_watching_quietly(study, server, glimpse, at, monkeypatch):

@@ -5,6 +5,8 @@ import json
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mturk import ledger as ledger_module
 from mturk.client import Requester
@@ -13,6 +15,14 @@ from mturk.hosting import LocalHosting
 from mturk.ledger import Ledger, ledger_path
 from mturk.publication import Settings, parts, published_hits
 from mturk.publishing import publish, where_workers_go
+
+LINES = [
+    b'{"event": "intent", "key": "a"}',
+    b'{"event": "outcome", "key": "a"}',
+    b'{"event": "out',
+    b"{}",
+    b"3",
+]
 
 
 class Killed(BaseException):
@@ -224,6 +234,32 @@ def test_a_ledger_of_another_study_is_refused(study, large_study, server):
 def test_the_sandbox_needs_a_place_for_the_images(study, server):
     with pytest.raises(MTurkError, match=r"^--to sandbox needs a place for the images: --s3-bucket NAME"):
         go(study, server.requester("sandbox"), hosting=None)
+    assert not ledger_path(study.folder, "sandbox").exists()
+    go(study, server.requester("sandbox"))
+    go(study, server.requester("sandbox"), hosting=None)
+
+
+def test_images_stay_where_they_are(study, server, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "mturk.publishing.Publisher.create", lambda *_: (_ for _ in ()).throw(MTurkError("stop"))
+        )
+        with pytest.raises(MTurkError, match="stop"):
+            go(study, server.requester())
+    with pytest.raises(
+        MTurkError, match=r"are hosted at https://images.example/; /media/\w+/ cannot be used"
+    ):
+        go(study, server.requester(), hosting=LocalHosting(server.requester().endpoint))
+    go(study, server.requester(), hosting=None)
+    check_ledger(study, server, "local")
+
+
+@given(st.lists(st.binary(max_size=30) | st.sampled_from(LINES)))
+def test_any_ledger_is_read_or_refused(tmp_path_factory, lines):
+    path = tmp_path_factory.mktemp("ledger") / "local.jsonl"
+    path.write_bytes(b"\n".join(lines))
+    with contextlib.suppress(MTurkError):
+        Ledger(path)
 
 
 def test_a_ledger_that_is_none_is_refused(study, server):
