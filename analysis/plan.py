@@ -105,6 +105,11 @@ def _read_trials(raw: bytes, path: Path) -> pd.DataFrame:
         )
     if trials.empty:
         raise AnalysisError(f"{path}: no trials. A study has at least one.")
+    filled = [name for name in COLUMNS if name not in {"position", "exposure_ms", "correct_side"}]
+    short = (trials[filled].isna() | (trials[filled] == "")).any(axis=1)
+    _refuse(
+        short, trials["trial"], path, "followed by every column that may not be empty; the line is cut short"
+    )
     for name in ("position", "exposure_ms"):
         trials[name] = _numbers(trials[name], path)
     _refuse(trials["exposure_ms"] <= 0, trials["exposure_ms"], path, "a positive number of ms, or empty")

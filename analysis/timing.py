@@ -66,34 +66,34 @@ def achieved_exposures(
     kept = genuine(judgments, ["assignment", "exposure_ms", "shown_ms"], filtered=filtered)
     kept = kept[kept["exposure_ms"].notna()]
     hz_of = assignments.drop_duplicates("assignment").set_index("assignment")["refresh_hz"].astype(float)
-    hz = hz_of.reindex(kept["assignment"].cat.categories).to_numpy(float)[kept["assignment"].cat.codes]
-    frame_ms = 1000 / np.where(hz > 0, hz, USUAL_HZ)
-    near = np.round(hz / 5) * 5 if by_refresh_rate else np.full(len(kept), np.nan)
-    work = pd.DataFrame({
-        "exposure_ms": kept["exposure_ms"].to_numpy(float), "refresh_hz": near,
-        "shown_ms": kept["shown_ms"].to_numpy(float), "frame_ms": frame_ms,
-    })  # fmt: skip
-    groups: Any = work.groupby(["exposure_ms", "refresh_hz"], dropna=False)
-    rows = [
-        _achieved(float(exposure), float(rate), group, by_refresh_rate) for (exposure, rate), group in groups
-    ]
+    hz = hz_of.reindex(kept["assignment"].cat.categories).to_numpy(float)
+    frame_ms = (1000 / np.where(hz > 0, hz, USUAL_HZ)).astype(np.float32)
+    near = np.round(hz / 5) * 5 if by_refresh_rate else np.full(len(hz), np.nan)
+    rates, rate = np.unique(near, return_inverse=True)
+    code = kept["assignment"].cat.codes.to_numpy()
+    rows = []
+    for exposure_ms in np.unique(kept["exposure_ms"]):
+        here = np.flatnonzero(kept["exposure_ms"] == exposure_ms)
+        shown, own = kept["shown_ms"].to_numpy()[here], code[here]
+        for number in np.unique(rate[own]):
+            mine = rate[own] == number
+            row = _achieved(float(exposure_ms), float(rates[number]), shown[mine], frame_ms[own[mine]])
+            if by_refresh_rate and row["refresh_hz"] is None:
+                row["note"] = "; ".join(filter(None, [row["note"], "the screen's rate was not recorded"]))
+            rows.append(row)
     return pd.DataFrame(rows, columns=list(EXPOSURE_COLUMNS))
 
 
-def _achieved(exposure_ms: float, rate: float, group: pd.DataFrame, by_refresh_rate: bool) -> dict[str, Any]:
-    recorded = group[group["shown_ms"].notna()]
-    shown = recorded["shown_ms"].to_numpy(float)
-    row: dict[str, Any] = {
-        "exposure_ms": exposure_ms,
-        "refresh_hz": None if np.isnan(rate) else rate,
-        "n": len(group),
-    }
+def _achieved(exposure_ms: float, rate: float, shown: np.ndarray, frame_ms: np.ndarray) -> dict[str, Any]:
+    """One row: shown and frame_ms are (n,), NaN in shown where nothing was recorded."""
+    refresh_hz = None if np.isnan(rate) else rate
+    row: dict[str, Any] = {"exposure_ms": exposure_ms, "refresh_hz": refresh_hz, "n": len(shown)}
+    recorded = ~np.isnan(shown)
+    shown, frame_ms = shown[recorded].astype(float), frame_ms[recorded]
     row |= _quantiles(shown, (5, 50, 95), "no exposures were measured")
     row |= {"sd_ms": None, "largest_error_ms": None, "within_one_frame": None}
     if len(shown):
         error = np.abs(shown - exposure_ms)
         row |= {"sd_ms": float(shown.std()), "largest_error_ms": float(error.max())}
-        row["within_one_frame"] = float((error <= recorded["frame_ms"].to_numpy(float) + SLACK_MS).mean())
-    if by_refresh_rate and row["refresh_hz"] is None:
-        row["note"] = "; ".join(filter(None, [row["note"], "the screen's rate was not recorded"]))
+        row["within_one_frame"] = float((error <= frame_ms + SLACK_MS).mean())
     return row

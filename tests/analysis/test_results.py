@@ -337,6 +337,14 @@ def test_missing_columns_and_modes_are_named(tmp_path):
         read_results(folder)
 
 
+def test_a_design_that_is_cut_short_is_refused(tmp_path):
+    folder = write(tmp_path / "results", [assignment()])
+    path = folder / "trials.csv"
+    path.write_text(path.read_text().rstrip("\n").rsplit(",", 3)[0] + "\n")
+    with pytest.raises(AnalysisError, match=r"line 4: trial is 't3'.*the line is cut short"):
+        read_results(folder)
+
+
 def test_many_problems_are_counted_not_listed(tmp_path):
     lines = [assignment(), *["oops"] * 1100]
     results = read_results(write(tmp_path / "results", lines))

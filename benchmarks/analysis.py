@@ -1,0 +1,299 @@
+"""The statistics against named peers, as ratios of processor time within one run.
+
+    python benchmarks/analysis.py [--quick] [--only bootstrap,ranking,curve,scale,study]
+
+bootstrap: 10,000 worker resamples of 50 workers x 110 answers, against a plain loop over resamples, and
+    against a loop of the shape that the most used script of the field has (workers, then images within each).
+ranking: Bradley-Terry on one million comparisons of 10 conditions, against choix.ilsr_pairwise.
+curve: one realism curve with its clustered errors left out, as psignifit has none, against psignifit.
+scale: 1 and 10 million judgments read from disk and analysed: processor time, and the peak of memory.
+study: the paper's limited-time study (22,000 answers), read and analysed.
+Figures are medians of repeated runs; peers that take many seconds run once or on a stated part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EXPOSURES_MS = (125, 250, 500, 1000, 2000, 4000, 8000)
+CONTRASTS = (("crn", "real"), ("pix2pix", "real"), ("crn", "pix2pix"))
+
+
+def seconds(work: Callable[[], Any], repeats: int) -> float:
+    """Median processor time of `work`, after one run to warm up where it is repeated."""
+    if repeats > 1:
+        work()
+    taken = []
+    for _ in range(repeats):
+        began = time.process_time()
+        work()
+        taken.append(time.process_time() - began)
+    return statistics.median(taken)
+
+
+def line(name: str, ours: float, peer: str, theirs: float, aim: str = "") -> None:
+    """Print one comparison; times in seconds."""
+    print(
+        f"{name}: {ours * 1e3:.2f} ms; {peer}: {theirs * 1e3:,.0f} ms; ratio {theirs / ours:,.0f} {aim}",
+        flush=True,
+    )
+
+
+def bench_bootstrap(quick: bool) -> None:
+    """10,000 resamples of whole workers."""
+    from analysis.preference import bootstrap_rates
+
+    rng = np.random.default_rng(0)
+    answers = rng.random((50, 110)) < rng.random((50, 1))
+    resamples = 10_000
+
+    def ours() -> Any:
+        return bootstrap_rates(answers.sum(axis=1), np.full(50, 110), resamples, np.random.default_rng(1))
+
+    def plain() -> Any:
+        generator = np.random.default_rng(1)
+        return [answers[generator.integers(0, 50, 50)].mean() for _ in range(resamples)]
+
+    def nested(count: int) -> list[float]:
+        generator, images, out = np.random.default_rng(1), answers.T.astype(float), []
+        for _ in range(count):
+            drawn = images.copy()
+            rows = generator.integers(0, 110, (110, 50))
+            for place, worker in enumerate(generator.integers(0, 50, 50)):
+                drawn[:, place] = images[rows[:, place], worker]
+            out.append(float(drawn.mean()))
+        return out
+
+    part = 500 if quick else 2000
+    spread = float(np.std(ours())), float(np.std(plain()))
+    mine = seconds(ours, 21)
+    line("worker bootstrap", mine, "plain loop", seconds(plain, 3), "(aim: over 75)")
+    line("worker bootstrap", mine, "nested loop", seconds(lambda: nested(part), 1) * resamples / part,
+         f"(measured on {part:,} resamples; not the same statistic)")  # fmt: skip
+    print(f"  standard errors agree: {spread[0]:.5f} and {spread[1]:.5f}")
+
+
+def bench_ranking(quick: bool) -> None:
+    """One million comparisons of 10 conditions."""
+    import choix
+
+    from analysis.bradley_terry import bradley_terry
+
+    N, K = (100_000 if quick else 1_000_000), 10
+    rng = np.random.default_rng(0)
+    theta = np.linspace(-1, 1, K)
+    left = rng.integers(0, K, N).astype(np.int8)
+    right = ((left + rng.integers(1, K, N)) % K).astype(np.int8)
+    chose_left = rng.random(N) < 1 / (1 + np.exp(theta[right] - theta[left]))
+    winner, loser = np.where(chose_left, left, right).tolist(), np.where(chose_left, right, left).tolist()
+    data = list(zip(winner, loser, strict=True))
+    names = [f"c{i}" for i in range(K)]
+    found: list[Any] = []
+    mine = seconds(lambda: found.append(bradley_terry(left, right, chose_left, names).theta), 11)
+    theirs = seconds(lambda: found.append(choix.ilsr_pairwise(K, data)), 1)
+    line(f"Bradley-Terry of {N:,}", mine, "choix.ilsr_pairwise", theirs, "(aim: over 500)")
+    gap = np.abs(found[0] - found[-1]).max()
+    print(f"  largest difference of strengths: {gap:.1e} (ours has a left-side term)")
+
+
+def bench_curve(quick: bool) -> None:
+    """One curve of three parameters."""
+    import psignifit
+
+    from analysis.curve_fit import FAMILIES, fit_batch
+
+    x = np.log2(np.array(EXPOSURES_MS, dtype=float))
+    n = np.full((1, 7), 1000.0)
+    p = 0.5 + 0.42 / (1 + np.exp(-1.4 * (x - 9)))
+    k = np.random.default_rng(0).binomial(1000, p).astype(float)[None]
+    table = np.stack([x, k[0], n[0]], axis=1)
+    found: list[Any] = []
+
+    def peer() -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found.append(
+                psignifit.psignifit(table, experiment_type="2AFC", sigmoid="logistic").parameter_estimate
+            )
+
+    mine = seconds(lambda: fit_batch(x, n, k, FAMILIES["logistic"], starts=1), 101)
+    theirs = seconds(peer, 1 if quick else 5)
+    line("one curve", mine, "psignifit", theirs, "(aim: over 1,000)")
+    many_n, many_k = (
+        np.repeat(n, 10_000, axis=0),
+        np.random.default_rng(1).binomial(1000, np.repeat(p[None], 10_000, 0)),
+    )
+    batch = seconds(lambda: fit_batch(x, many_n, many_k.astype(float), FAMILIES["logistic"], starts=1), 1)
+    line("a curve of a batch of 10,000", batch / 10_000, "psignifit", theirs)
+    A = 1 / (1 + np.exp(-fit_batch(x, n, k, FAMILIES["logistic"]).theta[0, 0]))
+    print(f"  plateaus: {A:.4f} and {1 - found[-1]['lambda']:.4f} (psignifit's has a prior)")
+
+
+def write_results(folder: Path, judgments: int) -> None:
+    """A results folder of about `judgments` answers: HITs of 110 trials, 20 workers each."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    hits = max(1, round(judgments / 2200))
+    cells = [(c, e, 0) for c in CONTRASTS for e in EXPOSURES_MS for _ in range(5)]
+    cells += [(("image-space", "real"), 4000, 1)] * 5
+    settings = {"mode": "limited-time", "real": "real", "max_wrong_sentinels": 0, "contrasts": CONTRASTS}
+    (folder / "study.json").write_text(json.dumps({"study": "benchmark0000000", "experiment": settings}))
+    with (folder / "trials.csv").open("w") as plan, (folder / "assignments.jsonl").open("w") as lines:
+        plan.write("batch,hit,position,trial,contrast,exposure_ms,sentinel,correct_side,condition_left,item_left,"
+                   "stimulus_left,condition_right,item_right,stimulus_right\n")  # fmt: skip
+        for hit in range(hits):
+            lefts = rng.random(110) < 0.5
+            for t, ((a, b), exposure, sentinel) in enumerate(cells):
+                first, second = (a, b) if lefts[t] else (b, a)
+                correct = ("right" if lefts[t] else "left") if sentinel else ""
+                name = f"t{hit * 110 + t}"
+                plan.write(f"b1,h{hit},{t + 1},{name},{a}:{b},{exposure},{sentinel},{correct},"
+                           f"{first},i{t},{name}l,{second},i{t},{name}r\n")  # fmt: skip
+            _write_hit(lines, hit, cells, lefts, rng)
+
+
+def _write_hit(lines: Any, hit: int, cells: Any, lefts: Any, rng: np.random.Generator) -> None:
+    """The assignments of one HIT."""
+    p_a = np.array([0.01 if s else 0.3 if b == "real" else 0.8 for (_, b), _, s in cells])
+    chose_left = (rng.random((20, 110)) < p_a) == lefts
+    response, shown = rng.lognormal(6.8, 0.4, (20, 110)), rng.normal(0, 2, (20, 110))
+    for worker in range(20):
+        answers = ",".join(
+            f'{{"trial":"t{hit * 110 + t}","side":"{"left" if chose_left[worker, t] else "right"}",'
+            f'"response_ms":{response[worker, t]:.1f},"shown_ms":{cells[t][1] + shown[worker, t]:.1f},'
+            f'"frames":{cells[t][1] // 17},"onset_ms":12.0}}' for t in range(110)
+        )  # fmt: skip
+        name = hit * 20 + worker
+        lines.write(f'{{"assignment_id":"A{name}","hit":"h{hit}","hit_id":"H{hit}","worker":"w{name:012x}",'
+                    f'"status":"Submitted","accepted_at":"2026-01-02T03:04:05Z","submitted_at":"2026-01-02T03:14:05Z",'
+                    f'"simulated":true,"page":{{"user_agent":"x","viewport":[1200,800],"device_pixel_ratio":1,'
+                    f'"refresh_hz":60,"focus_losses":0}},"answers":[{answers}]}}\n')  # fmt: skip
+
+
+def analyse(folder: Path) -> dict[str, float]:
+    """Everything that `analyze` computes but the figures and the report, in this process: times and peak."""
+    from analysis.agreement import agreement_table
+    from analysis.exclusion import exclude
+    from analysis.preference import design_cells, preference_table
+    from analysis.psychometric import fit_curves
+    from analysis.ranking import rank_conditions
+    from analysis.results import read_results
+    from analysis.timing import achieved_exposures, response_times
+    from analysis.workers import side_bias, worker_table
+
+    marks: dict[str, float] = {"start_mb": peak_mb()}
+    began = time.process_time()
+    results = read_results(folder)
+    marks["read"], marks["read_mb"] = time.process_time() - began, peak_mb()
+    judged = exclude(results).judgments
+    cells = design_cells(results.trials)
+    steps: dict[str, Callable[[], Any]] = {
+        "preference": lambda: preference_table(judged, cells),
+        "curves": lambda: fit_curves(judged, real="real"),
+        "ranking": lambda: rank_conditions(judged),
+        "agreement": lambda: agreement_table(judged),
+        "workers": lambda: (worker_table(judged), side_bias(judged)),
+        "timing": lambda: (response_times(judged), achieved_exposures(judged, results.assignments)),
+    }
+    for name, step in steps.items():
+        start = time.process_time()
+        step()
+        marks[name] = time.process_time() - start
+    marks |= {"total": time.process_time() - began, "peak_mb": peak_mb(), "judgments": len(judged)}
+    return marks
+
+
+def peak_mb() -> float:
+    """Peak resident memory of this process in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def in_a_process(folder: Path) -> dict[str, float]:
+    """`analyse` in a process of its own, so that peaks are its own."""
+    run = subprocess.run(
+        [sys.executable, __file__, "--analyse", str(folder)], capture_output=True, text=True, check=True
+    )
+    found: dict[str, float] = json.loads(run.stdout)
+    return found
+
+
+STEPS = ("read", "preference", "curves", "ranking", "agreement", "workers", "timing")
+
+
+def bench_scale(quick: bool) -> None:
+    """Time and memory at two sizes, ten times apart."""
+    sizes = (100_000, 1_000_000) if quick else (1_000_000, 10_000_000)
+    totals = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for size in sizes:
+            folder = Path(scratch) / str(size)
+            write_results(folder, size)
+            found = in_a_process(folder)
+            totals.append(found)
+            parts = ", ".join(f"{name} {found[name]:.1f}" for name in STEPS)
+            memory = f"peak {found['peak_mb']:,.0f} MB ({found['read_mb']:,.0f} after reading"
+            print(f"{found['judgments']:,.0f} judgments: {found['total']:.1f} s ({parts}); "
+                  f"{memory}, {found['start_mb']:,.0f} at the start)", flush=True)  # fmt: skip
+            (folder / "assignments.jsonl").unlink()
+    small, large = totals
+    print(f"ten times the judgments cost {large['total'] / small['total']:.1f} times the time; "
+          f"{(large['peak_mb'] - small['peak_mb']) * 1e6 / (large['judgments'] - small['judgments']):.0f} "
+          "bytes of peak memory a judgment")  # fmt: skip
+
+
+def bench_study(_: bool) -> None:
+    """The paper's limited-time study, in a fresh process."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "results"
+        write_results(folder, 22_000)
+        found = [in_a_process(folder) for _ in range(3)]
+        middle = sorted(found, key=lambda marks: marks["total"])[1]
+        print(
+            f"the paper's study ({middle['judgments']:,.0f} answers): {middle['total']:.2f} s without figures"
+        )
+
+
+BENCHES = {"bootstrap": bench_bootstrap, "ranking": bench_ranking, "curve": bench_curve, "scale": bench_scale,
+           "study": bench_study}  # fmt: skip
+
+
+def main() -> None:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="smaller sizes, for a look")
+    parser.add_argument("--only", default=",".join(BENCHES), help="which, by name")
+    parser.add_argument("--analyse", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.analyse:
+        print(json.dumps(analyse(options.analyse)))
+        return
+    for name in options.only.split(","):
+        if name not in BENCHES:
+            parser.error(f"{name!r} is no benchmark; there are {', '.join(BENCHES)}")
+        BENCHES[name](options.quick)
+
+
+if __name__ == "__main__":
+    main()
