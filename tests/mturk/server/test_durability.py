@@ -229,7 +229,11 @@ def killed_again_and_again(folder, times, workers=6):
         ]
         for thread in threads:
             thread.start()
-        time.sleep(random.uniform(0.05, 0.6))
+        enough = len(acknowledged) + random.randint(1, 15)
+        deadline = time.monotonic() + 30
+        while len(acknowledged) < enough and time.monotonic() < deadline:
+            time.sleep(0.005)
+        time.sleep(random.uniform(0, 0.02))
         running.kill()
         for thread in threads:
             thread.join()
