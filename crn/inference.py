@@ -12,13 +12,12 @@ from crn.errors import CRNError
 from crn.labels import one_hot
 from crn.model import CRN, SLOPE, RefinementModule, normalise_layer
 from crn.strips import (
-    BLOCK,
-    STRIP_ROWS,
     FeatureMap,
     Scratch,
     add_labels,
     direct,
     label_weights,
+    plain_kernel,
     tap_weights,
     upsampled_taps,
     winograd,
@@ -47,7 +46,7 @@ class Renderer:
     def __init__(
         self, model: nn.Module, device: str = "cpu", dtype: str = "float32", *, spend: bool = False
     ) -> None:
-        """Prepare `model` for `device`; `dtype` is a name in DTYPES. `spend`: its memory may be taken over."""
+        """Prepare `model` for `device`; `dtype` is a name in DTYPES. `spend`: take its memory over."""
         self.device = _device(device)
         self.dtype = DTYPES[dtype]
         self.classes: int = model.config.classes  # type: ignore[assignment,union-attr]
@@ -164,7 +163,7 @@ class _Module:
         """`size`: (height, width) in pixels at which the network was trained."""
         self.dtype, self.features = dtype, int(module.conv1.weight.shape[0])
         self.norms = [(norm.scale.float(), norm.shift.float()) for norm in (module.norm1, module.norm2)]
-        self.in_strips = module.before > 0 and size[0] * size[1] >= FEW_PIXELS and _divides(*size)
+        self.in_strips = module.before > 0 and size[0] * size[1] >= FEW_PIXELS
         first, second = module.conv1.weight.to(dtype), module.conv2.weight.to(dtype)
         if not self.in_strips:
             self.first, self.second = first, second
@@ -189,8 +188,12 @@ class _Module:
         first.normalise(*self.norms[0])
         below.raw = below.raw.new_empty(0)  # nobody reads it any more
         second = FeatureMap(torch.empty(height, width, self.features, dtype=self.dtype))
-        convolve = winograd if self.sparse else direct
-        for top, strip in convolve(first, self.second, second, scratch):
+        if self.sparse and height % 4 == 0 and width % 4 == 0:
+            strips = winograd(first, self.second, second, scratch)
+        else:
+            kernel = plain_kernel(self.second) if self.sparse else self.second
+            strips = direct(first, kernel, second, scratch)
+        for top, strip in strips:
             second.keep(top, strip, scratch)
         return second.normalise(*self.norms[1])
 
@@ -207,11 +210,6 @@ class _Module:
             x = functional.conv2d(x, kernel.float(), padding=1)
             x = functional.leaky_relu_(normalise_layer(x, scale, shift), SLOPE)
         return FeatureMap(x[0].permute(1, 2, 0).contiguous())
-
-
-def _divides(height: int, width: int) -> bool:
-    """Tell whether a module's size can be cut into strips and blocks (and so into tiles)."""
-    return height % (2 * STRIP_ROWS) == 0 and width % (2 * BLOCK) == 0
 
 
 def _device(name: str) -> torch.device:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
+from math import gcd
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,8 +26,8 @@ from crn.model import EPSILON, SLOPE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-STRIP_ROWS = 8  # of the coarse map, in `upsampled_taps`
-BLOCK = 4  # coarse columns that are interpolated by one small matrix
+STRIP_ROWS = 8  # of the coarse map, at most, in `upsampled_taps`
+BLOCK = 4  # coarse columns, at most, that are interpolated by one small matrix
 TILES = 512  # about as many Winograd tiles in a strip
 
 
@@ -130,7 +131,7 @@ def interpolation(coarse: int, first: int, count: int) -> torch.Tensor:
             if not 0 <= position < fine:
                 continue
             source = position * (coarse - 1) / (fine - 1)
-            below = min(int(source), coarse - 2)
+            below = max(0, min(int(source), coarse - 2))
             weights[row, below - first + 1, tap] += 1 - (source - below)
             weights[row, below - first + 2, tap] += source - below
     return weights.float()
@@ -153,22 +154,23 @@ def upsampled_taps(
 ) -> Iterator[tuple[int, torch.Tensor]]:
     """Convolve the upsampled map without upsampling it: yield (top row, (2 n, 2 w, F) float32) in strips.
 
-    `below` is (h, w, C); `weights` are `tap_weights`. h and w must be multiples of STRIP_ROWS and BLOCK. The
-    strips are rows of `into`, to be kept there before the next is taken.
+    `below` is (h, w, C); `weights` are `tap_weights`. The strips are rows of `into`, to be kept there before
+    the next is taken.
     """
     height, width, channels = below.raw.shape
     features = weights.shape[2] // 3
-    n, padded, blocks = STRIP_ROWS, width + 2, width // BLOCK
+    n, block = gcd(STRIP_ROWS, height), gcd(BLOCK, width)
+    padded, blocks = width + 2, width // block
     line = padded * 3 * features  # numbers in one row of taps of one kernel row
     taps = scratch.take("taps", 3, n + 2, padded, 3 * features)
     rows = scratch.take("rows", n, padded, channels)
     mixed = scratch.take("mixed", 2 * n, padded, 3, features)
-    # (2 n, blocks, (BLOCK + 2) 3, F): each block with one column of neighbours on both sides
+    # (2 n, blocks, (block + 2) 3, F): each block with one column of neighbours on both sides
     windows = mixed.as_strided(
-        (2 * n, blocks, (BLOCK + 2) * 3, features), (line, BLOCK * 3 * features, features, 1)
+        (2 * n, blocks, (block + 2) * 3, features), (line, block * 3 * features, features, 1)
     )
-    across = torch.stack([interpolation(width, first, BLOCK) for first in range(0, width, BLOCK)])
-    across = across.view(blocks, 2 * BLOCK, -1)
+    across = torch.stack([interpolation(width, first, block) for first in range(0, width, block)])
+    across = across.view(blocks, 2 * block, -1)
     wide = weights.float()
     taps[:, 0] = 0
     _multiply(below, 0, 1, wide, taps[:, 1:2], rows)
@@ -178,7 +180,7 @@ def upsampled_taps(
         torch.mm(down, taps.view(3 * (n + 2), line), out=mixed.view(2 * n, line))
         strip = into.rows(2 * top, 2 * n, scratch)
         for made, window in zip(strip, windows, strict=True):
-            torch.bmm(across, window, out=made.view(blocks, 2 * BLOCK, features))
+            torch.bmm(across, window, out=made.view(blocks, 2 * block, features))
         yield 2 * top, strip
         taps[:, :2] = taps[:, n:].clone()
 
@@ -260,6 +262,11 @@ def winograd(
         strip = into.rows(top, 4 * down, scratch)
         strip.view(down, 4, across, 4, features).copy_(outputs.permute(2, 0, 3, 1, 4))
         yield top, strip
+
+
+def plain_kernel(kernel: torch.Tensor) -> torch.Tensor:
+    """(9, C, F) -> (F, C, 3, 3): a `winograd_kernel` as it was."""
+    return kernel.permute(2, 1, 0).reshape(kernel.shape[2], kernel.shape[1], 3, 3)
 
 
 def direct(
