@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import TextPath
+from matplotlib.textpath import text_to_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,9 +43,9 @@ def spread(positions: Sequence[float], gap: float, low: float, high: float) -> l
 
 def text_width_in(text: str, size_pt: float = 7.0, *, bold: bool = False) -> float:
     """Return how wide the widest line of a text is, in inches."""
-    font = FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal")
+    font = FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal", size=size_pt)
     lines = [line for line in text.split("\n") if line]
-    widths = [TextPath((0, 0), line, size=size_pt, prop=font).get_extents().x1 for line in lines]
+    widths = [text_to_path.get_text_width_height_descent(line, font, ismath=False)[0] for line in lines]
     return float(max(widths, default=0.0)) / 72
 
 

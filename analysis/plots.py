@@ -25,6 +25,7 @@ COLUMN_IN = 3.3
 TEXT_WIDTH_IN = 7.0
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+LEADER: Any = {"arrowstyle": "-", "lw": 0.6, "shrinkA": 1.0, "shrinkB": 1.0, "relpos": (0, 0.5)}
 INK, FAINT, ALARM = "#222222", "#9a9a9a", "#D55E00"
 STYLE: Any = {
     "font.family": "DejaVu Sans",
@@ -88,7 +89,7 @@ def _end_labels(ax: Axes, names: Sequence[str], ends: Sequence[float], colours: 
             ha="left",
             color=colour,
             fontweight="bold",
-            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6, "shrinkA": 1.0, "shrinkB": 1.0},
+            arrowprops=LEADER | {"color": colour},
             annotation_clip=False,
         )
 

@@ -13,10 +13,11 @@ import numpy as np
 if TYPE_CHECKING:
     from pathlib import Path
 
-COLUMNS = (
-    "batch", "hit", "position", "trial", "contrast", "exposure_ms", "sentinel", "correct_side",
-    "condition_left", "item_left", "stimulus_left", "condition_right", "item_right", "stimulus_right", "practice",
-)  # fmt: skip
+COLUMNS = [
+    *("batch", "hit", "position", "trial", "contrast", "exposure_ms", "sentinel", "correct_side"),
+    *("condition_left", "item_left", "stimulus_left", "condition_right", "item_right", "stimulus_right"),
+    "practice",
+]
 CONTRASTS = {
     "limited-time": [["crn", "real"], ["pix2pix", "real"], ["crn", "pix2pix"]],
     "unlimited-time": [["crn", "pix2pix"], ["crn", "encoder-decoder"]],
@@ -61,7 +62,7 @@ def build_study(
             for position, place in enumerate(rng.permutation(len(trials)), start=1):
                 rows.append(_row(batch, hit, position, trials[place], rng))
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows([list(COLUMNS), *rows])
+    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
     folder.mkdir(parents=True)
     (folder / "trials.csv").write_text(text.getvalue())
     experiment = {

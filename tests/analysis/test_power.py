@@ -1,0 +1,167 @@
+"""`power`: the planner's statistics against those of `analyze`, known probabilities, and what it prints."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+import cli
+from analysis import preference
+from analysis.clustering import cell_variances
+from analysis.errors import AnalysisError
+from analysis.power import Design, _batch, design_of, plan_table, sentinel_rules, simulate_cell, wilson
+from tests.analysis.folders import build_study
+
+PAPER = Design(hits=10, workers_per_hit=20, trials_per_cell=5, reward_usd=Decimal("2.00"))
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
+
+
+def test_sentinel_rules_are_the_binomial_probabilities() -> None:
+    table = sentinel_rules((7, 3)).set_index(["sentinels", "allowed"])
+    assert table.loc[(5, 0), "random_passes"] == pytest.approx(1 / 32)
+    assert table.loc[(10, 1), "random_passes"] == pytest.approx(11 / 1024)
+    assert table.loc[(5, 0), "careful_excluded"] == pytest.approx(1 - 0.98**5)
+    assert table.loc[(10, 1), "careful_excluded"] == pytest.approx(1 - 0.98**10 - 10 * 0.02 * 0.98**9)
+    assert (7, 3) in table.index
+    with pytest.raises(AnalysisError, match=r"--slip is 0\.7; it must be from 0 to 0\.5"):
+        sentinel_rules(slip=0.7)
+
+
+def test_variance_and_interval_are_those_of_analyze() -> None:
+    H, W, P = 3, 4, 5
+    rng = np.random.default_rng(3)
+    state = rng.bit_generator.state
+    design = Design(hits=H, workers_per_hit=W, trials_per_cell=P, reward_usd=Decimal(1))
+    rate, variance = _batch(design, 0.7, (0.3, 0.6), 1, rng)
+    rng.bit_generator.state = state
+    worker = 0.3 * rng.standard_normal((1, H, W, 1), dtype=np.float32)
+    pair = 0.6 * rng.standard_normal((1, H, 1, P), dtype=np.float32)
+    from scipy.special import ndtr, ndtri
+
+    mu = np.float32(ndtri(0.7) * np.sqrt(1 + 0.3**2 + 0.6**2))
+    chosen = rng.random((1, H, W, P), dtype=np.float32) < ndtr(mu + worker + pair)
+    h, w, p = np.indices((H, W, P)).reshape(3, -1)
+    ways = [h * W + w, h * P + p]
+    cells = cell_variances(chosen.ravel(), np.zeros(H * W * P, dtype=int), ways, 1)
+    assert rate[0] == pytest.approx(cells.rate[0])
+    assert variance[0] == pytest.approx(cells.combined[0])
+    here, there = wilson(rate, np.array([9.0]), 2.1), preference.wilson(rate, np.array([9.0]), 2.1)
+    assert here[0] == pytest.approx(there[0])
+    assert here[1] == pytest.approx(there[1])
+
+
+@pytest.mark.parametrize("design", [PAPER, Design(5, 10, 100, Decimal(1))])
+def test_intervals_of_the_papers_designs_cover(design: Design) -> None:
+    out = simulate_cell(design, 0.7, (0.25, 0.45), 400, np.random.default_rng(8))
+    assert out.rate.mean() == pytest.approx(0.7, abs=0.01)
+    assert 0.92 <= ((out.low <= 0.7) & (out.high >= 0.7)).mean() <= 0.98
+
+
+def test_the_test_keeps_its_level() -> None:
+    out = simulate_cell(PAPER, 0.5, (0.25, 0.45), 1000, np.random.default_rng(5))
+    assert 0.03 <= (out.p_value <= 0.05).mean() <= 0.075
+
+
+def _price(reward_usd: Decimal, workers_per_hit: int, hits: int) -> Decimal:
+    return reward_usd * workers_per_hit * hits * Decimal("1.2")
+
+
+def test_more_workers_hit_a_floor_that_more_hits_do_not() -> None:
+    table = plan_table(PAPER, _price, rates=(0.6,), spreads={"typical": (0.25, 0.45)}, studies=150)
+    assert list(table["planned"]) == [False, False, True, False, False] * 2
+    workers, hits = (
+        table[table["vary"] == name].set_index("answers") for name in ("workers per HIT", "HITs")
+    )
+    assert workers.loc[4000, "price_usd"] == hits.loc[4000, "price_usd"] == 1920
+    assert hits.loc[4000, "width"] < 0.65 * workers.loc[4000, "width"]
+    assert workers.loc[4000, "width"] > 0.8 * workers.loc[1000, "width"]
+    pd.testing.assert_frame_equal(
+        table, plan_table(PAPER, _price, rates=(0.6,), spreads={"typical": (0.25, 0.45)}, studies=150)
+    )
+
+
+def test_wider_spread_is_wider() -> None:
+    widths = [
+        (out.high - out.low).mean()
+        for spread in ((0.0, 0.0), (0.25, 0.45), (0.5, 0.8))
+        for out in [simulate_cell(PAPER, 0.6, spread, 100, np.random.default_rng(1))]
+    ]
+    assert widths == sorted(widths)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"hits": 0}, "plan: hits is 0; it must be a whole number, 1 or more."),
+        ({"reward_usd": "-1"}, "plan: reward_usd is -1; it must be 0 or more."),
+        (
+            {"hits": 1, "workers_per_hit": 1},
+            "plan: a cell needs at least 2 workers and 2 pairs; raise the counts.",
+        ),
+    ],
+)
+def test_designs_are_checked(changes: dict[str, int | str], message: str) -> None:
+    experiment = cli.Console().experiment("limited-time")
+    with pytest.raises(AnalysisError) as error:
+        design_of(experiment, **changes)
+    assert str(error.value) == message
+    with pytest.raises(AnalysisError, match="experiment: KeyError 'batches'; build the study again"):
+        design_of({})
+
+
+def test_power_prints_and_writes(tmp_path: Path) -> None:
+    out = tmp_path / "power"
+    result = run("power", "--studies", 50, "--rate", 0.6, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "limited-time: 10 HITs of 20 workers at $2.00: $480.00, fees included." in result.output
+    assert "A cell has 1000 answers of 200 workers on 50 pairs." in result.output
+    assert (
+        "          5              0                  3.1 %                    9.6 %  <- as planned"
+        in result.output
+    )
+    assert "         10              1                  1.1 %                    1.6 %" in result.output
+    names = {"power.csv", "sentinel_rules.csv", "power.json"}
+    names |= {f"width_vs_price.{kind}" for kind in ("png", "pdf", "svg")}
+    assert {path.name for path in out.iterdir()} == names
+    assert len(pd.read_csv(out / "power.csv")) == 30
+    assert json.loads((out / "power.json").read_text())["settings"]["studies"] == 50
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    run("power", "--studies", 50, "--rate", 0.6, "--out", out)
+    assert before == {path.name: path.read_bytes() for path in out.iterdir()}
+
+
+def test_power_reads_a_study_and_changes_it(tmp_path: Path) -> None:
+    study = build_study(tmp_path / "study", "unlimited-time")
+    result = run("power", study, "--studies", 50, "--rate", 0.6, "--spread", 0.1, 0.2, "--hits", 4,
+                 "--workers-per-hit", 9, "--reward", "1.50", "--out", tmp_path / "p")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert (
+        "unlimited-time: 2 batches of 4 HITs of 9 workers at $1.50: $129.60, fees included." in result.output
+    )
+    assert "Next: python cli.py build-hits --mode unlimited-time" in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--rate", "1.2"],
+            "Error: --rate is 1.2; a true preference rate lies between 0 and 1, such as 0.6.",
+        ),
+        (["--reward", "x"], "Error: --reward 'x': expected an amount of US dollars, for example 1.50."),
+        (["--spread", "9", "1"], "Error: --spread: standard deviations lie between 0 and 5 probit units."),
+        (["--alpha", "0"], "Error: --alpha is 0; it must lie between 0 and 1."),
+        (["nothing"], "Error: nothing/study.json does not exist."),
+    ],
+)
+def test_wrong_options_are_one_line(options: list[str], message: str, tmp_path: Path) -> None:
+    result = run("power", "--out", tmp_path / "p", *options)
+    assert (result.exit_code, result.output) == (1, message + "\n")
+    assert not (tmp_path / "p").exists()
