@@ -264,6 +264,14 @@ def show(title: str, rows: dict[str, dict[str, float]]) -> None:
         print(f"{condition:>14}" + "".join(f"{figures[name]:>24.3f}" for name in names))
 
 
+def show_diversity(figures: dict[str, Any]) -> None:
+    """Print a diverse network's figures."""
+    print("\ndiverse network")
+    for key, value in figures.items():
+        parts = value if isinstance(value, dict) else {"": value}
+        print(f"  {key}: " + "  ".join(f"{part} {number:.3f}".strip() for part, number in parts.items()))
+
+
 def main() -> None:
     """Measure, print, and write JSON where asked."""
     parser = argparse.ArgumentParser(
@@ -300,14 +308,7 @@ def main() -> None:
     if "diverse" in made:
         single = made["crn"][:, 0] if "crn" in made else None
         diverse = judge_diversity(made["diverse"], single, held, small)
-        print("\ndiverse network")
-        for key, value in diverse.items():
-            text = (
-                "  ".join(f"{k} {v:.3f}" for k, v in value.items())
-                if isinstance(value, dict)
-                else f"{value:.3f}"
-            )
-            print(f"  {key}: {text}")
+        show_diversity(diverse)
     print()
     for claim, holds in claims(found, diverse):
         print(f"{'holds' if holds else 'DOES NOT HOLD':>14}  {claim}")

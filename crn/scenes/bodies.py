@@ -30,77 +30,65 @@ class Body:
     taper: float
 
 
-def _car(kind: int) -> Body:
-    windows: tuple[Outline, ...]
-    if kind == 0:  # saloon
-        outline = (
-            (-2.2, 0.28),
-            (-2.28, 0.55),
-            (-2.22, 0.98),
-            (-1.62, 1.04),
-            (-0.95, 1.42),
-            (0.2, 1.45),
-            (1.05, 1.0),
-            (2.05, 0.84),
-            (2.26, 0.58),
-            (2.2, 0.28),
-        )
-        windows = (
-            ((-1.4, 1.04), (-0.88, 1.36), (-0.42, 1.38), (-0.42, 1.02)),
-            ((-0.34, 1.02), (-0.34, 1.38), (0.18, 1.39), (0.8, 1.02)),
-        )
-        return Body(w.CAR, 1.78, outline, "rrbgbgbff", windows, (-1.36, 1.36), 0.33, 1.0, 0.24)
-    if kind == 1:  # hatchback
-        outline = (
-            (-1.92, 0.28),
-            (-2.0, 0.55),
-            (-1.95, 0.95),
-            (-1.86, 1.02),
-            (-1.42, 1.44),
-            (0.2, 1.5),
-            (1.05, 1.02),
-            (1.82, 0.88),
-            (2.02, 0.6),
-            (1.96, 0.28),
-        )
-        windows = (
-            ((-1.55, 1.06), (-1.25, 1.4), (-0.42, 1.43), (-0.42, 1.04)),
-            ((-0.34, 1.04), (-0.34, 1.43), (0.18, 1.44), (0.82, 1.04)),
-        )
-        return Body(w.CAR, 1.74, outline, "rrbgbgbff", windows, (-1.25, 1.25), 0.32, 1.02, 0.2)
-    if kind == 2:  # estate or four by four
-        outline = (
-            (-2.25, 0.34),
-            (-2.32, 0.6),
-            (-2.3, 1.05),
-            (-2.22, 1.12),
-            (-1.98, 1.62),
-            (0.25, 1.68),
-            (0.95, 1.14),
-            (2.05, 1.0),
-            (2.25, 0.7),
-            (2.2, 0.34),
-        )
-        windows = (
-            ((-1.95, 1.16), (-1.8, 1.56), (-0.5, 1.59), (-0.5, 1.14)),
-            ((-0.42, 1.14), (-0.42, 1.59), (0.22, 1.6), (0.75, 1.14)),
-        )
-        return Body(w.CAR, 1.86, outline, "rrbgbgbff", windows, (-1.4, 1.4), 0.38, 1.12, 0.18)
-    # van
-    outline = (
-        (-2.5, 0.34),
-        (-2.58, 0.6),
-        (-2.55, 1.2),
-        (-2.52, 1.26),
-        (-2.4, 2.05),
-        (1.0, 2.08),
-        (1.75, 1.22),
-        (2.35, 1.02),
-        (2.5, 0.66),
-        (2.46, 0.34),
-    )
-    windows = (((0.1, 1.26), (0.1, 1.86), (0.95, 1.88), (1.45, 1.26)),)
-    return Body(w.CAR, 2.0, outline, "rrbgbgbff", windows, (-1.6, 1.6), 0.36, 1.2, 0.1)
+def _line(text: str) -> Outline:
+    """Read points written as "along,up along,up ..."."""
+    pairs = (point.split(",") for point in text.split())
+    return tuple((float(along), float(up)) for along, up in pairs)
+
+
+# Outlines of cars in metres, (along, up), from the rear bumper over the roof to the front.
+SALOON = Body(
+    w.CAR,
+    1.78,
+    _line(
+        "-2.2,0.28 -2.28,0.55 -2.22,0.98 -1.62,1.04 -0.95,1.42 0.2,1.45 1.05,1.0 2.05,0.84 2.26,0.58 2.2,0.28"
+    ),
+    "rrbgbgbff",
+    (_line("-1.4,1.04 -0.88,1.36 -0.42,1.38 -0.42,1.02"), _line("-0.34,1.02 -0.34,1.38 0.18,1.39 0.8,1.02")),
+    (-1.36, 1.36),
+    0.33,
+    1.0,
+    0.24,
+)
+HATCHBACK = Body(
+    w.CAR,
+    1.74,
+    _line(
+        "-1.92,0.28 -2.0,0.55 -1.95,0.95 -1.86,1.02 -1.42,1.44 0.2,1.5 1.05,1.02 1.82,0.88 2.02,0.6 1.96,0.28"
+    ),
+    "rrbgbgbff",
+    (_line("-1.55,1.06 -1.25,1.4 -0.42,1.43 -0.42,1.04"), _line("-0.34,1.04 -0.34,1.43 0.18,1.44 0.82,1.04")),
+    (-1.25, 1.25),
+    0.32,
+    1.02,
+    0.2,
+)
+ESTATE = Body(
+    w.CAR,
+    1.86,
+    _line(
+        "-2.25,0.34 -2.32,0.6 -2.3,1.05 -2.22,1.12 -1.98,1.62 0.25,1.68 0.95,1.14 2.05,1.0 2.25,0.7 2.2,0.34"
+    ),
+    "rrbgbgbff",
+    (_line("-1.95,1.16 -1.8,1.56 -0.5,1.59 -0.5,1.14"), _line("-0.42,1.14 -0.42,1.59 0.22,1.6 0.75,1.14")),
+    (-1.4, 1.4),
+    0.38,
+    1.12,
+    0.18,
+)
+VAN = Body(
+    w.CAR,
+    2.0,
+    _line(
+        "-2.5,0.34 -2.58,0.6 -2.55,1.2 -2.52,1.26 -2.4,2.05 1.0,2.08 1.75,1.22 2.35,1.02 2.5,0.66 2.46,0.34"
+    ),
+    "rrbgbgbff",
+    (_line("0.1,1.26 0.1,1.86 0.95,1.88 1.45,1.26"),),
+    (-1.6, 1.6),
+    0.36,
+    1.2,
+    0.1,
+)
 
 
 def _box(label: int, length: float, height: float, width: float, windows: bool, floor: float) -> Body:
@@ -160,9 +148,9 @@ def bodies(thing: Thing) -> tuple[Body, ...]:
     """Return the bodies of a vehicle; the same vehicle always has the same."""
     rng = np.random.default_rng([5, thing.seed])
     if thing.kind == "car":
-        return (_car(int(rng.choice([0, 1, 2], p=[0.4, 0.35, 0.25]))),)
+        return ((SALOON, HATCHBACK, ESTATE)[int(rng.choice([0, 1, 2], p=[0.4, 0.35, 0.25]))],)
     if thing.kind == "van":
-        return (_car(3),)
+        return (VAN,)
     if thing.kind == "truck":
         return _lorry()
     if thing.kind == "bus":

@@ -116,81 +116,67 @@ def paint_person(canvas: Canvas, thing: Thing, x: float, z: float, shade: float,
     phase = time * 6.0 + shape.uniform(0, 2 * math.pi)
     stride = 0.17 * math.sin(phase) if thing.speed else 0.05
     sideways = 1.0 if shape.random() < 0.5 else 0.45
-    _figure(board, thing, shape, stride * sideways, shade, 0.0, w.PERSON)
+    figure = _Figure(board, thing, shape, shade)
+    figure.legs(stride * sideways)
+    figure.torso(stride * sideways * 0.9)
+    figure.head()
     board.finish(thing.number)
 
 
-def _figure(
-    board: Board,
-    thing: Thing,
-    shape: np.random.Generator,
-    stride: float,
-    shade: float,
-    lift: float,
-    label: int,
-) -> None:
-    """Draw a body `thing.size` metres tall, feet at `lift`."""
-    light = board.canvas.look.light((0.0, 0.35, 0.0), 0.0) + board.canvas.look.sun * np.float32(0.45 * shade)
-    own = board.canvas.look.rng(thing.number)
-    top, legs = _pick(own, CLOTHES, light), _pick(own, TROUSERS, light)
-    skin, hair = _pick(own, SKINS, light), _pick(own, HAIRS, light)
-    k = thing.size / 1.75
-    broad = 0.24 * k * shape.uniform(0.88, 1.15)
-    skirt = shape.random() < 0.18
+class _Figure:
+    """Somebody's body, drawn from the feet up; `k` is the height as a share of 1.75 metres."""
 
-    def y(value: float) -> float:
-        return lift + value * k
+    def __init__(self, board: Board, thing: Thing, shape: np.random.Generator, shade: float) -> None:
+        look = board.canvas.look
+        self.board, self.k = board, thing.size / 1.75
+        self.light = look.light((0.0, 0.35, 0.0), 0.0) + look.sun * np.float32(0.45 * shade)
+        self.own = look.rng(thing.number)
+        self.top, self.trousers = (_pick(self.own, colours, self.light) for colours in (CLOTHES, TROUSERS))
+        self.skin, self.hair = (_pick(self.own, colours, self.light) for colours in (SKINS, HAIRS))
+        self.broad = 0.24 * self.k * shape.uniform(0.88, 1.15)
+        self.hem = 0.6 if shape.random() < 0.18 else 0.82
+        self.bag = shape.random() < 0.3
 
-    board.limb((-0.08 * k, y(0.85)), (-0.08 * k - stride, y(0.05)), 0.15 * k, legs * 0.8, label)
-    board.limb((0.08 * k, y(0.85)), (0.08 * k + stride, y(0.05)), 0.15 * k, legs, label)
-    for side in (-1, 1):
-        board.limb(
-            (side * (0.06 * k + stride), y(0.03)),
-            (side * (0.13 * k + stride), y(0.03)),
-            0.07 * k,
-            light * 0.03,
-            label,
-        )
-    arm = stride * 0.9
-    board.limb((-broad, y(1.4)), (-broad - 0.05 * k + arm, y(0.85)), 0.1 * k, top * 0.7, label)
-    hem = 0.6 if skirt else 0.82
-    torso = [
-        (-broad * 0.8, y(hem)),
-        (-broad * 0.75, y(1.1)),
-        (-broad, y(1.42)),
-        (-0.07 * k, y(1.5)),
-        (0.07 * k, y(1.5)),
-        (broad, y(1.42)),
-        (broad * 0.75, y(1.1)),
-        (broad * 0.8, y(hem)),
-    ]
-    board.polygon(torso, top, label)
-    board.polygon(
-        [(0.02, y(hem)), (0.02, y(1.45)), (broad, y(1.4)), (broad * 0.75, y(1.1)), (broad * 0.8, y(hem))],
-        top * 0.85,
-        label,
-    )
-    board.limb((broad, y(1.4)), (broad + 0.05 * k - arm, y(0.85)), 0.1 * k, top * 0.9, label)
-    if shape.random() < 0.3:
-        board.polygon(
-            [(broad * 0.9, y(0.85)), (broad * 0.9, y(1.1)), (broad + 0.12, y(1.1)), (broad + 0.12, y(0.85))],
-            _pick(own, CLOTHES, light),
-            label,
-        )
-    board.limb((0, y(1.46)), (0, y(1.56)), 0.1 * k, skin * 0.8, label)
-    board.disc(0, y(1.63), 0.105 * k, 0.13 * k, skin, label)
-    board.polygon(
-        [
-            (-0.11 * k, y(1.62)),
-            (-0.11 * k, y(1.72)),
-            (0, y(1.78)),
-            (0.11 * k, y(1.72)),
-            (0.11 * k, y(1.66)),
-            (0, y(1.7)),
-        ],
-        hair,
-        label,
-    )
+    def polygon(self, points: list[tuple[float, float]], colour: Floats) -> None:
+        """Fill a polygon of (right in metres, up in metres of a body of 1.75)."""
+        self.board.polygon([(x, y * self.k) for x, y in points], colour, w.PERSON)
+
+    def limb(self, a: tuple[float, float], b: tuple[float, float], wide: float, colour: Floats) -> None:
+        """Fill a bar from a to b, `wide` metres across."""
+        k = self.k
+        self.board.limb((a[0], a[1] * k), (b[0], b[1] * k), wide * k, colour, w.PERSON)
+
+    def legs(self, stride: float) -> None:
+        """Draw legs and shoes, `stride` metres apart from standing."""
+        k = self.k
+        self.limb((-0.08 * k, 0.85), (-0.08 * k - stride, 0.05), 0.15, self.trousers * 0.8)
+        self.limb((0.08 * k, 0.85), (0.08 * k + stride, 0.05), 0.15, self.trousers)
+        for side in (-1, 1):
+            heel, toe = side * (0.06 * k + stride), side * (0.13 * k + stride)
+            self.limb((heel, 0.03), (toe, 0.03), 0.07, self.light * 0.03)
+
+    def torso(self, swing: float) -> None:
+        """Draw the torso with arms that swing by so many metres, and a bag where there is one."""
+        broad, hem, top, k = self.broad, self.hem, self.top, self.k
+        self.limb((-broad, 1.4), (-broad - 0.05 * k + swing, 0.85), 0.1, top * 0.7)
+        right = [(broad, 1.42), (broad * 0.75, 1.1), (broad * 0.8, hem)]
+        left = [(-broad * 0.8, hem), (-broad * 0.75, 1.1), (-broad, 1.42)]
+        self.polygon([*left, (-0.07 * k, 1.5), (0.07 * k, 1.5), *right], top)
+        self.polygon([(0.02, hem), (0.02, 1.45), (broad, 1.4), *right[1:]], top * 0.85)
+        self.limb((broad, 1.4), (broad + 0.05 * k - swing, 0.85), 0.1, top * 0.9)
+        if self.bag:
+            out = broad + 0.12
+            outline = [(broad * 0.9, 0.85), (broad * 0.9, 1.1), (out, 1.1), (out, 0.85)]
+            self.polygon(outline, _pick(self.own, CLOTHES, self.light))
+
+    def head(self) -> None:
+        """Draw neck, face and hair."""
+        k = self.k
+        self.limb((0, 1.46), (0, 1.56), 0.1, self.skin * 0.8)
+        self.board.disc(0, 1.63 * k, 0.105 * k, 0.13 * k, self.skin, w.PERSON)
+        half = 0.11 * k
+        fringe = [(-half, 1.62), (-half, 1.72), (0.0, 1.78), (half, 1.72), (half, 1.66), (0.0, 1.7)]
+        self.polygon(fringe, self.hair)
 
 
 def paint_cycle(
