@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LABEL_FOLDERS = ("labels", "labels40", "label", "annotations", "train_label")
 PHOTO_FOLDERS = ("photos", "images", "real", "image", "rgb", "train_img")
+NYU_FILE = "nyu_depth_v2_labeled.mat"
 NYU_TRAINING = 1200  # of 1,449, as the paper splits them
 
 
@@ -124,6 +125,11 @@ def _matlab_split(path: Path, key: str) -> list[int]:
 
 
 def _nyu(root: Path, split: str) -> Found:
+    if (root / NYU_FILE).is_file() and not any((root / name).is_dir() for name in LABEL_FOLDERS):
+        raise CRNError(
+            f"{root / NYU_FILE}: is read from image files, not from MATLAB: write its images to {root}/images/ "
+            f"and its labels, mapped to the 40 classes (0 = none), to {root}/labels/, PNGs of equal names."
+        )
     labels, photos = _two_folders(root, split)
     listed = _list_file(root, split)
     if listed is None and split == "val":

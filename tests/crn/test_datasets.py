@@ -94,6 +94,12 @@ def test_nyu_takes_lists_or_the_first_1200(tmp_path):
     assert open_dataset("nyu", tmp_path, "val").files[0].item == "0001"
 
 
+def test_nyu_as_a_matlab_file_says_what_to_do(tmp_path):
+    (tmp_path / "nyu_depth_v2_labeled.mat").write_bytes(b"")
+    with pytest.raises(CRNError, match="is read from image files, not from MATLAB"):
+        open_dataset("nyu", tmp_path, "train")
+
+
 @pytest.mark.skipif(not CAMVID.is_dir(), reason="CamVid is not there")
 def test_camvid_as_distributed():
     train, val = open_dataset("camvid", CAMVID, "train"), open_dataset("camvid", CAMVID, "val")
