@@ -9,6 +9,7 @@ import json
 import math
 import re
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
@@ -122,8 +123,8 @@ def page_html(study: Study, hit_name: str, image_base_url: str = ON_DISK) -> str
         practice=len(practice),
         minutes=minutes(trials, settings.fixation_ms),
         allotted=study.experiment.time_allotted_minutes,
-        css=Markup(_compact_css(text("hit.css"))),  # noqa: S704 - our own file
-        js=Markup(_compact_js(text("hit.js"))),  # noqa: S704 - our own file
+        css=_style(),
+        js=_script(),
         data=Markup(_script_json(page_data(study, hit_name, image_base_url))),  # noqa: S704 - escaped
     )
 
@@ -232,14 +233,19 @@ def _script_json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _compact_js(source: str) -> str:
-    """Drop comment lines and indentation; the script keeps to one statement a line for that."""
+@cache
+def _script() -> Markup:
+    """Return the page's script without comment lines and indentation; it has no line that needs either."""
+    source = text("hit.js")
     lines = (line.strip() for line in source.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//"))
+    kept = "\n".join(line for line in lines if line and not line.startswith("//"))
+    return Markup(kept)  # noqa: S704 - our own file
 
 
-def _compact_css(source: str) -> str:
-    """Drop comments and needless white space."""
-    source = re.sub(r"/\*.*?\*/", "", source, flags=re.DOTALL)
+@cache
+def _style() -> Markup:
+    """Return the page's style without comments and needless white space."""
+    source = re.sub(r"/\*.*?\*/", "", text("hit.css"), flags=re.DOTALL)
     source = re.sub(r"\s+", " ", source)
-    return re.sub(r" ?([{};,]) ?", r"\1", source).replace(": ", ":").strip()
+    compact = re.sub(r" ?([{};,]) ?", r"\1", source).replace(": ", ":").strip()
+    return Markup(compact)  # noqa: S704 - our own file

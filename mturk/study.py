@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,8 +116,15 @@ class Study:
         raise MTurkError(f"There is no HIT {name!r} in this study; it has {listed}.")
 
     def trials_of(self, hit: str) -> tuple[Trial, ...]:
-        """Return a HIT's trials in the order shown, practice first."""
-        return tuple(trial for trial in self.trials if trial.hit == hit)
+        """Return a HIT's trials in the order shown, practice first; none for a HIT that is not there."""
+        return self._trials_by_hit.get(hit, ())
+
+    @cached_property
+    def _trials_by_hit(self) -> dict[str, tuple[Trial, ...]]:
+        groups: dict[str, list[Trial]] = {}
+        for trial in self.trials:
+            groups.setdefault(trial.hit, []).append(trial)
+        return {hit: tuple(group) for hit, group in groups.items()}
 
     def stimuli_of(self, hit: str) -> tuple[str, ...]:
         """Return the ids of a HIT's stimuli, each once, in the order shown."""

@@ -99,7 +99,7 @@ function refused() {
   if (scale() >= (limited ? 1 : .3)) return false;
   const needed = limited ? 1 : .3;
   $('refuse-title').textContent = 'The window is too small';
-  $('refuse-text').textContent = 'Both images must fit side by side' + (limited ? ' in their full size' : '') + '. Enlarge the window, or zoom out with Ctrl and \u2212; this page goes on by itself as soon as there is room.';
+  $('refuse-text').textContent = 'Both images must fit side by side' + (limited ? ' in their full size' : '') + '. Enlarge the window, turn the device, or zoom out with Ctrl and \u2212; this page goes on by itself as soon as there is room.';
   $('refuse-size').textContent = `It is ${innerWidth} \u00d7 ${innerHeight}; needed are ${Math.ceil(data.w * 2 * needed + 108)} \u00d7 ${Math.ceil(data.H * needed + 250)}.`;
   return true;
 }
@@ -241,8 +241,10 @@ function enter(name) {
 }
 function tell() {
   const place = state.at, practice = data.p.length;
-  $('count').textContent = place < practice ? `Practice ${place + 1} of ${practice}` : place < total ? `Pair ${place + 1 - practice} of ${total - practice}` : `A pair once more, ${place - total + 1} of ${state.again.length}`;
+  const words = place < practice ? `Practice ${place + 1} of ${practice}` : place < total ? `Pair ${place + 1 - practice} of ${total - practice}` : `A pair once more, ${place - total + 1} of ${state.again.length}`;
+  $('count').textContent = words;
   $('bar').max = places(); $('bar').value = place;
+  return words;
 }
 async function next() {
   now = null;
@@ -363,12 +365,11 @@ function choose(side, time) {
   state.open = null;
   save();
   now = null;
-  light(trial.images, false);
   enter('');
-  retire(trial.index);
-  if (correct === null) return next();
+  const leave = () => { light(trial.images, false); retire(trial.index); next(); };
+  if (correct === null) return leave();
   $('note').textContent = correct === side ? 'Yes, that was the photograph.' : `The photograph was on the ${sides[correct]}.`;
-  setTimeout(() => { $('note').textContent = ''; next(); }, 1600);
+  setTimeout(() => { $('note').textContent = ''; leave(); }, 1600);
 }
 
 // ---- Breaks, failures, the end
@@ -485,7 +486,7 @@ function resume() {
   if (preview || !state.agreed) return show('consent');
   if (state.at || state.open) {
     $('start').textContent = 'Go on';
-    $('check').textContent = state.at ? `Welcome back. You are at pair ${state.at + 1} of ${places()}.` : '';
+    if (state.at < places()) $('check').textContent = `Welcome back. ${tell()} comes next.`;
   }
   if (screen === 'refuse' && started()) return next();
   return state.at >= places() ? finish() : instruct();
