@@ -1,0 +1,94 @@
+"""The report in a browser: nothing runs off the page, every figure shows, the buttons copy, it prints."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+import cli
+from tests.analysis.folders import build_study
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+         "--disable-background-networking", "--disable-component-update"]  # fmt: skip
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")]
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("page")
+    study = build_study(folder / "study", hits=4, workers=6)
+    for line in (
+        ["simulate", study, "--out", folder / "results"],
+        ["analyze", folder / "results", "--out", folder / "report", "--figures", "svg"],
+    ):
+        result = CliRunner().invoke(cli.main, [str(part) for part in line])
+        assert result.exit_code == 0, result.output
+    return folder / "report" / "report.html"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, env=dict(os.environ))
+        yield chromium
+        chromium.close()
+
+
+@pytest.mark.parametrize("width", [1366, 820, 390])
+def test_nothing_runs_off_the_page(browser: Any, page_file: Path, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on(
+        "request", lambda request: request.url.startswith(("file:", "data:")) or problems.append(request.url)
+    )
+    page.goto(page_file.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 100)")
+    assert page.evaluate("document.images.length") == 4
+    assert problems == []
+    page.close()
+
+
+def test_findings_come_first_and_simulated_is_large(browser: Any, page_file: Path) -> None:
+    page = browser.new_page(viewport={"width": 1366, "height": 900})
+    page.goto(page_file.as_uri())
+    sizes = page.evaluate(
+        "[...document.querySelectorAll('.banner strong, h1, .findings li')]"
+        ".map(e => [e.textContent.slice(0, 9), parseFloat(getComputedStyle(e).fontSize), "
+        "e.getBoundingClientRect().top])"
+    )
+    assert sizes[0][0] == "SIMULATED"
+    assert sizes[0][1] >= max(size for _, size, _ in sizes)
+    assert sizes[2][0] == "At 8\u00a0s, p"[:9]
+    assert sizes[2][2] < 500
+    page.close()
+
+
+def test_the_buttons_copy(browser: Any, page_file: Path) -> None:
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(page_file.as_uri())
+    buttons = page.locator("[data-copy]")
+    assert buttons.count() == 2
+    buttons.nth(0).click()
+    page.wait_for_function("document.querySelector('[data-copy]').textContent !== 'Copy'")
+    assert buttons.nth(0).text_content() in {"Copied", "Selected"}
+    context.close()
+
+
+def test_it_prints_on_a_few_pages(browser: Any, page_file: Path, tmp_path: Path) -> None:
+    page = browser.new_page()
+    page.goto(page_file.as_uri())
+    data = page.pdf(prefer_css_page_size=True)
+    page.close()
+    assert data.startswith(b"%PDF")
+    assert 5 <= data.count(b"/Type /Page\n") + data.count(b"/Type /Page ") + data.count(b"/Type /Page/") <= 14
