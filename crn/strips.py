@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 STRIP_ROWS = 8  # of the coarse map, at most, in `upsampled_taps`
 BLOCK = 4  # coarse columns, at most, that are interpolated by one small matrix
-TILES = 512  # about as many Winograd tiles in a strip
+TILES = 256  # about as many Winograd tiles in a strip
 
 
 class Scratch:
