@@ -1,6 +1,18 @@
 """A HIT's page and its question XML: rendered from the study, the same bytes each time.
 
 Nothing here puts a condition, a side or a sentinel into the page; practice trials alone carry their answer.
+
+What the page records of a trial, times in ms:
+- `trial`, `side`; `response_ms` from the moment when answers were possible: the mask, or in unlimited time
+  the images' onset; `onset_ms` on the page's own clock.
+- `shown_ms`, `frames`: from the animation callback that showed the images to the one that masked them; null
+  in unlimited time, and where the page was closed during the exposure. `period_ms`, the refresh period
+  counted with, where it is not the page's `refresh_hz`.
+- `presented_ms`: the same time by Element Timing, where the browser has it.
+- `flags`: `late` (the callback after the onset came late), `long` (more frames than meant), `audit` (Element
+  Timing says otherwise by more than a frame), `hidden`, `blur`, `resize` (during the exposure): these are
+  shown again once at the end, `repeat` 1; and `reload` (answered after a reload, without a second look).
+Of the page: `missing`, trials whose images never arrived.
 """
 
 from __future__ import annotations

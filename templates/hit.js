@@ -280,15 +280,16 @@ function recover(begun) {
 const hint = () => { if (phase === 'ready') $('note').textContent = document.hasFocus() ? '' : 'Click here first, so that the keys work.'; };
 
 async function begin() {
-  if (!now || (limited && phase !== 'ready')) return;
+  if (!now || now.begun || (limited && phase !== 'ready')) return;
   if (refused()) { show('refuse'); return; }
   if (!whole) {
     $('stage').scrollIntoView({block: 'center'});
     await wait(150);
     if (!whole && limited) { $('note').textContent = 'Scroll so that both frames are fully on the screen.'; return; }
   }
-  if (limited && phase !== 'ready') return;
+  if (!now || now.begun) return;
   const trial = now;
+  trial.begun = true;
   $('note').textContent = '';
   enter('fixation');
   // Written before the onset: whatever happens then, there is no second look.

@@ -273,7 +273,9 @@ def test_an_untimed_hit(page: Any, untimed: Study, way: str) -> None:
         assert page.locator("#count").inner_text() == "Practice 1 of 1"
         for number in range(count):
             wait_until(page, ANSWERING)
+            page.keyboard.press("Space")
             page.wait_for_timeout(150)
+            assert page.evaluate(ANSWERING)
             if way == "keyboard":
                 page.keyboard.press("ArrowRight")
             else:
