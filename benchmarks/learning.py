@@ -294,7 +294,7 @@ def main() -> None:
         name: judge(images[:, 0], held, small, random) for name, images in made.items() if name != "diverse"
     }
     reference = {
-        "another photo": judge(np.roll(held.photos, 1, 0), held, small, random),
+        "another photo": judge(np.roll(held.looks[:, 2], 1, 0), held, small, random),
         "mean photo": judge(np.repeat(blurred[None], len(held.photos), 0), held, small, random),
         "another look": judge(
             held.looks[:, 1], HeldOut(held.labels, held.photos, np.delete(held.looks, 1, 1)), small, random

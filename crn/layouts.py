@@ -128,7 +128,8 @@ def _nyu(root: Path, split: str) -> Found:
     if (root / NYU_FILE).is_file() and not any((root / name).is_dir() for name in LABEL_FOLDERS):
         raise CRNError(
             f"{root / NYU_FILE}: is read from image files, not from MATLAB: write its images to "
-            f"{root}/images/ and its labels, mapped to the 40 classes (0 = none), to {root}/labels/, PNGs of equal names."
+            f"{root}/images/ and its labels, mapped to the 40 classes (0 = none), to {root}/labels/, "
+            "as PNGs of equal names."
         )
     labels, photos = _two_folders(root, split)
     listed = _list_file(root, split)
