@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 @click.option(
     "--completion-url", metavar="URL", show_default="none", help="Where participants go when they are done."
 )
+@click.option("--forget", metavar="NAME", show_default="nobody", help="Unname a person in DATA, and stop.")
 @click.option("--open", "open_", is_flag=True, show_default=True, help="Open the dashboard in the browser.")
 def serve(  # noqa: PLR0917 - one an option
     host: str,
@@ -59,7 +60,7 @@ def serve(  # noqa: PLR0917 - one an option
     sign_in: bool | None,
     public_url: str | None,
     completion_url: str | None,
-    open_: bool,
+    forget: str | None, open_: bool,
 ) -> None:
     """Run the MTurk-compatible server with its pages for workers.
 
@@ -75,6 +76,11 @@ def serve(  # noqa: PLR0917 - one an option
     from mturk.server.site import Settings
 
     console = click.get_current_context().obj
+    if forget is not None:
+        people, assignments = running.forget(data, forget)
+        console.say(f"Forgotten: {people} of that name; {assignments} assignments stay, nameless.")
+        console.say("Delete the line of results/workers.csv too.")
+        return
     if not studies and Path("study/study.json").is_file():
         studies = (Path("study"),)
     settings = Settings(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import logging
-import os
 import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ import uvicorn
 
 from mturk.errors import MTurkError
 from mturk.files import write_whole
+from mturk.server import workers
 from mturk.server.app import create_app
 from mturk.server.site import Settings, Site
 
@@ -106,6 +106,20 @@ def serve(
             site.close()
 
 
+def forget(data: Path, name: str) -> tuple[int, int]:
+    """Cut the tie between a person and their answers in a stopped server's folder; see `workers.forget`."""
+    if not (data / "server.sqlite3").is_file():
+        raise MTurkError(
+            f"{data} is no server's data folder: it holds no server.sqlite3. Give it with --data FOLDER"
+        )
+    with alone(data):
+        site = Site(Settings(data=data))
+        try:
+            return site.store.write(lambda tx: workers.forget(tx, name)).result()
+        finally:
+            site.close()
+
+
 class _Server(uvicorn.Server):
     """uvicorn's server, ending quietly: a signal is how a server is meant to stop."""
 
@@ -115,8 +129,3 @@ class _Server(uvicorn.Server):
         with super().capture_signals():
             yield
             self._captured_signals.clear()
-
-
-def process_id() -> int:
-    """Return this process's id, for the message at the start."""
-    return os.getpid()

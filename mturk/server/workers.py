@@ -9,6 +9,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from mturk.server.errors import RequestError
+from mturk.server.store import new_id
 
 if TYPE_CHECKING:
     from mturk.server.store import Transaction
@@ -22,9 +23,9 @@ LOCAL = "local"
 def worker_for(tx: Transaction, secret: str, panel: str, name: str) -> str:
     """Return the worker id of a person, the same one each time; a new person is entered.
 
-    `panel` keeps people apart who have the same name in different places. On the local site a name that
-    looks like an MTurk worker id is taken as that id, so that a requester can grant qualifications
-    beforehand; an id that belongs to somebody of a panel is refused.
+    `panel` keeps people apart who have the same name in different places. On the local site a name that looks
+    like an MTurk worker id is taken as that id, so that a requester can grant qualifications beforehand; an id
+    that belongs to somebody of a panel is refused.
     """
     name = clean_name(name)
     known = tx.one("SELECT worker_id FROM workers WHERE panel = ? AND name = ?", panel, name)
@@ -39,6 +40,38 @@ def worker_for(tx: Transaction, secret: str, panel: str, name: str) -> str:
     tx.run("INSERT INTO workers VALUES (?, ?, ?, ?, 0, 0)", worker_id, panel, name, tx.now)
     tx.log("WorkerArrived", worker=worker_id, panel=panel)
     return worker_id
+
+
+_TRACES = (
+    "UPDATE assignments SET worker_id = ?1, progress = NULL WHERE worker_id = ?2",
+    "UPDATE arrivals SET worker_id = ?1, parameters = '{}' WHERE worker_id = ?2",
+    "UPDATE qualifications SET worker_id = ?1 WHERE worker_id = ?2",
+    "UPDATE qualification_requests SET worker_id = ?1 WHERE worker_id = ?2",
+    "UPDATE bonuses SET worker_id = ?1 WHERE worker_id = ?2",
+    "UPDATE blocks SET worker_id = ?1 WHERE worker_id = ?2",
+    "UPDATE events SET worker_id = ?1 WHERE worker_id = ?2",
+    "UPDATE workers SET worker_id = ?1, name = ?1 WHERE worker_id = ?2",
+)
+
+
+def forget(tx: Transaction, name: str) -> tuple[int, int]:
+    """Cut the tie between a person and their answers; returns how many people and assignments it concerned.
+
+    `name` is the name they signed in with, their id at a panel, or their worker id. They get a worker id drawn at
+    random, which nothing leads back from; their messages go, their answers stay. RequestError when nobody has it.
+    """
+    tx.run("PRAGMA secure_delete = ON")
+    people = tx.all("SELECT worker_id FROM workers WHERE name = ?1 OR worker_id = ?1", " ".join(name.split()))
+    if not people:
+        raise RequestError(f"Nobody here is known by {name[:MAX_NAME]!r}.", "WorkerDoesNotExist")
+    assignments = 0
+    for person in people:
+        stranger = new_id("A")
+        tx.run("DELETE FROM messages WHERE worker_id = ?", person["worker_id"])
+        for sql in _TRACES:
+            changed = tx.run(sql, stranger, person["worker_id"]).rowcount
+            assignments += changed if sql is _TRACES[0] else 0
+    return len(people), assignments
 
 
 def clean_name(name: str) -> str:

@@ -102,6 +102,46 @@ def test_a_database_of_another_version(tmp_path):
         Site(Settings(data=tmp_path))
 
 
+def test_a_person_is_forgotten_and_the_answers_stay(start, tmp_path, question):
+    server = start(tmp_path / "d")
+    turk = server.requester()
+    hit = turk.create_hit(
+        Title="T", Description="D", Reward="1", Question=question, LifetimeInSeconds=600,
+        AssignmentDurationInSeconds=600, RequesterAnnotation="glimpse:s:b1:h1",
+    )["HIT"]["HITId"]  # fmt: skip
+    worker = server.worker("helper")
+    worker.join("s", PROLIFIC_PID="person-of-prolific", SESSION_ID="session-9")
+    assignment = worker.join("s", PROLIFIC_PID="person-of-prolific").headers["location"].rpartition("/")[2]
+    worker.submit(assignment)
+    turk.approve_assignment(AssignmentId=assignment)
+    turk.send_bonus(WorkerId=worker.id, AssignmentId=assignment, BonusAmount="1", Reason="r")
+    server.stop()
+
+    def forget(name, data="d"):
+        return CliRunner().invoke(main, ["serve", "--forget", name, "--data", str(tmp_path / data)])
+
+    result = forget("person-of-prolific")
+    assert "Forgotten: 1 of that name; 1 assignments stay" in result.output, result.output
+    stored = (tmp_path / "d/server.sqlite3").read_bytes()
+    assert worker.id.encode() not in stored
+    assert b"person-of-prolific" not in stored
+    assert b"session-9" not in stored
+    again = start(tmp_path / "d").requester()
+    found = again.list_assignments_for_hit(HITId=hit)["Assignments"][0]
+    assert found["WorkerId"] != worker.id
+    assert again.list_bonus_payments(HITId=hit)["BonusPayments"][0]["WorkerId"] == found["WorkerId"]
+    with alone(tmp_path / "d"):
+        assert "Another server is running" in forget("x").output
+    assert "holds no server.sqlite3" in forget("x", "nowhere").output
+
+
+def test_forgetting_nobody(tmp_path):
+    Site(Settings(data=tmp_path)).close()
+    result = CliRunner().invoke(main, ["serve", "--forget", "x", "--data", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "Nobody here is known by 'x'" in result.output
+
+
 def test_help_has_an_example():
     result = CliRunner().invoke(main, ["serve", "--help"])
     assert "python cli.py serve --port 8080" in result.output
