@@ -123,7 +123,7 @@ def plan(study: Study, states: list[HitState], wishes: Wishes, ledger: Ledger, *
         for one in seen.values()
         if wishes.approve and one.status == "Submitted" and one.assignment_id not in refused
     ]
-    bonus = _bonuses(seen, wishes, ledger, approve)
+    bonus = _bonuses(states, seen, wishes, ledger, approve)
     grow, create = _replacements(study, states, fees=fees)
     missing = sum(one.places - one.before for one in grow) + sum(part.places for part in create)
     if not wishes.replace:
@@ -155,10 +155,13 @@ def _named(seen: dict[str, Seen], ids: tuple[str, ...], option: str) -> list[See
 
 def bonus_key(assignment_id: str, wishes: Wishes) -> str:
     """Return the ledger's key of a bonus: one for the same assignment, amount and reason."""
-    return f"bonus:{assignment_id}:{wishes.bonus_usd}:{token(wishes.bonus_reason)[:12]}"
+    return f"bonus:{assignment_id}:{wishes.bonus_usd:.2f}:{token(wishes.bonus_reason)[:12]}"
 
 
-def _bonuses(seen: dict[str, Seen], wishes: Wishes, ledger: Ledger, approve: list[Seen]) -> list[Seen]:
+def _bonuses(
+    states: list[HitState], seen: dict[str, Seen], wishes: Wishes, ledger: Ledger, approve: list[Seen]
+) -> list[Seen]:
+    """Return to whom the bonus goes who does not have it: neither by the ledger nor by the endpoint."""
     if wishes.bonus_usd is None:
         return []
     if wishes.bonus_to:
@@ -166,7 +169,17 @@ def _bonuses(seen: dict[str, Seen], wishes: Wishes, ledger: Ledger, approve: lis
     else:
         coming = {one.assignment_id for one in approve}
         chosen = [one for one in seen.values() if one.status == "Approved" or one.assignment_id in coming]
-    return [one for one in chosen if bonus_key(one.assignment_id, wishes) not in ledger.outcomes]
+    paid = {
+        bonus.assignment_id
+        for state in states
+        for bonus in state.bonuses
+        if (bonus.usd, bonus.reason) == (wishes.bonus_usd, wishes.bonus_reason)
+    }
+    return [
+        one
+        for one in chosen
+        if one.assignment_id not in paid and bonus_key(one.assignment_id, wishes) not in ledger.outcomes
+    ]
 
 
 def _replacements(study: Study, states: list[HitState], *, fees: bool) -> tuple[list[Growth], list[Part]]:
@@ -237,6 +250,21 @@ class Reviewer:
         for step, subject in track(steps, "Reviewing", len(steps)):
             step(subject)
 
+    def settle_pending(self) -> None:
+        """Find out what became of calls that a crash interrupted, and write it down."""
+        self.publisher.settle_pending()
+        for key, line in list(self.ledger.pending.items()):
+            kind, _, rest = key.partition(":")
+            if kind in ("approved", "rejected"):
+                found = self.requester.call("GetAssignment", AssignmentId=rest)["Assignment"]
+                happened = found["AssignmentStatus"].lower() == kind
+            elif kind == "bonus":
+                happened = self._was_paid(line["assignment_id"], line["usd"], rest.rpartition(":")[2])
+            else:
+                continue
+            if happened:
+                self.ledger.record("outcome", key=key, assignment_id=line["assignment_id"], found=True)
+
     def _decide(self, one: Seen, operation: str, becomes: str, **arguments: Any) -> None:
         def recover(error: TurkError) -> dict[str, Any] | None:
             if error.code != WRONG_STATE:
@@ -263,9 +291,6 @@ class Reviewer:
         amount = f"{wishes.bonus_usd:.2f}"
         key = bonus_key(one.assignment_id, wishes)
         facts = {"assignment_id": one.assignment_id, "usd": amount}
-        if key in self.ledger.pending and self._was_paid(one, amount):
-            self.ledger.record("outcome", key=key, **facts, found=True)
-            return
         arguments = {
             "WorkerId": one.worker_id,
             "AssignmentId": one.assignment_id,
@@ -278,14 +303,15 @@ class Reviewer:
             self.requester,
             paid,
             lambda _: {},
-            lambda _error: {} if self._was_paid(one, amount) else None,
+            lambda _error: {} if self._was_paid(one.assignment_id, amount, key.rpartition(":")[2]) else None,
         )
 
-    def _was_paid(self, one: Seen, amount: str) -> bool:
-        pages = self.requester.pages("ListBonusPayments", "BonusPayments", AssignmentId=one.assignment_id)
+    def _was_paid(self, assignment_id: str, amount: str, reason: str) -> bool:
+        """Tell whether a bonus of this amount was paid; `reason` is the beginning of its reason's token."""
+        pages = self.requester.pages("ListBonusPayments", "BonusPayments", AssignmentId=assignment_id)
         return any(
             Decimal(bonus["BonusAmount"]) == Decimal(amount)
-            and bonus.get("Reason") == self.wishes.bonus_reason
+            and token(bonus.get("Reason", "")).startswith(reason)
             for page in pages
             for bonus in page
         )
@@ -343,7 +369,7 @@ def review(
         ledger = Ledger(path)
         reviewer = Reviewer(study, requester, ledger, wishes)
         if not dry_run:
-            reviewer.publisher.settle_pending()
+            reviewer.settle_pending()
         fees = requester.endpoint.name != "local"
         what = plan(study, survey(study, requester, ledger, track), wishes, ledger, fees=fees)
         if confirm(what) and not dry_run:

@@ -35,11 +35,20 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class Bonus:
+    """A bonus that was paid."""
+
+    assignment_id: str
+    usd: Decimal
+    reason: str
+
+
+@dataclass(frozen=True)
 class HitState:
     """A published HIT as the endpoint has it now.
 
     `places` are its assignments in all; `open` can be taken, `out` are accepted and not submitted. `expired`
-    says that nobody can take the rest. `bonuses_usd` were paid for its assignments.
+    says that nobody can take the rest.
     """
 
     hit: PublishedHit
@@ -50,7 +59,7 @@ class HitState:
     expires: datetime | None
     expired: bool
     seen: tuple[Seen, ...]
-    bonuses_usd: Decimal = Decimal(0)
+    bonuses: tuple[Bonus, ...] = ()
 
     def count(self, *statuses: str) -> int:
         """Return how many submitted assignments are in one of these states."""
@@ -112,7 +121,7 @@ def _state(study: Study, requester: Requester, hit: PublishedHit, plan: dict[str
         expires=found.get("Expiration"),
         expired=bool(free) and not is_open,
         seen=tuple(seen),
-        bonuses_usd=_bonuses(requester, hit.hit_id) if seen else Decimal(0),
+        bonuses=_bonuses(requester, hit.hit_id) if seen else (),
     )
 
 
@@ -129,9 +138,13 @@ def _seen(study: Study, one: dict[str, Any], hit: PublishedHit, plan: dict[str, 
     )
 
 
-def _bonuses(requester: Requester, hit_id: str) -> Decimal:
+def _bonuses(requester: Requester, hit_id: str) -> tuple[Bonus, ...]:
     pages = requester.pages("ListBonusPayments", "BonusPayments", HITId=hit_id)
-    return sum((Decimal(one["BonusAmount"]) for page in pages for one in page), Decimal(0))
+    return tuple(
+        Bonus(one["AssignmentId"], Decimal(one["BonusAmount"]), one.get("Reason", ""))
+        for page in pages
+        for one in page
+    )
 
 
 def _mark_repeats(states: list[HitState]) -> list[HitState]:
@@ -185,4 +198,5 @@ def by_batch(states: list[HitState], reward_usd: Decimal, *, fees: bool) -> list
 
 def _paid(state: HitState, reward_usd: Decimal, *, fees: bool) -> Decimal:
     each = reward_usd + (fee_usd(reward_usd, state.places) if fees else 0)
-    return each * state.count("Approved") + state.bonuses_usd * (1 + (FEE_RATE if fees else 0))
+    bonuses = sum((bonus.usd for bonus in state.bonuses), Decimal(0))
+    return each * state.count("Approved") + bonuses * (1 + (FEE_RATE if fees else 0))

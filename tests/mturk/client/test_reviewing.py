@@ -155,7 +155,10 @@ def test_a_bonus_is_paid_once(study, server):
     ann, bob = server.submit(study, one, "ann"), server.submit(study, one, "bob")
     plan = run(study, server, bonus_usd=Decimal("0.50"))
     assert (len(plan.bonus), plan.bonus_usd) == (2, Decimal("1.00"))
-    assert not run(study, server, bonus_usd=Decimal("0.50")).bonus
+    assert not run(study, server, bonus_usd=Decimal("0.5")).bonus
+    path = ledger_path(study.folder, "local")
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if "bonus" not in line))
+    assert not run(study, server, bonus_usd=Decimal("0.50")).bonus  # the endpoint remembers, too
     run(study, server, bonus_usd=Decimal("0.25"), bonus_to=(bob,), bonus_reason="More.")
     assert sorted(bonuses(server)) == sorted(
         [
