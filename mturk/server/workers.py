@@ -24,7 +24,7 @@ def worker_for(tx: Transaction, secret: str, panel: str, name: str) -> str:
     """Return the worker id of a person, the same one each time; a new person is entered.
 
     `panel` keeps people apart who have the same name in different places. On the local site a name that looks
-    like an MTurk worker id is taken as that id, so that a requester can grant qualifications beforehand; an id
+    like an MTurk worker id is taken as that id, so that a requester can grant qualifications beforehand; one
     that belongs to somebody of a panel is refused.
     """
     name = clean_name(name)
@@ -57,8 +57,9 @@ _TRACES = (
 def forget(tx: Transaction, name: str) -> tuple[int, int]:
     """Cut the tie between a person and their answers; returns how many people and assignments it concerned.
 
-    `name` is the name they signed in with, their id at a panel, or their worker id. They get a worker id drawn at
-    random, which nothing leads back from; their messages go, their answers stay. RequestError when nobody has it.
+    `name` is the name they signed in with, their id at a panel, or their worker id. They get a worker id drawn
+    at random, from which nothing leads back; messages to them go, their answers stay. RequestError when nobody
+    has that name.
     """
     tx.run("PRAGMA secure_delete = ON")
     people = tx.all("SELECT worker_id FROM workers WHERE name = ?1 OR worker_id = ?1", " ".join(name.split()))
