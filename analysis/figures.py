@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from analysis.pairs import Stimuli
 
+MANY_SERIES, PANELS_A_ROW = 6, 3
 FORMATS = ("png", "pdf", "svg")
 # What would carry the date, or the version of a library, into the bytes.
 METADATA = {
@@ -80,8 +81,13 @@ def _folded(table: pd.DataFrame, column: str, width_in: float, *, bold: bool) ->
 
 
 def realism_figure(points: pd.DataFrame, curves: pd.DataFrame, *, simulated: bool) -> Figure:
-    """Draw preference rate against exposure, one column wide; tables as for `plots.plot_realism`."""
+    """Draw preference rate against exposure, one column wide; tables as for `plots.plot_realism`.
+
+    More series than one pair of axes can hold get a panel each, two columns wide.
+    """
     with mpl.rc_context(plots.STYLE):
+        if points["series"].nunique() > MANY_SERIES:
+            return _mark(_realism_panels(points, curves), simulated=simulated)
         figure = blank(plots.COLUMN_IN, 2.45)
         points, room = _folded(points, "series", 1.15, bold=True)
         curves, _ = _folded(curves, "series", 1.15, bold=True)
@@ -90,30 +96,69 @@ def realism_figure(points: pd.DataFrame, curves: pd.DataFrame, *, simulated: boo
         return _mark(figure, simulated=simulated)
 
 
+def _realism_panels(points: pd.DataFrame, curves: pd.DataFrame) -> Figure:
+    names = list(dict.fromkeys(points["series"]))
+    lines = -(-len(names) // PANELS_A_ROW)
+    figure = blank(plots.TEXT_WIDTH_IN, 0.45 + 1.55 * lines)
+    height = figure.get_size_inches()[1]
+    grid = figure.subplots(lines, PANELS_A_ROW, squeeze=False).ravel()
+    figure.subplots_adjust(
+        left=0.085, right=0.99, bottom=0.4 / height, top=1 - 0.32 / height, hspace=0.62, wspace=0.28
+    )
+    low, high = float(points["low"].min()), float(points["high"].max())
+    for place, ax in enumerate(grid):
+        if place >= len(names):
+            ax.set_axis_off()
+            continue
+        mine, line = (table[table["series"] == names[place]] for table in (points, curves))
+        plots.plot_realism(ax, mine, line, named=False)
+        ax.set_ylim(max(0.0, min(low, 0.48) - 0.03), min(1.005, high + 0.03))
+        ax.set_title(fold(names[place], 2.0), loc="left")
+        ax.set_ylabel("" if place % PANELS_A_ROW else "Preference rate")
+        ax.set_xlabel("" if place + PANELS_A_ROW < len(names) else "Exposure (s)")
+    return figure
+
+
 def preference_figure(table: pd.DataFrame, *, limited: bool, simulated: bool) -> Figure:
     """Draw preference rates: bars where exposure is unlimited, dots by exposure where it is limited."""
     with mpl.rc_context(plots.STYLE):
         if limited:
-            groups = table["series"].nunique()
-            figure = blank(plots.COLUMN_IN, 0.65 + 0.135 * (len(table) + 1.35 * groups))
-            bottom = 0.42 / figure.get_size_inches()[1]
-            plots.plot_preference_dots(figure.add_axes((0.13, bottom, 0.81, 0.965 - bottom)), table)
-        else:
-            table, room = _folded(table, "label", 1.4, bold=False)
-            figure = blank(plots.COLUMN_IN, 0.6 + 0.3 * len(table))
-            bottom, left = 0.4 / figure.get_size_inches()[1], (room + 0.1) / plots.COLUMN_IN
-            plots.plot_preference_bars(figure.add_axes((left, bottom, 0.93 - left, 0.93 - bottom)), table)
+            return _mark(_preference_dots(table), simulated=simulated)
+        table, room = _folded(table, "label", 1.4, bold=False)
+        figure = blank(plots.COLUMN_IN, 0.6 + 0.3 * len(table))
+        bottom, left = 0.4 / figure.get_size_inches()[1], (room + 0.1) / plots.COLUMN_IN
+        plots.plot_preference_bars(figure.add_axes((left, bottom, 0.93 - left, 0.93 - bottom)), table)
         return _mark(figure, simulated=simulated)
+
+
+def _preference_dots(table: pd.DataFrame) -> Figure:
+    """Draw one column of dots, or three where there are many series."""
+    names = list(dict.fromkeys(table["series"]))
+    columns = 1 if len(names) <= MANY_SERIES else PANELS_A_ROW
+    size = -(-len(names) // columns)
+    groups = [names[start : start + size] for start in range(0, len(names), size)]
+    parts = [table[table["series"].isin(group)] for group in groups]
+    rows = max(len(part) + 1.35 * len(group) for part, group in zip(parts, groups, strict=True))
+    figure = blank(plots.COLUMN_IN if columns == 1 else plots.TEXT_WIDTH_IN, 0.65 + 0.135 * rows)
+    bottom = 0.42 / figure.get_size_inches()[1]
+    for place, part in enumerate(parts):
+        left = (place + 0.13) / columns
+        ax = figure.add_axes((left, bottom, 0.81 / columns, 0.965 - bottom))
+        plots.plot_preference_dots(ax, part)
+        if columns > 1:
+            ax.set_xlabel("Preference rate")
+    return figure
 
 
 def ranking_figure(table: pd.DataFrame, *, limited: bool, simulated: bool) -> Figure:
     """Draw Bradley-Terry strengths, per exposure or as a list, one column wide."""
     with mpl.rc_context(plots.STYLE):
         if limited:
-            figure = blank(plots.COLUMN_IN, 2.3)
+            figure = blank(plots.COLUMN_IN, max(2.3, 0.6 + 0.125 * table["condition"].nunique()))
             table, room = _folded(table, "condition", 1.15, bold=True)
             width = 0.79 - room / plots.COLUMN_IN
-            plots.plot_ranking(figure.add_axes((0.145, 0.165, width, 0.775)), table)
+            bottom = 0.38 / figure.get_size_inches()[1]
+            plots.plot_ranking(figure.add_axes((0.145, bottom, width, 0.94 - bottom)), table)
         else:
             figure = blank(plots.COLUMN_IN, 0.6 + 0.24 * len(table))
             table, room = _folded(table, "condition", 1.4, bold=False)

@@ -94,11 +94,12 @@ def _end_labels(ax: Axes, names: Sequence[str], ends: Sequence[float], colours: 
         )
 
 
-def plot_realism(ax: Axes, points: pd.DataFrame, curves: pd.DataFrame) -> Axes:
+def plot_realism(ax: Axes, points: pd.DataFrame, curves: pd.DataFrame, *, named: bool = True) -> Axes:
     """Draw the preference rate of every contrast against exposure: points, intervals, fitted curves.
 
     points: series, exposure_ms, rate, low, high (all in [0, 1]), one row a cell.
     curves: series, exposure_ms, rate, low, high on a fine grid; a series without a fit has no rows.
+    named: write each series' name at its end.
     """
     names = list(dict.fromkeys(points["series"]))
     exposures = sorted(points["exposure_ms"].unique())
@@ -130,7 +131,8 @@ def plot_realism(ax: Axes, points: pd.DataFrame, curves: pd.DataFrame) -> Axes:
     ax.set_ylim(max(0.0, low - 0.03), min(1.0, high + 0.02) if high < 0.97 else 1.005)
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
     ax.set_ylabel("Preference rate")
-    _end_labels(ax, names, ends, [COLOURS[rank % len(COLOURS)] for rank in range(len(names))])
+    if named:
+        _end_labels(ax, names, ends, [COLOURS[rank % len(COLOURS)] for rank in range(len(names))])
     return ax
 
 

@@ -104,6 +104,7 @@ def _figures(
     simulated = evidence.results.simulated
     limited = evidence.results.mode == "limited-time"
     answered = seen[seen["n"] > 0]
+    many = answered["series"].nunique() > draw.MANY_SERIES
     found: dict[str, tuple[Figure, str, str, bool]] = {}
     if limited:
         figure = draw.realism_figure(answered, _grid(evidence), simulated=simulated)
@@ -111,14 +112,14 @@ def _figures(
             "Share of trials in which the first-named condition was chosen, by exposure. Points: rates with "
             "two-way 95 % intervals. Lines: fitted curves with pointwise bands. Dashed: chance."
         )
-        found["realism_vs_time"] = (figure, _alt(answered), caption, False)
+        found["realism_vs_time"] = (figure, _alt(answered), caption, many)
     labels = [exposure(value) for value in answered["exposure_ms"]] if limited else answered["series"]
     rows = answered.assign(label=labels)
     figure = draw.preference_figure(rows, limited=limited, simulated=simulated)
     caption = "Preference rates with two-way 95 % intervals" + (
         " (thin lines) over the naive ones (pale), which treat answers as independent." if limited else "."
     )
-    found["preference"] = (figure, _alt(answered), caption, False)
+    found["preference"] = (figure, _alt(answered), caption, many and limited)
     strengths = _strengths(evidence)
     if len(strengths):
         figure = draw.ranking_figure(strengths, limited=limited, simulated=simulated)

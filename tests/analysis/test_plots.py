@@ -142,3 +142,13 @@ def test_turning_a_row_twice_changes_nothing() -> None:
 def test_csv_is_plain() -> None:
     table = pd.DataFrame({"a": [True, False], "b": [0.1 + 0.2, float("nan")], "c": ["x", None]})
     assert csv_text(table) == "a,b,c\n1,0.3,x\n0,,\n"
+
+
+def test_many_contrasts_get_a_panel_each() -> None:
+    names = [f"real over model-{number}" for number in range(8)]
+    figure = figures.realism_figure(points(names), points(names), simulated=False)
+    shown = [ax for ax in figure.axes if ax.axison]
+    assert [ax.get_title(loc="left") for ax in shown] == names
+    assert len({ax.get_ylim() for ax in shown}) == 1
+    table = points(names).assign(label="1 s", wilson_low=0.78, wilson_high=0.82)
+    assert len(figures.preference_figure(table, limited=True, simulated=False).axes) == 3
