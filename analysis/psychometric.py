@@ -33,6 +33,8 @@ NEEDED = ["worker", "pair", "contrast", "exposure_ms", "shown_ms", "chose_a"]
 MAX_SE_LOG_SLOPE = 1.0  # beyond it the slope is uncertain by a factor of fifty: a step, or a line
 MAX_SE_OCTAVES = 2.0
 STEP = "the slope is not determined: a step between two exposures, or no bend within them"
+NOT_LEVEL = "the plateau is not determined: the curve has not levelled off within the exposures"
+MAX_BOUND_WIDTH = 0.1
 BOUND_LOGIT = 7.0  # logit A from which on the plateau counts as at its bound
 
 
@@ -244,10 +246,11 @@ def _estimate(blank: CurveFit, data: _Data, n: Floats, k: Floats) -> CurveFit:
     )  # fmt: skip
     fit = replace(fit, **_intervals(theta[0], wide, t))
     if bound:
-        scale = fit.deviance_scale or 1.0
-        fit = replace(
-            fit, **_bound_interval(x, counts, theta[0], t, scale, family), note="the plateau is at its bound"
-        )
+        ends = _bound_interval(x, counts, theta[0], t, fit.deviance_scale or 1.0, family)
+        # The other parameters are estimated as if A were at its bound, which must then be nearly certain.
+        if ends["plateau_high"] - ends["plateau_low"] > MAX_BOUND_WIDTH:
+            return replace(blank, note=NOT_LEVEL)
+        fit = replace(fit, **ends, note="the plateau is at its bound")
     return replace(fit, **_threshold(fit, wide, t))
 
 
@@ -293,7 +296,7 @@ def _not_identified(theta: Floats, covariances: Sequence[Floats], t: float, boun
         return "no error can be estimated"
     A, se_A = special.expit(theta[0]), _se(covariances, (1, 0, 0))
     if not bound and abs(A - 0.5) <= t * se_A * A * (1 - A):
-        return "the plateau is not determined: the curve has not levelled off within the exposures"
+        return NOT_LEVEL
     if _se(covariances, (0, 1, 0)) > MAX_SE_LOG_SLOPE:
         return STEP
     if _se(covariances, (0, 0, 1)) > MAX_SE_OCTAVES:

@@ -288,6 +288,20 @@ def test_measured_exposures_move_the_curve():
     )
 
 
+def test_three_exposures_leave_nothing_to_test_the_fit_with():
+    (fit,) = fit_curves(judgments(exposures=EXPOSURES[1:6:2], workers=40, spread=0.1), real="real")
+    assert fit.identified
+    assert (fit.deviance_df, fit.p_fit) == (0, None)
+    assert fit.deviance == pytest.approx(0, abs=1e-4)
+
+
+def test_a_curve_that_has_not_levelled_off_is_flagged():
+    p = [0.5, 0.5, 0.5, 0.51, 0.54, 0.62, 0.78]
+    (fit,) = fit_curves(judgments(p=p, spread=0.0, workers=80), real="real")
+    assert not fit.identified
+    assert "not determined" in fit.note
+
+
 def test_where_real_takes_no_part_the_curve_is_condition_a():
     frame = judgments(contrast="crn:pix2pix")
     (fit,) = fit_curves(frame.assign(chose_a=~frame["chose_a"]), real="real")
@@ -329,6 +343,6 @@ def test_neither_the_order_nor_the_name_of_a_matters(seed):
 
 @pytest.mark.slow
 def test_the_fit_is_rejected_about_as_often_as_it_says():
-    p_fits = [fit_curves(judgments(s, spread=0.6), real="real")[0].p_fit for s in range(150)]
+    p_fits = [fit_curves(judgments(s, spread=0.6), real="real")[0].p_fit for s in range(100)]
     rejected = np.mean([p is not None and p < 0.05 for p in p_fits])
     assert rejected < 0.12

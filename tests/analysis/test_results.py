@@ -345,6 +345,31 @@ def test_a_design_that_is_cut_short_is_refused(tmp_path):
         read_results(folder)
 
 
+@pytest.mark.parametrize(
+    ("study", "message"),
+    [
+        ({}, "field 'study' .* is missing or not text"),
+        ({"study": "s"}, "field 'experiment' is missing or not an object"),
+        ({"study": "s", "experiment": {}}, "experiment.mode is None"),
+    ],
+)
+def test_a_study_without_its_fields_is_refused(tmp_path, study, message):
+    folder = write(tmp_path / "results", [assignment()])
+    (folder / "study.json").write_text(json.dumps(study))
+    with pytest.raises(AnalysisError, match=message):
+        read_results(folder)
+
+
+@pytest.mark.parametrize(
+    ("design", "message"), [("", "not a readable CSV file"), (",".join(COLUMNS) + "\n", "no trials")]
+)
+def test_a_design_without_trials_is_refused(tmp_path, design, message):
+    folder = write(tmp_path / "results", [assignment()])
+    (folder / "trials.csv").write_text(design)
+    with pytest.raises(AnalysisError, match=message):
+        read_results(folder)
+
+
 def test_many_problems_are_counted_not_listed(tmp_path):
     lines = [assignment(), *["oops"] * 1100]
     results = read_results(write(tmp_path / "results", lines))
@@ -377,7 +402,7 @@ KEYS = [
 ]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(key=st.sampled_from(KEYS), value=JSON, inside=st.booleans(), cut=st.integers(1, 400))
 def test_whatever_a_line_holds_the_good_ones_are_read(tmp_path, key, value, inside, cut):
     bad = assignment("bad", "w9")
