@@ -60,7 +60,8 @@ def serve(  # noqa: PLR0917 - one an option
     sign_in: bool | None,
     public_url: str | None,
     completion_url: str | None,
-    forget: str | None, open_: bool,
+    forget: str | None,
+    open_: bool,
 ) -> None:
     """Run the MTurk-compatible server with its pages for workers.
 
@@ -73,6 +74,7 @@ def serve(  # noqa: PLR0917 - one an option
       python cli.py publish --to local
     """  # fmt: skip
     from mturk.server import running
+    from mturk.server.screening import study_names
     from mturk.server.site import Settings
 
     console = click.get_current_context().obj
@@ -93,7 +95,8 @@ def serve(  # noqa: PLR0917 - one an option
         link = f"{public}/dashboard/?token={site.requester_token}"
         console.say(f"Workers' site:     {public}/worker/")
         console.say(f"Dashboard:         {link}")
-        console.say(f"Links to hand out: {public}/join/<study>  (the dashboard has them whole)")
+        for study in study_names(studies) or ["<study>"]:
+            console.say(f"Link to hand out:  {public}/join/{study}  (the dashboard has those of panels)")
         console.say(f"boto3 endpoint:    {public}/  with AWS_SHARED_CREDENTIALS_FILE={data / 'credentials'}")
         console.say("Stop with Ctrl-C.")
         console.next("python cli.py publish --to local")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sqlite3
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -114,11 +115,19 @@ async def refused(request: Request, error: Exception) -> Response:
         )
     else:
         status, text = 503, str(error)
+    return _message(request, status, _heading(status), text)
+
+
+def _message(request: Request, status: int, heading: str, text: str) -> Response:
+    """Show a message; when an answer could not be stored, with the way back to the page that still has it."""
+    came_from = _WORK.search(request.headers.get("referer", ""))
+    back = came_from[0] if came_from and status >= 500 else None
     return web.page(
-        request, "message", status_code=status, ancestors="'self'", heading=_heading(status), text=text
+        request, "message", status_code=status, ancestors="'self'", heading=heading, text=text, back=back
     )
 
 
+_WORK = re.compile(r"/worker/assignments/[A-Z0-9]+")
 _PHRASES = {
     404: "There is no such page here.",
     405: "This address cannot be used like that.",
@@ -139,9 +148,7 @@ async def failed(request: Request, error: Exception) -> Response:
     text = (
         "Something went wrong on our side. Your answers are still in the page that you came from; try again."
     )
-    return web.page(
-        request, "message", status_code=500, ancestors="'self'", heading="Please try again", text=text
-    )
+    return _message(request, 500, "Please try again", text)
 
 
 def create_app(site: Site) -> Starlette:

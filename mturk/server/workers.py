@@ -57,8 +57,8 @@ _TRACES = (
 def forget(tx: Transaction, name: str) -> tuple[int, int]:
     """Cut the tie between a person and their answers; returns how many people and assignments it concerned.
 
-    `name` is the name they signed in with, their id at a panel, or their worker id. They get a worker id drawn
-    at random, from which nothing leads back; messages to them go, their answers stay. RequestError when nobody
+    `name` is the name they signed in with, their id at a panel, or their worker id. They get a worker id at
+    random, from which nothing leads back; messages to them go, their answers stay. RequestError when nobody
     has that name.
     """
     tx.run("PRAGMA secure_delete = ON")

@@ -115,9 +115,11 @@ def test_a_full_disk_is_said_and_nothing_is_half_done(server, publish, turk):
     store = server.site.store
     pages = store.write(lambda tx: tx.one("PRAGMA page_count")[0]).result()
     store.write(lambda tx: tx.run(f"PRAGMA max_page_count = {pages}")).result()
+    worker.http.headers["Referer"] = f"{server.url}/worker/assignments/{assignment}/page?hitId=1"
     full = worker.submit(assignment, answers="x" * 500_000)
     assert full.status_code == 503
     assert "full" in full.text
+    assert f'href="/worker/assignments/{assignment}" target="_top">Back to the HIT' in full.text
     with pytest.raises(turk.exceptions.ServiceFault, match="full"):
         publish(Question=_long_question())
     store.write(lambda tx: tx.run("PRAGMA max_page_count = 1000000")).result()
