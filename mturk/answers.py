@@ -31,6 +31,7 @@ LARGEST = 1e15
 SIDES = ("left", "right")
 NUMBERS = ("response_ms", "shown_ms", "frames", "onset_ms")
 
+_NUMERIC = (float, int)
 # Characters that no XML 1.0 document may hold, not even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -178,9 +179,11 @@ def _answer(record: Any, number: int) -> Answer:
         raise AnswerError(f"answer {number}: 'repeat' is {_short(repeat)}; allowed is a count from 0")
     if type(flags) is not list or not all(type(flag) is str for flag in flags):
         raise AnswerError(f"answer {number}: 'flags' is {_short(flags)}, not a list of words")
-    response_ms, shown_ms, frames, onset_ms = times = [record.get(name) for name in NUMBERS]
-    for name, value in zip(NUMBERS, times, strict=True):
-        if value is not None and not (type(value) in (int, float) and -LARGEST < value < LARGEST):
+    response_ms, shown_ms = record.get("response_ms"), record.get("shown_ms")
+    frames, onset_ms = record.get("frames"), record.get("onset_ms")
+    for value in (response_ms, shown_ms, frames, onset_ms):
+        if value is not None and not (type(value) in _NUMERIC and -LARGEST < value < LARGEST):
+            name = next(name for name in NUMBERS if record.get(name) is value)
             raise AnswerError(f"answer {number}: {name!r} is {_short(value)}, not a number")
     trial = record.get("trial")
     if type(trial) is not str or not 0 < len(trial) <= LONGEST_NAME:

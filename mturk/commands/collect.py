@@ -27,12 +27,16 @@ SHOWN_PROBLEMS = 5
     show_default=True,
     help="Where the study is published. auto: the only place where it is.",
 )
-@click.option("--watch", is_flag=True, help="Keep looking until every place is done, or Ctrl-C.")
+@click.option(
+    "--watch", is_flag=True, help="Keep looking until every place is done, or Ctrl-C.", show_default=True
+)
 @click.option("--interval", "interval_s", metavar="SECONDS", type=click.FloatRange(min=1), default=30,
               show_default=True, help="How often --watch looks.")  # fmt: skip
 @click.option("--data", type=click.Path(path_type=Path), default=Path("server"), show_default=True,
               help="Data folder of the local server, with its keys.")  # fmt: skip
-@click.option("--endpoint", metavar="URL", help="Another address of the endpoint.  [default: the known one]")
+@click.option(
+    "--endpoint", metavar="URL", help="Another address of the endpoint.", show_default="the known one"
+)
 @click.pass_obj
 def collect(
     console: Any,

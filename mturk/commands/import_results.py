@@ -26,20 +26,32 @@ SHOWN_PROBLEMS = 10
 @click.option(
     "--real",
     metavar="NAME",
-    help="The condition of real images.  [default: real; for amt-real-vs-fake the folder on the side that "
-    "the file calls real]",
+    help="The condition of real images.",
+    show_default="real; for amt-real-vs-fake the folder on the side that the file calls real",
 )
 @click.option(
     "--sentinel",
     "sentinels",
     multiple=True,
     metavar="NAME",
-    help="Trials of NAME against real images are sentinels; repeatable.  [default: none are]",
+    help="Trials of NAME against real images are sentinels; repeatable.",
+    show_default="none are",
 )
-@click.option("--practice", "practice_trials", metavar="N", type=click.IntRange(min=0),
-              help="The first N trials were practice; amt-real-vs-fake only.  [default: 10]")  # fmt: skip
-@click.option("--exposure-ms", metavar="MS", type=click.IntRange(1, 60_000),
-              help="How long images were shown; amt-real-vs-fake only.  [default: 1000]")  # fmt: skip
+@click.option(
+    "--practice",
+    "practice_trials",
+    metavar="N",
+    type=click.IntRange(min=0),
+    help="The first N trials were practice; amt-real-vs-fake only.",
+    show_default="10",
+)
+@click.option(
+    "--exposure-ms",
+    metavar="MS",
+    type=click.IntRange(1, 60_000),
+    help="How long images were shown; amt-real-vs-fake only.",
+    show_default="1000",
+)
 @click.option("--study", type=click.Path(path_type=Path), default=Path("study"), show_default=True,
               help="The study whose pages were used; glimpse only.")  # fmt: skip
 @click.pass_obj

@@ -25,16 +25,17 @@ if TYPE_CHECKING:
     show_default=True,
     help="The server of `serve`; Amazon's sandbox; the paid site.",
 )
-@click.option("--yes", is_flag=True, help="Accept the price without being asked.")
-@click.option("--s3-bucket", metavar="NAME", help="Upload the images to this S3 bucket.  [default: none]")
+@click.option("--yes", is_flag=True, help="Accept the price without being asked.", show_default=True)
+@click.option("--s3-bucket", metavar="NAME", help="Upload the images to this S3 bucket.", show_default="none")
 @click.option(
     "--s3-prefix", metavar="FOLDER", default="glimpse", show_default=True, help="Folder in the bucket."
 )
-@click.option("--s3-endpoint", metavar="URL", help="An S3-compatible store.  [default: Amazon's]")
+@click.option("--s3-endpoint", metavar="URL", help="An S3-compatible store.", show_default="Amazon's")
 @click.option(
     "--image-url-prefix",
     metavar="URL",
-    help="The images are here already: study/images/* under their own names.  [default: none]",
+    help="The images are here already: study/images/* under their own names.",
+    show_default="none",
 )
 @click.option(
     "--qualification",
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="RULE",
     help="Who may take part: approval-rate>=95, approved>=500, locale=US,CA, adult=1, or ID>=N for a type of "
-    "your own; repeatable.  [default: everybody]",
+    "your own; repeatable.",
+    show_default="everybody",
 )
 @click.option("--expires", "expires_days", metavar="DAYS", type=float, default=7, show_default=True,
               help="How long places stay open.")  # fmt: skip
@@ -58,7 +60,9 @@ if TYPE_CHECKING:
 )
 @click.option("--data", type=click.Path(path_type=Path), default=Path("server"), show_default=True,
               help="Data folder of the local server, with its keys.")  # fmt: skip
-@click.option("--endpoint", metavar="URL", help="Another address of the endpoint.  [default: the known one]")
+@click.option(
+    "--endpoint", metavar="URL", help="Another address of the endpoint.", show_default="the known one"
+)
 @click.pass_context
 def publish(
     ctx: click.Context,

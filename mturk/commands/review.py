@@ -19,20 +19,57 @@ if TYPE_CHECKING:
 @click.argument("study", type=click.Path(path_type=Path), default=Path("study"))
 @click.option("--approve/--no-approve", default=True, show_default=True,
               help="Approve every submission that waits, excluded ones too.")  # fmt: skip
-@click.option("--replace", is_flag=True, help="Open a new place for every excluded assignment.")
-@click.option("--bonus", metavar="USD", help="Pay everybody approved this much more.  [default: no bonus]")
-@click.option("--bonus-to", multiple=True, metavar="ID", help="Pay the bonus only to these assignments.")
+@click.option(
+    "--replace", is_flag=True, help="Open a new place for every excluded assignment.", show_default=True
+)
+@click.option(
+    "--bonus", metavar="USD", help="Pay everybody approved this much more.", show_default="no bonus"
+)
+@click.option(
+    "--bonus-to",
+    multiple=True,
+    metavar="ID",
+    help="Pay the bonus only to these assignments.",
+    show_default="everybody approved",
+)
 @click.option("--bonus-reason", metavar="TEXT", default="Thank you for your careful work.", show_default=True,
               help="What the worker reads with it.")  # fmt: skip
-@click.option("--reject", multiple=True, metavar="ID", help="Refuse payment of this assignment; repeatable.")
 @click.option(
-    "--reason", metavar="TEXT", default="", help="Why; needed with --reject, and shown to the worker."
+    "--reject",
+    multiple=True,
+    metavar="ID",
+    help="Refuse payment of this assignment; repeatable.",
+    show_default="nobody",
 )
-@click.option("--overturn", multiple=True, metavar="ID", help="Approve this rejected assignment after all.")
-@click.option("--extend", "extend_days", metavar="DAYS", type=float,
-              help="Open expired places again for so long.  [default: they stay closed]")  # fmt: skip
-@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
-@click.option("--yes", is_flag=True, help="Accept the price of places and bonuses without being asked.")
+@click.option(
+    "--reason",
+    metavar="TEXT",
+    default="",
+    help="Why; needed with --reject, and shown to the worker.",
+    show_default="none",
+)
+@click.option(
+    "--overturn",
+    multiple=True,
+    metavar="ID",
+    help="Approve this rejected assignment after all.",
+    show_default="nobody",
+)
+@click.option(
+    "--extend",
+    "extend_days",
+    metavar="DAYS",
+    type=float,
+    help="Open expired places again for so long.",
+    show_default="they stay closed",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.", show_default=True)
+@click.option(
+    "--yes",
+    is_flag=True,
+    help="Accept the price of places and bonuses without being asked.",
+    show_default=True,
+)
 @click.option(
     "--on",
     type=click.Choice(["auto", "local", "sandbox", "production"]),
@@ -42,7 +79,9 @@ if TYPE_CHECKING:
 )
 @click.option("--data", type=click.Path(path_type=Path), default=Path("server"), show_default=True,
               help="Data folder of the local server, with its keys.")  # fmt: skip
-@click.option("--endpoint", metavar="URL", help="Another address of the endpoint.  [default: the known one]")
+@click.option(
+    "--endpoint", metavar="URL", help="Another address of the endpoint.", show_default="the known one"
+)
 @click.pass_obj
 def review(
     console: Any,

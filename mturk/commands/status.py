@@ -37,7 +37,9 @@ COLUMNS = (
 )
 @click.option("--data", type=click.Path(path_type=Path), default=Path("server"), show_default=True,
               help="Data folder of the local server, with its keys.")  # fmt: skip
-@click.option("--endpoint", metavar="URL", help="Another address of the endpoint.  [default: the known one]")
+@click.option(
+    "--endpoint", metavar="URL", help="Another address of the endpoint.", show_default="the known one"
+)
 @click.pass_obj
 def status(console: Any, study: Path, on: str, data: Path, endpoint: str | None) -> None:
     """Show what is open, submitted, excluded so far and paid.
