@@ -6,8 +6,10 @@ import threading
 
 import boto3
 import pytest
+from click.testing import CliRunner
 from moto.server import ThreadedMotoServer
 
+import cli
 from mturk.client import Endpoint
 from mturk.errors import MTurkError
 from mturk.hosting import LocalHosting, PrefixHosting, S3Hosting, images_of
@@ -173,3 +175,18 @@ def test_a_changed_image_is_noticed_before_it_is_hosted(study):
     path.write_bytes(b"x")
     with pytest.raises(MTurkError, match="is missing or changed since build-hits"):
         images_of(study)
+
+
+def test_the_command_publishes_with_images_in_s3(study, server, moto, s3, monkeypatch):
+    key, secret = next(iter(server.site.keys.items()))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+    words = ["publish", str(study.folder), "--to", "sandbox", "--endpoint", server.url]
+    result = CliRunner().invoke(cli.main, [*words, "--s3-bucket", "pictures", "--s3-endpoint", moto])
+    assert result.exit_code == 0, result.output
+    assert "Price in play money: $6.00 rewards + $1.20 fees = $7.20." in result.stdout
+    assert "https://workersandbox.mturk.com/mturk/preview?groupId=" in result.stdout
+    for row in server.hits():
+        question = server.requester("sandbox").call("GetHIT", HITId=row["hit_id"])["HIT"]["Question"]
+        assert f"{moto}/pictures/glimpse/{study.study}/" in question
+        assert not any(word in question for word in ("image-space", "crn"))
