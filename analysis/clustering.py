@@ -198,6 +198,20 @@ def ways_of(judgments: pd.DataFrame, cluster: str) -> list[NDArray[np.integer]]:
     return [worker] if cluster == "worker" else [pair]
 
 
+def count_of(codes: NDArray[np.integer]) -> int:
+    """How many different codes occur."""
+    return int(np.count_nonzero(np.bincount(codes)))
+
+
+def sorted_codes(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The distinct values in ascending order, and where each entry stands among them; by hash."""
+    code, found = pd.factorize(values)
+    order = np.argsort(found)
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return np.asarray(found)[order], place[code]
+
+
 def codes_of(column: pd.Series) -> NDArray[np.integer]:
     """Integer codes of a column, categorical or not."""
     if isinstance(column.dtype, pd.CategoricalDtype):

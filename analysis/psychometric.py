@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from analysis.clustering import cell_variances, codes_of, score_covariances
+from analysis.clustering import cell_variances, codes_of, count_of, score_covariances, sorted_codes
 from analysis.curve_fit import FAMILIES, LOGIT_BOUND, TINY, deviance, fit_batch, gradient, rates
 from analysis.errors import AnalysisError
 from analysis.exclusion import genuine
@@ -175,7 +175,7 @@ def _fit(
     data = _arrays(judgments, turned, exposure)
     n = np.bincount(data.cell, minlength=len(data.planned)).astype(float)
     k = np.bincount(data.cell, weights=data.y, minlength=len(data.planned)).astype(float)
-    workers, pairs = (len(np.unique(way)) for way in data.ways)
+    workers, pairs = (count_of(way) for way in data.ways)
     blank = CurveFit(
         contrast=contrast, condition=b if turned else a, versus=a if turned else b, family=family,
         exposure=exposure, level=level, exposures_ms=tuple(data.planned.tolist()),
@@ -188,7 +188,7 @@ def _fit(
 
 
 def _arrays(judgments: pd.DataFrame, turned: bool, exposure: str) -> _Data:
-    planned, cell = np.unique(judgments["exposure_ms"].to_numpy(float), return_inverse=True)
+    planned, cell = sorted_codes(judgments["exposure_ms"].to_numpy(float))
     shown = planned[cell]
     if exposure == "measured":
         measured = np.round(judgments["shown_ms"].to_numpy(float))
@@ -220,7 +220,7 @@ def _rises(data: _Data, level: float) -> bool:
 def _estimate(blank: CurveFit, data: _Data, n: Floats, k: Floats) -> CurveFit:
     """Estimates, errors and goodness of fit; flags what the data do not determine."""
     family = FAMILIES[blank.family]
-    x, at = np.unique(data.x, return_inverse=True)
+    x, at = sorted_codes(data.x)
     counts = np.stack([np.bincount(at), np.bincount(at, weights=data.y)]).astype(float)
     theta = fit_batch(x, counts[:1], counts[1:], family, starts=5).theta
     bound = bool(abs(theta[0, 0]) > BOUND_LOGIT)

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import special, stats
 
 from analysis.bradley_terry import DisconnectedError, Strengths, bradley_terry, design
-from analysis.clustering import codes_of, score_covariances
+from analysis.clustering import codes_of, count_of, score_covariances, sorted_codes
 from analysis.errors import AnalysisError
 from analysis.exclusion import genuine
 
@@ -113,9 +113,9 @@ class _Shown:
         self.left, self.right = np.where(a_left, a_code, b_code), np.where(a_left, b_code, a_code)
         self.chose_left: NDArray[np.bool_] = (judgments["chosen_side"] == "left").to_numpy()
         low, high = np.minimum(a_code, b_code), np.maximum(a_code, b_code)
-        self.contrast = np.unique(low * len(self.names) + high, return_inverse=True)[1]
+        self.contrast = sorted_codes(low * len(self.names) + high)[1]
         self.ways = [codes_of(judgments["worker"]), codes_of(judgments["pair"])]
-        self.n_workers, self.n_pairs = (len(np.unique(way)) for way in self.ways)
+        self.n_workers, self.n_pairs = (count_of(way) for way in self.ways)
 
     def _codes(self, column: pd.Series) -> NDArray[np.int64]:
         """Places of a categorical column's values in `names`."""
