@@ -88,10 +88,14 @@ MANY = 10  # steps from which progress is shown
     type=click.Choice(["float32", "bfloat16"]),
     default="float32",
     show_default=True,
-    help="bfloat16 takes half the memory; some grey levels differ.",
+    help="How weights and features are stored; bfloat16 is smaller, and images differ by about a grey level.",
 )
 @click.option(
-    "--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Label maps at a time."
+    "--batch",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Label maps at a time (on a GPU).",
 )
 def synthesize(
     labels: Path | None,

@@ -216,9 +216,9 @@ WRONG = {
         ["--map", "camvid-cityscapes"],
         {"labels": "camvid_labels"},
         (
-            "0.png: is 48x64 (height x width), which is not the aspect of weights 'net'. Label maps of 32x64, "
-            "64x128, 128x256 or any other size of that aspect work; --size 32x64 resizes (and stretches) this "
-            "one by nearest neighbour.\n"
+            "0.png: is 48x64 (height x width), which is not the aspect of weights 'net'. Label maps of "
+            "32x64, 64x128, 128x256 or any other size of that aspect work; --size 32x64 resizes (and "
+            "stretches) this one by nearest neighbour.\n"
         ),
     ),
     "a size between": (
