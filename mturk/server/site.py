@@ -84,14 +84,13 @@ class Site:
     async def write(self, change: Callable[[Transaction], T]) -> T:
         """Run a change on the writer's thread and wait until it is on disk."""
 
-        def timely(tx: Transaction) -> T:
-            if tx.now >= self._due:
-                self._sweep(tx)
+        def noted(tx: Transaction) -> T:
             result = change(tx)
             self._due = min(self._due, tx.wakes)
             return result
 
-        return await asyncio.wrap_future(self.store.write(timely))
+        await self.settle()
+        return await asyncio.wrap_future(self.store.write(noted))
 
     async def read(self, reading: Callable[[Transaction], T]) -> T:
         """Run a short reading, after whatever time has made due."""
@@ -100,8 +99,14 @@ class Site:
 
     async def settle(self) -> None:
         """Do what time has made due: abandon, approve, expire, dispose."""
-        if self.clock() >= self._due:
+        if self.clock() < self._due:
+            return
+        try:
             await asyncio.wrap_future(self.store.write(self._sweep))
+        except BaseException:
+            # What was rolled back is still due.
+            self._due = -math.inf
+            raise
 
     def _sweep(self, tx: Transaction) -> None:
         transitions.sweep(tx)

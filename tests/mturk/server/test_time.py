@@ -1,5 +1,7 @@
 """Three clocks: a HIT's lifetime, an assignment's duration, automatic approval; what they free or grant."""
 
+import sqlite3
+
 import pytest
 
 from mturk.server.lifecycle import Counts, hit_status, meets, requirement_problem
@@ -96,6 +98,33 @@ def test_a_qualification_that_was_there_before_survives_a_return(server, turk, p
     turk.associate_qualification_with_worker(QualificationTypeId=once, WorkerId=a.id)
     a.give_back(assignment)
     assert turk.list_workers_with_qualification_type(QualificationTypeId=once)["NumResults"] == 1
+
+
+def test_what_is_due_happens_even_if_the_call_that_meets_it_is_refused(server, turk, publish):
+    hit_id = publish(duration=60)["HITId"]
+    a, b = server.worker("a"), server.worker("b")
+    a.take(hit_id)
+    token = b.http.get("/worker/session").json()["csrf"]
+    server.clock.skip(61)
+    assert b.http.post("/worker/hits/NONE/accept", data={"csrf": token}).status_code == 404
+    assert status(turk, hit_id) == ("Assignable", 0, 1, 0)
+
+
+def test_what_could_not_be_stored_is_still_due(server, turk, publish, monkeypatch):
+    from mturk.server import transitions
+
+    hit_id = publish(duration=60)["HITId"]
+    server.worker("a").take(hit_id)
+    server.clock.skip(61)
+
+    def full(_tx):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(transitions, "next_due", full)
+    with pytest.raises(turk.exceptions.ServiceFault, match="full"):
+        turk.get_hit(HITId=hit_id)
+    monkeypatch.undo()
+    assert status(turk, hit_id) == ("Assignable", 0, 1, 0)
 
 
 def test_automatic_approval(server, turk, publish):
