@@ -70,9 +70,10 @@ def _every_pair(conditions: Sequence[str], real: str, sentinel: str | None) -> t
     against_real = [(name, real) for name in fakes] if real in conditions else []
     chosen = (*against_real, *combinations(fakes, 2))
     if not chosen:
+        roles = f"{real!r} is the real one" + (f", {sentinel!r} the sentinels'" if sentinel else "")
         raise MTurkError(
-            f"Nothing to compare: found {', '.join(conditions)}, of which {real!r} is real and {sentinel!r} "
-            "the sentinels'. Add a condition, or name a contrast with --contrast A:B."
+            f"Nothing to compare among {', '.join(conditions)}: {roles}. Add a condition, or name a contrast "
+            "with --contrast A:B."
         )
     return chosen
 
