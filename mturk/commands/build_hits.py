@@ -172,6 +172,9 @@ def _count(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[...,
 @click.option(
     "--title", default=None, show_default="Which image is more realistic?", help="Title that workers see."
 )
+@click.option(
+    "--description", default=None, show_default="a general one", help="One sentence for the list of HITs."
+)
 @click.option("--question", default=None, show_default="Which image is more realistic?", help="The question.")
 @click.option(
     "--consent",
@@ -225,7 +228,7 @@ def build_hits(**options: Any) -> None:
         seed=options["seed"],
         versions=console.versions("numpy", "pillow"),
         encoding=options["encoding"],
-        texts=Texts(title=options["title"]) if options["title"] else Texts(),
+        texts=Texts(**{name: options[name] for name in ("title", "description") if options[name]}),
         page=_page(options),
         force=options["force"],
         track=console.track,

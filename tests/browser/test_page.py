@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
 
 import pytest
 
@@ -25,11 +21,17 @@ from benchmarks.exposures import (
     stored,
     wait_until,
 )
-from mturk.answers import parse_submission
 from mturk.building import Making, build
 from mturk.experiment import designed, preset
-from mturk.pages import page_html
 from mturk.stimuli import find_images
+from tests.browser.page_runs import (
+    BLUR_AT_ONSET,
+    CONTRASTS,
+    open_at_the_end,
+    serving_strictly,
+    submit,
+    watch_images,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,124 +87,6 @@ def untimed(tmp_path_factory: pytest.TempPathFactory) -> Study:
         break_every=0,
     )
     return build(find_images(folder / "images"), design, folder / "study", Making(seed=2, versions={})).study
-
-
-class Server:
-    """The study's images, a page under a strict policy, saved progress, and a place to submit to."""
-
-    def __init__(self, study: Study, *, progress: bool = False) -> None:
-        self.study, self.submitted, self.progress = study, [], progress
-        self.saved: bytes | None = None
-        self.puts = 0
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def reply(self, body: bytes, kind: str = "text/html", status: int = 200, **headers: str) -> None:
-                self.send_response(status)
-                for name, value in {
-                    "Content-Type": kind,
-                    "Content-Length": str(len(body)),
-                    **headers,
-                }.items():
-                    self.send_header(name.replace("_", "-"), value)
-                self.end_headers()
-                self.wfile.write(body)
-
-            def do_GET(self) -> None:
-                path = self.path.split("?")[0]
-                if path == "/page":
-                    html = page_html(outer.study, outer.study.hits[0].hit, "/media/")
-                    self.reply(html.encode(), Content_Security_Policy=policy(html))
-                elif path.startswith("/media/"):
-                    self.reply((outer.study.folder / "images" / path[7:]).read_bytes(), "image/png")
-                elif path == "/progress":
-                    self.reply(outer.saved or b"", "application/json", 200 if outer.saved else 204)
-                else:
-                    self.reply(b"no", status=405)
-
-            def do_PUT(self) -> None:
-                outer.saved = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.puts += 1
-                self.reply(b"", status=204)
-
-            def do_POST(self) -> None:
-                form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-                outer.submitted.append((self.path, form))
-                self.reply(b"<p id=thanks>Thank you</p>")
-
-            def log_message(self, *_: object) -> None:
-                """Keep the tests' output clean."""
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.origin = f"http://127.0.0.1:{self.http.server_port}"
-
-    def address(self, assignment: str = "A1", **query: str) -> str:
-        words = {
-            "assignmentId": assignment,
-            "hitId": "H1",
-            "workerId": "W1",
-            "turkSubmitTo": self.origin,
-            **query,
-        }
-        if self.progress:
-            words["progressUrl"] = "/progress"
-        return f"{self.origin}/page?" + "&".join(f"{name}={value}" for name, value in words.items())
-
-
-def policy(html: str) -> str:
-    """A policy of hashes, as a careful server sends it."""
-    import base64
-    import hashlib
-    import re
-
-    def hashes(tag: str) -> str:
-        blocks = re.findall(rf"<{tag}>(.*?)</{tag}>", html, flags=re.DOTALL)
-        return " ".join(
-            f"'sha256-{base64.b64encode(hashlib.sha256(b.encode()).digest()).decode()}'" for b in blocks
-        )
-
-    return (
-        f"default-src 'none'; script-src {hashes('script')}; style-src {hashes('style')}; img-src 'self'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'"
-    )
-
-
-@contextmanager
-def serving_strictly(study: Study, **options: Any) -> Iterator[Server]:
-    server = Server(study, **options)
-    thread = threading.Thread(target=server.http.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.http.shutdown()
-        server.http.server_close()
-        thread.join()
-
-
-def submit(page: Any, server: Server) -> Any:
-    """Press Submit and return what the server's tables would hold."""
-    page.wait_for_selector("#done:not([hidden])")
-    page.click("#send")
-    page.wait_for_selector("#thanks")
-    (path, form), *more = server.submitted
-    assert not more
-    assert path == "/mturk/externalSubmit"
-    assert set(form) == {"assignmentId", "answers"}
-    return parse_submission(form["answers"][0])
-
-
-def open_at_the_end(page: Any, study: Study, address: str) -> list[dict[str, Any]]:
-    """Open a page whose answers are all given already; return them."""
-    hit = study.hits[0]
-    record = {"side": "left", "response_ms": 700.5, "shown_ms": None, "frames": None, "onset_ms": 9.0}
-    answers = [{"trial": trial.trial, **record} for trial in study.trials_of(hit.hit)]
-    state = {"v": 1, "seq": 9, "agreed": 1, "at": len(answers), "again": [], "answers": answers}
-    key = f"glimpse:{study.study}:{hit.hit}:A1"
-    page.add_init_script(f"localStorage.setItem({json.dumps(key)}, {json.dumps(json.dumps(state))})")
-    page.goto(address)
-    page.wait_for_selector("#done:not([hidden])")
-    return answers
 
 
 def pass_break(page: Any) -> None:
@@ -327,16 +211,6 @@ def test_a_reload_loses_nothing_and_gives_no_second_look(page: Any, timed: Study
     assert second.side == "right"
 
 
-def watch_images(page: Any) -> None:
-    """Record the highest opacity that any image of a pair takes."""
-    page.evaluate(
-        """() => { window.brightest = 0; const look = () => {
-        for (const image of document.querySelectorAll('img.layer'))
-          window.brightest = Math.max(window.brightest, +getComputedStyle(image).opacity);
-        requestAnimationFrame(look); }; look(); }"""
-    )
-
-
 def test_a_disturbed_exposure_is_flagged_and_shown_once_more(page: Any, timed: Study) -> None:
     with served(timed) as address:
         start(page, address)
@@ -359,13 +233,6 @@ def test_a_disturbed_exposure_is_flagged_and_shown_once_more(page: Any, timed: S
     assert [answer.get("repeat") for answer in again] == [None, 1]
     assert last.get("repeat") == 1
     assert len(state["answers"]) == 5 + len(state["again"])
-
-
-# In the page, since a busy machine may be slower than the exposure.
-BLUR_AT_ONSET = """() => { const look = () => {
-  if (![...document.querySelectorAll('img.layer')].some(image => image.style.opacity === '1'))
-    return requestAnimationFrame(look);
-  window.dispatchEvent(new Event('blur')); }; look(); }"""
 
 
 def test_before_accepting_nothing_is_shown_recorded_or_fetched(page: Any, timed: Study) -> None:
@@ -500,24 +367,3 @@ def test_names_contrast_and_labels(page: Any, timed: Study) -> None:
         assert page.evaluate("[...document.querySelectorAll('img')].every(image => image.alt)")
         assert page.locator("#count").get_attribute("aria-live") == "polite"
         assert min(page.evaluate(CONTRASTS)) >= 4.5
-
-
-# Contrast of every text on every screen with the first opaque background behind it, by WCAG's formula.
-CONTRASTS = """() => {
-  const rgb = text => text.match(/[\\d.]+/g).map(Number);
-  const linear = v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
-  const lum = c => { const f = c.slice(0, 3).map(linear);
-    return .2126 * f[0] + .7152 * f[1] + .0722 * f[2]; };
-  const found = [];
-  for (const e of document.querySelectorAll('body *')) {
-    if (['SCRIPT', 'NOSCRIPT', 'STYLE'].includes(e.tagName) || e.closest('#mark, noscript')) continue;
-    if (![...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())) continue;
-    let b = e, back = [163, 163, 163];
-    for (; b; b = b.parentElement) {
-      const c = rgb(getComputedStyle(b).backgroundColor);
-      if (c.length === 3 || c[3] > .99) { back = c; break; }
-    }
-    const [hi, lo] = [lum(rgb(getComputedStyle(e).color)), lum(back)].sort((x, y) => y - x);
-    found.push((hi + .05) / (lo + .05));
-  }
-  return found; }"""
