@@ -137,8 +137,11 @@ def bundled_weights() -> dict[str, Path]:
 
 
 def _is_network(path: Path) -> bool:
-    with safe_open(path, "pt") as file:  # feature networks stand in the same folder
-        return KEY in (file.metadata() or {})
+    try:
+        with safe_open(path, "pt") as file:
+            return KEY in (file.metadata() or {})  # feature networks stand in the same folder
+    except SafetensorError:
+        return True  # damaged: let whoever asks for it be told so
 
 
 def find_weights(name_or_file: Path | str) -> Path:
