@@ -179,7 +179,7 @@ def workers_figure(
     with mpl.rc_context(plots.STYLE):
         figure = blank(plots.TEXT_WIDTH_IN, 1.95)
         left, middle, right = figure.subplots(1, 3)
-        figure.subplots_adjust(left=0.065, right=0.99, bottom=0.2, top=0.91, wspace=0.36)
+        figure.subplots_adjust(left=0.065, right=0.975, bottom=0.2, top=0.91, wspace=0.36)
         plots.plot_sentinels(left, wrong, allowed)
         plots.plot_speed(middle, workers)
         plots.plot_side_bias(right, workers, *chance)

@@ -118,6 +118,12 @@ def _exclusion(facts: Mapping[str, Any]) -> str:
             f"{count(counts['excluded_assignments'], 'assignment')} ({share}) were excluded as incomplete or "
             f"repeated."
         )
+    if not counts["sentinels"]:
+        return (
+            f"Incomplete assignments, and any but a participant's first, were excluded "
+            f"({count(counts['excluded_assignments'], 'assignment')}, {share}), which leaves "
+            f"{count(counts['analysed'], 'answer')} for analysis."
+        )
     rule = "any sentinel" if allowed == 0 else f"more than {count(allowed, 'sentinel')}"
     return (
         f"Assignments with a wrong answer to {rule}, incomplete ones, and any but a participant's first were "

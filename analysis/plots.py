@@ -252,6 +252,7 @@ def plot_sentinels(ax: Axes, wrong: NDArray[np.int64], allowed: int) -> Axes:
     ax.set_xlabel("Wrong sentinels")
     ax.set_ylabel("Assignments")
     ax.margins(y=0.12)
+    ax.set_xlim(-0.6, max(float(len(counts)), 3.0) - 0.4)
     return ax
 
 
@@ -266,6 +267,9 @@ def plot_speed(ax: Axes, workers: pd.DataFrame) -> Axes:
         ax.plot(seconds, rows["sentinel_share"].to_numpy(float), marker, color=colour, ms=3.2,
                  alpha=0.7, mew=0, ls="none")  # fmt: skip
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    if not (workers["median_response_ms"].notna() & workers["sentinel_share"].notna()).any():
+        ax.annotate("not recorded", (0.5, 0.5), xycoords="axes fraction", ha="center", color="#6e6e6e")
+        ax.set_xticks([])
     ax.set_xlim(left=0)
     ax.set_ylim(-0.03, 1.05)
     ax.set_xlabel("Median response time (s)")
@@ -283,12 +287,17 @@ def plot_side_bias(ax: Axes, workers: pd.DataFrame, low: float, high: float) -> 
         workers.loc[workers["excluded"] == flag, "left_share"].to_numpy(float) for flag in (False, True)
     ]
     ax.axvspan(low, high, color="#e3e3e3", lw=0, zorder=0)
-    ax.hist(groups, bins=list(edges), stacked=True, color=[COLOURS[0], ALARM], zorder=2)
+    base = np.zeros(len(edges) - 1)
+    for group, colour in zip(groups, (COLOURS[0], ALARM), strict=True):
+        heights = np.histogram(group, bins=edges)[0]
+        ax.bar(edges[:-1], heights, bottom=base, width=np.diff(edges), align="edge", color=colour, zorder=2)
+        base = base + heights
     ax.axvline(0.5, color=INK, lw=0.7, ls=(0, (4, 3)), zorder=3)
     shares = np.concatenate(groups)
     reach = max(0.2, float(np.abs(shares - 0.5).max()) + 0.05) if len(shares) else 0.5
     ax.set_xlim(max(0.0, 0.5 - reach), min(1.0, 0.5 + reach))
     ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=5))
     ax.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
     ax.set_xlabel("Left side chosen")
     ax.set_ylabel("Workers")

@@ -32,9 +32,11 @@ def exclusion_section(facts: Mapping[str, Any]) -> tuple[Block, ...]:
     ]
     rules = facts["settings"]
     allowed = rules["max_wrong_sentinels"]
+    wrong = f"more than {allowed}" if allowed else "any"
     sentinel = (
-        f"An assignment is excluded when {'any' if not allowed else f'more than {allowed}'} of its sentinels "
-        f"is wrong"
+        "No sentinels were answered"
+        if not facts["counts"]["sentinels"]
+        else f"An assignment is excluded when {wrong} of its sentinels {'are' if allowed else 'is'} wrong"
         if rules["sentinel_filter"]
         else "The sentinel filter is off"
     )
@@ -156,6 +158,12 @@ def _times_measured(facts: Mapping[str, Any]) -> tuple[Block, ...]:
         ]
         titles = ("Contrast", "Exposure", "Answers", "Median (ms)", "5 % to 95 % (ms)")
         blocks += [Block("heading", "Response times"), table(titles, times, (0, 1))]
+    limited = facts["experiment"]["mode"] == "limited-time"
+    missing = [*(["exposures"] if limited and not shown else []), *([] if timed else ["response times"])]
+    if missing:
+        blocks.append(
+            paragraph(f"The page recorded no {series(missing).replace(' and ', ' and no ')}.", note=True)
+        )
     return tuple(blocks)
 
 

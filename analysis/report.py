@@ -175,9 +175,10 @@ def _workers(evidence: Evidence) -> tuple[Figure, str, str, bool]:
     median = int(shown["n"].median()) if len(shown) else 1
     low, high = (float(stats.binom.ppf(q, max(median, 1), 0.5)) / max(median, 1) for q in (0.025, 0.975))
     allowed = evidence.settings.rules.max_wrong_sentinels
+    left_out = table.groupby("worker", observed=True)["excluded"].all()
     panels = pd.DataFrame(
         {
-            "excluded": shown["n_excluded"] == shown["n_assignments"],
+            "excluded": shown["worker"].map(left_out).astype(bool),
             "left_share": shown["left_share"],
             "median_response_ms": shown["median_response_ms"],
             "sentinel_share": 1 - shown["n_wrong"] / shown["n_sentinels"].where(shown["n_sentinels"] > 0),

@@ -115,7 +115,8 @@ def _counts(evidence: Evidence) -> dict[str, Any]:
 def _flags(evidence: Evidence) -> list[dict[str, Any]]:
     """How many workers stand out, by what; who they are stays in workers.csv, as pseudonyms."""
     flags = [flag for text in evidence.workers["flags"] for flag in str(text).split("; ") if flag]
-    kept = evidence.workers[evidence.workers["n_excluded"] < evidence.workers["n_assignments"]]
+    left_out = evidence.exclusion.assignments.groupby("worker", observed=True)["excluded"].all()
+    kept = evidence.workers[~evidence.workers["worker"].map(left_out).astype(bool)]
     of_kept = [flag for text in kept["flags"] for flag in str(text).split("; ") if flag]
     return [
         {"flag": flag, "workers": flags.count(flag), "workers_kept": of_kept.count(flag)}

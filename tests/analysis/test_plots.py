@@ -3,6 +3,7 @@
 import io
 
 import matplotlib as mpl
+import matplotlib.colors
 import numpy as np
 import pandas as pd
 import pytest
@@ -152,3 +153,11 @@ def test_many_contrasts_get_a_panel_each() -> None:
     assert len({ax.get_ylim() for ax in shown}) == 1
     table = points(names).assign(label="1 s", wilson_low=0.78, wilson_high=0.82)
     assert len(figures.preference_figure(table, limited=True, simulated=False).axes) == 3
+
+
+def test_workers_who_are_kept_are_drawn_as_kept() -> None:
+    ax = figures.blank(3, 2).add_subplot()
+    workers = pd.DataFrame({"left_share": [0.44, 0.52], "excluded": [False, False]})
+    plots.plot_side_bias(ax, workers, 0.4, 0.6)
+    drawn = {bar.get_facecolor()[:3] for bar in ax.patches if bar.get_height() == 1 and bar.get_width() < 0.1}
+    assert drawn == {matplotlib.colors.to_rgb(plots.COLOURS[0])}
