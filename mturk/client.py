@@ -66,11 +66,15 @@ class TurkError(MTurkError):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where requests go: one of `NAMES`, its URL, and for `local` the server's data folder."""
+    """Where requests go: one of `NAMES`, its URL, and for `local` the server's data folder.
+
+    `public_url` is where people find a local server that stands behind a proxy.
+    """
 
     name: str
     url: str
     data: Path
+    public_url: str | None = None
 
     @property
     def costs_money(self) -> bool:
@@ -80,22 +84,33 @@ class Endpoint:
     @property
     def worker_site(self) -> str:
         """The address of the workers' site."""
-        return WORKER_SITES.get(self.name, f"{self.url}/worker/")
+        return WORKER_SITES.get(self.name, f"{self.people_url}/worker/")
+
+    @property
+    def people_url(self) -> str:
+        """The address under which people, not requests, come."""
+        return self.public_url or self.url
 
 
 def endpoint(name: str, url: str | None = None, data: Path = Path("server")) -> Endpoint:
     """Return an endpoint by name; `url` replaces the known address.
 
-    Without `url`, `local` is where the server running on `data` says it is, or else `LOCAL_URL`.
+    Without `url`, `local` is where the server running on `data` says it is, or else `LOCAL_URL`; the same
+    folder says where a proxy shows it to people.
     """
     if name not in NAMES:
         raise MTurkError(f"no endpoint {name!r}; there are {', '.join(NAMES)}")
     if url is not None and not url.startswith(("http://", "https://")):
         raise MTurkError(f"--endpoint {url}: an address starts with http:// or https://")
+    public = None
     if url is None and name == "local":
-        running = data / "endpoint"
-        url = running.read_text(encoding="utf-8").strip() if running.exists() else LOCAL_URL
-    return Endpoint(name, (url or URLS[name]).rstrip("/"), data)
+        url, public = _said(data / "endpoint") or LOCAL_URL, _said(data / "public-url")
+    return Endpoint(name, (url or URLS[name]).rstrip("/"), data, public)
+
+
+def _said(path: Path) -> str | None:
+    """Return what a running server wrote into a file of its folder; None where there is no such file."""
+    return path.read_text(encoding="utf-8").strip() if path.exists() else None
 
 
 class Requester:

@@ -334,6 +334,6 @@ def where_workers_go(study: Study, requester: Requester, hits: list[PublishedHit
     """Return the addresses at which people find the study."""
     endpoint = requester.endpoint
     if endpoint.name == "local":
-        return [endpoint.worker_site, f"{endpoint.url}/join/{study.study}"]
+        return [endpoint.worker_site, f"{endpoint.people_url}/join/{study.study}"]
     groups = dict.fromkeys(hit.hit_group_id for hit in hits)
     return [f"{endpoint.worker_site}/mturk/preview?groupId={group}" for group in groups]

@@ -85,7 +85,7 @@ def serve(
     with alone(settings.data), listen(host, port) as bound:
         site = Site(settings)
         url = address_of(bound, host)
-        endpoint = settings.data / "endpoint"
+        endpoint, public = settings.data / "endpoint", settings.data / "public-url"
         config = uvicorn.Config(
             create_app(site),
             log_level=logging.WARNING,
@@ -98,11 +98,14 @@ def serve(
             forwarded_allow_ips="127.0.0.1,::1",
         )
         try:
-            write_whole(endpoint, (settings.public_url or url) + "\n")
+            write_whole(endpoint, url + "\n")
+            if settings.public_url:
+                write_whole(public, settings.public_url + "\n")
             started(site, url)
             _Server(config).run(sockets=[bound])
         finally:
             endpoint.unlink(missing_ok=True)
+            public.unlink(missing_ok=True)
             site.close()
 
 

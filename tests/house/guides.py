@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,11 @@ def given_answers(folder: Path) -> None:
     _command(folder, "simulate", "--through-server", endpoint)
 
 
+def given_simulated_results(folder: Path) -> None:
+    """Write results/ as if simulated workers had come through a panel, whose cookies travel by TLS only."""
+    _command(folder, "simulate")
+
+
 def given_person(folder: Path) -> None:
     """Let a person who came from Prolific stand in the server's database, and stop the server."""
     import httpx
@@ -47,9 +53,12 @@ def given_person(folder: Path) -> None:
     _command(folder, "build-hits", "--mode", "limited-time", "--sentinel", "blurred", "--hits-per-batch", "1")
     _command(folder, "publish", "--to", "local")
     name = json.loads((folder / "study" / "study.json").read_text())["study"]
-    parameters = {"PROLIFIC_PID": "P-1234", "STUDY_ID": "S", "SESSION_ID": "T"}
-    agent = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Chrome/130"}
-    httpx.get(f"{endpoint}/join/{name}", params=parameters, headers=agent, follow_redirects=True)
+    address = f"{endpoint}/join/{name}?PROLIFIC_PID=P-1234&STUDY_ID=S&SESSION_ID=T"
+    page = httpx.get(address)
+    # Behind a proxy cookies travel by TLS only; here there is no proxy, so they are carried by hand.
+    cookies = "; ".join(f"{key}={value}" for key, value in page.cookies.items())
+    token = re.search(r'name="csrf" value="([^"]+)"', page.text)[1]
+    httpx.post(address, data={"csrf": token}, headers={"Cookie": cookies})
 
 
 def given_cityscapes(folder: Path) -> None:

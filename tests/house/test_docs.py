@@ -1,7 +1,8 @@
 """Every command line of the README and the guides is run, in order, as a reader would type it.
 
 A guide's `sh` blocks run in one new folder. HTML comments before a block, invisible to readers, say what the
-test must do that a reader has done already: `<!-- given: NAME -->` calls `given_NAME(folder)` of guides.py,
+test must do that a reader has done already: `<!-- given: NAME -->` calls `given_NAME(folder)` of guides.py
+(or, `no_server`, ends what runs in the background),
 `<!-- shorter: WORDS -->` appends options to each command of the next block so that it ends in seconds, and
 `<!-- needs: MODULE -->` leaves out what belongs to the next block where an optional module is not installed.
 """
@@ -72,6 +73,8 @@ def run_guide(text: str, folder: Path) -> int:
             elif left_out:
                 count += len(lines_of(block, ""))
                 left_out = not block
+            elif kind == "given" and value.strip() == "no_server":
+                stop(servers)
             elif kind == "given":
                 getattr(given, f"given_{value.strip()}")(folder)
             elif kind == "shorter":
@@ -93,10 +96,15 @@ def run_guide(text: str, folder: Path) -> int:
                     assert "Traceback" not in output
                 shorter = ""
     finally:
-        for server in servers:
-            server.terminate()
-            server.communicate(timeout=20)
+        stop(servers)
     return count
+
+
+def stop(servers: list[subprocess.Popen[str]]) -> None:
+    while servers:
+        server = servers.pop()
+        server.terminate()
+        server.communicate(timeout=20)
 
 
 def port_taken(port: int) -> bool:

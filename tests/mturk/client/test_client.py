@@ -203,3 +203,11 @@ def test_endpoints_by_name(tmp_path):
         endpoint("x")
     with pytest.raises(MTurkError, match=r"^--endpoint lab: an address starts with http:// or https://$"):
         endpoint("local", "lab")
+
+
+def test_people_are_sent_to_the_proxy_and_requests_to_the_server(tmp_path):
+    (tmp_path / "endpoint").write_text("http://127.0.0.1:4711\n")
+    (tmp_path / "public-url").write_text("https://study.example.org\n")
+    found = endpoint("local", data=tmp_path)
+    assert found.url == "http://127.0.0.1:4711"
+    assert found.worker_site == "https://study.example.org/worker/"
