@@ -80,10 +80,10 @@ def write_drive(out: Path, frames: int, size: tuple[int, int], track: Callable[.
 
     `size` is (height, width) in pixels. The same numbers give the same files. Returns the label maps' folder.
     """
-    from crn.scenes import drive
+    from crn.scenes import drive, label_image
 
     scenes = track(drive(DRIVE_SEED, frames, *size), "drawing the drive", frames)
     for number, frame in enumerate(scenes, start=1):
-        write_whole(out / "labels" / f"{number:06d}.png", png(np.asarray(frame.labels)))
+        write_whole(out / "labels" / f"{number:06d}.png", png(np.asarray(label_image(frame.labels))))
         write_whole(out / "real" / f"{number:06d}.png", png(np.asarray(frame.photo)))
     return out / "labels"

@@ -167,13 +167,18 @@ def _colour_owners(rows: list[dict[str, Any]], where: str) -> None:
 
 
 def label_map_files(path: Path | str) -> list[Path]:
-    """Return a folder's image files in the order of their names, or the one file; CRNError when none."""
+    """Return a folder's image files in the order of their names, or the one file; CRNError when none.
+
+    Of a folder of Cityscapes (gtFine/val, with a folder a town) the label ids are taken, not their renderings.
+    """
     path = Path(path)
     if path.is_file():
         return [path]
     if not path.is_dir():
         raise CRNError(f"{path}: no such file or folder of label maps.")
-    found = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.name[0] != ".")
+    found = sorted(path.rglob("*_labelIds.png")) or sorted(
+        file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.name[0] != "."
+    )
     if not found:
         raise CRNError(f"{path}: holds no label maps (files ending in {', '.join(SUFFIXES[:4])}, ...).")
     return found

@@ -40,10 +40,10 @@ def pix2pix_config(
 ) -> NetworkConfig:
     """Return the settings of a U-Net with `widths` channels a level; each level halves the resolution."""
     step = 2 ** len(widths)
-    if height % step or width % step or height * width == step * step:
+    if height % step or width % step:
         raise CRNError(
-            f"pix2pix with {len(widths)} levels needs a size in multiples of {step} pixels, and more than "
-            f"one position at its bottom; {height}x{width} is not: change the size or --widths."
+            f"pix2pix with {len(widths)} levels needs a size in multiples of {step} pixels; "
+            f"{height}x{width} is not: change the size or --widths."
         )
     return NetworkConfig(
         "pix2pix", label_set, classes, height, width, base_height=height // step, features=tuple(widths)
