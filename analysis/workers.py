@@ -197,7 +197,7 @@ def _assignments(table: pd.DataFrame, judgments: pd.DataFrame) -> None:
     )
     names = each["worker"].astype(str)
     table["n_assignments"] = table["worker"].map(names.value_counts()).astype(int)
-    left_out = each[each["excluded"]].assign(name=names)
+    left_out = each.assign(name=names)[each["excluded"]]
     table["n_excluded"] = table["worker"].map(left_out["name"].value_counts()).fillna(0).astype(int)
     reasons = left_out.groupby("name")["reason"].agg(lambda found: "; ".join(dict.fromkeys(map(str, found))))
     table["reasons"] = table["worker"].map(reasons).fillna("")

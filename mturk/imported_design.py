@@ -217,7 +217,7 @@ def _experiment(
         sentinels_per_hit=round(len(checks) / len(shown)),
         max_sentinels_in_a_row=max(1, len(checks)),
         practice_trials=practice,
-        workers_per_hit=_number(first.get("MaxAssignments"), base.workers_per_hit),
+        workers_per_hit=_number(first.get("MaxAssignments"), round(len(rows) / len(shown))),
         reward_usd=_reward(first.get("Reward"), base.reward_usd),
         time_allotted_minutes=max(
             1, _number(first.get("AssignmentDurationInSeconds"), 60 * base.time_allotted_minutes) // 60

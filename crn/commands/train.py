@@ -188,7 +188,7 @@ def _given(ctx: click.Context) -> set[str]:
 @click.option("--weights", default="", metavar="FILE", help="Start from these weights (fine-tuning).")
 @click.option("--half", is_flag=True, help="Store the weights in half precision: half the size.")
 @click.option("--steps", default=1800, show_default=True, help="Updates, for --arch features only.")
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", default=0, show_default=True, help="Same seed and data: same network.")
 @click.option(
     "--name", default="", help="The run's folder, and its weights' name.  [default: DATA-ARCH or -LOSS]"
 )

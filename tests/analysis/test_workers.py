@@ -49,6 +49,8 @@ def test_the_table_has_the_documented_columns_and_counts():
     assert table["n"].tolist() == [60] * 20
     assert table["n_sentinels"].tolist() == [5] * 20
     assert table["n_wrong"].sum() == 0
+    assert table["n_excluded"].sum() == 0
+    assert table["reasons"].tolist() == [""] * 20
     assert table["flags"].tolist() == [""] * 20
     assert not table.isna().any().any()
 
