@@ -200,7 +200,7 @@ def _assignments(table: pd.DataFrame, judgments: pd.DataFrame) -> None:
     left_out = each.assign(name=names)[each["excluded"]]
     table["n_excluded"] = table["worker"].map(left_out["name"].value_counts()).fillna(0).astype(int)
     reasons = left_out.groupby("name")["reason"].agg(lambda found: "; ".join(dict.fromkeys(map(str, found))))
-    table["reasons"] = table["worker"].map(reasons).fillna("")
+    table["reasons"] = table["worker"].map(reasons.to_dict().get).fillna("").astype(str)
 
 
 def _flags(table: pd.DataFrame) -> list[str]:
