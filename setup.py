@@ -27,7 +27,7 @@ setup(
     py_modules=["cli"],
     packages=find_packages(include=["crn*", "mturk*", "analysis*", "templates*"]),
     package_data={
-        "crn": ["weights/*", "samples/**/*"],
+        "crn": ["weights/*", "samples/**/*", "labelsets/**/*.json"],
         "templates": ["*", "server/*"],
     },
     install_requires=[

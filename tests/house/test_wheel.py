@@ -1,0 +1,120 @@
+"""What is installed from the wheel works where there is no checkout."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import cli
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("crn", "mturk", "analysis", "templates")
+
+pytestmark = pytest.mark.slow
+
+
+def run(*words, folder):
+    """Run a command in `folder` with nothing in its environment that leads to the checkout."""
+    hidden = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "COVERAGE_PROCESS_START"}
+    environment = {key: value for key, value in os.environ.items() if key not in hidden}
+    result = subprocess.run(
+        [str(word) for word in words], cwd=folder, env={**environment, "OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """Build the wheel from a copy, so that the checkout stays clean and no earlier build gets in."""
+    source = tmp_path_factory.mktemp("source")
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    for name in ("cli.py", "setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", "dist", folder=source)
+    (built,) = (source / "dist").glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """Install it into a new environment that borrows its dependencies; return its folder of programs."""
+    folder = tmp_path_factory.mktemp("environment")
+    run(sys.executable, "-m", "venv", "--without-pip", folder, folder=folder)
+    programs = folder / ("Scripts" if os.name == "nt" else "bin")
+    options = ("--quiet", "--no-deps", "--no-index", "--disable-pip-version-check")
+    run(
+        sys.executable, "-m", "pip", "--python", programs / "python", "install", *options, wheel,
+        folder=folder,
+    )  # fmt: skip
+    # A path in a .pth file only lengthens sys.path: an editable install of the checkout does not come along.
+    code = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
+    own = Path(run(programs / "python", "-c", code, folder=folder).strip())
+    paths = {sysconfig.get_paths()[name] for name in ("purelib", "platlib")}
+    (own / "dependencies.pth").write_text("".join(f"{path}\n" for path in sorted(paths)))
+    return programs
+
+
+def test_the_wheel_holds_every_file_of_the_packages(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist() if ".dist-info/" not in name}
+    wanted = {
+        path.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
+    }
+    assert held == wanted | {"cli.py"}
+
+
+def test_it_says_its_version_and_its_commands(installed, tmp_path):
+    assert run(installed / "glimpse", "--version", folder=tmp_path) == f"glimpse, version {cli.__version__}\n"
+    listed = run(installed / "glimpse", "--help", folder=tmp_path)
+    assert [name for name in cli.COMMANDS if f"  {name} " not in listed] == []
+
+
+def test_nothing_comes_from_the_checkout(installed, tmp_path):
+    code = (
+        "import cli, crn, mturk, analysis, templates, sys, importlib.metadata as m\n"
+        "assert templates.text('hit.js').strip() and templates.text('server/base.html.j2')\n"
+        "from crn.labels import BUNDLED, bundled_label_set\n"
+        "assert all(len(bundled_label_set(name).classes) > 2 for name in BUNDLED)\n"
+        "print(m.version('glimpse'), *(module.__file__ for module in (cli, crn, mturk, analysis, templates)))"
+    )
+    version, *files = run(installed / "python", "-c", code, folder=tmp_path).split()
+    assert version == cli.__version__
+    assert len(files) == 5
+    assert {Path(file).is_relative_to(installed.parent) for file in files} == {True}
+
+
+def test_from_label_maps_to_a_report_in_an_empty_folder(installed, tmp_path):
+    """The network is a tiny untrained one: what is looked at is the installation, not the images."""
+    code = (
+        "import torch, numpy as np\nfrom pathlib import Path\nfrom PIL import Image\nimport crn\n"
+        "from crn.checkpoints import save_weights\nfrom crn.config import NetworkConfig\n"
+        "from crn.model import CRN\n"
+        "config = NetworkConfig(height=16, width=32, features=(4, 4, 4))\n"
+        "save_weights('tiny', CRN(config, torch.Generator().manual_seed(0)), config)\n"
+        "labels = Path(crn.__file__).parent / 'samples' / 'labels'\n"
+        "rng = np.random.default_rng(0)\n"
+        "for name in ('real', 'image-space'):\n"
+        "    (Path('images') / name).mkdir(parents=True)\n"
+        "    for path in labels.iterdir():\n"
+        "        noise = rng.integers(0, 256, (16, 32, 3), dtype=np.uint8)\n"
+        "        Image.fromarray(noise).save(Path('images') / name / path.name)\n"
+        "print(labels)"
+    )
+    labels = run(installed / "python", "-c", code, folder=tmp_path).strip()
+    glimpse = installed / "glimpse"
+    run(glimpse, "synthesize", labels, "--weights", "tiny.safetensors", folder=tmp_path)
+    run(glimpse, "build-hits", "--mode", "limited-time", "--hits-per-batch", "1", folder=tmp_path)
+    run(glimpse, "simulate", folder=tmp_path)
+    run(glimpse, "analyze", "results", "--figures", "png", folder=tmp_path)
+    assert (tmp_path / "report" / "report.html").stat().st_size > 10_000
