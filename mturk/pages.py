@@ -53,6 +53,8 @@ CONSENT = (
     ),
 )
 DISPLAY_WIDTH, DISPLAY_HEIGHT = 600, 460
+# The page's script, templates/hit_<part>.js, in the order in which it runs.
+_SCRIPT = ("state", "screen", "images", "trial", "end", "input")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -248,10 +250,10 @@ def _script_json(value: Mapping[str, Any]) -> str:
 @cache
 def _script() -> Markup:
     """Return the page's script without comment lines and indentation; it has no line that needs either."""
-    source = text("hit.js")
+    source = "\n".join(text(f"hit_{part}.js") for part in _SCRIPT)
     lines = (line.strip() for line in source.splitlines())
     kept = "\n".join(line for line in lines if line and not line.startswith("//"))
-    return Markup(kept)  # noqa: S704 - our own file
+    return Markup(f"(() => {{\n'use strict';\n{kept}\n}})();")  # noqa: S704 - our own files
 
 
 @cache

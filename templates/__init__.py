@@ -21,5 +21,5 @@ def environment() -> Environment:
 
 
 def text(name: str) -> str:
-    """Return a file of this folder as text, for example `hit.js`; FileNotFoundError when there is none."""
+    """Return a file of this folder as text, for example `hit.css`; FileNotFoundError when there is none."""
     return resources.files("templates").joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,74 @@
+// ---- Images: fetched some trials ahead, put into the page one trial ahead, so that they are rastered before onset.
+const fetched = new Map();
+function fetchOne(file) {
+  const attempt = async turn => {
+    const image = new Image();
+    image.className = 'layer';
+    image.draggable = false;
+    image.src = data.b + file + (turn && /^http/.test(location.protocol) ? '?again=' + turn : '');
+    try { await image.decode(); return image; } catch (error) {
+      if (turn >= 3) throw error;
+      await wait([400, 1500, 4000][turn]);
+      return attempt(turn + 1);
+    }
+  };
+  return attempt(0);
+}
+function pair(index) {
+  if (!fetched.has(index)) {
+    const both = Promise.all(trials[index].files.map(fetchOne));
+    both.catch(() => fetched.delete(index));
+    fetched.set(index, both);
+  }
+  return fetched.get(index);
+}
+const order = place => place < total ? place : state.again[place - total];
+const places = () => total + state.again.length;
+async function prepare(place) {
+  const images = await pair(order(place));
+  images.forEach((image, side) => {
+    image.alt = side ? 'Right image' : 'Left image';
+    if (image.parentNode !== panes[side]) panes[side].append(image);
+  });
+  return images;
+}
+function ahead(place) {
+  (async () => {
+    for (let next = place + 1; next <= place + AHEAD && next < places(); next++) {
+      if (state.missing.includes(order(next))) continue;
+      try { if (next === place + 1) await prepare(next); else await pair(order(next)); } catch { return; }
+    }
+  })();
+}
+function retire(index) {
+  const both = fetched.get(index);
+  fetched.delete(index);
+  if (both) both.then(images => images.forEach(image => image.remove())).catch(() => {});
+}
+
+// ---- Masks: the same coloured noise for everybody, of all spatial scales, painted once.
+function paintMasks() {
+  let seed = 20170731;
+  const random = () => (seed = (seed * 1103515245 + 12345) % 2147483648) / 2147483648;
+  const ratio = Math.min(2, devicePixelRatio || 1);
+  for (const canvas of document.querySelectorAll('.mask')) {
+    canvas.width = data.w * ratio; canvas.height = data.H * ratio;
+    const to = canvas.getContext('2d');
+    [7, 17, 41, 97, 229].forEach((columns, octave) => {
+      const rows = Math.max(2, Math.round(columns * data.H / data.w)), noise = document.createElement('canvas');
+      noise.width = columns; noise.height = rows;
+      const from = noise.getContext('2d'), pixels = from.createImageData(columns, rows);
+      for (let i = 0; i < pixels.data.length; i += 4) {
+        const grey = random() * 255;
+        for (let c = 0; c < 3; c++) pixels.data[i + c] = .6 * grey + .4 * random() * 255;
+        pixels.data[i + 3] = 255;
+      }
+      from.putImageData(pixels, 0, 0);
+      to.globalAlpha = [1, .5, .42, .36, .3][octave];
+      to.imageSmoothingEnabled = false;
+      to.drawImage(noise, 0, 0, canvas.width, canvas.height);
+    });
+  }
+}
+const masks = [...document.querySelectorAll('.mask')];
+const light = (elements, on) => { for (const element of elements) element.style.opacity = on ? '1' : HIDDEN; };
