@@ -1,9 +1,9 @@
 """Trains the small feature network: on photographs and their label maps, in minutes, on a CPU.
 
 Features of a segmentation network alone are blind to colour, and an output optimised for them is sharp in
-false colours. So every tap here must also give back the pixels beneath it: a 1x1 convolution predicts the
-photograph's patch from one position's features. Batch normalisation helps the training and is folded into
-the convolutions at the end, which makes the network four times as fast.
+false colours; features that give back every pixel blur as the pixels themselves do. So every tap here must
+also tell the colour and the strength of texture around it, but not where the texture's edges lie. Batch
+normalisation helps the training and is folded into the convolutions at the end: four times as fast.
 """
 
 from __future__ import annotations
@@ -41,14 +41,13 @@ class _Trainee(nn.Module):
                 self.norms[name] = nn.BatchNorm2d(channels)
                 before = channels
         widths = [channels for channels, _ in plan.blocks]
-        # One position of tap b covers a patch of 2^(b-1) pixels a side.
-        self.patches = nn.ModuleList(nn.Conv2d(c, 3 * 4**b, 1) for b, c in enumerate(widths))
+        self.statistics = nn.ModuleList(nn.Conv2d(width, 5, 1) for width in widths)
         self.segmentation = nn.Sequential(
             nn.Conv2d(sum(widths[2:]), 64, 1), nn.ReLU(), nn.Conv2d(64, classes, 1)
         )
 
     def forward(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Return each tap's reconstruction of the input, and class logits at a quarter of its size."""
+        """Return each tap's guess of `local_statistics`, and class logits at a quarter of the size."""
         x, taps = images, []
         for block, (_, count) in enumerate(self.plan.blocks, start=1):
             if block > 1:
@@ -58,13 +57,10 @@ class _Trainee(nn.Module):
                 x = functional.relu(self.norms[name](self.convs[name](x)))
                 if index == 2:
                     taps.append(x)
-        pixels = [
-            functional.pixel_shuffle(head(tap), 2**b)
-            for b, (head, tap) in enumerate(zip(self.patches, taps, strict=True))
-        ]
+        statistics = [head(tap) for head, tap in zip(self.statistics, taps, strict=True)]
         size = taps[2].shape[-2:]
         wide = [functional.interpolate(tap, size, mode="bilinear", align_corners=False) for tap in taps[2:]]
-        return pixels, self.segmentation(torch.cat(wide, 1))
+        return statistics, self.segmentation(torch.cat(wide, 1))
 
     def folded(self) -> FeatureNetwork:
         """Return the plain network with the normalisation, and the division of its input, folded in."""
@@ -128,23 +124,40 @@ def train_features(
     return network
 
 
+def local_statistics(images: Tensor, window: int = 9) -> Tensor:
+    """Return (N, 5, H, W): the mean colour, and mean |steps| of brightness across and down, around a pixel.
+
+    What a texture looks like, not where its edges lie.
+    """
+    brightness = images.mean(1, keepdim=True)
+    across = functional.pad((brightness[..., 1:] - brightness[..., :-1]).abs(), (0, 1))
+    down = functional.pad((brightness[..., 1:, :] - brightness[..., :-1, :]).abs(), (0, 0, 0, 1))
+    both = torch.cat([images, 2 * across, 2 * down], 1)
+    return functional.avg_pool2d(both, window, 1, window // 2, count_include_pad=False)
+
+
 def _update(
     trainee: _Trainee, optimizer: torch.optim.Optimizer, samples: Sequence[tuple[Tensor, Tensor]]
 ) -> dict[str, float]:
-    """Do one update; returns the reconstruction's L1, the segmentation's loss and its accuracy."""
+    """Do one update; returns the statistics' L1, the segmentation's loss and its accuracy."""
     photos = torch.cat([photo for _, photo in samples]).contiguous(memory_format=torch.channels_last)
     inputs = (photos - torch.tensor(trainee.plan.mean).view(1, 3, 1, 1)) / _UNIT
     labels = torch.cat([label for label, _ in samples])[:, 2::4, 2::4]
     labels = labels.masked_fill(labels == trainee.classes - 1, -1)
-    pixels, logits = trainee(inputs)
-    rebuilt = torch.stack([functional.l1_loss(guess, inputs) for guess in pixels]).mean()
+    guesses, logits = trainee(inputs)
+    truth = local_statistics(inputs)
+    wrong = [
+        functional.l1_loss(guess, functional.adaptive_avg_pool2d(truth, (guess.shape[2], guess.shape[3])))
+        for guess in guesses
+    ]
+    described = torch.stack(wrong).mean()
     segmented = functional.cross_entropy(logits, labels, ignore_index=-1)
     optimizer.zero_grad()
-    torch.autograd.backward(rebuilt + 0.5 * segmented)
+    torch.autograd.backward(2.0 * described + segmented)
     optimizer.step()
     right = (logits.argmax(1) == labels)[labels >= 0].float().mean()
     return {
-        "pixels": float(rebuilt.detach()),
+        "statistics": float(described.detach()),
         "segmentation": float(segmented.detach()),
         "accuracy": float(right),
     }
