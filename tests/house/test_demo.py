@@ -1,0 +1,52 @@
+"""The demo: the whole way in one command, started over by a second run, never over somebody's own folder."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import cli
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+def test_the_demo_goes_from_label_maps_to_a_report(tmp_path):
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    (folder / ".glimpse-demo").touch()
+    (folder / "left-over").write_text("of an earlier run")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    result = subprocess.run(
+        [sys.executable, "-m", "cli", "demo", "--out", str(folder)],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=900, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert not (folder / "left-over").exists()
+    assert not (folder / "server" / "endpoint").exists(), "the server still runs"
+    page = (folder / "report" / "report.html").read_text(encoding="utf-8")
+    assert "SIMULATED" in page
+    summary = json.loads((folder / "report" / "summary.json").read_text(encoding="utf-8"))
+    lines = (folder / "results" / "assignments.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len({json.loads(line)["assignment_id"] for line in lines}) == 200
+    assert all(json.loads(line)["simulated"] for line in lines)
+    assert summary
+    assert str(folder / "report" / "report.html") in result.stdout
+
+
+def test_the_demo_leaves_other_folders_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    result = CliRunner().invoke(cli.main, ["demo", "--out", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "holds something that is no demo" in result.output
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_a_step_that_fails_stops_the_demo(capfd):
+    with pytest.raises(cli.click.ClickException, match="the demo stopped at `preview`"):
+        cli.Step().run("preview", "no-such-study")
+    assert "Error: " in capfd.readouterr().err
