@@ -319,10 +319,11 @@ def write_results(found: Imported, out: Path) -> None:
     if old.exists() and old.read_text(encoding="utf-8") != lines:
         raise MTurkError(f"{out} holds other answers of this study. Choose another folder with --out")
     rows = "".join(f"{name},{_quoted(worker)}\n" for name, worker in found.workers.items())
+    # study.json first: it tells a second run whose results these are, should this one break off.
+    write_whole(out / "study.json", found.study_json)
     write_whole(out / "workers.csv", "worker,worker_id\n" + rows, mode=0o600)
     write_whole(out / "trials.csv", found.trials_csv)
     write_whole(out / "assignments.jsonl", lines)
-    write_whole(out / "study.json", found.study_json)
 
 
 def _quoted(text: str) -> str:

@@ -1,0 +1,203 @@
+"""The product's fault table, docs/faults.md: the tests that it names are there; and tests of some rows."""
+
+import hashlib
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+BREAKING = Path(__file__).with_name("breaking.py")
+KILLED = 137
+ROW = re.compile(r"^\| (?P<fault>.+?) \| (?P<happens>.+?) \| (?P<tests>.+?) \|$", re.MULTILINE)
+NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+guides = load(Path(__file__).with_name("guides.py"))
+
+
+def test_every_row_of_the_fault_table_names_tests_that_exist():
+    rows = list(ROW.finditer((ROOT / "docs" / "faults.md").read_text(encoding="utf-8")))
+    rows = [row for row in rows if row["fault"] != "fault" and set(row["fault"]) != {"-"}]
+    assert len(rows) > 30
+    for row in rows:
+        named = NAMED.findall(row["tests"])
+        assert named, f"{row['fault']}: no test is named"
+        for file, test in named:
+            assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), f"{file}::{test}"
+
+
+# Commands that are broken off: what they leave, and whether they go on
+
+
+def glimpse(folder, *words):
+    subprocess.run(
+        [sys.executable, ROOT / "cli.py", *words], cwd=folder, check=True, capture_output=True, timeout=120
+    )
+
+
+BUILD = ("build-hits", "--mode", "limited-time", "--sentinel", "blurred", "--hits-per-batch", "2", "--force")
+
+
+def with_labels(folder):
+    import torch
+
+    from crn.checkpoints import save_weights
+    from crn.config import NetworkConfig
+    from crn.model import CRN
+
+    config = NetworkConfig(height=16, width=32, features=(4, 4, 4))
+    save_weights(folder / "tiny", CRN(config, torch.Generator().manual_seed(0)), config)
+    rng = np.random.default_rng(0)
+    (folder / "labels").mkdir()
+    for item in range(4):
+        Image.fromarray(rng.integers(0, 19, (16, 32), dtype=np.uint8)).save(folder / "labels" / f"{item}.png")
+
+
+def with_study(folder):
+    guides.given_own_images(folder)
+    glimpse(folder, *BUILD, "--seed", "5", "--workers-per-hit", "4")
+
+
+def with_results(folder):
+    with_study(folder)
+    glimpse(folder, "simulate")
+
+
+def with_report(folder):
+    with_results(folder)
+    glimpse(folder, "analyze", "results", "--figures", "png", "--seed", "3")
+
+
+def with_few_images(folder):
+    guides.given_own_images(folder)
+    for path in folder.glob("images/*/*.png"):
+        if int(path.stem) > 1:
+            path.unlink()
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A command to break off: what it finds, what it is, where it writes, and how often it is tried.
+
+    `together`: the folder appears whole or not at all; otherwise each of its files does. `sizes`: limits in
+    bytes that a file may not exceed. `imports`: what to load once for all runs.
+    """
+
+    given: Callable[[Path], None]
+    words: tuple[str, ...]
+    out: str
+    imports: tuple[str, ...]
+    together: bool = False
+    kills: int = 40
+    fulls: int = 3
+    sizes: tuple[int, ...] = ()
+
+
+LABELS = ("synthesize", "labels", "--weights", "tiny.safetensors")
+IMPORT = ("import-results", "batch_results.csv", "--format", "crn-authors")
+CONDITIONS = ("--real", "real", "--sentinel", "image-space")
+ANALYZE = ("analyze", "results", "--figures", "png")
+COMMANDS = {
+    "synthesize": Broken(
+        with_labels, LABELS, "images", ("torch", "crn.synthesis"), kills=6, fulls=2, sizes=(100,)
+    ),
+    "build-hits": Broken(
+        guides.given_own_images, BUILD, "study", ("mturk.building",), together=True, sizes=(100, 20_000)
+    ),
+    "build-hits-again": Broken(
+        with_study, BUILD, "study", ("mturk.building",), together=True, sizes=(100, 20_000)
+    ),
+    "gallery": Broken(
+        with_few_images, ("gallery", "images"), "gallery", ("crn.gallery",), kills=4, fulls=1, sizes=(900,)
+    ),
+    "simulate": Broken(
+        with_study, ("simulate",), "results", ("analysis.simulation",), kills=8, sizes=(9_000,)
+    ),
+    "import-results": Broken(
+        guides.given_authors_results, (*IMPORT, *CONDITIONS), "results", ("mturk.batch_results",),
+        sizes=(2_000,),
+    ),
+    "analyze": Broken(
+        with_results, ANALYZE, "report", ("analysis.report",), together=True, kills=2, fulls=1, sizes=(9_000,)
+    ),
+    "analyze-again": Broken(
+        with_report, ANALYZE, "report", ("analysis.report",), together=True, kills=2, fulls=1
+    ),
+    "power": Broken(
+        lambda folder: None, ("power", "--studies", "50"), "power", ("analysis.planning",), kills=3, fulls=1
+    ),
+}  # fmt: skip
+
+
+def files_in(folder):
+    """Map the visible files of a folder to their digests; what a broken run hides away begins with a dot."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    }
+
+
+def hidden_in(folder):
+    return [path.name for path in folder.rglob(".*") if path.name != ".lock"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_that_breaks_off_leaves_whole_files_and_goes_on(name, tmp_path):
+    """Killed at flushes and renames, without room at flushes, and without room in the middle of a write."""
+    command = COMMANDS[name]
+    out = command.out
+    template, work = tmp_path / "template", tmp_path / "work"
+    for folder in (template, work):
+        folder.mkdir()
+    command.given(template)
+    wanted = {"template": str(template), "work": str(work)}
+    wanted |= {key: getattr(command, key) for key in ("words", "imports", "kills", "fulls", "sizes")}
+    (tmp_path / "specification.json").write_text(json.dumps(wanted))
+    subprocess.run([sys.executable, BREAKING, tmp_path / "specification.json"], check=True, timeout=400)
+    statuses = json.loads((work / "statuses.json").read_text())
+    assert statuses.pop("whole") == 0, (work / "whole.txt").read_text()
+    before, whole = files_in(template / out), files_in(work / "whole" / out)
+    assert whole
+    assert sum(broken.startswith("killed") for broken in statuses) >= 4  # two places and the runs after them
+    for broken, status in statuses.items():
+        printed = (work / f"{broken}.txt").read_text()
+        left = files_in(work / broken / out)
+        if broken.endswith(".again"):
+            assert (status, printed.count("Traceback")) == (0, 0), f"{broken}: {printed}"
+            assert left.keys() == whole.keys()
+            assert same(left, whole) == [], broken
+            continue
+        assert status == (KILLED if broken.startswith("killed") else 1), f"{broken}: {printed}"
+        if command.together:
+            assert left in ({}, before, whole), broken
+        else:
+            assert left.keys() <= before.keys() | whole.keys()
+            assert same(left, {**before, **whole}) == [], broken
+        if not broken.startswith("killed"):
+            assert re.search(r"Error: .*(No space left on device|File too large)", printed), printed
+            assert "Traceback" not in printed
+            assert hidden_in(work / broken) == []
+            assert not command.together or left == before
+
+
+def same(left, right):
+    """List the files that differ, but for a run's record of its own progress."""
+    return [name for name, digest in left.items() if digest != right[name] and not name.endswith(".json")]
