@@ -108,19 +108,26 @@ def _parse(value: Any, where: str) -> LabelSet:
         raise CRNError(f'{where}: a label set is {{"name": ..., "classes": [{{"name": ...}}, ...]}}.')
     if unknown := sorted(set(value) - known):
         raise CRNError(f"{where}: unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}.")
+    encoded, file_names = value.get("encodings") or ["ids"], value.get("file_names") or {}
+    if not isinstance(encoded, list) or not all(isinstance(name, str) for name in encoded):
+        raise CRNError(f'{where}: encodings are {encoded!r}; give a list of names, such as ["train-ids"].')
+    if not isinstance(file_names, dict) or not all(
+        isinstance(name, str) and name in encoded for name in file_names.values()
+    ):
+        raise CRNError(f"{where}: file_names are {file_names!r}; give {{part of a name: one of {encoded}}}.")
     rows = [_row(row, index, where) for index, row in enumerate(value["classes"])]
     rows.sort(key=lambda row: row["name"] == VOID)
-    if rows[-1]["name"] != VOID:
+    if not rows or rows[-1]["name"] != VOID:
         rows.append({"name": VOID, "colours": [], "ids": []})
     names = tuple(row["name"] for row in rows)
     if len(set(names)) != len(names) or len(names) < 2:
         raise CRNError(f"{where}: class names must differ, and there must be at least one beside void.")
     if len(names) > 256:
         raise CRNError(f"{where}: has {len(names)} classes; at most 256 are possible.")
-    encodings = {encoding: _ids(rows, encoding, where) for encoding in value.get("encodings") or ("ids",)}
+    encodings = {encoding: _ids(rows, encoding, where) for encoding in encoded}
     _colour_owners(rows, where)
     colours = tuple(tuple(tuple(colour) for colour in row["colours"]) for row in rows)
-    return LabelSet(str(value["name"]), names, colours, encodings, dict(value.get("file_names", {})))
+    return LabelSet(str(value["name"]), names, colours, encodings, file_names)
 
 
 def _row(row: Any, index: int, where: str) -> dict[str, Any]:
@@ -148,13 +155,17 @@ def _ids(rows: list[dict[str, Any]], encoding: str, where: str) -> dict[int, int
     found: dict[int, int] = {}
     for index, row in enumerate(rows):
         ids = row["ids"].get(encoding, []) if isinstance(row["ids"], dict) else row["ids"]
+        if not isinstance(ids, list):
+            raise CRNError(f"{where}: class {row['name']!r} has ids {ids!r}; give a list of whole numbers.")
         for number in ids:
-            if not isinstance(number, int) or isinstance(number, bool):
+            if not isinstance(number, int) or isinstance(number, bool) or abs(number) >= 1 << 32:
                 raise CRNError(f"{where}: class {row['name']!r} has id {number!r}; ids are whole numbers.")
             if found.setdefault(number, index) != index:
                 raise CRNError(
                     f"{where}: id {number} belongs to {rows[found[number]]['name']!r} and {row['name']!r}."
                 )
+    if not found:
+        raise CRNError(f"{where}: no class has an id in encoding {encoding!r}.")
     return found
 
 
@@ -169,7 +180,7 @@ def _colour_owners(rows: list[dict[str, Any]], where: str) -> None:
 def label_map_files(path: Path | str) -> list[Path]:
     """Return a folder's image files in the order of their names, or the one file; CRNError when none.
 
-    Of a folder of Cityscapes (gtFine/val, with a folder a town) the label ids are taken, not their renderings.
+    Of a folder of Cityscapes (gtFine/val, a folder a town) the label ids are taken, not their renderings.
     """
     path = Path(path)
     if path.is_file():
@@ -352,6 +363,11 @@ def class_mapping(name_or_file: str | Path) -> ClassMapping:
     value = _read_json(path)
     if not isinstance(value, dict) or set(value) != {"source", "target", "classes"}:
         raise CRNError(f'{path}: a mapping is {{"source": ..., "target": ..., "classes": {{from: to}}}}.')
+    kinds = (value["source"], str), (value["target"], str), (value["classes"], dict)
+    if not all(isinstance(item, kind) for item, kind in kinds):
+        raise CRNError(f"{path}: source and target are names, and classes is {{from: to}}.")
+    if not all(isinstance(name, str) for name in value["classes"].values()):
+        raise CRNError(f"{path}: every class is mapped to the name of another.")
     source, target = label_set(value["source"]), label_set(value["target"])
     for names, side in ((value["classes"], source), (value["classes"].values(), target)):
         if strange := sorted(set(names) - set(side.classes)):

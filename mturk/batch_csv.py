@@ -66,7 +66,10 @@ def read_design(
     `exposure_ms` (1000). MTurkError names the file, row and column of what cannot be read, and the first
     image that `images` lacks.
     """
-    text = path.read_text(encoding="utf-8-sig")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise MTurkError(f"{path} is no CSV file in UTF-8 ({error.reason} at byte {error.start}).") from None
     hits = read_pairs(text, str(path), practice_trials=practice_trials, exposure_ms=exposure_ms)
     experiment = _experiment(hits, real, sentinel, str(path))
     trials = tuple(_trials(hits, experiment, sentinel))

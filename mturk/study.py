@@ -309,6 +309,7 @@ def _from_json(folder: Path, value: Mapping[str, Any]) -> Study:
     plan = _read(folder / "trials.csv")
     if plan is None or _sha256(plan) != value["plan_sha256"]:
         raise MTurkError(f"{folder}/trials.csv is missing or changed since build-hits; {_REBUILD}")
+    _check_kinds(value)
     return Study(
         folder=folder,
         study=value["study"],
@@ -325,6 +326,27 @@ def _from_json(folder: Path, value: Mapping[str, Any]) -> Study:
         plan_sha256=value["plan_sha256"],
         page_settings=value["page"],
     )
+
+
+_KINDS = {
+    **dict.fromkeys(("study", "title", "description", "secret", "plan_sha256"), str),
+    **dict.fromkeys(("experiment", "page", "versions", "stimuli"), dict),
+    **dict.fromkeys(("keywords", "hits"), list),
+    "seed": int,
+}
+_STIMULUS_KINDS = {"file": str, "sha256": str, "width": int, "height": int}
+_HIT_KINDS = {"hit": str, "batch": str, "trials": int, "page": str, "page_sha256": str}
+
+
+def _check_kinds(value: Mapping[str, Any]) -> None:
+    """Raise KeyError or TypeError for a field of study.json that is missing or of a wrong kind."""
+    wanted = [(value, _KINDS)]
+    wanted += [(stimulus, _STIMULUS_KINDS) for stimulus in value["stimuli"].values()]
+    wanted += [(hit, _HIT_KINDS) for hit in value["hits"]]
+    for holder, kinds in wanted:
+        for name, kind in kinds.items():
+            if type(holder[name]) is not kind:
+                raise TypeError(f"{name} is {str(holder[name])[:60]!r}")
 
 
 def _check_files(study: Study, folder: Path) -> None:

@@ -6,8 +6,8 @@ copied for every run), `work` (where the copies go), `words` (the command), `imp
 
 Runs: `whole`, undisturbed; `killed-K`, killed before the K-th flush or rename; `full-K`, the disk full from
 the K-th flush on; `short-N`, no file may grow beyond N bytes, so that a write itself fails. What is printed
-goes to NAME.txt; after a broken run the command runs once more, undisturbed, in NAME.again (a copy of what was
-left) and prints to NAME.again.txt. Exit statuses go to `work`/statuses.json.
+goes to NAME.txt; after a broken run the command runs once more, undisturbed, in NAME.again (a copy of what
+was left) and prints to NAME.again.txt. Exit statuses go to `work`/statuses.json.
 """
 
 import errno

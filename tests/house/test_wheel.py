@@ -83,7 +83,7 @@ def test_it_says_its_version_and_its_commands(installed, tmp_path):
 def test_nothing_comes_from_the_checkout(installed, tmp_path):
     code = (
         "import cli, crn, mturk, analysis, templates, sys, importlib.metadata as m\n"
-        "assert templates.text('hit.js').strip() and templates.text('server/base.html.j2')\n"
+        "assert templates.text('hit_trial.js').strip() and templates.text('server/base.html.j2')\n"
         "from crn.labels import BUNDLED, bundled_label_set\n"
         "assert all(len(bundled_label_set(name).classes) > 2 for name in BUNDLED)\n"
         "print(m.version('glimpse'), *(module.__file__ for module in (cli, crn, mturk, analysis, templates)))"
