@@ -138,6 +138,8 @@ def read_plan(folder: Path, observer: Observer, version: str = "") -> Plan:
     for row in rows:
         hits.setdefault((row["batch"], row["hit"]), []).append(row)
     built = tuple(_hit(batch, hit, trials, observer, pairs) for (batch, hit), trials in hits.items())
+    if document.get("plan_sha256") not in {None, hashlib.sha256(files["trials.csv"]).hexdigest()}:
+        raise AnalysisError(f"{folder / 'trials.csv'}: changed since build-hits. Build the study again.")
     agent = "glimpse-simulator" + (f"/{version}" if version else "")
     return Plan(str(document["study"]), document, built, len(pairs), files, agent)
 
@@ -146,9 +148,10 @@ def _document(path: Path, data: bytes) -> dict[str, Any]:
     try:
         document = json.loads(data)
         int(document["experiment"]["workers_per_hit"])
-        str(document["study"])
-        str(document["secret"])
-    except (ValueError, KeyError, TypeError) as error:
+        for name in ("study", "secret"):
+            if not isinstance(document[name], str):
+                raise TypeError(f"{name} is not text")
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise AnalysisError(
             f"{path}: not a study that build-hits has written ({type(error).__name__}: {error}). "
             "Build it again."
@@ -157,13 +160,19 @@ def _document(path: Path, data: bytes) -> dict[str, Any]:
 
 
 def _rows(path: Path, data: bytes) -> list[dict[str, str]]:
-    reader = csv.DictReader(io.StringIO(data.decode("utf-8"), newline=""))
-    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+    try:
+        reader = csv.DictReader(io.StringIO(data.decode("utf-8"), newline=""))
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        rows = [] if missing else list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise AnalysisError(f"{path}: not a CSV file in UTF-8 ({error}). Build the study again.") from None
     if missing:
         raise AnalysisError(f"{path}: column {', '.join(missing)} is missing. Build the study again.")
-    rows = list(reader)
     if not rows:
         raise AnalysisError(f"{path}: there are no trials. Build the study again.")
+    for number, row in enumerate(rows, start=2):
+        if None in row or any(row[name] is None for name in COLUMNS):
+            raise AnalysisError(f"{path}, line {number}: has not one value a column. Build the study again.")
     return rows
 
 

@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
+
+import cli
 
 ROOT = Path(__file__).parents[2]
 BREAKING = Path(__file__).with_name("breaking.py")
@@ -201,3 +205,53 @@ def test_a_command_that_breaks_off_leaves_whole_files_and_goes_on(name, tmp_path
 def same(left, right):
     """List the files that differ, but for a run's record of its own progress."""
     return [name for name, digest in left.items() if digest != right[name] and not name.endswith(".json")]
+
+
+# Studies that are damaged on the disk
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Lay out a folder with a study and simulated answers to it."""
+    folder = tmp_path_factory.mktemp("finished")
+    with_results(folder)
+    return folder
+
+
+def halve(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+DAMAGES = {
+    "cut in half": lambda study: halve(study / "study.json"),
+    "empty": lambda study: (study / "study.json").write_bytes(b""),
+    "not text": lambda study: (study / "study.json").write_bytes(b"\xff\xfe\x00{"),
+    "another kind of JSON": lambda study: (study / "study.json").write_text("[1]"),
+    "a plan cut in half": lambda study: halve(study / "trials.csv"),
+    "no plan": lambda study: (study / "trials.csv").unlink(),
+}
+READERS = {
+    "preview": ("preview", "study", "--no-browser"),
+    "publish": ("publish", "study", "--to", "local", "--yes"),
+    "status": ("status", "study"),
+    "collect": ("collect", "study", "--out", "collected"),
+    "review": ("review", "study"),
+    "simulate": ("simulate", "study", "--out", "simulated"),
+    "analyze": ("analyze", "results"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("command", READERS)
+def test_a_damaged_study_is_named_and_nothing_is_written(finished, tmp_path, monkeypatch, command, damage):
+    for name in ("study", "results"):
+        shutil.copytree(finished / name, tmp_path / name)
+        DAMAGES[damage](tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    before = files_in(tmp_path)
+    result = CliRunner().invoke(cli.main, READERS[command])
+    assert result.exit_code == 1
+    last = result.output.splitlines()[-1]
+    assert re.match(r"Error: .*(study\.json|trials\.csv)", last), result.output
+    assert "defect of Glimpse" not in result.output
+    assert files_in(tmp_path) == before

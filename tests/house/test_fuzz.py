@@ -22,8 +22,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
 from analysis.errors import AnalysisError
+from analysis.observer import Observer
 from analysis.plan import read_plan
 from analysis.results import read_results
+from analysis.simulation import read_plan as plan_to_simulate
 from crn.errors import CRNError
 from crn.labels import BUNDLED, bundled_label_set, class_mapping, label_set, read_label_map
 from mturk.batch_csv import read_design
@@ -115,8 +117,8 @@ def study(tmp_path_factory):
     return folder / "study"
 
 
-def read_both(folder):
-    """Read a study as both packages do; what cannot be read is refused in words."""
+def read_all_ways(folder):
+    """Read a study in every way that there is; what cannot be read is refused in words."""
     with contextlib.suppress(MTurkError):
         found = read_study(folder)
         assert found.experiment.hits > 0
@@ -125,6 +127,8 @@ def read_both(folder):
         assert len(read_plan(folder).trials) > 0
     with contextlib.suppress(AnalysisError):
         read_results(folder)
+    with contextlib.suppress(AnalysisError):
+        plan_to_simulate(folder, Observer())
 
 
 @QUICK
@@ -135,7 +139,7 @@ def test_any_change_of_study_json_is_read_or_refused(study, data):
     (study / "assignments.jsonl").write_text("{}\n")
     try:
         (study / "study.json").write_text(json.dumps(changed))
-        read_both(study)
+        read_all_ways(study)
     finally:
         (study / "study.json").write_bytes(original)
 
@@ -147,7 +151,7 @@ def test_any_damage_of_a_study_s_files_is_read_or_refused(study, data):
     original = path.read_bytes()
     try:
         path.write_bytes(data.draw(damaged(original)))
-        read_both(study)
+        read_all_ways(study)
     finally:
         path.write_bytes(original)
 
@@ -162,7 +166,7 @@ def test_any_plan_with_a_fitting_digest_is_read_or_refused(study, data):
     try:
         (study / "trials.csv").write_bytes(changed)
         (study / "study.json").write_text(json.dumps(value))
-        read_both(study)
+        read_all_ways(study)
     finally:
         (study / "trials.csv").write_bytes(plan)
         (study / "study.json").write_bytes(record)
