@@ -109,7 +109,10 @@ def read_pairs(
 
 def image_of(address: str, where: str) -> Image:
     """Return (condition, item) of an image's address: its folder, and its file name without ending."""
-    path = PurePosixPath(unquote(urlsplit(address.strip()).path))
+    try:
+        path = PurePosixPath(unquote(urlsplit(address.strip()).path))
+    except ValueError:
+        path = PurePosixPath()
     if not path.stem or not path.parent.name:
         raise MTurkError(f"{where}: {address!r} is no address of an image in a condition's folder.")
     return path.parent.name, path.stem
@@ -126,7 +129,7 @@ def _authors_pair(row: Mapping[str, str], number: int, where: str) -> Pair:
     exposure = None
     if f"time_{number}" in row:
         cell = _cell(row, f"time_{number}", where)
-        if not cell.strip().isdigit():
+        if not re.fullmatch(r"\s*[0-9]{1,9}\s*", cell):
             raise MTurkError(f"{where}, time_{number}: {cell!r} is no number of milliseconds.")
         exposure = int(cell)
     return Pair(image_of(left, where), image_of(right, where), exposure, practice=False)

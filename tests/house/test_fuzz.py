@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
@@ -303,6 +303,7 @@ def test_any_header_of_weights_is_read_or_refused(tmp_path, weights, data):
 # HIT files
 
 
+TIMED = ["image_A_url_1", "image_B_url_1", "time_1"]
 CELLS = st.sampled_from(
     ["", "125", "-1", "0", "1e3", "٣", "²", "9" * 30, "x", "https://h/real/1.png", "https://h/crn/1.png",
      "http://[::1", "real/2.png", "//", "%00/%2e.png", "a/b.c/d"]
@@ -314,7 +315,8 @@ CELLS = st.sampled_from(
     rows=st.lists(st.lists(CELLS, min_size=6, max_size=7), max_size=3),
     names=st.sampled_from(
         [
-            ["image_A_url_1", "image_B_url_1", "time_1", "image_A_url_2", "image_B_url_2", "time_2"],
+            TIMED,
+            [*TIMED, "image_A_url_2", "image_B_url_2", "time_2"],
             ["Input.image_A_url_1", "Input.image_B_url_1", "a", "b", "c", "d"],
             ["gt_side0", "images_left0", "images_right0", "gt_side1", "images_left1", "images_right1"],
             ["image_A_url_1", "image_B_url_٣", "image_A_url_٣", "", "time_1", "image_B_url_1"],
@@ -322,6 +324,8 @@ CELLS = st.sampled_from(
     ),
     sentinel=st.sampled_from([None, "blurred", "crn"]),
 )
+@example([["https://h/real/1.png", "https://h/crn/1.png", "²", "", "", ""]], TIMED, None)
+@example([["http://[::1", "https://h/crn/1.png", "125", "", "", ""]], TIMED, None)
 def test_any_hit_file_is_read_or_refused(tmp_path, rows, names, sentinel):
     path = tmp_path / "hits.csv"
     with contextlib.suppress(UnicodeError), path.open("w", encoding="utf-8", newline="") as file:
