@@ -212,9 +212,11 @@ class _Run:
     def samples(self, weights: str | None, name: str | None) -> None:
         """Lay out the sample scenes in every condition there are weights for."""
         from crn.bundle import SAMPLE_CONDITIONS, sample_label_maps, write_photographs
-        from crn.checkpoints import bundled_weights
+        from crn.checkpoints import bundled_weights, read_settings
 
         config = self.config(label_set="cityscapes", encoding="train-ids")
+        if weights:
+            read_settings(weights)
         conditions = {name or "crn": weights} if weights else dict(SAMPLE_CONDITIONS)
         maps = sample_label_maps()
         if self.shard.first:

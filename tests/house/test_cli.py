@@ -58,7 +58,7 @@ def test_version():
 def test_an_unknown_command_is_one_message():
     result = run("synthesise")
     assert result.returncode == 2
-    assert "No such command 'synthesise'" in result.stderr
+    assert "No such command 'synthesise'. Did you mean synthesize?" in result.stderr
     assert "Traceback" not in result.stderr
 
 
