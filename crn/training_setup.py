@@ -174,8 +174,8 @@ def training_settings(request: Request, stages: tuple[Stage, ...]) -> TrainingSe
     else:
         values |= {"mirror": True, "rescale_epoch": 5.0}
         if request.architecture == "crn":
-            # At the published 1e-4, networks this narrow keep the hues of their initialisation for long; at 1e-3
-            # they follow the last few photographs. The rate falls in the last stage's second half.
+            # At the published 1e-4, networks this narrow keep the hues of their initialisation for long; at
+            # 1e-3 they follow the last few photographs. The rate falls in the last stage's second half.
             values |= {"learning_rate": 5e-4, "final_learning_rate": 5e-5, "emphasis": SMALL_EMPHASIS}
     return TrainingSettings(stages=stages, **{**values, **request.settings})
 
