@@ -6,8 +6,8 @@ copied for every run), `work` (where the copies go), `words` (the command), `imp
 
 Runs: `whole`, undisturbed; `killed-K`, killed before the K-th flush or rename; `full-K`, the disk full from
 the K-th flush on; `short-N`, no file may grow beyond N bytes, so that a write itself fails. What is printed
-goes to NAME.txt; after a broken run the command runs once more, undisturbed, in NAME.again (a copy of what
-was left) and prints to NAME.again.txt. Exit statuses go to `work`/statuses.json.
+goes to NAME.txt; after a kill or the first full disk the command runs once more, undisturbed, in NAME.again
+(a copy of what was left) and prints to NAME.again.txt. Exit statuses go to `work`/statuses.json.
 """
 
 import errno
@@ -108,7 +108,7 @@ def main(specification: Path) -> None:
         name = kind if kind == "whole" else f"{kind}-{place}"
         shutil.copytree(template, work / name)
         statuses[name] = run(words, work / name, work / f"{name}.txt", kind, place)
-        if kind != "whole":
+        if kind == "killed" or (kind == "full" and place == 1):
             shutil.copytree(work / name, work / f"{name}.again")
             statuses[f"{name}.again"] = run(words, work / f"{name}.again", work / f"{name}.again.txt")
 

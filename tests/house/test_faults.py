@@ -128,7 +128,7 @@ COMMANDS = {
         with_study, BUILD, "study", ("mturk.building",), together=True, sizes=(100, 20_000)
     ),
     "gallery": Broken(
-        with_few_images, ("gallery", "images"), "gallery", ("crn.gallery",), kills=4, fulls=1, sizes=(900,)
+        with_few_images, ("gallery", "images"), "gallery", ("crn.gallery",), kills=3, fulls=1
     ),
     "simulate": Broken(
         with_study, ("simulate",), "results", ("analysis.simulation",), kills=8, sizes=(9_000,)
