@@ -1,11 +1,12 @@
 """How fast, how exact and how small synthesis is, against named peers in the same run.
 
-    python benchmarks/synthesis.py [--rounds 5] [--memory] [--tensorflow]
+    python benchmarks/synthesis.py [--rounds 5] [--threads 1] [--memory] [--tensorflow]
 
 Peers: `eager` is the network's module in float32 as a person would first write it (channels last); `bf16` the
 same module in bfloat16; `reference` the authors' graph in TensorFlow, where tensorflow is installed. Measured
 interleaved with a square matrix product, in CPU seconds of the process: on a machine that others use as well,
-those stay put where wall time doubles. Ratios are medians over the rounds.
+those stay put where wall time doubles. Ratios are medians over the rounds. Threads that wait sleep
+(OMP_WAIT_POLICY=passive, for every peer, as in use): spinning would be counted as work.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read when torch is loaded
 
 import numpy as np
 import torch
@@ -167,7 +169,10 @@ def report_speed(
 ) -> None:
     """Print the table: every ratio is the median of the rounds' ratios."""
     total = operations(config)
-    print(f"256x512, {total:.2f} tera-operations as published, {torch.get_num_threads()} threads")
+    print(
+        f"256x512, {total:.2f} tera-operations as published; threads: {torch.get_num_threads()}, "
+        f"waiting: {os.environ['OMP_WAIT_POLICY']}; load average: {os.getloadavg()[0]:.1f}"
+    )
     for name, rate in rates.items():
         print(f"  matmul {name}: {median(rate) * 1000:.0f} giga-operations a CPU second")
     print(f"  {'':24} CPU s   x eager   % of float32 peak   grey levels from eager float32 (max, mean)")
@@ -213,12 +218,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=3, help="rounds, each every peer once")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of every peer")
     parser.add_argument("--memory", action="store_true", help="measure peak memory instead of speed")
     parser.add_argument("--tensorflow", action="store_true", help="also the authors' graph, where installed")
     parser.add_argument("--one", choices=sorted(PRESETS), help=argparse.SUPPRESS)
     parser.add_argument("--weights", help=argparse.SUPPRESS)
     parser.add_argument("--dtype", default="float32", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    torch.set_num_threads(options.threads)
     if options.one:
         make_one(options.one, options.dtype, options.weights)
     elif options.memory:

@@ -1,10 +1,14 @@
 """Strips against the plain operations that they replace, and rendering against the module."""
 
+import importlib
+import os
+
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
+import crn
 from crn.config import NetworkConfig
 from crn.errors import CRNError
 from crn.inference import Cascade, Renderer, to_bytes
@@ -162,3 +166,12 @@ def test_spending_a_model_gives_the_same_images():
 def test_a_device_that_is_not_there():
     with pytest.raises(CRNError, match="device 'cudax' is not available to torch here; use cpu"):
         Renderer(narrow_model(), "cudax")
+
+
+@pytest.mark.parametrize(("given", "kept"), [(None, "passive"), ("active", "active")])
+def test_waiting_threads_sleep_unless_the_user_says_otherwise(monkeypatch, given, kept):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if given:
+        monkeypatch.setenv("OMP_WAIT_POLICY", given)
+    importlib.reload(crn)
+    assert os.environ["OMP_WAIT_POLICY"] == kept
