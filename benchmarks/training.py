@@ -20,9 +20,11 @@ import resource
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 SIZES = {256: (256, 512), 512: (512, 1024), 1024: (1024, 2048)}
 AIMS = {256: (1.9, 4.6), 512: (1.7, 6.0), 1024: (1.8, 7.0)}  # ratio, GiB
 
@@ -79,19 +81,10 @@ def published_step(height: int, ours: bool, steps: int, threads: int) -> dict[st
     }
 
 
-def _call(queue: Any, *arguments: Any) -> None:
-    queue.put(published_step(*arguments))
-
-
 def apart(*arguments: Any) -> dict[str, float]:
     """Call `published_step` in a fresh process, so that its peak memory is its own."""
-    context = multiprocessing.get_context("spawn")
-    queue = context.Queue()
-    process = context.Process(target=_call, args=(queue, *arguments))
-    process.start()
-    result: dict[str, float] = queue.get()
-    process.join()
-    return result
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(published_step, *arguments).result()
 
 
 def compare(height: int, rounds: int, steps: int, threads: int) -> dict[str, float]:

@@ -331,10 +331,23 @@ def _initial(request: Request, config: NetworkConfig) -> torch.nn.Module | None:
 
 
 def _with_outputs(model: CRN, outputs: int) -> CRN:
-    """Return the network with another number of images: all weights kept but the head's, which are new."""
-    other = CRN(replace(model.config, outputs=outputs), torch.Generator().manual_seed(0))
+    """Return the network with another number of images: all weights kept, the head's repeated and disturbed.
+
+    Every image starts as a tint of the one that was learnt, so that none is hopeless from the start.
+    """
+    chance = torch.Generator().manual_seed(0)
+    other = CRN(replace(model.config, outputs=outputs), chance)
     body = {name: value for name, value in model.state_dict().items() if not name.startswith("head.")}
     other.load_state_dict(body, strict=False)
+    with torch.no_grad():
+        # Channels go by colour first, then by image; of several images the first is repeated.
+        old: Any = model.head
+        new: Any = other.head
+        weight = old.weight[:: model.config.outputs].repeat_interleave(outputs, 0)
+        bias = old.bias[:: model.config.outputs].repeat_interleave(outputs, 0)
+        noise = torch.randn(weight.shape, generator=chance) * weight.std() * 0.1
+        new.weight.copy_(weight + noise)
+        new.bias.copy_(bias + 0.1 * torch.randn(bias.shape, generator=chance))
     return other
 
 

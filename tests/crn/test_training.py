@@ -396,3 +396,20 @@ def test_fine_tuning_checks_the_label_set_and_grows(tmp_path) -> None:
         assemble(
             replace(grown, name="x", architecture="pix2pix", stages=(Stage(32, 64, 1),), widths=(4, 4, 4))
         )
+
+
+def test_more_images_start_as_tints_of_the_one_learnt(tmp_path) -> None:
+    tiny = {"out": str(tmp_path), "features": "random", "widths": (4,) * 6, "source": DataRequest(scenes=2)}
+    start(Request(name="first", stages=(Stage(32, 64, 0.5),), **tiny))
+    weights = str(tmp_path / "first" / "first.safetensors")
+    nine = assemble(
+        Request(name="x", weights=weights, stages=(Stage(32, 64, 1),), loss="diverse", outputs=9, **tiny)
+    )
+    one = assemble(Request(name="y", weights=weights, stages=(Stage(32, 64, 1),), **tiny))
+    labels = torch.zeros(1, 20, 32, 64)
+    labels[:, 3] = 1
+    images, image = nine.learner.render(labels), one.learner.render(labels)
+    assert images.shape == (1, 9, 3, 32, 64)
+    difference = (images - image).abs().mean((0, 2, 3, 4))
+    assert difference.min() > 1
+    assert difference.max() < 60
