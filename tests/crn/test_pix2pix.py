@@ -24,7 +24,7 @@ CAMVID = label_set("camvid")
 
 
 class Block(nn.Module):
-    """One level of the published U-Net, from the paper's description: names as the official files have them."""
+    """One level of the published U-Net, after the paper; names as the official files have them."""
 
     def __init__(self, outer, inner, below=None, outermost=False, dropout=False, source=None):
         super().__init__()

@@ -58,8 +58,10 @@ class InterruptedRunError(Exception):
 
 
 def _settings(**changes: object) -> TrainingSettings:
-    values = {"stages": STAGES, "learning_rate": 1e-2, "final_learning_rate": 1e-2, "log_steps": 5, "mirror": True,
-              "rescale_epoch": 1.0, "sample_steps": 1000, "save_minutes": 1e9}  # fmt: skip
+    values = {
+        "stages": STAGES, "learning_rate": 1e-2, "final_learning_rate": 1e-2, "log_steps": 5, "mirror": True,
+        "rescale_epoch": 1.0, "sample_steps": 1000, "save_minutes": 1e9,
+    }  # fmt: skip
     return TrainingSettings(**{**values, **changes})
 
 
