@@ -22,13 +22,18 @@ def _noise(rng: np.random.Generator, height: int, width: int) -> Image.Image:
     return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
 
 
-def given_own_images(folder: Path) -> None:
+def given_my_images(folder: Path) -> None:
+    """Write my-images/, beside an images/ that holds something else."""
+    given_own_images(folder, "my-images")
+
+
+def given_own_images(folder: Path, name: str = "images") -> None:
     """Write images/{real,mine,theirs,blurred}, 24 scenes each."""
     rng = np.random.default_rng(0)
     for item in range(24):
         photo = _noise(rng, 48, 64)
         for condition, radius in (("real", 0), ("mine", 1), ("theirs", 2), ("blurred", 6)):
-            path = folder / "images" / condition / f"{item:06d}.png"
+            path = folder / name / condition / f"{item:06d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             photo.filter(ImageFilter.GaussianBlur(radius)).save(path)
 
@@ -36,7 +41,8 @@ def given_own_images(folder: Path) -> None:
 def given_answers(folder: Path) -> None:
     """Let simulated workers do the published study through the running server."""
     endpoint = (folder / "server" / "endpoint").read_text().strip()
-    _command(folder, "simulate", "--through-server", endpoint)
+    study = next(folder.glob("*/published")).parent.name
+    _command(folder, "simulate", study, "--through-server", endpoint)
 
 
 def given_simulated_results(folder: Path) -> None:
