@@ -284,7 +284,7 @@ def demo(out: Path, seed: int) -> None:
         bold=True,
     )
     click.echo(f"The report:          {Path(report).resolve() / 'report.html'}")
-    click.echo(f"Try a HIT yourself:  python cli.py preview {study} --serve")
+    click.echo(f"Try a HIT yourself:  make try, or python cli.py preview {study} --serve")
 
 
 if __name__ == "__main__":
