@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mturk.commands.options import published_options
 from mturk.wording import counted
 
 if TYPE_CHECKING:
@@ -21,22 +22,11 @@ SHOWN_PROBLEMS = 5
 @click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True,
               help="Folder that is written, or added to.")  # fmt: skip
 @click.option(
-    "--on",
-    type=click.Choice(["auto", "local", "sandbox", "production"]),
-    default="auto",
-    show_default=True,
-    help="Where the study is published. auto: the only place where it is.",
-)
-@click.option(
     "--watch", is_flag=True, help="Keep looking until every place is done, or Ctrl-C.", show_default=True
 )
 @click.option("--interval", "interval_s", metavar="SECONDS", type=click.FloatRange(min=1), default=30,
               show_default=True, help="How often --watch looks.")  # fmt: skip
-@click.option("--data", type=click.Path(path_type=Path), default=Path("server"), show_default=True,
-              help="Data folder of the local server, with its keys.")  # fmt: skip
-@click.option(
-    "--endpoint", metavar="URL", help="Another address of the endpoint.", show_default="the known one"
-)
+@published_options
 @click.pass_obj
 def collect(
     console: Any,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mturk.commands.options import endpoint_options
 from mturk.wording import counted
 
 if TYPE_CHECKING:
@@ -58,11 +59,7 @@ if TYPE_CHECKING:
     help="Split HITs into parts of at most nine places, on which the fee is 20 % instead of 40 %. "
     "auto: where fees are taken.",
 )
-@click.option("--data", type=click.Path(path_type=Path), default=Path("server"), show_default=True,
-              help="Data folder of the local server, with its keys.")  # fmt: skip
-@click.option(
-    "--endpoint", metavar="URL", help="Another address of the endpoint.", show_default="the known one"
-)
+@endpoint_options
 @click.pass_context
 def publish(
     ctx: click.Context,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mturk.commands.options import published_options
 from mturk.commands.publish import agree
 from mturk.wording import counted
 
@@ -70,18 +71,7 @@ if TYPE_CHECKING:
     help="Accept the price of places and bonuses without being asked.",
     show_default=True,
 )
-@click.option(
-    "--on",
-    type=click.Choice(["auto", "local", "sandbox", "production"]),
-    default="auto",
-    show_default=True,
-    help="Where the study is published. auto: the only place where it is.",
-)
-@click.option("--data", type=click.Path(path_type=Path), default=Path("server"), show_default=True,
-              help="Data folder of the local server, with its keys.")  # fmt: skip
-@click.option(
-    "--endpoint", metavar="URL", help="Another address of the endpoint.", show_default="the known one"
-)
+@published_options
 @click.pass_obj
 def review(
     console: Any,

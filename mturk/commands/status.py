@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mturk.commands.options import published_options
 from mturk.wording import counted
 
 if TYPE_CHECKING:
@@ -28,18 +29,7 @@ COLUMNS = (
 
 @click.command()
 @click.argument("study", type=click.Path(path_type=Path), default=Path("study"))
-@click.option(
-    "--on",
-    type=click.Choice(["auto", "local", "sandbox", "production"]),
-    default="auto",
-    show_default=True,
-    help="Where the study is published. auto: the only place where it is.",
-)
-@click.option("--data", type=click.Path(path_type=Path), default=Path("server"), show_default=True,
-              help="Data folder of the local server, with its keys.")  # fmt: skip
-@click.option(
-    "--endpoint", metavar="URL", help="Another address of the endpoint.", show_default="the known one"
-)
+@published_options
 @click.pass_obj
 def status(console: Any, study: Path, on: str, data: Path, endpoint: str | None) -> None:
     """Show what is open, submitted, excluded so far and paid.
