@@ -19,7 +19,7 @@ from mturk.experiment import Batch, Contrast, Experiment, designed, preset
 from mturk.study import Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from mturk.stimuli import Images
@@ -40,6 +40,15 @@ class Pair:
     right: Image
     exposure_ms: int | None
     practice: bool
+
+    def contrast(self, real: str) -> Contrast:
+        """Return the pair's conditions: the real one last, others by name."""
+        a, b = sorted((self.left[0], self.right[0]))
+        return (b, a) if a == real else (a, b)
+
+    def is_sentinel(self, real: str, sentinels: Sequence[str | None]) -> bool:
+        """Tell whether one of the `sentinels` (None is no condition) stands beside the real condition."""
+        return any({self.left[0], self.right[0]} == {real, name} for name in sentinels)
 
 
 @dataclass(frozen=True)
@@ -89,16 +98,14 @@ def read_pairs(
     if not rows:
         raise MTurkError(f"{where} has no row; a HIT file has one a HIT.")
     if "image_A_url_1" in rows[0]:
-        numbers = _numbers(rows[0], r"image_A_url_(\d+)")
-        return [
-            [_authors_pair(row, n, f"{where}, row {i}") for n in numbers] for i, row in enumerate(rows, 1)
-        ]
+        trials = numbers(rows[0], r"image_A_url_(\d+)")
+        return [[_authors_pair(row, n, f"{where}, row {i}") for n in trials] for i, row in enumerate(rows, 1)]
     if "images_left0" in rows[0]:
-        numbers = _numbers(rows[0], r"images_left(\d+)")
+        trials = numbers(rows[0], r"images_left(\d+)")
         practice = AMT_PRACTICE if practice_trials is None else practice_trials
         exposure = AMT_EXPOSURE_MS if exposure_ms is None else exposure_ms
         return [
-            [_amt_pair(row, n, exposure, f"{where}, row {i}", practice=n < practice) for n in numbers]
+            [_amt_pair(row, n, exposure, f"{where}, row {i}", practice=n < practice) for n in trials]
             for i, row in enumerate(rows, 1)
         ]
     raise MTurkError(
@@ -118,9 +125,9 @@ def image_of(address: str, where: str) -> Image:
     return path.parent.name, path.stem
 
 
-def _numbers(row: Mapping[str, str], pattern: str) -> list[int]:
-    """Return the trial numbers that the columns name, in order."""
-    return sorted(int(match[1]) for name in row if (match := re.fullmatch(pattern, name)))
+def numbers(columns: Iterable[str], pattern: str) -> list[int]:
+    """Return the trial numbers that the columns' names hold, in order."""
+    return sorted(int(match[1]) for name in columns if (match := re.fullmatch(pattern, name)))
 
 
 def _authors_pair(row: Mapping[str, str], number: int, where: str) -> Pair:
@@ -157,15 +164,15 @@ def _experiment(hits: Sequence[Sequence[Pair]], real: str, sentinel: str | None,
             raise MTurkError(
                 f"{where} has no condition {name!r}; say {option} with one of {', '.join(found)}."
             )
-    genuine = [pair for pair in pairs if not pair.practice and not _is_sentinel(pair, real, sentinel)]
-    contrasts = tuple(dict.fromkeys(_contrast(pair, real) for pair in genuine))
+    genuine = [pair for pair in pairs if not pair.practice and not pair.is_sentinel(real, [sentinel])]
+    contrasts = tuple(dict.fromkeys(pair.contrast(real) for pair in genuine))
     exposures = tuple(sorted({pair.exposure_ms for pair in genuine if pair.exposure_ms is not None})) or (
         None,
     )
     mode = "unlimited-time" if exposures == (None,) else "limited-time"
-    known = [pair.exposure_ms for pair in pairs if _is_sentinel(pair, real, sentinel) and not pair.practice]
+    known = [pair.exposure_ms for pair in pairs if pair.is_sentinel(real, [sentinel]) and not pair.practice]
     practice = sum(pair.practice for pair in hits[0])
-    sentinels = [sum(_is_sentinel(p, real, sentinel) and not p.practice for p in hit) for hit in hits]
+    sentinels = [sum(p.is_sentinel(real, [sentinel]) and not p.practice for p in hit) for hit in hits]
     cells = len(contrasts) * len(exposures)
     own = sentinel or (next((name for name in found if name != real), None) if practice else None)
     base = preset(mode, "authors")
@@ -191,8 +198,8 @@ def _trials(hits: Sequence[Sequence[Pair]], experiment: Experiment, sentinel: st
     digits = max(4, len(str(sum(map(len, hits)))))
     for row, hit in enumerate(hits, start=1):
         for position, pair in enumerate(hit, start=1):
-            contrast = _contrast(pair, experiment.real)
-            known = pair.practice or _is_sentinel(pair, experiment.real, sentinel)
+            contrast = pair.contrast(experiment.real)
+            known = pair.practice or pair.is_sentinel(experiment.real, [sentinel])
             side = "left" if pair.left[0] == experiment.real else "right"
             trials.append(
                 Trial(
@@ -214,16 +221,6 @@ def _trials(hits: Sequence[Sequence[Pair]], experiment: Experiment, sentinel: st
                 )
             )
     return trials
-
-
-def _contrast(pair: Pair, real: str) -> Contrast:
-    """Return the pair's conditions: the real one last, others by name."""
-    a, b = sorted((pair.left[0], pair.right[0]))
-    return (b, a) if a == real else (a, b)
-
-
-def _is_sentinel(pair: Pair, real: str, sentinel: str | None) -> bool:
-    return sentinel is not None and {pair.left[0], pair.right[0]} == {real, sentinel}
 
 
 def _check_images(trials: Sequence[Trial], images: Images) -> None:

@@ -16,7 +16,15 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from mturk.answers import FIELD, AnswerError, parse_submission
-from mturk.batch_csv import AMT_EXPOSURE_MS, AMT_PRACTICE, AMT_REAL_VS_FAKE, CRN_AUTHORS, Pair, image_of
+from mturk.batch_csv import (
+    AMT_EXPOSURE_MS,
+    AMT_PRACTICE,
+    AMT_REAL_VS_FAKE,
+    CRN_AUTHORS,
+    Pair,
+    image_of,
+    numbers,
+)
 from mturk.collecting import pseudonym
 from mturk.errors import MTurkError
 from mturk.files import write_whole
@@ -239,7 +247,7 @@ def _add(found: Imported, row: Row, hit: str, owner: Study | Design, body: dict[
 def _authors(row: Row, _options: Options) -> tuple[tuple[tuple[Pair, str, str], ...], list[str | None]]:
     """Return what a row of the CRN authors' page showed, with both addresses, and the sides chosen."""
     shown, sides = [], []
-    for number in _numbers(row, r"Input\.image_A_url_(\d+)"):
+    for number in numbers(row.cells, r"Input\.image_A_url_(\d+)"):
         left, right = row[f"Input.image_A_url_{number}"], row[f"Input.image_B_url_{number}"]
         exposure = None
         if f"Input.time_{number}" in row.cells:
@@ -262,7 +270,7 @@ def _amt(row: Row, options: Options) -> tuple[tuple[tuple[Pair, str, str], ...],
     practice = AMT_PRACTICE if options.practice_trials is None else options.practice_trials
     exposure = AMT_EXPOSURE_MS if options.exposure_ms is None else options.exposure_ms
     shown, sides = [], []
-    for number in _numbers(row, r"Input\.images_left(\d+)"):
+    for number in numbers(row.cells, r"Input\.images_left(\d+)"):
         left, right = row[f"Input.images_left{number}"], row[f"Input.images_right{number}"]
         truth = row[f"Input.gt_side{number}"]
         if truth not in OPPOSITE:
@@ -282,10 +290,6 @@ def _pair(row: Row, left: str, right: str, exposure_ms: int | None, *, practice:
     if pair.left[0] == pair.right[0]:
         raise RowError(f"{row.where}: {left} and {right} are of one condition, {pair.left[0]}")
     return pair
-
-
-def _numbers(row: Row, pattern: str) -> list[int]:
-    return sorted(int(match[1]) for name in row.cells if (match := re.fullmatch(pattern, name)))
 
 
 def moment(text: str) -> str | None:

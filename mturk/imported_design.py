@@ -116,24 +116,15 @@ def stimulus_id(url: str) -> str:
     return hashlib.sha256(url.encode()).hexdigest()[:24]
 
 
-def _contrast(pair: Pair, real: str) -> Contrast:
-    a, b = sorted((pair.left[0], pair.right[0]))
-    return (b, a) if a == real else (a, b)
-
-
-def _is_sentinel(pair: Pair, real: str, sentinels: tuple[str, ...]) -> bool:
-    return real in (pair.left[0], pair.right[0]) and bool({pair.left[0], pair.right[0]} & set(sentinels))
-
-
 def _genuine(hit: Shown, real: str, sentinels: tuple[str, ...]) -> list[Pair]:
-    return [pair for pair, _, _ in hit if not pair.practice and not _is_sentinel(pair, real, sentinels)]
+    return [pair for pair, _, _ in hit if not pair.practice and not pair.is_sentinel(real, sentinels)]
 
 
 def _batches(shown: Sequence[Shown], real: str, sentinels: tuple[str, ...]) -> list[tuple[Contrast, ...]]:
     """Group contrasts: those that share a HIT are of one batch."""
     groups: list[dict[Contrast, None]] = []
     for hit in shown:
-        mine = dict.fromkeys(_contrast(pair, real) for pair in _genuine(hit, real, sentinels))
+        mine = dict.fromkeys(pair.contrast(real) for pair in _genuine(hit, real, sentinels))
         if not mine:
             continue
         touched = [group for group in groups if group.keys() & mine.keys()]
@@ -152,7 +143,7 @@ def _names(
     for hit in shown:
         genuine = _genuine(hit, real, sentinels)
         batch = next(
-            (n for n, group in enumerate(batches, 1) if genuine and _contrast(genuine[0], real) in group), 1
+            (n for n, group in enumerate(batches, 1) if genuine and genuine[0].contrast(real) in group), 1
         )
         counts[batch] += 1
         names[hit] = f"b{batch}-h{counts[batch]:02d}"
@@ -161,14 +152,14 @@ def _names(
 
 def _trials(hit: Shown, name: str, real: str, sentinels: tuple[str, ...]) -> Iterable[Trial]:
     for position, (pair, left, right) in enumerate(hit, start=1):
-        sentinel = not pair.practice and _is_sentinel(pair, real, sentinels)
+        sentinel = not pair.practice and pair.is_sentinel(real, sentinels)
         known = sentinel or (pair.practice and real in (pair.left[0], pair.right[0]))
         yield Trial(
             batch=name.partition("-")[0],
             hit=name,
             position=position,
             trial=f"{name}-t{position:03d}",
-            contrast=":".join(_contrast(pair, real)),
+            contrast=":".join(pair.contrast(real)),
             exposure_ms=pair.exposure_ms,
             sentinel=sentinel,
             correct_side=("left" if pair.left[0] == real else "right") if known else None,
@@ -194,10 +185,7 @@ def _experiment(
     limited = bool(exposures)
     base = preset("limited-time" if limited else "unlimited-time", "authors")
     checks = [
-        pair
-        for hit in shown
-        for pair, _, _ in hit
-        if not pair.practice and _is_sentinel(pair, real, sentinels)
+        pair for hit in shown for pair, _, _ in hit if not pair.practice and pair.is_sentinel(real, sentinels)
     ]
     practice = max(sum(pair.practice for pair, _, _ in hit) for hit in shown)
     other = next(a if b == real else b for group in batches for a, b in group)
