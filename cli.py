@@ -233,15 +233,6 @@ class Step:
             server.wait(timeout=20)
 
 
-def _free_port() -> str:
-    """Return a port on 127.0.0.1 that nobody listens on."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
-
-
 @click.command()
 @click.option(
     "--out",
@@ -251,7 +242,7 @@ def _free_port() -> str:
     help="Folder for everything the demo makes; a second run starts it over.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of the design and of the simulated workers.")
-def demo(out: Path, seed: int) -> None:
+def demo(out: str, seed: int) -> None:
     """Run the whole way, from label maps to report, on the local server.
 
     \b
@@ -261,19 +252,19 @@ def demo(out: Path, seed: int) -> None:
     import shutil
     from pathlib import Path
 
-    out = Path(out)
-    if out.exists() and any(out.iterdir()) and not (out / ".glimpse-demo").exists():
+    folder = Path(out)
+    if folder.exists() and any(folder.iterdir()) and not (folder / ".glimpse-demo").exists():
         raise click.ClickException(f"{out}/ holds something that is no demo; name another folder with --out.")
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
-    (out / ".glimpse-demo").touch()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / ".glimpse-demo").touch()
     began = time.monotonic()
     images, study, data = f"{out}/images", f"{out}/study", f"{out}/server"
     results, report = f"{out}/results", f"{out}/report"
     step = Step()
     step.run("synthesize", "--out", images)
     step.run("build-hits", "--mode", "limited-time", "--images", images, "--out", study, "--seed", str(seed))
-    with step.serve(out / "server", "--port", _free_port(), "--study", study):
+    with step.serve(Path(data), "--port", "0", "--study", study):
         step.run("publish", study, "--to", "local", "--data", data)
         step.run("simulate", study, "--through-server", (Path(data) / "endpoint").read_text().strip())
         step.run("review", study, "--data", data)

@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.preference import wilson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -106,9 +106,3 @@ def _pixels(path: Path, width: int) -> NDArray[np.uint8]:
         if rgb.width > width:
             rgb = rgb.resize((width, max(1, round(rgb.height * width / rgb.width))), Image.Resampling.LANCZOS)
         return np.asarray(rgb, dtype=np.uint8)
-
-
-def exposures_text(values: Iterable[float]) -> str:
-    """Say from which exposure on pairs were compared."""
-    long = [value for value in values if value >= LONG_ENOUGH_MS]
-    return f"shown for {min(long) / 1000:g} s or longer" if long else "at any exposure"

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from crn.training_data import Batch, Feeder
 
 L1_WEIGHT = 100.0
-LEARNING_RATE = 2e-4
 BETAS = (0.5, 0.999)
 OFFICIAL_WIDTHS = (64, 128, 256, 512, 512, 512, 512, 512)  # of unet_256, outermost first
 

@@ -290,17 +290,6 @@ def check_known(requester: Requester, ledger: Ledger, hit: PublishedHit) -> None
         ) from None
 
 
-def open_ledger(study: Study, endpoint: str) -> Ledger:
-    """Return the ledger of a study at an endpoint; MTurkError when it was not published there."""
-    path = ledger_path(_folder(study), endpoint)
-    if not path.exists():
-        raise MTurkError(
-            f"{study.folder} was not published to {endpoint} (there is no {path}). "
-            f"Publish it: python cli.py publish {study.folder} --to {endpoint}"
-        )
-    return Ledger(path)
-
-
 def _folder(study: Study) -> Any:
     if study.folder is None:
         raise MTurkError("the study is not on the disk; only a study folder can be published")

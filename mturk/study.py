@@ -126,11 +126,6 @@ class Study:
             groups.setdefault(trial.hit, []).append(trial)
         return {hit: tuple(group) for hit, group in groups.items()}
 
-    def stimuli_of(self, hit: str) -> tuple[str, ...]:
-        """Return the ids of a HIT's stimuli, each once, in the order shown."""
-        ids = [name for trial in self.trials_of(hit) for name in (trial.stimulus_left, trial.stimulus_right)]
-        return tuple(dict.fromkeys(ids))
-
     def image_path(self, stimulus: str) -> Path:
         """Return where a stimulus' image lies; MTurkError for a study that is not on the disk."""
         if self.folder is None:

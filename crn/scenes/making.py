@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 SPLITS = {"train": 1, "sample": 2}
 SAMPLES = Path(__file__).parent.parent / "samples"
 SAMPLE_COUNT = 24
-SAMPLE_SIZE = (128, 256)
 REACH = 60.0  # metres of world in which a single scene's camera stands
 
 
