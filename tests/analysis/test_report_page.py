@@ -1,7 +1,6 @@
 """The report in a browser: nothing runs off the page, every figure shows, the buttons copy, it prints."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 import cli
+from benchmarks.exposures import FLAGS
+from benchmarks.exposures import chromium as find_chromium
 from tests.analysis.folders import build_study
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-         "--disable-background-networking", "--disable-component-update"]  # fmt: skip
+CHROMIUM = find_chromium()
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")]
 
 

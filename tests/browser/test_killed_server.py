@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,15 +12,13 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from benchmarks.exposures import FLAGS
+from benchmarks.exposures import chromium as find_chromium
 from cli import main
 from mturk.study import read_study
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
+CHROMIUM = find_chromium()
 
 pytestmark = [
     pytest.mark.browser,

@@ -1,7 +1,6 @@
 """Three people in three browsers do a limited-time study on the worker site, as people do."""
 
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -11,20 +10,12 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from benchmarks.exposures import FLAGS
+from benchmarks.exposures import chromium as find_chromium
 from cli import main
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+CHROMIUM = find_chromium()
 
 pytestmark = [
     pytest.mark.browser,

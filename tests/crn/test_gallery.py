@@ -11,23 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.exposures import FLAGS
+from benchmarks.exposures import chromium as find_chromium
 from crn import gallery as module
 from crn.errors import CRNError
 from crn.gallery import compose, natural, open_gallery, write_gallery
 from crn.scenes import sample_items
 
 CLI = Path(__file__).parents[2] / "cli.py"
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-
-
-def chromium():
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
-            return found
-    return None
 
 
 def paint(path, colour, size=(32, 64)):
@@ -199,7 +190,7 @@ def test_the_command_says_what_it_wrote(images, tmp_path):
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(chromium() is None, reason="no Chromium")
+@pytest.mark.skipif(find_chromium() is None, reason="no Chromium")
 @pytest.mark.parametrize("embedded", [True, False])
 def test_the_page_works_from_disk(images, tmp_path, monkeypatch, embedded):
     from playwright.sync_api import sync_playwright
@@ -209,7 +200,7 @@ def test_the_page_works_from_disk(images, tmp_path, monkeypatch, embedded):
     written = write_gallery(open_gallery(images), tmp_path / "out")
     errors = []
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium(), args=FLAGS)
+        browser = play.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         page = browser.new_page(viewport={"width": 1000, "height": 700})
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: errors.append(message.text))

@@ -20,17 +20,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.house import guides
+
 ROOT = Path(__file__).parents[2]
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMAND = re.compile(r"^\s*(\$ )?(python cli\.py|glimpse) ")
 TOKEN = re.compile(r"<!-- (given|needs|shorter): (.*?) -->|^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
-
-
-def load_given():
-    spec = importlib.util.spec_from_file_location("guides", Path(__file__).with_name("guides.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @dataclass(frozen=True)
@@ -64,7 +59,7 @@ def run_guide(text: str, folder: Path) -> int:
     if "serve" in text and port_taken(8080):
         pytest.skip("port 8080, which the guides' server takes, is in use on this machine")
     prepare(folder)
-    given, shorter, count, left_out, servers = load_given(), "", 0, False, []
+    shorter, count, left_out, servers = "", 0, False, []
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "BROWSER": "true"}
     try:
         for kind, value, block in TOKEN.findall(text):
@@ -76,7 +71,7 @@ def run_guide(text: str, folder: Path) -> int:
             elif kind == "given" and value.strip() == "no_server":
                 stop(servers)
             elif kind == "given":
-                getattr(given, f"given_{value.strip()}")(folder)
+                getattr(guides, f"given_{value.strip()}")(folder)
             elif kind == "shorter":
                 shorter = value
             else:

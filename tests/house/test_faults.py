@@ -1,7 +1,6 @@
 """The product's fault table, docs/faults.md: the tests that it names are there; and tests of some rows."""
 
 import hashlib
-import importlib.util
 import json
 import re
 import shutil
@@ -17,22 +16,13 @@ from click.testing import CliRunner
 from PIL import Image
 
 import cli
+from tests.house import guides
 
 ROOT = Path(__file__).parents[2]
 BREAKING = Path(__file__).with_name("breaking.py")
 KILLED = 137
 ROW = re.compile(r"^\| (?P<fault>.+?) \| (?P<happens>.+?) \| (?P<tests>.+?) \|$", re.MULTILINE)
 NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
-
-
-def load(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-guides = load(Path(__file__).with_name("guides.py"))
 
 
 def test_every_row_of_the_fault_table_names_tests_that_exist():
