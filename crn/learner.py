@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +13,12 @@ from torch.utils.checkpoint import checkpoint
 from crn.errors import CRNError
 from crn.losses import Balance, Terms, authors_divisors, diversity, feature_matching, image_space
 from crn.model import CRN, label_pyramid, to_images
+from crn.refining import refine, suits
 
 if TYPE_CHECKING:
     from crn.config import NetworkConfig
     from crn.features import FeatureNetwork
+    from crn.model import RefinementModule
     from crn.schedule import Stage, TrainingSettings
     from crn.training_data import Batch, Feeder
 
@@ -68,16 +71,20 @@ class Learner(Protocol):
         ...
 
 
-def cascade(network: CRN, labels: Tensor, *, recompute: bool) -> Tensor:
-    """Return the network's images; `recompute` keeps only each module's input for the backward pass."""
-    if not recompute:
-        images: Tensor = network(labels)
-        return images
+def cascade(network: CRN, labels: Tensor, *, recompute: bool, lean: bool | None = None) -> Tensor:
+    """Return the network's images; `recompute` keeps only each module's input for the backward pass.
+
+    `lean`: run the modules by `crn.refining` (None: where that is possible) instead of as they stand.
+    """
     network.check_size(labels)
+    lean = suits(labels) if lean is None else lean
     features = None
     modules = network.refinements.values()
     for module, level in zip(modules, label_pyramid(labels, len(network.refinements)), strict=True):
-        features = checkpoint(module, level, features, use_reentrant=False)
+        run = partial(refine, cast("RefinementModule", module)) if lean else module
+        if recompute:
+            run = partial(checkpoint, run, use_reentrant=False)
+        features = run(level, features)
     return to_images(network.head(features), network.config.outputs)
 
 

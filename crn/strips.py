@@ -34,14 +34,15 @@ TILES = 256  # about as many Winograd tiles in a strip
 class Scratch:
     """Memory that is used again and again: pages that are new cost more than the arithmetic on them."""
 
-    def __init__(self) -> None:
+    def __init__(self, dtype: torch.dtype = torch.float32) -> None:
+        self.dtype = dtype
         self._flat: dict[str, torch.Tensor] = {}
 
     def take(self, name: str, *shape: int) -> torch.Tensor:
-        """Return the float32 tensor called `name`, of any contents."""
+        """Return the tensor called `name`, of any contents."""
         size = torch.Size(shape).numel()
         if name not in self._flat or self._flat[name].numel() < size:
-            self._flat[name] = torch.empty(size)
+            self._flat[name] = torch.empty(size, dtype=self.dtype)
         return self._flat[name][:size].view(shape)
 
 
