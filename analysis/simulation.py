@@ -78,8 +78,9 @@ class Hit:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a study asks of workers: its private document, its trials, its files as bytes."""
+    """What a study asks of workers: where it lies, its private document, its trials, its files as bytes."""
 
+    folder: Path
     study: str
     document: dict[str, Any]
     hits: tuple[Hit, ...]
@@ -141,7 +142,7 @@ def read_plan(folder: Path, observer: Observer, version: str = "") -> Plan:
     if document.get("plan_sha256") not in {None, hashlib.sha256(files["trials.csv"]).hexdigest()}:
         raise AnalysisError(f"{folder / 'trials.csv'}: changed since build-hits. Build the study again.")
     agent = "glimpse-simulator" + (f"/{version}" if version else "")
-    return Plan(str(document["study"]), document, built, len(pairs), files, agent)
+    return Plan(folder, str(document["study"]), document, built, len(pairs), files, agent)
 
 
 def _document(path: Path, data: bytes) -> dict[str, Any]:

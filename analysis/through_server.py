@@ -51,13 +51,15 @@ def answer_on_server(
 ) -> tuple[int, int]:
     """Let `workers` people (default: as many as fill the study) answer; return how many did and did not.
 
-    Raises AnalysisError when no server answers, or when it answers what it should not.
+    Raises AnalysisError when no server answers, when the study is not published there, or when the server
+    answers what it should not.
     """
     count = plan.places if workers is None else workers
     if not 1 <= count <= plan.places:
         raise AnalysisError(f"--workers is {count}; this study has {plan.places} places.")
     crowd = Crowd(plan, observer, seed)
     tls = httpx.create_ssl_context()
+    _require_study(url, plan, tls)
     done = 0
     with ThreadPoolExecutor(concurrency) as pool:
         visits = pool.map(lambda slot: _visit(url, crowd, slot, tls), range(count))
@@ -68,6 +70,17 @@ def answer_on_server(
             pool.shutdown(wait=True, cancel_futures=True)
             raise
     return done, count - done
+
+
+def _require_study(url: str, plan: Plan, tls: ssl.SSLContext) -> None:
+    """Raise AnalysisError, which says what to type, unless the server knows the study."""
+    with httpx.Client(base_url=url, headers={"User-Agent": plan.agent}, timeout=TIMEOUT_S, verify=tls) as site:
+        _get(site, "/worker/session")  # what is no server of ours is told from one that lacks the study
+        if _get(site, f"/join/{plan.study}").status_code == httpx.codes.NOT_FOUND:
+            raise AnalysisError(
+                f"{url}: study {plan.study} is not published there. Publish it first: python cli.py publish "
+                f"{plan.folder} --to local"
+            )
 
 
 def _visit(url: str, crowd: Crowd, slot: int, tls: ssl.SSLContext) -> bool:
@@ -133,7 +146,9 @@ def _ask(browser: httpx.Client, method: str, address: str, **content: Any) -> ht
 
 
 def _expected(response: httpx.Response, method: str, address: str) -> httpx.Response:
-    if response.status_code < 400 or (address.endswith("/accept") and response.status_code in (404, 409)):
+    absent = address.startswith("/join/") and response.status_code == httpx.codes.NOT_FOUND
+    taken = address.endswith("/accept") and response.status_code in (404, 409)
+    if response.status_code < 400 or absent or taken:
         return response
     text = re.sub(r"<[^>]*>|\s+", " ", response.text)
     words = " ".join(text.split())[:200]

@@ -96,12 +96,8 @@ def simulate(
         done, idle = answer_on_server(url, plan, observer, seed, workers, concurrency, console.track)
         console.say(f"{done} simulated workers answered at {url}, every assignment marked simulated.")
         if idle:
-            console.say(
-                f"{idle} found nothing to do: they had answered before, every place is taken, or the study "
-                f"is not published there."
-            )
-        published = (study / "published").exists()
-        console.next("python cli.py collect" if done or published else "python cli.py publish --to local")
+            console.say(f"{idle} found nothing to do: they had answered before, or every place is taken.")
+        console.next("python cli.py collect" + ("" if study == Path("study") else f" {study}"))
         return
     earlier = refuse_real_answers(out)
     visits = answer_study(plan, observer, seed, workers, console.track)

@@ -77,6 +77,8 @@ class Handler(BaseHTTPRequestHandler):
             mine = [name for name, (holder, _) in self.site.held.items() if holder == self.worker]
             open_ = [name for name in mine if name not in self.site.submitted]
             self.reply(200, "".join(f'<a href="/worker/assignments/{name}">Continue</a>' for name in open_))
+        elif path.startswith("/join/"):
+            self.reply(200 if path == f"/join/{STUDY}" else 404, "<h1>join</h1>")
         elif path.endswith("/state"):
             name = path.split("/")[3]
             state = {
@@ -187,6 +189,27 @@ def test_a_busy_server_is_asked_again(study: Path, server: tuple[str, Site]) -> 
     result = run("simulate", study, "--through-server", url, "--workers", 2)
     assert result.exit_code == 0, result.output
     assert len(site.submitted) == 2
+
+
+def test_a_study_that_is_not_published_there_is_an_error(tmp_path: Path, server: tuple[str, Site]) -> None:
+    url, site = server
+    study = build_study(tmp_path / "mine", hits=1, per_cell=1, study="otherstudy012345")
+    result = run("simulate", study, "--through-server", url)
+    assert (result.exit_code, result.output) == (
+        1,
+        f"Error: {url}: study otherstudy012345 is not published there. Publish it first: "
+        f"python cli.py publish {study} --to local\n",
+    )
+    assert not site.held
+
+
+def test_a_full_study_is_no_error(study: Path, server: tuple[str, Site]) -> None:
+    url, site = server
+    site.room = dict.fromkeys(site.room, 0)
+    result = run("simulate", study, "--through-server", url, "--workers", 2)
+    assert result.exit_code == 0, result.output
+    assert "2 found nothing to do: they had answered before, or every place is taken." in result.output
+    assert f"Next: python cli.py collect {study}" in result.output
 
 
 def test_another_study_s_server_is_named(study: Path, server: tuple[str, Site]) -> None:
