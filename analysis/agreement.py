@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from analysis.clustering import codes_of
+from analysis.distributions import normal_quantile
 from analysis.exclusion import genuine
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _row(scope: str, coding: str, judgments: pd.DataFrame, level: float) -> dict
     if not counts.sum(axis=0).all():
         return {**row, "note": "all answers are the same: agreement beyond chance is not defined"}
     alpha, se = krippendorff_alpha(counts), _jackknife_se(counts)
-    reach = float(stats.norm.ppf((1 + level) / 2)) * se
+    reach = normal_quantile((1 + level) / 2) * se
     low, high = max(alpha - reach, -1.0), min(alpha + reach, 1.0)
     return {**row, "alpha": alpha, "alpha_low": low, "alpha_high": high, "kappa": fleiss_kappa(counts)}
 

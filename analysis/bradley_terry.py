@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy import special
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from analysis.errors import AnalysisError
 
@@ -119,13 +117,14 @@ def design(left: NDArray[np.integer], right: NDArray[np.integer], K: int) -> Flo
 
 def refuse_disconnected(left: NDArray[np.integer], right: NDArray[np.integer], names: Sequence[str]) -> None:
     """Raise DisconnectedError, with the parts by name, unless every condition is linked to every other."""
-    K = len(names)
-    graph = coo_array((np.ones(len(left)), (left, right)), shape=(K, K))
-    parts, part = connected_components(graph, directed=False)
-    if parts > 1:
-        groups = [
-            ", ".join(name for name, p in zip(names, part, strict=True) if p == i) for i in range(parts)
-        ]
+    part = np.arange(len(names))
+    for _ in names:
+        lower = np.minimum(part[left], part[right])
+        np.minimum.at(part, left, lower)
+        np.minimum.at(part, right, lower)
+    if part.any():
+        groups = [", ".join(name for name, p in zip(names, part, strict=True) if p == i)
+                  for i in np.unique(part)]  # fmt: skip
         raise DisconnectedError(
             f"nothing links {{{'} and {'.join(groups)}}}: strengths on one scale need a chain of contrasts."
         )

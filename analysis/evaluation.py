@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from analysis.agreement import agreement_table
+from analysis.distributions import t_quantile, t_test
 from analysis.errors import AnalysisError
 from analysis.exclusion import Exclusion, Rules, exclude, genuine
 from analysis.pairs import pair_table
@@ -207,12 +207,12 @@ def _comparison(judgments: pd.DataFrame, cells: pd.DataFrame, settings: Settings
         difference = table["rate"] - first["rate"]
         error = (table["se_two_way"] ** 2 + first["se_two_way"] ** 2) ** 0.5
         df = np.maximum(np.minimum(table["df"], first["df"]), 1)
-        reach = stats.t.ppf((1 + settings.intervals.level) / 2, df) * error
+        reach = t_quantile((1 + settings.intervals.level) / 2, df) * error
         tables[number] = table.assign(
             difference=difference,
             difference_low=difference - reach,
             difference_high=difference + reach,
-            p_difference=2 * stats.t.sf(np.abs(difference / error.mask(error == 0)), df),
+            p_difference=t_test(difference / error.mask(error == 0), df),
         )
     added = ["source", "difference", "difference_low", "difference_high", "p_difference"]
     return pd.concat(tables, ignore_index=True).reindex(columns=[*PREFERENCE_COLUMNS, *added])

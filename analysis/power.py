@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 from scipy.special import ndtr, ndtri
 
+from analysis.distributions import binomial_cdf, t_quantile, t_test
 from analysis.errors import AnalysisError
 from analysis.simulation import untracked
 
@@ -118,10 +118,10 @@ def simulate_cell(
     parts = [_batch(design, rate, spread, min(size, studies - done), rng) for done in range(0, studies, size)]
     p, variance = (np.concatenate(part) for part in zip(*parts, strict=True))
     df = min(design.workers, design.pairs) - 1
-    low, high = wilson(p, _effective(p, variance, df + 1), float(stats.t.ppf(0.975, df)))
+    low, high = wilson(p, _effective(p, variance, df + 1), float(t_quantile(0.975, df)))
     with np.errstate(divide="ignore"):
         t = np.abs(p - 0.5) / np.sqrt(variance)
-    return Outcomes(p, low, high, 2 * stats.t.sf(t, df))
+    return Outcomes(p, low, high, t_test(t, df))
 
 
 def _batch(
@@ -226,7 +226,7 @@ def sentinel_rules(extra: tuple[int, int] | None = None, slip: float = 0.02) -> 
         {
             "sentinels": count,
             "allowed": allowed,
-            "random_passes": stats.binom.cdf(allowed, count, 0.5),
-            "careful_excluded": stats.binom.sf(allowed, count, slip),
+            "random_passes": binomial_cdf(allowed, count, 0.5),
+            "careful_excluded": 1 - binomial_cdf(allowed, count, slip),
         }
     )

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from analysis.clustering import Cells, cell_variances, codes_of, divide, ways_of
+from analysis.distributions import coin_test, normal_quantile, t_quantile, t_test
 from analysis.errors import AnalysisError
 from analysis.exclusion import genuine
 
@@ -141,11 +141,11 @@ def cell_intervals(used: Cells, settings: Intervals) -> pd.DataFrame:
     n_effective = np.where(extreme, fewest, n_effective)
     df = fewest - 1
     lone = (used.n > 0) & (df < 1)
-    quantile = stats.t.ppf((1 + settings.level) / 2, np.maximum(df, 1))
+    quantile = t_quantile((1 + settings.level) / 2, np.maximum(df, 1))
     low, high = wilson(rate, n_effective, quantile)
     se = np.sqrt(used.combined)
     null_se = np.where(extreme, np.sqrt(divide(np.full(len(rate), 0.25), n_effective)), se)
-    p_value = 2 * stats.t.sf(np.abs(divide(rate - 0.5, null_se)), np.maximum(df, 1))
+    p_value = t_test(divide(rate - 0.5, null_se), np.maximum(df, 1))
     # A rate of exactly 1/2 in every cluster has no spread at all: nothing speaks against 1/2.
     p_value = np.where((rate == 0.5) & (null_se == 0), 1.0, p_value)
     return pd.DataFrame({
@@ -182,10 +182,9 @@ def wilson(rate: Floats, n: Floats, quantile: Floats | float) -> tuple[Floats, F
 def _as_in_the_literature(table: pd.DataFrame, settings: Intervals) -> None:
     """Wilson's interval and the exact binomial test, as if answers were independent: descriptive only."""
     k, n = table["k"].to_numpy(), table["n"].to_numpy()
-    z = float(stats.norm.ppf((1 + settings.level) / 2))
+    z = normal_quantile((1 + settings.level) / 2)
     table["wilson_low"], table["wilson_high"] = wilson(table["rate"].to_numpy(float), n.astype(float), z)
-    both = np.minimum(1.0, 2 * stats.binom.cdf(np.minimum(k, n - k), n, 0.5))
-    table["p_binomial"] = np.where(n > 0, both, np.nan)
+    table["p_binomial"] = coin_test(k, n)
 
 
 def adjust(p_values: Floats, method: str) -> Floats:
@@ -285,10 +284,10 @@ def _bootstrap_tests(
     still = (n > 0) & (se == 0)
     lone = (n > 0) & (df < 1)
     floor = np.sqrt(divide(np.full(len(n), 0.25), np.maximum(df + 1, 0)))
-    p_value = 2 * stats.t.sf(np.abs(divide(rate - 0.5, np.where(still, floor, se))), np.maximum(df, 1))
+    p_value = t_test(divide(rate - 0.5, np.where(still, floor, se)), np.maximum(df, 1))
     table["p_value"] = np.where(lone, 1.0, p_value)
     table.loc[still, "n_effective"] = (df + 1)[still].astype(float)
-    low, high = wilson(rate, (df + 1).astype(float), stats.t.ppf((1 + level) / 2, np.maximum(df, 1)))
+    low, high = wilson(rate, (df + 1).astype(float), t_quantile((1 + level) / 2, np.maximum(df, 1)))
     table["low"] = np.where(lone, 0.0, np.where(still, low, table["low"]))
     table["high"] = np.where(lone, 1.0, np.where(still, high, table["high"]))
     table["note"] = _notes(n, still, lone)

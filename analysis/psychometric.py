@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import special, stats
+from scipy import special
 
 from analysis.clustering import cell_variances, codes_of, count_of, score_covariances, sorted_codes
 from analysis.curve_fit import FAMILIES, LOGIT_BOUND, TINY, deviance, fit_batch, gradient, rates
+from analysis.distributions import f_tail, t_quantile
 from analysis.errors import AnalysisError
 from analysis.exclusion import genuine
 from analysis.preference import Intervals, adjust, cell_intervals
@@ -99,7 +100,7 @@ class CurveFit:
         psi = np.clip(psi[0], TINY, 1 - TINY)
         parts = [np.einsum("ji,il,jl->j", slopes[0], np.array(m), slopes[0]) for m in self.covariances]
         se = np.sqrt(np.max(parts, axis=0)) / (psi * (1 - psi))
-        reach = stats.t.ppf((1 + self.level) / 2, max(self.df, 1)) * se
+        reach = t_quantile((1 + self.level) / 2, max(self.df, 1)) * se
         return special.expit(special.logit(psi) - reach), special.expit(special.logit(psi) + reach)
 
     def _theta(self) -> Floats:
@@ -232,7 +233,7 @@ def _estimate(blank: CurveFit, data: _Data, n: Floats, k: Floats) -> CurveFit:
         return replace(blank, note=STEP)
     covariance, fit_covariance, cell_variance = inference
     expected = np.bincount(data.cell, weights=psi[at]) / n
-    t = float(stats.t.ppf((1 + blank.level) / 2, blank.df))
+    t = float(t_quantile((1 + blank.level) / 2, blank.df))
     wide = [np.zeros((3, 3)) for _ in range(2 + len(data.ways))]
     for full, part in zip(wide, (covariance.combined, covariance.answer, *covariance.ways), strict=True):
         full[np.ix_(free, free)] = part
@@ -327,7 +328,7 @@ def _goodness(
         return {"deviance": D, "deviance_df": spare}
     scale = float(effects.mean())
     effective = float(effects.sum() ** 2 / (effects**2).sum())
-    p_fit = float(stats.f.sf(D / (scale * spare), effective, effective * df))
+    p_fit = f_tail(D / (scale * spare), effective, effective * df)
     return {"deviance": D, "deviance_df": spare, "deviance_scale": scale, "p_fit": p_fit}
 
 

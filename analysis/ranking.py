@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import special, stats
+from scipy import special
 
 from analysis.bradley_terry import DisconnectedError, Strengths, bradley_terry, design
 from analysis.clustering import codes_of, count_of, score_covariances, sorted_codes
+from analysis.distributions import f_tail, t_quantile, t_test
 from analysis.errors import AnalysisError
 from analysis.exclusion import genuine
 
@@ -145,7 +146,7 @@ def _rank(judgments: pd.DataFrame, exposure_ms: float | None, level: float) -> R
 def _report(shown: _Shown, fit: Strengths, df: int, level: float) -> dict[str, Any]:
     """Intervals, differences and the transitivity check of a fit."""
     K = len(shown.names)
-    t = float(stats.t.ppf((1 + level) / 2, df))
+    t = float(t_quantile((1 + level) / 2, df))
     parameters, transitivity = _sandwich(shown, fit, df)
     # Free parameters are strengths against the last condition; the mean is taken out of all K.
     center = np.hstack([np.vstack([np.eye(K - 1), np.zeros(K - 1)]), np.zeros((K, 1))])
@@ -215,7 +216,7 @@ def _transitivity(score: Floats, covariances: Covariances, spare: int, df: int) 
         return {}
     F = float(((vectors.T @ score) ** 2 / values).sum() / spare)
     return {"transitivity_f": F, "transitivity_df": spare,
-            "transitivity_p": float(stats.f.sf(F, spare, df - spare + 1))}  # fmt: skip
+            "transitivity_p": f_tail(F, spare, df - spare + 1)}  # fmt: skip
 
 
 def _differences(
@@ -229,7 +230,7 @@ def _differences(
         for j in order[place + 1 :]:
             se = float(_se(parameters, fit, (free[i] - free[j])[None])[0])
             gap = float(fit.theta[i] - fit.theta[j])
-            p = float(2 * stats.t.sf(abs(gap) / se, df)) if se > 0 else 1.0
+            p = float(t_test(gap / se, df)) if se > 0 else 1.0
             wins = float(special.expit(gap))
             found.append(Difference(names[i], names[j], gap, gap - t * se, gap + t * se, p, wins))
     return tuple(found)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from analysis import figures as draw
 from analysis.blocks import Block, picture
+from analysis.distributions import coin_quantile
 from analysis.errors import AnalysisError
 from analysis.files import write_whole
 from analysis.findings import Finding, findings
@@ -173,7 +173,7 @@ def _workers(evidence: Evidence) -> tuple[Figure, str, str, bool]:
     table, workers = evidence.exclusion.assignments, evidence.workers
     shown = workers[workers["n"] > 0]
     median = int(shown["n"].median()) if len(shown) else 1
-    low, high = (float(stats.binom.ppf(q, max(median, 1), 0.5)) / max(median, 1) for q in (0.025, 0.975))
+    low, high = (coin_quantile(q, max(median, 1)) / max(median, 1) for q in (0.025, 0.975))
     allowed = evidence.settings.rules.max_wrong_sentinels
     left_out = table.groupby("worker", observed=True)["excluded"].all()
     panels = pd.DataFrame(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from analysis.clustering import cell_variances, codes_of, combine, divide, score_covariances, ways_of
+from analysis.distributions import coin_test, normal_quantile, t_quantile, t_test
 from analysis.exclusion import genuine
 from analysis.preference import adjust, wilson
 
@@ -73,8 +73,8 @@ def side_bias(judgments: pd.DataFrame, *, level: float = 0.95, filtered: bool = 
     if df < 1:
         return SideBias(len(kept), raw, balanced, None, None, None, "one worker or one pair only")
     se = float(np.sqrt(covariances.variance(np.ones(1))))
-    reach = float(stats.t.ppf((1 + level) / 2, df)) * se
-    p_value = float(2 * stats.t.sf(abs(balanced - 0.5) / se, df)) if se > 0 else None
+    reach = float(t_quantile((1 + level) / 2, df)) * se
+    p_value = float(t_test((balanced - 0.5) / se, df)) if se > 0 else None
     low, high = max(balanced - reach, 0.0), min(balanced + reach, 1.0)
     return SideBias(
         len(kept), raw, balanced, low, high, p_value, note if se > 0 else "no spread between answers"
@@ -113,7 +113,7 @@ def _two_way_wilson(chose: NDArray[np.bool_], group: pd.DataFrame, level: float)
     p = found.rate
     extreme = bool(p[0] in (0.0, 1.0))
     n_effective = np.array([float(fewest)]) if extreme else divide(p * (1 - p), found.combined)
-    low, high = wilson(p, n_effective, float(stats.t.ppf((1 + level) / 2, fewest - 1)))
+    low, high = wilson(p, n_effective, float(t_quantile((1 + level) / 2, fewest - 1)))
     return float(low[0]), float(high[0]), "rate is 0 or 1" if extreme else ""
 
 
@@ -134,8 +134,8 @@ def worker_table(judgments: pd.DataFrame, *, level: float = 0.95) -> pd.DataFram
     n = np.bincount(worker, minlength=W)
     left = (own["chosen_side"] == "left").to_numpy()
     k = np.bincount(worker, weights=left, minlength=W).round().astype(np.int64)
-    low, high = wilson(divide(k, n), n.astype(float), float(stats.norm.ppf((1 + level) / 2)))
-    p_left = np.where(n > 0, np.minimum(1.0, 2 * stats.binom.cdf(np.minimum(k, n - k), n, 0.5)), np.nan)
+    low, high = wilson(divide(k, n), n.astype(float), normal_quantile((1 + level) / 2))
+    p_left = coin_test(k, n)
     table = pd.DataFrame({
         "worker": names, "n": n, "left_share": divide(k, n), "left_low": low, "left_high": high,
         "p_left": p_left, "p_left_adjusted": adjust(p_left, "holm"),
