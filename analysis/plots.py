@@ -6,9 +6,11 @@ Drawn for one column of a two-column paper (3.3 in), in colours that colour-blin
 
 from __future__ import annotations
 
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.font_manager import fontManager
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
 
 from analysis.labels import exposure_label, spread
@@ -27,8 +29,10 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LEADER: Any = {"arrowstyle": "-", "lw": 0.6, "shrinkA": 1.0, "shrinkB": 1.0, "relpos": (0, 0.5)}
 INK, FAINT, ALARM = "#222222", "#9a9a9a", "#D55E00"
+for font in ("figures.ttf", "figures-bold.ttf"):
+    fontManager.addfont(str(resources.files("templates").joinpath(font)))
 STYLE: Any = {
-    "font.family": "DejaVu Sans",
+    "font.family": ["Glimpse Sans", "DejaVu Sans"],
     "font.size": 7.0,
     "axes.labelsize": 7.5,
     "axes.titlesize": 7.5,
