@@ -12,6 +12,9 @@ from crn.errors import CRNError
 from crn.labels import one_hot
 from crn.model import CRN, SLOPE, RefinementModule, normalise_layer
 from crn.strips import (
+    FEW_CHANNELS,
+    FEW_PIXELS,
+    MANY_PIXELS,
     FeatureMap,
     Scratch,
     add_labels,
@@ -31,9 +34,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-FEW_CHANNELS = 64  # below, a convolution as it is costs less than its transforms
-FEW_PIXELS = 16 * 32  # below, a module is not worth cutting into strips
-MANY_PIXELS = 32 * 64  # from here on, transforming the kernel pays
 
 
 class Renderer:
@@ -169,7 +169,7 @@ class _Module:
             self.first, self.second = first, second
             return
         kernel, labels = first[:, : module.before], first[:, module.before :]
-        self.first, self.labels = tap_weights(kernel), label_weights(labels)
+        self.first, self.labels = tap_weights(kernel), label_weights(labels.float())
         self.sparse = self.features >= FEW_CHANNELS and size[0] * size[1] >= MANY_PIXELS
         self.second = winograd_kernel(second) if self.sparse else second
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from crn.model import EPSILON, SLOPE
-from crn.strips import Moments, Scratch
+from crn.strips import FeatureMap, Moments, Scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +59,10 @@ class Normalisation:
             torch.addcmul(offset, piece, self.factor, out=made)
             functional.leaky_relu_(made, SLOPE)
         return out
+
+    def as_map(self) -> FeatureMap:
+        """Return the map as one that normalises and activates the rows that are read."""
+        return FeatureMap(self.raw, scale=self.factor, shift=self.shift - self.factor * self.mean)
 
     def adjoint(self, gradient: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
         """Write the input's gradient, given the output's, to `out` (may be `gradient`).

@@ -8,7 +8,8 @@ Two identities, both exact but for rounding, take 2.15 to about 0.7 tera-operati
 - Winograd's F(4 x 4, 3 x 3) (Lavin & Gray, CVPR 2016) makes 16 outputs with 36 products instead of 144.
 
 Strips keep the working set near the processor and the memory small: nothing upsampled is ever whole. Layout
-is (rows, columns, channels) throughout; arithmetic is float32 whatever the maps are stored in.
+is (rows, columns, channels) throughout; arithmetic is float32 whatever the maps are stored in (float64 with a
+`Scratch` of that type). `crn.adjoints` has the same for the backward pass.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 STRIP_ROWS = 8  # of the coarse map, at most, in `upsampled_taps`
 BLOCK = 4  # coarse columns, at most, that are interpolated by one small matrix
 TILES = 256  # about as many Winograd tiles in a strip
+FEW_CHANNELS = 64  # below, a convolution as it is costs less than its transforms
+FEW_PIXELS = 16 * 32  # below, a module is not worth cutting into strips
+MANY_PIXELS = 32 * 64  # from here on, transforming the kernel pays
 
 
 class Scratch:
@@ -80,14 +84,14 @@ class FeatureMap:
 
     def rows(self, top: int, count: int, scratch: Scratch) -> torch.Tensor:
         """Return where rows from `top` on are to be made, (count, W, C) float32; then `keep` them."""
-        if self.raw.dtype == torch.float32:
+        if self.raw.dtype == scratch.dtype:
             return self.raw[top : top + count]
         return scratch.take("made", count, *self.raw.shape[1:])
 
     def keep(self, top: int, strip: torch.Tensor, scratch: Scratch) -> None:
         """Keep the strip that was made in `rows`, and count it into the moments."""
         self.moments.add(strip, scratch)
-        if self.raw.dtype != torch.float32:
+        if self.raw.dtype != strip.dtype:
             self.raw[top : top + strip.shape[0]] = strip
 
     def normalise(self, gamma: torch.Tensor, beta: torch.Tensor) -> FeatureMap:
@@ -99,17 +103,11 @@ class FeatureMap:
 
     def read(self, top: int, bottom: int, out: torch.Tensor) -> torch.Tensor:
         """Write rows top ... bottom - 1 to `out` (n, W + 2, C): activated, zero around the map."""
-        height = self.raw.shape[0]
-        first, last = max(top, 0), min(bottom, height)
-        out[:, 0] = 0
-        out[:, -1] = 0
-        out[: first - top] = 0
-        out[last - top :] = 0
-        inner = out[first - top : last - top, 1:-1]
+        first, last, inner = bordered(self.raw.shape[0], top, bottom, out)
         if self.scale is None or self.shift is None:
             inner.copy_(self.raw[first:last])
             return out
-        if self.raw.dtype == torch.float32:
+        if self.raw.dtype == out.dtype:
             torch.addcmul(self.shift, self.raw[first:last], self.scale, out=inner)
         else:
             torch.addcmul(self.shift, inner.copy_(self.raw[first:last]), self.scale, out=inner)
@@ -117,8 +115,21 @@ class FeatureMap:
         return out
 
 
+def bordered(height: int, top: int, bottom: int, out: torch.Tensor) -> tuple[int, int, torch.Tensor]:
+    """Zero what `out` (bottom - top, W + 2, C) has around a map of `height` rows.
+
+    Returns the first and last + 1 of the map's rows in it, and the part of `out` that they fill.
+    """
+    first, last = max(top, 0), min(bottom, height)
+    out[:, 0] = 0
+    out[:, -1] = 0
+    out[: first - top] = 0
+    out[last - top :] = 0
+    return first, last, out[first - top : last - top, 1:-1]
+
+
 @cache
-def interpolation(coarse: int, first: int, count: int) -> torch.Tensor:
+def interpolation(coarse: int, first: int, count: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
     """Weights (2 count, count + 2, 3) of upsampled taps: `coarse` pixels to twice as many, ends aligned.
 
     Row r is fine pixel 2 first + r; [r, i, t] weighs tap t (-1, 0, 1) at coarse pixel first - 1 + i: the fine
@@ -135,7 +146,7 @@ def interpolation(coarse: int, first: int, count: int) -> torch.Tensor:
             below = max(0, min(int(source), coarse - 2))
             weights[row, below - first + 1, tap] += 1 - (source - below)
             weights[row, below - first + 2, tap] += source - below
-    return weights.float()
+    return weights.to(dtype)
 
 
 def _features_last(kernel: torch.Tensor) -> torch.Tensor:
@@ -170,14 +181,15 @@ def upsampled_taps(
     windows = mixed.as_strided(
         (2 * n, blocks, (block + 2) * 3, features), (line, block * 3 * features, features, 1)
     )
-    across = torch.stack([interpolation(width, first, block) for first in range(0, width, block)])
+    steps = range(0, width, block)
+    across = torch.stack([interpolation(width, first, block, scratch.dtype) for first in steps])
     across = across.view(blocks, 2 * block, -1)
-    wide = weights.float()
+    wide = weights.to(scratch.dtype)
     taps[:, 0] = 0
     _multiply(below, 0, 1, wide, taps[:, 1:2], rows)
     for top in range(0, height, n):
         _multiply(below, top + 1, min(top + n + 1, height), wide, taps[:, 2:], rows)
-        down = interpolation(height, top, n).transpose(1, 2).reshape(2 * n, -1)
+        down = interpolation(height, top, n, scratch.dtype).transpose(1, 2).reshape(2 * n, -1)
         torch.mm(down, taps.view(3 * (n + 2), line), out=mixed.view(2 * n, line))
         strip = into.rows(2 * top, 2 * n, scratch)
         for made, window in zip(strip, windows, strict=True):
@@ -221,10 +233,11 @@ _OUTPUT = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, 
 
 
 @cache
-def _both_ways(which: str) -> torch.Tensor:
+def both_ways(which: str, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    """Return the transform of flattened tiles: "input" (36, 36), "kernel" (36, 9), or "output" (16, 36)."""
     rows = {"input": _INPUT, "kernel": _KERNEL, "output": _OUTPUT}[which]
     matrix = torch.tensor(rows, dtype=torch.float64)
-    return torch.kron(matrix, matrix).float()
+    return torch.kron(matrix, matrix).to(dtype)
 
 
 def winograd_kernel(kernel: torch.Tensor) -> torch.Tensor:
@@ -241,28 +254,39 @@ def winograd(
     H and W must be multiples of 4. The strips are rows of `into`, to be kept there before the next
     is taken.
     """
-    height, width, channels = source.raw.shape
-    features, down, across = kernel.shape[2], height // 4, width // 4
-    while down % 2 == 0 and down * across > TILES:
-        down //= 2
-    tiles, line = down * across, (width + 2) * channels
+    channels, features = kernel.shape[1:]
     weights = scratch.take("weights", 36, channels, features)
-    torch.mm(_both_ways("kernel"), kernel.float().view(9, -1), out=weights.view(36, -1))
-    rows = scratch.take("tile rows", 4 * down + 2, width + 2, channels)
-    windows = scratch.take("windows", 6, 6, down, across, channels)
-    inputs = scratch.take("inputs", 36, tiles, channels)
-    products = scratch.take("products", 36, tiles, features)
-    outputs = scratch.take("outputs", 4, 4, down, across, features)
-    view = rows.as_strided(windows.shape, (line, channels, 4 * line, 4 * channels, 1))
-    for top in range(0, height, 4 * down):
-        source.read(top - 1, top + 4 * down + 1, rows)
-        windows.copy_(view)
-        torch.mm(_both_ways("input"), windows.view(36, -1), out=inputs.view(36, -1))
+    kernel = kernel.to(scratch.dtype).view(9, -1)
+    torch.mm(both_ways("kernel", scratch.dtype), kernel, out=weights.view(36, -1))
+    back = both_ways("output", scratch.dtype)
+    for top, down, inputs in input_tiles(source, scratch):
+        across = inputs.shape[1] // down
+        products = scratch.take("products", 36, down * across, features)
+        outputs = scratch.take("outputs", 4, 4, down, across, features)
         torch.bmm(inputs, weights, out=products)
-        torch.mm(_both_ways("output"), products.view(36, -1), out=outputs.view(16, -1))
+        torch.mm(back, products.view(36, -1), out=outputs.view(16, -1))
         strip = into.rows(top, 4 * down, scratch)
         strip.view(down, 4, across, 4, features).copy_(outputs.permute(2, 0, 3, 1, 4))
         yield top, strip
+
+
+def input_tiles(source: FeatureMap, scratch: Scratch) -> Iterator[tuple[int, int, torch.Tensor]]:
+    """Yield (top row, n rows of tiles, (36, tiles, C)): a map's overlapping tiles, transformed, in strips."""
+    height, width, channels = source.raw.shape
+    down, across = height // 4, width // 4
+    while down % 2 == 0 and down * across > TILES:
+        down //= 2
+    line = (width + 2) * channels
+    rows = scratch.take("tile rows", 4 * down + 2, width + 2, channels)
+    windows = scratch.take("windows", 6, 6, down, across, channels)
+    inputs = scratch.take("inputs", 36, down * across, channels)
+    view = rows.as_strided(windows.shape, (line, channels, 4 * line, 4 * channels, 1))
+    transform = both_ways("input", scratch.dtype)
+    for top in range(0, height, 4 * down):
+        source.read(top - 1, top + 4 * down + 1, rows)
+        windows.copy_(view)
+        torch.mm(transform, windows.view(36, -1), out=inputs.view(36, -1))
+        yield top, down, inputs
 
 
 def plain_kernel(kernel: torch.Tensor) -> torch.Tensor:
@@ -276,7 +300,7 @@ def direct(
     """Convolve (H, W, C) by (F, C, 3, 3) as it is: for few channels, where sums cost more than products."""
     height, width, channels = source.raw.shape
     step = min(height, max(STRIP_ROWS, (1 << 22) // (width * channels)))
-    weights = kernel.float().contiguous(memory_format=torch.channels_last)
+    weights = kernel.to(scratch.dtype).contiguous(memory_format=torch.channels_last)
     rows = scratch.take("direct rows", step + 2, width + 2, channels)
     for top in range(0, height, step):
         count = min(step, height - top)
@@ -291,16 +315,19 @@ def add_labels(strip: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor,
 
     `weights` are (9 classes, F): by row of the kernel, its column, class.
     """
-    count, width, _ = strip.shape
-    classes = labels.shape[2]
+    flat = strip.view(-1, strip.shape[-1])
+    torch.addmm(flat, label_patches(labels, scratch), weights, out=flat)
+
+
+def label_patches(labels: torch.Tensor, scratch: Scratch) -> torch.Tensor:
+    """(n + 2, W + 2, classes) -> (n W, 9 classes): what lies under a kernel at every pixel."""
+    count, width, classes = labels.shape[0] - 2, labels.shape[1] - 2, labels.shape[2]
     line = labels.stride(0)
     view = labels.as_strided((count, width, 3, 3 * classes), (line, classes, line, 1))
     patches = scratch.take("patches", count, width, 3, 3 * classes)
-    patches.copy_(view)
-    flat = strip.view(count * width, -1)
-    torch.addmm(flat, patches.view(count * width, -1), weights, out=flat)
+    return patches.copy_(view).view(count * width, -1)
 
 
 def label_weights(kernel: torch.Tensor) -> torch.Tensor:
     """(F, classes, 3, 3) -> (9 classes, F)."""
-    return kernel.float().permute(2, 3, 1, 0).reshape(-1, kernel.shape[0])
+    return kernel.permute(2, 3, 1, 0).reshape(-1, kernel.shape[0])
