@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.blocks import Block, Row, line, paragraph, table
 from analysis.findings import seconds
-from analysis.tables import NBSP, count, exposure, interval, number, oriented, p_text, percent
+from analysis.tables import NBSP, count, exposure, interval, level_text, number, oriented, p_text, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +31,22 @@ def groups_of(facts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> di
     return groups
 
 
+WITHIN = {
+    "two-way": "allow for workers and for pairs of images (two-way)",
+    "scene": "allow for workers and for scenes",
+    "worker": "allow for workers, but not for pairs of images",
+    "pair": "allow for pairs of images, but not for workers",
+    "worker-bootstrap": "come from a bootstrap over workers, and do not allow for pairs of images",
+    "pair-bootstrap": "come from a bootstrap over pairs of images, and do not allow for workers",
+}
+
+
+def _within(facts: Mapping[str, Any]) -> str:
+    cluster = facts["settings"]["cluster"]
+    apart = cluster == "scene" and facts["experiment"]["pairing"] != "same-item"
+    return WITHIN[cluster] + (" (that of either side by itself)" if apart else "")
+
+
 def preference_section(
     facts: Mapping[str, Any], figures: Mapping[str, Block], *, limited: bool
 ) -> tuple[Block, ...]:
@@ -44,7 +60,7 @@ def preference_section(
             label = exposure(cell["exposure_ms"]) if limited else name
             rows.append(line(label, *_preference_cells(cell)))
     adjusted = {"holm": "Holm", "bh": "Benjamini-Hochberg"}[facts["settings"]["adjust"]]
-    level = percent(facts["settings"]["level"], 0)
+    level = level_text(facts["settings"]["level"])
     head = (
         "Exposure" if limited else "Preference",
         "Rate",
@@ -60,8 +76,8 @@ def preference_section(
     )
     blocks = [
         paragraph(
-            f"The share of trials in which the first condition was chosen. Intervals and tests allow for "
-            f"workers and pairs ({facts['settings']['cluster']}); p-values are adjusted over the "
+            f"The share of trials in which the first condition was chosen. Intervals and tests "
+            f"{_within(facts)}; p-values are adjusted over the "
             f"{count(len(facts['preference']), 'cell')} of the study ({adjusted}); chance is 50{NBSP}%."
         ),
         table(
@@ -130,8 +146,8 @@ def curve_section(facts: Mapping[str, Any]) -> tuple[Block, ...]:
             ),
             rows,
             (0, 6),
-            caption="Small p of fit: the curve does not describe the rates. Standard errors are "
-            "two-way sandwiches.",
+            caption="Small p of fit: the curve does not describe the rates. Intervals are from two-way "
+            f"sandwich errors (workers and pairs), {level_text(facts['settings']['level'])}.",
         ),
     )
 
@@ -204,14 +220,18 @@ def pair_section(facts: Mapping[str, Any], figures: Mapping[str, Block]) -> tupl
                 interval(row["low"], row["high"], 0),
             )
         )
+    limited = facts["experiment"]["mode"] == "limited-time"
+    caption = (
+        "Intervals are Wilson's, for a pair chosen in advance; the extremes of many pairs are extreme by "
+        "chance too, and other pairs may be as extreme as the ones shown."
+    )
     return (
         *some(figures.get("hardest_pairs")),
         table(
-            ("Item", "against item", "Exposure", "Chosen", "Rate", "95 % interval"),
+            ("Item", "against item", "Exposure", "Chosen", "Rate", f"95{NBSP}% interval"),
             rows,
             (0, 1),
-            caption="Only pairs shown for a second or longer, where there are such. Intervals are Wilson's, "
-            "for a pair chosen in advance; the extremes of many pairs are extreme by chance too.",
+            caption="Only pairs shown for a second or longer, where there are such. " * limited + caption,
         ),
     )
 
@@ -236,7 +256,13 @@ def comparison_section(facts: Mapping[str, Any]) -> tuple[Block, ...]:
                     p_text(cell["p_difference"]),
                 )
             )
+    counts = facts["counts"]
     return (
-        paragraph("Each folder by itself; differences, in points, are from the first folder."),
+        paragraph(
+            "Each folder by itself; differences, in points, are from the first folder. They take the folders "
+            "as independent samples, of other workers and of other pairs; p-values are not adjusted. "
+            f"Here {count(counts['shared_workers'], 'worker')} and {count(counts['shared_pairs'], 'pair')} "
+            "occur in more than one."
+        ),
         table(("Folder", "Exposure", "Answers", "Rate", "Interval", "Difference", "p"), rows, (0, 1)),
     )

@@ -15,13 +15,14 @@ from analysis import plots
 from analysis.labels import fold, text_width_in
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
 
     from analysis.pairs import Stimuli
 
+LINE_IN = 8.5 / 72  # a line of 7-point text
 MANY_SERIES, PANELS_A_ROW = 6, 3
 FORMATS = ("png", "pdf", "svg")
 # What would carry the date, or the version of a library, into the bytes.
@@ -88,10 +89,19 @@ def _mark(figure: Figure, *, simulated: bool) -> Figure:
 def _folded(table: pd.DataFrame, column: str, width_in: float, *, bold: bool) -> tuple[pd.DataFrame, float]:
     """Return the table with names folded to `width_in`, and how wide the widest is, in inches."""
     names = {name: fold(name, width_in, bold=bold) for name in dict.fromkeys(table[column])}
-    if len(set(names.values())) < len(names):  # what was cut must not make two names one
-        names = {name: name for name in names}
     widest = max((text_width_in(text, bold=bold) for text in names.values()), default=0.0)
     return table.assign(**{column: table[column].map(names)}), min(widest, width_in)
+
+
+def _lines(names: Iterable[str]) -> int:
+    """How many lines the longest of the names has."""
+    return max((1 + name.count("\n") for name in names), default=1)
+
+
+def _height_in(names: Iterable[str]) -> float:
+    """How high a column of the names at a series' end is, in inches; each gets the room of the longest."""
+    different = set(names)
+    return LINE_IN * _lines(different) * len(different)
 
 
 def realism_figure(points: pd.DataFrame, curves: pd.DataFrame, *, simulated: bool) -> Figure:
@@ -102,22 +112,30 @@ def realism_figure(points: pd.DataFrame, curves: pd.DataFrame, *, simulated: boo
     with mpl.rc_context(plots.STYLE):
         if points["series"].nunique() > MANY_SERIES:
             return _mark(_realism_panels(points, curves), simulated=simulated)
-        figure = blank(plots.COLUMN_IN, 2.45)
         points, room = _folded(points, "series", 1.15, bold=True)
         curves, _ = _folded(curves, "series", 1.15, bold=True)
-        ax = figure.add_axes((0.17, 0.155, 0.765 - room / plots.COLUMN_IN, 0.79))
+        height = max(2.45, _height_in(points["series"]) / 0.79)
+        figure = blank(plots.COLUMN_IN, height)
+        bottom = 0.38 / height
+        ax = figure.add_axes((0.17, bottom, 0.765 - room / plots.COLUMN_IN, 0.945 - bottom))
         plots.plot_realism(ax, points, curves)
         return _mark(figure, simulated=simulated)
 
 
 def _realism_panels(points: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     names = list(dict.fromkeys(points["series"]))
-    lines = -(-len(names) // PANELS_A_ROW)
-    figure = blank(plots.TEXT_WIDTH_IN, 0.45 + 1.55 * lines)
+    folded = [fold(name, 1.9, 7.5) for name in names]
+    lines, more = -(-len(names) // PANELS_A_ROW), LINE_IN * (_lines(folded) - 1)
+    figure = blank(plots.TEXT_WIDTH_IN, 0.45 + (1.55 + more) * lines + more)
     height = figure.get_size_inches()[1]
     grid = figure.subplots(lines, PANELS_A_ROW, squeeze=False).ravel()
     figure.subplots_adjust(
-        left=0.085, right=0.99, bottom=0.4 / height, top=1 - 0.32 / height, hspace=0.62, wspace=0.28
+        left=0.085,
+        right=0.99,
+        bottom=0.4 / height,
+        top=1 - (0.32 + more) / height,
+        hspace=0.62 + more,
+        wspace=0.28,
     )
     low, high = float(points["low"].min()), float(points["high"].max())
     for place, ax in enumerate(grid):
@@ -127,7 +145,7 @@ def _realism_panels(points: pd.DataFrame, curves: pd.DataFrame) -> Figure:
         mine, line = (table[table["series"] == names[place]] for table in (points, curves))
         plots.plot_realism(ax, mine, line, named=False)
         ax.set_ylim(max(0.0, min(low, 0.48) - 0.03), min(1.005, high + 0.03))
-        ax.set_title(fold(names[place], 2.0), loc="left")
+        ax.set_title(folded[place], loc="left")
         ax.set_ylabel("" if place % PANELS_A_ROW else "Preference rate")
         ax.set_xlabel("" if place + PANELS_A_ROW < len(names) else "Exposure (s)")
     return figure
@@ -139,7 +157,8 @@ def preference_figure(table: pd.DataFrame, *, limited: bool, simulated: bool) ->
         if limited:
             return _mark(_preference_dots(table), simulated=simulated)
         table, room = _folded(table, "label", 1.4, bold=False)
-        figure = blank(plots.COLUMN_IN, 0.6 + 0.3 * len(table))
+        row = max(0.3, 0.06 + LINE_IN * _lines(table["label"]))
+        figure = blank(plots.COLUMN_IN, 0.6 + row * len(table))
         bottom, left = 0.4 / figure.get_size_inches()[1], (room + 0.1) / plots.COLUMN_IN
         plots.plot_preference_bars(figure.add_axes((left, bottom, 0.93 - left, 0.93 - bottom)), table)
         return _mark(figure, simulated=simulated)
@@ -147,17 +166,22 @@ def preference_figure(table: pd.DataFrame, *, limited: bool, simulated: bool) ->
 
 def _preference_dots(table: pd.DataFrame) -> Figure:
     """Draw one column of dots, or three where there are many series."""
+    columns = 1 if table["series"].nunique() <= MANY_SERIES else PANELS_A_ROW
+    room = 0.75 * (plots.COLUMN_IN if columns == 1 else plots.TEXT_WIDTH_IN) / columns
+    table, _ = _folded(table, "series", room, bold=True)
     names = list(dict.fromkeys(table["series"]))
-    columns = 1 if len(names) <= MANY_SERIES else PANELS_A_ROW
     size = -(-len(names) // columns)
     groups = [names[start : start + size] for start in range(0, len(names), size)]
     parts = [table[table["series"].isin(group)] for group in groups]
-    rows = max(len(part) + 1.35 * len(group) for part, group in zip(parts, groups, strict=True))
+    rows = max(
+        len(part) + 1.35 * len(group) + plots.DOT_LINE * sum(name.count("\n") for name in group)
+        for part, group in zip(parts, groups, strict=True)
+    )
     figure = blank(plots.COLUMN_IN if columns == 1 else plots.TEXT_WIDTH_IN, 0.65 + 0.135 * rows)
     bottom = 0.42 / figure.get_size_inches()[1]
     for place, part in enumerate(parts):
         left = (place + 0.13) / columns
-        ax = figure.add_axes((left, bottom, 0.81 / columns, 0.965 - bottom))
+        ax = figure.add_axes((left, bottom, (0.81 if columns == 1 else 0.76) / columns, 0.965 - bottom))
         plots.plot_preference_dots(ax, part)
         if columns > 1:
             ax.set_xlabel("Preference rate")
@@ -168,14 +192,15 @@ def ranking_figure(table: pd.DataFrame, *, limited: bool, simulated: bool) -> Fi
     """Draw Bradley-Terry strengths, per exposure or as a list, one column wide."""
     with mpl.rc_context(plots.STYLE):
         if limited:
-            figure = blank(plots.COLUMN_IN, max(2.3, 0.6 + 0.125 * table["condition"].nunique()))
             table, room = _folded(table, "condition", 1.15, bold=True)
+            figure = blank(plots.COLUMN_IN, max(2.3, 0.6 + _height_in(table["condition"])))
             width = 0.79 - room / plots.COLUMN_IN
             bottom = 0.38 / figure.get_size_inches()[1]
             plots.plot_ranking(figure.add_axes((0.145, bottom, width, 0.94 - bottom)), table)
         else:
-            figure = blank(plots.COLUMN_IN, 0.6 + 0.24 * len(table))
             table, room = _folded(table, "condition", 1.4, bold=False)
+            row = max(0.24, 0.04 + LINE_IN * _lines(table["condition"]))
+            figure = blank(plots.COLUMN_IN, 0.6 + row * len(table))
             bottom, left = 0.4 / figure.get_size_inches()[1], (room + 0.1) / plots.COLUMN_IN
             plots.plot_ranking_list(figure.add_axes((left, bottom, 0.96 - left, 0.92 - bottom)), table)
         return _mark(figure, simulated=simulated)
@@ -184,8 +209,9 @@ def ranking_figure(table: pd.DataFrame, *, limited: bool, simulated: bool) -> Fi
 def workers_figure(
     wrong: NDArray[np.int64],
     workers: pd.DataFrame,
-    allowed: int,
+    allowed: float,
     chance: tuple[float, float],
+    edges: NDArray[np.float64] | None = None,
     *,
     simulated: bool,
 ) -> Figure:
@@ -196,7 +222,7 @@ def workers_figure(
         figure.subplots_adjust(left=0.065, right=0.975, bottom=0.2, top=0.91, wspace=0.36)
         plots.plot_sentinels(left, wrong, allowed)
         plots.plot_speed(middle, workers)
-        plots.plot_side_bias(right, workers, *chance)
+        plots.plot_side_bias(right, workers, *chance, edges)
         return _mark(figure, simulated=simulated)
 
 

@@ -6,12 +6,23 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from analysis.tables import NBSP, count, exposure, interval, oriented, p_text, percent, series
+from analysis.tables import (
+    NBSP,
+    count,
+    exposure,
+    interval,
+    level_text,
+    oriented,
+    p_text,
+    percent,
+    series,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ALPHA = 0.05
+REASONS = {"incomplete": "missing answers", "repeat worker": "a repeated worker"}
 
 
 @dataclass(frozen=True)
@@ -23,14 +34,14 @@ class Finding:
 
 
 def findings(facts: Mapping[str, Any]) -> list[Finding]:
-    """Return the findings of a summary: one a contrast, then the order, exclusion, and what a reader must
-    know."""
+    """Return the findings of a summary: how much of the study is in, where that is not all; one a contrast;
+    then exclusion, and what else a reader must know."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in facts["preference"]:
         groups.setdefault(row["contrast"], []).append(row)
     real = facts["experiment"]["real"]
     curves = {curve["contrast"]: curve for curve in facts["curves"]}
-    found = []
+    found = [Finding(text, False) for text in (_progress(facts),) if text]
     for contrast, rows in groups.items():
         seen = [oriented(row, flip=row["condition_b"] == real) for row in rows if row["n"]]
         if not seen:
@@ -41,12 +52,12 @@ def findings(facts: Mapping[str, Any]) -> list[Finding]:
             found.append(Finding(_unlimited(seen[0], facts), True))
         else:
             found.append(Finding(_limited(seen, curves.get(contrast), facts), True))
-    found += [Finding(text, False) for text in (_excluded(facts), _progress(facts), _damage(facts)) if text]
+    found += [Finding(text, False) for text in (_excluded(facts), _damage(facts)) if text]
     return found
 
 
 def _rate(row: Mapping[str, Any], facts: Mapping[str, Any], *, named: bool) -> str:
-    what = f"{percent(facts['settings']['level'], 0)} interval " if named else ""
+    what = f"{level_text(facts['settings']['level'])} interval " if named else ""
     return f"{percent(row['rate'])} ({what}{interval(row['low'], row['high'])})"
 
 
@@ -58,6 +69,13 @@ def _verdict(row: Mapping[str, Any]) -> int:
     return 1 if row["rate"] > 0.5 else -1
 
 
+def _undecided(row: Mapping[str, Any]) -> str:
+    """Why a cell without a verdict has none."""
+    if row["p_adjusted"] is None:
+        return "too few answers for a test"
+    return "which cannot be told from chance"
+
+
 def _unlimited(row: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     first, second = row["winner"], row["loser"]
     basis = (
@@ -66,9 +84,10 @@ def _unlimited(row: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     )
     verdict = _verdict(row)
     if verdict == 0:
+        tested = "" if row["p_adjusted"] is None else f"adjusted p = {p_text(row['p_adjusted'])}; "
         return (
-            f"People chose {first} over {second} in {_rate(row, facts, named=True)} of trials, which cannot "
-            f"be told from chance (adjusted p = {p_text(row['p_adjusted'])}; {basis})."
+            f"People chose {first} over {second} in {_rate(row, facts, named=True)} of trials, "
+            f"{_undecided(row)} ({tested}{basis})."
         )
     if verdict < 0:
         row = oriented({**row, "condition_a": first, "condition_b": second}, flip=True)
@@ -91,10 +110,10 @@ def _limited(rows: list[dict[str, Any]], curve: Mapping[str, Any] | None, facts:
     names = f"{last['winner']} over {last['loser']}"
     text = f"At {exposure(last['exposure_ms'])}, people chose {names} in "
     text += f"{_rate(last, facts, named=True)} of trials"
-    text += "" if verdict else ", which cannot be told from chance"
+    text += "" if verdict else f", {_undecided(last)}"
     if len(rows) > 1:
         text += f"; at {exposure(first['exposure_ms'])} in {_rate(first, facts, named=False)}"
-        text += "" if _verdict(first) or not verdict else ", which cannot be told from chance"
+        text += "" if _verdict(first) or not verdict else f", {_undecided(first)}"
     text += "."
     since = _since(rows)
     if since is not None and len(rows) > 1:
@@ -133,50 +152,86 @@ def seconds(milliseconds: float, *, unit: bool = True) -> str:
 
 
 def _excluded(facts: Mapping[str, Any]) -> str:
+    """How many were excluded and why, under which rule, and whether the sentinel filter matters."""
+    parts = [_counted(facts), _left_out(facts), _rule(facts), _difference(facts)]
+    return " ".join(part for part in parts if part)
+
+
+def _counted(facts: Mapping[str, Any]) -> str:
     counts = facts["counts"]
-    reasons = [row for row in facts["exclusions"] if row["reason"] != "any" and row["judgments"]]
-    if not counts["excluded_assignments"] and not reasons:
+    if not counts["excluded_assignments"]:
         return "No assignment was excluded."
     share = percent(counts["excluded_assignments"] / counts["assignments"])
     verb = "was" if counts["excluded_assignments"] == 1 else "were"
-    text = (
-        f"{counts['excluded_assignments']:,} of {count(counts['assignments'], 'assignment')} ({share}) "
-        f"{verb} excluded"
-    )
-    if reasons:
-        named = [
-            f"{row['assignments'] or row['judgments']} for {row['reason']}"
-            + ("" if row["assignments"] else " (single answers)")
-            for row in reasons
-        ]
-        text += f": {series(named)}"
-    off = next((row for row in facts["sensitivity"] if row["allowed"] is None), None)
-    if off is None or off["largest_change"] is None:
-        return text + "."
-    if not facts["settings"]["sentinel_filter"]:
-        return text + ". The sentinel filter is off."
-    changed = off["decisions_changed"]
-    tests = (
-        "no test changes its verdict"
-        if not changed
-        else f"{count(changed, 'test')} of {len(facts['preference'])} "
-    )
-    tests += "" if not changed else "change their verdict" if changed > 1 else "changes its verdict"
+    named = [
+        f"{row['assignments']:,} for {REASONS.get(row['reason'], row['reason'])}"
+        for row in facts["exclusions"]
+        if row["reason"] != "any" and row["assignments"]
+    ]
     return (
-        f"{text}. Without the sentinel filter no preference rate differs by more than "
+        f"{counts['excluded_assignments']:,} of {count(counts['assignments'], 'assignment')} ({share}) "
+        f"{verb} excluded: {series(named)}."
+    )
+
+
+def _left_out(facts: Mapping[str, Any]) -> str:
+    """Single answers of assignments that stay."""
+    row = next((row for row in facts["exclusions"] if row["reason"] == "exposure error"), None)
+    if row is None or not row["judgments"]:
+        return ""
+    verb = "was" if row["judgments"] == 1 else "were"
+    return (
+        f"{count(row['judgments'], 'answer')} {verb} left out because the exposure was more than "
+        f"{facts['settings']['max_exposure_error_ms']:g}{NBSP}ms off."
+    )
+
+
+def _rule(facts: Mapping[str, Any]) -> str:
+    """What a reader must know about a sentinel rule that is not the study's own."""
+    rules, own = facts["settings"], facts["experiment"]["max_wrong_sentinels"]
+    if not facts["counts"]["sentinels"]:
+        return ""
+    if not rules["sentinel_filter"]:
+        return "The sentinel filter is off."
+    if own is None or rules["max_wrong_sentinels"] == own:
+        return ""
+    return (
+        f"The sentinel rule is not the study's own: {rules['max_wrong_sentinels']} wrong allowed here, "
+        f"{own} there."
+    )
+
+
+def _difference(facts: Mapping[str, Any]) -> str:
+    off = next((row for row in facts["sensitivity"] if row["allowed"] is None), None)
+    if off is None or off["largest_change"] is None or not facts["settings"]["sentinel_filter"]:
+        return ""
+    wrong = next((row for row in facts["exclusions"] if row["reason"] == "wrong sentinels"), None)
+    if wrong is None or not wrong["assignments"]:
+        return ""
+    changed = off["decisions_changed"]
+    tests = f"{count(changed, 'test')} of {len(facts['preference'])} " if changed else "no test "
+    tests += "change their verdict" if changed > 1 else "changes its verdict"
+    return (
+        f"Without the sentinel filter no preference rate differs by more than "
         f"{100 * off['largest_change']:.1f}{NBSP}points, and {tests}."
     )
 
 
-def _progress(facts: Mapping[str, Any]) -> str:
+def under_way(facts: Mapping[str, Any]) -> str:
+    """How much of the study is in: "4 of its 6 places (66.7 %)"; empty where all of it is, or who knows."""
     counts = facts["counts"]
     if counts["places"] is None or counts["assignments"] >= counts["places"]:
         return ""
-    verb = "is" if counts["assignments"] == 1 else "are"
-    return (
-        f"The study is under way: {counts['assignments']:,} of its {counts['places']:,} places {verb} "
-        f"filled, and every number here will still move."
-    )
+    share = percent(counts["assignments"] / counts["places"])
+    return f"{counts['assignments']:,} of its {counts['places']:,} places ({share})"
+
+
+def _progress(facts: Mapping[str, Any]) -> str:
+    much = under_way(facts)
+    if not much:
+        return ""
+    verb = "is" if facts["counts"]["assignments"] == 1 else "are"
+    return f"The study is under way: {much} {verb} filled, and every number here will still move."
 
 
 def _damage(facts: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 FRACTIONS = {125: "1/8", 250: "1/4", 500: "1/2"}
 
@@ -50,14 +51,29 @@ def text_width_in(text: str, size_pt: float = 7.0, *, bold: bool = False) -> flo
 
 
 def fold(name: str, width_in: float, size_pt: float = 7.0, *, bold: bool = False) -> str:
-    """Break a series' name before " over " where it is wider than `width_in`; shorten what still is."""
-    lines = [name]
-    if text_width_in(name, size_pt, bold=bold) > width_in and " over " in name:
-        first, second = name.split(" over ", 1)
-        lines = [first, f"over {second}"]
-    for place, line in enumerate(lines):
-        cut = line
-        while len(cut) > 4 and text_width_in(cut, size_pt, bold=bold) > width_in:
-            cut = cut.rstrip("…")[:-1] + "…"
-        lines[place] = cut
-    return "\n".join(lines)
+    """Break a series' name into lines of at most `width_in`; nothing of it is cut.
+
+    Before " over " first, then behind spaces, hyphens, underscores, dots and slashes, then anywhere.
+    """
+
+    def fits(text: str) -> bool:
+        return text_width_in(text.rstrip(), size_pt, bold=bold) <= width_in
+
+    if fits(name):
+        return name
+    first, over, second = name.partition(" over ")
+    parts = [first, f"over {second}"] if over else [name]
+    return "\n".join(line for part in parts for line in _broken(part, fits))
+
+
+def _broken(text: str, fits: Callable[[str], bool]) -> list[str]:
+    """Fill lines with pieces that end at a place to break; a piece that fits on no line is split anywhere."""
+    lines = [""]
+    for piece in re.findall(r"[^\s_./-]*[\s_./-]+|[^\s_./-]+", text):
+        if not fits(lines[-1] + piece):
+            lines.append("")
+        for letter in [piece] if fits(piece) else piece:
+            if not fits(lines[-1] + letter):
+                lines.append("")
+            lines[-1] += letter
+    return [line.rstrip() for line in lines if line]

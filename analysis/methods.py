@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from analysis.tables import count, exposure, percent, series
+from analysis.findings import under_way
+from analysis.tables import NBSP, count, exposure, level_text, percent, series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,14 @@ WAYS = {
     "pair": "image pairs (cluster-robust variance)",
     "worker-bootstrap": "participants (percentile bootstrap over participants)",
     "pair-bootstrap": "image pairs (percentile bootstrap over pairs)",
+}
+SAMPLED = {
+    "two-way": "Workers, and pairs of images,",
+    "scene": "Workers, and scenes,",
+    "worker": "Workers, but not pairs of images,",
+    "pair": "Pairs of images, but not workers,",
+    "worker-bootstrap": "Workers, but not pairs of images,",
+    "pair-bootstrap": "Pairs of images, but not workers,",
 }
 CITATIONS = (
     (
@@ -55,7 +64,11 @@ CITATIONS = (
 def methods_text(facts: Mapping[str, Any]) -> str:
     """Return the methods paragraph to paste into a paper; `facts` is the summary of summary.json."""
     parts = [_task(facts), _material(facts), _people(facts), _exclusion(facts), _statistics(facts)]
-    text = " ".join(part for part in parts if part).replace("\u00a0", " ")
+    # As papers print it: no space before the sign, and none that a text editor would not know.
+    text = " ".join(part for part in parts if part).replace("\u00a0%", "%").replace("\u00a0", " ")
+    much = under_way(facts)
+    if much:
+        text = f"[PRELIMINARY: answers from {much.replace(NBSP, '')}.] {text}"
     if facts["simulated"]:
         text = "[SIMULATED ANSWERS: not evidence about people.] " + text
     return text
@@ -92,20 +105,27 @@ def _material(facts: Mapping[str, Any]) -> str:
     }
     paired = pairs.get(str(experiment["pairing"]), "Pairs were drawn in advance")
     text = (
-        f"{paired}; sides and order were random. The {count(counts['pairs'], 'image pair')} were divided "
+        f"{paired}; order and sides were random. The {count(counts['pairs'], 'image pair')} were divided "
         f"over {hits} of up to {experiment['trials_per_hit']} trials"
     )
     if experiment["sentinels_per_hit"]:
         text += f", of which {experiment['sentinels_per_hit']} were sentinels with a known answer"
+        if experiment["sentinel"]:
+            text += f" ({experiment['sentinel']} against {experiment['real']}"
+            shown = experiment["sentinel_exposure_ms"]
+            text += ")" if shown is None else f", shown for {exposure(shown)})"
     return text + "."
 
 
 def _people(facts: Mapping[str, Any]) -> str:
-    counts = facts["counts"]
-    return (
+    counts, experiment = facts["counts"], facts["experiment"]
+    each = experiment["workers_per_hit"]
+    text = (
         f"{count(counts['workers'], 'participant')} completed {count(counts['assignments'], 'assignment')} "
-        f"and gave {count(counts['judgments'], 'answer')}."
+        f"and gave {count(counts['judgments'], 'answer')}"
     )
+    text += f"; each HIT was for {each} of them, who saw the same pairs." if each else "."
+    return text + (f" The reward was ${experiment['reward_usd']}." if experiment["reward_usd"] else "")
 
 
 def _exclusion(facts: Mapping[str, Any]) -> str:
@@ -134,7 +154,7 @@ def _exclusion(facts: Mapping[str, Any]) -> str:
 
 def _statistics(facts: Mapping[str, Any]) -> str:
     rules = facts["settings"]
-    level = percent(rules["level"], 0)
+    level = level_text(rules["level"])
     text = (
         f"Preference rates are given with {level} intervals that account for correlation within "
         f"{WAYS[rules['cluster']]}"
@@ -146,12 +166,24 @@ def _statistics(facts: Mapping[str, Any]) -> str:
         f". Rates were tested against chance (1/2) by two-sided t tests with the same variance, adjusted "
         f"over {count(len(facts['preference']), 'cell')} ({adjusted})."
     )
-    if facts["curves"]:
-        text += (
-            f" Realism curves are {CURVE_NAMES[rules['curve']]} functions of log exposure between 1/2 and a "
-            f"free plateau, fitted by maximum likelihood with clustered sandwich errors."
-        )
-    return text
+    return f"{text}{_curves(facts)}"
+
+
+def _curves(facts: Mapping[str, Any]) -> str:
+    """What is said of the curves: nothing where none was fitted, and which were not identified."""
+    fitted = [curve for curve in facts["curves"] if curve["identified"]]
+    if not fitted:
+        return ""
+    rules = facts["settings"]
+    at = "" if rules["exposure"] == "nominal" else ", as measured by the page,"
+    text = (
+        f" Realism curves are {CURVE_NAMES[rules['curve']]} functions of log exposure{at} between 1/2 and a "
+        f"free plateau, fitted by maximum likelihood with sandwich errors clustered by participant and image "
+        f"pair."
+    )
+    names = [f"{curve['condition']} against {curve['versus']}" for curve in facts["curves"]]
+    missing = [name for name, curve in zip(names, facts["curves"], strict=True) if not curve["identified"]]
+    return text + (f" For {series(missing)} the answers do not determine a curve." if missing else "")
 
 
 def assumptions(facts: Mapping[str, Any]) -> list[str]:
@@ -159,29 +191,75 @@ def assumptions(facts: Mapping[str, Any]) -> list[str]:
     rules, experiment = facts["settings"], facts["experiment"]
     found = [
         (
-            "Workers, and pairs of images, are a sample of those to whom the findings are meant to apply; "
-            "answers are correlated within both, and independent otherwise."
+            f"{SAMPLED[rules['cluster']]} are a sample of those to whom the findings are meant to apply; "
+            f"answers are correlated within each of them, and independent otherwise."
         ),
         "An answer is a forced choice: people who saw no difference had to guess, and chance is 1/2.",
-        (
-            "Exclusion is decided per assignment, by rules fixed before the answers were seen; it has "
-            "nothing to do with payment."
-        ),
+        _fixed(facts),
     ]
-    if experiment["mode"] == "limited-time":
+    if rules["cluster"] == "scene" and experiment["pairing"] != "same-item":
+        found.append(
+            "Where a pair shows two scenes, those of either side cluster by themselves: answers to a scene "
+            "are taken as correlated where it stands for the same condition, and as independent where it "
+            "stands once for the one condition and once for the other."
+        )
+    if rules["cluster"] != "two-way":
+        found.append(
+            "Only preference rates are clustered as chosen; realism curves, ranking and side bias are "
+            "clustered by worker and pair throughout."
+        )
+    found += _folders(facts)
+    if any(curve["identified"] for curve in facts["curves"]):
         used = "as planned" if rules["exposure"] == "nominal" else "as measured by the page"
-        found.append(f"Exposures are taken {used}.")
+        found.append(f"Exposures of the realism curves are taken {used}.")
         found.append(
             "A realism curve starts at chance (guess rate fixed at 1/2) and rises or falls in log exposure "
             "to a plateau that is estimated, not assumed to be 1; the plateau is what people can tell given "
             "time, and is not read as inattention."
         )
-    found.append(
-        "Bradley-Terry strengths assume that one number a condition explains all its comparisons; where a "
-        "comparison more than needed was made, that is tested."
-    )
+    if any(ranking["identified"] for ranking in facts["rankings"]):
+        found.append(
+            "Bradley-Terry strengths assume that one number a condition explains all its comparisons; where "
+            "a comparison more than needed was made, that is tested."
+        )
     found.append(
         "Exact binomial p-values and naive Wilson intervals treat answers as independent, which they are "
         "not; they stand here only for comparison with the literature."
     )
+    return found
+
+
+def _fixed(facts: Mapping[str, Any]) -> str:
+    """Who is excluded, and whether the rule was the study's own, fixed before the answers were seen."""
+    rules, own = facts["settings"], facts["experiment"]["max_wrong_sentinels"]
+    used = rules["max_wrong_sentinels"] if rules["sentinel_filter"] else None
+    text = "Exclusion is decided per assignment and has nothing to do with payment."
+    if not facts["counts"]["sentinels"]:
+        return text
+    if own is None:
+        return f"{text} The study states no sentinel rule of its own; the usual one was taken."
+    if used == own:
+        return f"{text} The sentinel rule is the study's own, fixed before the answers were seen."
+    return f"{text} The sentinel rule was chosen for this report and is not the one that the study fixed."
+
+
+def _folders(facts: Mapping[str, Any]) -> list[str]:
+    """What pooling and comparing several folders takes for granted."""
+    if len(facts["sources"]) < 2:
+        return []
+    counts = facts["counts"]
+    text = (
+        "Folders are pooled answer by answer. Within a study a worker is recognised in every folder; whoever "
+        "took part in two studies has a pseudonym in each, and counts as two independent workers."
+    )
+    found = [text]
+    if facts["settings"]["compare"]:
+        shared = (
+            f"{count(counts['shared_workers'], 'worker')} and {count(counts['shared_pairs'], 'pair')} occur "
+            f"in more than one folder"
+        )
+        found.append(
+            f"Differences between folders take the folders as independent samples. Here {shared}; what is "
+            f"shared usually makes the intervals of the differences wider than they need be."
+        )
     return found

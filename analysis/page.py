@@ -13,6 +13,7 @@ from analysis.evidence_sections import (
     ranking_section,
     some,
 )
+from analysis.findings import under_way
 from analysis.methods import CITATIONS, assumptions
 from analysis.quality_sections import (
     design_section,
@@ -71,7 +72,9 @@ def render(facts: Mapping[str, Any], pages: Sequence[Section]) -> str:
     """Return the page as one self-contained HTML text."""
     from templates import environment, text
 
+    several = len(facts["studies"])
     study = facts["studies"][0]
+    names = f"study {study['study']}" if several == 1 else f"studies, {several} pooled"
     counts = facts["counts"]
     simulated = ""
     if facts["simulated"]:
@@ -85,8 +88,9 @@ def render(facts: Mapping[str, Any], pages: Sequence[Section]) -> str:
     template = environment().get_template("report.html.j2")
     return template.render(
         title=study["title"] or "How real do the images look?",
-        kicker=f"Glimpse report · {facts['experiment']['mode']} study {study['study']}",
+        kicker=f"Glimpse report · {facts['experiment']['mode']} {names}",
         simulated=simulated,
+        under_way=under_way(facts),
         sections=pages,
         css=text("report.css"),
         version=facts["versions"].get("glimpse", ""),

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.font_manager import fontManager
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import (
+    FixedLocator,
+    FuncFormatter,
+    MaxNLocator,
+    MultipleLocator,
+    NullLocator,
+    PercentFormatter,
+)
 
 from analysis.labels import exposure_label, spread
 
@@ -27,6 +34,7 @@ COLUMN_IN = 3.3
 TEXT_WIDTH_IN = 7.0
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DOT_LINE = 0.86  # height of a further line of a name among the dots, in rows
 LEADER: Any = {"arrowstyle": "-", "lw": 0.6, "shrinkA": 1.0, "shrinkB": 1.0, "relpos": (0, 0.5)}
 INK, FAINT, ALARM = "#222222", "#9a9a9a", "#D55E00"
 for font in ("figures.ttf", "figures-bold.ttf"):
@@ -81,7 +89,9 @@ def _end_labels(ax: Axes, names: Sequence[str], ends: Sequence[float], colours: 
     # 8.5 points a line of 7-point text; the axes' height in points gives the gap in data units.
     height = ax.get_window_extent().height / ax.figure.dpi * 72
     lines = 1 + max((name.count("\n") for name in names), default=0)
-    places = spread(ends, (high - low) * 8.5 * lines / height, low, high)
+    room = (high - low) * 8.5 / height
+    margin = min(room * lines / 2, (high - low) / 2) if lines > 1 else 0.0
+    places = spread(ends, room * lines, low + margin, high - margin)
     for name, end, place, colour in zip(names, ends, places, colours, strict=True):
         ax.annotate(
             name,
@@ -175,8 +185,11 @@ def plot_preference_dots(ax: Axes, table: pd.DataFrame) -> Axes:
     place, ticks, labels = 0.0, [], []
     for rank, name in enumerate(names):
         colour, marker = COLOURS[rank % len(COLOURS)], MARKERS[rank % len(MARKERS)]
-        ax.annotate(name, (0, place), xycoords=("axes fraction", "data"), xytext=(0, 0), color=colour,
-                    textcoords="offset points", va="center", ha="left", fontweight="bold")  # fmt: skip
+        place -= DOT_LINE * name.count("\n")  # a name of several lines stands over its rows
+        ax.annotate(name, (0, place), xycoords=("axes fraction", "data"), xytext=(0, -4), color=colour,
+                    textcoords="offset points", va="bottom", ha="left", fontweight="bold",
+                    linespacing=1.05, zorder=5,
+                    bbox={"boxstyle": "square,pad=.05", "fc": "w", "ec": "none"})  # fmt: skip
         place -= 1
         for row in table[table["series"] == name].itertuples():  # type: Any
             ax.plot([row.low, row.high], [place, place], color=colour, lw=1.0, zorder=3)
@@ -194,7 +207,7 @@ def plot_preference_dots(ax: Axes, table: pd.DataFrame) -> Axes:
     ax.set_ylim(place + 0.6, 0.7)
     ax.set_xlim(0, 1)
     ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
-    ax.set_xlabel("Preference rate (thin: two-way interval; pale: naive)")
+    ax.set_xlabel("Preference rate (pale: naive interval)")
     return ax
 
 
@@ -242,8 +255,8 @@ def plot_ranking_list(ax: Axes, table: pd.DataFrame) -> Axes:
     return ax
 
 
-def plot_sentinels(ax: Axes, wrong: NDArray[np.int64], allowed: int) -> Axes:
-    """Draw how many assignments had 0, 1, 2, ... wrong sentinels; those beyond `allowed` in red."""
+def plot_sentinels(ax: Axes, wrong: NDArray[np.int64], allowed: float) -> Axes:
+    """Draw how many assignments had 0, 1, 2, ... wrong sentinels; those beyond `allowed` in orange."""
     counts = np.bincount(wrong) if len(wrong) else np.zeros(1, dtype=np.int64)
     x = np.arange(len(counts))
     colours = [COLOURS[0] if value <= allowed else ALARM for value in x]
@@ -269,7 +282,7 @@ def plot_speed(ax: Axes, workers: pd.DataFrame) -> Axes:
         rows = workers[workers["excluded"] == excluded]
         seconds = rows["median_response_ms"].to_numpy(float) / 1000
         ax.plot(seconds, rows["sentinel_share"].to_numpy(float), marker, color=colour, ms=3.2,
-                 alpha=0.7, mew=0, ls="none")  # fmt: skip
+                 alpha=0.95 if excluded else 0.6, mew=0, ls="none", zorder=3 if excluded else 2)  # fmt: skip
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
     if not (workers["median_response_ms"].notna() & workers["sentinel_share"].notna()).any():
         ax.annotate("not recorded", (0.5, 0.5), xycoords="axes fraction", ha="center", color="#6e6e6e")
@@ -281,12 +294,15 @@ def plot_speed(ax: Axes, workers: pd.DataFrame) -> Axes:
     return ax
 
 
-def plot_side_bias(ax: Axes, workers: pd.DataFrame, low: float, high: float) -> Axes:
+def plot_side_bias(
+    ax: Axes, workers: pd.DataFrame, low: float, high: float, edges: NDArray[np.float64] | None = None
+) -> Axes:
     """Draw how the share of left answers is distributed over workers; grey: what chance alone allows.
 
-    workers: left_share (in [0, 1]), excluded (bool). low, high: the central 95 % by chance.
+    workers: left_share (in [0, 1]), excluded (bool). low, high: the central 95 % by chance. edges: of the
+    bars, such that each holds equally many possible shares; None: every 2.5 %.
     """
-    edges = np.linspace(0, 1, 41)
+    edges = np.linspace(0, 1, 41) if edges is None else edges
     groups = [
         workers.loc[workers["excluded"] == flag, "left_share"].to_numpy(float) for flag in (False, True)
     ]
@@ -301,8 +317,9 @@ def plot_side_bias(ax: Axes, workers: pd.DataFrame, low: float, high: float) -> 
     reach = max(0.2, float(np.abs(shares - 0.5).max()) + 0.05) if len(shares) else 0.5
     ax.set_xlim(max(0.0, 0.5 - reach), min(1.0, 0.5 + reach))
     ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
-    ax.xaxis.set_major_locator(MaxNLocator(nbins=5))
+    ax.xaxis.set_major_locator(MultipleLocator(0.1 if reach <= 0.3 else 0.25))
     ax.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+    ax.set_ylim(0, 1.08 * max(float(base.max()), 1.0))
     ax.set_xlabel("Left side chosen")
     ax.set_ylabel("Workers")
     return ax

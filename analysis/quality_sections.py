@@ -33,10 +33,13 @@ def exclusion_section(facts: Mapping[str, Any]) -> tuple[Block, ...]:
     rules = facts["settings"]
     allowed = rules["max_wrong_sentinels"]
     wrong = f"more than {allowed}" if allowed else "any"
+    own = facts["experiment"]["max_wrong_sentinels"]
+    chosen = own is not None and own != allowed
     sentinel = (
         "No sentinels were answered"
         if not facts["counts"]["sentinels"]
         else f"An assignment is excluded when {wrong} of its sentinels {'are' if allowed else 'is'} wrong"
+        + (f" (the study's own rule: more than {own})" if chosen else "")
         if rules["sentinel_filter"]
         else "The sentinel filter is off"
     )
@@ -65,6 +68,7 @@ def worker_section(facts: Mapping[str, Any], figures: Mapping[str, Block]) -> tu
     if sides["low"] is not None:
         text += f" ({interval(sides['low'], sides['high'])}; p = {p_text(sides['p_value'])} against one half)"
     text += f". Standing out, whether excluded or not: {series(flagged)}." if flagged else "."
+    places = {name: place for place, name in enumerate(_contrasts(facts))}
     rows = [
         line(
             "all contrasts" if row["scope"] == "all" else row["scope"].replace(":", " against "),
@@ -77,7 +81,7 @@ def worker_section(facts: Mapping[str, Any], figures: Mapping[str, Block]) -> tu
             f"{row['n_units']:,}",
             row["note"],
         )
-        for row in facts["agreement"]
+        for row in sorted(facts["agreement"], key=lambda row: places.get(row["scope"], -1))
     ]
     head = ("Contrasts", "Coded by", "alpha", "Interval", "kappa", "Trials", "Note")
     return (
@@ -137,13 +141,14 @@ def _times_measured(facts: Mapping[str, Any]) -> tuple[Block, ...]:
         ]
         head = (
             "Planned",
-            "Measured",
+            "Answers measured",
             "Median (ms)",
             "5 % to 95 % (ms)",
             "Largest error (ms)",
             "Within a frame",
         )
         blocks += [Block("heading", "Exposures as measured by the page"), table(head, rows)]
+    places = {name: place for place, name in enumerate(_contrasts(facts))}
     timed = [row for row in facts["response_times"] if row["n_recorded"]]
     if timed:
         times = [
@@ -154,7 +159,7 @@ def _times_measured(facts: Mapping[str, Any]) -> tuple[Block, ...]:
                 number(row["median_ms"], 0),
                 f"{number(row['p05_ms'], 0)} to {number(row['p95_ms'], 0)}",
             )
-            for row in timed
+            for row in sorted(timed, key=lambda row: places.get(row["contrast"], -1))
         ]
         titles = ("Contrast", "Exposure", "Answers", "Median (ms)", "5 % to 95 % (ms)")
         blocks += [Block("heading", "Response times"), table(titles, times, (0, 1))]
@@ -218,7 +223,9 @@ def design_section(facts: Mapping[str, Any]) -> tuple[Block, ...]:
     """Return what the study was."""
     experiment, counts = facts["experiment"], facts["counts"]
     places = f" of {counts['places']:,} places" if counts["places"] else ""
+    several = len(facts["studies"])
     entries = [
+        *([("Studies", f"{several}, pooled; the design is that of the first")] if several > 1 else []),
         ("Mode", experiment["mode"]),
         ("Conditions", series(experiment["conditions"])),
         ("Contrasts", series([pair.replace(":", " against ") for pair in _contrasts(facts)])),
@@ -265,6 +272,17 @@ def _when(counts: Mapping[str, Any]) -> str:
     return first[:10] if first[:10] == last[:10] else f"{first[:10]} to {last[:10]}"
 
 
+def _settings(settings: Mapping[str, Any]) -> str:
+    """The settings as options are written; those of a bootstrap only where there is one."""
+    drawn = settings["cluster"].endswith("bootstrap")
+    words = {True: "yes", False: "no"}
+    return ", ".join(
+        f"{name.replace('_', ' ')} {words[value] if isinstance(value, bool) else value}"
+        for name, value in settings.items()
+        if value is not None and (drawn or name not in {"resamples", "seed"})
+    )
+
+
 def provenance_section(facts: Mapping[str, Any]) -> tuple[Block, ...]:
     """Return what the report was made from."""
     entries = [
@@ -276,10 +294,7 @@ def provenance_section(facts: Mapping[str, Any]) -> tuple[Block, ...]:
         for study in facts["studies"]
     ]
     entries += [
-        (
-            "Settings",
-            ", ".join(f"{key} {value}" for key, value in facts["settings"].items() if value is not None),
-        ),
+        ("Settings", _settings(facts["settings"])),
         ("Versions", ", ".join(f"{key} {value}" for key, value in facts["versions"].items())),
     ]
     blocks = [Block("facts", entries=tuple(entries))]

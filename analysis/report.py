@@ -23,12 +23,13 @@ from analysis.pairs import load_images
 from analysis.psychometric import curves_table
 from analysis.ranking import ranking_table
 from analysis.summary import summarize
-from analysis.tables import csv_text, exposure, preference_tex, records, turned
+from analysis.tables import csv_text, exposure, level_text, preference_tex, records, turned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from analysis.evaluation import Evidence
     from analysis.pairs import Stimuli
@@ -56,7 +57,8 @@ def build_report(
     facts = summarize(evidence, versions)
     found = findings(facts)
     seen = turned(evidence.preference, evidence.results.real)
-    tex = preference_tex(seen, ALPHA, simulated=evidence.results.simulated)
+    used = evidence.settings.intervals
+    tex = preference_tex(seen, ALPHA, used.level, used.cluster, simulated=evidence.results.simulated)
     methods = methods_text(facts)
     files: dict[str, bytes] = {name: text.encode() for name, text in _tables(evidence).items()}
     blocks: dict[str, Block] = {}
@@ -106,25 +108,33 @@ def _figures(
     answered = seen[seen["n"] > 0]
     many = answered["series"].nunique() > draw.MANY_SERIES
     found: dict[str, tuple[Figure, str, str, bool]] = {}
+    level = level_text(evidence.settings.intervals.level)
+    intervals = f"{level} intervals ({evidence.settings.intervals.cluster})"
     if limited:
-        figure = draw.realism_figure(answered, _grid(evidence), simulated=simulated)
+        grid = _grid(evidence)
+        figure = draw.realism_figure(answered, grid, simulated=simulated)
         caption = (
-            "Share of trials in which the first-named condition was chosen, by exposure. Points: rates with "
-            "two-way 95 % intervals. Lines: fitted curves with pointwise bands. Dashed: chance."
+            f"Share of trials in which the first-named condition was chosen, by exposure. Points: rates with "
+            f"{intervals}. "
+            + (f"Lines: fitted curves with pointwise {level} bands (two-way). " if len(grid) else "")
+            + "Dashed: chance."
         )
         found["realism_vs_time"] = (figure, _alt(answered), caption, many)
     labels = [exposure(value) for value in answered["exposure_ms"]] if limited else answered["series"]
     rows = answered.assign(label=labels)
     figure = draw.preference_figure(rows, limited=limited, simulated=simulated)
-    caption = "Preference rates with two-way 95 % intervals" + (
-        " (thin lines) over the naive ones (pale), which treat answers as independent." if limited else "."
+    caption = f"Preference rates with {intervals}" + (
+        ", thin, over the naive ones, pale, which treat answers as independent." if limited else "."
     )
     found["preference"] = (figure, _alt(answered), caption, many and limited)
     strengths = _strengths(evidence)
     if len(strengths):
         figure = draw.ranking_figure(strengths, limited=limited, simulated=simulated)
         alt = "Bradley-Terry strength of each condition by exposure; the numbers are in the table."
-        caption = "Bradley-Terry strengths with 95 % intervals; a difference of 1 is an odds ratio of 2.7."
+        caption = (
+            f"Bradley-Terry strengths with {level} intervals (two-way); a difference of 1 is an odds ratio "
+            f"of 2.7."
+        )
         found["ranking"] = (figure, alt, caption, False)
     found["workers"] = _workers(evidence)
     pairs = _pairs(evidence, images)
@@ -174,7 +184,9 @@ def _workers(evidence: Evidence) -> tuple[Figure, str, str, bool]:
     shown = workers[workers["n"] > 0]
     median = int(shown["n"].median()) if len(shown) else 1
     low, high = (coin_quantile(q, max(median, 1)) / max(median, 1) for q in (0.025, 0.975))
-    allowed = evidence.settings.rules.max_wrong_sentinels
+    rules = evidence.settings.rules
+    own = evidence.results.max_wrong_sentinels
+    allowed = own if rules.max_wrong_sentinels is None else rules.max_wrong_sentinels
     left_out = table.groupby("worker", observed=True)["excluded"].all()
     panels = pd.DataFrame(
         {
@@ -187,16 +199,29 @@ def _workers(evidence: Evidence) -> tuple[Figure, str, str, bool]:
     figure = draw.workers_figure(
         table["n_wrong"].to_numpy(int),
         panels,
-        evidence.results.max_wrong_sentinels if allowed is None else allowed,
+        allowed if rules.sentinel_filter else np.inf,
         (low, high),
+        _edges(max(median, 1)),
         simulated=evidence.results.simulated,
     )
     caption = (
-        "Left: wrong sentinels an assignment, in orange what the rule excludes. Middle: each worker's speed "
-        "and share of right sentinels; crosses: excluded. Right: how often workers chose the left image; "
-        "grey: what chance allows 95 % of them."
+        "Left: wrong sentinels an assignment, in orange what the rule excludes"
+        + ("" if rules.sentinel_filter else " (nothing here: the filter is off)")
+        + ". Middle: each worker's speed and share of right sentinels; orange crosses: excluded. Right: how "
+        "often workers chose the left image; orange: excluded; grey: what chance allows 95 % of them."
     )
     return figure, "Sentinel errors, response times and side bias of the workers.", caption, True
+
+
+def _edges(answers: int) -> NDArray[np.float64]:
+    """Edges of bars about 2.5 % wide, one of them centred on 1/2, that hold equally many shares each.
+
+    answers: of a worker; its shares are multiples of 1 / answers, and none of them lies on an edge.
+    """
+    step = max(1, round(0.025 * answers))
+    step += (step + answers + 1) % 2  # odd where the number of answers is even, else even
+    half = np.arange(step / 2, answers / 2 + step, step)
+    return np.asarray(0.5 + np.concatenate([-half[::-1], half]) / answers)
 
 
 def _pairs(evidence: Evidence, images: Path | None) -> tuple[Figure, str, str, bool] | None:
@@ -217,8 +242,15 @@ def _pairs(evidence: Evidence, images: Path | None) -> tuple[Figure, str, str, b
                 panels.append((stimuli, caption, (row["winner"], row["loser"])))
         if panels:
             first = records(part)[0]
-            fooled = f"fooled people {end}" if first["winner"] == evidence.results.real else f"upsets, {end}"
-            rows.append((panels, f"{first['loser']} against {first['winner']}: {fooled}"))
+            real = first["winner"] == evidence.results.real
+            rows.append(
+                (
+                    panels,
+                    f"{first['loser']} against {first['winner']}: fooled people {end}"
+                    if real
+                    else f"{first['loser']} chosen over {first['winner']} {end} often",
+                )
+            )
     if not rows:
         return None
     figure = draw.pairs_figure(rows, simulated=evidence.results.simulated)

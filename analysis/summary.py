@@ -13,6 +13,8 @@ from analysis.tables import records
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import pandas as pd
+
     from analysis.evaluation import Evidence
 
 SCHEMA_VERSION = 1
@@ -64,7 +66,11 @@ def _experiment(evidence: Evidence) -> dict[str, Any]:
     known = {name: results.experiment.get(name) for name in EXPERIMENT_FIELDS}
     shown = results.trials[~results.trials["practice"]]
     genuine = shown[~shown["sentinel"]]
-    names = list(dict.fromkeys([*genuine["condition_a"], *genuine["condition_b"]]))
+    pairs = [*(results.experiment.get("contrasts") or ()), genuine["condition_a"], genuine["condition_b"]]
+    shown_there = {*genuine["condition_a"].unique(), *genuine["condition_b"].unique()}
+    # In the order of the contrasts, the real condition last.
+    named = dict.fromkeys(name for pair in pairs for name in pair if name in shown_there)
+    names = sorted(named, key=lambda name: name == results.real)
     sizes = shown.groupby("hit", observed=True).size()
     return known | {"conditions": names, "trials_per_hit": int(sizes.max()), "hits": len(sizes)}
 
@@ -107,9 +113,19 @@ def _counts(evidence: Evidence) -> dict[str, Any]:
         "analysed": len(evidence.kept),
         "analysed_workers": int(evidence.kept["worker"].nunique()),
         "pairs": int(judgments.loc[~judgments["sentinel"], "pair"].nunique()),
+        "shared_workers": _shared(results.assignments, "worker"),
+        "shared_pairs": _shared(judgments, "pair"),
         "first_submitted_at": times[0] if times else None,
         "last_submitted_at": times[-1] if times else None,
     }
+
+
+def _shared(table: pd.DataFrame, column: str) -> int:
+    """How many values of a column occur in more than one folder."""
+    if table["source"].nunique() < 2:
+        return 0
+    together = table[[column, "source"]].drop_duplicates()
+    return int((together[column].value_counts() > 1).sum())
 
 
 def _flags(evidence: Evidence) -> list[dict[str, Any]]:

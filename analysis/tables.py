@@ -27,6 +27,11 @@ def percent(rate: float | None, digits: int = 1) -> str:
     return DASH if rate is None or not math.isfinite(rate) else f"{100 * rate:.{digits}f}{NBSP}%"
 
 
+def level_text(level: float) -> str:
+    """The level of an interval: 0.95 -> "95 %", 0.995 -> "99.5 %"."""
+    return f"{100 * level:.6g}{NBSP}%"
+
+
 def interval(low: float, high: float, digits: int = 1) -> str:
     """Two rates -> "74.0–82.1 %"; a dash where there is none."""
     if not (math.isfinite(low) and math.isfinite(high)):
@@ -105,22 +110,36 @@ def turned(table: pd.DataFrame, real: str | None) -> pd.DataFrame:
     return seen.assign(series=seen["winner"] + " over " + seen["loser"])
 
 
-def preference_tex(table: pd.DataFrame, alpha: float, *, simulated: bool) -> str:
+CLUSTERED = {
+    "two-way": "clustered by worker and by pair of images",
+    "scene": "clustered by worker and by scene",
+    "worker": "clustered by worker",
+    "pair": "clustered by pair of images",
+    "worker-bootstrap": "bootstrap over workers",
+    "pair-bootstrap": "bootstrap over pairs of images",
+}
+
+
+def preference_tex(
+    table: pd.DataFrame, alpha: float, level: float = 0.95, cluster: str = "two-way", *, simulated: bool
+) -> str:
     """Return preference.tex (booktabs): contrasts as columns, exposures as rows; or one row a contrast.
 
-    table: as `turned` gives it. A star marks adjusted p-values below `alpha`.
+    table: as `turned` gives it. A star marks adjusted p-values below `alpha`. level, cluster: of the
+    intervals.
     """
-    head = ["% Needs \\usepackage{booktabs}. Made by Glimpse; rates in per cent with 95 % two-way intervals."]
+    head = ["% Needs \\usepackage{booktabs}. Made by Glimpse."]
     if simulated:
         head.append("% SIMULATED ANSWERS: not evidence about people.")
     limited = bool(table["exposure_ms"].notna().all())
     body = _tex_matrix(table, alpha) if limited else _tex_rows(table, alpha)
     mark = " \\textbf{Simulated answers.}" if simulated else ""
-    note = (
-        f"% Caption: Preference rates (per cent) with 95\\,\\% intervals that allow for workers and pairs. "
-        f"$^*$ adjusted $p < {alpha:g}$ against chance (50).{mark}"
-    )
-    return "\n".join([*head, note, *body]) + "\n"
+    note = [
+        f"% Caption: Preference rates (per cent) with {100 * level:.6g}\\,\\% intervals",
+        f"%   ({CLUSTERED[cluster]});",
+        f"%   $^*$ adjusted $p < {alpha:g}$ against chance (50).{mark}",
+    ]
+    return "\n".join([*head, *note, *body]) + "\n"
 
 
 def _tex_cell(row: Mapping[str, Any], alpha: float) -> str:

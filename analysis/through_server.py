@@ -74,7 +74,9 @@ def answer_on_server(
 
 def _require_study(url: str, plan: Plan, tls: ssl.SSLContext) -> None:
     """Raise AnalysisError, which says what to type, unless the server knows the study."""
-    with httpx.Client(base_url=url, headers={"User-Agent": plan.agent}, timeout=TIMEOUT_S, verify=tls) as site:
+    with httpx.Client(
+        base_url=url, headers={"User-Agent": plan.agent}, timeout=TIMEOUT_S, verify=tls
+    ) as site:
         _get(site, "/worker/session")  # what is no server of ours is told from one that lacks the study
         if _get(site, f"/join/{plan.study}").status_code == httpx.codes.NOT_FOUND:
             raise AnalysisError(

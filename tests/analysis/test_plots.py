@@ -15,6 +15,7 @@ from PIL import Image
 from analysis import figures, plots
 from analysis.findings import seconds
 from analysis.labels import exposure_label, fold, spread, text_width_in
+from analysis.report import _edges
 from analysis.tables import csv_text, interval, number, oriented, p_text, percent, tex
 
 EXPOSURES = (125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0)
@@ -40,11 +41,43 @@ def test_labels_that_have_room_stay_where_they_are() -> None:
     assert spread([0.9, 0.1, 0.5], 0.1, 0, 1) == pytest.approx([0.9, 0.1, 0.5])
 
 
-def test_long_names_are_folded_then_cut() -> None:
+LONG = "our-refinement-network_v2-large over pix2pixHD_multiscale-256-finetuned"
+
+
+def test_long_names_are_folded_where_they_can_be_and_never_cut() -> None:
     assert fold("real over crn", 1.15) == "real over crn"
-    folded = fold("encoder-decoder over full-resolution", 1.15)
-    assert folded == "encoder-decoder\nover full-resolution"[: len(folded)] or "…" in folded
-    assert text_width_in(fold("x" * 80, 1.0), 7.0) <= 1.0
+    assert fold("encoder-decoder over real", 1.15) == "encoder-decoder\nover real"
+    assert fold("full resolution network", 0.8) == "full resolution\nnetwork"
+    for name in (LONG, "x" * 80, "a" * 30 + "-" + "b" * 30, "ends-in-a-hyphen-" * 3):
+        folded = fold(name, 1.0, bold=True)
+        assert text_width_in(folded, bold=True) <= 1.0
+        assert folded.replace("\n", "").replace(" ", "") == name.replace(" ", "")
+
+
+def test_long_names_stay_on_the_figures() -> None:
+    names = [LONG, f"real over {LONG.split(' ')[2]}", "real over crn"]
+    table = points(names).assign(label="1 s", wilson_low=0.78, wilson_high=0.82, strength=0.5)
+    bars = table.drop_duplicates("series").assign(label=names, condition=names)
+    drawn = [
+        figures.realism_figure(table, table, simulated=True),
+        figures.preference_figure(table, limited=True, simulated=True),
+        figures.preference_figure(bars, limited=False, simulated=True),
+        figures.ranking_figure(table.assign(condition=table["series"]), limited=True, simulated=True),
+        figures.ranking_figure(bars, limited=False, simulated=True),
+    ]
+    for figure in drawn:
+        figure.canvas.draw()
+        renderer = figure.canvas.get_renderer()
+        ax = figure.axes[0]
+        texts = [text for text in [*ax.texts, *ax.get_yticklabels()] if "over" in text.get_text()]
+        boxes = [Text.get_window_extent(text, renderer) for text in texts]
+        assert {text.get_text().replace("\n", "").replace(" ", "") for text in texts} == {
+            name.replace(" ", "") for name in names
+        }
+        assert min(box.x0 for box in boxes) >= -1
+        assert max(box.x1 for box in boxes) <= figure.bbox.x1 + 1
+        assert max(box.y1 for box in boxes) <= figure.bbox.y1 + 1
+        assert all(not a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 
 def test_end_labels_do_not_overlap_in_the_drawn_figure() -> None:
@@ -153,6 +186,18 @@ def test_many_contrasts_get_a_panel_each() -> None:
     assert len({ax.get_ylim() for ax in shown}) == 1
     table = points(names).assign(label="1 s", wilson_low=0.78, wilson_high=0.82)
     assert len(figures.preference_figure(table, limited=True, simulated=False).axes) == 3
+
+
+@pytest.mark.parametrize("answers", [1, 2, 7, 40, 99, 100, 105, 630])
+def test_bars_of_side_bias_hold_equally_many_shares(answers: int) -> None:
+    edges = _edges(answers)
+    shares = np.arange(answers + 1) / answers
+    held = np.histogram(shares, edges)[0]
+    inner = held[(edges[:-1] > 0) & (edges[1:] < 1)]
+    assert held.sum() == answers + 1
+    assert len(set(inner)) <= 1
+    assert np.abs(edges[:, None] - shares).min() > 0.2 / answers
+    assert edges + edges[::-1] == pytest.approx(1)
 
 
 def test_workers_who_are_kept_are_drawn_as_kept() -> None:

@@ -247,7 +247,13 @@ def test_a_study_under_way_and_a_cut_line(results: Path, tmp_path: Path) -> None
     result = run("analyze", tmp_path / "r", "--out", tmp_path / "report", *SVG)
     assert result.exit_code == 0
     assert f"Warning: {path}, line 20: not JSON (" in result.output
-    assert "The study is under way: 19 of its 60 places are filled" in " ".join(result.output.split())
+    words = " ".join(result.output.split())
+    assert "- The study is under way: 19 of its 60 places (31.7 %) are filled, and every number" in words
+    assert words.index("under way") < words.index("people chose")
+    report = tmp_path / "report"
+    page = (report / "report.html").read_text()
+    assert "<strong>Under way</strong>Answers from 19 of its 60 places" in page
+    assert "[PRELIMINARY: answers from 19 of its 60 places (31.7%).]" in (report / "methods.txt").read_text()
     assert "1 problem in the input is listed under Provenance" in " ".join(result.output.split())
 
 

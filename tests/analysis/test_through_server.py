@@ -195,10 +195,10 @@ def test_a_study_that_is_not_published_there_is_an_error(tmp_path: Path, server:
     url, site = server
     study = build_study(tmp_path / "mine", hits=1, per_cell=1, study="otherstudy012345")
     result = run("simulate", study, "--through-server", url)
-    assert (result.exit_code, result.output) == (
-        1,
+    assert result.exit_code == 1
+    assert result.output == (
         f"Error: {url}: study otherstudy012345 is not published there. Publish it first: "
-        f"python cli.py publish {study} --to local\n",
+        f"python cli.py publish {study} --to local\n"
     )
     assert not site.held
 
