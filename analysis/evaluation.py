@@ -12,6 +12,7 @@ import pandas as pd
 
 from analysis.agreement import agreement_table
 from analysis.distributions import t_quantile, t_test
+from analysis.belonging import belonging
 from analysis.errors import AnalysisError
 from analysis.exclusion import Exclusion, Rules, exclude, genuine
 from analysis.pairs import pair_table
@@ -85,10 +86,13 @@ def evaluate(
     """Read the folders and compute everything. AnalysisError where nothing can be analysed, and why."""
     if settings.compare and len(folders) < 2:
         raise AnalysisError("--compare sets several results folders against each other; name two or more.")
-    results = read_results(list(folders), track=track)
+    results = belonging(read_results(list(folders), track=track))
     exclusion = exclude(results, settings.rules)
     judgments = exclusion.judgments
-    kept = genuine(judgments)
+    try:
+        kept = genuine(judgments)
+    except AnalysisError as error:
+        raise AnalysisError(f"{error}{_besides(results)}") from None
     cells = design_cells(results.trials, results.experiment.get("contrasts") or ())
     contrasts = list(dict.fromkeys(cells["contrast"]))
     preference = _preference(judgments, cells, settings)
@@ -121,6 +125,14 @@ def evaluate(
         comparison=_comparison(judgments, cells, settings) if settings.compare else pd.DataFrame(),
         digests=tuple(_digest(folder) for folder in folders),
     )
+
+
+def _besides(results: Results) -> str:
+    """What else was found while reading, for whoever cannot get to the report that lists it."""
+    if not results.problems:
+        return ""
+    more = f", and {len(results.problems) - 1} more" if len(results.problems) > 1 else ""
+    return f" Problems in the input: {results.problems[0]}{more}."
 
 
 def _preference(judgments: pd.DataFrame, cells: pd.DataFrame, settings: Settings) -> pd.DataFrame:

@@ -13,6 +13,8 @@ from analysis.errors import AnalysisError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from analysis.results import Results
 
 INCOMPLETE = "incomplete"
@@ -23,6 +25,15 @@ EXPOSURE = "exposure error"
 # sentinels come last, so that lifting that rule brings back exactly what no other rule excludes.
 REASONS = (INCOMPLETE, REPEAT, EXPOSURE, SENTINELS)
 EXPOSURE_CODE = REASONS.index(EXPOSURE) + 1
+
+
+HINTS = {
+    INCOMPLETE: "An assignment is incomplete where a trial of its HIT has no answer: collect again, or check "
+    "that trials.csv is the design that was answered.",
+    REPEAT: "Analyse with --repeat-workers keep to see what is there.",
+    EXPOSURE: "Analyse with a larger --max-exposure-error-ms to see what is there.",
+    SENTINELS: "Analyse with --no-sentinel-filter or a larger --max-wrong to see what is there.",
+}
 
 
 @dataclass(frozen=True)
@@ -78,7 +89,7 @@ def exclude(results: Results, rules: Rules | None = None) -> Exclusion:
         REPEAT: _repeats(table) if rules.repeat_workers == "first" else np.zeros(len(table), dtype=bool),
         SENTINELS: (table["n_wrong"] > allowed).to_numpy() & rules.sentinel_filter,
     }
-    row = table.index.get_indexer(pd.Index(judgments["assignment"].cat.categories))
+    row = table.index.get_indexer(pd.Index(judgments["assignment"].cat.categories)).astype(np.int32)
     of_judgment = row[judgments["assignment"].cat.codes.to_numpy()]
     off = _exposure_error(judgments, rules.max_exposure_error_ms)
     table["n_exposure_error"] = np.bincount(of_judgment[off], minlength=len(table))
@@ -88,7 +99,7 @@ def exclude(results: Results, rules: Rules | None = None) -> Exclusion:
     code[off & ((code == 0) | (code > EXPOSURE_CODE))] = EXPOSURE_CODE
     marked = judgments.assign(
         excluded=code > 0,
-        reason=pd.Categorical.from_codes(code.astype(np.int8), pd.Index(["", *REASONS])),
+        reason=pd.Categorical.from_codes(code, pd.Index(["", *REASONS])),
     )
     table["excluded"] = first > 0
     table["reason"] = np.array(["", *REASONS])[first]
@@ -104,12 +115,23 @@ def included(judgments: pd.DataFrame, columns: Sequence[str] | None = None) -> p
 
     columns: those that are wanted, so that millions of rows are not copied whole; None for all.
     """
-    keep = ~(judgments["excluded"].to_numpy(bool) | judgments["sentinel"].to_numpy(bool))
+    kept = judgments if columns is None else judgments[[name for name in columns if name in judgments]]
+    kept = kept[counted(judgments)]
+    return kept
+
+
+def counted(judgments: pd.DataFrame, *, filtered: bool = True) -> NDArray[np.bool_]:
+    """Which judgments are to be analysed; AnalysisError when none is.
+
+    filtered: False puts back what only the sentinel rule excludes.
+    """
+    out = judgments["excluded"].to_numpy(bool)
+    if not filtered:
+        out = out & (judgments["reason"] != SENTINELS).to_numpy()
+    keep = ~(out | judgments["sentinel"].to_numpy(bool))
     if not keep.any():
         raise AnalysisError(_none_left(judgments))
-    wanted = judgments.columns if columns is None else [name for name in columns if name in judgments]
-    kept: pd.DataFrame = judgments[wanted][keep]
-    return kept
+    return keep
 
 
 def genuine(
@@ -118,8 +140,8 @@ def genuine(
     """As `included`, or, with filtered=False, with what only the sentinel rule excludes put back."""
     if filtered:
         return included(judgments, columns)
-    back = judgments["excluded"] & (judgments["reason"] == SENTINELS)
-    return included(judgments.assign(excluded=judgments["excluded"] & ~back), columns)
+    kept = judgments if columns is None else judgments[[name for name in columns if name in judgments]]
+    return kept[counted(judgments, filtered=False)]
 
 
 def _none_left(judgments: pd.DataFrame) -> str:
@@ -127,16 +149,15 @@ def _none_left(judgments: pd.DataFrame) -> str:
         return "every answer is to a sentinel; there is no genuine trial to analyse."
     reasons = judgments.loc[judgments["excluded"], "reason"].value_counts()
     found = ", ".join(f"{number} for {reason!r}" for reason, number in reasons.items() if number)
-    return (
-        f"all {judgments['assignment'].nunique()} assignments are excluded (judgments: {found}). "
-        "Analyse with --no-sentinel-filter or a larger --max-wrong to see what is there."
-    )
+    hints = [hint for reason, hint in HINTS.items() if reasons.get(reason, 0)]
+    number = judgments["assignment"].nunique()
+    return f"all {number} assignments are excluded (judgments: {found}). {' '.join(hints)}"
 
 
 def _sentinels(results: Results) -> pd.DataFrame:
     """One row an assignment, indexed by its id, with its counts of sentinels."""
     judgments = results.judgments
-    caught = judgments[judgments["sentinel"]]
+    caught = judgments.loc[judgments["sentinel"], ["assignment", "correct"]]
     wrong = caught[~caught["correct"].fillna(True).astype(bool)]
     table = results.assignments[
         ["assignment", "worker", "hit", "batch", "study", "source", "submitted_at", "n_answered", "n_trials"]
@@ -177,7 +198,7 @@ def _exposure_error(judgments: pd.DataFrame, most_ms: float | None) -> np.ndarra
 
 def _first_reason(holds: dict[str, np.ndarray], size: int) -> np.ndarray:
     """0 where no reason holds, else 1 + the place in REASONS of the first that does."""
-    first = np.zeros(size, dtype=np.int64)
+    first = np.zeros(size, dtype=np.int8)
     for name in reversed(list(holds)):
         first[holds[name]] = REASONS.index(name) + 1
     return first
