@@ -1,14 +1,21 @@
-"""How fast a training step is: bfloat16 against plain eager float32 at 256p, 512p, 1024p; memory; processes.
+"""How fast a training step is: ours against plain eager float32 at 256p, 512p, 1024p; memory; processes.
 
     python benchmarks/training.py                     all of it: some ten minutes, up to 14 GiB
     python benchmarks/training.py --sizes 256         one size
     python benchmarks/training.py --skip-published    only the small configuration and two processes
+    python benchmarks/training.py --skip-small        all but these
 
 A step is the published generator, VGG-19 on output and photograph (random weights: the speed is the same),
 the loss, backward and Adam. The kinds run in turns, each in a process of its own, and process CPU time is
-compared: it stays within some 5 % where wall time doubles on a shared machine. Plain is the step as one would
-first write it: eager, float32, contiguous (NCHW), unfused Adam; ours is channels-last with fused Adam.
-Whether bfloat16 gains anything is the processor's affair: the matrix products tell. `--json FILE` writes the
+compared: it stays within some 5 % where wall time doubles on a shared machine. The kinds:
+
+    plain      the step as one would first write it: eager, float32, contiguous (NCHW), unfused Adam
+    library    the same channels-last with fused Adam
+    lean       float32 as `train` runs it on a CPU: less arithmetic for the same gradients (`crn.refining`)
+    bfloat16   mixed precision, `train --precision bfloat16`; its gain is the processor's affair: see the
+               matrix products
+
+The ratio is plain over the faster of lean and bfloat16; the table says which. `--json FILE` writes the
 numbers.
 """
 
@@ -21,6 +28,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -29,9 +37,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import torch
+
 sys.path.insert(0, str(Path(__file__).parents[1]))
 SIZES = {256: (256, 512), 512: (512, 1024), 1024: (1024, 2048)}
-KINDS = ("plain", "float32", "bfloat16")
+KINDS = ("plain", "library", "lean", "bfloat16")
+OURS = ("lean", "bfloat16")  # the best of them counts
 AIMS = {256: (1.9, 4.6), 512: (1.7, 6.0), 1024: (1.8, 7.0)}  # ratio, GiB
 
 
@@ -49,13 +60,25 @@ def peak(bfloat16: bool, threads: int) -> dict[str, float]:
     return {"gflops": 40 * 2 * 1024**3 / 1e9 / (time.process_time() - began)}
 
 
+def sample(size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Make a one-hot label map (1, 20, H, W) of blocks and a noise (1, 3, H, W) for a photograph."""
+    import torch
+
+    chance = torch.Generator().manual_seed(1)
+    ids = torch.randint(20, (1, size[0] // 16, size[1] // 16), generator=chance)
+    labels = torch.nn.functional.one_hot(ids, 20).permute(0, 3, 1, 2).float()
+    photo = torch.rand(1, 3, *size, generator=chance) * 255
+    return torch.nn.functional.interpolate(labels, size), photo
+
+
 def published_step(height: int, kind: str, steps: int, threads: int) -> dict[str, float]:
     """Time a step of the published network; returns CPU and wall seconds a step, and peak memory in GiB."""
     import torch
 
     from crn.config import NetworkConfig
     from crn.features import VGG19, FeatureNetwork
-    from crn.learner import channels_last
+    from crn.lean_features import LeanFeatures
+    from crn.learner import cascade, channels_last
     from crn.losses import authors_divisors, feature_matching
     from crn.model import CRN
 
@@ -69,20 +92,18 @@ def published_step(height: int, kind: str, steps: int, threads: int) -> dict[str
     features = FeatureNetwork(VGG19)
     if ours:
         channels_last(network), channels_last(features)
+    if kind == "lean":
+        features = LeanFeatures(features)
     trained = [value for value in network.parameters() if value.requires_grad]
     optimizer = torch.optim.Adam(trained, lr=1e-4, fused=ours)
-    chance = torch.Generator().manual_seed(1)
-    ids = torch.randint(20, (1, size[0] // 16, size[1] // 16), generator=chance)
-    labels = torch.nn.functional.one_hot(ids, 20).permute(0, 3, 1, 2).float()
-    labels = torch.nn.functional.interpolate(labels, size)
-    photo = torch.rand(1, 3, *size, generator=chance) * 255
+    labels, photo = sample(size)
     if ours:
         labels, photo = (x.contiguous(memory_format=torch.channels_last) for x in (labels, photo))
     divisors = authors_divisors(height, "cityscapes")
 
     def step() -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=kind == "bfloat16"):
-            images = network(labels)[:, 0].float()
+            images = cascade(network, labels, recompute=False, lean=kind == "lean")[:, 0].float()
             with torch.no_grad():
                 target = features(photo)
             loss = feature_matching(features(images), target, divisors).total
@@ -90,7 +111,9 @@ def published_step(height: int, kind: str, steps: int, threads: int) -> dict[str
         torch.autograd.backward(loss)
         optimizer.step()
 
-    step()
+    for value in trained:
+        value.grad = torch.zeros_like(value)
+    optimizer.step()  # makes Adam's moments; one step is so long that nothing else needs warming up
     cpu, wall = time.process_time(), time.perf_counter()
     for _ in range(steps):
         step()
@@ -107,15 +130,28 @@ def apart(function: Callable[..., dict[str, float]], *arguments: Any) -> dict[st
         return pool.submit(function, *arguments).result()
 
 
-def compare(height: int, rounds: int, steps: int, threads: int) -> dict[str, Any]:
-    """Run the baseline and ours in both precisions by turns; the best round of each counts."""
-    runs: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
+def compare(height: int, kinds: list[str], rounds: int, steps: int, threads: int) -> dict[str, Any]:
+    """Run the baseline and ours by turns; the best round of each counts."""
+    runs: dict[str, list[dict[str, float]]] = {kind: [] for kind in kinds}
     for _ in range(rounds):
         for kind, found in runs.items():
             found.append(apart(published_step, height, kind, steps, threads))
     cpu = {kind: min(run["cpu"] for run in found) for kind, found in runs.items()}
     gib = {kind: max(run["gib"] for run in found) for kind, found in runs.items()}
-    return {"height": height, "cpu_s": cpu, "gib": gib, "ratio": cpu["plain"] / cpu["bfloat16"]}
+    best = min((kind for kind in OURS if kind in cpu), key=cpu.__getitem__, default="")
+    ratio = cpu["plain"] / cpu[best] if best and "plain" in cpu else float("nan")
+    return {"height": height, "cpu_s": cpu, "gib": gib, "best": best, "ratio": ratio}
+
+
+def show(row: dict[str, Any]) -> None:
+    """Print a line of the table of published steps."""
+    height, best = row["height"], row["best"]
+    aim, limit = AIMS[height]
+    cells = "".join(
+        f"{row['cpu_s'][kind]:8.1f} ({row['gib'][kind]:4.1f})" if kind in row["cpu_s"] else f"{'-':>15}"
+        for kind in KINDS
+    )
+    print(f"{height:>4}p{cells}   {row['ratio']:.2f} by {best} (aim {aim}, {limit} GiB)", flush=True)
 
 
 SMALL = """
@@ -172,6 +208,16 @@ def small(folder: Path, processes: int, epochs: float) -> tuple[float, float]:
     return float(rate), float(cpu)
 
 
+def scaling() -> dict[str, float]:
+    """Measure and print the small configuration, in one process and in two."""
+    with tempfile.TemporaryDirectory() as folder:
+        one, one_cpu = small(Path(folder), 1, 8)
+        two, two_cpu = small(Path(folder), 2, 8)
+    print(f"small configuration, 128x256, one thread: {one:.2f} samples/s ({one_cpu:.2f} CPU s a sample)")
+    print(f"two processes (gloo), the same global batch: {two:.2f} samples/s, {two / one:.2f} times")
+    return {"one": one, "two": two, "scaling": two / one, "cpu_one": one_cpu, "cpu_two": two_cpu}
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -179,35 +225,27 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--steps", type=int, default=1)
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--skip-published", action="store_true")
+    parser.add_argument("--skip-small", action="store_true")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     results: dict[str, Any] = {}
     if not options.skip_published:
-        flops = {kind: apart(peak, kind == "bfloat16", options.threads)["gflops"] for kind in KINDS[1:]}
+        types = {"float32": False, "bfloat16": True}
+        flops = {name: apart(peak, half, options.threads)["gflops"] for name, half in types.items()}
         rates = ", ".join(f"{kind} {rate:.0f}" for kind, rate in flops.items())
         print(f"matrix product, GFLOP a CPU second: {rates}")
         print("CPU seconds a step (GiB)")
-        print("size      plain float32   ours float32   ours bfloat16   plain / bfloat16 (aim; GiB limit)")
+        print("size " + "".join(f"{kind:>15}" for kind in KINDS) + "   plain / ours")
         results |= {"peak": flops, "published": []}
+        kinds = options.kinds.split(",")
         for height in (int(size) for size in options.sizes.split(",")):
-            row = compare(height, options.rounds, options.steps, options.threads)
-            cells = "  ".join(f"{row['cpu_s'][kind]:7.1f} ({row['gib'][kind]:4.1f})" for kind in KINDS)
-            print(
-                f"{height:>4}p  {cells}  {row['ratio']:9.2f} ({AIMS[height][0]}; {AIMS[height][1]})",
-                flush=True,
-            )
+            row = compare(height, kinds, options.rounds, options.steps, options.threads)
+            show(row)
             results["published"].append(row)
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        one, one_cpu = small(Path(folder), 1, 8)
-        two, two_cpu = small(Path(folder), 2, 8)
-    print(f"small configuration, 128x256, one thread: {one:.2f} samples/s ({one_cpu:.2f} CPU s a sample)")
-    print(f"two processes (gloo), the same global batch: {two:.2f} samples/s, {two / one:.2f} times")
-    results |= {
-        "small": {"one": one, "two": two, "scaling": two / one, "cpu_one": one_cpu, "cpu_two": two_cpu}
-    }
+    if not options.skip_small:
+        results["small"] = scaling()
     if options.json:
         options.json.write_text(json.dumps(results, indent=2) + "\n")
 

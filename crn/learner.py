@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from crn.errors import CRNError
+from crn.lean_features import LeanFeatures
 from crn.losses import Balance, Terms, authors_divisors, diversity, feature_matching, image_space
 from crn.model import CRN, label_pyramid, to_images
 from crn.refining import refine, suits
@@ -156,7 +157,7 @@ class CRNLearner:
         self.network = channels_last(network.to(self.device))
         self.settings = settings
         self.balance = balance
-        self.features = features and channels_last(features.to(self.device))
+        self.features = features and LeanFeatures(channels_last(features.to(self.device)))
         self.optimizer: torch.optim.Adam | None = None
         self._generator = torch.Generator().manual_seed(settings.seed + 1)
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 STRIP_ROWS = 8  # of the coarse map, at most, in `upsampled_taps`
 BLOCK = 4  # coarse columns, at most, that are interpolated by one small matrix
-TILES = 256  # about as many Winograd tiles in a strip
+TILES = 128  # about as many Winograd tiles in a strip: they should stay in the cache
 FEW_CHANNELS = 64  # below, a convolution as it is costs less than its transforms
 FEW_PIXELS = 16 * 32  # below, a module is not worth cutting into strips
 MANY_PIXELS = 32 * 64  # from here on, transforming the kernel pays
