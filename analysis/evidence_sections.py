@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from analysis.blocks import Block, Row, line, paragraph, table
 from analysis.findings import seconds
-from analysis.tables import NBSP, count, exposure, interval, level_text, number, oriented, p_text, percent
+from analysis.tables import (
+    DASH,
+    NBSP,
+    count,
+    exposure,
+    interval,
+    level_text,
+    number,
+    oriented,
+    p_text,
+    percent,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -243,20 +255,19 @@ def comparison_section(facts: Mapping[str, Any]) -> tuple[Block, ...]:
     rows: list[Row] = []
     for name, cells in groups_of(facts, facts["comparison"]).items():
         rows.append(Row(group=name))
-        for cell in cells:
-            flip = -1 if cell["winner"] == cell["condition_b"] else 1
-            rows.append(
-                line(
-                    cell["source"],
-                    exposure(cell["exposure_ms"]),
-                    f"{cell['n']:,}",
-                    percent(cell["rate"]),
-                    interval(cell["low"], cell["high"]),
-                    number(100 * flip * cell["difference"], 1),
-                    p_text(cell["p_difference"]),
-                )
+        rows += [
+            line(
+                exposure(cell["exposure_ms"]),
+                cell["source"],
+                f"{cell['n']:,}",
+                percent(cell["rate"]),
+                interval(cell["low"], cell["high"]),
+                _difference(cell),
+                p_text(cell["p_difference"]),
             )
-    counts = facts["counts"]
+            for cell in sorted(cells, key=lambda cell: cell["exposure_ms"] or 0.0)
+        ]
+    counts, level = facts["counts"], level_text(facts["settings"]["level"])
     return (
         paragraph(
             "Each folder by itself; differences, in points, are from the first folder. They take the folders "
@@ -264,5 +275,19 @@ def comparison_section(facts: Mapping[str, Any]) -> tuple[Block, ...]:
             f"Here {count(counts['shared_workers'], 'worker')} and {count(counts['shared_pairs'], 'pair')} "
             "occur in more than one."
         ),
-        table(("Folder", "Exposure", "Answers", "Rate", "Interval", "Difference", "p"), rows, (0, 1)),
+        table(
+            ("Exposure", "Folder", "Answers", "Rate", f"{level} interval", "Difference and interval", "p"),
+            rows,
+            (0, 1),
+        ),
     )
+
+
+def _difference(cell: Mapping[str, Any]) -> str:
+    """A rate's difference from the first folder's and its interval, in points, seen as the rate is seen."""
+    turned = cell["winner"] == cell["condition_b"]
+    names = ("difference", *(("difference_high", "difference_low")[:: 1 if turned else -1]))
+    middle, low, high = (100 * (-1 if turned else 1) * cell[name] for name in names)
+    if not math.isfinite(middle):
+        return DASH
+    return f"{number(middle, 1)} ({number(low, 1)} to {number(high, 1)})"

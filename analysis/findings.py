@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ALPHA = 0.05
+FEWEST = 2  # workers, and pairs, below which nothing can be said of their spread
 REASONS = {"incomplete": "missing answers", "repeat worker": "a repeated worker"}
 
 
@@ -71,8 +72,8 @@ def _verdict(row: Mapping[str, Any]) -> int:
 
 def _undecided(row: Mapping[str, Any]) -> str:
     """Why a cell without a verdict has none."""
-    if row["p_adjusted"] is None:
-        return "too few answers for a test"
+    if row["p_adjusted"] is None or min(row["n_workers"], row["n_pairs"]) < FEWEST:
+        return "too few workers or pairs for a test"
     return "which cannot be told from chance"
 
 
@@ -84,10 +85,9 @@ def _unlimited(row: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     )
     verdict = _verdict(row)
     if verdict == 0:
-        tested = "" if row["p_adjusted"] is None else f"adjusted p = {p_text(row['p_adjusted'])}; "
         return (
             f"People chose {first} over {second} in {_rate(row, facts, named=True)} of trials, "
-            f"{_undecided(row)} ({tested}{basis})."
+            f"{_undecided(row)} (adjusted p = {p_text(row['p_adjusted'])}; {basis})."
         )
     if verdict < 0:
         row = oriented({**row, "condition_a": first, "condition_b": second}, flip=True)
@@ -117,7 +117,8 @@ def _limited(rows: list[dict[str, Any]], curve: Mapping[str, Any] | None, facts:
     text += "."
     since = _since(rows)
     if since is not None and len(rows) > 1:
-        text += f" The preference is significant from {exposure(since)} on."
+        where = f"at {exposure(since)}" if since == last["exposure_ms"] else f"from {exposure(since)} on"
+        text += f" The preference is significant {where}."
     return text + (_threshold(curve) if verdict > 0 and curve else "")
 
 
@@ -218,12 +219,12 @@ def _difference(facts: Mapping[str, Any]) -> str:
 
 
 def under_way(facts: Mapping[str, Any]) -> str:
-    """How much of the study is in: "4 of its 6 places (66.7 %)"; empty where all of it is, or who knows."""
+    """How much of the study is in: "4 of 6 places (66.7 %)"; empty where all of it is, or nobody knows."""
     counts = facts["counts"]
     if counts["places"] is None or counts["assignments"] >= counts["places"]:
         return ""
     share = percent(counts["assignments"] / counts["places"])
-    return f"{counts['assignments']:,} of its {counts['places']:,} places ({share})"
+    return f"{counts['assignments']:,} of {counts['places']:,} places ({share})"
 
 
 def _progress(facts: Mapping[str, Any]) -> str:

@@ -68,7 +68,7 @@ def methods_text(facts: Mapping[str, Any]) -> str:
     text = " ".join(part for part in parts if part).replace("\u00a0%", "%").replace("\u00a0", " ")
     much = under_way(facts)
     if much:
-        text = f"[PRELIMINARY: answers from {much.replace(NBSP, '')}.] {text}"
+        text = f"[PRELIMINARY: {much.replace(NBSP, '')} filled.] {text}"
     if facts["simulated"]:
         text = "[SIMULATED ANSWERS: not evidence about people.] " + text
     return text
@@ -83,15 +83,15 @@ def _task(facts: Mapping[str, Any]) -> str:
             f"On each trial two images appeared side by side for {times} s, both were then covered by masks, "
             f"and the participant said which of the two had looked more realistic."
         )
-        kind = "limited-time"
+        kind = "a limited-time"
     else:
         how = (
             "On each trial two images stood side by side until the participant said which of the two looks "
             "more realistic."
         )
-        kind = "unlimited-time"
+        kind = "an unlimited-time"
     return (
-        f"We compared {conditions} images in a {kind} two-alternative forced-choice study (Chen and Koltun "
+        f"We compared {conditions} images in {kind} two-alternative forced-choice study (Chen and Koltun "
         f"2017), run with Glimpse {facts['versions'].get('glimpse', '')}. {how}"
     )
 

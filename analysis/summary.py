@@ -71,7 +71,8 @@ def _experiment(evidence: Evidence) -> dict[str, Any]:
     # In the order of the contrasts, the real condition last.
     named = dict.fromkeys(name for pair in pairs for name in pair if name in shown_there)
     names = sorted(named, key=lambda name: name == results.real)
-    sizes = shown.groupby("hit", observed=True).size()
+    # Two folders of one study both bring its trials.
+    sizes = shown.drop_duplicates("trial").groupby("hit", observed=True).size()
     return known | {"conditions": names, "trials_per_hit": int(sizes.max()), "hits": len(sizes)}
 
 

@@ -54,7 +54,7 @@ def test_answers_of_another_study_are_left_out_and_named(folders: tuple[Path, Pa
     result = run("analyze", tmp_path / "r", "--out", tmp_path / "report", "--figures", "svg")
     assert result.exit_code == 0, result.output
     assert f"Warning: r: assignment {names[0]!r}" in result.output
-    assert "6 of its 18 places" in result.output
+    assert "6 of 18 places" in result.output
 
 
 def test_nothing_but_answers_of_another_study(folders: tuple[Path, Path], tmp_path: Path) -> None:

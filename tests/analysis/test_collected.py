@@ -70,7 +70,7 @@ def test_answers_through_the_server_are_collected_and_analysed(study: Path, url:
     run("simulate", study, "--through-server", url, "--workers", 4)
     run("collect", study, "--data", data, "--out", results)
     analysed = run("analyze", results, "--out", report, "--no-sentinel-filter", "--figures", "svg")
-    assert "4 of its 6 places (66.7 %) are filled" in analysed
+    assert "4 of 6 places (66.7 %) are filled" in analysed
     assert "4 of 6 places" in (report / "report.html").read_text()
 
     rest = run("simulate", study, "--through-server", url)

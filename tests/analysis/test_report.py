@@ -248,12 +248,12 @@ def test_a_study_under_way_and_a_cut_line(results: Path, tmp_path: Path) -> None
     assert result.exit_code == 0
     assert f"Warning: {path}, line 20: not JSON (" in result.output
     words = " ".join(result.output.split())
-    assert "- The study is under way: 19 of its 60 places (31.7 %) are filled, and every number" in words
+    assert "- The study is under way: 19 of 60 places (31.7 %) are filled, and every number" in words
     assert words.index("under way") < words.index("people chose")
     report = tmp_path / "report"
     page = (report / "report.html").read_text()
-    assert "<strong>Under way</strong>Answers from 19 of its 60 places" in page
-    assert "[PRELIMINARY: answers from 19 of its 60 places (31.7%).]" in (report / "methods.txt").read_text()
+    assert "<strong>Under way</strong>19 of 60 places (31.7\u00a0%) are filled. Every number" in page
+    assert "[PRELIMINARY: 19 of 60 places (31.7%) filled.]" in (report / "methods.txt").read_text()
     assert "1 problem in the input is listed under Provenance" in " ".join(result.output.split())
 
 
@@ -267,6 +267,12 @@ def test_one_assignment_gives_flagged_rows_and_no_nan(results: Path, tmp_path: P
     summary = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} in summary.json"))
     assert all(cell["note"].startswith("one worker or one pair only") for cell in summary["preference"])
     assert not summary["curves"][0]["identified"]
+    assert "Realism curves" not in summary["methods"]
+    assert "too few workers or pairs for a test" in summary["findings"][1]
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "A realism curve starts at chance" not in page
+    assert "Lines: fitted curves" not in page
+    assert "The sentinel filter is off." in summary["findings"][-1]
     assert ">nan" not in (tmp_path / "report" / "report.html").read_text()
 
 
@@ -299,7 +305,16 @@ def test_folders_are_pooled_and_compared(results: Path, tmp_path: Path) -> None:
     assert table[0]["difference"] == ""
     first, second = table[0], table[21]
     assert float(second["difference"]) == pytest.approx(float(second["rate"]) - float(first["rate"]))
-    assert 'id="comparison"' in (out / "report.html").read_text()
+    page = (out / "report.html").read_text()
+    assert 'id="comparison"' in page
+    assert "Here 0\u00a0workers and 0\u00a0pairs occur in more than one." in page
+    assert "2, pooled; the design is that of the first" in page
+    assert "counts as two independent workers" in page
+    assert "Differences between folders take the folders as independent samples." in page
+    row = next(row for row in table if row["difference"] and row["condition_b"] == "real")
+    points = [100 * -float(row[name]) for name in ("difference", "difference_high", "difference_low")]
+    text = f"{points[0]:.1f} ({points[1]:.1f} to {points[2]:.1f})".replace("-", "\u2212")
+    assert f">{text}</td>" in page
     alone = run("analyze", results, "--compare", "--out", tmp_path / "x")
     assert (
         alone.output
@@ -332,7 +347,30 @@ def test_options_reach_the_analysis(results: Path, tmp_path: Path) -> None:
     assert [row["allowed"] for row in summary["sensitivity"]] == [0, 1, 2, 3, None]
     assert [row["used"] for row in summary["sensitivity"]] == [False, False, True, False, False]
     assert "percentile bootstrap over participants" in summary["methods"]
+    assert "90% intervals" in summary["methods"]
+    assert "Weibull functions of log exposure, as measured by the page, between" in summary["methods"]
+    page = (tmp_path / "r" / "report.html").read_text()
+    assert "come from a bootstrap over workers, and do not allow for pairs of images" in page
+    assert "rates with 90\u00a0% intervals (worker-bootstrap). Lines: fitted curves with pointwise 90" in page
+    assert "two-way 95" not in page
+    assert "The sentinel rule was chosen for this report and is not the one that the study fixed." in page
+    assert "The sentinel rule is not the study&#39;s own: 2 wrong allowed here, 0 there." in page
+    assert "(the study&#39;s own rule: more than 0)" in page
+    assert (
+        "% Caption: Preference rates (per cent) with 90\\,\\% intervals\n%   (bootstrap over workers);"
+        in (tmp_path / "r" / "preference.tex").read_text()
+    )
+    assert re.search(r"\d+\u00a0answers were left out because the exposure was more than 12.5", page)
     assert any(row["reason"] == "exposure error" and row["judgments"] for row in summary["exclusions"])
+
+
+def test_clusters_of_scenes_are_described_as_they_are(results: Path, tmp_path: Path) -> None:
+    result = run("analyze", results, "--out", tmp_path / "r", "--cluster", "scene", *SVG)
+    assert result.exit_code == 0, result.output
+    page = (tmp_path / "r" / "report.html").read_text()
+    assert "allow for workers and for scenes (that of either side by itself)" in page
+    assert "Where a pair shows two scenes, those of either side cluster by themselves" in page
+    assert "Only preference rates are clustered as chosen" in page
 
 
 @pytest.mark.parametrize(
