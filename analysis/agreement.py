@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from analysis.clustering import codes_of
+from analysis.clustering import codes_of, count_of, pick, tally
 from analysis.distributions import normal_quantile
-from analysis.exclusion import genuine
+from analysis.exclusion import counted
 
 if TYPE_CHECKING:
     from analysis.clustering import Floats
@@ -33,10 +33,16 @@ def agreement_table(judgments: pd.DataFrame, *, level: float = 0.95, filtered: b
     jackknife over the units. Where an index is not defined (nobody shares a trial, or all answers are the
     same) it is missing and `note` says so.
     """
-    kept = genuine(judgments, ["worker", "trial", "contrast", "chosen_side", "chose_a"], filtered=filtered)
-    rows = [_row("all", coding, kept, level) for coding in CODINGS]
-    groups: Any = kept.groupby("contrast", observed=True)
-    rows += [_row(str(name), coding, group, level) for name, group in groups for coding in CODINGS]
+    keep, contrast = counted(judgments, filtered=filtered), judgments["contrast"].astype("category")
+    scopes = {"all": keep} | {
+        str(name): keep & (contrast.cat.codes.to_numpy() == code)
+        for code, name in enumerate(contrast.cat.categories)
+    }
+    rows = []
+    for name, here in scopes.items():
+        if here.any():
+            part = pick(judgments, ["worker", "trial", "chosen_side", "chose_a"], here)
+            rows += [_row(name, coding, part, level) for coding in CODINGS]
     return pd.DataFrame(rows, columns=list(AGREEMENT_COLUMNS))
 
 
@@ -44,8 +50,8 @@ def _row(scope: str, coding: str, judgments: pd.DataFrame, level: float) -> dict
     counts = unit_counts(judgments, coding)
     row: dict[str, object] = {
         "scope": scope, "coding": coding, "n_units": len(counts), "n_ratings": int(counts.sum()),
-        "n_workers": int(judgments["worker"].nunique()), "alpha": None, "alpha_low": None, "alpha_high": None,
-        "kappa": None, "note": "",
+        "n_workers": count_of(codes_of(judgments["worker"])), "alpha": None, "alpha_low": None,
+        "alpha_high": None, "kappa": None, "note": "",
     }  # fmt: skip
     if not len(counts):
         return {**row, "note": "no trial was answered by two workers"}
@@ -65,8 +71,8 @@ def unit_counts(judgments: pd.DataFrame, coding: str = "side") -> Floats:
     column, first = CODINGS[coding]
     unit = codes_of(judgments["trial"])
     is_first = (judgments[column] == first).to_numpy()
-    total = np.bincount(unit)
-    ones = np.bincount(unit, weights=is_first, minlength=len(total))
+    total = tally(unit)
+    ones = tally(unit[is_first], len(total)).astype(float)
     rated = total >= 2
     return np.stack([ones[rated], (total - ones)[rated]], axis=1)
 

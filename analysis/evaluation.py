@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.agreement import agreement_table
-from analysis.distributions import t_quantile, t_test
 from analysis.belonging import belonging
+from analysis.distributions import t_quantile, t_test
 from analysis.errors import AnalysisError
 from analysis.exclusion import Exclusion, Rules, exclude, genuine
 from analysis.pairs import pair_table
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 EXPOSURES = ("nominal", "measured")
 ALPHA = 0.05
+KEPT = ("worker", "pair", "contrast", "item_a", "item_b", "exposure_ms", "chose_a")
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Settings:
 @dataclass(frozen=True)
 class Evidence:
     """What was found. Tables as DESIGN.md names them; `curves` and `ranking` have no rows where none
-    apply."""
+    apply. `kept` has the columns KEPT of the judgments that are analysed."""
 
     settings: Settings
     results: Results
@@ -90,7 +91,7 @@ def evaluate(
     exclusion = exclude(results, settings.rules)
     judgments = exclusion.judgments
     try:
-        kept = genuine(judgments)
+        kept = genuine(judgments, KEPT)
     except AnalysisError as error:
         raise AnalysisError(f"{error}{_besides(results)}") from None
     cells = design_cells(results.trials, results.experiment.get("contrasts") or ())
@@ -120,7 +121,7 @@ def evaluate(
         side_bias=side_bias(judgments, level=settings.intervals.level),
         response_times=response_times(judgments),
         exposures=achieved_exposures(judgments, results.assignments),
-        sensitivity=sensitivity(results, settings, cells),
+        sensitivity=sensitivity(results, settings, cells, exclusion, preference),
         pairs=pair_table(kept, contrasts, results.real),
         comparison=_comparison(judgments, cells, settings) if settings.compare else pd.DataFrame(),
         digests=tuple(_digest(folder) for folder in folders),
@@ -148,20 +149,21 @@ def _preference_or_empty(judgments: pd.DataFrame, cells: pd.DataFrame, settings:
     return table.reindex(columns=list(PREFERENCE_COLUMNS))
 
 
-def sensitivity(results: Results, settings: Settings, cells: pd.DataFrame) -> pd.DataFrame:
+def sensitivity(
+    results: Results, settings: Settings, cells: pd.DataFrame, used: Exclusion, base: pd.DataFrame
+) -> pd.DataFrame:
     """Return how the findings change with the strictness of the sentinel rule.
 
-    Columns: allowed (wrong sentinels; NaN: no filter), used (the rule of this report), excluded_assignments,
-    judgments, largest_change (of any cell's rate against this report's, in rate units), decisions_changed
+    used, base: what the rules of this report give, and its preference.csv. Columns: allowed (wrong
+    sentinels; NaN: no filter), used (the rule of this report), excluded_assignments, judgments, largest_change (of any cell's rate against this report's, in rate units), decisions_changed
     (cells whose adjusted test changes sides at 0.05). A rule that leaves nothing has NaN in the last three.
     """
-    most = int(exclude(results).assignments["n_sentinels"].max())
+    most = int(used.assignments["n_sentinels"].max())
     rules: list[tuple[float, Rules]] = [
         (float(allowed), replace(settings.rules, sentinel_filter=True, max_wrong_sentinels=allowed))
         for allowed in range(min(4, most))
     ]
     rules.append((math.nan, replace(settings.rules, sentinel_filter=False)))
-    base = _preference(exclude(results, settings.rules).judgments, cells, settings)
     return pd.DataFrame([_strictness(results, settings, cells, base, *rule) for rule in rules])
 
 
@@ -182,15 +184,15 @@ def _strictness(
         "largest_change": math.nan,
         "decisions_changed": math.nan,
     }
-    kept = found.judgments[~found.judgments["excluded"] & ~found.judgments["sentinel"]]
-    if not len(kept):
+    kept = int((~found.judgments["excluded"] & ~found.judgments["sentinel"]).sum())
+    if not kept:
         return row
     table = _preference(found.judgments, cells, settings)
     change = (table["rate"] - base["rate"]).abs()
     both = table["p_adjusted"].notna() & base["p_adjusted"].notna()
     moved = (table["p_adjusted"] < ALPHA) != (base["p_adjusted"] < ALPHA)
     return row | {
-        "judgments": len(kept),
+        "judgments": kept,
         "largest_change": float(change.max()),
         "decisions_changed": int((moved & both).sum()),
     }
@@ -232,5 +234,5 @@ def _comparison(judgments: pd.DataFrame, cells: pd.DataFrame, settings: Settings
 
 def _digest(folder: Path) -> tuple[str, str]:
     """Return the folder's name and the SHA-256 of its answers."""
-    digest = hashlib.sha256((folder / "assignments.jsonl").read_bytes()).hexdigest()
-    return str(folder), digest
+    with (folder / "assignments.jsonl").open("rb") as answers:
+        return str(folder), hashlib.file_digest(answers, "sha256").hexdigest()

@@ -116,8 +116,7 @@ def included(judgments: pd.DataFrame, columns: Sequence[str] | None = None) -> p
     columns: those that are wanted, so that millions of rows are not copied whole; None for all.
     """
     kept = judgments if columns is None else judgments[[name for name in columns if name in judgments]]
-    kept = kept[counted(judgments)]
-    return kept
+    return kept[counted(judgments)]
 
 
 def counted(judgments: pd.DataFrame, *, filtered: bool = True) -> NDArray[np.bool_]:

@@ -23,6 +23,11 @@ COLUMNS = (
     "condition_left", "item_left", "stimulus_left", "condition_right", "item_right", "stimulus_right",
 )  # fmt: skip
 
+OF_SIDES = tuple(f"{what}_{side}" for what in ("condition", "item", "stimulus") for side in SIDES)
+SHARED = (
+    "batch", "hit", "contrast", "correct_side", "condition_a", "condition_b", "item_a", "item_b", "side_of_a",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -39,10 +44,11 @@ class Problem:
 
 @dataclass(frozen=True)
 class Plan:
-    """A study and its trials. `trials` has COLUMNS, `practice`, and what follows from them:
+    """A study and its trials: of COLUMNS those that say nothing of left and right, `practice`, and
 
     condition_a, condition_b (in the order of `contrast`), item_a, item_b, side_of_a, and `pair`, the
-    unordered pair of stimuli. `exposure_ms` is float, NaN where the trial lasts until the answer.
+    unordered pair of stimuli. `exposure_ms` is float, NaN where the trial lasts until the answer. Texts that
+    many trials share (SHARED) are categorical.
     """
 
     study: dict[str, Any]
@@ -155,7 +161,7 @@ def _with_sides(trials: pd.DataFrame, path: Path) -> pd.DataFrame:
         path,
         "the id of a stimulus, not the right one's",
     )
-    return trials.assign(
+    table = trials.drop(columns=list(OF_SIDES)).assign(
         condition_a=a,
         condition_b=b,
         item_a=trials["item_left"].where(a_left, trials["item_right"]),
@@ -163,3 +169,4 @@ def _with_sides(trials: pd.DataFrame, path: Path) -> pd.DataFrame:
         side_of_a=np.where(a_left, "left", "right"),
         pair=left.where(left < right, right) + "+" + right.where(left < right, left),
     )
+    return table.astype(dict.fromkeys(SHARED, "category"))

@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from analysis.clustering import Cells, cell_variances, codes_of, divide, ways_of
+from analysis.clustering import (
+    ROWS,
+    Cells,
+    cell_variances,
+    codes_of,
+    divide,
+    pick,
+    places,
+    tally,
+    ways_of,
+)
 from analysis.distributions import coin_test, normal_quantile, t_quantile, t_test
 from analysis.errors import AnalysisError
-from analysis.exclusion import genuine
+from analysis.exclusion import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,7 +40,8 @@ PREFERENCE_COLUMNS = (
 CELL_KEYS = ["contrast", "condition_a", "condition_b", "exposure_ms"]
 BLOCK = 2_000_000  # clusters that a bootstrap draws at a time
 TABLE = 131_072  # entries of a table of sums, which then stays in cache
-NEEDED = ["worker", "pair", "contrast", "exposure_ms", "chose_a", "item_a", "item_b"]
+NEEDED = ["worker", "pair", "chose_a", "item_a", "item_b"]
+TOGETHER = 8 * ROWS  # answers of cells that are worked on at a time
 
 
 @dataclass(frozen=True)
@@ -63,7 +74,7 @@ def design_cells(trials: pd.DataFrame, contrasts: Iterable[Sequence[str]] = ()) 
     contrasts: pairs of conditions in the order wanted, as experiment["contrasts"]; others follow by name.
     """
     shown = trials[~trials["sentinel"] & ~trials["practice"]]
-    cells = shown[CELL_KEYS].drop_duplicates()
+    cells = shown[CELL_KEYS].drop_duplicates().astype(dict.fromkeys(CELL_KEYS[:3], str))
     names = [":".join(pair) for pair in contrasts]
     names += sorted(set(cells["contrast"]) - set(names))
     place = cells["contrast"].map({name: place for place, name in enumerate(names)}).astype(int)
@@ -90,19 +101,17 @@ def preference_table(
     if cells is None:
         shown = judgments[[*CELL_KEYS, "sentinel"]].drop_duplicates()
         cells = design_cells(shown.assign(practice=False))
-    kept = genuine(judgments, NEEDED, filtered=filtered)
-    cell, kept = _place(kept, cells)
-    chose = kept["chose_a"].to_numpy(bool)
-    two_way = cell_variances(chose, cell, ways_of(kept, "two-way"), len(cells))
+    cell = _place(judgments, counted(judgments, filtered=filtered), cells)
+    two_way = _variances(judgments, cell, "two-way", len(cells))
     table = cells[CELL_KEYS].reset_index(drop=True)
     table["n"], table["k"], table["rate"] = two_way.n, two_way.k, two_way.rate
     table["n_workers"], table["n_pairs"] = two_way.clusters
     table["se_worker"], table["se_pair"] = (np.sqrt(way) for way in two_way.ways)
     if settings.cluster.endswith("-bootstrap"):
-        _bootstrap(table, kept, cell, settings, rng)
+        _bootstrap(table, judgments, cell, settings, rng)
     else:
         same = settings.cluster == "two-way"
-        used = two_way if same else cell_variances(chose, cell, ways_of(kept, settings.cluster), len(cells))
+        used = two_way if same else _variances(judgments, cell, settings.cluster, len(cells))
         table = table.join(cell_intervals(used, settings))
     _as_in_the_literature(table, settings)
     table["filtered"] = filtered
@@ -110,23 +119,52 @@ def preference_table(
     return table[list(PREFERENCE_COLUMNS)]
 
 
-def _place(judgments: pd.DataFrame, cells: pd.DataFrame) -> tuple[NDArray[np.int64], pd.DataFrame]:
-    """The row of `cells` that each judgment belongs to. Exposures are compared as they were planned."""
-    contrast = judgments["contrast"].astype("category")
-    exposure_code, exposures = pd.factorize(judgments["exposure_ms"], use_na_sentinel=False)
-    names = pd.Index(contrast.cat.categories)
-    rows = np.full((len(names), max(len(exposures), 1)), -1, dtype=np.int64)
-    at = {(-1.0 if np.isnan(value) else float(value)): place for place, value in enumerate(exposures)}
-    for row, (name, value) in enumerate(
-        zip(cells["contrast"], cells["exposure_ms"].astype(float), strict=True)
+def _place(judgments: pd.DataFrame, keep: NDArray[np.bool_], cells: pd.DataFrame) -> NDArray[np.int16]:
+    """The row of `cells` that each judgment belongs to, -1 where `keep` is False.
+
+    Exposures are compared as they were planned.
+    """
+    contrast = judgments["contrast"].astype("category").cat
+    names = pd.Index(contrast.categories)
+    planned = np.nan_to_num(cells["exposure_ms"].to_numpy(float), nan=-1.0)
+    exposures = np.unique(planned)
+    rows = np.full((len(names), len(exposures) + 1), -1, dtype=np.int16)
+    for row, (name, at) in enumerate(
+        zip(cells["contrast"], np.searchsorted(exposures, planned), strict=True)
     ):
-        place = at.get(-1.0 if np.isnan(value) else value)
-        if name in names and place is not None:
-            rows[names.get_loc(name), place] = row
-    cell = rows[contrast.cat.codes.to_numpy(), exposure_code]
-    if (cell < 0).any():
+        if name in names:
+            rows[names.get_loc(name), at] = row
+    at = places(judgments["exposure_ms"].to_numpy(float), exposures)
+    cell = np.where(keep, rows[contrast.codes.to_numpy(), at], np.int16(-1))
+    if (cell[keep] < 0).any():
         raise AnalysisError("some judgments belong to no cell of the design; pass the design of their study.")
-    return cell, judgments
+    return cell
+
+
+def _variances(judgments: pd.DataFrame, cell: NDArray[np.int16], cluster: str, n_cells: int) -> Cells:
+    """Rates and clustered variances of all cells; a few cells at a time where there are millions of answers.
+
+    cell: row of the cells, -1 for judgments that take no part.
+    """
+    ends = np.cumsum(tally(cell + np.int16(1), n_cells + 1)[1:])
+    needed = [name for name in NEEDED if name in judgments]
+    parts, first = [], 0
+    while first < n_cells:
+        before = int(ends[first - 1]) if first else 0
+        last = max(first + 1, int(np.searchsorted(ends, before + TOGETHER, side="right")))
+        here = (cell >= first) & (cell < last)
+        part = pick(judgments, needed, here)
+        chose, ways = part["chose_a"].to_numpy(bool), ways_of(part, cluster)
+        parts.append(cell_variances(chose, cell[here] - np.int16(first), ways, last - first))
+        first = last
+    ways_alone, clusters = (
+        [np.concatenate(way) for way in zip(*(getattr(part, name) for part in parts), strict=True)]
+        for name in ("ways", "clusters")
+    )
+    n, k, answer, combined = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("n", "k", "answer", "combined")
+    )
+    return Cells(n, k, ways_alone, answer, combined, clusters)
 
 
 def cell_intervals(used: Cells, settings: Intervals) -> pd.DataFrame:
@@ -244,8 +282,8 @@ def _sums(values: NDArray[np.int64], together: int, kind: type[np.integer[Any]])
 
 def _bootstrap(
     table: pd.DataFrame,
-    kept: pd.DataFrame,
-    cell: NDArray[np.int64],
+    judgments: pd.DataFrame,
+    cell: NDArray[np.int16],
     settings: Intervals,
     rng: np.random.Generator | None,
 ) -> None:
@@ -254,8 +292,8 @@ def _bootstrap(
         raise AnalysisError(
             f"cluster {settings.cluster!r} draws at random; pass rng=numpy.random.default_rng(seed)."
         )
-    way = codes_of(kept[settings.cluster.removesuffix("-bootstrap")])
-    chose = kept["chose_a"].to_numpy(bool)
+    way = codes_of(judgments[settings.cluster.removesuffix("-bootstrap")])
+    chose = judgments["chose_a"].to_numpy(bool)
     tail = (1 - settings.level) / 2
     columns = ("low", "high", "se_two_way")
     found = np.full((len(table), len(columns)), np.nan)

@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from analysis.clustering import cell_variances, codes_of, count_of, score_covariances, sorted_codes
+from analysis.clustering import cell_variances, codes_of, count_of, pick, score_covariances, sorted_codes
 from analysis.curve_fit import FAMILIES, LOGIT_BOUND, TINY, deviance, fit_batch, gradient, rates
 from analysis.distributions import f_tail, t_quantile
 from analysis.errors import AnalysisError
-from analysis.exclusion import genuine
+from analysis.exclusion import counted
 from analysis.preference import Intervals, adjust, cell_intervals
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 EXPOSURES = ("nominal", "measured")
 THRESHOLD = 0.75
-NEEDED = ["worker", "pair", "contrast", "exposure_ms", "shown_ms", "chose_a"]
+NEEDED = ["worker", "pair", "exposure_ms", "shown_ms", "chose_a"]
 MAX_SE_LOG_SLOPE = 1.0  # beyond it the slope is uncertain by a factor of fifty: a step, or a line
 MAX_SE_OCTAVES = 2.0
 STEP = "the slope is not determined: a step between two exposures, or no bend within them"
@@ -148,21 +148,24 @@ def fit_curves(
         raise AnalysisError(f"curve is {family!r}; allowed are {', '.join(FAMILIES)}.")
     if exposure not in EXPOSURES:
         raise AnalysisError(f"exposure is {exposure!r}; allowed are {' and '.join(EXPOSURES)}.")
-    kept = genuine(judgments, NEEDED, filtered=filtered)
-    timed = kept["exposure_ms"].notna()
-    found = {str(name) for name in kept.loc[timed, "contrast"].unique()}
+    timed = counted(judgments, filtered=filtered) & judgments["exposure_ms"].notna().to_numpy()
+    found = {str(name) for name in judgments["contrast"][timed].unique()}
     names = sorted(found) if contrasts is None else [name for name in contrasts if name in found]
+    needed = [name for name in NEEDED if name != "shown_ms" or exposure == "measured"]
+    # One contrast after another, so that only its judgments stand in memory twice.
     return [
-        _fit(kept[timed & (kept["contrast"] == name)], name, real, family, exposure, level) for name in names
-    ]
+        _fit(pick(judgments, needed, timed & (judgments["contrast"] == name).to_numpy()), name, real, family,
+             exposure, level) for name in names
+    ]  # fmt: skip
 
 
 class _Data(NamedTuple):
-    """A contrast's judgments as arrays: y, x (log2 ms), cell (row of `planned`), and the clusters."""
+    """A contrast's judgments as arrays: y, at (place in x, log2 ms), cell (place in `planned`), clusters."""
 
     y: NDArray[np.bool_]
     x: Floats
-    cell: NDArray[np.int64]
+    at: NDArray[np.int32]
+    cell: NDArray[np.int32]
     planned: Floats
     ways: list[NDArray[np.integer]]
 
@@ -190,14 +193,13 @@ def _fit(
 
 def _arrays(judgments: pd.DataFrame, turned: bool, exposure: str) -> _Data:
     planned, cell = sorted_codes(judgments["exposure_ms"].to_numpy(float))
-    shown = planned[cell]
+    shown, at = planned, cell
     if exposure == "measured":
         measured = np.round(judgments["shown_ms"].to_numpy(float))
-        shown = np.where(measured > 0, measured, shown)
+        shown, at = sorted_codes(np.where(measured > 0, measured, planned[cell]))
     y = judgments["chose_a"].to_numpy(bool) ^ turned
-    return _Data(
-        y, np.log2(shown), cell, planned, [codes_of(judgments["worker"]), codes_of(judgments["pair"])]
-    )
+    ways = [codes_of(judgments[name]) for name in ("worker", "pair")]
+    return _Data(y, np.log2(shown), at, cell, planned, ways)
 
 
 def _hopeless(n: Floats, k: Floats, fewest: int) -> str:
@@ -221,14 +223,14 @@ def _rises(data: _Data, level: float) -> bool:
 def _estimate(blank: CurveFit, data: _Data, n: Floats, k: Floats) -> CurveFit:
     """Estimates, errors and goodness of fit; flags what the data do not determine."""
     family = FAMILIES[blank.family]
-    x, at = sorted_codes(data.x)
+    x, at = data.x, data.at
     counts = np.stack([np.bincount(at), np.bincount(at, weights=data.y)]).astype(float)
     theta = fit_batch(x, counts[:1], counts[1:], family, starts=5).theta
     bound = bool(abs(theta[0, 0]) > BOUND_LOGIT)
     psi, slopes = (array[0] for array in gradient(x, theta, family))
     psi = np.clip(psi, TINY, 1 - TINY)
     free = [1, 2] if bound else [0, 1, 2]
-    inference = _sandwich(data, at, psi, slopes[:, free])
+    inference = _sandwich(data, psi, slopes[:, free])
     if inference is None:
         return replace(blank, note=STEP)
     covariance, fit_covariance, cell_variance = inference
@@ -255,23 +257,20 @@ def _estimate(blank: CurveFit, data: _Data, n: Floats, k: Floats) -> CurveFit:
     return replace(fit, **_threshold(fit, wide, t))
 
 
-def _sandwich(
-    data: _Data, at: NDArray[np.int64], psi: Floats, slopes: Floats
-) -> tuple[Covariances, Covariances, Floats] | None:
+def _sandwich(data: _Data, psi: Floats, slopes: Floats) -> tuple[Covariances, Covariances, Floats] | None:
     """Covariances of the free parameters and of the cells' residuals; the residuals' binomial variances.
 
-    psi (U,) and slopes (U, p) are by distinct exposure, `at` places each judgment among them. None where the
-    information is singular. All follow from one clustered covariance of the sums of (cell residuals, scores).
+    psi (U,) and slopes (U, p) are by distinct exposure. None where the information is singular. All follow
+    from one clustered covariance of the sums of (cell residuals, scores).
     """
-    J, variance = len(data.planned), psi * (1 - psi)
-    residual = data.y - psi[at]
+    J, at, variance = len(data.planned), data.at, psi * (1 - psi)
     information = (slopes * (np.bincount(at) / variance)[:, None]).T @ slopes
     if np.linalg.cond(information) > 1e12:
         return None
     inverse = np.linalg.inv(information)
 
     def scores(rows: slice) -> Floats:
-        own = residual[rows, None]
+        own = (data.y[rows] - psi[at[rows]])[:, None]
         return np.hstack(
             [own * (data.cell[rows, None] == np.arange(J)), own * (slopes / variance[:, None])[at[rows]]]
         )

@@ -10,10 +10,10 @@ import pandas as pd
 from scipy import special
 
 from analysis.bradley_terry import DisconnectedError, Strengths, bradley_terry, design
-from analysis.clustering import codes_of, count_of, score_covariances, sorted_codes
+from analysis.clustering import ROWS, codes_of, count_of, pick, score_covariances
 from analysis.distributions import f_tail, t_quantile, t_test
 from analysis.errors import AnalysisError
-from analysis.exclusion import genuine
+from analysis.exclusion import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ RANKING_COLUMNS = (
     "exposure_ms", "condition", "rank", "strength", "low", "high", "se", "left_bias", "left_low",
     "left_high", "method", "transitivity_p", "n", "n_workers", "n_pairs", "df", "note",
 )  # fmt: skip
-NEEDED = ["worker", "pair", "condition_a", "condition_b", "exposure_ms", "side_of_a", "chosen_side"]
+NEEDED = ["worker", "pair", "condition_a", "condition_b", "side_of_a", "chosen_side"]
 
 
 @dataclass(frozen=True)
@@ -96,11 +96,14 @@ def rank_conditions(judgments: pd.DataFrame, *, level: float = 0.95, filtered: b
     judgments: as marked by `exclusion.exclude`; sentinels take no part. An exposure whose contrasts do not
     link all its conditions gives a Ranking with identified=False. AnalysisError when no judgment is left.
     """
-    kept = genuine(judgments, filtered=filtered)
-    groups: Any = kept.groupby("exposure_ms", dropna=False, sort=True)
-    return [
-        _rank(group, None if np.isnan(exposure) else float(exposure), level) for exposure, group in groups
-    ]
+    keep, exposure = counted(judgments, filtered=filtered), judgments["exposure_ms"].to_numpy(float)
+    found = sorted(value for value in pd.unique(exposure[keep]).tolist() if not np.isnan(value))
+    # One exposure after another, so that only its judgments stand in memory twice.
+    rankings = [_rank(pick(judgments, NEEDED, keep & (exposure == value)), value, level) for value in found]
+    unlimited = keep & np.isnan(exposure)
+    if unlimited.any():
+        rankings.append(_rank(pick(judgments, NEEDED, unlimited), None, level))
+    return rankings
 
 
 class _Shown:
@@ -112,17 +115,23 @@ class _Shown:
         a_code, b_code = self._codes(a), self._codes(b)
         a_left = (judgments["side_of_a"] == "left").to_numpy()
         self.left, self.right = np.where(a_left, a_code, b_code), np.where(a_left, b_code, a_code)
+        del a_left
         self.chose_left: NDArray[np.bool_] = (judgments["chosen_side"] == "left").to_numpy()
-        low, high = np.minimum(a_code, b_code), np.maximum(a_code, b_code)
-        self.contrast = sorted_codes(low * len(self.names) + high)[1]
+        # Both orders of two conditions are one contrast; numbered in the order of the conditions.
+        K = len(self.names)
+        low, high = (pick(a_code, b_code).astype(np.int64) for pick in (np.minimum, np.maximum))
+        shown = np.bincount(low * K + high, minlength=K * K) > 0
+        self.contrast = (np.cumsum(shown) - 1).astype(a_code.dtype)[low * K + high]
+        self.contrasts = int(shown.sum())
         self.ways = [codes_of(judgments["worker"]), codes_of(judgments["pair"])]
         self.n_workers, self.n_pairs = (count_of(way) for way in self.ways)
 
-    def _codes(self, column: pd.Series) -> NDArray[np.int64]:
+    def _codes(self, column: pd.Series) -> NDArray[np.integer]:
         """Places of a categorical column's values in `names`."""
         place = {name: number for number, name in enumerate(self.names)}
-        of_category = np.array([place.get(str(name), -1) for name in column.cat.categories], dtype=np.int64)
-        return of_category[column.cat.codes.to_numpy()]
+        kind = np.int16 if len(self.names) ** 2 < 32_768 else np.int64
+        of_category = np.array([place.get(str(name), -1) for name in column.cat.categories], dtype=kind)
+        return np.asarray(of_category[column.cat.codes.to_numpy()])
 
 
 def _rank(judgments: pd.DataFrame, exposure_ms: float | None, level: float) -> Ranking:
@@ -189,23 +198,33 @@ def _se(parameters: Covariances, fit: Strengths, directions: Floats) -> Floats:
 
 def _sandwich(shown: _Shown, fit: Strengths, df: int) -> tuple[Covariances, dict[str, Any]]:
     """Clustered covariances of the free parameters, and the score test of transitivity."""
-    K = len(shown.names)
-    p = special.expit(fit.logits(shown.left, shown.right))
-    residual = shown.chose_left - p
-    X = design(shown.left, shown.right, K)
-    if not fit.biased:
-        X[:, K - 1] = 0.0
-    sign = np.where(shown.left < shown.right, 1.0, -1.0)
-    C = int(shown.contrast.max()) + 1
-    Z = np.where(shown.contrast[:, None] == np.arange(C), sign[:, None], 0.0)
-    sums = score_covariances(np.hstack([X, Z]) * residual[:, None], shown.ways)
+    K, C = len(shown.names), shown.contrasts
+
+    def parts(rows: slice) -> tuple[Floats, Floats, Floats, Floats]:
+        """Regression rows (n, K), signed contrasts (n, C), residuals and variances (n,) of some answers."""
+        left, right = shown.left[rows], shown.right[rows]
+        X = design(left, right, K)
+        if not fit.biased:
+            X[:, K - 1] = 0.0
+        sign = np.where(left < right, 1.0, -1.0)[:, None]
+        p = special.expit(fit.logits(left, right))
+        return X, sign * (shown.contrast[rows, None] == np.arange(C)), shown.chose_left[rows] - p, p * (1 - p)
+
+    def scores(rows: slice) -> Floats:
+        X, Z, residual, _ = parts(rows)
+        return np.asarray(np.hstack([X, Z]) * residual[:, None])
+
+    sums = score_covariances(scores, shown.ways)
     parameters = sums.transform(np.hstack([fit.inverse, np.zeros((K, C))]))
     spare = C - (K - 1)
     if spare < 1:
         return parameters, {}
-    drift = (Z * (p * (1 - p))[:, None]).T @ X
-    scores = sums.transform(np.hstack([-drift @ fit.inverse, np.eye(C)]))
-    return parameters, _transitivity(Z.T @ residual, scores, spare, df)
+    drift, score = np.zeros((C, K)), np.zeros(C)
+    for start in range(0, len(shown.left), ROWS):
+        X, Z, residual, variance = parts(slice(start, start + ROWS))
+        drift, score = drift + (Z * variance[:, None]).T @ X, score + Z.T @ residual
+    turned = sums.transform(np.hstack([-drift @ fit.inverse, np.eye(C)]))
+    return parameters, _transitivity(score, turned, spare, df)
 
 
 def _transitivity(score: Floats, covariances: Covariances, spare: int, df: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.errors import AnalysisError
-from analysis.plan import Plan, Problem, read_plan
+from analysis.plan import SHARED, Plan, Problem, read_plan
 from analysis.submissions import Answers, read_answers
 
 if TYPE_CHECKING:
@@ -122,10 +122,11 @@ def read_results(
     ]
     assignments = [_assignments(found, plan, source, len(studies) > 1)
                    for found, plan, source in zip(answers, plans, sources, strict=True)]  # fmt: skip
-    return Results(
-        sources, studies, _join(answers, assignments, trials), pd.concat(assignments, ignore_index=True),
-        pd.concat(trials, ignore_index=True), problems,
-    )  # fmt: skip
+    shown = pd.concat(trials, ignore_index=True)
+    shown = shown.astype(dict.fromkeys([*SHARED, "study", "source"], "category"))
+    done = pd.concat(assignments, ignore_index=True)
+    starts = np.cumsum([0, *map(len, trials)]).tolist()
+    return Results(sources, studies, _join(answers, done, shown, starts), done, shown, problems)
 
 
 def _plan(path: Path) -> Plan:
@@ -174,9 +175,10 @@ def _label(plan: Plan, source: str, several: bool, orientation: dict[frozenset[s
     trials = plan.trials.assign(study=plan.study_id, source=source)
     for contrast in trials["contrast"].unique():
         orientation.setdefault(frozenset(contrast.split(":")), contrast)
-    first = trials["contrast"].map(lambda name: orientation[frozenset(name.split(":"))])
-    turned = first != trials["contrast"]
+    first = trials["contrast"].astype(str).map(lambda name: orientation[frozenset(name.split(":"))])
+    turned = first != trials["contrast"].astype(str)
     if turned.any():
+        trials = trials.astype(dict.fromkeys(SHARED, str))
         for a, b in (("condition_a", "condition_b"), ("item_a", "item_b")):
             trials.loc[turned, [a, b]] = trials.loc[turned, [b, a]].to_numpy()
         trials.loc[turned, "side_of_a"] = trials.loc[turned, "side_of_a"].map(
@@ -185,14 +187,15 @@ def _label(plan: Plan, source: str, several: bool, orientation: dict[frozenset[s
         trials["contrast"] = first
     if several:
         for name in ("trial", "hit"):
-            trials[name] = plan.study_id + "/" + trials[name]
+            trials[name] = plan.study_id + "/" + trials[name].astype(str)
     return trials
 
 
 def _assignments(found: Answers, plan: Plan, source: str, several: bool) -> pd.DataFrame:
     """One file's assignments with what the design says about their HITs."""
     genuine = plan.trials[~plan.trials["practice"]]
-    size, batch = genuine.groupby("hit").size(), genuine.groupby("hit")["batch"].first()
+    hits = genuine.astype({"hit": str, "batch": str}).groupby("hit")
+    size, batch = hits.size(), hits["batch"].first()
     table = found.assignments
     table = table.assign(
         n_trials=table["hit"].map(size).fillna(0).astype(int),
@@ -204,20 +207,18 @@ def _assignments(found: Answers, plan: Plan, source: str, several: bool) -> pd.D
 
 
 def _join(
-    answers: list[Answers], assignments: list[pd.DataFrame], trials: list[pd.DataFrame]
+    answers: list[Answers], assignment: pd.DataFrame, trial: pd.DataFrame, starts: list[int]
 ) -> pd.DataFrame:
-    """Answers x trials x assignments -> judgments, by integer codes: linear in the number of answers."""
-    a_shift = np.cumsum([0, *map(len, assignments)])
-    t_shift = np.cumsum([0, *map(len, trials)])
-    a_row = np.concatenate(
-        [a.assignment + np.int32(shift) for a, shift in zip(answers, a_shift, strict=False)]
-    )
-    t_row = np.concatenate([a.trial + np.int32(shift) for a, shift in zip(answers, t_shift, strict=False)])
-    left = np.concatenate([a.left for a in answers])
-    trial, assignment = pd.concat(trials, ignore_index=True), pd.concat(assignments, ignore_index=True)
+    """Answers x trials x assignments -> judgments, by integer codes: linear in the number of answers.
+
+    assignment, trial: of all folders, one after another; starts: the first row of each folder's trials.
+    """
+    a_shift = np.cumsum([0, *(len(a.assignments) for a in answers)])
+    a_row = _one([a.assignment + np.int32(n) for a, n in zip(answers, a_shift, strict=False)])
+    t_row = _one([a.trial + np.int32(n) for a, n in zip(answers, starts, strict=False)])
+    left = _one([a.left for a in answers])
     a_is_left = (trial["side_of_a"] == "left").to_numpy()[t_row]
-    correct_left = trial["correct_side"].map({"left": 1, "right": 0, "": -1}).to_numpy(np.int8)[t_row]
-    correct = pd.arrays.BooleanArray(correct_left == left, correct_left < 0)
+    side = trial["correct_side"].astype(str).map({"left": 1, "right": 0, "": -1}).to_numpy(np.int8)[t_row]
     columns: dict[str, Any] = {"assignment": _codes(assignment["assignment"], a_row)}
     columns |= {name: _codes(assignment[name], a_row) for name in ("worker", "hit")}
     columns |= {
@@ -225,17 +226,22 @@ def _join(
         for name in ("trial", "pair", "contrast", "condition_a", "condition_b", "item_a", "item_b")
     }
     columns["exposure_ms"] = trial["exposure_ms"].to_numpy(float)[t_row]
-    columns["shown_ms"] = np.concatenate([a.shown_ms for a in answers])
+    columns["shown_ms"] = _one([a.shown_ms for a in answers])
     columns["side_of_a"] = _sides(a_is_left)
     columns["chosen_side"] = _sides(left)
     columns["chose_a"] = left == a_is_left
-    columns["response_ms"] = np.concatenate([a.response_ms for a in answers])
+    columns["response_ms"] = _one([a.response_ms for a in answers])
     columns["sentinel"] = trial["sentinel"].to_numpy(bool)[t_row]
-    columns["correct"] = correct
+    columns["correct"] = pd.arrays.BooleanArray(side == left, side < 0)
     columns["excluded"] = np.zeros(len(t_row), dtype=bool)
     columns["reason"] = pd.Categorical.from_codes(np.zeros(len(t_row), dtype=np.int8), pd.Index([""]))
     columns["source"] = _codes(assignment["source"], a_row)
     return pd.DataFrame({name: columns[name] for name in JUDGMENT_COLUMNS}, copy=False)
+
+
+def _one(columns: list[Any]) -> Any:
+    """One array of several, without a copy where there is one."""
+    return columns[0] if len(columns) == 1 else np.concatenate(columns)
 
 
 def _codes(column: pd.Series, rows: np.ndarray) -> pd.Categorical[Any]:

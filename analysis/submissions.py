@@ -31,7 +31,9 @@ FIELDS = (
 PROBLEM_LIMIT = 1000  # of one file; the rest is counted
 FRAMES_OFF = 1.5  # how far, in frames, a repeated trial's exposure may be off to count as good
 USUAL_HZ = 60.0
-CHUNK = 4096  # assignments
+LONGEST_MS = 1e30  # beyond it a number is looked at more closely
+CHUNK = 1024  # assignments
+KINDS = ("i4", "i4", "?", "f4", "f4")  # of the columns of Answers
 
 
 @dataclass
@@ -146,6 +148,13 @@ def _is_time(value: Any) -> bool:
     return value is None or _number(value) >= 0
 
 
+def _are_times(values: list[Any]) -> bool:
+    """Whether all are times; the usual case, numbers without a gap, at once."""
+    if set(map(type, values)) <= {int, float}:
+        return not values or (min(values) >= 0 and max(values) <= LONGEST_MS)
+    return all(map(_is_time, values))
+
+
 class _Reader:
     """Appends assignments to chunks of columns; one instance a file."""
 
@@ -161,7 +170,7 @@ class _Reader:
         self.exposure = trials["exposure_ms"].to_numpy(float)
         self.assignments: list[list[Any]] = []
         self.chunks: list[tuple[NDArray[Any], ...]] = []
-        self.done: list[tuple[NDArray[Any], ...]] = []
+        self.done: list[list[NDArray[Any]]] = [[np.empty(0, dtype=kind)] for kind in KINDS]
 
     def take(self, record: dict[str, Any], number: int) -> int:
         """Add one assignment; returns its row."""
@@ -222,12 +231,12 @@ class _Reader:
             sides = [answer["side"] for answer in answers]
             response = [answer.get("response_ms") for answer in answers]
             shown = [answer.get("shown_ms") for answer in answers]
-            rows = np.fromiter((self.row_of.get(name, -1) for name in names), np.int32, len(names))
+            rows = np.array([self.row_of.get(name, -1) for name in names], dtype=np.int32)
             clean = (
                 len(set(names)) == len(names)
                 and set(sides) <= set(SIDES)
-                and all(map(_is_time, response))
-                and all(map(_is_time, shown))
+                and _are_times(response)
+                and _are_times(shown)
                 and bool((rows >= 0).all())
                 and bool((self.hit_of[rows] == hit).all())
             )
@@ -241,7 +250,7 @@ class _Reader:
             response = [answer["response_ms"] for answer in kept]
             shown = [answer["shown_ms"] for answer in kept]
         genuine = ~self.practice[rows]
-        left = np.fromiter((side == "left" for side in sides), np.bool_, len(sides))
+        left = np.array([side == "left" for side in sides], dtype=np.bool_)
         # None -> NaN: no time was recorded.
         times = [np.array(values, dtype=np.float32) for values in (response, shown)]
         return tuple(column[genuine] for column in (rows, left, *times)), repeated
@@ -307,15 +316,15 @@ class _Reader:
 
     def _compact(self) -> None:
         """Join many small arrays into large ones; what is joined is not copied again until the end."""
-        if self.chunks:
-            self.done.append(tuple(np.concatenate(column) for column in zip(*self.chunks, strict=True)))
-            self.chunks = []
+        for parts, column in zip(self.done, zip(*self.chunks, strict=True), strict=False):
+            parts.append(np.concatenate(column))
+        self.chunks = []
 
     def columns(self) -> Answers:
-        """Everything read so far."""
+        """Everything read so far; the reader is empty then."""
         self._compact()
-        empty = tuple(np.empty(0, dtype=kind) for kind in ("i4", "i4", "?", "f4", "f4"))
-        joined = [np.concatenate(column) for column in zip(*(self.done or [empty]), strict=True)]
+        # One column after another, so that only one stands in memory twice.
+        joined = [np.concatenate(self.done.pop(0)) for _ in KINDS]
         assignments = pd.DataFrame(self.assignments, columns=list(FIELDS))
         return Answers(self.log.close(), assignments, *joined)
 

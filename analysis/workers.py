@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from analysis.clustering import cell_variances, codes_of, combine, divide, score_covariances, ways_of
+from analysis.clustering import (
+    cell_variances,
+    codes_of,
+    divide,
+    pick,
+    places,
+    score_covariances,
+    tally,
+    ways_of,
+)
 from analysis.distributions import coin_test, normal_quantile, t_quantile, t_test
-from analysis.exclusion import genuine
-from analysis.preference import adjust, wilson
+from analysis.exclusion import counted
+from analysis.preference import TOGETHER, adjust, wilson
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,8 +32,8 @@ WORKER_COLUMNS = (
     "p_left_adjusted", "longest_run", "n_sentinels", "n_wrong", "agreement", "agreement_z",
     "agreement_z_expected", "median_response_ms", "fast_share", "flags",
 )  # fmt: skip
-BIAS = ["worker", "pair", "contrast", "exposure_ms", "side_of_a", "chosen_side"]
-NEEDED = ["assignment", "worker", "trial", "chosen_side", "response_ms"]
+NEEDED = ["assignment", "trial", "chosen_side", "response_ms"]
+PICKED = [*NEEDED, "worker", "sentinel", "correct", "excluded", "reason"]
 FAST_MS = 200.0  # no choice between two images is made faster
 FAST_SHARE = 0.1
 ALPHA = 0.05
@@ -55,30 +64,45 @@ class SideBias:
 
 def side_bias(judgments: pd.DataFrame, *, level: float = 0.95, filtered: bool = True) -> SideBias:
     """Left/right bias over all genuine judgments (as marked by `exclusion.exclude`)."""
-    kept = genuine(judgments, BIAS, filtered=filtered)
-    left = (kept["chosen_side"] == "left").to_numpy()
-    a_left = (kept["side_of_a"] == "left").to_numpy().astype(np.int64)
-    exposure = pd.factorize(kept["exposure_ms"], use_na_sentinel=False)[0]
-    cell, _ = combine([codes_of(kept["contrast"]), exposure], len(kept))
-    group, cell_of_group = combine([cell, a_left], len(kept))
-    size, sides = np.bincount(group), np.bincount(cell_of_group)
-    share = np.bincount(group, weights=left) / size
+    keep = counted(judgments, filtered=filtered)
+    left = (judgments["chosen_side"] == "left").to_numpy()[keep]
+    group, cell_of_group = _groups(judgments, keep)
+    size, sides = tally(group), np.bincount(cell_of_group)
+    share = tally(group[left], len(size)) / size
     # Each cell counts by its answers, and within it each side of A by half (or all, where there is one).
-    weight = (np.bincount(cell)[cell_of_group] / sides[cell_of_group] / size / len(kept))[group]
-    balanced = float((weight * left).sum())
-    covariances = score_covariances((weight * (left - share[group]))[:, None], ways_of(kept, "two-way"))
+    of_cell = np.bincount(cell_of_group, weights=size)
+    weight = of_cell[cell_of_group] / sides[cell_of_group] / size / len(left)
+    balanced = float((weight * size * share).sum())
+    covariances = score_covariances(
+        lambda rows: (weight[group[rows]] * (left[rows] - share[group[rows]]))[:, None],
+        [codes_of(judgments[name])[keep] for name in ("worker", "pair")],
+    )
     note = "" if (sides == 2).all() else "in some cells condition A stood on one side only"
     df = min(covariances.clusters) - 1
     raw = float(left.mean())
     if df < 1:
-        return SideBias(len(kept), raw, balanced, None, None, None, "one worker or one pair only")
+        return SideBias(len(left), raw, balanced, None, None, None, "one worker or one pair only")
     se = float(np.sqrt(covariances.variance(np.ones(1))))
     reach = float(t_quantile((1 + level) / 2, df)) * se
     p_value = float(t_test((balanced - 0.5) / se, df)) if se > 0 else None
     low, high = max(balanced - reach, 0.0), min(balanced + reach, 1.0)
     return SideBias(
-        len(kept), raw, balanced, low, high, p_value, note if se > 0 else "no spread between answers"
+        len(left), raw, balanced, low, high, p_value, note if se > 0 else "no spread between answers"
     )
+
+
+def _groups(judgments: pd.DataFrame, keep: NDArray[np.bool_]) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
+    """Cell x side of A of each judgment kept, and the cell of each of these groups; all from 0, all occur."""
+    exposure_ms = judgments["exposure_ms"].to_numpy(float)
+    exposures = np.unique(np.nan_to_num(pd.unique(exposure_ms), nan=-1.0))
+    cell = codes_of(judgments["contrast"]).astype(np.int16) * np.int16(len(exposures))
+    cell += places(exposure_ms, exposures)
+    cell *= 2
+    cell += (judgments["side_of_a"] == "left").to_numpy()
+    cell = cell[keep]
+    occurs = tally(cell) > 0
+    cells = np.flatnonzero(occurs) // 2
+    return (np.cumsum(occurs) - 1).astype(np.int16)[cell], np.unique(cells, return_inverse=True)[1]
 
 
 def sentinel_table(judgments: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
@@ -126,34 +150,69 @@ def worker_table(judgments: pd.DataFrame, *, level: float = 0.95) -> pd.DataFram
     coin, agreement_z_expected: what a worker like the others would score. flags: "one side", "like a coin",
     "fast". Missing where a worker shares no trial, or no time was recorded.
     """
+    code = codes_of(judgments["worker"])
+    order = pd.unique(code)  # workers in the order in which they appear
+    everyone = np.empty(int(code.max()) + 1, dtype=np.int32)
+    everyone[order] = np.arange(len(order), dtype=np.int32)
+    everyone = everyone[code]
+    trials = _lefts(judgments)
+    step = max(1, len(order) * TOGETHER // len(judgments))
+    # Some workers at a time, so that millions of judgments do not stand in memory twice.
+    parts = [
+        _of_workers(judgments, everyone, start, min(step, len(order) - start), trials)
+        for start in range(0, len(order), step)
+    ]
+    table = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
+    k, n = table["n_left"].to_numpy(), table["n"].to_numpy()
+    z = normal_quantile((1 + level) / 2)
+    table["left_low"], table["left_high"] = wilson(divide(k, n), n.astype(float), z)
+    table["p_left"] = coin_test(k, n)
+    table["p_left_adjusted"] = adjust(table["p_left"].to_numpy(float), "holm")
+    table["flags"] = _flags(table)
+    return table[list(WORKER_COLUMNS)]
+
+
+def _lefts(judgments: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """How many answers each trial has (by code), and how many of them chose left."""
+    trial = codes_of(judgments["trial"])
+    total = tally(trial)
+    return total, tally(trial[(judgments["chosen_side"] == "left").to_numpy()], len(total))
+
+
+def _of_workers(
+    judgments: pd.DataFrame,
+    everyone: NDArray[np.int32],
+    start: int,
+    W: int,
+    trials: tuple[NDArray[np.int64], NDArray[np.int64]],
+) -> pd.DataFrame:
+    """What the table says of the W workers from `start` on, but for tests."""
+    mine = (everyone >= start) & (everyone < start + W)
+    judgments, everyone = pick(judgments, PICKED, mine), everyone[mine] - np.int32(start)
     shown = ~judgments["sentinel"].to_numpy(bool)
-    everyone, found = pd.factorize(judgments["worker"])
-    names = pd.Index(found).astype(str)
-    worker, own = everyone[shown].astype(np.int64), judgments.loc[shown, NEEDED]
-    W = len(names)
+    worker, own = everyone[shown], pick(judgments, NEEDED, shown)
     n = np.bincount(worker, minlength=W)
     left = (own["chosen_side"] == "left").to_numpy()
-    k = np.bincount(worker, weights=left, minlength=W).round().astype(np.int64)
-    low, high = wilson(divide(k, n), n.astype(float), normal_quantile((1 + level) / 2))
-    p_left = coin_test(k, n)
+    k = np.bincount(worker[left], minlength=W)
+    first = np.unique(everyone, return_index=True)[1]
     table = pd.DataFrame({
-        "worker": names, "n": n, "left_share": divide(k, n), "left_low": low, "left_high": high,
-        "p_left": p_left, "p_left_adjusted": adjust(p_left, "holm"),
-        "longest_run": _longest_run(worker, codes_of(own["assignment"]), left, W),
+        "worker": judgments["worker"].iloc[first].astype(str).to_numpy(), "n": n, "n_left": k,
+        "left_share": divide(k, n), "longest_run": _longest_run(worker, codes_of(own["assignment"]), left, W),
     })  # fmt: skip
     caught = judgments["sentinel"].to_numpy(bool)
     wrong = caught & ~judgments["correct"].fillna(True).to_numpy(bool)
     table["n_sentinels"] = np.bincount(everyone[caught], minlength=W)
     table["n_wrong"] = np.bincount(everyone[wrong], minlength=W)
-    table["agreement"], table["agreement_z"], table["agreement_z_expected"] = _agreement(worker, own, left, W)
+    table["agreement"], table["agreement_z"], table["agreement_z_expected"] = _agreement(
+        worker, codes_of(own["trial"]), left, trials, W
+    )
     _speed(table, own, worker)
     _assignments(table, judgments)
-    table["flags"] = _flags(table)
-    return table[list(WORKER_COLUMNS)]
+    return table
 
 
 def _longest_run(
-    worker: NDArray[np.int64], assignment: NDArray[np.integer], left: NDArray[np.bool_], W: int
+    worker: NDArray[np.integer], assignment: NDArray[np.integer], left: NDArray[np.bool_], W: int
 ) -> NDArray[np.int64]:
     """Longest run of answers on one side within an assignment, in the order of the answers."""
     longest = np.zeros(W, dtype=np.int64)
@@ -165,11 +224,14 @@ def _longest_run(
 
 
 def _agreement(
-    worker: NDArray[np.int64], own: pd.DataFrame, left: NDArray[np.bool_], W: int
+    worker: NDArray[np.integer],
+    trial: NDArray[np.integer],
+    left: NDArray[np.bool_],
+    trials: tuple[NDArray[np.int64], NDArray[np.int64]],
+    W: int,
 ) -> tuple[Floats, Floats, Floats]:
     """Leave-one-out agreement on sides, its z against a coin, and the z of an ordinary worker."""
-    trial = codes_of(own["trial"])
-    total, lefts = np.bincount(trial), np.bincount(trial, weights=left)
+    total, lefts = trials
     others = total[trial] - 1
     shared = others > 0
     lean = np.where(shared, divide(lefts[trial] - left, others) - 0.5, 0.0)  # the others' lean to the left
@@ -180,7 +242,7 @@ def _agreement(
     return 0.5 + divide(with_them, n), divide(with_them, spread), 2 * spread
 
 
-def _speed(table: pd.DataFrame, own: pd.DataFrame, worker: NDArray[np.int64]) -> None:
+def _speed(table: pd.DataFrame, own: pd.DataFrame, worker: NDArray[np.integer]) -> None:
     response = own["response_ms"].to_numpy(float)
     timed = ~np.isnan(response)
     medians = pd.Series(response[timed]).groupby(worker[timed]).median()
