@@ -175,6 +175,9 @@ def ranking_section(facts: Mapping[str, Any], figures: Mapping[str, Block]) -> t
     """Return the strengths per exposure."""
     if not facts["rankings"]:
         return ()
+    if not any(ranking["identified"] for ranking in facts["rankings"]):
+        why = "; ".join(dict.fromkeys(ranking["note"] for ranking in facts["rankings"]))
+        return (paragraph(f"The conditions cannot be ranked: {why}"),)
     rows = []
     for ranking in facts["rankings"]:
         label = exposure(ranking["exposure_ms"])

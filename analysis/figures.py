@@ -194,9 +194,9 @@ def ranking_figure(table: pd.DataFrame, *, limited: bool, simulated: bool) -> Fi
         if limited:
             table, room = _folded(table, "condition", 1.15, bold=True)
             figure = blank(plots.COLUMN_IN, max(2.3, 0.6 + _height_in(table["condition"])))
-            width = 0.79 - room / plots.COLUMN_IN
+            width = 0.76 - room / plots.COLUMN_IN
             bottom = 0.38 / figure.get_size_inches()[1]
-            plots.plot_ranking(figure.add_axes((0.145, bottom, width, 0.94 - bottom)), table)
+            plots.plot_ranking(figure.add_axes((0.175, bottom, width, 0.94 - bottom)), table)
         else:
             table, room = _folded(table, "condition", 1.4, bold=False)
             row = max(0.24, 0.04 + LINE_IN * _lines(table["condition"]))

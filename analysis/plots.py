@@ -230,6 +230,7 @@ def plot_ranking(ax: Axes, table: pd.DataFrame) -> Axes:
                     elinewidth=0.8, lw=1.0, zorder=3)  # fmt: skip
         ends.append(float(y[-1]))
     ax.margins(y=0.08)
+    ax.yaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10]))
     ax.set_ylabel("Bradley-Terry strength (log odds)")
     _end_labels(ax, names, ends, [COLOURS[rank % len(COLOURS)] for rank in range(len(names))])
     return ax

@@ -36,10 +36,11 @@ def build_study(
     practice: int = 0,
     seed: int = 0,
     study: str = "abcdefgh01234567",
+    contrasts: list[list[str]] | None = None,
 ) -> Path:
     """Write study.json and trials.csv and return the folder."""
     rng = np.random.default_rng(seed)
-    contrasts, exposures = CONTRASTS[mode], EXPOSURES[mode]
+    contrasts, exposures = contrasts or CONTRASTS[mode], EXPOSURES[mode]
     limited = mode == "limited-time"
     batches = [("b1", contrasts)] if limited else [(f"b{i}", [c]) for i, c in enumerate(contrasts, start=1)]
     rows: list[list[Any]] = []

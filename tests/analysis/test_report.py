@@ -364,6 +364,20 @@ def test_options_reach_the_analysis(results: Path, tmp_path: Path) -> None:
     assert any(row["reason"] == "exposure error" and row["judgments"] for row in summary["exclusions"])
 
 
+def test_conditions_that_never_met_are_not_ranked(tmp_path: Path) -> None:
+    study = build_study(tmp_path / "study", contrasts=[["crn", "real"], ["pix2pix", "image-space"]])
+    run("simulate", study, "--out", tmp_path / "r")
+    result = run("analyze", tmp_path / "r", "--out", tmp_path / "report", *SVG)
+    assert result.exit_code == 0, result.output
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert (
+        page.count("The conditions cannot be ranked: nothing links {crn, real} and {image-space, pix2pix}")
+        == 1
+    )
+    assert "Bradley-Terry strengths assume" not in page
+    assert "ranking.svg" not in {path.name for path in (tmp_path / "report").iterdir()}
+
+
 def test_clusters_of_scenes_are_described_as_they_are(results: Path, tmp_path: Path) -> None:
     result = run("analyze", results, "--out", tmp_path / "r", "--cluster", "scene", *SVG)
     assert result.exit_code == 0, result.output
