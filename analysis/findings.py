@@ -53,7 +53,7 @@ def findings(facts: Mapping[str, Any]) -> list[Finding]:
             found.append(Finding(_unlimited(seen[0], facts), True))
         else:
             found.append(Finding(_limited(seen, curves.get(contrast), facts), True))
-    found += [Finding(text, False) for text in (_excluded(facts), _damage(facts)) if text]
+    found += [Finding(text, False) for text in (_excluded(facts), _unmeasured(facts), _damage(facts)) if text]
     return found
 
 
@@ -185,6 +185,31 @@ def _left_out(facts: Mapping[str, Any]) -> str:
         f"{count(row['judgments'], 'answer')} {verb} left out because the exposure was more than "
         f"{facts['settings']['max_exposure_error_ms']:g}{NBSP}ms off."
     )
+
+
+def measured_share(facts: Mapping[str, Any]) -> float | None:
+    """The share of answers whose exposure the page measured; None where exposure is unlimited."""
+    rows = [row for row in facts["achieved_exposures"] if row["exposure_ms"] is not None]
+    answers = sum(row["n"] for row in rows)
+    return sum(row["n_recorded"] for row in rows) / answers if answers else None
+
+
+def _unmeasured(facts: Mapping[str, Any]) -> str:
+    """What options that need measured exposures could not do."""
+    rules, share = facts["settings"], measured_share(facts)
+    asked = rules["exposure"] == "measured" or rules["max_exposure_error_ms"] is not None
+    if not asked or share == 1:
+        return ""
+    if share is None:
+        return (
+            "Exposure is unlimited in this study: there is none to measure, and no such option has an effect."
+        )
+    missing = (
+        "No exposure was measured" if share == 0 else f"{percent(1 - share)} of exposures were not measured"
+    )
+    kept = "no answer is left out for them" if rules["max_exposure_error_ms"] is not None else ""
+    planned = "the curves take them as planned" if rules["exposure"] == "measured" else ""
+    return f"{missing}: {' and '.join(part for part in (planned, kept) if part)}."
 
 
 def _rule(facts: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from analysis.findings import under_way
+from analysis.findings import measured_share, under_way
 from analysis.tables import NBSP, count, exposure, level_text, percent, series
 
 if TYPE_CHECKING:
@@ -175,7 +175,8 @@ def _curves(facts: Mapping[str, Any]) -> str:
     if not fitted:
         return ""
     rules = facts["settings"]
-    at = "" if rules["exposure"] == "nominal" else ", as measured by the page,"
+    used = _exposures(facts)
+    at = "" if used == "as planned" else f", {used},"
     text = (
         f" Realism curves are {CURVE_NAMES[rules['curve']]} functions of log exposure{at} between 1/2 and a "
         f"free plateau, fitted by maximum likelihood with sandwich errors clustered by participant and image "
@@ -184,6 +185,14 @@ def _curves(facts: Mapping[str, Any]) -> str:
     names = [f"{curve['condition']} against {curve['versus']}" for curve in facts["curves"]]
     missing = [name for name, curve in zip(names, facts["curves"], strict=True) if not curve["identified"]]
     return text + (f" For {series(missing)} the answers do not determine a curve." if missing else "")
+
+
+def _exposures(facts: Mapping[str, Any]) -> str:
+    share = measured_share(facts)
+    if facts["settings"]["exposure"] == "nominal" or not share:
+        return "as planned"
+    rest = "" if share == 1 else f" for {percent(share)} of answers and as planned for the rest"
+    return f"as measured by the page{rest}"
 
 
 def assumptions(facts: Mapping[str, Any]) -> list[str]:
@@ -210,8 +219,7 @@ def assumptions(facts: Mapping[str, Any]) -> list[str]:
         )
     found += _folders(facts)
     if any(curve["identified"] for curve in facts["curves"]):
-        used = "as planned" if rules["exposure"] == "nominal" else "as measured by the page"
-        found.append(f"Exposures of the realism curves are taken {used}.")
+        found.append(f"Exposures of the realism curves are taken {_exposures(facts)}.")
         found.append(
             "A realism curve starts at chance (guess rate fixed at 1/2) and rises or falls in log exposure "
             "to a plateau that is estimated, not assumed to be 1; the plateau is what people can tell given "

@@ -364,6 +364,19 @@ def test_options_reach_the_analysis(results: Path, tmp_path: Path) -> None:
     assert any(row["reason"] == "exposure error" and row["judgments"] for row in summary["exclusions"])
 
 
+def test_exposures_that_nobody_measured_are_not_called_measured(results: Path, tmp_path: Path) -> None:
+    shutil.copytree(results, tmp_path / "r")
+    path = tmp_path / "r" / "assignments.jsonl"
+    path.write_text(re.sub(r'"shown_ms":[\d.]+', '"shown_ms":null', path.read_text()))
+    options = ("--exposure", "measured", "--max-exposure-error-ms", 10, *SVG)
+    words = " ".join(run("analyze", tmp_path / "r", "--out", tmp_path / "report", *options).output.split())
+    found = "No exposure was measured: the curves take them as planned and no answer is left out for them."
+    assert found in words
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "Exposures of the realism curves are taken as planned." in page
+    assert "as measured by the page" not in (tmp_path / "report" / "methods.txt").read_text()
+
+
 def test_conditions_that_never_met_are_not_ranked(tmp_path: Path) -> None:
     study = build_study(tmp_path / "study", contrasts=[["crn", "real"], ["pix2pix", "image-space"]])
     run("simulate", study, "--out", tmp_path / "r")
