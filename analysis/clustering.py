@@ -125,8 +125,8 @@ def _all_differ(codes: Sequence[NDArray[np.integer]]) -> bool:
     size, most = len(codes[0]), int(codes[0].max(initial=0)) + 1
     step = max(1, most * 4 * ROWS // max(size, 1))
     for start in range(0, most, step):
-        rows = (codes[0] >= start) & (codes[0] < start + step) if step < most else slice(None)
-        if not _distinct(_key(codes, rows, size if step >= most else int(np.count_nonzero(rows)))):
+        rows = (codes[0] >= start) & (codes[0] < start + step)
+        if not _distinct(_key(codes, rows, int(np.count_nonzero(rows)))):
             return False
     return True
 

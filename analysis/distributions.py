@@ -11,17 +11,19 @@ import numpy as np
 from scipy import special
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from analysis.clustering import Floats
 
+    Numbers = float | NDArray[Any]
 
-def t_quantile(probability: ArrayLike, df: ArrayLike) -> Any:
+
+def t_quantile(probability: float, df: Numbers) -> Any:
     """Quantile of Student's t."""
     return special.stdtrit(df, probability)
 
 
-def t_test(t: ArrayLike, df: ArrayLike) -> Any:
+def t_test(t: Numbers, df: Numbers) -> Any:
     """Two-sided p-value of a t statistic."""
     return 2 * special.stdtr(df, -np.abs(t))
 

@@ -155,8 +155,9 @@ def sensitivity(
     """Return how the findings change with the strictness of the sentinel rule.
 
     used, base: what the rules of this report give, and its preference.csv. Columns: allowed (wrong
-    sentinels; NaN: no filter), used (the rule of this report), excluded_assignments, judgments, largest_change (of any cell's rate against this report's, in rate units), decisions_changed
-    (cells whose adjusted test changes sides at 0.05). A rule that leaves nothing has NaN in the last three.
+    sentinels; NaN: no filter), used (the rule of this report), excluded_assignments, judgments,
+    largest_change (of any cell's rate against this report's, in rate units), decisions_changed (cells whose
+    adjusted test changes sides at 0.05). A rule that leaves nothing has NaN in the last three.
     """
     most = int(used.assignments["n_sentinels"].max())
     rules: list[tuple[float, Rules]] = [
@@ -226,7 +227,7 @@ def _comparison(judgments: pd.DataFrame, cells: pd.DataFrame, settings: Settings
             difference=difference,
             difference_low=difference - reach,
             difference_high=difference + reach,
-            p_difference=t_test(difference / error.mask(error == 0), df),
+            p_difference=t_test((difference / error.mask(error == 0)).to_numpy(), df),
         )
     added = ["source", "difference", "difference_low", "difference_high", "p_difference"]
     return pd.concat(tables, ignore_index=True).reindex(columns=[*PREFERENCE_COLUMNS, *added])

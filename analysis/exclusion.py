@@ -127,7 +127,7 @@ def counted(judgments: pd.DataFrame, *, filtered: bool = True) -> NDArray[np.boo
     out = judgments["excluded"].to_numpy(bool)
     if not filtered:
         out = out & (judgments["reason"] != SENTINELS).to_numpy()
-    keep = ~(out | judgments["sentinel"].to_numpy(bool))
+    keep: NDArray[np.bool_] = ~(out | judgments["sentinel"].to_numpy(bool))
     if not keep.any():
         raise AnalysisError(_none_left(judgments))
     return keep

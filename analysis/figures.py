@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
@@ -50,7 +50,7 @@ def _png(figure: Figure, dpi: int, buffer: io.BytesIO) -> None:
     """Write the figure without the transparency that savefig adds: a third of the time, and smaller."""
     usual = figure.dpi
     figure.set_dpi(dpi)
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     figure.set_dpi(usual)
     rgba = np.asarray(canvas.buffer_rgba())

@@ -7,13 +7,24 @@ import json
 import math
 import os
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from analysis.errors import AnalysisError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
-def write_whole(path: Path, data: bytes | str) -> None:
+
+@dataclass(frozen=True)
+class Parts:
+    """A file's text in parts that are made as it is written, where the whole would fill the memory."""
+
+    make: Callable[[], Iterable[str]]
+
+
+def write_whole(path: Path, data: bytes | str | Parts) -> None:
     """Write `data` to `path` by way of a temporary file in the same folder, fsync and rename.
 
     Text is written as UTF-8. Missing parent folders are made. OSError when the folder cannot be written; then
@@ -21,11 +32,11 @@ def write_whole(path: Path, data: bytes | str) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    raw = data.encode("utf-8") if isinstance(data, str) else data
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(raw)
+            for part in data.make() if isinstance(data, Parts) else [data]:
+                file.write(part.encode("utf-8") if isinstance(part, str) else part)
             file.flush()
             os.fsync(file.fileno())
         # mkstemp makes files private; what a person is meant to open follows the umask instead.

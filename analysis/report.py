@@ -15,7 +15,7 @@ from analysis import figures as draw
 from analysis.blocks import Block, picture
 from analysis.distributions import coin_quantile
 from analysis.errors import AnalysisError
-from analysis.files import write_whole
+from analysis.files import Parts, write_whole
 from analysis.findings import Finding, findings
 from analysis.methods import methods_text
 from analysis.page import render, sections
@@ -23,7 +23,7 @@ from analysis.pairs import load_images
 from analysis.psychometric import curves_table
 from analysis.ranking import ranking_table
 from analysis.summary import summarize
-from analysis.tables import csv_text, exposure, level_text, preference_tex, records, turned
+from analysis.tables import csv_parts, csv_text, exposure, level_text, preference_tex, records, turned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -52,15 +52,20 @@ def build_report(
     images: Path | None = None,
     formats: Sequence[str] = draw.FORMATS,
     track: Callable[..., Iterable[Any]] = lambda items, label, total=None: items,  # noqa: ARG005
-) -> tuple[dict[str, bytes], list[Finding]]:
-    """Return all files of the report by name, and the findings. Nothing is written."""
+) -> tuple[dict[str, bytes | Parts], list[Finding]]:
+    """Return all files of the report by name, and the findings. Nothing is written.
+
+    judgments.csv comes as `Parts`, the others as bytes.
+    """
     facts = summarize(evidence, versions)
     found = findings(facts)
     seen = turned(evidence.preference, evidence.results.real)
     used = evidence.settings.intervals
     tex = preference_tex(seen, ALPHA, used.level, used.cluster, simulated=evidence.results.simulated)
     methods = methods_text(facts)
-    files: dict[str, bytes] = {name: text.encode() for name, text in _tables(evidence).items()}
+    judgments = evidence.exclusion.judgments[list(JUDGMENT_FILE_COLUMNS)]
+    files: dict[str, bytes | Parts] = {"judgments.csv": Parts(lambda: csv_parts(judgments))}
+    files |= {name: text.encode() for name, text in _tables(evidence).items()}
     blocks: dict[str, Block] = {}
     drawn = _figures(evidence, seen, images)
     for name, (figure, alt, caption, wide) in track(drawn.items(), "figures", len(drawn)):
@@ -82,10 +87,8 @@ def build_report(
 
 
 def _tables(evidence: Evidence) -> dict[str, str]:
-    judgments = evidence.exclusion.judgments[list(JUDGMENT_FILE_COLUMNS)]
     preference = pd.concat([evidence.preference, evidence.unfiltered], ignore_index=True)
     tables = {
-        "judgments.csv": judgments,
         "exclusions.csv": evidence.exclusion.assignments,
         "preference.csv": preference,
         "curves.csv": curves_table(evidence.curves),
@@ -258,7 +261,7 @@ def _pairs(evidence: Evidence, images: Path | None) -> tuple[Figure, str, str, b
     return figure, caption, caption, True
 
 
-def write_report(files: Mapping[str, bytes], out: Path) -> None:
+def write_report(files: Mapping[str, bytes | Parts], out: Path) -> None:
     """Write the folder `out` whole: beside it first, then in its place; an earlier report goes only then.
 
     Raises AnalysisError where `out` is something else than an earlier report.
