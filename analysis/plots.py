@@ -191,15 +191,19 @@ def plot_preference_dots(ax: Axes, table: pd.DataFrame) -> Axes:
                     linespacing=1.05, zorder=5,
                     bbox={"boxstyle": "square,pad=.05", "fc": "w", "ec": "none"})  # fmt: skip
         place -= 1
-        for row in table[table["series"] == name].itertuples():  # type: Any
-            ax.plot([row.low, row.high], [place, place], color=colour, lw=1.0, zorder=3)
-            ax.plot([row.wilson_low, row.wilson_high], [place, place], color=colour, lw=3.2, alpha=0.3,
-                    zorder=2, solid_capstyle="butt")  # fmt: skip
-            ax.plot(row.rate, place, marker, color=colour, ms=3.4, mew=0.5, mec="white", zorder=4)
-            ticks.append(place)
-            labels.append(row.label)
-            place -= 1
-        place -= 0.35
+        rows = table[table["series"] == name]
+        y = place - np.arange(len(rows))
+        gap = np.full(len(rows), np.nan)  # one line of all intervals draws faster than one line each
+        thin, pale = (
+            np.stack([rows[low].to_numpy(float), rows[high].to_numpy(float), gap], axis=1).ravel()
+            for low, high in (("low", "high"), ("wilson_low", "wilson_high"))
+        )
+        ax.plot(thin, np.repeat(y, 3), color=colour, lw=1.0, zorder=3)
+        ax.plot(pale, np.repeat(y, 3), color=colour, lw=3.2, alpha=0.3, zorder=2, solid_capstyle="butt")
+        ax.plot(rows["rate"].to_numpy(float), y, marker, color=colour, ms=3.4, mew=0.5, mec="white", zorder=4)
+        ticks += y.tolist()
+        labels += list(rows["label"])
+        place -= len(rows) + 0.35
     ax.axvline(0.5, color=FAINT, lw=0.7, ls=(0, (4, 3)), zorder=1)
     ax.set_yticks(ticks, labels)
     ax.tick_params(axis="y", length=0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,7 @@ PROBLEM_LIMIT = 1000  # of one file; the rest is counted
 FRAMES_OFF = 1.5  # how far, in frames, a repeated trial's exposure may be off to count as good
 USUAL_HZ = 60.0
 LONGEST_MS = 1e30  # beyond it a number is looked at more closely
+TAKE = [itemgetter(name) for name in ("trial", "side", "response_ms", "shown_ms")]
 CHUNK = 1024  # assignments
 KINDS = ("i4", "i4", "?", "f4", "f4")  # of the columns of Answers
 
@@ -144,6 +146,18 @@ def _number(value: Any) -> float:
     return number if math.isfinite(number) else math.nan
 
 
+def _columns(answers: list[Any]) -> list[list[Any]]:
+    """Trials, sides, response_ms and shown_ms of answers; None where a time is missing.
+
+    KeyError, TypeError or AttributeError where an answer is none.
+    """
+    try:
+        return [list(map(take, answers)) for take in TAKE]
+    except KeyError:
+        times = [[answer.get(name) for answer in answers] for name in ("response_ms", "shown_ms")]
+        return [list(map(take, answers)) for take in TAKE[:2]] + times
+
+
 def _is_time(value: Any) -> bool:
     return value is None or _number(value) >= 0
 
@@ -227,10 +241,7 @@ class _Reader:
     ) -> tuple[tuple[NDArray[Any], ...], int]:
         """(trial rows, left, response_ms, shown_ms) of an assignment's answers, and how many were repeats."""
         try:
-            names = [answer["trial"] for answer in answers]
-            sides = [answer["side"] for answer in answers]
-            response = [answer.get("response_ms") for answer in answers]
-            shown = [answer.get("shown_ms") for answer in answers]
+            names, sides, response, shown = _columns(answers)
             rows = np.array([self.row_of.get(name, -1) for name in names], dtype=np.int32)
             clean = (
                 len(set(names)) == len(names)
