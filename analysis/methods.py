@@ -30,10 +30,6 @@ SAMPLED = {
 }
 CITATIONS = (
     (
-        "The software",
-        "Glimpse: human evaluation of generative images, with the version that stands under Provenance.",
-    ),
-    (
         "The design",
         "Q. Chen and V. Koltun. Photographic image synthesis with cascaded refinement networks. ICCV, 2017.",
     ),
@@ -59,6 +55,14 @@ CITATIONS = (
         ),
     ),
 )
+
+
+def citations(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return what to cite, and for what: only what this report used."""
+    version = facts["versions"].get("glimpse", "")
+    software = ("The software", f"Glimpse {version}: human evaluation of generative images. Software.")
+    ranked = any(ranking["identified"] for ranking in facts["rankings"])
+    return (software, *(entry for entry in CITATIONS if ranked or entry[0] != "The ranking"))
 
 
 def methods_text(facts: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from analysis.evidence_sections import (
     some,
 )
 from analysis.findings import under_way
-from analysis.methods import CITATIONS, assumptions
+from analysis.methods import assumptions, citations
 from analysis.quality_sections import (
     design_section,
     exclusion_section,
@@ -48,7 +48,7 @@ def sections(
         Section("sensitivity", "Sensitivity", sensitivity_section(facts)),
         Section("assumed", "What was assumed", (Block("list", entries=tuple(assumptions(facts))),)),
         Section("methods", "For your paper", _paper(methods, tex)),
-        Section("cite", "How to cite", (Block("facts", entries=CITATIONS),)),
+        Section("cite", "How to cite", (Block("facts", entries=citations(facts)),)),
         Section("provenance", "Provenance", provenance_section(facts)),
     ]
     return [page for page in pages if page.blocks]

@@ -388,6 +388,8 @@ def test_conditions_that_never_met_are_not_ranked(tmp_path: Path) -> None:
         == 1
     )
     assert "Bradley-Terry strengths assume" not in page
+    assert "R. A. Bradley" not in page
+    assert f"Glimpse {cli.__version__}: human evaluation" in page
     assert "ranking.svg" not in {path.name for path in (tmp_path / "report").iterdir()}
 
 
