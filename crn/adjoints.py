@@ -102,7 +102,7 @@ def add_label_gradient(by_weights: Tensor, gradient: Tensor, labels: Tensor, scr
 def winograd_weights(source: FeatureMap, gradient: Tensor, scratch: Scratch) -> Tensor:
     """Gradient (9, C, F) of the kernel in `winograd`, given the output's, (H, W, F)."""
     features, channels = gradient.shape[2], source.raw.shape[2]
-    made = gradient.new_zeros(36, channels, features)
+    made = scratch.take("weights", 36, channels, features).zero_()
     spread = both_ways("output", scratch.dtype).t()  # (36, 16)
     for top, down, inputs in input_tiles(source, scratch):
         across = inputs.shape[1] // down
