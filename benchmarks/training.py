@@ -136,6 +136,7 @@ def compare(height: int, kinds: list[str], rounds: int, steps: int, threads: int
     for _ in range(rounds):
         for kind, found in runs.items():
             found.append(apart(published_step, height, kind, steps, threads))
+            print(f"{height}p {kind}: {found[-1]['cpu']:.1f} s, {found[-1]['gib']:.1f} GiB", file=sys.stderr)
     cpu = {kind: min(run["cpu"] for run in found) for kind, found in runs.items()}
     gib = {kind: max(run["gib"] for run in found) for kind, found in runs.items()}
     best = min((kind for kind in OURS if kind in cpu), key=cpu.__getitem__, default="")
@@ -166,10 +167,13 @@ from crn.training_sources import DataRequest
 from crn.training import train
 joined = join_processes("cpu")
 rank = torch.distributed.get_rank() if joined else 0
-request = Request(out=sys.argv[1], name=f"bench-{sys.argv[2]}", source=DataRequest(scenes=8),
+request = Request(out=sys.argv[1], name=f"bench-{sys.argv[2]}-{sys.argv[4]}", source=DataRequest(scenes=8),
                   features="random",
                   stages=(Stage(128, 256, float(sys.argv[3])),),
                   settings={"batch": 2, "save_minutes": 1e9})
+if sys.argv[4] == "plain":
+    import crn.lean_features, crn.learner
+    crn.lean_features.suits = crn.learner.suits = lambda x: False
 run = assemble(request)
 for index in range(8):
     run.pairs.load(index, (128, 256))
@@ -189,15 +193,18 @@ if joined:
 """
 
 
-def small(folder: Path, processes: int, epochs: float) -> tuple[float, float]:
-    """Train the small preset's network at 128x256; returns samples a second, and CPU seconds a sample."""
+def small(folder: Path, processes: int, epochs: float, kind: str = "lean") -> tuple[float, float]:
+    """Train the small preset's network at 128x256; returns samples a second, and CPU seconds a sample.
+
+    `kind`: lean as `train` does on a CPU, or plain, with the library's convolutions (channels-last).
+    """
     script = folder / "small.py"
     script.write_text(SMALL)
     launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     command = [sys.executable, *(launch if processes > 1 else []), str(script)]
     root = str(Path(__file__).parents[1])
     done = subprocess.run(
-        [*command, str(folder), str(processes), str(epochs)],
+        [*command, str(folder), str(processes), str(epochs), kind],
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root},
         capture_output=True,
         text=True,
@@ -211,11 +218,18 @@ def small(folder: Path, processes: int, epochs: float) -> tuple[float, float]:
 def scaling() -> dict[str, float]:
     """Measure and print the small configuration, in one process and in two."""
     with tempfile.TemporaryDirectory() as folder:
-        one, one_cpu = small(Path(folder), 1, 8)
+        plain, plain_cpu = small(Path(folder), 1, 4, "plain")
+        one, one_cpu = small(Path(folder), 1, 4)
         two, two_cpu = small(Path(folder), 2, 8)
-    print(f"small configuration, 128x256, one thread: {one:.2f} samples/s ({one_cpu:.2f} CPU s a sample)")
-    print(f"two processes (gloo), the same global batch: {two:.2f} samples/s, {two / one:.2f} times")
-    return {"one": one, "two": two, "scaling": two / one, "cpu_one": one_cpu, "cpu_two": two_cpu}
+    print("small configuration, 128x256, batches of 2, one thread: samples/s (CPU s a sample)")
+    print(f"  library {plain:.2f} ({plain_cpu:.3f}), lean {one:.2f} ({one_cpu:.3f}): ", end="")
+    print(f"{plain_cpu / one_cpu:.2f} times by CPU time")
+    print(f"  two processes (gloo), the same global batch: {two:.2f} ({two_cpu:.3f} each), ", end="")
+    print(f"{two / one:.2f} times")
+    return {
+        "library": plain, "one": one, "two": two, "scaling": two / one,
+        "cpu_library": plain_cpu, "cpu_one": one_cpu, "cpu_two": two_cpu,
+    }  # fmt: skip
 
 
 def main() -> None:

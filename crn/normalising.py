@@ -19,7 +19,7 @@ from crn.strips import FeatureMap, Moments, Scratch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PIECE = 1 << 16  # numbers in a piece, about
+PIECE = 1 << 16  # numbers in a piece, about, for each thread
 
 
 def rows_last(x: Tensor) -> Tensor:
@@ -36,7 +36,8 @@ def pieces(*maps: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """Yield maps of equal shape (..., C) piece by piece: views (pixels, C)."""
     channels = maps[0].shape[-1]
     flat = [values.view(-1, channels) for values in maps]
-    return zip(*(torch.split(values, max(1, PIECE // channels)) for values in flat), strict=True)
+    pixels = max(1, PIECE * torch.get_num_threads() // channels)
+    return zip(*(torch.split(values, pixels) for values in flat), strict=True)
 
 
 class Normalisation:
