@@ -41,16 +41,17 @@ def agreement_table(judgments: pd.DataFrame, *, level: float = 0.95, filtered: b
     rows = []
     for name, here in scopes.items():
         if here.any():
-            part = pick(judgments, ["worker", "trial", "chosen_side", "chose_a"], here)
-            rows += [_row(name, coding, part, level) for coding in CODINGS]
+            workers = count_of(codes_of(judgments["worker"])[here])
+            for coding, (column, _) in CODINGS.items():
+                counts = unit_counts(pick(judgments, ["trial", column], here), coding)
+                rows.append(_row(name, coding, counts, workers, level))
     return pd.DataFrame(rows, columns=list(AGREEMENT_COLUMNS))
 
 
-def _row(scope: str, coding: str, judgments: pd.DataFrame, level: float) -> dict[str, object]:
-    counts = unit_counts(judgments, coding)
+def _row(scope: str, coding: str, counts: Floats, workers: int, level: float) -> dict[str, object]:
     row: dict[str, object] = {
         "scope": scope, "coding": coding, "n_units": len(counts), "n_ratings": int(counts.sum()),
-        "n_workers": count_of(codes_of(judgments["worker"])), "alpha": None, "alpha_low": None,
+        "n_workers": workers, "alpha": None, "alpha_low": None,
         "alpha_high": None, "kappa": None, "note": "",
     }  # fmt: skip
     if not len(counts):

@@ -8,7 +8,7 @@ it is therefore not allowed below the variance by any one way, nor below that of
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.floating[Any]]
 
 ROWS = 131_072  # scores made at a time
+TOGETHER = 8 * ROWS  # answers whose variances are made at a time
 DENSE = 4  # a table of at most this many entries a row is cheaper than a hash
 
 
@@ -141,6 +142,40 @@ def cell_variances(
 
     chose: (N,) 0 or 1. cell: (N,) codes in [0, n_cells). ways: the ways of clustering, each (N,) codes.
     """
+    parts = []
+    for first, last in groups(tally(cell, n_cells)):
+        if last - first == n_cells:
+            return _some_cells(chose, cell, ways, n_cells)
+        here = (cell >= first) & (cell < last)
+        own = cell[here] - cell.dtype.type(first)
+        parts.append(_some_cells(chose[here], own, [way[here] for way in ways], last - first))
+    return joined(parts)
+
+
+def groups(sizes: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Ranges of cells worked on at a time, so that temporaries stay small: TOGETHER answers, or one cell."""
+    ends, found = np.cumsum(sizes), [0]
+    while found[-1] < len(sizes):
+        before = ends[found[-1] - 1] if found[-1] else 0
+        found.append(max(found[-1] + 1, int(np.searchsorted(ends, before + TOGETHER, side="right"))))
+    return list(pairwise(found))
+
+
+def joined(parts: Sequence[Cells]) -> Cells:
+    """The cells of all parts, one after another."""
+    n, k, ways, answer, combined, clusters = zip(*parts, strict=True)
+    each = [[np.concatenate(way) for way in zip(*lists, strict=True)] for lists in (ways, clusters)]
+    plain = [np.concatenate(arrays) for arrays in (n, k, answer, combined)]
+    return Cells(plain[0], plain[1], each[0], plain[2], plain[3], each[1])
+
+
+def _some_cells(
+    chose: NDArray[np.bool_],
+    cell: NDArray[np.integer],
+    ways: Sequence[NDArray[np.integer]],
+    n_cells: int,
+) -> Cells:
+    """As `cell_variances`, all at once."""
     n = np.bincount(cell, minlength=n_cells)
     k = np.bincount(cell, weights=chose, minlength=n_cells).round().astype(np.int64)
     residual = chose - divide(k, n)[cell]

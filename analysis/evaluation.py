@@ -12,9 +12,10 @@ import pandas as pd
 
 from analysis.agreement import agreement_table
 from analysis.belonging import belonging
+from analysis.clustering import pick
 from analysis.distributions import t_quantile, t_test
 from analysis.errors import AnalysisError
-from analysis.exclusion import Exclusion, Rules, exclude, genuine
+from analysis.exclusion import Exclusion, Rules, counted, exclude
 from analysis.pairs import pair_table
 from analysis.preference import CELL_KEYS, PREFERENCE_COLUMNS, Intervals, design_cells, preference_table
 from analysis.psychometric import CurveFit, fit_curves
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 EXPOSURES = ("nominal", "measured")
 ALPHA = 0.05
-KEPT = ("worker", "pair", "contrast", "item_a", "item_b", "exposure_ms", "chose_a")
+KEPT = ("assignment", "worker")
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def evaluate(
     exclusion = exclude(results, settings.rules)
     judgments = exclusion.judgments
     try:
-        kept = genuine(judgments, KEPT)
+        kept = pick(judgments, KEPT, counted(judgments))
     except AnalysisError as error:
         raise AnalysisError(f"{error}{_besides(results)}") from None
     cells = design_cells(results.trials, results.experiment.get("contrasts") or ())
@@ -122,7 +123,7 @@ def evaluate(
         response_times=response_times(judgments),
         exposures=achieved_exposures(judgments, results.assignments),
         sensitivity=sensitivity(results, settings, cells, exclusion, preference),
-        pairs=pair_table(kept, contrasts, results.real),
+        pairs=pair_table(judgments, contrasts, results.real),
         comparison=_comparison(judgments, cells, settings) if settings.compare else pd.DataFrame(),
         digests=tuple(_digest(folder) for folder in folders),
     )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from analysis.clustering import pick
+from analysis.exclusion import counted
 from analysis.preference import wilson
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ PAIR_COLUMNS = (
     "n", "k", "rate", "low", "high",
 )  # fmt: skip
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".PNG", ".JPG", ".JPEG", ".WEBP")
+NEEDED = ("pair", "item_a", "item_b", "exposure_ms", "chose_a")
 LONG_ENOUGH_MS = 1000.0
 FEWEST_ANSWERS = 5
 
@@ -32,20 +35,20 @@ def pair_table(
 ) -> pd.DataFrame:
     """Return the pairs at both ends of each contrast: PAIR_COLUMNS, `each` rows an end.
 
-    judgments: genuine and not excluded. `winner` is `real`, or the condition that people choose most in the
-    contrast as a whole; `rate` is the share of a pair's answers that chose the *loser*: how often it fooled
-    people. `end` is "most" or "least" fooled. Only pairs seen for a second or longer count, if there are
-    such, since in a glimpse every pair fools; and only those with enough answers.
+    judgments: as marked by `exclusion.exclude`. `winner` is `real`, or the condition that people choose most
+    in the contrast as a whole; `rate` is the share of a pair's answers that chose the *loser*: how often it
+    fooled people. `end` is "most" or "least" fooled. Only pairs seen for a second or longer count, if there
+    are such, since in a glimpse every pair fools; and only those with enough answers.
     """
-    rows = []
+    rows, keep = [], counted(judgments)
     with_real = [name for name in contrasts if real in name.split(":")]
     for contrast in with_real or list(contrasts):
-        mine = judgments[judgments["contrast"] == contrast]
-        if mine.empty:
+        here = keep & (judgments["contrast"] == contrast).to_numpy()
+        if not here.any():
             continue
         a, b = contrast.split(":")
-        first = a == real or (b != real and bool(mine["chose_a"].mean() > 0.5))
-        pairs = _pairs(_seen_long(mine), loser_is_b=first)
+        first = a == real or (b != real and bool(judgments["chose_a"].to_numpy()[here].mean() > 0.5))
+        pairs = _pairs(pick(judgments, NEEDED, _seen_long(judgments, here)), loser_is_b=first)
         if pairs.empty:
             continue
         names = {"contrast": contrast, "winner": a if first else b, "loser": b if first else a}
@@ -63,9 +66,9 @@ def pair_table(
     return table.assign(low=low, high=high)
 
 
-def _seen_long(judgments: pd.DataFrame) -> pd.DataFrame:
-    long = judgments[~(judgments["exposure_ms"] < LONG_ENOUGH_MS)]
-    return long if len(long) else judgments
+def _seen_long(judgments: pd.DataFrame, here: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    long: NDArray[np.bool_] = here & ~(judgments["exposure_ms"] < LONG_ENOUGH_MS).to_numpy()
+    return long if long.any() else here
 
 
 def _pairs(judgments: pd.DataFrame, *, loser_is_b: bool) -> pd.DataFrame:

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from analysis.clustering import (
-    ROWS,
     Cells,
     cell_variances,
     codes_of,
     divide,
+    groups,
+    joined,
     pick,
     places,
     tally,
@@ -41,7 +42,6 @@ CELL_KEYS = ["contrast", "condition_a", "condition_b", "exposure_ms"]
 BLOCK = 2_000_000  # clusters that a bootstrap draws at a time
 TABLE = 131_072  # entries of a table of sums, which then stays in cache
 NEEDED = ["worker", "pair", "chose_a", "item_a", "item_b"]
-TOGETHER = 8 * ROWS  # answers of cells that are worked on at a time
 
 
 @dataclass(frozen=True)
@@ -146,25 +146,14 @@ def _variances(judgments: pd.DataFrame, cell: NDArray[np.int16], cluster: str, n
 
     cell: row of the cells, -1 for judgments that take no part.
     """
-    ends = np.cumsum(tally(cell + np.int16(1), n_cells + 1)[1:])
     needed = [name for name in NEEDED if name in judgments]
-    parts, first = [], 0
-    while first < n_cells:
-        before = int(ends[first - 1]) if first else 0
-        last = max(first + 1, int(np.searchsorted(ends, before + TOGETHER, side="right")))
+    parts = []
+    for first, last in groups(tally(cell + np.int16(1), n_cells + 1)[1:]):
         here = (cell >= first) & (cell < last)
         part = pick(judgments, needed, here)
         chose, ways = part["chose_a"].to_numpy(bool), ways_of(part, cluster)
         parts.append(cell_variances(chose, cell[here] - np.int16(first), ways, last - first))
-        first = last
-    ways_alone, clusters = (
-        [np.concatenate(way) for way in zip(*(getattr(part, name) for part in parts), strict=True)]
-        for name in ("ways", "clusters")
-    )
-    n, k, answer, combined = (
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("n", "k", "answer", "combined")
-    )
-    return Cells(n, k, ways_alone, answer, combined, clusters)
+    return joined(parts)
 
 
 def cell_intervals(used: Cells, settings: Intervals) -> pd.DataFrame:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from analysis.clustering import cell_variances, codes_of, count_of, pick, score_covariances, sorted_codes
+from analysis.clustering import cell_variances, codes_of, count_of, score_covariances, sorted_codes, tally
 from analysis.curve_fit import FAMILIES, LOGIT_BOUND, TINY, deviance, fit_batch, gradient, rates
 from analysis.distributions import f_tail, t_quantile
 from analysis.errors import AnalysisError
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 EXPOSURES = ("nominal", "measured")
 THRESHOLD = 0.75
-NEEDED = ["worker", "pair", "exposure_ms", "shown_ms", "chose_a"]
 MAX_SE_LOG_SLOPE = 1.0  # beyond it the slope is uncertain by a factor of fifty: a step, or a line
 MAX_SE_OCTAVES = 2.0
 STEP = "the slope is not determined: a step between two exposures, or no bend within them"
@@ -151,12 +150,16 @@ def fit_curves(
     timed = counted(judgments, filtered=filtered) & judgments["exposure_ms"].notna().to_numpy()
     found = {str(name) for name in judgments["contrast"][timed].unique()}
     names = sorted(found) if contrasts is None else [name for name in contrasts if name in found]
-    needed = [name for name in NEEDED if name != "shown_ms" or exposure == "measured"]
-    # One contrast after another, so that only its judgments stand in memory twice.
-    return [
-        _fit(pick(judgments, needed, timed & (judgments["contrast"] == name).to_numpy()), name, real, family,
-             exposure, level) for name in names
-    ]  # fmt: skip
+    fits = []
+    for name in names:
+        a, b = name.split(":")
+        data = _arrays(judgments, timed & (judgments["contrast"] == name).to_numpy(), b == real, exposure)
+        blank = CurveFit(
+            contrast=name, condition=b if b == real else a, versus=a if b == real else b, family=family,
+            exposure=exposure, level=level, **_observed(data),
+        )  # fmt: skip
+        fits.append(_fit(blank, data))
+    return fits
 
 
 class _Data(NamedTuple):
@@ -170,36 +173,41 @@ class _Data(NamedTuple):
     ways: list[NDArray[np.integer]]
 
 
-def _fit(
-    judgments: pd.DataFrame, contrast: str, real: str | None, family: str, exposure: str, level: float
-) -> CurveFit:
-    """Fit one contrast."""
-    a, b = contrast.split(":")
-    turned = b == real
-    data = _arrays(judgments, turned, exposure)
-    n = np.bincount(data.cell, minlength=len(data.planned)).astype(float)
-    k = np.bincount(data.cell, weights=data.y, minlength=len(data.planned)).astype(float)
-    workers, pairs = (count_of(way) for way in data.ways)
-    blank = CurveFit(
-        contrast=contrast, condition=b if turned else a, versus=a if turned else b, family=family,
-        exposure=exposure, level=level, exposures_ms=tuple(data.planned.tolist()),
-        rates=tuple((k / n).tolist()), counts=tuple(n.astype(int).tolist()), n_workers=workers, n_pairs=pairs,
-        df=min(workers, pairs) - 1, identified=False, note=_hopeless(n, k, min(workers, pairs)),
-    )  # fmt: skip
-    if not blank.note and not _rises(data, level):
-        blank = replace(blank, note="no rise: no exposure can be told from chance")
-    return blank if blank.note else _estimate(blank, data, n, k)
-
-
-def _arrays(judgments: pd.DataFrame, turned: bool, exposure: str) -> _Data:
-    planned, cell = sorted_codes(judgments["exposure_ms"].to_numpy(float))
+def _arrays(judgments: pd.DataFrame, rows: NDArray[np.bool_], turned: bool, exposure: str) -> _Data:
+    """Some rows of the judgments; only these stand in memory twice."""
+    planned, cell = sorted_codes(judgments["exposure_ms"].to_numpy(float)[rows])
     shown, at = planned, cell
     if exposure == "measured":
-        measured = np.round(judgments["shown_ms"].to_numpy(float))
+        measured = np.round(judgments["shown_ms"].to_numpy()[rows].astype(float))
         shown, at = sorted_codes(np.where(measured > 0, measured, planned[cell]))
-    y = judgments["chose_a"].to_numpy(bool) ^ turned
-    ways = [codes_of(judgments[name]) for name in ("worker", "pair")]
+    y = judgments["chose_a"].to_numpy(bool)[rows] ^ turned
+    ways = [codes_of(judgments[name])[rows] for name in ("worker", "pair")]
     return _Data(y, np.log2(shown), at, cell, planned, ways)
+
+
+def _counts(data: _Data) -> list[Floats]:
+    """Answers of each cell, and those that are 1."""
+    return [tally(c, len(data.planned)).astype(float) for c in (data.cell, data.cell[data.y])]
+
+
+def _observed(data: _Data) -> dict[str, Any]:
+    """What a CurveFit says before anything is fitted, with why nothing can be."""
+    n, k = _counts(data)
+    workers, pairs = (count_of(way) for way in data.ways)
+    return {
+        "exposures_ms": tuple(data.planned.tolist()), "rates": tuple((k / n).tolist()),
+        "counts": tuple(n.astype(int).tolist()), "n_workers": workers, "n_pairs": pairs,
+        "df": min(workers, pairs) - 1, "identified": False, "note": _hopeless(n, k, min(workers, pairs)),
+    }  # fmt: skip
+
+
+def _fit(blank: CurveFit, data: _Data) -> CurveFit:
+    """Fit one contrast."""
+    if blank.note:
+        return blank
+    if not _rises(data, blank.level):
+        return replace(blank, note="no rise: no exposure can be told from chance")
+    return _estimate(blank, data, *_counts(data))
 
 
 def _hopeless(n: Floats, k: Floats, fewest: int) -> str:
@@ -224,7 +232,7 @@ def _estimate(blank: CurveFit, data: _Data, n: Floats, k: Floats) -> CurveFit:
     """Estimates, errors and goodness of fit; flags what the data do not determine."""
     family = FAMILIES[blank.family]
     x, at = data.x, data.at
-    counts = np.stack([np.bincount(at), np.bincount(at, weights=data.y)]).astype(float)
+    counts = np.stack([tally(at), tally(at[data.y], len(x))]).astype(float)
     theta = fit_batch(x, counts[:1], counts[1:], family, starts=5).theta
     bound = bool(abs(theta[0, 0]) > BOUND_LOGIT)
     psi, slopes = (array[0] for array in gradient(x, theta, family))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.clustering import (
+    TOGETHER,
     cell_variances,
     codes_of,
     divide,
@@ -20,7 +21,7 @@ from analysis.clustering import (
 )
 from analysis.distributions import coin_test, normal_quantile, t_quantile, t_test
 from analysis.exclusion import counted
-from analysis.preference import TOGETHER, adjust, wilson
+from analysis.preference import adjust, wilson
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,8 +6,11 @@ bootstrap: 10,000 worker resamples of 50 workers x 110 answers, against a plain 
     against a loop of the shape that the most used script of the field has (workers, then images within each).
 ranking: Bradley-Terry on one million comparisons of 10 conditions, against choix.ilsr_pairwise.
 curve: one realism curve with its clustered errors left out, as psignifit has none, against psignifit.
-scale: 1 and 10 million judgments read from disk and analysed: processor time, and the peak of memory.
-study: the paper's limited-time study (22,000 answers), read and analysed.
+scale: 1 and 10 million judgments, from the bytes of a results folder (a gigabyte of JSON) to every table of
+    the report, the sensitivity to the sentinel rule included: processor time, and the peak of memory. The
+    figures are left out, as they cost the same at any size.
+study: the paper's limited-time study (22,000 answers): read and analysed, and `cli.py analyze` as a whole, from
+    the start of the interpreter to the written report with its figures in three formats.
 Figures are medians of repeated runs; peers that take many seconds run once or on a stated part.
 """
 
@@ -193,32 +196,39 @@ def _write_hit(lines: Any, hit: int, cells: Any, lefts: Any, rng: np.random.Gene
 def analyse(folder: Path) -> dict[str, float]:
     """Everything that `analyze` computes but the figures and the report, in this process: times and peak."""
     from analysis.agreement import agreement_table
+    from analysis.evaluation import Settings, sensitivity
     from analysis.exclusion import exclude
+    from analysis.pairs import pair_table
     from analysis.preference import design_cells, preference_table
     from analysis.psychometric import fit_curves
     from analysis.ranking import rank_conditions
     from analysis.results import read_results
     from analysis.timing import achieved_exposures, response_times
-    from analysis.workers import side_bias, worker_table
+    from analysis.workers import sentinel_table, side_bias, worker_table
 
     marks: dict[str, float] = {"start_mb": peak_mb()}
     began = time.process_time()
     results = read_results(folder)
     marks["read"], marks["read_mb"] = time.process_time() - began, peak_mb()
-    judged = exclude(results).judgments
-    cells = design_cells(results.trials)
+    exclusion = exclude(results)
+    judged, cells = exclusion.judgments, design_cells(results.trials)
+    names = list(dict.fromkeys(cells["contrast"]))
+    found: dict[str, Any] = {}
     steps: dict[str, Callable[[], Any]] = {
         "preference": lambda: preference_table(judged, cells),
         "curves": lambda: fit_curves(judged, real="real"),
         "ranking": lambda: rank_conditions(judged),
         "agreement": lambda: agreement_table(judged),
-        "workers": lambda: (worker_table(judged), side_bias(judged)),
+        "workers": lambda: (worker_table(judged), side_bias(judged), sentinel_table(judged)),
         "timing": lambda: (response_times(judged), achieved_exposures(judged, results.assignments)),
+        "sensitivity": lambda: sensitivity(results, Settings(), cells, exclusion, found["preference"]),
+        "pairs": lambda: pair_table(judged, names, "real"),
     }
     for name, step in steps.items():
         start = time.process_time()
-        step()
+        found[name] = step()
         marks[name] = time.process_time() - start
+        found = {"preference": found["preference"]}
     marks |= {"total": time.process_time() - began, "peak_mb": peak_mb(), "judgments": len(judged)}
     return marks
 
@@ -237,7 +247,9 @@ def in_a_process(folder: Path) -> dict[str, float]:
     return found
 
 
-STEPS = ("read", "preference", "curves", "ranking", "agreement", "workers", "timing")
+STEPS = (
+    "read", "preference", "curves", "ranking", "agreement", "workers", "timing", "sensitivity", "pairs",
+)  # fmt: skip
 
 
 def bench_scale(quick: bool) -> None:
@@ -268,9 +280,24 @@ def bench_study(_: bool) -> None:
         write_results(folder, 22_000)
         found = [in_a_process(folder) for _ in range(3)]
         middle = sorted(found, key=lambda marks: marks["total"])[1]
-        print(
-            f"the paper's study ({middle['judgments']:,.0f} answers): {middle['total']:.2f} s without figures"
-        )
+        answers = f"the paper's study ({middle['judgments']:,.0f} answers)"
+        print(f"{answers}: {middle['total']:.2f} s from answers to tables", flush=True)
+        command = [
+            sys.executable,
+            str(Path(__file__).resolve().parent.parent / "cli.py"),
+            "analyze",
+            str(folder),
+        ]
+        taken = []
+        for _ in range(4):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            subprocess.run(
+                [*command, "--out", str(Path(scratch) / "report")], capture_output=True, check=True
+            )
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            taken.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        print(f"{answers}: {statistics.median(taken[1:]):.2f} s of processor time for the whole command, "
+              "interpreter, imports, figures in three formats and report included")  # fmt: skip
 
 
 BENCHES = {"bootstrap": bench_bootstrap, "ranking": bench_ranking, "curve": bench_curve, "scale": bench_scale,

@@ -53,9 +53,9 @@ def everything(frame):
 def test_parts_give_what_the_whole_gives(monkeypatch):
     frame = study()
     whole = everything(frame)
-    for module in (clustering, preference, ranking, timing):
+    for module in (clustering, ranking, timing):
         monkeypatch.setattr(module, "ROWS", 97)
-    for module in (preference, workers):
+    for module in (clustering, workers):
         monkeypatch.setattr(module, "TOGETHER", 300)
     for name, table in everything(frame).items():
         pd.testing.assert_frame_equal(table, whole[name], rtol=1e-9, obj=name)
