@@ -168,8 +168,8 @@ class Commands(click.Group):
         """Run the command; whatever goes wrong ends in one readable message and status 1."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.Abort, click.exceptions.Exit):
-            raise
+        except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
+            raise  # Click ends in silence where the reader of a pipe has gone
         except Exception as error:  # noqa: BLE001 - no traceback may reach a user
             raise _readable(error) from None
 

@@ -334,6 +334,7 @@ def assignment(plan: Plan, visit: Visit, seed: int) -> dict[str, Any]:
     submitted = accepted + timedelta(seconds=math.ceil(visit.seconds))
     return {
         "assignment_id": _entity("assignment", plan.study, seed, visit.slot),
+        "study": plan.study,
         "hit": visit.hit,
         "hit_id": _entity("hit", plan.study, visit.hit),
         "worker": pseudonym(str(plan.document["secret"]), visit.worker_id),

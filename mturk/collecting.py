@@ -86,6 +86,7 @@ def record(assignment: dict[str, Any], hit: str, study: Study, own: frozenset[st
     """
     line: dict[str, Any] = {
         "assignment_id": assignment["AssignmentId"],
+        "study": study.study,
         "hit": hit,
         "hit_id": assignment["HITId"],
         "worker": pseudonym(study.secret, assignment["WorkerId"]),

@@ -32,8 +32,8 @@ def test_simulate_fills_the_study(tmp_path: Path) -> None:
     assert f"Next: python cli.py analyze {out}/" in result.output
     found = lines(out)
     assert list(found[0]) == [
-        "assignment_id", "hit", "hit_id", "worker", "status", "accepted_at", "submitted_at", "simulated",
-        "page", "answers",
+        "assignment_id", "study", "hit", "hit_id", "worker", "status", "accepted_at", "submitted_at",
+        "simulated", "page", "answers",
     ]  # fmt: skip
     assert list(found[0]["page"]) == [
         "user_agent",

@@ -59,8 +59,8 @@ def test_new_assignments_are_added_and_old_ones_stay(published, tmp_path):
     ann, bob = lines(out)
     assert (ann["assignment_id"], bob["assignment_id"]) == (first, second)
     assert list(ann) == [
-        "assignment_id", "hit", "hit_id", "worker", "status", "accepted_at", "submitted_at", "simulated",
-        "page", "answers"]  # fmt: skip
+        "assignment_id", "study", "hit", "hit_id", "worker", "status", "accepted_at", "submitted_at",
+        "simulated", "page", "answers"]  # fmt: skip
     assert (ann["hit"], ann["hit_id"], ann["status"], ann["simulated"]) == ("b1-h01", one, "Submitted", False)
     assert bob["simulated"] is True
     assert ann["submitted_at"].endswith("Z")
