@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch.nn import functional
 
-from crn import refining
+from crn import learner, refining
 from crn.config import NetworkConfig
 from crn.learner import cascade
 from crn.model import CRN, SLOPE, normalise_layer
 from crn.normalising import normalise_activate
-from crn.refining import activated_convolution, upsampled_convolution
+from crn.refining import activated_convolution, suits, upsampled_convolution
 
 
 def random(*shape, seed=0):
@@ -155,3 +155,30 @@ def test_a_lean_cascade_is_the_plain_one(features, recompute):
     assert set(found) == set(expected)
     for name, value in expected.items():
         assert distance(found[name], value) < 1e-3, name
+
+
+def test_float32_on_a_cpu_is_lean_and_mixed_precision_is_not(monkeypatch):
+    model = network()
+    labels = one_hot_labels(model)
+    taken = []
+    plain = refining.refine
+    monkeypatch.setattr(learner, "refine", lambda *inputs: taken.append(inputs) or plain(*inputs))
+    cascade(model, labels, recompute=False)
+    assert len(taken) == len(model.refinements)
+    with torch.autocast("cpu", torch.bfloat16):
+        cascade(model, labels, recompute=False)
+    assert len(taken) == len(model.refinements)
+    assert not suits(labels.bfloat16())
+    assert not suits(labels.to("meta"))
+
+
+def test_wide_layers_keep_their_digits():
+    """512 channels, as published: Winograd's transforms lose a digit, not three."""
+    shapes = ((1, 512, 32, 64), (512,), (512,), (64, 512, 3, 3))
+    exact = tuple(random(*shape, seed=i) for i, shape in enumerate(shapes))
+    upstream = random(1, 64, 32, 64, seed=9)
+    wide, single = leaves(*exact), leaves(*(value.float() for value in exact))
+    expected = torch.autograd.grad(plain_activated(*wide), wide, upstream)
+    found = torch.autograd.grad(activated_convolution(*single), single, upstream.float())
+    for a, b in zip(found, expected, strict=True):
+        assert distance(a.double(), b) < 1e-5
