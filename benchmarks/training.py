@@ -225,7 +225,7 @@ def scaling() -> dict[str, float]:
     print(f"  library {plain:.2f} ({plain_cpu:.3f}), lean {one:.2f} ({one_cpu:.3f}): ", end="")
     print(f"{plain_cpu / one_cpu:.2f} times by CPU time")
     print(f"  two processes (gloo), the same global batch: {two:.2f} ({two_cpu:.3f} each), ", end="")
-    print(f"{two / one:.2f} times")
+    print(f"{two / one:.2f} times; by CPU time {one_cpu / two_cpu:.2f}, if there are two idle cores")
     return {
         "library": plain, "one": one, "two": two, "scaling": two / one,
         "cpu_library": plain_cpu, "cpu_one": one_cpu, "cpu_two": two_cpu,
