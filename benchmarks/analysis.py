@@ -9,8 +9,8 @@ curve: one realism curve with its clustered errors left out, as psignifit has no
 scale: 1 and 10 million judgments, from the bytes of a results folder (a gigabyte of JSON) to every table of
     the report, the sensitivity to the sentinel rule included: processor time, and the peak of memory. The
     figures are left out, as they cost the same at any size.
-study: the paper's limited-time study (22,000 answers): read and analysed, and `cli.py analyze` as a whole, from
-    the start of the interpreter to the written report with its figures in three formats.
+study: the paper's limited-time study (22,000 answers): read and analysed, and `cli.py analyze` as a whole,
+    from the start of the interpreter to the written report with its figures in three formats.
 Figures are medians of repeated runs; peers that take many seconds run once or on a stated part.
 """
 
