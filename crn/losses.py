@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from crn.errors import CRNError
@@ -49,9 +50,32 @@ class Terms:
 
 def layer_differences(output: Sequence[Tensor], photo: Sequence[Tensor]) -> list[Tensor]:
     """Return each tap's mean absolute difference over (C, H, W), summed over the samples."""
-    return [
-        (a.float() - b.float()).abs().mean(dim=(1, 2, 3)).sum() for a, b in zip(output, photo, strict=True)
-    ]
+    return [absolute_difference(a, b) for a, b in zip(output, photo, strict=True)]
+
+
+def absolute_difference(output: Tensor, photo: Tensor) -> Tensor:
+    """Mean over (C, H, W) of |output - photo|, summed over the samples; only `output` gets a gradient."""
+    made: Tensor = _AbsoluteDifference.apply(output, photo)  # type: ignore[no-untyped-call]
+    return made
+
+
+class _AbsoluteDifference(torch.autograd.Function):
+    """`absolute_difference`; keeps the signs alone, a byte a number, for its gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, output: Tensor, photo: Tensor) -> Tensor:
+        difference = output - photo
+        if difference.dtype in {torch.bfloat16, torch.float16}:
+            difference = output.float() - photo.float()
+        ctx.save_for_backward(difference.sign().to(torch.int8))
+        ctx.dtype = output.dtype
+        return difference.abs_().mean(dim=(1, 2, 3)).sum()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (signs,) = ctx.saved_tensors
+        return signs.to(ctx.dtype) * (gradient / signs[0].numel()).to(ctx.dtype), None
 
 
 def feature_matching(
@@ -69,7 +93,7 @@ def feature_matching(
 
 def image_space(images: Tensor, photos: Tensor, share: float = 1.0) -> Terms:
     """Mean absolute difference in grey levels, (N, 3, H, W) each: the paper's image-space baseline."""
-    difference = (images.float() - photos.float()).abs().mean(dim=(1, 2, 3)).sum()
+    difference = absolute_difference(images, photos)
     return Terms(difference * share, {"input": float(difference.detach()) * share})
 
 

@@ -10,6 +10,7 @@ from crn.errors import CRNError
 from crn.losses import (
     AUTHORS_DIVISORS,
     Balance,
+    absolute_difference,
     authors_divisors,
     class_means,
     diversity,
@@ -41,6 +42,21 @@ def test_feature_matching_is_the_weighted_sum_of_mean_differences() -> None:
     )
     assert float(terms.total) == pytest.approx(expected, rel=1e-6)
     assert sum(terms.parts.values()) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_the_gradient_of_a_difference_is_its_sign_over_the_numbers(dtype: torch.dtype) -> None:
+    a, b = (_taps(2, seed)[1].to(dtype) for seed in (0, 1))
+    b[0, 0, 0, 0] = a[0, 0, 0, 0]  # no difference, no gradient
+    a.requires_grad_()
+    found = absolute_difference(a, b)
+    (ours,) = torch.autograd.grad(found, a)
+    plain = (a.float() - b.float()).abs().mean(dim=(1, 2, 3)).sum()
+    (theirs,) = torch.autograd.grad(plain, a)
+    assert ours.dtype == dtype
+    assert torch.equal(ours, theirs)
+    assert ours[0, 0, 0, 0] == 0
+    torch.testing.assert_close(found.float(), plain, rtol=1e-6, atol=0)
 
 
 def test_share_makes_a_batch_the_mean_of_its_samples() -> None:
