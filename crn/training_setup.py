@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from crn.training_sources import OpenedPairs
 
 PRESETS = ("small", "paper")
-SMALL_EMPHASIS = (6.0, 1.0, 1.0, 1.0, 0.7, 0.3)  # the input term holds the hue; deep taps drive it off
+SMALL_EMPHASIS = (4.0, 1.0, 1.0, 1.0, 1.0, 0.5)  # the input term holds the hue; deep taps drive it off
 
 
 @dataclass(frozen=True)

@@ -161,7 +161,7 @@ def _given(ctx: click.Context) -> set[str]:
     default="",
     callback=_numbers(float),
     metavar="F,F,F,F,F,F",
-    help="Factor of each term: input, conv1_2 ... conv5_2.  [default: 1 each; small preset 6,1,1,1,0.7,0.3]",
+    help="Factor of each term: input, conv1_2 ... conv5_2.  [default: 1 each; small preset 4,1,1,1,1,0.5]",
 )
 @click.option("--learning-rate", type=float, default=None, help="Adam's rate.  [default: the preset's]")
 @click.option(
