@@ -4,8 +4,8 @@
 
 The scenes are of the split "sample", which no training sees, and not those that are bundled.
 
-nearness: feature distance (by the bundled small network, with which the CRN trained, so it is partial;
-    and by a random one, with which nobody trained), grey levels and SSIM to the photograph of the same
+nearness: feature distance (by the bundled small network, which was trained on real photographs and which no
+    network of the scenes was trained with; and by a random one), grey levels and SSIM to the photograph of the same
     layout, and to the nearest of eight photographs of it, since a label map says nothing of the hour or
     of paint. Units of feature distances: the mean between photographs of different scenes; 1 = as
     unlike as two of those.
