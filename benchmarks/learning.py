@@ -1,14 +1,14 @@
 """What the bundled networks have learnt, on held-out scenes: nearness, sharpness, diversity, specialisation.
 
-    python benchmarks/learning.py [--scenes 48] [--first 24] [--json FILE] [--weights crn=FILE ...]
+    python benchmarks/learning.py [--scenes 48] [--first 24] [--features FILE] [--weights crn=FILE ...]
 
 The scenes are of the split "sample", which no training sees, and not those that are bundled.
 
-nearness: feature distance (by the bundled small network, which was trained on real photographs and which no
-    network of the scenes was trained with; and by a random one), grey levels and SSIM to the photograph of the same
-    layout, and to the nearest of eight photographs of it, since a label map says nothing of the hour or
-    of paint. Units of feature distances: the mean between photographs of different scenes; 1 = as
-    unlike as two of those.
+nearness: feature distance (by the bundled small network, with which the CRN trained, so it is partial, or by
+    another with --features; and by a random one, with which nobody trained), grey levels and SSIM to the
+    photograph of the same layout, and to the nearest of eight photographs of it, since a label map says
+    nothing of the hour or of paint. Units of feature distances: the mean between photographs of different
+    scenes; 1 = as unlike as two of those.
 texture: gradient energy as a share of the photographs', and the Frechet distance between the
     distributions of local features (conv2_2, one sample a position), which blur and false texture
     raise.
@@ -37,7 +37,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from crn import scenes
 from crn.checkpoints import bundled_weights, load_weights
-from crn.features import FeatureNetwork, random_features, small_features
+from crn.features import SMALL_FILE, FeatureNetwork, random_features, small_features
 from crn.inference import Renderer
 
 SIZE = (128, 256)
@@ -280,6 +280,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=48)
     parser.add_argument("--first", type=int, default=24, help="index of the first held-out scene")
     parser.add_argument("--weights", nargs="*", default=[], metavar="CONDITION=FILE")
+    parser.add_argument("--features", type=Path, default=SMALL_FILE, help="the feature network that judges")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     named = {**{key: name for key, name in NAMES.items() if name in bundled_weights()}}
@@ -287,7 +288,8 @@ def main() -> None:
     if not named:
         raise SystemExit("No bundled weights of the sample scenes yet; name some with --weights crn=FILE.")
     held = draw(options.first, options.scenes)
-    small, random = Distance(small_features(), held.photos), Distance(random_features(5), held.photos)
+    small = Distance(small_features(options.features), held.photos)
+    random = Distance(random_features(5), held.photos)
     made = {condition: render(path, held.labels) for condition, path in named.items()}
     blurred = held.photos.mean(0).astype(np.uint8)
     found = {
