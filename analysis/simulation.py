@@ -139,7 +139,8 @@ def read_plan(folder: Path, observer: Observer, version: str = "") -> Plan:
     for row in rows:
         hits.setdefault((row["batch"], row["hit"]), []).append(row)
     built = tuple(_hit(batch, hit, trials, observer, pairs) for (batch, hit), trials in hits.items())
-    if document.get("plan_sha256") not in {None, hashlib.sha256(files["trials.csv"]).hexdigest()}:
+    stated = document.get("plan_sha256")
+    if stated is not None and stated != hashlib.sha256(files["trials.csv"]).hexdigest():
         raise AnalysisError(f"{folder / 'trials.csv'}: changed since build-hits. Build the study again.")
     agent = "glimpse-simulator" + (f"/{version}" if version else "")
     return Plan(folder, str(document["study"]), document, built, len(pairs), files, agent)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import clustering, preference, ranking, tables, timing, workers
+from analysis import clustering, ranking, tables, timing, workers
 from analysis.agreement import agreement_table
 from analysis.files import Parts, write_whole
 from analysis.preference import Intervals, preference_table
