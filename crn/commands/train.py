@@ -181,7 +181,7 @@ def _given(ctx: click.Context) -> set[str]:
     type=click.Choice(["float32", "bfloat16"]),
     default="float32",
     show_default=True,
-    help="bfloat16 is faster for wide networks where the processor has it.",
+    help="bfloat16 is for GPUs; on a CPU float32 has a faster form of its own.",
 )
 @click.option("--recompute", is_flag=True, help="Gradient checkpointing: less memory, a third more time.")
 @click.option("--cache-mb", default=2048, show_default=True, help="Memory for the photographs' features.")
