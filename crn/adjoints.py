@@ -22,6 +22,7 @@ from crn.strips import (
     input_tiles,
     interpolation,
     label_patches,
+    winograd_kernel,
 )
 
 if TYPE_CHECKING:
@@ -97,6 +98,11 @@ def add_label_gradient(by_weights: Tensor, gradient: Tensor, labels: Tensor, scr
     `gradient`: (n, W, F); `labels`: (n + 2, W + 2, classes), zero-padded.
     """
     by_weights.addmm_(label_patches(labels, scratch).t(), gradient.view(-1, gradient.shape[-1]))
+
+
+def turned_kernel(kernel: Tensor) -> Tensor:
+    """(F, C, 3, 3) -> (9, F, C): with it `winograd` makes the input's gradient of the output's."""
+    return winograd_kernel(kernel.flip(2, 3).transpose(0, 1))
 
 
 def winograd_weights(source: FeatureMap, gradient: Tensor, scratch: Scratch) -> Tensor:

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from crn.adjoints import turned_kernel
 from crn.features import FeatureNetwork
 from crn.normalising import channels_first, rows_last
 from crn.refining import pays_to_transform, suits
-from crn.strips import FeatureMap, Scratch, bordered, winograd, winograd_kernel
+from crn.strips import FeatureMap, Scratch, bordered, winograd, winograd_kernel, winograd_whole
 
 
 class LeanFeatures(FeatureNetwork):
@@ -82,10 +83,9 @@ class _FrozenConvolution(torch.autograd.Function):
             masked = channels_first(given * passed)
             return functional.conv_transpose2d(masked, kernel, padding=1), None, None
         made = given.new_empty(*given.shape[:3], kernel.shape[1])
-        turned, scratch = winograd_kernel(kernel.flip(2, 3).transpose(0, 1)), Scratch(given.dtype)
+        turned, scratch = turned_kernel(kernel), Scratch(given.dtype)
         for incoming, mask, out in zip(given, passed, made, strict=True):
-            for _ in winograd(_Masked(incoming, mask), turned, FeatureMap(out), scratch):
-                pass  # each strip is written where it belongs
+            winograd_whole(_Masked(incoming, mask), turned, FeatureMap(out), scratch)
         return channels_first(made), None, None
 
 

@@ -64,9 +64,8 @@ class _AbsoluteDifference(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, output: Tensor, photo: Tensor) -> Tensor:
-        difference = output - photo
-        if difference.dtype in {torch.bfloat16, torch.float16}:
-            difference = output.float() - photo.float()
+        wide = torch.promote_types(output.dtype, torch.float32)
+        difference = output.to(wide) - photo.to(wide)
         ctx.save_for_backward(difference.sign().to(torch.int8))
         ctx.dtype = output.dtype
         return difference.abs_().mean(dim=(1, 2, 3)).sum()

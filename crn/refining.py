@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from crn.adjoints import add_label_gradient, upsampled_taps_adjoint, winograd_weights
+from crn.adjoints import add_label_gradient, turned_kernel, upsampled_taps_adjoint, winograd_weights
 from crn.normalising import Normalisation, channels_first, normalise_activate, rows_last
 from crn.strips import (
     FEW_CHANNELS,
@@ -28,8 +28,8 @@ from crn.strips import (
     plain_kernel,
     tap_weights,
     upsampled_taps,
-    winograd,
     winograd_kernel,
+    winograd_whole,
 )
 
 if TYPE_CHECKING:
@@ -131,8 +131,7 @@ class _ActivatedConvolution(torch.autograd.Function):
         weights = winograd_kernel(kernel)
         for sample, out in zip(raw, made, strict=True):
             source = Normalisation(sample, scale, shift, scratch).as_map()
-            for _ in winograd(source, weights, FeatureMap(out), scratch):
-                pass  # each strip is written where it belongs
+            winograd_whole(source, weights, FeatureMap(out), scratch)
         return channels_first(made)
 
     @staticmethod
@@ -143,8 +142,8 @@ class _ActivatedConvolution(torch.autograd.Function):
         by_scale, by_shift = torch.zeros_like(scale), torch.zeros_like(shift)
         transform = pays_to_transform(raw, kernel)
         if transform:
-            by_input, by_kernel = torch.empty_like(raw), torch.zeros_like(winograd_kernel(kernel))
-            turned = winograd_kernel(kernel.flip(2, 3).transpose(0, 1))
+            by_input, by_kernel = torch.empty_like(raw), raw.new_zeros(9, raw.shape[3], kernel.shape[0])
+            turned = turned_kernel(kernel)
         else:
             activated = _activated(raw, scale, shift, scratch)
             by_input, by_kernel = _plain_adjoint(channels_first(given), activated, kernel)
@@ -153,8 +152,7 @@ class _ActivatedConvolution(torch.autograd.Function):
             normalisation = Normalisation(sample, scale, shift, scratch)
             if transform:
                 by_kernel += winograd_weights(normalisation.as_map(), incoming, scratch)
-                for _ in winograd(FeatureMap(incoming), turned, FeatureMap(out), scratch):
-                    pass
+                winograd_whole(FeatureMap(incoming), turned, FeatureMap(out), scratch)
             parts = normalisation.adjoint(out, out)
             by_scale += parts[0]
             by_shift += parts[1]

@@ -270,6 +270,12 @@ def winograd(
         yield top, strip
 
 
+def winograd_whole(source: FeatureMap, kernel: torch.Tensor, into: FeatureMap, scratch: Scratch) -> None:
+    """Convolve as `winograd` does, into the whole of a map of the scratch's type."""
+    for _ in winograd(source, kernel, into, scratch):
+        pass  # each strip is written where it belongs
+
+
 def input_tiles(source: FeatureMap, scratch: Scratch) -> Iterator[tuple[int, int, torch.Tensor]]:
     """Yield (top row, n rows of tiles, (36, tiles, C)): a map's overlapping tiles, transformed, in strips."""
     height, width, channels = source.raw.shape
