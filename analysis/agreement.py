@@ -12,39 +12,51 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from analysis.clustering import codes_of, count_of, pick, tally
+from analysis.clustering import KeyedSums, Occurring, joint, way_of
 from analysis.distributions import normal_quantile
-from analysis.exclusion import counted
+from analysis.exclusion import included
 
 if TYPE_CHECKING:
     from analysis.clustering import Floats
+    from analysis.judgments import Judgments
 
 AGREEMENT_COLUMNS = (
     "scope", "coding", "n_units", "n_ratings", "n_workers", "alpha", "alpha_low", "alpha_high", "kappa",
     "note",
 )  # fmt: skip
+ALL = -1  # in place of a contrast's code
 CODINGS = {"side": ("chosen_side", "left"), "condition": ("chose_a", True)}
 
 
-def agreement_table(judgments: pd.DataFrame, *, level: float = 0.95, filtered: bool = True) -> pd.DataFrame:
+def agreement_table(
+    judgments: Judgments | pd.DataFrame, *, level: float = 0.95, filtered: bool = True
+) -> pd.DataFrame:
     """Krippendorff's alpha and Fleiss' kappa overall and per contrast, coded by side and by condition.
 
     judgments: as marked by `exclusion.exclude`. A unit is a trial with two or more answers. alpha_low/high:
     jackknife over the units. Where an index is not defined (nobody shares a trial, or all answers are the
     same) it is missing and `note` says so.
     """
-    keep, contrast = counted(judgments, filtered=filtered), judgments["contrast"].astype("category")
-    scopes = {"all": keep} | {
-        str(name): keep & (contrast.cat.codes.to_numpy() == code)
-        for code, name in enumerate(contrast.cat.categories)
-    }
+    units = KeyedSums()
+    workers = Occurring()
+    needed = ("worker", "trial", "contrast", *(column for column, _ in CODINGS.values()))
+    for part in included(judgments, needed, filtered=filtered):
+        column = part["contrast"].astype("category")
+        contrast, trial, worker = way_of(column), way_of(part["trial"]), way_of(part["worker"])
+        firsts = [(part[name] == first).to_numpy() for name, first in CODINGS.values()]
+        units.add(
+            joint([contrast.code, trial.code], [contrast.size, trial.size]), (np.ones(len(part)), *firsts)
+        )
+        workers.add(contrast.code, worker)
+        workers.add(np.full(len(part), ALL), worker)
+    key, sums = units.result()
+    n, *firsts = sums.T
     rows = []
-    for name, here in scopes.items():
-        if here.any():
-            workers = count_of(codes_of(judgments["worker"])[here])
-            for coding, (column, _) in CODINGS.items():
-                counts = unit_counts(pick(judgments, ["trial", column], here), coding)
-                rows.append(_row(name, coding, counts, workers, level))
+    for number, count in sorted(workers.counts().items()):
+        here = np.full(len(key), True) if number == ALL else key // trial.size == number
+        scope = "all" if number == ALL else str(column.cat.categories[number])
+        for coding, first in zip(CODINGS, firsts, strict=True):
+            rows.append(_row(scope, coding, unit_counts(n[here], first[here]), count, level))
     return pd.DataFrame(rows, columns=list(AGREEMENT_COLUMNS))
 
 
@@ -64,18 +76,13 @@ def _row(scope: str, coding: str, counts: Floats, workers: int, level: float) ->
     return {**row, "alpha": alpha, "alpha_low": low, "alpha_high": high, "kappa": fleiss_kappa(counts)}
 
 
-def unit_counts(judgments: pd.DataFrame, coding: str = "side") -> Floats:
+def unit_counts(n: Floats, first: Floats) -> Floats:
     """How often each of two values was given to each trial: (units, 2); trials with one answer are left out.
 
-    coding: "side" counts (left, right); "condition" counts (condition A, condition B).
+    n: answers of each trial; first: those that gave the first value.
     """
-    column, first = CODINGS[coding]
-    unit = codes_of(judgments["trial"])
-    is_first = (judgments[column] == first).to_numpy()
-    total = tally(unit)
-    ones = tally(unit[is_first], len(total)).astype(float)
-    rated = total >= 2
-    return np.stack([ones[rated], (total - ones)[rated]], axis=1)
+    rated = n >= 2
+    return np.stack([first[rated], (n - first)[rated]], axis=1)
 
 
 def krippendorff_alpha(counts: Floats) -> float:

@@ -60,12 +60,19 @@ def bradley_terry(
 ) -> Strengths:
     """Estimate strengths from N comparisons.
 
-    left, right: (N,) codes of the conditions in `names`. chose_left: (N,). firth: True always penalises,
-    False never, None where the likelihood has no maximum. DisconnectedError names the parts;
-    AnalysisError where firth=False and the maximum does not exist.
+    left, right: (N,) codes of the conditions in `names`. chose_left: (N,). See `strengths_of`.
+    """
+    return strengths_of(*_counts(left, right, chose_left, len(names)), names, firth=firth)
+
+
+def strengths_of(n: Floats, k: Floats, names: Sequence[str], *, firth: bool | None = None) -> Strengths:
+    """Estimate strengths from counts.
+
+    n, k: (K * K,) how often each ordered pair of conditions (left, right) was shown, and left was chosen.
+    firth: True always penalises, False never, None where the likelihood has no maximum. DisconnectedError
+    names the parts; AnalysisError where firth=False and the maximum does not exist.
     """
     K = len(names)
-    n, k = _counts(left, right, chose_left, K)
     shown = np.flatnonzero(n)
     refuse_disconnected(shown // K, shown % K, names)
     X = design(shown // K, shown % K, K)

@@ -1,29 +1,39 @@
-"""Variance under clustering in several ways at once, by sums over clusters (no loop over rows).
+"""Variance under clustering in several ways at once, from sums over clusters, part after part.
 
 Cameron, Gelbach & Miller (2011), "Robust inference with multiway clustering", J. Bus. Econ. Stat. 29(2):
 the variance is the sum over the ways of clustering, minus that of their intersections, plus ...; each term
 with its own correction G / (G - 1). The sum can come out below its parts, or even negative, in small samples;
 it is therefore not allowed below the variance by any one way, nor below that of independent answers.
+
+A worker's judgments are all in one part (see `judgments`), so that clusters within a worker are finished
+there; those of pairs and scenes stay open until the last part.
 """
 
 from __future__ import annotations
 
-from itertools import combinations, pairwise
+from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     Floats = NDArray[np.floating[Any]]
 
-ROWS = 131_072  # scores made at a time
-TOGETHER = 8 * ROWS  # answers whose variances are made at a time
+WORKER = "worker"
+TWO_WAY = (WORKER, "pair")
 DENSE = 4  # a table of at most this many entries a row is cheaper than a hash
+
+
+class Way(NamedTuple):
+    """A way of clustering: the cluster of each row, (N,) codes from 0; below `size` in every part."""
+
+    code: NDArray[np.integer]
+    size: int
 
 
 class Cells(NamedTuple):
@@ -45,6 +55,11 @@ class Cells(NamedTuple):
     def rate(self) -> Floats:
         """k / n; NaN in empty cells."""
         return divide(self.k, self.n)
+
+    def at(self, rows: NDArray[np.integer]) -> Cells:
+        """Some of the cells."""
+        ways, clusters = ([way[rows] for way in of_ways] for of_ways in (self.ways, self.clusters))
+        return Cells(self.n[rows], self.k[rows], ways, self.answer[rows], self.combined[rows], clusters)
 
 
 class Covariances(NamedTuple):
@@ -92,7 +107,8 @@ def combine(codes: Sequence[NDArray[np.integer]], size: int) -> tuple[NDArray[np
 
     codes: integer arrays of length `size`, from 0. Returns (code of each row, first of each).
     """
-    key = _key(codes, slice(None), size)
+    spans = [int(code.max(initial=0)) + 1 for code in codes]
+    key = joint(codes, spans)
     span = int(key.max(initial=0)) + 1
     if span <= DENSE * size + 1024:
         present = np.bincount(key, minlength=span) > 0
@@ -101,17 +117,15 @@ def combine(codes: Sequence[NDArray[np.integer]], size: int) -> tuple[NDArray[np
         compact, values = np.arange(size), key
     else:
         compact, values = pd.factorize(key)
-    for code in reversed(codes[1:]):
-        values = values // (int(code.max(initial=0)) + 1)
-    return compact, values
+    return compact, values // int(np.prod(spans[1:], dtype=np.int64))
 
 
-def _key(codes: Sequence[NDArray[np.integer]], rows: Any, size: int) -> NDArray[np.int64]:
-    """One number for each combination of codes, of the rows given; `size` of them."""
-    key = np.zeros(size, dtype=np.int64)
-    for code in codes:
-        key *= int(code.max(initial=0)) + 1
-        key += code[rows]
+def joint(codes: Sequence[NDArray[np.integer]], sizes: Sequence[int]) -> NDArray[np.int64]:
+    """One number for each combination of codes; each code is below its size."""
+    key = np.zeros(len(codes[0]), dtype=np.int64)
+    for code, size in zip(codes, sizes, strict=True):
+        key *= size
+        key += code
     return key
 
 
@@ -121,191 +135,199 @@ def _distinct(key: NDArray[np.int64]) -> bool:
     return bool((ordered[1:] != ordered[:-1]).all())
 
 
-def _all_differ(codes: Sequence[NDArray[np.integer]]) -> bool:
-    """Whether no combination of codes occurs twice; the first code's values by the range, to save memory."""
-    size, most = len(codes[0]), int(codes[0].max(initial=0)) + 1
-    step = max(1, most * 4 * ROWS // max(size, 1))
-    for start in range(0, most, step):
-        rows = (codes[0] >= start) & (codes[0] < start + step)
-        if not _distinct(_key(codes, rows, int(np.count_nonzero(rows)))):
-            return False
-    return True
+class KeyedSums:
+    """Sums by key of several columns, part after part; memory follows the number of different keys."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[NDArray[np.int64], Floats]] = []
+
+    def add(self, key: NDArray[np.int64], columns: Sequence[NDArray[Any]]) -> None:
+        """Add rows: key (N,), and columns (N,) of numbers."""
+        self._parts.append(_summed(key, columns))
+        waiting = sum(len(keys) for keys, _ in self._parts[1:])
+        if waiting > len(self._parts[0][0]):
+            self._parts = [self._joined()]
+
+    def result(self) -> tuple[NDArray[np.int64], Floats]:
+        """The keys, ascending, and their sums (keys, columns)."""
+        keys, sums = self._joined()
+        order = np.argsort(keys)
+        return keys[order], sums[order]
+
+    def _joined(self) -> tuple[NDArray[np.int64], Floats]:
+        if len(self._parts) == 1:
+            return self._parts[0]
+        keys, sums = zip(*self._parts, strict=True)
+        return _summed(np.concatenate(keys), np.concatenate(sums).T)
+
+
+def _summed(key: NDArray[np.int64], columns: Sequence[NDArray[Any]] | Floats) -> tuple[Any, Floats]:
+    code, found = pd.factorize(key)
+    sums = [np.bincount(code, weights=column, minlength=len(found)) for column in columns]
+    return found, np.stack(sums, axis=1)
+
+
+class CellSums:
+    """What the rates of C cells and their clustered variances follow from, added up part after part.
+
+    With p = K / N, the sum of squares of a cell's cluster sums of residuals is that of k - p n over its
+    clusters. It follows from whole numbers, which are combined without rounding, however many answers.
+    """
+
+    def __init__(self, n_cells: int, ways: Sequence[str] = TWO_WAY) -> None:
+        """ways: names of the ways of clustering, as `add` gets them."""
+        self.n, self.k = (np.zeros(n_cells, dtype=np.int64) for _ in range(2))
+        self._moments = {subset: np.zeros((4, n_cells)) for subset in _subsets(ways)}
+        self._open = {subset: KeyedSums() for subset in self._moments if WORKER not in subset}
+
+    def add(self, chose: NDArray[np.bool_], cell: NDArray[np.integer], ways: Mapping[str, Way]) -> None:
+        """Add rows. chose: (N,) 0 or 1. cell: (N,) codes below C."""
+        C = len(self.n)
+        self.n += np.bincount(cell, minlength=C)
+        self.k += np.bincount(cell[chose], minlength=C)
+        for subset in self._moments:
+            codes = [ways[name].code for name in subset]
+            if subset in self._open:
+                key = joint([*codes, cell], [*(ways[name].size for name in subset), C])
+                self._open[subset].add(key, (np.ones(len(key)), chose))
+            else:
+                code, of_cell = combine([cell, *codes], len(cell))
+                n = np.bincount(code, minlength=len(of_cell))
+                k = np.bincount(code[chose], minlength=len(of_cell))
+                self._moments[subset] += _moments(of_cell, n, k, C)
+
+    def cells(self) -> Cells:
+        """The rates and variances of what was added."""
+        C = len(self.n)
+        total, alone, clusters = np.zeros(C), [], []
+        for subset, closed in self._moments.items():
+            moments: Floats = closed
+            if subset in self._open:
+                key, sums = self._open[subset].result()
+                moments = _moments(key % C, sums[:, 0], sums[:, 1], C)
+            count = moments[0].astype(np.int64)
+            variance = divide(_squares(self.n, self.k, moments[1:]) * count, self.n**2 * (count - 1.0))
+            total += variance if len(subset) % 2 else -variance
+            if len(subset) == 1:
+                alone.append(variance)
+                clusters.append(count)
+        answer = variance  # the last subset is the intersection of all the ways
+        # A way with one cluster leaves NaN, and maximum() passes it on: the caller flags it.
+        return Cells(self.n, self.k, alone, answer, np.maximum.reduce([total, answer, *alone]), clusters)
+
+
+def _subsets(ways: Sequence[str]) -> list[tuple[str, ...]]:
+    return [subset for number in range(1, len(ways) + 1) for subset in combinations(ways, number)]
+
+
+def _moments(cell: NDArray[np.integer], n: NDArray[Any], k: NDArray[Any], n_cells: int) -> Floats:
+    """Of clusters with n answers, k of them 1: their number in each cell, and sums of n n, n k and k k."""
+    weights = (None, n * n, n * k, k * k)
+    return np.stack([np.bincount(cell, weights=w, minlength=n_cells).astype(float) for w in weights])
+
+
+def _squares(n: NDArray[np.int64], k: NDArray[np.int64], moments: Floats) -> Floats:
+    """Sum over a cell's clusters of (k - p n)^2, p its rate; in whole numbers but for the last step."""
+    N, K = n.astype(object), k.astype(object)
+    nn, nk, kk = (sums.astype(np.int64).astype(object) for sums in moments)
+    scaled = N * N * kk - 2 * N * K * nk + K * K * nn
+    return np.array([a / b if b else 0.0 for a, b in zip(scaled, N * N, strict=True)], dtype=float)
+
+
+class ScoreSums:
+    """The clustered covariance of a sum of scores, added up part after part."""
+
+    def __init__(self, ways: Sequence[str] = TWO_WAY) -> None:
+        """ways: names of the ways of clustering, as `add` gets them."""
+        self._closed: dict[tuple[str, ...], Any] = dict.fromkeys(_subsets(ways), 0.0)
+        self._clusters = dict.fromkeys(self._closed, 0)
+        self._open = {subset: KeyedSums() for subset in self._closed if WORKER not in subset}
+
+    def add(self, scores: Floats, ways: Mapping[str, Way]) -> None:
+        """Add rows: scores (N, d)."""
+        for subset in self._closed:
+            codes = [ways[name].code for name in subset]
+            if subset in self._open:
+                self._open[subset].add(joint(codes, [ways[name].size for name in subset]), list(scores.T))
+                continue
+            code, found = combine(codes, len(scores))
+            sums = scores
+            if len(found) < len(scores):
+                sums = np.stack(
+                    [np.bincount(code, weights=s, minlength=len(found)) for s in scores.T], axis=1
+                )
+            self._closed[subset] = self._closed[subset] + sums.T @ sums
+            self._clusters[subset] += len(found)
+
+    def covariances(self) -> Covariances:
+        """Of what was added. A way with one cluster says nothing of its own spread; its matrix is NaN, and so
+        is what follows."""
+        alone, clusters, total = [], [], 0.0
+        for subset, closed in self._closed.items():
+            squares, found = closed, self._clusters[subset]
+            if subset in self._open:
+                sums = self._open[subset].result()[1]
+                squares, found = sums.T @ sums, len(sums)
+            matrix = squares * (found / (found - 1) if found > 1 else np.nan)
+            total = total + (matrix if len(subset) % 2 else -matrix)
+            if len(subset) == 1:
+                alone.append(matrix)
+                clusters.append(found)
+        return Covariances(alone, matrix, np.asarray(total), clusters)
 
 
 def cell_variances(
-    chose: NDArray[np.bool_],
-    cell: NDArray[np.integer],
-    ways: Sequence[NDArray[np.integer]],
-    n_cells: int,
+    chose: NDArray[np.bool_], cell: NDArray[np.integer], ways: Sequence[NDArray[np.integer]], n_cells: int
 ) -> Cells:
-    """Rates of all cells at once with their multiway clustered variances.
-
-    chose: (N,) 0 or 1. cell: (N,) codes in [0, n_cells). ways: the ways of clustering, each (N,) codes.
-    """
-    parts = []
-    for first, last in groups(tally(cell, n_cells)):
-        if last - first == n_cells:
-            return _some_cells(chose, cell, ways, n_cells)
-        here = (cell >= first) & (cell < last)
-        own = cell[here] - cell.dtype.type(first)
-        parts.append(_some_cells(chose[here], own, [way[here] for way in ways], last - first))
-    return joined(parts)
+    """As `CellSums`, of answers that stand in memory; ways: each (N,) codes."""
+    named = _named(ways)
+    sums = CellSums(n_cells, tuple(named))
+    sums.add(chose, cell, named)
+    return sums.cells()
 
 
-def groups(sizes: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Ranges of cells worked on at a time, so that temporaries stay small: TOGETHER answers, or one cell."""
-    ends, found = np.cumsum(sizes), [0]
-    while found[-1] < len(sizes):
-        before = ends[found[-1] - 1] if found[-1] else 0
-        found.append(max(found[-1] + 1, int(np.searchsorted(ends, before + TOGETHER, side="right"))))
-    return list(pairwise(found))
+def score_covariances(scores: Floats, ways: Sequence[NDArray[np.integer]]) -> Covariances:
+    """As `ScoreSums`, of scores (N, d) that stand in memory; ways: each (N,) codes."""
+    named = _named(ways)
+    sums = ScoreSums(tuple(named))
+    sums.add(scores, named)
+    return sums.covariances()
 
 
-def joined(parts: Sequence[Cells]) -> Cells:
-    """The cells of all parts, one after another."""
-    n, k, ways, answer, combined, clusters = zip(*parts, strict=True)
-    each = [[np.concatenate(way) for way in zip(*lists, strict=True)] for lists in (ways, clusters)]
-    plain = [np.concatenate(arrays) for arrays in (n, k, answer, combined)]
-    return Cells(plain[0], plain[1], each[0], plain[2], plain[3], each[1])
+def _named(ways: Sequence[NDArray[np.integer]]) -> dict[str, Way]:
+    return {name: way_of(codes) for name, codes in zip((WORKER, "b", "c"), ways, strict=False)}
 
 
-def _some_cells(
-    chose: NDArray[np.bool_],
-    cell: NDArray[np.integer],
-    ways: Sequence[NDArray[np.integer]],
-    n_cells: int,
-) -> Cells:
-    """As `cell_variances`, all at once."""
-    n = np.bincount(cell, minlength=n_cells)
-    k = np.bincount(cell, weights=chose, minlength=n_cells).round().astype(np.int64)
-    residual = chose - divide(k, n)[cell]
-    ways_alone: list[Floats] = []
-    clusters: list[NDArray[np.int64]] = []
-    total = np.zeros(n_cells)
-    for number in range(1, len(ways) + 1):
-        for subset in combinations(ways, number):
-            code, of_cell = combine([cell, *subset], len(cell))
-            squares = np.bincount(code, weights=residual, minlength=len(of_cell)) ** 2
-            count = np.bincount(of_cell, minlength=n_cells)
-            raw = np.bincount(of_cell, weights=squares, minlength=n_cells)
-            variance = divide(raw * count, n**2 * (count - 1.0))
-            total += variance if number % 2 else -variance
-            if number == 1:
-                ways_alone.append(variance)
-                clusters.append(count)
-    answer = variance  # the last subset is the intersection of all the ways
-    # A way with one cluster leaves NaN, and maximum() passes it on: the caller flags it.
-    combined = np.maximum.reduce([total, answer, *ways_alone])
-    return Cells(n, k, ways_alone, answer, combined, clusters)
-
-
-def score_covariances(
-    scores: Floats | Callable[[slice], Floats], ways: Sequence[NDArray[np.integer]]
-) -> Covariances:
-    """Covariance of the sum of the scores (N, d), clustered in several ways.
-
-    scores: the array, or a function that makes the rows of a slice, so that not all stand in memory at once.
-    A way with a single cluster says nothing of its own spread; its matrix is NaN, and so is what follows.
-    """
-    make = scores if callable(scores) else scores.__getitem__
-    alone: list[Floats] = []
-    clusters: list[int] = []
-    total: Floats = np.zeros(1)
-    for number in range(1, len(ways) + 1):
-        for subset in combinations(ways, number):
-            code, found = _clusters(subset)
-            factor = found / (found - 1) if found > 1 else np.nan
-            matrix = factor * _squares(make, code, found)
-            total = total + (matrix if number % 2 else -matrix)
-            if number == 1:
-                alone.append(matrix)
-                clusters.append(found)
-    return Covariances(alone, matrix, total, clusters)
-
-
-def _clusters(ways: Sequence[NDArray[np.integer]]) -> tuple[NDArray[np.integer], int]:
-    """Codes of the clusters in which ways of clustering meet, and how many there are.
-
-    Where every answer is a cluster, the codes are not used.
-    """
-    if len(ways) == 1:
-        occurs = tally(ways[0]) > 0
-        kind = np.min_scalar_type(-len(occurs))
-        return (np.cumsum(occurs) - 1).astype(kind)[ways[0]], int(occurs.sum())
-    if _all_differ(ways):
-        return ways[0], len(ways[0])
-    code, first = combine(list(ways), len(ways[0]))
-    return code, len(first)
-
-
-def _squares(make: Callable[[slice], Floats], code: NDArray[np.integer], size: int) -> Floats:
-    """Sum over clusters of the outer product of their sums of scores: (d, d)."""
-    blocks = [slice(start, start + ROWS) for start in range(0, len(code), ROWS)]
-    if size == len(code):
-        return np.asarray(sum(rows.T @ rows for rows in map(make, blocks)))
-    sums: Any = 0.0
-    for block in blocks:
-        columns = make(block).T
-        sums = sums + np.stack([np.bincount(code[block], weights=s, minlength=size) for s in columns], axis=1)
-    return np.asarray(sums.T @ sums)
-
-
-def pick(table: pd.DataFrame, columns: Sequence[str], rows: NDArray[np.bool_]) -> pd.DataFrame:
-    """Some columns and rows of a table, numbered anew. As table[columns][rows], in a third of the memory."""
-    return pd.DataFrame({name: table[name].array[rows] for name in columns}, copy=False)
-
-
-def places(values: Floats, sorted_values: Floats) -> NDArray[np.int16]:
-    """Where each value stands among sorted ones, len(sorted_values) where it is none; NaN counts as -1."""
-    found = np.empty(len(values), dtype=np.int16)
-    for start in range(0, len(values), ROWS):
-        value = np.nan_to_num(values[start : start + ROWS], nan=-1.0)
-        place = np.searchsorted(sorted_values, value)
-        place[sorted_values[np.minimum(place, len(sorted_values) - 1)] != value] = len(sorted_values)
-        found[start : start + ROWS] = place
-    return found
-
-
-def ways_of(judgments: pd.DataFrame, cluster: str) -> list[NDArray[np.integer]]:
-    """Codes of the ways in which the judgments cluster: "two-way", "scene", "worker" or "pair".
-
-    "scene" is worker x scene where both sides show the same scene, else worker x scene of A x scene of B.
-    """
-    worker, pair = codes_of(judgments["worker"]), codes_of(judgments["pair"])
-    if cluster == "two-way":
-        return [worker, pair]
-    if cluster == "scene":
-        a, b = judgments["item_a"].astype(str), judgments["item_b"].astype(str)
-        if (a == b).all():
-            return [worker, codes_of(judgments["item_a"])]
-        return [worker, codes_of(judgments["item_a"]), codes_of(judgments["item_b"])]
-    return [worker] if cluster == "worker" else [pair]
-
-
-def count_of(codes: NDArray[np.integer]) -> int:
-    """How many different codes occur."""
-    return int(np.count_nonzero(tally(codes)))
-
-
-def tally(codes: NDArray[np.integer], size: int = 0) -> NDArray[np.int64]:
-    """How often each code occurs, at least `size` codes; in blocks, since bincount copies what it counts."""
-    found = np.zeros(max(size, int(codes.max(initial=-1)) + 1), dtype=np.int64)
-    for start in range(0, len(codes), ROWS):
-        found += np.bincount(codes[start : start + ROWS], minlength=len(found))
-    return found
-
-
-def sorted_codes(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int32]]:
-    """The distinct values in ascending order, and where each entry stands among them; by hash."""
-    code, found = pd.factorize(values)
-    order = np.argsort(found)
-    place = np.empty(len(order), dtype=np.int32)
-    place[order] = np.arange(len(order))
-    return np.asarray(found)[order], place[code]
-
-
-def codes_of(column: pd.Series) -> NDArray[np.integer]:
-    """Integer codes of a column, categorical or not."""
+def way_of(column: pd.Series | NDArray[np.integer]) -> Way:
+    """The codes of a column, categorical or not, or codes as they are."""
+    if isinstance(column, np.ndarray):
+        return Way(column, int(column.max(initial=-1)) + 1)
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return np.asarray(column.cat.codes)
-    return pd.factorize(column)[0]
+        return Way(np.asarray(column.cat.codes), len(column.cat.categories))
+    return way_of(pd.factorize(column)[0])
+
+
+def ways_of(part: pd.DataFrame, names: Sequence[str] = TWO_WAY) -> dict[str, Way]:
+    """The ways in which the judgments of a part cluster, by the columns that name them."""
+    return {name: way_of(part[name]) for name in names}
+
+
+class Occurring:
+    """Which clusters occur with each of several groups, part after part."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, NDArray[np.bool_]] = {}
+
+    def add(self, group: NDArray[np.integer], way: Way) -> None:
+        """Add rows: group (N,) codes; way as long."""
+        for number in np.unique(group).tolist():
+            seen = self._seen.setdefault(number, np.zeros(way.size, dtype=bool))
+            seen[way.code[group == number]] = True
+
+    def counts(self) -> dict[int, int]:
+        """How many clusters occur with each group."""
+        return {number: int(seen.sum()) for number, seen in self._seen.items()}
+
+    def shared(self) -> int:
+        """How many clusters occur with more than one group."""
+        return int((np.sum(list(self._seen.values()), axis=0) > 1).sum())

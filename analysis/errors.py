@@ -3,3 +3,7 @@
 
 class AnalysisError(Exception):
     """A message that names the file or field, what was found and what is allowed."""
+
+
+class NothingLeftError(AnalysisError):
+    """Every judgment is excluded, or a sentinel."""

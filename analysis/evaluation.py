@@ -12,10 +12,10 @@ import pandas as pd
 
 from analysis.agreement import agreement_table
 from analysis.belonging import belonging
-from analysis.clustering import pick
+from analysis.clustering import Occurring, way_of
 from analysis.distributions import t_quantile, t_test
-from analysis.errors import AnalysisError
-from analysis.exclusion import Exclusion, Rules, counted, exclude
+from analysis.errors import AnalysisError, NothingLeftError
+from analysis.exclusion import Exclusion, Rules, exclude, included
 from analysis.pairs import pair_table
 from analysis.preference import CELL_KEYS, PREFERENCE_COLUMNS, Intervals, design_cells, preference_table
 from analysis.psychometric import CurveFit, fit_curves
@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from analysis.judgments import Judgments
+
 EXPOSURES = ("nominal", "measured")
 ALPHA = 0.05
-KEPT = ("assignment", "worker")
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,12 @@ class Settings:
 @dataclass(frozen=True)
 class Evidence:
     """What was found. Tables as DESIGN.md names them; `curves` and `ranking` have no rows where none
-    apply. `kept` has the columns KEPT of the judgments that are analysed."""
+    apply."""
 
     settings: Settings
     results: Results
     exclusion: Exclusion
-    kept: pd.DataFrame
+    counts: dict[str, int]
     preference: pd.DataFrame
     unfiltered: pd.DataFrame
     curves: list[CurveFit]
@@ -92,19 +93,19 @@ def evaluate(
     exclusion = exclude(results, settings.rules)
     judgments = exclusion.judgments
     try:
-        kept = pick(judgments, KEPT, counted(judgments))
-    except AnalysisError as error:
+        counts = _counts(judgments)
+    except NothingLeftError as error:
         raise AnalysisError(f"{error}{_besides(results)}") from None
     cells = design_cells(results.trials, results.experiment.get("contrasts") or ())
     contrasts = list(dict.fromkeys(cells["contrast"]))
     preference = _preference(judgments, cells, settings)
     lifted = exclude(results, replace(settings.rules, sentinel_filter=not settings.rules.sentinel_filter))
-    other = _preference_or_empty(lifted.judgments, cells, settings)
+    other = _preference(lifted.judgments, cells, settings)
     return Evidence(
         settings=settings,
         results=results,
         exclusion=exclusion,
-        kept=kept,
+        counts=counts,
         preference=preference.assign(filtered=settings.rules.sentinel_filter),
         unfiltered=other.assign(filtered=not settings.rules.sentinel_filter),
         curves=fit_curves(
@@ -137,17 +138,34 @@ def _besides(results: Results) -> str:
     return f" Problems in the input: {results.problems[0]}{more}."
 
 
-def _preference(judgments: pd.DataFrame, cells: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    rng = np.random.default_rng(settings.seed)
-    return preference_table(judgments, cells, settings.intervals, rng=rng)
+def _counts(judgments: Judgments) -> dict[str, int]:
+    """Judgments by kind, and what they are of. NothingLeftError where none is analysed."""
+    workers, pairs, in_source = Occurring(), Occurring(), Occurring()
+    found = {"judgments": len(judgments), "analysed": 0, "sentinels": 0}
+    for part in included(judgments, ("worker",)):
+        found["analysed"] += len(part)
+        workers.add(np.zeros(len(part), dtype=np.int8), way_of(part["worker"]))
+    for part in judgments.parts(("pair", "sentinel", "source")):
+        sentinel, pair = part["sentinel"].to_numpy(bool), way_of(part["pair"])
+        found["sentinels"] += int(sentinel.sum())
+        pairs.add(sentinel, pair)
+        in_source.add(way_of(part["source"]).code, pair)
+    return found | {
+        "genuine": found["judgments"] - found["sentinels"],
+        "analysed_workers": workers.counts()[0],
+        "pairs": pairs.counts()[False],
+        "shared_pairs": in_source.shared(),
+    }
 
 
-def _preference_or_empty(judgments: pd.DataFrame, cells: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+def _preference(judgments: Judgments, cells: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """Return preference.csv, with empty cells where the rules leave nothing."""
-    if (~judgments["excluded"] & ~judgments["sentinel"]).any():
-        return _preference(judgments, cells, settings)
-    table = cells[CELL_KEYS].assign(n=0, k=0, n_workers=0, n_pairs=0, filtered=True, note="no answers")
-    return table.reindex(columns=list(PREFERENCE_COLUMNS))
+    rng = np.random.default_rng(settings.seed)
+    try:
+        return preference_table(judgments, cells, settings.intervals, rng=rng)
+    except NothingLeftError:
+        table = cells[CELL_KEYS].assign(n=0, k=0, n_workers=0, n_pairs=0, filtered=True, note="no answers")
+        return table.reindex(columns=list(PREFERENCE_COLUMNS))
 
 
 def sensitivity(
@@ -186,10 +204,10 @@ def _strictness(
         "largest_change": math.nan,
         "decisions_changed": math.nan,
     }
-    kept = int((~found.judgments["excluded"] & ~found.judgments["sentinel"]).sum())
+    table = _preference(found.judgments, cells, settings)
+    kept = int(table["n"].sum())
     if not kept:
         return row
-    table = _preference(found.judgments, cells, settings)
     change = (table["rate"] - base["rate"]).abs()
     both = table["p_adjusted"].notna() & base["p_adjusted"].notna()
     moved = (table["p_adjusted"] < ALPHA) != (base["p_adjusted"] < ALPHA)
@@ -207,17 +225,16 @@ def _same_rule(results: Results, used: Rules, other: Rules) -> bool:
     return (results.max_wrong_sentinels if own is None else own) == other.max_wrong_sentinels
 
 
-def _comparison(judgments: pd.DataFrame, cells: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+def _comparison(judgments: Judgments, cells: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """Return preference.csv per source, and each source's difference from the first with its own test.
 
     Adds source, difference, difference_low, difference_high, p_difference. Sources are taken to be
     independent.
     """
-    sources = list(dict.fromkeys(judgments["source"]))
-    tables = []
-    for source in sources:
-        table = _preference_or_empty(judgments[judgments["source"] == source], cells, settings)
-        tables.append(table.assign(source=source))
+    tables = [
+        _preference(judgments.of_source(source), cells, settings).assign(source=source)
+        for source in judgments.sources
+    ]
     first = tables[0]
     for number, table in enumerate(tables[1:], start=1):
         difference = table["rate"] - first["rate"]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import union_categoricals
 
 from analysis.errors import AnalysisError
 from analysis.files import read_json
@@ -16,8 +16,11 @@ from analysis.files import read_json
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
 MODES = ("limited-time", "unlimited-time")
 SIDES = ("left", "right")
+ROWS = 50_000  # of trials.csv, looked at at a time
 COLUMNS = (
     "batch", "hit", "position", "trial", "contrast", "exposure_ms", "sentinel", "correct_side",
     "condition_left", "item_left", "stimulus_left", "condition_right", "item_right", "stimulus_right",
@@ -65,18 +68,18 @@ def read_plan(folder: Path) -> Plan:
     """Read study.json and trials.csv of a results folder; AnalysisError names what is missing or damaged."""
     study = _read_study(folder / "study.json")
     path = folder / "trials.csv"
+    problems = []
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         raise AnalysisError(
             f"{path} does not exist; answers cannot be joined to their trials. Copy it from the study folder."
         ) from None
-    problems = []
-    digest = study.get("plan_sha256")
-    if digest and hashlib.sha256(raw).hexdigest() != digest:
+    if (study.get("plan_sha256") or found) != found:
         text = "its SHA-256 is not the plan_sha256 of study.json: the design was edited after it was frozen"
         problems.append(Problem(str(path), None, text))
-    return Plan(study, _read_trials(raw, path), tuple(problems))
+    return Plan(study, _read_trials(path), tuple(problems))
 
 
 def _read_study(path: Path) -> dict[str, Any]:
@@ -98,12 +101,23 @@ def _read_study(path: Path) -> dict[str, Any]:
     return study
 
 
-def _read_trials(raw: bytes, path: Path) -> pd.DataFrame:
+def _read_trials(path: Path) -> pd.DataFrame:
     """Parse trials.csv, check every field, and add the columns that follow from them."""
     try:
-        trials = pd.read_csv(io.BytesIO(raw), dtype=str, keep_default_na=False)
+        with pd.read_csv(path, dtype=str, keep_default_na=False, chunksize=ROWS) as chunks:
+            parts = [_checked(chunk, path) for chunk in chunks]
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
         raise AnalysisError(f"{path}: not a readable CSV file ({str(error).strip()}).") from None
+    shared = {
+        name: union_categoricals([part[name] for part in parts], sort_categories=True) for name in SHARED
+    }
+    trials = pd.concat([part.drop(columns=list(SHARED)) for part in parts])
+    _refuse(trials["trial"].duplicated(), trials["trial"], path, "unique within the study")
+    return trials.assign(**shared)[list(parts[0].columns)]
+
+
+def _checked(trials: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Some lines of trials.csv, as `Plan` has them."""
     missing = [name for name in COLUMNS if name not in trials.columns]
     if missing:
         raise AnalysisError(
@@ -124,11 +138,15 @@ def _read_trials(raw: bytes, path: Path) -> pd.DataFrame:
             trials[name] = "0"
         _refuse(~trials[name].isin(["0", "1"]), trials[name], path, "0 or 1")
         trials[name] = trials[name] == "1"
-    repeated = trials["trial"].duplicated()
-    _refuse(repeated, trials["trial"], path, "unique within the study")
     wrong = ~trials["correct_side"].isin([*SIDES, ""]) | (trials["sentinel"] & (trials["correct_side"] == ""))
     _refuse(wrong, trials["correct_side"], path, "left or right (a sentinel needs one), or empty")
     return _with_sides(trials, path)
+
+
+def correct_left(trials: pd.DataFrame) -> NDArray[np.int8]:
+    """Whether the left side is the correct one: 1, or 0 where the right one is, or -1 where none is."""
+    codes = {"left": 1, "right": 0, "": -1}
+    return np.asarray(trials["correct_side"].astype(str).map(codes), dtype=np.int8)
 
 
 def _numbers(column: pd.Series, path: Path) -> pd.Series:
@@ -142,8 +160,9 @@ def _refuse(bad: pd.Series, column: pd.Series, path: Path, allowed: str) -> None
     """Raise AnalysisError for the first bad value, by line (the header is line 1)."""
     if bad.any():
         row = int(np.flatnonzero(bad.to_numpy())[0])
-        found = column.iloc[row]
-        raise AnalysisError(f"{path}, line {row + 2}: {column.name} is {found!r}; it must be {allowed}.")
+        found, line = column.iloc[row], int(column.index[row]) + 2
+        shown = f"{found:g}" if isinstance(found, float) else repr(found)
+        raise AnalysisError(f"{path}, line {line}: {column.name} is {shown}; it must be {allowed}.")
 
 
 def _with_sides(trials: pd.DataFrame, path: Path) -> pd.DataFrame:

@@ -8,28 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from analysis.clustering import (
-    Cells,
-    cell_variances,
-    codes_of,
-    divide,
-    groups,
-    joined,
-    pick,
-    places,
-    tally,
-    ways_of,
-)
+from analysis.clustering import TWO_WAY, CellSums, KeyedSums, divide, joint, way_of, ways_of
 from analysis.distributions import coin_test, normal_quantile, t_quantile, t_test
 from analysis.errors import AnalysisError
-from analysis.exclusion import counted
+from analysis.exclusion import included
+from analysis.judgments import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
-    from analysis.clustering import Floats
+    from analysis.clustering import Cells, Floats
+    from analysis.judgments import Judgments
 
 CLUSTERS = ("two-way", "scene", "worker", "pair", "worker-bootstrap", "pair-bootstrap")
 ADJUSTMENTS = ("holm", "bh")
@@ -41,7 +32,6 @@ PREFERENCE_COLUMNS = (
 CELL_KEYS = ["contrast", "condition_a", "condition_b", "exposure_ms"]
 BLOCK = 2_000_000  # clusters that a bootstrap draws at a time
 TABLE = 131_072  # entries of a table of sums, which then stays in cache
-NEEDED = ["worker", "pair", "chose_a", "item_a", "item_b"]
 
 
 @dataclass(frozen=True)
@@ -83,7 +73,7 @@ def design_cells(trials: pd.DataFrame, contrasts: Iterable[Sequence[str]] = ()) 
 
 
 def preference_table(
-    judgments: pd.DataFrame,
+    judgments: Judgments | pd.DataFrame,
     cells: pd.DataFrame | None = None,
     settings: Intervals | None = None,
     *,
@@ -99,61 +89,65 @@ def preference_table(
     """
     settings = settings or Intervals()
     if cells is None:
-        shown = judgments[[*CELL_KEYS, "sentinel"]].drop_duplicates()
-        cells = design_cells(shown.assign(practice=False))
-    cell = _place(judgments, counted(judgments, filtered=filtered), cells)
-    two_way = _variances(judgments, cell, "two-way", len(cells))
+        cells = occurring_cells(judgments, filtered=filtered)
+    ways = _ways(judgments, settings.cluster)
+    two_way, used = CellSums(len(cells)), CellSums(len(cells), ways)
+    resampled = settings.cluster.endswith("-bootstrap")
+    clusters = _Clusters(ways[0], len(cells))
+    for part in included(judgments, (*CELL_KEYS, *TWO_WAY, *ways, "chose_a"), filtered=filtered):
+        cell, chose = place(part, cells), part["chose_a"].to_numpy(bool)
+        two_way.add(chose, cell, ways_of(part))
+        if resampled:
+            clusters.add(chose, cell, part)
+        elif ways != TWO_WAY:
+            used.add(chose, cell, ways_of(part, ways))
+    found = two_way.cells()
     table = cells[CELL_KEYS].reset_index(drop=True)
-    table["n"], table["k"], table["rate"] = two_way.n, two_way.k, two_way.rate
-    table["n_workers"], table["n_pairs"] = two_way.clusters
-    table["se_worker"], table["se_pair"] = (np.sqrt(way) for way in two_way.ways)
-    if settings.cluster.endswith("-bootstrap"):
-        _bootstrap(table, judgments, cell, settings, rng)
+    table["n"], table["k"], table["rate"] = found.n, found.k, found.rate
+    table["n_workers"], table["n_pairs"] = found.clusters
+    table["se_worker"], table["se_pair"] = (np.sqrt(way) for way in found.ways)
+    if resampled:
+        _bootstrap(table, clusters, settings, rng)
     else:
-        same = settings.cluster == "two-way"
-        used = two_way if same else _variances(judgments, cell, settings.cluster, len(cells))
-        table = table.join(cell_intervals(used, settings))
+        table = table.join(cell_intervals(found if ways == TWO_WAY else used.cells(), settings))
     _as_in_the_literature(table, settings)
     table["filtered"] = filtered
     table["p_adjusted"] = adjust(table["p_value"].to_numpy(float), settings.adjust)
     return table[list(PREFERENCE_COLUMNS)]
 
 
-def _place(judgments: pd.DataFrame, keep: NDArray[np.bool_], cells: pd.DataFrame) -> NDArray[np.int16]:
-    """The row of `cells` that each judgment belongs to, -1 where `keep` is False.
+def occurring_cells(judgments: Judgments | pd.DataFrame, *, filtered: bool = True) -> pd.DataFrame:
+    """The cells that judgments to be analysed are in (CELL_KEYS), by contrast and exposure."""
+    keys = ["contrast", "exposure_ms"]
+    parts = [part.drop_duplicates() for part in included(judgments, keys, filtered=filtered)]
+    cells = pd.concat(parts).astype({"contrast": str}).drop_duplicates().sort_values(keys)
+    names = cells["contrast"].str.partition(":")
+    return cells.assign(condition_a=names[0], condition_b=names[2])[CELL_KEYS].reset_index(drop=True)
 
-    Exposures are compared as they were planned.
-    """
-    contrast = judgments["contrast"].astype("category").cat
-    names = pd.Index(contrast.categories)
-    planned = np.nan_to_num(cells["exposure_ms"].to_numpy(float), nan=-1.0)
-    exposures = np.unique(planned)
-    rows = np.full((len(names), len(exposures) + 1), -1, dtype=np.int16)
-    for row, (name, at) in enumerate(
-        zip(cells["contrast"], np.searchsorted(exposures, planned), strict=True)
-    ):
-        if name in names:
-            rows[names.get_loc(name), at] = row
-    at = places(judgments["exposure_ms"].to_numpy(float), exposures)
-    cell = np.where(keep, rows[contrast.codes.to_numpy(), at], np.int16(-1))
-    if (cell[keep] < 0).any():
+
+def _ways(judgments: Judgments | pd.DataFrame, cluster: str) -> tuple[str, ...]:
+    """The columns by which judgments cluster; scenes are worker x scene where both sides show the same scene,
+    else worker x scene of A x scene of B."""
+    if cluster != "scene":
+        return TWO_WAY if cluster == "two-way" else (cluster.removesuffix("-bootstrap"),)
+    items = parts_of(judgments, ("item_a", "item_b"))
+    same = all((part["item_a"].astype(str) == part["item_b"].astype(str)).all() for part in items)
+    return ("worker", "item_a") if same else ("worker", "item_a", "item_b")
+
+
+def place(part: pd.DataFrame, cells: pd.DataFrame) -> NDArray[np.int64]:
+    """The row of `cells` that each judgment belongs to; exposures are compared as they were planned."""
+    names, exposures = (pd.Index(cells[name].unique()) for name in ("contrast", "exposure_ms"))
+    rows = np.full((len(names) + 1, len(exposures) + 1), -1)
+    rows[names.get_indexer(cells["contrast"]), exposures.get_indexer(cells["exposure_ms"])] = range(
+        len(cells)
+    )
+    contrast = part["contrast"].astype("category").cat
+    of_contrast = names.get_indexer(pd.Index(contrast.categories.astype(str)))
+    cell = rows[of_contrast[contrast.codes], exposures.get_indexer(part["exposure_ms"])]
+    if (cell < 0).any():
         raise AnalysisError("some judgments belong to no cell of the design; pass the design of their study.")
-    return cell
-
-
-def _variances(judgments: pd.DataFrame, cell: NDArray[np.int16], cluster: str, n_cells: int) -> Cells:
-    """Rates and clustered variances of all cells; a few cells at a time where there are millions of answers.
-
-    cell: row of the cells, -1 for judgments that take no part.
-    """
-    needed = [name for name in NEEDED if name in judgments]
-    parts = []
-    for first, last in groups(tally(cell + np.int16(1), n_cells + 1)[1:]):
-        here = (cell >= first) & (cell < last)
-        part = pick(judgments, needed, here)
-        chose, ways = part["chose_a"].to_numpy(bool), ways_of(part, cluster)
-        parts.append(cell_variances(chose, cell[here] - np.int16(first), ways, last - first))
-    return joined(parts)
+    return np.asarray(cell)
 
 
 def cell_intervals(used: Cells, settings: Intervals) -> pd.DataFrame:
@@ -269,30 +263,42 @@ def _sums(values: NDArray[np.int64], together: int, kind: type[np.integer[Any]])
     return table
 
 
+class _Clusters:
+    """Answers, and those that are 1, of each cluster in each cell."""
+
+    def __init__(self, way: str, n_cells: int) -> None:
+        self.way, self.n_cells = way, n_cells
+        self.sums = KeyedSums()
+
+    def add(self, chose: NDArray[np.bool_], cell: NDArray[np.integer], part: pd.DataFrame) -> None:
+        """Add judgments."""
+        way = way_of(part[self.way])
+        key = joint([way.code, cell], [way.size, self.n_cells])
+        self.sums.add(key, (np.ones(len(key)), chose))
+
+    def by_cell(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """(n, k) of the clusters of each cell."""
+        key, sums = self.sums.result()
+        n, k = sums.astype(np.int64).T
+        here = [key % self.n_cells == cell for cell in range(self.n_cells)]
+        return [(n[mine], k[mine]) for mine in here]
+
+
 def _bootstrap(
-    table: pd.DataFrame,
-    judgments: pd.DataFrame,
-    cell: NDArray[np.int16],
-    settings: Intervals,
-    rng: np.random.Generator | None,
+    table: pd.DataFrame, clusters: _Clusters, settings: Intervals, rng: np.random.Generator | None
 ) -> None:
     """Percentile intervals by resampling workers or pairs; the other way of clustering is ignored."""
     if rng is None:
         raise AnalysisError(
             f"cluster {settings.cluster!r} draws at random; pass rng=numpy.random.default_rng(seed)."
         )
-    way = codes_of(judgments[settings.cluster.removesuffix("-bootstrap")])
-    chose = judgments["chose_a"].to_numpy(bool)
     tail = (1 - settings.level) / 2
     columns = ("low", "high", "se_two_way")
     found = np.full((len(table), len(columns)), np.nan)
     df = np.zeros(len(table), dtype=np.int64) - 1
-    for row in range(len(table)):
-        here = cell == row
-        if here.any():
-            _, code = np.unique(way[here], return_inverse=True)
-            k = np.bincount(code, weights=chose[here]).astype(np.int64)
-            rates = bootstrap_rates(k, np.bincount(code), settings.resamples, rng)
+    for row, (n, k) in enumerate(clusters.by_cell()):
+        if len(n):
+            rates = bootstrap_rates(k, n, settings.resamples, rng)
             found[row] = (*np.quantile(rates, [tail, 1 - tail]), rates.std(ddof=1))
             df[row] = len(k) - 1
     rate = table["rate"].to_numpy(float)

@@ -14,11 +14,10 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from analysis.clustering import cell_variances, codes_of, count_of, score_covariances, sorted_codes, tally
 from analysis.curve_fit import FAMILIES, LOGIT_BOUND, TINY, deviance, fit_batch, gradient, rates
 from analysis.distributions import f_tail, t_quantile
 from analysis.errors import AnalysisError
-from analysis.exclusion import counted
+from analysis.grouping import by_exposure
 from analysis.preference import Intervals, adjust, cell_intervals
 
 if TYPE_CHECKING:
@@ -26,7 +25,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from analysis.clustering import Covariances, Floats
+    from analysis.clustering import Cells, Covariances, Floats
+    from analysis.grouping import Grouping
+    from analysis.judgments import Judgments
 
 EXPOSURES = ("nominal", "measured")
 THRESHOLD = 0.75
@@ -127,7 +128,7 @@ def _frozen(value: Any) -> Any:
 
 
 def fit_curves(
-    judgments: pd.DataFrame,
+    judgments: Judgments | pd.DataFrame,
     contrasts: Sequence[str] | None = None,
     *,
     real: str | None = None,
@@ -147,67 +148,65 @@ def fit_curves(
         raise AnalysisError(f"curve is {family!r}; allowed are {', '.join(FAMILIES)}.")
     if exposure not in EXPOSURES:
         raise AnalysisError(f"exposure is {exposure!r}; allowed are {' and '.join(EXPOSURES)}.")
-    timed = counted(judgments, filtered=filtered) & judgments["exposure_ms"].notna().to_numpy()
-    found = {str(name) for name in judgments["contrast"][timed].unique()}
+    data = by_exposure(judgments, measured=exposure == "measured", filtered=filtered)
+    found = {str(name): number for number, name in enumerate(data.sets)}
     names = sorted(found) if contrasts is None else [name for name in contrasts if name in found]
-    fits = []
-    for name in names:
-        a, b = name.split(":")
-        data = _arrays(judgments, timed & (judgments["contrast"] == name).to_numpy(), b == real, exposure)
-        blank = CurveFit(
-            contrast=name, condition=b if b == real else a, versus=a if b == real else b, family=family,
-            exposure=exposure, level=level, **_observed(data),
-        )  # fmt: skip
-        fits.append(_fit(blank, data))
-    return fits
+    begun = {
+        found[name]: _begin(name, _Points.of(data, found[name]), real, family, exposure, level)
+        for name in names
+    }
+    sums = data.covariances({at: fit.scores() for at, fit in begun.items() if isinstance(fit, _Estimate)})
+    return [fit.finish(sums[at]) if isinstance(fit, _Estimate) else fit for at, fit in begun.items()]
 
 
-class _Data(NamedTuple):
-    """A contrast's judgments as arrays: y, at (place in x, log2 ms), cell (place in `planned`), clusters."""
+class _Points(NamedTuple):
+    """A contrast's answers, by cell (J) and by the exposure that was shown (U).
 
-    y: NDArray[np.bool_]
-    x: Floats
-    at: NDArray[np.int32]
-    cell: NDArray[np.int32]
+    planned: (J,) exposures in ms. cells: rates and two-way variances of condition A, (J,). cell: (U,) places
+    in `planned`. x: (U,) log2 of the exposure shown in ms. n, k: (U,) answers, and those that chose A.
+    """
+
     planned: Floats
-    ways: list[NDArray[np.integer]]
+    cells: Cells
+    cell: NDArray[np.int64]
+    x: Floats
+    n: Floats
+    k: Floats
+    n_workers: int
+    n_pairs: int
+
+    @classmethod
+    def of(cls, data: Grouping, number: int) -> _Points:
+        """Of one of the contrasts."""
+        groups = data.groups(number)
+        rows, cell = np.unique(groups.cell, return_inverse=True)
+        planned = data.cells["exposure_ms"].to_numpy(float)[rows]
+        x = np.log2(np.where(groups.value > 0, groups.value, planned[cell]))
+        return cls(planned, data.rates.at(rows), cell, x, *groups[2:])
 
 
-def _arrays(judgments: pd.DataFrame, rows: NDArray[np.bool_], turned: bool, exposure: str) -> _Data:
-    """Some rows of the judgments; only these stand in memory twice."""
-    planned, cell = sorted_codes(judgments["exposure_ms"].to_numpy(float)[rows])
-    shown, at = planned, cell
-    if exposure == "measured":
-        measured = np.round(judgments["shown_ms"].to_numpy()[rows].astype(float))
-        shown, at = sorted_codes(np.where(measured > 0, measured, planned[cell]))
-    y = judgments["chose_a"].to_numpy(bool)[rows] ^ turned
-    ways = [codes_of(judgments[name])[rows] for name in ("worker", "pair")]
-    return _Data(y, np.log2(shown), at, cell, planned, ways)
-
-
-def _counts(data: _Data) -> list[Floats]:
-    """Answers of each cell, and those that are 1."""
-    return [tally(c, len(data.planned)).astype(float) for c in (data.cell, data.cell[data.y])]
-
-
-def _observed(data: _Data) -> dict[str, Any]:
-    """What a CurveFit says before anything is fitted, with why nothing can be."""
-    n, k = _counts(data)
-    workers, pairs = (count_of(way) for way in data.ways)
-    return {
-        "exposures_ms": tuple(data.planned.tolist()), "rates": tuple((k / n).tolist()),
-        "counts": tuple(n.astype(int).tolist()), "n_workers": workers, "n_pairs": pairs,
-        "df": min(workers, pairs) - 1, "identified": False, "note": _hopeless(n, k, min(workers, pairs)),
-    }  # fmt: skip
-
-
-def _fit(blank: CurveFit, data: _Data) -> CurveFit:
-    """Fit one contrast."""
+def _begin(
+    name: str, points: _Points, real: str | None, family: str, exposure: str, level: float
+) -> CurveFit | _Estimate:
+    """Estimate a curve whose errors are still to be found, or say why none can be had."""
+    a, b = name.split(":")
+    k, turned = points.cells.k, b == real
+    if turned:
+        a, b, k = b, a, points.cells.n - k
+        points = points._replace(k=points.n - points.k)
+    n, fewest = points.cells.n, min(points.n_workers, points.n_pairs)
+    blank = CurveFit(
+        contrast=name, condition=a, versus=b, family=family, exposure=exposure, level=level,
+        exposures_ms=tuple(points.planned.tolist()), rates=tuple((k / n).tolist()), counts=tuple(n.tolist()),
+        n_workers=points.n_workers, n_pairs=points.n_pairs, df=fewest - 1, identified=False,
+        note=_hopeless(n.astype(float), k.astype(float), fewest),
+    )  # fmt: skip
     if blank.note:
         return blank
-    if not _rises(data, blank.level):
+    if not _rises(points, level):
         return replace(blank, note="no rise: no exposure can be told from chance")
-    return _estimate(blank, data, *_counts(data))
+    estimate = _Estimate.of(blank, points, turned=turned)
+    return estimate or replace(blank, note=STEP)
 
 
 def _hopeless(n: Floats, k: Floats, fewest: int) -> str:
@@ -221,75 +220,104 @@ def _hopeless(n: Floats, k: Floats, fewest: int) -> str:
     return ""
 
 
-def _rises(data: _Data, level: float) -> bool:
+def _rises(points: _Points, level: float) -> bool:
     """Whether the rate at any exposure differs from 1/2, by the two-way t tests and Holm's adjustment."""
-    cells = cell_variances(data.y, data.cell, data.ways, len(data.planned))
-    p_values = cell_intervals(cells, Intervals(level=level))["p_value"].to_numpy(float)
+    p_values = cell_intervals(points.cells, Intervals(level=level))["p_value"].to_numpy(float)
     return bool((adjust(p_values, "holm") < 1 - level).any())
 
 
-def _estimate(blank: CurveFit, data: _Data, n: Floats, k: Floats) -> CurveFit:
-    """Estimates, errors and goodness of fit; flags what the data do not determine."""
-    family = FAMILIES[blank.family]
-    x, at = data.x, data.at
-    counts = np.stack([tally(at), tally(at[data.y], len(x))]).astype(float)
-    theta = fit_batch(x, counts[:1], counts[1:], family, starts=5).theta
-    bound = bool(abs(theta[0, 0]) > BOUND_LOGIT)
-    psi, slopes = (array[0] for array in gradient(x, theta, family))
-    psi = np.clip(psi, TINY, 1 - TINY)
-    free = [1, 2] if bound else [0, 1, 2]
-    inference = _sandwich(data, psi, slopes[:, free])
-    if inference is None:
-        return replace(blank, note=STEP)
-    covariance, fit_covariance, cell_variance = inference
-    expected = np.bincount(data.cell, weights=psi[at]) / n
-    t = float(t_quantile((1 + blank.level) / 2, blank.df))
-    wide = [np.zeros((3, 3)) for _ in range(2 + len(data.ways))]
-    for full, part in zip(wide, (covariance.combined, covariance.answer, *covariance.ways), strict=True):
-        full[np.ix_(free, free)] = part
-    reason = _not_identified(theta[0], wide, t, bound)
-    if reason:
-        return replace(blank, note=reason)
-    fit = replace(
-        blank, identified=True, theta=tuple(theta[0].tolist()),
-        covariances=tuple(tuple(tuple(row) for row in m.tolist()) for m in wide),
-        **_goodness(n, k, expected, fit_covariance, cell_variance, len(free), blank.df),
-    )  # fmt: skip
-    fit = replace(fit, **_intervals(theta[0], wide, t))
-    if bound:
-        ends = _bound_interval(x, counts, theta[0], t, fit.deviance_scale or 1.0, family)
-        # The other parameters are estimated as if A were at its bound, which must then be nearly certain.
-        if ends["plateau_high"] - ends["plateau_low"] > MAX_BOUND_WIDTH:
-            return replace(blank, note=NOT_LEVEL)
-        fit = replace(fit, **ends, note="the plateau is at its bound")
-    return replace(fit, **_threshold(fit, wide, t))
-
-
-def _sandwich(data: _Data, psi: Floats, slopes: Floats) -> tuple[Covariances, Covariances, Floats] | None:
-    """Covariances of the free parameters and of the cells' residuals; the residuals' binomial variances.
-
-    psi (U,) and slopes (U, p) are by distinct exposure. None where the information is singular. All follow
-    from one clustered covariance of the sums of (cell residuals, scores).
+class _Estimate(NamedTuple):
+    """A curve by maximum likelihood: theta, whether its plateau is at its bound, and, at each point, psi
+    (U,) and its slopes (U, p) by the free parameters. inverse: (p, p) of the information.
+    turned: the curve is of condition B.
     """
-    J, at, variance = len(data.planned), data.at, psi * (1 - psi)
-    information = (slopes * (np.bincount(at) / variance)[:, None]).T @ slopes
-    if np.linalg.cond(information) > 1e12:
-        return None
-    inverse = np.linalg.inv(information)
 
-    def scores(rows: slice) -> Floats:
-        own = (data.y[rows] - psi[at[rows]])[:, None]
-        return np.hstack(
-            [own * (data.cell[rows, None] == np.arange(J)), own * (slopes / variance[:, None])[at[rows]]]
+    blank: CurveFit
+    points: _Points
+    turned: bool
+    theta: Floats
+    bound: bool
+    psi: Floats
+    slopes: Floats
+    inverse: Floats
+
+    @classmethod
+    def of(cls, blank: CurveFit, points: _Points, *, turned: bool) -> _Estimate | None:
+        """Fit the points; None where the information is singular."""
+        family = FAMILIES[blank.family]
+        theta = fit_batch(points.x, points.n[None], points.k[None], family, starts=5).theta
+        bound = bool(abs(theta[0, 0]) > BOUND_LOGIT)
+        psi, slopes = (array[0] for array in gradient(points.x, theta, family))
+        psi, slopes = np.clip(psi, TINY, 1 - TINY), slopes[:, [1, 2] if bound else [0, 1, 2]]
+        information = (slopes * (points.n / (psi * (1 - psi)))[:, None]).T @ slopes
+        if np.linalg.cond(information) > 1e12:
+            return None
+        return cls(blank, points, turned, theta[0], bound, psi, slopes, np.linalg.inv(information))
+
+    def scores(self) -> Floats:
+        """Residuals by cell, and scores of the free parameters, of an answer at each point: (U, 2, J + p),
+        for answers that did not choose condition A, and for those that did."""
+        here = self.points.cell[:, None] == np.arange(len(self.points.planned))
+        by_residual = np.hstack([here, self.slopes / (self.psi * (1 - self.psi))[:, None]])
+        lost, won = (residual[:, None] * by_residual for residual in (-self.psi, 1 - self.psi))
+        return np.stack([won, lost] if self.turned else [lost, won], axis=1)
+
+    def finish(self, sums: Covariances) -> CurveFit:
+        """Errors and goodness of fit from the covariances of the sums of `scores`; flags what the data do not
+        determine."""
+        blank, points, t = (
+            self.blank,
+            self.points,
+            float(t_quantile((1 + self.blank.level) / 2, self.blank.df)),
         )
+        J, p = len(points.planned), len(self.inverse)
+        free = [1, 2] if self.bound else [0, 1, 2]
+        covariance = sums.transform(np.hstack([np.zeros((p, J)), self.inverse]))
+        wide = [np.zeros((3, 3)) for _ in range(2 + len(covariance.ways))]
+        for full, part in zip(wide, (covariance.combined, covariance.answer, *covariance.ways), strict=True):
+            full[np.ix_(free, free)] = part
+        reason = _not_identified(self.theta, wide, t, self.bound)
+        if reason:
+            return replace(blank, note=reason)
+        fit = replace(
+            blank, identified=True, theta=tuple(self.theta.tolist()),
+            covariances=tuple(tuple(tuple(row) for row in m.tolist()) for m in wide),
+            **self._goodness(sums),
+        )  # fmt: skip
+        fit = replace(fit, **_intervals(self.theta, wide, t))
+        if self.bound:
+            ends = _bound_interval(points, self.theta, t, fit.deviance_scale or 1.0, FAMILIES[fit.family])
+            # The others are estimated as if A were at its bound, which must then be nearly certain.
+            if ends["plateau_high"] - ends["plateau_low"] > MAX_BOUND_WIDTH:
+                return replace(blank, note=NOT_LEVEL)
+            fit = replace(fit, **ends, note="the plateau is at its bound")
+        return replace(fit, **_threshold(fit, wide, t))
 
-    sums = score_covariances(scores, data.ways)
-    p = slopes.shape[1]
-    drift = np.stack([np.bincount(data.cell, weights=column[at], minlength=J) for column in slopes.T], axis=1)
-    to_theta = np.hstack([np.zeros((p, J)), inverse])
-    to_residual = np.hstack([np.eye(J), -drift @ inverse])
-    cell_variance: Floats = np.bincount(data.cell, weights=variance[at], minlength=J).astype(float)
-    return sums.transform(to_theta), sums.transform(to_residual), cell_variance
+    def _goodness(self, sums: Covariances) -> dict[str, Any]:
+        """Deviance over the cells, and its p-value with the distribution that clustering gives it.
+
+        The deviance is distributed as a sum of chi-squares weighted by the eigenvalues of the design effects;
+        Satterthwaite's two moments make it a scaled chi-square, and F in place of chi-square allows for the
+        few clusters that the weights are estimated from (Thomas & Rao 1987).
+        """
+        points, J = self.points, len(self.points.planned)
+        n, k, expected, variance = (
+            np.bincount(points.cell, weights=weights, minlength=J).astype(float)
+            for weights in (points.n, points.k, points.n * self.psi, points.n * self.psi * (1 - self.psi))
+        )
+        D, spare = float(deviance(n, k, expected / n)), J - len(self.inverse)
+        if spare < 1:
+            return {"deviance": D, "deviance_df": 0}
+        columns = (self.slopes * points.n[:, None]).T
+        drift = np.stack([np.bincount(points.cell, weights=c, minlength=J) for c in columns], axis=1)
+        residuals = sums.transform(np.hstack([np.eye(J), -drift @ self.inverse]))
+        effects = residuals.transform(np.diag(1 / np.sqrt(variance))).spectrum()[0][-spare:]
+        if not effects.sum() > 0:
+            return {"deviance": D, "deviance_df": spare}
+        scale = float(effects.mean())
+        effective = float(effects.sum() ** 2 / (effects**2).sum())
+        p_fit = f_tail(D / (scale * spare), effective, effective * self.blank.df)
+        return {"deviance": D, "deviance_df": spare, "deviance_scale": scale, "p_fit": p_fit}
 
 
 def _se(matrices: Sequence[Floats], direction: Sequence[float]) -> float:
@@ -312,33 +340,6 @@ def _not_identified(theta: Floats, covariances: Sequence[Floats], t: float, boun
     return ""
 
 
-def _goodness(
-    n: Floats,
-    k: Floats,
-    expected: Floats,
-    residuals: Covariances,
-    variance: Floats,
-    p: int,
-    df: int,
-) -> dict[str, Any]:
-    """Deviance over the cells, and its p-value with the distribution that clustering gives it.
-
-    The deviance is distributed as a sum of chi-squares weighted by the eigenvalues of the design effects;
-    Satterthwaite's two moments make it a scaled chi-square, and F in place of chi-square allows for the few
-    clusters that the weights are estimated from (Thomas & Rao 1987).
-    """
-    D, spare = float(deviance(n, k, expected)), len(n) - p
-    if spare < 1:
-        return {"deviance": D, "deviance_df": 0}
-    effects = residuals.transform(np.diag(1 / np.sqrt(variance))).spectrum()[0][-spare:]
-    if not effects.sum() > 0:
-        return {"deviance": D, "deviance_df": spare}
-    scale = float(effects.mean())
-    effective = float(effects.sum() ** 2 / (effects**2).sum())
-    p_fit = f_tail(D / (scale * spare), effective, effective * df)
-    return {"deviance": D, "deviance_df": spare, "deviance_scale": scale, "p_fit": p_fit}
-
-
 def _intervals(theta: Floats, covariances: Sequence[Floats], t: float) -> dict[str, Any]:
     """Estimates with intervals, each made on its own scale: logit A, ln slope, m."""
     se = [_se(covariances, row) for row in np.eye(3).tolist()]
@@ -353,14 +354,12 @@ def _intervals(theta: Floats, covariances: Sequence[Floats], t: float) -> dict[s
     return found
 
 
-def _bound_interval(
-    x: Floats, counts: Floats, theta: Floats, t: float, scale: float, family: Any
-) -> dict[str, Any]:
+def _bound_interval(points: _Points, theta: Floats, t: float, scale: float, family: Any) -> dict[str, Any]:
     """Interval of a plateau at 0 or 1, by the profile of the deviance scaled for clustering."""
     upward = theta[0] > 0
     grid = special.expit(np.linspace(0.05, LOGIT_BOUND, 60) * (1 if upward else -1))
-    n, k = (np.repeat(row[None], len(grid), axis=0) for row in counts)
-    profile = fit_batch(x, n, k, family, plateau=grid).log_likelihood
+    n, k = (np.repeat(row[None], len(grid), axis=0) for row in (points.n, points.k))
+    profile = fit_batch(points.x, n, k, family, plateau=grid).log_likelihood
     inside = grid[2 * (profile.max() - profile) <= t * t * max(scale, 1.0)]
     if upward:
         return {"plateau": 1.0, "plateau_low": float(inside.min()), "plateau_high": 1.0}

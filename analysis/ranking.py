@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
-from analysis.bradley_terry import DisconnectedError, Strengths, bradley_terry, design
-from analysis.clustering import ROWS, codes_of, count_of, pick, score_covariances
+from analysis.bradley_terry import DisconnectedError, Strengths, design, strengths_of
 from analysis.distributions import f_tail, t_quantile, t_test
 from analysis.errors import AnalysisError
-from analysis.exclusion import counted
+from analysis.grouping import by_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,12 +20,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from analysis.clustering import Covariances, Floats
+    from analysis.grouping import Grouping
+    from analysis.judgments import Judgments
 
 RANKING_COLUMNS = (
     "exposure_ms", "condition", "rank", "strength", "low", "high", "se", "left_bias", "left_low",
     "left_high", "method", "transitivity_p", "n", "n_workers", "n_pairs", "df", "note",
 )  # fmt: skip
-NEEDED = ["worker", "pair", "condition_a", "condition_b", "side_of_a", "chosen_side"]
 
 
 @dataclass(frozen=True)
@@ -90,99 +90,143 @@ class Ranking:
         return cls(**made)
 
 
-def rank_conditions(judgments: pd.DataFrame, *, level: float = 0.95, filtered: bool = True) -> list[Ranking]:
+def rank_conditions(
+    judgments: Judgments | pd.DataFrame, *, level: float = 0.95, filtered: bool = True
+) -> list[Ranking]:
     """One Ranking an exposure, in ascending order; unlimited time is one.
 
     judgments: as marked by `exclusion.exclude`; sentinels take no part. An exposure whose contrasts do not
     link all its conditions gives a Ranking with identified=False. AnalysisError when no judgment is left.
     """
-    keep, exposure = counted(judgments, filtered=filtered), judgments["exposure_ms"].to_numpy(float)
-    found = sorted(value for value in pd.unique(exposure[keep]).tolist() if not np.isnan(value))
-    # One exposure after another, so that only its judgments stand in memory twice.
-    rankings = [_rank(pick(judgments, NEEDED, keep & (exposure == value)), value, level) for value in found]
-    unlimited = keep & np.isnan(exposure)
-    if unlimited.any():
-        rankings.append(_rank(pick(judgments, NEEDED, unlimited), None, level))
-    return rankings
+    data = by_side(judgments, "exposure_ms", filtered=filtered)
+    order = np.argsort(data.sets)  # NaN comes last
+    begun = {int(number): _begin(_Shown.of(data, int(number)), level) for number in order}
+    sums = data.covariances({at: fit.scores() for at, fit in begun.items() if isinstance(fit, _Fit)})
+    return [fit.finish(sums[at]) if isinstance(fit, _Fit) else fit for at, fit in begun.items()]
 
 
-class _Shown:
-    """One exposure's judgments as arrays of codes."""
+class _Shown(NamedTuple):
+    """One exposure's groups (U,): codes in `names` of the conditions left and right, answers, and those that
+    chose left; `contrast` numbers the unordered pairs of conditions, in their order."""
 
-    def __init__(self, judgments: pd.DataFrame) -> None:
-        a, b = (judgments[name].astype("category") for name in ("condition_a", "condition_b"))
-        self.names = tuple(sorted({str(name) for column in (a, b) for name in column.unique()}))
-        a_code, b_code = self._codes(a), self._codes(b)
-        a_left = (judgments["side_of_a"] == "left").to_numpy()
-        self.left, self.right = np.where(a_left, a_code, b_code), np.where(a_left, b_code, a_code)
-        del a_left
-        self.chose_left: NDArray[np.bool_] = (judgments["chosen_side"] == "left").to_numpy()
-        # Both orders of two conditions are one contrast; numbered in the order of the conditions.
-        K = len(self.names)
-        low, high = (pick(a_code, b_code).astype(np.int64) for pick in (np.minimum, np.maximum))
-        shown = np.bincount(low * K + high, minlength=K * K) > 0
-        self.contrast = (np.cumsum(shown) - 1).astype(a_code.dtype)[low * K + high]
-        self.contrasts = int(shown.sum())
-        self.ways = [codes_of(judgments["worker"]), codes_of(judgments["pair"])]
-        self.n_workers, self.n_pairs = (count_of(way) for way in self.ways)
+    exposure_ms: float | None
+    names: tuple[str, ...]
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    contrast: NDArray[np.int64]
+    n: Floats
+    k: Floats
+    n_workers: int
+    n_pairs: int
 
-    def _codes(self, column: pd.Series) -> NDArray[np.integer]:
-        """Places of a categorical column's values in `names`."""
-        place = {name: number for number, name in enumerate(self.names)}
-        kind = np.int16 if len(self.names) ** 2 < 32_768 else np.int64
-        of_category = np.array([place.get(str(name), -1) for name in column.cat.categories], dtype=kind)
-        return np.asarray(of_category[column.cat.codes.to_numpy()])
+    @classmethod
+    def of(cls, data: Grouping, number: int) -> _Shown:
+        """Of one of the exposures."""
+        groups = data.groups(number)
+        a, b = (data.cells[name].to_numpy(str)[groups.cell] for name in ("condition_a", "condition_b"))
+        names, codes = np.unique(np.stack([a, b]), return_inverse=True)
+        a_code, b_code = codes.reshape(2, -1)
+        a_left = groups.value == 1
+        left, right = np.where(a_left, a_code, b_code), np.where(a_left, b_code, a_code)
+        both = np.minimum(left, right) * len(names) + np.maximum(left, right)
+        exposure_ms = float(data.sets[number])
+        return cls(None if np.isnan(exposure_ms) else exposure_ms, tuple(names.tolist()), left, right,
+                   np.unique(both, return_inverse=True)[1], *groups[2:])  # fmt: skip
 
 
-def _rank(judgments: pd.DataFrame, exposure_ms: float | None, level: float) -> Ranking:
-    """Fit one exposure."""
-    shown = _Shown(judgments)
+def _begin(shown: _Shown, level: float) -> Ranking | _Fit:
+    """Estimate strengths whose errors are still to be found, or say why none can be had."""
     df = min(shown.n_workers, shown.n_pairs) - 1
-    common: dict[str, Any] = {
-        "exposure_ms": exposure_ms, "n": len(judgments), "n_workers": shown.n_workers,
-        "n_pairs": shown.n_pairs, "df": df, "level": level,
-    }  # fmt: skip
+    blank = Ranking(
+        exposure_ms=shown.exposure_ms, conditions=shown.names, n=int(shown.n.sum()),
+        n_workers=shown.n_workers, n_pairs=shown.n_pairs, df=df, level=level, identified=False,
+    )  # fmt: skip
     if df < 1:
-        note = "one worker or one pair only: no error can be estimated"
-        return Ranking(conditions=shown.names, identified=False, note=note, **common)
-    try:
-        fit = bradley_terry(shown.left, shown.right, shown.chose_left, shown.names)
-    except DisconnectedError as error:
-        return Ranking(conditions=shown.names, identified=False, note=str(error), **common)
-    return Ranking(**common, **_report(shown, fit, df, level))
-
-
-def _report(shown: _Shown, fit: Strengths, df: int, level: float) -> dict[str, Any]:
-    """Intervals, differences and the transitivity check of a fit."""
+        return replace(blank, note="one worker or one pair only: no error can be estimated")
     K = len(shown.names)
-    t = float(t_quantile((1 + level) / 2, df))
-    parameters, transitivity = _sandwich(shown, fit, df)
-    # Free parameters are strengths against the last condition; the mean is taken out of all K.
-    center = np.hstack([np.vstack([np.eye(K - 1), np.zeros(K - 1)]), np.zeros((K, 1))])
-    center[:, : K - 1] -= 1 / K
-    se = _se(parameters, fit, center)
-    order = np.argsort(-fit.theta, kind="stable")
-    left_se = float(_se(parameters, fit, np.eye(K)[[K - 1]])[0])
+    order = shown.left * K + shown.right
+    n, k = (np.bincount(order, weights=w, minlength=K * K).astype(float) for w in (shown.n, shown.k))
+    try:
+        return _Fit(blank, shown, strengths_of(n, k, shown.names))
+    except DisconnectedError as error:
+        return replace(blank, note=str(error))
+
+
+class _Fit(NamedTuple):
+    """Strengths at one exposure, and what their errors follow from."""
+
+    blank: Ranking
+    shown: _Shown
+    fit: Strengths
+
+    def _rows(self) -> tuple[Floats, Floats, Floats]:
+        """Of each group: the row of the regression (U, K), the signed contrast (U, C), and the chance that
+        left is chosen (U,)."""
+        left, right, contrast = self.shown.left, self.shown.right, self.shown.contrast
+        K = len(self.shown.names)
+        X = design(left, right, K)
+        if not self.fit.biased:
+            X[:, K - 1] = 0.0
+        sign = np.where(left < right, 1.0, -1.0)[:, None]
+        return (
+            X,
+            sign * (contrast[:, None] == np.unique(contrast)),
+            special.expit(self.fit.logits(left, right)),
+        )
+
+    def scores(self) -> Floats:
+        """Scores of the regression and of the contrasts of an answer in each group: (U, 2, K + C)."""
+        X, Z, p = self._rows()
+        return np.hstack([X, Z])[:, None] * np.stack([-p, 1 - p], axis=1)[:, :, None]
+
+    def finish(self, sums: Covariances) -> Ranking:
+        """Intervals, differences and the transitivity check, from the covariances of the sums of `scores`."""
+        fit, names, df = self.fit, self.shown.names, self.blank.df
+        K = len(names)
+        t = float(t_quantile((1 + self.blank.level) / 2, df))
+        X, Z, p = self._rows()
+        parameters = sums.transform(np.hstack([fit.inverse, np.zeros((K, Z.shape[1]))]))
+        # Free parameters are strengths against the last condition; the mean is taken out of all K.
+        center = np.hstack([np.vstack([np.eye(K - 1), np.zeros(K - 1)]), np.zeros((K, 1))])
+        center[:, : K - 1] -= 1 / K
+        se = _se(parameters, fit, center)
+        order = np.argsort(-fit.theta, kind="stable")
+        left_se = float(_se(parameters, fit, np.eye(K)[[K - 1]])[0])
+        found: dict[str, Any] = {}
+        if fit.biased:
+            found = {
+                "left_bias": fit.left_bias,
+                "left_low": fit.left_bias - t * left_se,
+                "left_high": fit.left_bias + t * left_se,
+            }
+        spare = Z.shape[1] - (K - 1)
+        if spare > 0:
+            drift = (Z * (self.shown.n * p * (1 - p))[:, None]).T @ X
+            turned = sums.transform(np.hstack([-drift @ fit.inverse, np.eye(len(drift))]))
+            found |= _transitivity(Z.T @ (self.shown.k - self.shown.n * p), turned, spare, df)
+        return replace(
+            self.blank,
+            conditions=tuple(names[i] for i in order),
+            identified=True,
+            note=_note(fit),
+            strengths=tuple(fit.theta[order].tolist()),
+            se=tuple(se[order].tolist()),
+            low=tuple((fit.theta - t * se)[order].tolist()),
+            high=tuple((fit.theta + t * se)[order].tolist()),
+            method="Firth" if fit.firth else "maximum likelihood",
+            differences=_differences(names, fit, parameters, order, df, t),
+            **found,
+        )
+
+
+def _note(fit: Strengths) -> str:
+    """What is to be said of how the strengths were found."""
     note = []
     if fit.firth:
         note.append("a condition always won or lost: Firth's penalty keeps its strength finite")
     if not fit.biased:
         note.append("the sides were not mixed, so a bias to the left cannot be told from the strengths")
-    return {
-        "conditions": tuple(shown.names[i] for i in order),
-        "identified": True,
-        "note": "; ".join(note),
-        "strengths": tuple(fit.theta[order].tolist()),
-        "se": tuple(se[order].tolist()),
-        "low": tuple((fit.theta - t * se)[order].tolist()),
-        "high": tuple((fit.theta + t * se)[order].tolist()),
-        "left_bias": fit.left_bias if fit.biased else None,
-        "left_low": fit.left_bias - t * left_se if fit.biased else None,
-        "left_high": fit.left_bias + t * left_se if fit.biased else None,
-        "method": "Firth" if fit.firth else "maximum likelihood",
-        "differences": _differences(shown.names, fit, parameters, order, df, t),
-        **transitivity,
-    }
+    return "; ".join(note)
 
 
 def _se(parameters: Covariances, fit: Strengths, directions: Floats) -> Floats:
@@ -194,37 +238,6 @@ def _se(parameters: Covariances, fit: Strengths, directions: Floats) -> Floats:
     if fit.firth:
         variance = np.maximum(variance, np.einsum("ri,ij,rj->r", directions, fit.inverse, directions))
     return np.sqrt(variance)
-
-
-def _sandwich(shown: _Shown, fit: Strengths, df: int) -> tuple[Covariances, dict[str, Any]]:
-    """Clustered covariances of the free parameters, and the score test of transitivity."""
-    K, C = len(shown.names), shown.contrasts
-
-    def parts(rows: slice) -> tuple[Floats, Floats, Floats, Floats]:
-        """Regression rows (n, K), signed contrasts (n, C), residuals and variances (n,) of some answers."""
-        left, right = shown.left[rows], shown.right[rows]
-        X = design(left, right, K)
-        if not fit.biased:
-            X[:, K - 1] = 0.0
-        sign = np.where(left < right, 1.0, -1.0)[:, None]
-        p = special.expit(fit.logits(left, right))
-        return X, sign * (shown.contrast[rows, None] == np.arange(C)), shown.chose_left[rows] - p, p * (1 - p)
-
-    def scores(rows: slice) -> Floats:
-        X, Z, residual, _ = parts(rows)
-        return np.asarray(np.hstack([X, Z]) * residual[:, None])
-
-    sums = score_covariances(scores, shown.ways)
-    parameters = sums.transform(np.hstack([fit.inverse, np.zeros((K, C))]))
-    spare = C - (K - 1)
-    if spare < 1:
-        return parameters, {}
-    drift, score = np.zeros((C, K)), np.zeros(C)
-    for start in range(0, len(shown.left), ROWS):
-        X, Z, residual, variance = parts(slice(start, start + ROWS))
-        drift, score = drift + (Z * variance[:, None]).T @ X, score + Z.T @ residual
-    turned = sums.transform(np.hstack([-drift @ fit.inverse, np.eye(C)]))
-    return parameters, _transitivity(score, turned, spare, df)
 
 
 def _transitivity(score: Floats, covariances: Covariances, spare: int, df: int) -> dict[str, Any]:

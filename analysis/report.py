@@ -38,11 +38,6 @@ ALPHA = 0.05
 CURVE_POINTS = 121
 PRINT_DPI, PHOTO_DPI = 300, 220
 OPENING = "summary.json"  # by which a folder is known to be a report
-JUDGMENT_FILE_COLUMNS = (
-    "assignment", "worker", "hit", "trial", "pair", "contrast", "condition_a", "condition_b", "item_a",
-    "item_b", "exposure_ms", "shown_ms", "side_of_a", "chosen_side", "chose_a", "response_ms", "sentinel",
-    "correct", "excluded", "reason", "source",
-)  # fmt: skip
 
 
 def build_report(
@@ -63,8 +58,8 @@ def build_report(
     used = evidence.settings.intervals
     tex = preference_tex(seen, ALPHA, used.level, used.cluster, simulated=evidence.results.simulated)
     methods = methods_text(facts)
-    judgments = evidence.exclusion.judgments[list(JUDGMENT_FILE_COLUMNS)]
-    files: dict[str, bytes | Parts] = {"judgments.csv": Parts(lambda: csv_parts(judgments))}
+    judgments = evidence.exclusion.judgments
+    files: dict[str, bytes | Parts] = {"judgments.csv": Parts(lambda: csv_parts(judgments.parts()))}
     files |= {name: text.encode() for name, text in _tables(evidence).items()}
     blocks: dict[str, Block] = {}
     drawn = _figures(evidence, seen, images)

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from analysis.answer_file import AnswerFile
 from analysis.errors import AnalysisError
+from analysis.judgments import Judgments
 from analysis.plan import SHARED, Plan, Problem, read_plan
-from analysis.submissions import Answers, read_answers
+from analysis.submissions import read_answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["JUDGMENT_COLUMNS", "Problem", "Results", "read_results"]
+__all__ = ["Problem", "Results", "read_results"]
 
-JUDGMENT_COLUMNS = (
-    "assignment", "worker", "hit", "trial", "pair", "contrast", "condition_a", "condition_b",
-    "item_a", "item_b", "exposure_ms", "shown_ms", "side_of_a", "chosen_side", "chose_a", "response_ms",
-    "sentinel", "correct", "excluded", "reason", "source",
-)  # fmt: skip
 DEFAULT_MAX_WRONG = {"limited-time": 0, "unlimited-time": 1}
 
 
@@ -30,13 +28,11 @@ DEFAULT_MAX_WRONG = {"limited-time": 0, "unlimited-time": 1}
 class Results:
     """What was collected, joined with its design.
 
-    judgments: JUDGMENT_COLUMNS, one row an answered trial (practice left out); text columns are categorical,
-        `exposure_ms` is NaN for unlimited time, `shown_ms` and `response_ms` are NaN where nothing was
-        recorded, `correct` is <NA> where no side is correct; `excluded` is False and `reason` empty until
-        `exclusion.exclude`.
+    answers: every answered trial (practice left out).
     assignments: one row an assignment: assignment, hit, worker, status, accepted_at, submitted_at, simulated,
         user_agent, viewport_width, viewport_height, device_pixel_ratio, refresh_hz, focus_losses, n_answered,
-        n_repeated, n_trials (what its HIT holds), batch, study, source.
+        n_repeated, n_sentinels, n_wrong, n_measured, n_off, first_answer (see `submissions.read_answers`),
+        n_trials (what its HIT holds), batch, study, source.
     trials: the designs' trials, `plan.Plan.trials` with study and source.
     studies: the study.json of each study by its id.
     problems: what was left out or repaired, by file and line.
@@ -44,10 +40,15 @@ class Results:
 
     sources: tuple[str, ...]
     studies: dict[str, dict[str, Any]]
-    judgments: pd.DataFrame
+    answers: AnswerFile
     assignments: pd.DataFrame
     trials: pd.DataFrame
     problems: tuple[Problem, ...]
+
+    @cached_property
+    def judgments(self) -> Judgments:
+        """The answers joined with their assignments and trials; nothing is excluded yet."""
+        return Judgments.join(self.answers, self.assignments, self.trials)
 
     @property
     def study(self) -> dict[str, Any]:
@@ -107,26 +108,29 @@ def read_results(
     _same_mode(plans, paths)
     sources = _names(paths)
     seen: dict[str, str] = {}
-    answers = [
-        read_answers(path / "assignments.jsonl", plan, seen)
-        for path, plan in track(list(zip(paths, plans, strict=True)), "Reading results")
+    file = AnswerFile()
+    starts = np.cumsum([0, *(len(plan.trials) for plan in plans)]).tolist()
+    found = [
+        read_answers(path / "assignments.jsonl", plan, seen, file, start)
+        for path, plan, start in track(list(zip(paths, plans, starts, strict=False)), "Reading results")
     ]
-    problems = tuple(problem for plan, found in zip(plans, answers, strict=True)
-                     for problem in (*plan.problems, *found.problems))  # fmt: skip
-    if not any(len(found.trial) for found in answers):
+    problems = tuple(
+        problem for plan, (_, own) in zip(plans, found, strict=True) for problem in (*plan.problems, *own)
+    )
+    if not file.size:
         raise AnalysisError(_nothing(paths, problems))
+    several = len(studies) > 1
     orientation: dict[frozenset[str], str] = {}
-    trials = [
-        _label(plan, source, len(studies) > 1, orientation)
-        for plan, source in zip(plans, sources, strict=True)
+    trials = [_label(plan, source, several, orientation) for plan, source in zip(plans, sources, strict=True)]
+    assignments = [
+        _assignments(table, plan, source, several)
+        for (table, _), plan, source in zip(found, plans, sources, strict=True)
+        if len(table)
     ]
-    assignments = [_assignments(found, plan, source, len(studies) > 1)
-                   for found, plan, source in zip(answers, plans, sources, strict=True)]  # fmt: skip
     shown = pd.concat(trials, ignore_index=True)
     shown = shown.astype(dict.fromkeys([*SHARED, "study", "source"], "category"))
     done = pd.concat(assignments, ignore_index=True)
-    starts = np.cumsum([0, *map(len, trials)]).tolist()
-    return Results(sources, studies, _join(answers, done, shown, starts), done, shown, problems)
+    return Results(sources, studies, file, done, shown, problems)
 
 
 def _plan(path: Path) -> Plan:
@@ -191,12 +195,11 @@ def _label(plan: Plan, source: str, several: bool, orientation: dict[frozenset[s
     return trials
 
 
-def _assignments(found: Answers, plan: Plan, source: str, several: bool) -> pd.DataFrame:
+def _assignments(table: pd.DataFrame, plan: Plan, source: str, several: bool) -> pd.DataFrame:
     """One file's assignments with what the design says about their HITs."""
     genuine = plan.trials[~plan.trials["practice"]]
     hits = genuine.astype({"hit": str, "batch": str}).groupby("hit")
     size, batch = hits.size(), hits["batch"].first()
-    table = found.assignments
     table = table.assign(
         n_trials=table["hit"].map(size).fillna(0).astype(int),
         batch=table["hit"].map(batch).fillna("").astype(str),
@@ -204,51 +207,3 @@ def _assignments(found: Answers, plan: Plan, source: str, several: bool) -> pd.D
         source=source,
     )
     return table.assign(hit=plan.study_id + "/" + table["hit"]) if several else table
-
-
-def _join(
-    answers: list[Answers], assignment: pd.DataFrame, trial: pd.DataFrame, starts: list[int]
-) -> pd.DataFrame:
-    """Answers x trials x assignments -> judgments, by integer codes: linear in the number of answers.
-
-    assignment, trial: of all folders, one after another; starts: the first row of each folder's trials.
-    """
-    a_shift = np.cumsum([0, *(len(a.assignments) for a in answers)])
-    a_row = _one([a.assignment + np.int32(n) for a, n in zip(answers, a_shift, strict=False)])
-    t_row = _one([a.trial + np.int32(n) for a, n in zip(answers, starts, strict=False)])
-    left = _one([a.left for a in answers])
-    a_is_left = (trial["side_of_a"] == "left").to_numpy()[t_row]
-    side = trial["correct_side"].astype(str).map({"left": 1, "right": 0, "": -1}).to_numpy(np.int8)[t_row]
-    columns: dict[str, Any] = {"assignment": _codes(assignment["assignment"], a_row)}
-    columns |= {name: _codes(assignment[name], a_row) for name in ("worker", "hit")}
-    columns |= {
-        name: _codes(trial[name], t_row)
-        for name in ("trial", "pair", "contrast", "condition_a", "condition_b", "item_a", "item_b")
-    }
-    columns["exposure_ms"] = trial["exposure_ms"].to_numpy(float)[t_row]
-    columns["shown_ms"] = _one([a.shown_ms for a in answers])
-    columns["side_of_a"] = _sides(a_is_left)
-    columns["chosen_side"] = _sides(left)
-    columns["chose_a"] = left == a_is_left
-    columns["response_ms"] = _one([a.response_ms for a in answers])
-    columns["sentinel"] = trial["sentinel"].to_numpy(bool)[t_row]
-    columns["correct"] = pd.arrays.BooleanArray(side == left, side < 0)
-    columns["excluded"] = np.zeros(len(t_row), dtype=bool)
-    columns["reason"] = pd.Categorical.from_codes(np.zeros(len(t_row), dtype=np.int8), pd.Index([""]))
-    columns["source"] = _codes(assignment["source"], a_row)
-    return pd.DataFrame({name: columns[name] for name in JUDGMENT_COLUMNS}, copy=False)
-
-
-def _one(columns: list[Any]) -> Any:
-    """One array of several, without a copy where there is one."""
-    return columns[0] if len(columns) == 1 else np.concatenate(columns)
-
-
-def _codes(column: pd.Series, rows: np.ndarray) -> pd.Categorical[Any]:
-    """Spread a short text column over the rows as a categorical."""
-    short = pd.Categorical(column)
-    return pd.Categorical.from_codes(np.asarray(short.codes)[rows], pd.Index(short.categories))
-
-
-def _sides(left: np.ndarray) -> pd.Categorical[Any]:
-    return pd.Categorical.from_codes(np.where(left, 0, 1).astype(np.int8), pd.Index(["left", "right"]))

@@ -1,4 +1,4 @@
-"""assignments.jsonl -> columns: read line by line, compact, so that ten million answers fit in memory.
+"""assignments.jsonl -> a table of assignments and a file of answers, line by line, so that any number fits.
 
 What is wrong with a line or an answer becomes a Problem, and the rest of the file is read on.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -14,45 +15,31 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from analysis.plan import SIDES, Problem
+from analysis.answer_file import ANSWER
+from analysis.belonging import OFF
+from analysis.plan import SIDES, Problem, correct_left
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from analysis.answer_file import AnswerFile
     from analysis.plan import Plan
 
 STATUSES = ("Submitted", "Approved", "Rejected")
 FIELDS = (
     "assignment", "hit", "worker", "status", "accepted_at", "submitted_at", "simulated",
     "user_agent", "viewport_width", "viewport_height", "device_pixel_ratio", "refresh_hz", "focus_losses",
-    "n_answered", "n_repeated",
+    "n_answered", "n_repeated", "n_sentinels", "n_wrong", "n_measured", "n_off", "first_answer",
 )  # fmt: skip
+NUMBER_ANSWERED = FIELDS.index("n_answered")
 PROBLEM_LIMIT = 1000  # of one file; the rest is counted
 FRAMES_OFF = 1.5  # how far, in frames, a repeated trial's exposure may be off to count as good
 USUAL_HZ = 60.0
 LONGEST_MS = 1e30  # beyond it a number is looked at more closely
 TAKE = [itemgetter(name) for name in ("trial", "side", "response_ms", "shown_ms")]
 CHUNK = 1024  # assignments
-KINDS = ("i4", "i4", "?", "f4", "f4")  # of the columns of Answers
-
-
-@dataclass
-class Answers:
-    """Columns of one file: `assignments` has FIELDS; the arrays have one entry an answered trial.
-
-    assignment: int32 row of `assignments`; trial: int32 row of the plan's trials; left: bool, left was
-    chosen; response_ms, shown_ms: float32, NaN where the page recorded none.
-    """
-
-    problems: list[Problem]
-    assignments: pd.DataFrame
-    assignment: NDArray[np.int32]
-    trial: NDArray[np.int32]
-    left: NDArray[np.bool_]
-    response_ms: NDArray[np.float32]
-    shown_ms: NDArray[np.float32]
 
 
 @dataclass
@@ -81,13 +68,19 @@ class _UnusableError(ValueError):
     """A line that cannot be used; the text says why."""
 
 
-def read_answers(path: Path, plan: Plan, seen: dict[str, str]) -> Answers:
-    """Read assignments.jsonl. `seen` maps assignment ids read so far to their folder, and is extended.
+def read_answers(
+    path: Path, plan: Plan, seen: dict[str, str], file: AnswerFile, first_trial: int = 0
+) -> tuple[pd.DataFrame, list[Problem]]:
+    """Read assignments.jsonl into a table with FIELDS, one row an assignment, and the answers into `file`.
 
-    A later line of the same assignment changes its status and nothing else. OSError when there is no file.
+    seen: maps assignment ids read so far to their folder, and is extended. first_trial: what to add to the
+    row of a trial in the plan. n_answered: genuine and sentinel trials with an answer, from place
+    `first_answer` of the file on. n_repeated: trials shown again. n_wrong: of n_sentinels. n_off: measured
+    exposures, of n_measured, that contradict the plan (see `belonging`). A later line of the same assignment
+    changes its status and nothing else. OSError when there is no file.
     """
     log = _Log(str(path))
-    reader = _Reader(plan, log)
+    reader = _Reader(plan, log, file, first_trial)
     mine: dict[str, int] = {}
     with path.open("rb") as lines:
         for number, raw in enumerate(lines, start=1):
@@ -107,7 +100,7 @@ def read_answers(path: Path, plan: Plan, seen: dict[str, str]) -> Answers:
             except _UnusableError as error:
                 log.add(number, str(error))
     seen.update(dict.fromkeys(mine, str(path.parent)))
-    return reader.columns()
+    return reader.table(), log.close()
 
 
 def _parse(raw: bytes) -> dict[str, Any]:
@@ -170,11 +163,13 @@ def _are_times(values: list[Any]) -> bool:
 
 
 class _Reader:
-    """Appends assignments to chunks of columns; one instance a file."""
+    """Collects assignments, and passes their answers on, CHUNK at a time; one instance a file."""
 
-    def __init__(self, plan: Plan, log: _Log) -> None:
+    def __init__(self, plan: Plan, log: _Log, file: AnswerFile, first_trial: int) -> None:
         trials = plan.trials
         self.log = log
+        self.file = file
+        self.first_trial = first_trial
         self.study_id = plan.study_id
         self.row_of = {name: row for row, name in enumerate(trials["trial"])}
         hits = pd.Categorical(trials["hit"])
@@ -182,9 +177,11 @@ class _Reader:
         self.hits = {str(name): code for code, name in enumerate(hits.categories)}
         self.practice = trials["practice"].to_numpy(bool)
         self.exposure = trials["exposure_ms"].to_numpy(float)
-        self.assignments: list[list[Any]] = []
-        self.chunks: list[tuple[NDArray[Any], ...]] = []
-        self.done: list[list[NDArray[Any]]] = [[np.empty(0, dtype=kind)] for kind in KINDS]
+        self.sentinel = trials["sentinel"].to_numpy(bool)
+        self.correct_left = correct_left(trials)
+        self.status: list[str] = []
+        self.waiting: list[tuple[list[Any], tuple[NDArray[Any], ...]]] = []
+        self.done: list[pd.DataFrame] = []
 
     def take(self, record: dict[str, Any], number: int) -> int:
         """Add one assignment; returns its row."""
@@ -210,22 +207,21 @@ class _Reader:
         view = [_number(side) for side in viewport] if isinstance(viewport, list) else []
         width, height = [*view, math.nan, math.nan][:2]
         agent = page.get("user_agent")
-        self.assignments.append([
-            record["assignment_id"], hit, worker, self._status(record, number),
-            _when(record.get("accepted_at")), _when(record.get("submitted_at")),
-            bool(record.get("simulated")), agent if isinstance(agent, str) else "", width, height,
+        self.status.append(self._status(record, number))
+        self.waiting.append(([
+            record["assignment_id"], sys.intern(hit), worker, "", _when(record.get("accepted_at")),
+            _when(record.get("submitted_at")), bool(record.get("simulated")),
+            sys.intern(agent) if isinstance(agent, str) else "", width, height,
             _number(page.get("device_pixel_ratio")), refresh_hz, _number(page.get("focus_losses")),
             len(columns[0]), repeated,
-        ])  # fmt: skip
-        row = len(self.assignments) - 1
-        self.chunks.append((np.full(len(columns[0]), row, dtype=np.int32), *columns))
-        if len(self.chunks) == CHUNK:
-            self._compact()
-        return row
+        ], columns))  # fmt: skip
+        if len(self.waiting) == CHUNK:
+            self._pass_on()
+        return len(self.status) - 1
 
     def repeat(self, row: int, record: dict[str, Any], number: int) -> None:
         """A later line of a known assignment: its status holds, its answers do not."""
-        self.assignments[row][3] = self._status(record, number)
+        self.status[row] = self._status(record, number)
 
     def _status(self, record: dict[str, Any], number: int) -> str:
         status = record.get("status", "Submitted")
@@ -325,19 +321,37 @@ class _Reader:
         frame_ms = 1000 / (refresh_hz if refresh_hz > 0 else USUAL_HZ)
         return bool(abs(shown - planned) <= FRAMES_OFF * frame_ms)
 
-    def _compact(self) -> None:
-        """Join many small arrays into large ones; what is joined is not copied again until the end."""
-        for parts, column in zip(self.done, zip(*self.chunks, strict=True), strict=False):
-            parts.append(np.concatenate(column))
-        self.chunks = []
+    def _pass_on(self) -> None:
+        """Write the answers that wait into the file, and count what their assignments are judged by."""
+        rows, columns = zip(*self.waiting, strict=True)
+        trial, left, response, shown = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+        counts = [row[NUMBER_ANSWERED] for row in rows]
+        own = np.repeat(np.arange(len(rows)), counts)
+        sentinel, correct = self.sentinel[trial], self.correct_left[trial]
+        planned, measured = self.exposure[trial], np.isfinite(shown)
+        # Nothing is measured where a trial lasts until the answer: the plan's NaN compares as off.
+        fits = np.abs(shown - planned) <= OFF * planned
+        wrong = sentinel & (correct >= 0) & (correct != left)
+        table = pd.DataFrame(rows, columns=list(FIELDS[: NUMBER_ANSWERED + 2]))
+        kinds = (sentinel, wrong, measured, measured & ~fits)
+        for name, kind in zip(("n_sentinels", "n_wrong", "n_measured", "n_off"), kinds, strict=True):
+            table[name] = np.bincount(own[kind], minlength=len(rows))
+        table["first_answer"] = self.file.size + np.cumsum([0, *counts[:-1]])
+        answers = np.empty(len(trial), dtype=ANSWER)
+        answers["trial"], answers["left"] = trial + self.first_trial, left
+        answers["response_ms"], answers["shown_ms"] = response, shown
+        self.file.append(answers)
+        self.done.append(table)
+        self.waiting = []
 
-    def columns(self) -> Answers:
-        """Everything read so far; the reader is empty then."""
-        self._compact()
-        # One column after another, so that only one stands in memory twice.
-        joined = [np.concatenate(self.done.pop(0)) for _ in KINDS]
-        assignments = pd.DataFrame(self.assignments, columns=list(FIELDS))
-        return Answers(self.log.close(), assignments, *joined)
+    def table(self) -> pd.DataFrame:
+        """Everything read so far, with FIELDS."""
+        if self.waiting:
+            self._pass_on()
+        if not self.done:
+            return pd.DataFrame(columns=list(FIELDS))
+        table = pd.concat(self.done, ignore_index=True)
+        return table.assign(status=self.status)
 
 
 def _when(value: Any) -> str:

@@ -96,7 +96,7 @@ def _settings(evidence: Evidence) -> dict[str, Any]:
 
 
 def _counts(evidence: Evidence) -> dict[str, Any]:
-    results, judgments = evidence.results, evidence.exclusion.judgments
+    results, counts = evidence.results, evidence.counts
     assignments = evidence.exclusion.assignments
     times = sorted(text for text in results.assignments["submitted_at"] if text)
     per_hit = results.experiment.get("workers_per_hit")
@@ -107,26 +107,24 @@ def _counts(evidence: Evidence) -> dict[str, Any]:
         "places": int(per_hit) * hits if per_hit else None,
         "simulated_assignments": int(results.assignments["simulated"].sum()),
         "workers": int(results.assignments["worker"].nunique()),
-        "judgments": len(judgments),
-        "genuine": int((~judgments["sentinel"]).sum()),
-        "sentinels": int(judgments["sentinel"].sum()),
+        "judgments": counts["judgments"],
+        "genuine": counts["genuine"],
+        "sentinels": counts["sentinels"],
         "excluded_assignments": int(assignments["excluded"].sum()),
-        "analysed": len(evidence.kept),
-        "analysed_workers": int(evidence.kept["worker"].nunique()),
-        "pairs": int(judgments.loc[~judgments["sentinel"], "pair"].nunique()),
-        "shared_workers": _shared(results.assignments, "worker"),
-        "shared_pairs": _shared(judgments, "pair"),
+        "analysed": counts["analysed"],
+        "analysed_workers": counts["analysed_workers"],
+        "pairs": counts["pairs"],
+        "shared_workers": _shared_workers(results.assignments),
+        "shared_pairs": counts["shared_pairs"],
         "first_submitted_at": times[0] if times else None,
         "last_submitted_at": times[-1] if times else None,
     }
 
 
-def _shared(table: pd.DataFrame, column: str) -> int:
-    """How many values of a column occur in more than one folder."""
-    if table["source"].nunique() < 2:
-        return 0
-    together = table[[column, "source"]].drop_duplicates()
-    return int((together[column].value_counts() > 1).sum())
+def _shared_workers(assignments: pd.DataFrame) -> int:
+    """How many workers occur in more than one folder."""
+    together = assignments[["worker", "source"]].drop_duplicates()
+    return int((together["worker"].value_counts() > 1).sum())
 
 
 def _flags(evidence: Evidence) -> list[dict[str, Any]]:

@@ -69,18 +69,18 @@ def series(items: Sequence[str]) -> str:
 
 def csv_text(table: pd.DataFrame) -> str:
     """A table as CSV: true and false as 1 and 0, ten significant digits, empty where there is no value."""
-    return "".join(csv_parts(table))
+    return "".join(csv_parts([table]))
 
 
-def csv_parts(table: pd.DataFrame) -> Iterator[str]:
-    """As `csv_text`, some rows at a time."""
-    for start in range(0, max(len(table), 1), CSV_ROWS):
-        part = table.iloc[start : start + CSV_ROWS]
-        yield str(
-            pd.DataFrame({name: _plain(part[name]) for name in part}).to_csv(
-                index=False, header=not start, lineterminator="\n"
-            )
-        )
+def csv_parts(tables: Iterable[pd.DataFrame]) -> Iterator[str]:
+    """As `csv_text` of several tables one after another, some rows at a time."""
+    header = True
+    for table in tables:
+        for start in range(0, max(len(table), 1), CSV_ROWS):
+            part = table.iloc[start : start + CSV_ROWS]
+            plain = pd.DataFrame({name: _plain(part[name]) for name in part})
+            yield str(plain.to_csv(index=False, header=header, lineterminator="\n"))
+            header = False
 
 
 def _plain(column: pd.Series) -> pd.Series | list[str]:

@@ -8,33 +8,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from analysis.clustering import (
-    TOGETHER,
-    cell_variances,
-    codes_of,
-    divide,
-    pick,
-    places,
-    score_covariances,
-    tally,
-    ways_of,
-)
+from analysis.clustering import TWO_WAY, CellSums, KeyedSums, divide, way_of, ways_of
 from analysis.distributions import coin_test, normal_quantile, t_quantile, t_test
-from analysis.exclusion import counted
+from analysis.grouping import by_side
+from analysis.judgments import parts_of
 from analysis.preference import adjust, wilson
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from analysis.clustering import Floats
+    from analysis.clustering import Cells, Floats
+    from analysis.judgments import Judgments
 
 WORKER_COLUMNS = (
     "worker", "n_assignments", "n_excluded", "reasons", "n", "left_share", "left_low", "left_high", "p_left",
     "p_left_adjusted", "longest_run", "n_sentinels", "n_wrong", "agreement", "agreement_z",
     "agreement_z_expected", "median_response_ms", "fast_share", "flags",
 )  # fmt: skip
-NEEDED = ["assignment", "trial", "chosen_side", "response_ms"]
-PICKED = [*NEEDED, "worker", "sentinel", "correct", "excluded", "reason"]
+PICKED = (
+    "assignment", "trial", "chosen_side", "response_ms", "worker", "sentinel", "correct", "excluded",
+    "reason",
+)  # fmt: skip
 FAST_MS = 200.0  # no choice between two images is made faster
 FAST_SHARE = 0.1
 ALPHA = 0.05
@@ -63,75 +57,58 @@ class SideBias:
         return asdict(self)
 
 
-def side_bias(judgments: pd.DataFrame, *, level: float = 0.95, filtered: bool = True) -> SideBias:
+def side_bias(judgments: Judgments | pd.DataFrame, *, level: float = 0.95, filtered: bool = True) -> SideBias:
     """Left/right bias over all genuine judgments (as marked by `exclusion.exclude`)."""
-    keep = counted(judgments, filtered=filtered)
-    left = (judgments["chosen_side"] == "left").to_numpy()[keep]
-    group, cell_of_group = _groups(judgments, keep)
-    size, sides = tally(group), np.bincount(cell_of_group)
-    share = tally(group[left], len(size)) / size
+    data = by_side(judgments, by=None, filtered=filtered)
+    groups = data.groups(0)
+    of_cell, sides = np.bincount(groups.cell, weights=groups.n), np.bincount(groups.cell)
     # Each cell counts by its answers, and within it each side of A by half (or all, where there is one).
-    of_cell = np.bincount(cell_of_group, weights=size)
-    weight = of_cell[cell_of_group] / sides[cell_of_group] / size / len(left)
-    balanced = float((weight * size * share).sum())
-    covariances = score_covariances(
-        lambda rows: (weight[group[rows]] * (left[rows] - share[group[rows]]))[:, None],
-        [codes_of(judgments[name])[keep] for name in ("worker", "pair")],
-    )
-    note = "" if (sides == 2).all() else "in some cells condition A stood on one side only"
-    df = min(covariances.clusters) - 1
-    raw = float(left.mean())
+    size, share = int(groups.n.sum()), groups.k / groups.n
+    weight = of_cell[groups.cell] / sides[groups.cell] / groups.n / size
+    balanced = float((weight * groups.n * share).sum())
+    raw, df = float(groups.k.sum()) / size, min(groups.n_workers, groups.n_pairs) - 1
     if df < 1:
-        return SideBias(len(left), raw, balanced, None, None, None, "one worker or one pair only")
-    se = float(np.sqrt(covariances.variance(np.ones(1))))
+        return SideBias(size, raw, balanced, None, None, None, "one worker or one pair only")
+    scores = np.stack([-weight * share, weight * (1 - share)], axis=1)[:, :, None]
+    se = float(np.sqrt(data.covariances({0: scores})[0].variance(np.ones(1))))
     reach = float(t_quantile((1 + level) / 2, df)) * se
     p_value = float(t_test((balanced - 0.5) / se, df)) if se > 0 else None
     low, high = max(balanced - reach, 0.0), min(balanced + reach, 1.0)
-    return SideBias(
-        len(left), raw, balanced, low, high, p_value, note if se > 0 else "no spread between answers"
-    )
+    note = "" if (sides == 2).all() else "in some cells condition A stood on one side only"
+    return SideBias(size, raw, balanced, low, high, p_value, note if se > 0 else "no spread between answers")
 
 
-def _groups(judgments: pd.DataFrame, keep: NDArray[np.bool_]) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
-    """Cell x side of A of each judgment kept, and the cell of each of these groups; all from 0, all occur."""
-    exposure_ms = judgments["exposure_ms"].to_numpy(float)
-    exposures = np.unique(np.nan_to_num(pd.unique(exposure_ms), nan=-1.0))
-    cell = codes_of(judgments["contrast"]).astype(np.int16) * np.int16(len(exposures))
-    cell += places(exposure_ms, exposures)
-    cell *= 2
-    cell += (judgments["side_of_a"] == "left").to_numpy()
-    cell = cell[keep]
-    occurs = tally(cell) > 0
-    cells = np.flatnonzero(occurs) // 2
-    return (np.cumsum(occurs) - 1).astype(np.int16)[cell], np.unique(cells, return_inverse=True)[1]
-
-
-def sentinel_table(judgments: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
+def sentinel_table(judgments: Judgments | pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
     """Errors on sentinels, of all assignments and those kept: scope, n, wrong, rate, low, high, lapse_rate.
 
     low, high: two-way Wilson interval of `rate`. lapse_rate: the share of trials answered without looking,
     which is twice the rate, since half of them come out right by chance.
     """
-    rows = []
-    caught = judgments[judgments["sentinel"] & judgments["correct"].notna()]
-    for scope, group in (("all", caught), ("kept", caught[~caught["excluded"]])):
-        row: dict[str, Any] = {"scope": scope, "n": len(group), "wrong": 0}
-        row |= {**dict.fromkeys(("rate", "low", "high", "lapse_rate")), "note": ""}
-        if len(group):
-            wrong = ~group["correct"].astype(bool).to_numpy()
-            rate = float(wrong.mean())
-            row |= {"wrong": int(wrong.sum()), "rate": rate, "lapse_rate": min(1.0, 2 * rate)}
-            low, high, row["note"] = _two_way_wilson(wrong, group, level)
-            row |= {"low": low, "high": high}
-        else:
-            row["note"] = "no sentinels were answered"
-        rows.append(row)
-    return pd.DataFrame(rows)
+    sums = {"all": CellSums(1), "kept": CellSums(1)}
+    for part in parts_of(judgments, (*TWO_WAY, "sentinel", "correct", "excluded")):
+        known = part["sentinel"].to_numpy(bool) & part["correct"].notna().to_numpy()
+        kept = known & ~part["excluded"].to_numpy(bool)
+        wrong = ~part["correct"].fillna(True).to_numpy(bool)
+        for own, here in zip(sums.values(), (known, kept), strict=True):
+            if here.any():
+                own.add(wrong[here], np.zeros(here.sum(), dtype=np.int64), ways_of(part[here]))
+    return pd.DataFrame([_sentinel_row(scope, own, level) for scope, own in sums.items()])
 
 
-def _two_way_wilson(chose: NDArray[np.bool_], group: pd.DataFrame, level: float) -> tuple[float, float, str]:
+def _sentinel_row(scope: str, sums: CellSums, level: float) -> dict[str, Any]:
+    n, wrong = int(sums.n[0]), int(sums.k[0])
+    row: dict[str, Any] = {"scope": scope, "n": n, "wrong": wrong}
+    if not n:
+        empty = dict.fromkeys(("rate", "low", "high", "lapse_rate"))
+        return row | empty | {"note": "no sentinels were answered"}
+    low, high, note = _two_way_wilson(sums.cells(), level)
+    return row | {
+        "rate": wrong / n, "low": low, "high": high, "lapse_rate": min(1.0, 2 * wrong / n), "note": note,
+    }  # fmt: skip
+
+
+def _two_way_wilson(found: Cells, level: float) -> tuple[float, float, str]:
     """Interval of one rate, as the preference table makes it."""
-    found = cell_variances(chose, np.zeros(len(chose), dtype=np.int64), ways_of(group, "two-way"), 1)
     fewest = int(np.min(found.clusters))
     if fewest < 2:
         return 0.0, 1.0, "one worker or one pair only"
@@ -142,7 +119,7 @@ def _two_way_wilson(chose: NDArray[np.bool_], group: pd.DataFrame, level: float)
     return float(low[0]), float(high[0]), "rate is 0 or 1" if extreme else ""
 
 
-def worker_table(judgments: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
+def worker_table(judgments: Judgments | pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
     """One row a worker, excluded ones too, with WORKER_COLUMNS.
 
     n: genuine answers. left_low/high: Wilson's interval of the share of left answers; p_left: exact binomial
@@ -151,19 +128,8 @@ def worker_table(judgments: pd.DataFrame, *, level: float = 0.95) -> pd.DataFram
     coin, agreement_z_expected: what a worker like the others would score. flags: "one side", "like a coin",
     "fast". Missing where a worker shares no trial, or no time was recorded.
     """
-    code = codes_of(judgments["worker"])
-    order = pd.unique(code)  # workers in the order in which they appear
-    everyone = np.empty(int(code.max()) + 1, dtype=np.int32)
-    everyone[order] = np.arange(len(order), dtype=np.int32)
-    everyone = everyone[code]
-    trials = _lefts(judgments)
-    step = max(1, len(order) * TOGETHER // len(judgments))
-    # Some workers at a time, so that millions of judgments do not stand in memory twice.
-    parts = [
-        _of_workers(judgments, everyone, start, min(step, len(order) - start), trials)
-        for start in range(0, len(order), step)
-    ]
-    table = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
+    trials = _Trials(judgments)
+    table = pd.concat([_of_workers(part, trials) for part in parts_of(judgments, PICKED)], ignore_index=True)
     k, n = table["n_left"].to_numpy(), table["n"].to_numpy()
     z = normal_quantile((1 + level) / 2)
     table["left_low"], table["left_high"] = wilson(divide(k, n), n.astype(float), z)
@@ -173,39 +139,42 @@ def worker_table(judgments: pd.DataFrame, *, level: float = 0.95) -> pd.DataFram
     return table[list(WORKER_COLUMNS)]
 
 
-def _lefts(judgments: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """How many answers each trial has (by code), and how many of them chose left."""
-    trial = codes_of(judgments["trial"])
-    total = tally(trial)
-    return total, tally(trial[(judgments["chosen_side"] == "left").to_numpy()], len(total))
+class _Trials:
+    """How many answers each trial has, and how many of them chose left."""
+
+    def __init__(self, judgments: Judgments | pd.DataFrame) -> None:
+        sums = KeyedSums()
+        for part in parts_of(judgments, ("trial", "chosen_side")):
+            code = way_of(part["trial"]).code.astype(np.int64)
+            sums.add(code, (np.ones(len(code)), (part["chosen_side"] == "left").to_numpy()))
+        self._code, self._sums = sums.result()
+
+    def of(self, trial: NDArray[np.integer]) -> tuple[Floats, Floats]:
+        """(answers, those that chose left) of the trial of each judgment, by code."""
+        total, lefts = self._sums[np.searchsorted(self._code, trial)].T
+        return total, lefts
 
 
-def _of_workers(
-    judgments: pd.DataFrame,
-    everyone: NDArray[np.int32],
-    start: int,
-    W: int,
-    trials: tuple[NDArray[np.int64], NDArray[np.int64]],
-) -> pd.DataFrame:
-    """What the table says of the W workers from `start` on, but for tests."""
-    mine = (everyone >= start) & (everyone < start + W)
-    judgments, everyone = pick(judgments, PICKED, mine), everyone[mine] - np.int32(start)
+def _of_workers(judgments: pd.DataFrame, trials: _Trials) -> pd.DataFrame:
+    """What the table says of the workers of a part, in the order in which they appear, but for tests."""
+    everyone, names = pd.factorize(judgments["worker"].astype(str))
+    W = len(names)
     shown = ~judgments["sentinel"].to_numpy(bool)
-    worker, own = everyone[shown], pick(judgments, NEEDED, shown)
+    worker, own = everyone[shown], judgments[shown]
     n = np.bincount(worker, minlength=W)
     left = (own["chosen_side"] == "left").to_numpy()
     k = np.bincount(worker[left], minlength=W)
-    first = np.unique(everyone, return_index=True)[1]
     table = pd.DataFrame({
-        "worker": judgments["worker"].iloc[first].astype(str).to_numpy(), "n": n, "n_left": k,
-        "left_share": divide(k, n), "longest_run": _longest_run(worker, codes_of(own["assignment"]), left, W),
+        "worker": names, "n": n, "n_left": k, "left_share": divide(k, n),
+        "longest_run": _longest_run(worker, way_of(own["assignment"]).code, left, W),
     })  # fmt: skip
     caught = judgments["sentinel"].to_numpy(bool)
     wrong = caught & ~judgments["correct"].fillna(True).to_numpy(bool)
     table["n_sentinels"] = np.bincount(everyone[caught], minlength=W)
     table["n_wrong"] = np.bincount(everyone[wrong], minlength=W)
+    of_trials = trials.of(way_of(judgments["trial"]).code[shown])
     table["agreement"], table["agreement_z"], table["agreement_z_expected"] = _agreement(
-        worker, codes_of(own["trial"]), left, trials, W
+        worker, left, *of_trials, W
     )
     _speed(table, own, worker)
     _assignments(table, judgments)
@@ -225,17 +194,15 @@ def _longest_run(
 
 
 def _agreement(
-    worker: NDArray[np.integer],
-    trial: NDArray[np.integer],
-    left: NDArray[np.bool_],
-    trials: tuple[NDArray[np.int64], NDArray[np.int64]],
-    W: int,
+    worker: NDArray[np.integer], left: NDArray[np.bool_], total: Floats, lefts: Floats, W: int
 ) -> tuple[Floats, Floats, Floats]:
-    """Leave-one-out agreement on sides, its z against a coin, and the z of an ordinary worker."""
-    total, lefts = trials
-    others = total[trial] - 1
+    """Leave-one-out agreement on sides, its z against a coin, and the z of an ordinary worker.
+
+    total, lefts: answers of each judgment's trial, and those that chose left.
+    """
+    others = total - 1
     shared = others > 0
-    lean = np.where(shared, divide(lefts[trial] - left, others) - 0.5, 0.0)  # the others' lean to the left
+    lean = np.where(shared, divide(lefts - left, others) - 0.5, 0.0)  # the others' lean to the left
     with_them = np.bincount(worker, weights=np.where(left, lean, -lean), minlength=W)
     squares = np.bincount(worker, weights=lean**2, minlength=W)
     n = np.bincount(worker[shared], minlength=W)

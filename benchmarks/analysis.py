@@ -152,11 +152,11 @@ def bench_curve(quick: bool) -> None:
     print(f"  plateaus: {A:.4f} and {1 - found[-1]['lambda']:.4f} (psignifit's has a prior)")
 
 
-def write_results(folder: Path, judgments: int) -> None:
-    """A results folder of about `judgments` answers: HITs of 110 trials, 20 workers each."""
+def write_results(folder: Path, judgments: int, workers: int = 20) -> None:
+    """A results folder of about `judgments` answers: HITs of 110 trials, `workers` workers each."""
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
-    hits = max(1, round(judgments / 2200))
+    hits = max(1, round(judgments / (110 * workers)))
     cells = [(c, e, 0) for c in CONTRASTS for e in EXPOSURES_MS for _ in range(5)]
     cells += [(("image-space", "real"), 4000, 1)] * 5
     settings = {"mode": "limited-time", "real": "real", "max_wrong_sentinels": 0, "contrasts": CONTRASTS}
@@ -172,11 +172,12 @@ def write_results(folder: Path, judgments: int) -> None:
                 name = f"t{hit * 110 + t}"
                 plan.write(f"b1,h{hit},{t + 1},{name},{a}:{b},{exposure},{sentinel},{correct},"
                            f"{first},i{t},{name}l,{second},i{t},{name}r\n")  # fmt: skip
-            _write_hit(lines, hit, cells, lefts, rng)
+            for first in range(hit * workers, (hit + 1) * workers, 20):
+                _write_twenty(lines, hit, first, cells, lefts, rng)
 
 
-def _write_hit(lines: Any, hit: int, cells: Any, lefts: Any, rng: np.random.Generator) -> None:
-    """The assignments of one HIT."""
+def _write_twenty(lines: Any, hit: int, first: int, cells: Any, lefts: Any, rng: np.random.Generator) -> None:
+    """Twenty assignments of a HIT; `first`: number of the first worker."""
     p_a = np.array([0.01 if s else 0.3 if b == "real" else 0.8 for (_, b), _, s in cells])
     chose_left = (rng.random((20, 110)) < p_a) == lefts
     response, shown = rng.lognormal(6.8, 0.4, (20, 110)), rng.normal(0, 2, (20, 110))
@@ -186,7 +187,7 @@ def _write_hit(lines: Any, hit: int, cells: Any, lefts: Any, rng: np.random.Gene
             f'"response_ms":{response[worker, t]:.1f},"shown_ms":{cells[t][1] + shown[worker, t]:.1f},'
             f'"frames":{cells[t][1] // 17},"onset_ms":12.0}}' for t in range(110)
         )  # fmt: skip
-        name = hit * 20 + worker
+        name = first + worker
         lines.write(f'{{"assignment_id":"A{name}","hit":"h{hit}","hit_id":"H{hit}","worker":"w{name:012x}",'
                     f'"status":"Submitted","accepted_at":"2026-01-02T03:04:05Z","submitted_at":"2026-01-02T03:14:05Z",'
                     f'"simulated":true,"page":{{"user_agent":"x","viewport":[1200,800],"device_pixel_ratio":1,'

@@ -53,7 +53,7 @@ def test_answers_of_another_study_are_left_out_and_named(folders: tuple[Path, Pa
     assert not read.problems  # their names alone tell nothing
     results = belonging(read)
     assert results.assignments["assignment"].tolist() == read.assignments["assignment"].tolist()[:6]
-    assert set(results.judgments["assignment"]) == set(results.assignments["assignment"])
+    assert set(results.judgments.table()["assignment"]) == set(results.assignments["assignment"])
     names = [json.loads(line)["assignment_id"] for line in other[:2]]
     assert [str(problem) for problem in results.problems] == [
         f"r: assignment {name!r}: its measured exposures are not those of its trials, as in answers of "

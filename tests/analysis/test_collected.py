@@ -82,7 +82,7 @@ def test_answers_through_the_server_are_collected_and_analysed(study: Path, url:
     assert found.simulated
     assert len(found.assignments) == found.assignments["worker"].nunique() == PLACES
     assert len(found.judgments) == PLACES * TRIALS
-    assert found.judgments["shown_ms"].notna().all()
+    assert found.judgments.table()["shown_ms"].notna().all()
     analysed = run("analyze", results, "--out", report, "--no-sentinel-filter", "--figures", "svg")
     assert "SIMULATED" in analysed
     assert "under way" not in analysed

@@ -1,42 +1,64 @@
 """Who is left out, for which reason, and what each rule counts."""
 
+import json
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from analysis.errors import AnalysisError
-from analysis.exclusion import Rules, exclude, genuine, included
-from analysis.results import Results
+from analysis.exclusion import Rules, exclude, included
+from analysis.plan import COLUMNS
+from analysis.results import read_results
 
-MODES = {"limited-time": 0, "unlimited-time": 1}
+GENUINE, SENTINELS = 4, 2
 
 
 def results(rows, mode="limited-time", own_rule=None, exposure_off=()):
-    """rows: (assignment, worker, batch, wrong sentinels of 2, genuine trials answered of 4)."""
-    judgments, assignments = [], []
-    for number, (name, worker, batch, wrong, answered) in enumerate(rows):
-        for t in range(answered + 2):
-            sentinel = t >= answered
-            off = 100.0 if (name, t) in exposure_off else 2.0
-            judgments.append({
-                "assignment": name, "worker": worker, "trial": f"t{t}", "sentinel": sentinel,
-                "correct": (t - answered >= wrong) if sentinel else None, "exposure_ms": 500.0,
-                "shown_ms": 500 + off, "excluded": False, "reason": "",
-            })  # fmt: skip
-        assignments.append({
-            "assignment": name, "worker": worker, "hit": "h", "batch": batch, "study": "s", "source": "r",
-            "submitted_at": f"2026-01-0{9 - number}", "n_answered": answered + 2, "n_trials": 6,
-            "simulated": False,
-        })  # fmt: skip
-    frame = pd.DataFrame(judgments)
-    frame["assignment"] = frame["assignment"].astype("category")
-    frame["correct"] = frame["correct"].astype("boolean")
-    frame["reason"] = frame["reason"].astype("category")
-    study = {"study": "s", "experiment": {"mode": mode, "max_wrong_sentinels": own_rule}}
-    return Results(("r",), {"s": study}, frame, pd.DataFrame(assignments), pd.DataFrame(), ())
+    """rows: (assignment, worker, batch, wrong sentinels of 2, genuine trials answered of 4).
+
+    Read from a folder; exposure_off: (assignment, number of the trial) shown for 100 ms too long.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "r"
+        folder.mkdir()
+        (folder / "study.json").write_text(json.dumps(
+            {"study": "s", "experiment": {"mode": mode, "real": "real", "max_wrong_sentinels": own_rule}}
+        ))  # fmt: skip
+        with (folder / "trials.csv").open("w") as trials:
+            print(*COLUMNS, sep=",", file=trials)
+            for batch in sorted({row[2] for row in rows}):
+                for t in range(GENUINE + SENTINELS):
+                    sentinel = int(t >= GENUINE)
+                    print(batch, f"{batch}-h", t + 1, f"{batch}-t{t}", "crn:real", 500, sentinel,
+                          "right" if sentinel else "", "crn", f"i{t}", f"{t}l", "real", f"i{t}", f"{t}r",
+                          sep=",", file=trials)  # fmt: skip
+        with (folder / "assignments.jsonl").open("w") as lines:
+            for number, row in enumerate(rows):
+                print(json.dumps(_assignment(number, *row, exposure_off)), file=lines)
+        return read_results(folder)
+
+
+def _assignment(number, name, worker, batch, wrong, answered, exposure_off):
+    trials = [*range(answered), *range(GENUINE, GENUINE + SENTINELS)]
+    return {
+        "assignment_id": name, "hit": f"{batch}-h", "worker": worker,
+        "submitted_at": f"2026-01-0{9 - number}T00:00:00Z",
+        "answers": [
+            {"trial": f"{batch}-t{t}", "side": "left" if 0 <= t - GENUINE < wrong else "right",
+             "response_ms": 900, "shown_ms": 600 if (name, t) in exposure_off else 502}
+            for t in trials
+        ],
+    }  # fmt: skip
 
 
 FOUR = [("A", "w1", "b1", 0, 4), ("B", "w2", "b1", 1, 4), ("C", "w3", "b1", 2, 4), ("D", "w4", "b1", 0, 3)]
+
+
+def kept(judgments, filtered=True):
+    return pd.concat(included(judgments, ["assignment"], filtered=filtered))
 
 
 def reasons(found):
@@ -83,36 +105,36 @@ def test_every_reason_has_its_own_count_and_an_assignment_can_have_several():
     assert table["assignments"].to_dict() == {
         "incomplete": 2, "repeat worker": 1, "wrong sentinels": 3, "exposure error": 0, "any": 4,
     }  # fmt: skip
-    assert table.loc["any", "judgments"] == found.judgments["excluded"].sum() == 6 + 6 + 5 + 5
+    assert table.loc["any", "judgments"] == found.judgments.table()["excluded"].sum() == 6 + 6 + 5 + 5
     assert table.loc["incomplete", "workers"] == 1
 
 
 def test_exposure_errors_leave_out_judgments_and_are_counted():
     bad = {("A", 0), ("A", 1), ("C", 0)}
     found = exclude(results(FOUR, exposure_off=bad), Rules(max_exposure_error_ms=50))
-    assert found.judgments["reason"].eq("exposure error").sum() == 3
+    assert found.judgments.table()["reason"].eq("exposure error").sum() == 3
     assert found.assignments["n_exposure_error"].tolist() == [2, 0, 1, 0]
     row = found.counts.set_index("reason").loc["exposure error"]
     assert (row["assignments"], row["workers"], row["judgments"]) == (0, 2, 3)
-    assert not exclude(results(FOUR, exposure_off=bad)).judgments["reason"].eq("exposure error").any()
+    assert not exclude(results(FOUR, exposure_off=bad)).judgments.table()["reason"].eq("exposure error").any()
 
 
 def test_lifting_the_filter_brings_back_what_only_sentinels_exclude():
     marked = exclude(results(FOUR, exposure_off={("C", 0)}), Rules(max_exposure_error_ms=50)).judgments
-    assert set(included(marked)["assignment"].astype(str)) == {"A"}
-    back = genuine(marked, filtered=False)
+    assert set(kept(marked)["assignment"].astype(str)) == {"A"}
+    back = kept(marked, filtered=False)
     assert back["assignment"].astype(str).value_counts().to_dict() == {"A": 4, "B": 4, "C": 3}
     lifted = exclude(
         results(FOUR, exposure_off={("C", 0)}), Rules(sentinel_filter=False, max_exposure_error_ms=50)
     )
-    assert len(included(lifted.judgments)) == len(back)
+    assert len(kept(lifted.judgments)) == len(back)
 
 
 def test_exclusion_marks_and_never_drops():
     before = results(FOUR)
     found = exclude(before)
     assert len(found.judgments) == len(before.judgments)
-    assert not before.judgments["excluded"].any()
+    assert not before.judgments.table()["excluded"].any()
 
 
 def test_all_excluded_is_said_with_counts_and_what_to_do():
@@ -120,13 +142,13 @@ def test_all_excluded_is_said_with_counts_and_what_to_do():
     with pytest.raises(
         AnalysisError, match=r"all 2 assignments are excluded.*12 for 'wrong sentinels'.*--max-wrong"
     ):
-        included(found.judgments)
+        kept(found.judgments)
 
 
 def test_sentinels_alone_are_nothing_to_analyse():
     only = results([("A", "w1", "b1", 0, 0)])
     with pytest.raises(AnalysisError, match="every answer is to a sentinel"):
-        included(exclude(only, Rules()).judgments)
+        kept(exclude(only, Rules()).judgments)
 
 
 @pytest.mark.parametrize(

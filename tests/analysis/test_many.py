@@ -1,80 +1,233 @@
 """What is worked on a part at a time, so that millions of judgments fit, comes out as when taken whole."""
 
+import errno
+import itertools
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
-from analysis import clustering, ranking, tables, timing, workers
+import cli
+from analysis import answer_file, judgments, plan, submissions, tables
 from analysis.agreement import agreement_table
+from analysis.answer_file import ANSWER, AnswerFile
+from analysis.clustering import (
+    CellSums,
+    KeyedSums,
+    Occurring,
+    ScoreSums,
+    Way,
+    cell_variances,
+    score_covariances,
+)
+from analysis.errors import AnalysisError
+from analysis.exclusion import Rules, exclude
 from analysis.files import Parts, write_whole
-from analysis.preference import Intervals, preference_table
+from analysis.pairs import pair_table
+from analysis.preference import Intervals, design_cells, preference_table
 from analysis.psychometric import fit_curves
+from analysis.quantiles import percentiles
+from analysis.ranking import rank_conditions, ranking_table
+from analysis.results import read_results
 from analysis.timing import achieved_exposures, response_times
-from analysis.workers import side_bias, worker_table
+from analysis.workers import sentinel_table, side_bias, worker_table
+from tests.analysis.folders import build_study
 
-CELLS = [(c, e) for c in (("crn", "real"), ("pix2pix", "real"), ("crn", "pix2pix"))
-         for e in (125.0, 500.0, 2000.0, 8000.0)]  # fmt: skip
-
-
-def study(seed=0, people=40, pairs=12):
-    rng = np.random.default_rng(seed)
-    rows = []
-    for worker in range(people):
-        for (a, b), exposure in CELLS:
-            for pair in rng.permutation(pairs)[:6]:
-                a_left, chose_a = rng.random(2) < (0.5, 0.35 if exposure > 1000 else 0.5)
-                left = "left" if a_left == chose_a else "right"
-                rows.append({
-                    "assignment": f"A{worker}", "worker": f"w{worker * 7 % 31}", "contrast": f"{a}:{b}",
-                    "trial": f"{a}{b}{exposure}{pair}{a_left}", "pair": f"{a}{b}{pair}", "condition_a": a,
-                    "condition_b": b, "item_a": f"i{pair}", "item_b": f"j{pair}", "exposure_ms": exposure,
-                    "shown_ms": exposure + rng.normal(0, 9), "response_ms": rng.lognormal(6.5, 0.4),
-                    "side_of_a": "left" if a_left else "right", "chosen_side": left, "chose_a": chose_a,
-                    "sentinel": False, "correct": None, "excluded": worker == 3, "reason": "",
-                })  # fmt: skip
-    frame = pd.DataFrame(rows).astype({"shown_ms": "float32", "response_ms": "float32"})
-    frame["correct"] = frame["correct"].astype("boolean")
-    return frame.astype(dict.fromkeys(("assignment", "worker", "contrast", "trial", "pair"), "category"))
+SMALL = 97  # judgments a part, where a worker has more
 
 
-def everything(frame):
-    screens = pd.DataFrame({"assignment": frame["assignment"].cat.categories, "refresh_hz": 60.0})
-    scenes = preference_table(frame, settings=Intervals(cluster="scene"))
-    return {
-        "preference": preference_table(frame), "scenes": scenes, "agreement": agreement_table(frame),
-        "curves": pd.DataFrame([fit.to_dict() for fit in fit_curves(frame, real="real")]),
-        "measured": pd.DataFrame([fit.to_dict() for fit in fit_curves(frame, exposure="measured")]),
-        "ranking": ranking.ranking_table(ranking.rank_conditions(frame)), "workers": worker_table(frame),
-        "side": pd.DataFrame([side_bias(frame).to_dict()]), "response": response_times(frame),
-        "achieved": achieved_exposures(frame, screens),
-    }  # fmt: skip
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Forty workers of three HITs; every fifth has a second assignment, and lines stand in no order."""
+    path = tmp_path_factory.mktemp("many")
+    build_study(path / "study", hits=3, per_cell=3, workers=16, seed=4)
+    words = ["simulate", path / "study", "--out", path / "results", "--random-share", 0.1, "--seed", 3]
+    found = CliRunner().invoke(cli.main, [str(word) for word in words])
+    assert found.exit_code == 0, found.output
+    file = path / "results" / "assignments.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    for place in range(0, 40, 5):
+        lines[place]["worker"] = lines[place + 7]["worker"]
+    order = np.random.default_rng(0).permutation(len(lines))
+    file.write_text("".join(json.dumps(lines[place]) + "\n" for place in order))
+    return path / "results"
 
 
-def test_parts_give_what_the_whole_gives(monkeypatch):
-    frame = study()
-    whole = everything(frame)
-    for module in (clustering, ranking, timing):
-        monkeypatch.setattr(module, "ROWS", 97)
-    for module in (clustering, workers):
-        monkeypatch.setattr(module, "TOGETHER", 300)
-    for name, table in everything(frame).items():
-        pd.testing.assert_frame_equal(table, whole[name], rtol=1e-9, obj=name)
+def read(folder):
+    results = read_results(folder)
+    rules = Rules(repeat_workers="keep", max_exposure_error_ms=20)
+    return results, exclude(results, rules).judgments
 
 
-@pytest.mark.parametrize("times", [[5.0], [1.0, 2.0], [3.0, 1.0, 2.0, 9.0, 4.0, 4.0, 8.0]])
-def test_percentiles_are_those_of_numpy(times):
-    given = np.array(times, dtype=np.float32)
-    assert timing._percentiles(given, (5, 25, 50, 75, 95)) == pytest.approx(
-        np.percentile(times, (5, 25, 50, 75, 95)), rel=1e-12
+def everything(given, results):
+    cells = design_cells(results.trials)
+    names = list(dict.fromkeys(cells["contrast"]))
+    rng = np.random.default_rng(0)
+    ways = {
+        cluster: preference_table(given, cells, Intervals(cluster=cluster, resamples=200), rng=rng)
+        for cluster in ("two-way", "scene", "worker", "pair", "worker-bootstrap", "pair-bootstrap")
+    }
+    return ways | {
+        "unfiltered": preference_table(given, cells, filtered=False),
+        "occurring": preference_table(given),
+        "agreement": agreement_table(given),
+        "curves": pd.DataFrame([fit.to_dict() for fit in fit_curves(given, real="real")]),
+        "measured": pd.DataFrame([fit.to_dict() for fit in fit_curves(given, exposure="measured")]),
+        "ranking": ranking_table(rank_conditions(given)),
+        "workers": worker_table(given),
+        "sentinels": sentinel_table(given),
+        "side": pd.DataFrame([side_bias(given).to_dict()]),
+        "response": response_times(given),
+        "achieved": achieved_exposures(given, results.assignments),
+        "pairs": pair_table(given, names, "real"),
+    }
+
+
+def test_parts_give_what_the_whole_gives(folder, monkeypatch):
+    results, whole = read(folder)
+    assert len(list(whole.parts())) == 1
+    expected = everything(whole.table(), results)
+    for name in ("CHUNK", "ROWS"):
+        monkeypatch.setattr(submissions if name == "CHUNK" else plan, name, 7)
+    monkeypatch.setattr(judgments, "PART", SMALL)
+    monkeypatch.setattr(answer_file, "IN_MEMORY", 1000)
+    results, parts = read(folder)
+    assert len(list(parts.parts(("worker",)))) > 20
+    pd.testing.assert_frame_equal(parts.table(), whole.table())
+    for name, table in everything(parts, results).items():
+        pd.testing.assert_frame_equal(table, expected[name], rtol=1e-9, obj=name)
+
+
+@pytest.mark.parametrize("size", [1, SMALL, 10_000])
+def test_all_judgments_of_a_worker_are_in_one_part(folder, monkeypatch, size):
+    monkeypatch.setattr(judgments, "PART", size)
+    _, found = read(folder)
+    parts = list(found.parts())
+    assert sum(map(len, parts)) == len(found)
+    workers = [set(part["worker"]) for part in parts]
+    assert sum(map(len, workers)) == len(set.union(*workers))
+    assert all(len(part) <= size or len(own) == 1 for part, own in zip(parts, workers, strict=True))
+
+
+def test_the_report_is_the_same_in_parts(folder, tmp_path, monkeypatch):
+    def analyze(out):
+        words = ["analyze", str(folder), "--figures", "svg", "--out", str(out)]
+        assert CliRunner().invoke(cli.main, words).exit_code == 0
+        return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
+
+    whole = analyze(tmp_path / "whole")
+    monkeypatch.setattr(judgments, "PART", SMALL)
+    parts = analyze(tmp_path / "parts")
+    assert whole["judgments.csv"] == parts["judgments.csv"]
+    assert whole["report.html"] == parts["report.html"]
+
+
+def test_answers_are_read_back_from_memory_and_from_disk(monkeypatch):
+    rng = np.random.default_rng(0)
+    answers = np.zeros(500, dtype=ANSWER)
+    answers["trial"], answers["left"] = rng.integers(0, 99, 500), rng.random(500) < 0.5
+    answers["response_ms"] = rng.random(500)
+    for most in (10**6, 100):
+        monkeypatch.setattr(answer_file, "IN_MEMORY", most)
+        file = AnswerFile()
+        for start in range(0, 500, 100):
+            file.append(answers[start : start + 100])
+        assert file.size == 500
+        first, count = np.array([300, 310, 20, 0]), np.array([10, 5, 0, 7])
+        expected = np.concatenate([answers[300:315], answers[:7]])
+        assert (file.read(first, count) == expected).all()
+        assert not len(file.read(first[:0], count[:0]))
+
+
+def test_a_full_disk_is_said(monkeypatch):
+    def full(data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    file = AnswerFile()
+    monkeypatch.setattr(
+        file, "_file", type("Full", (), {"seek": lambda *_: None, "write": lambda _, d: full(d)})()
     )
-    assert given.tolist() == times
+    with pytest.raises(AnalysisError, match=r"No space left on device.*TMPDIR"):
+        file.append(np.zeros(1, dtype=ANSWER))
+
+
+def test_sums_by_key_do_not_depend_on_the_parts():
+    rng = np.random.default_rng(1)
+    key, values = rng.integers(0, 40, 900), rng.integers(0, 9, (900, 2))
+    sums = KeyedSums()
+    for start in range(0, 900, 23):
+        sums.add(key[start : start + 23], values[start : start + 23].T)
+    expected = pd.DataFrame(values).groupby(key).sum()
+    found, columns = sums.result()
+    assert found.tolist() == expected.index.tolist()
+    assert (columns == expected.to_numpy()).all()
+
+
+@pytest.mark.parametrize("step", [13, 600])
+def test_clustered_variances_do_not_depend_on_the_parts(step):
+    rng = np.random.default_rng(2)
+    worker = np.sort(rng.integers(0, 30, 600))
+    pair, cell, chose = rng.integers(0, 11, 600), rng.integers(0, 3, 600), rng.random(600) < 0.4
+    scores = rng.normal(size=(600, 2))
+    cells, total = CellSums(3), ScoreSums()
+    starts = np.flatnonzero(np.diff(worker, prepend=-1))
+    edges = [*starts[:: 1 if step < 600 else len(starts)], 600]
+    for start, end in itertools.pairwise(edges):
+        rows = slice(start, end)
+        ways = {"worker": Way(worker[rows], 30), "pair": Way(pair[rows], 11)}
+        cells.add(chose[rows], cell[rows], ways)
+        total.add(scores[rows], ways)
+    whole = cell_variances(chose, cell, [worker, pair], 3)
+    assert cells.cells().combined == pytest.approx(whole.combined, rel=1e-12)
+    assert [way.tolist() for way in cells.cells().clusters] == [way.tolist() for way in whole.clusters]
+    assert total.covariances().combined == pytest.approx(score_covariances(scores, [worker, pair]).combined)
+
+
+def test_a_variance_of_nothing_is_exactly_nothing():
+    """Clusters with the same rate each, which no binary fraction holds: rounding would leave a residue."""
+    chose = np.tile([True, False, False], 7 * 10)
+    worker, pair = np.repeat(np.arange(70), 3), np.tile(np.arange(30), 7)
+    found = cell_variances(chose, np.zeros(210, dtype=int), [worker, pair], 1)
+    assert found.ways[0].tolist() == [0.0]
+
+
+def test_what_occurs_is_counted_by_group():
+    seen = Occurring()
+    for start in (0, 3):
+        rows = slice(start, start + 3)
+        seen.add(np.array([0, 0, 1, 1, 1, 0])[rows], Way(np.array([2, 2, 2, 4, 0, 1])[rows], 5))
+    assert seen.counts() == {0: 2, 1: 3}
+    assert seen.shared() == 1
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 40, 1000])
+def test_percentiles_are_those_of_numpy(size):
+    rng = np.random.default_rng(size)
+    numbers = np.round(rng.lognormal(6, 2, 3 * size), 1).astype(np.float32)
+    numbers[rng.random(3 * size) < 0.1] = 0.0
+    group = rng.integers(0, 3, 3 * size)
+    numbers[group == 1] = np.nan
+    asked = (0, 5, 25, 50, 75, 95, 100)
+
+    def read():
+        for start in range(0, 3 * size, 17):
+            yield group[start : start + 17], numbers[start : start + 17]
+
+    n, found = percentiles(read, 4, asked)
+    for number in range(4):
+        own = numbers[(group == number) & ~np.isnan(numbers)].astype(float)
+        assert n[number] == len(own)
+        expected = np.percentile(own, asked) if len(own) else np.full(len(asked), np.nan)
+        assert found[number] == pytest.approx(expected, rel=1e-12, nan_ok=True)
 
 
 def test_a_csv_in_parts_is_the_csv(monkeypatch, tmp_path):
-    frame = study(people=3)
+    frame = pd.DataFrame({"pair": [f"p{n}" for n in range(50)], "ms": np.arange(50) / 7})
     whole = tables.csv_text(frame)
     monkeypatch.setattr(tables, "CSV_ROWS", 17)
-    write_whole(tmp_path / "x.csv", Parts(lambda: tables.csv_parts(frame)))
+    write_whole(tmp_path / "x.csv", Parts(lambda: tables.csv_parts([frame])))
     assert (tmp_path / "x.csv").read_text() == whole
     assert pd.read_csv(tmp_path / "x.csv")["pair"].tolist() == frame["pair"].tolist()
     assert tables.csv_text(frame[:0]).count("\n") == 1
@@ -83,11 +236,3 @@ def test_a_csv_in_parts_is_the_csv(monkeypatch, tmp_path):
 def test_numbers_have_ten_digits_and_gaps_are_empty():
     frame = pd.DataFrame({"a": [1 / 3, np.nan, 2.0], "b": [True, False, True], "c": ["x", None, "z"]})
     assert tables.csv_text(frame) == "a,b,c\n0.3333333333,1,x\n,0,\n2,1,z\n"
-
-
-def test_clusters_are_told_apart_by_the_range(monkeypatch):
-    monkeypatch.setattr(clustering, "ROWS", 10)
-    worker, pair = np.repeat(np.arange(30), 20), np.tile(np.arange(20), 30)
-    assert clustering._all_differ([worker, pair])
-    pair[599] = 0
-    assert not clustering._all_differ([worker, pair])

@@ -11,7 +11,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.sandwich_covariance import cov_cluster_2groups
 
-from analysis.clustering import cell_variances, combine, score_covariances, ways_of
+from analysis.clustering import cell_variances, combine, score_covariances
 from analysis.errors import AnalysisError
 from analysis.preference import (
     CLUSTERS,
@@ -103,7 +103,10 @@ def test_the_variance_is_never_below_its_parts():
     for seed in range(30):
         frame = study(seed, spread=0.0)
         found = cell_variances(
-            frame["chose_a"].to_numpy(), np.zeros(len(frame), dtype=int), ways_of(frame, "two-way"), 1
+            frame["chose_a"].to_numpy(),
+            np.zeros(len(frame), dtype=int),
+            [pd.factorize(frame[name])[0] for name in ("worker", "pair")],
+            1,
         )
         assert found.combined[0] >= max(found.answer[0], found.ways[0][0], found.ways[1][0])
 
@@ -299,7 +302,11 @@ def test_scenes_cluster_by_item_or_by_both_items():
     # With one pair a scene in each cell, the scene is the pair.
     assert same["se_two_way"].to_numpy() == pytest.approx(pair["se_two_way"].to_numpy())
     other = frame.assign(item_b="j" + frame["item_b"].str[1:])
-    assert len(ways_of(other, "scene")) == 3
+    ways = [pd.factorize(other[name])[0] for name in ("worker", "item_a", "item_b")]
+    cell = pd.factorize(other["contrast"] + other["exposure_ms"].astype(str))[0]
+    found = cell_variances(other["chose_a"].to_numpy(), cell, ways, 4)
+    table = preference_table(other, settings=Intervals(cluster="scene"))
+    assert sorted(table["se_two_way"]) == pytest.approx(sorted(np.sqrt(found.combined)))
 
 
 def test_combinations_are_coded_alike_by_table_and_by_hash():

@@ -288,6 +288,7 @@ def test_names_order_of_rows_and_which_is_a_do_not_matter(seed):
                          condition_b=frame["condition_a"].map(names),
                          side_of_a=frame["side_of_a"].map({"left": "right", "right": "left"}),
                          chose_a=~frame["chose_a"]).sample(frac=1, random_state=seed)  # fmt: skip
+    other["contrast"] = other["condition_a"] + ":" + other["condition_b"]
     one, two = rank_conditions(frame)[0], rank_conditions(other)[0]
     assert two.conditions == tuple(names[name] for name in one.conditions)
     assert one.strengths == pytest.approx(two.strengths, abs=1e-8)

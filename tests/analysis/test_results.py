@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analysis.errors import AnalysisError
+from analysis.judgments import JUDGMENT_COLUMNS
 from analysis.plan import COLUMNS
-from analysis.results import JUDGMENT_COLUMNS, read_results
+from analysis.results import read_results
 
 STUDY = "abcdefgh12345678"
 
@@ -85,7 +86,7 @@ def texts(results):
 
 def test_judgments_join_answers_with_their_design(tmp_path):
     results = read_results(write(tmp_path / "results", [assignment()]))
-    rows = results.judgments
+    rows = results.judgments.table()
     assert tuple(rows.columns) == JUDGMENT_COLUMNS
     first, second, third = rows.to_dict("records")
     assert (first["condition_a"], first["condition_b"]) == ("crn", "real")
@@ -109,14 +110,14 @@ def test_judgments_join_answers_with_their_design(tmp_path):
 
 def test_one_answer_costs_little_memory(tmp_path):
     lines = [assignment(f"A{i}", f"w{i}") for i in range(2000)]
-    rows = read_results(write(tmp_path / "results", lines)).judgments
+    rows = read_results(write(tmp_path / "results", lines)).judgments.table()
     assert rows.memory_usage(deep=True).sum() / len(rows) < 200
 
 
 def test_unlimited_time_has_no_exposure(tmp_path):
     trials = [trial(1, exposure=""), trial(2, exposure="")]
     lines = [assignment(answers=[answer(1, shown_ms=None), answer(2, shown_ms=None)])]
-    rows = read_results(write(tmp_path / "results", lines, trials, mode="unlimited-time")).judgments
+    rows = read_results(write(tmp_path / "results", lines, trials, mode="unlimited-time")).judgments.table()
     assert rows["exposure_ms"].isna().all()
     assert rows["shown_ms"].isna().all()
 
@@ -125,7 +126,7 @@ def test_practice_is_never_analysed_and_does_not_count_as_a_trial(tmp_path):
     trials = [*TRIALS, trial(4, practice=1)]
     lines = [assignment(answers=[answer(4), answer(1), answer(2), answer(3)])]
     results = read_results(write(tmp_path / "results", lines, trials))
-    assert results.judgments["trial"].tolist() == ["t1", "t2", "t3"]
+    assert results.judgments.table()["trial"].tolist() == ["t1", "t2", "t3"]
     assert results.assignments.loc[0, ["n_answered", "n_trials"]].tolist() == [3, 3]
 
 
@@ -170,7 +171,7 @@ def test_a_line_that_cannot_be_used_becomes_a_problem(tmp_path, line, message):
 )
 def test_an_answer_that_cannot_be_used_is_left_out_alone(tmp_path, bad, message):
     results = read_results(write(tmp_path / "results", [assignment(answers=[bad, answer(2), answer(3)])]))
-    assert results.judgments["trial"].tolist() == ["t2", "t3"]
+    assert results.judgments.table()["trial"].tolist() == ["t2", "t3"]
     assert len(results.problems) == 1
     assert re.search(message, results.problems[0].text)
 
@@ -178,7 +179,7 @@ def test_an_answer_that_cannot_be_used_is_left_out_alone(tmp_path, bad, message)
 def test_a_trial_of_another_hit_is_left_out(tmp_path):
     trials = [*TRIALS, trial(9, hit="h2")]
     results = read_results(write(tmp_path / "results", [assignment(answers=[answer(1), answer(9)])], trials))
-    assert results.judgments["trial"].tolist() == ["t1"]
+    assert results.judgments.table()["trial"].tolist() == ["t1"]
     assert "which belongs to another HIT" in texts(results)[0]
 
 
@@ -186,7 +187,7 @@ def test_a_trial_of_another_hit_is_left_out(tmp_path):
 def test_a_time_that_is_none_is_read_as_not_recorded(tmp_path, value):
     lines = [assignment(answers=[answer(1, response_ms=value), answer(2), answer(3)])]
     results = read_results(write(tmp_path / "results", lines))
-    assert results.judgments["response_ms"].isna().tolist() == [True, False, False]
+    assert results.judgments.table()["response_ms"].isna().tolist() == [True, False, False]
     assert "response_ms of trial 't1' is" in texts(results)[0]
     assert "not a time in ms; read as not recorded" in texts(results)[0]
 
@@ -194,7 +195,7 @@ def test_a_time_that_is_none_is_read_as_not_recorded(tmp_path, value):
 def test_the_first_of_two_answers_to_a_trial_holds(tmp_path):
     lines = [assignment(answers=[answer(1, "left"), answer(1, "right"), answer(2), answer(3)])]
     results = read_results(write(tmp_path / "results", lines))
-    assert results.judgments["chosen_side"].tolist()[0] == "left"
+    assert results.judgments.table()["chosen_side"].tolist()[0] == "left"
     assert len(results.judgments) == 3
     assert "trial 't1' is answered twice; the first answer holds" in texts(results)[0]
 
@@ -215,7 +216,7 @@ def test_a_repeated_trial_replaces_the_flagged_one_where_its_exposure_is_good(tm
     results = read_results(
         write(tmp_path / "results", [assignment(answers=[first, answer(2), answer(3), again])])
     )
-    assert results.judgments["chosen_side"].tolist()[0] == side
+    assert results.judgments.table()["chosen_side"].tolist()[0] == side
     assert len(results.judgments) == 3
     assert results.problems == ()
     assert results.assignments.loc[0, "n_repeated"] == 1
@@ -225,7 +226,7 @@ def test_a_later_line_of_an_assignment_changes_its_status_only(tmp_path):
     later = assignment("A1", status="Approved", answers=[answer(1, "right")])
     results = read_results(write(tmp_path / "results", [assignment("A1"), later]))
     assert results.assignments["status"].tolist() == ["Approved"]
-    assert results.judgments["chosen_side"].tolist() == ["left", "left", "right"]
+    assert results.judgments.table()["chosen_side"].tolist() == ["left", "left", "right"]
     assert results.problems == ()
 
 
@@ -240,9 +241,9 @@ def test_an_assignment_in_two_folders_counts_once(tmp_path):
     two = write(tmp_path / "two", [assignment("A2", "w2"), assignment("A3", "w3")])
     results = read_results([one, two])
     assert results.assignments["assignment"].tolist() == ["A1", "A2", "A3"]
-    assert results.judgments["source"].tolist() == ["one"] * 6 + ["two"] * 3
+    assert results.judgments.table()["source"].tolist() == ["one"] * 6 + ["two"] * 3
     assert f"assignment 'A2' was read from {one} already" in texts(results)[0]
-    assert results.judgments["trial"].nunique() == 3
+    assert results.judgments.table()["trial"].nunique() == 3
 
 
 def test_trials_of_two_studies_do_not_collide_and_contrasts_get_one_order(tmp_path):
@@ -250,9 +251,9 @@ def test_trials_of_two_studies_do_not_collide_and_contrasts_get_one_order(tmp_pa
     one = write(tmp_path / "one", [assignment("A1")])
     two = write(tmp_path / "two", [assignment("B1", "w2")], turned, study="zzzzzzzz12345678")
     results = read_results([one, two])
-    assert results.judgments["trial"].nunique() == 6
-    assert set(results.judgments["contrast"]) == {"crn:real", "image-space:real"}
-    row = results.judgments[results.judgments["trial"] == "zzzzzzzz12345678/t1"].iloc[0]
+    assert results.judgments.table()["trial"].nunique() == 6
+    assert set(results.judgments.table()["contrast"]) == {"crn:real", "image-space:real"}
+    row = results.judgments.table()[results.judgments.table()["trial"] == "zzzzzzzz12345678/t1"].iloc[0]
     assert (row["condition_a"], row["side_of_a"], row["chose_a"]) == ("crn", "right", False)
     assert row["item_a"] == "i1crn"
     assert set(results.assignments["hit"]) == {f"{STUDY}/h1", "zzzzzzzz12345678/h1"}
@@ -380,7 +381,7 @@ def test_many_problems_are_counted_not_listed(tmp_path):
 def test_reading_twice_gives_the_same(tmp_path):
     folder = write(tmp_path / "results", [assignment("A1"), assignment("A2", "w2")])
     one, two = read_results(folder), read_results(folder)
-    assert one.judgments.equals(two.judgments)
+    assert one.judgments.table().equals(two.judgments.table())
     assert np.array_equal(one.assignments["n_answered"], two.assignments["n_answered"])
 
 
@@ -414,6 +415,6 @@ def test_whatever_a_line_holds_the_good_ones_are_read(tmp_path, key, value, insi
     lines = [assignment("A1"), whole, whole.encode()[:cut].decode(errors="ignore"), assignment("A2", "w2")]
     results = read_results(write(tmp_path / "results", lines))
     assert {"A1", "A2"} <= set(results.assignments["assignment"])
-    good = results.judgments[results.judgments["assignment"].isin(["A1", "A2"])]
+    good = results.judgments.table()[results.judgments.table()["assignment"].isin(["A1", "A2"])]
     assert len(good) == 6
-    assert not results.judgments["chose_a"].isna().any()
+    assert not results.judgments.table()["chose_a"].isna().any()
