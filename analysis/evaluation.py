@@ -13,7 +13,7 @@ import pandas as pd
 from analysis.agreement import agreement_table
 from analysis.belonging import belonging
 from analysis.clustering import Occurring, way_of
-from analysis.distributions import t_quantile, t_test
+from analysis.comparison import comparison_table
 from analysis.errors import AnalysisError, NothingLeftError
 from analysis.exclusion import Exclusion, Rules, exclude, included
 from analysis.pairs import pair_table
@@ -22,6 +22,7 @@ from analysis.psychometric import CurveFit, fit_curves
 from analysis.ranking import Ranking, rank_conditions
 from analysis.results import Results, read_results
 from analysis.simulation import untracked
+from analysis.stimuli import load_stimuli
 from analysis.timing import achieved_exposures, response_times
 from analysis.workers import SideBias, sentinel_table, side_bias, worker_table
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from analysis.judgments import Judgments
+    from analysis.stimuli import Stimuli
 
 EXPOSURES = ("nominal", "measured")
 ALPHA = 0.05
@@ -78,15 +80,20 @@ class Evidence:
     sensitivity: pd.DataFrame
     pairs: pd.DataFrame
     comparison: pd.DataFrame
+    stimuli: Sequence[Stimuli | None]
     digests: tuple[tuple[str, str], ...]
 
 
 def evaluate(
     folders: Sequence[Path],
     settings: Settings,
+    images: Path | None = None,
     track: Callable[..., Iterable[Any]] = untracked,
 ) -> Evidence:
-    """Read the folders and compute everything. AnalysisError where nothing can be analysed, and why."""
+    """Read the folders and compute everything. AnalysisError where nothing can be analysed, and why.
+
+    images: the folder of the stimuli, for the pairs that are to be shown.
+    """
     if settings.compare and len(folders) < 2:
         raise AnalysisError("--compare sets several results folders against each other; name two or more.")
     results = belonging(read_results(list(folders), track=track))
@@ -101,9 +108,11 @@ def evaluate(
     preference = _preference(judgments, cells, settings)
     lifted = exclude(results, replace(settings.rules, sentinel_filter=not settings.rules.sentinel_filter))
     other = _preference(lifted.judgments, cells, settings)
+    pairs = pair_table(judgments, contrasts, results.real)
+    stimuli, problems = load_stimuli(images, pairs, results) if images else ([None] * len(pairs), ())
     return Evidence(
         settings=settings,
-        results=results,
+        results=replace(results, problems=(*results.problems, *problems)),
         exclusion=exclusion,
         counts=counts,
         preference=preference.assign(filtered=settings.rules.sentinel_filter),
@@ -124,7 +133,8 @@ def evaluate(
         response_times=response_times(judgments),
         exposures=achieved_exposures(judgments, results.assignments),
         sensitivity=sensitivity(results, settings, cells, exclusion, preference),
-        pairs=pair_table(judgments, contrasts, results.real),
+        pairs=pairs,
+        stimuli=stimuli,
         comparison=_comparison(judgments, cells, settings) if settings.compare else pd.DataFrame(),
         digests=tuple(_digest(folder) for folder in folders),
     )
@@ -165,7 +175,7 @@ def _preference(judgments: Judgments, cells: pd.DataFrame, settings: Settings) -
         return preference_table(judgments, cells, settings.intervals, rng=rng)
     except NothingLeftError:
         table = cells[CELL_KEYS].assign(n=0, k=0, n_workers=0, n_pairs=0, filtered=True, note="no answers")
-        return table.reindex(columns=list(PREFERENCE_COLUMNS))
+        return table.reindex(columns=list(PREFERENCE_COLUMNS)).astype({"df": "Int64"})
 
 
 def sensitivity(
@@ -226,29 +236,11 @@ def _same_rule(results: Results, used: Rules, other: Rules) -> bool:
 
 
 def _comparison(judgments: Judgments, cells: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """Return preference.csv per source, and each source's difference from the first with its own test.
-
-    Adds source, difference, difference_low, difference_high, p_difference. Sources are taken to be
-    independent.
-    """
-    tables = [
-        _preference(judgments.of_source(source), cells, settings).assign(source=source)
-        for source in judgments.sources
-    ]
-    first = tables[0]
-    for number, table in enumerate(tables[1:], start=1):
-        difference = table["rate"] - first["rate"]
-        error = (table["se_two_way"] ** 2 + first["se_two_way"] ** 2) ** 0.5
-        df = np.maximum(np.minimum(table["df"], first["df"]), 1)
-        reach = t_quantile((1 + settings.intervals.level) / 2, df) * error
-        tables[number] = table.assign(
-            difference=difference,
-            difference_low=difference - reach,
-            difference_high=difference + reach,
-            p_difference=t_test((difference / error.mask(error == 0)).to_numpy(), df),
-        )
-    added = ["source", "difference", "difference_low", "difference_high", "p_difference"]
-    return pd.concat(tables, ignore_index=True).reindex(columns=[*PREFERENCE_COLUMNS, *added])
+    """Each folder by itself, and its differences from the first."""
+    sources = judgments.sources
+    return comparison_table(
+        {name: _preference(judgments.of_source(name), cells, settings) for name in sources}
+    )
 
 
 def _digest(folder: Path) -> tuple[str, str]:

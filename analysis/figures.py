@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from analysis.pairs import Stimuli
+    from analysis.stimuli import Stimuli
 
 LINE_IN = 8.5 / 72  # a line of 7-point text
 MANY_SERIES, PANELS_A_ROW = 6, 3

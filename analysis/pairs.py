@@ -1,4 +1,4 @@
-"""Which pairs fooled people most and least, and the files of their images."""
+"""Which pairs fooled people most and least."""
 
 from __future__ import annotations
 
@@ -13,20 +13,15 @@ from analysis.preference import occurring_cells, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from analysis.judgments import Judgments
 
-    Pixels = NDArray[np.uint8]
-    Stimuli = tuple[Pixels, Pixels]
-
 PAIR_COLUMNS = (
     "contrast", "end", "place", "exposure_ms", "winner", "loser", "item_winner", "item_loser",
     "n", "k", "rate", "low", "high",
 )  # fmt: skip
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".PNG", ".JPG", ".JPEG", ".WEBP")
 OF_PAIR = ("contrast", "pair", "item_a", "item_b")
 LONG_ENOUGH_MS = 1000.0
 FEWEST_ANSWERS = 5
@@ -101,33 +96,3 @@ def _judged_enough(answered: pd.DataFrame, *, loser_is_b: bool) -> pd.DataFrame:
     pairs = pairs[pairs["n"] >= min(FEWEST_ANSWERS, int(pairs["n"].max()))]
     k = pairs["n"] - pairs["k"] if loser_is_b else pairs["k"]
     return pairs.assign(k=k, rate=k / pairs["n"])
-
-
-def find_image(folder: Path, condition: str, item: str) -> Path | None:
-    """Return the file of a stimulus in images/<condition>/<item>.<ext>, or None."""
-    for suffix in SUFFIXES:
-        path = folder / condition / f"{item}{suffix}"
-        if path.is_file():
-            return path
-    return None
-
-
-def load_images(folder: Path, table: pd.DataFrame, width: int = 640) -> list[Stimuli | None]:
-    """Return (winner, loser) images of each row, HWC uint8 in [0, 255], at most `width` wide, or None."""
-    found: list[Stimuli | None] = []
-    for row in table.to_dict("records"):
-        names = [(str(row[who]), str(row[f"item_{who}"])) for who in ("winner", "loser")]
-        paths = [find_image(folder, condition, item) for condition, item in names]
-        one, other = paths
-        found.append((_pixels(one, width), _pixels(other, width)) if one and other else None)
-    return found
-
-
-def _pixels(path: Path, width: int) -> NDArray[np.uint8]:
-    from PIL import Image
-
-    with Image.open(path) as image:
-        rgb = image.convert("RGB")
-        if rgb.width > width:
-            rgb = rgb.resize((width, max(1, round(rgb.height * width / rgb.width))), Image.Resampling.LANCZOS)
-        return np.asarray(rgb, dtype=np.uint8)

@@ -11,14 +11,13 @@ import pandas as pd
 from pandas.api.types import union_categoricals
 
 from analysis.errors import AnalysisError
-from analysis.files import read_json
+from analysis.study_file import read_study
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-MODES = ("limited-time", "unlimited-time")
 SIDES = ("left", "right")
 ROWS = 50_000  # of trials.csv, looked at at a time
 COLUMNS = (
@@ -66,7 +65,7 @@ class Plan:
 
 def read_plan(folder: Path) -> Plan:
     """Read study.json and trials.csv of a results folder; AnalysisError names what is missing or damaged."""
-    study = _read_study(folder / "study.json")
+    study = read_study(folder / "study.json")
     path = folder / "trials.csv"
     problems = []
     try:
@@ -80,25 +79,6 @@ def read_plan(folder: Path) -> Plan:
         text = "its SHA-256 is not the plan_sha256 of study.json: the design was edited after it was frozen"
         problems.append(Problem(str(path), None, text))
     return Plan(study, _read_trials(path), tuple(problems))
-
-
-def _read_study(path: Path) -> dict[str, Any]:
-    """Read study.json and check the fields that the analysis needs."""
-    study = read_json(path)
-    if not isinstance(study.get("study"), str) or not study["study"]:
-        raise AnalysisError(f"{path}: field 'study' (the study's id) is missing or not text.")
-    experiment = study.get("experiment")
-    if not isinstance(experiment, dict):
-        raise AnalysisError(f"{path}: field 'experiment' is missing or not an object.")
-    if experiment.get("mode") not in MODES:
-        found = experiment.get("mode")
-        raise AnalysisError(f"{path}: experiment.mode is {found!r}; allowed are {' and '.join(MODES)}.")
-    wrong = experiment.get("max_wrong_sentinels")
-    if wrong is not None and (not isinstance(wrong, int) or isinstance(wrong, bool) or wrong < 0):
-        raise AnalysisError(
-            f"{path}: experiment.max_wrong_sentinels is {wrong!r}; a whole number from 0 is needed."
-        )
-    return study
 
 
 def _read_trials(path: Path) -> pd.DataFrame:
@@ -141,6 +121,21 @@ def _checked(trials: pd.DataFrame, path: Path) -> pd.DataFrame:
     wrong = ~trials["correct_side"].isin([*SIDES, ""]) | (trials["sentinel"] & (trials["correct_side"] == ""))
     _refuse(wrong, trials["correct_side"], path, "left or right (a sentinel needs one), or empty")
     return _with_sides(trials, path)
+
+
+def stimuli_of(folder: Path, wanted: set[tuple[str, str]]) -> set[tuple[tuple[str, str], str]]:
+    """The stimuli of a results folder that show some (condition, item): {((condition, item), stimulus)}."""
+    found = set()
+    names = [[f"{what}_{side}" for what in ("condition", "item", "stimulus")] for side in SIDES]
+    columns = [name for side in names for name in side]
+    with pd.read_csv(
+        folder / "trials.csv", dtype=str, keep_default_na=False, usecols=columns, chunksize=ROWS
+    ) as chunks:
+        for chunk in chunks:
+            for side in names:
+                rows = chunk[side].drop_duplicates().itertuples(index=False)
+                found |= {((a, item), stimulus) for a, item, stimulus in rows if (a, item) in wanted}
+    return found
 
 
 def correct_left(trials: pd.DataFrame) -> NDArray[np.int8]:

@@ -19,7 +19,6 @@ from analysis.files import Parts, write_whole
 from analysis.findings import Finding, findings
 from analysis.methods import methods_text
 from analysis.page import render, sections
-from analysis.pairs import load_images
 from analysis.psychometric import curves_table
 from analysis.ranking import ranking_table
 from analysis.summary import summarize
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from analysis.evaluation import Evidence
-    from analysis.pairs import Stimuli
+    from analysis.stimuli import Stimuli
 
 ALPHA = 0.05
 CURVE_POINTS = 121
@@ -44,7 +43,6 @@ def build_report(
     evidence: Evidence,
     versions: Mapping[str, str],
     *,
-    images: Path | None = None,
     formats: Sequence[str] = draw.FORMATS,
     track: Callable[..., Iterable[Any]] = lambda items, label, total=None: items,  # noqa: ARG005
 ) -> tuple[dict[str, bytes | Parts], list[Finding]]:
@@ -62,7 +60,7 @@ def build_report(
     files: dict[str, bytes | Parts] = {"judgments.csv": Parts(lambda: csv_parts(judgments.parts()))}
     files |= {name: text.encode() for name, text in _tables(evidence).items()}
     blocks: dict[str, Block] = {}
-    drawn = _figures(evidence, seen, images)
+    drawn = _figures(evidence, seen)
     for name, (figure, alt, caption, wide) in track(drawn.items(), "figures", len(drawn)):
         kinds = ("png",) if name == "hardest_pairs" else tuple(dict.fromkeys((*formats, "svg")))
         photographs = name == "hardest_pairs"
@@ -97,9 +95,7 @@ def _tables(evidence: Evidence) -> dict[str, str]:
     return {name: csv_text(table) for name, table in tables.items()}
 
 
-def _figures(
-    evidence: Evidence, seen: pd.DataFrame, images: Path | None
-) -> dict[str, tuple[Figure, str, str, bool]]:
+def _figures(evidence: Evidence, seen: pd.DataFrame) -> dict[str, tuple[Figure, str, str, bool]]:
     """Return figure, alternative text, caption and whether it is wide, by name."""
     simulated = evidence.results.simulated
     limited = evidence.results.mode == "limited-time"
@@ -135,7 +131,7 @@ def _figures(
         )
         found["ranking"] = (figure, alt, caption, False)
     found["workers"] = _workers(evidence)
-    pairs = _pairs(evidence, images)
+    pairs = _pairs(evidence)
     if pairs is not None:
         found["hardest_pairs"] = pairs
     return found
@@ -222,18 +218,15 @@ def _edges(answers: int) -> NDArray[np.float64]:
     return np.asarray(0.5 + np.concatenate([-half[::-1], half]) / answers)
 
 
-def _pairs(evidence: Evidence, images: Path | None) -> tuple[Figure, str, str, bool] | None:
+def _pairs(evidence: Evidence) -> tuple[Figure, str, str, bool] | None:
     """Return the figure of pairs with their images, or None where images are missing."""
-    if images is None or not len(evidence.pairs):
-        return None
     table = evidence.pairs
-    loaded = load_images(images, table)
     rows: list[tuple[list[tuple[Stimuli, str, tuple[str, str]]], str]] = []
     for contrast, end in dict.fromkeys(zip(table["contrast"], table["end"], strict=True)):
         part = table[(table["contrast"] == contrast) & (table["end"] == end)]
         panels: list[tuple[Stimuli, str, tuple[str, str]]] = []
         for index, row in zip(part.index, records(part), strict=True):
-            stimuli = loaded[int(str(index))]
+            stimuli = evidence.stimuli[int(str(index))]
             if stimuli is not None:
                 where = "" if pd.isna(row["exposure_ms"]) else f" at {exposure(row['exposure_ms'])}"
                 caption = f"{row['loser']} chosen by {row['k']} of {row['n']}{where}"

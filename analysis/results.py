@@ -34,10 +34,12 @@ class Results:
         n_repeated, n_sentinels, n_wrong, n_measured, n_off, first_answer (see `submissions.read_answers`),
         n_trials (what its HIT holds), batch, study, source.
     trials: the designs' trials, `plan.Plan.trials` with study and source.
+    folders, sources: where they were read, and a short name of each.
     studies: the study.json of each study by its id.
     problems: what was left out or repaired, by file and line.
     """
 
+    folders: tuple[Path, ...]
     sources: tuple[str, ...]
     studies: dict[str, dict[str, Any]]
     answers: AnswerFile
@@ -130,7 +132,7 @@ def read_results(
     shown = pd.concat(trials, ignore_index=True)
     shown = shown.astype(dict.fromkeys([*SHARED, "study", "source"], "category"))
     done = pd.concat(assignments, ignore_index=True)
-    return Results(sources, studies, file, done, shown, problems)
+    return Results(tuple(paths), sources, studies, file, done, shown, problems)
 
 
 def _plan(path: Path) -> Plan:

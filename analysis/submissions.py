@@ -9,6 +9,7 @@ import json
 import math
 import sys
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -180,6 +181,7 @@ class _Reader:
         self.sentinel = trials["sentinel"].to_numpy(bool)
         self.correct_left = correct_left(trials)
         self.status: list[str] = []
+        self.owner: list[tuple[str, str]] = []  # worker and HIT of each assignment
         self.waiting: list[tuple[list[Any], tuple[NDArray[Any], ...]]] = []
         self.done: list[pd.DataFrame] = []
 
@@ -208,9 +210,11 @@ class _Reader:
         width, height = [*view, math.nan, math.nan][:2]
         agent = page.get("user_agent")
         self.status.append(self._status(record, number))
+        self.owner.append((worker, sys.intern(hit)))
         self.waiting.append(([
-            record["assignment_id"], sys.intern(hit), worker, "", _when(record.get("accepted_at")),
-            _when(record.get("submitted_at")), bool(record.get("simulated")),
+            record["assignment_id"], sys.intern(hit), worker, "",
+            *(self._when(record, name, number) for name in ("accepted_at", "submitted_at")),
+            bool(record.get("simulated")),
             sys.intern(agent) if isinstance(agent, str) else "", width, height,
             _number(page.get("device_pixel_ratio")), refresh_hz, _number(page.get("focus_losses")),
             len(columns[0]), repeated,
@@ -221,6 +225,12 @@ class _Reader:
 
     def repeat(self, row: int, record: dict[str, Any], number: int) -> None:
         """A later line of a known assignment: its status holds, its answers do not."""
+        for name, first in zip(("worker", "hit"), self.owner[row], strict=True):
+            if record.get(name, first) != first:
+                raise _UnusableError(
+                    f"assignment {record['assignment_id']!r} occurs again with {name} {record[name]!r}, not "
+                    f"{first!r}; the line was left out"
+                )
         self.status[row] = self._status(record, number)
 
     def _status(self, record: dict[str, Any], number: int) -> str:
@@ -231,6 +241,20 @@ class _Reader:
             )
             return "Submitted"
         return str(status)
+
+    def _when(self, record: dict[str, Any], name: str, number: int) -> str:
+        """A time stamp in UTC, as written where it is; empty where there is none."""
+        value = record.get(name)
+        if value is None or value == "":
+            return ""
+        try:
+            time = datetime.fromisoformat(value)
+        except (TypeError, ValueError):
+            self.log.add(number, f"{name} is {value!r}, not a time in ISO 8601; read as not known")
+            return ""
+        if not time.utcoffset():
+            return str(value)
+        return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def _answers(
         self, answers: list[Any], hit: int, refresh_hz: float, number: int
@@ -352,8 +376,3 @@ class _Reader:
             return pd.DataFrame(columns=list(FIELDS))
         table = pd.concat(self.done, ignore_index=True)
         return table.assign(status=self.status)
-
-
-def _when(value: Any) -> str:
-    """A time stamp as written; empty where there is none."""
-    return value if isinstance(value, str) else ""

@@ -17,7 +17,8 @@ import click
     type=click.Path(path_type=Path),
     default="images",
     show_default=True,
-    help="Folder of the conditions' images, for the figure of pairs; left out where there is none.",
+    help="Folder of the images that were shown, for the figure of pairs: one folder a condition, or images/ "
+    "of the study's folder. Left out where there is none.",
 )
 @click.option("--no-sentinel-filter", is_flag=True, help="Exclude nobody for wrong sentinels.")
 @click.option(
@@ -130,9 +131,9 @@ def analyze(
         seed=seed,
     )
     check_out(out)
-    evidence = evaluate(results or (Path("results"),), settings)
+    evidence = evaluate(results or (Path("results"),), settings, images)
     versions = console.versions("numpy", "scipy", "pandas", "matplotlib")
-    files, findings = build_report(evidence, versions, images=images, formats=formats)
+    files, findings = build_report(evidence, versions, formats=formats)
     write_report(files, out)
     for problem in evidence.results.problems[:5]:
         console.warn(str(problem))

@@ -84,6 +84,69 @@ def texts(results):
     return [str(problem) for problem in results.problems]
 
 
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (
+            {"exposures_ms": ["x"]},
+            r"experiment.exposures_ms is \['x'\]; a list of numbers of ms above 0 is needed",
+        ),
+        (
+            {"contrasts": [["crn"]]},
+            r"experiment.contrasts is \[\['crn'\]\]; a list of pairs of conditions is",
+        ),
+        (
+            {"workers_per_hit": "many"},
+            "experiment.workers_per_hit is 'many'; a whole number from 0 is needed",
+        ),
+        (
+            {"sentinel_exposure_ms": 0},
+            "experiment.sentinel_exposure_ms is 0; a number of ms above 0 is needed",
+        ),
+        (
+            {"reward_usd": "2 dollars"},
+            "experiment.reward_usd is '2 dollars'; an amount of US dollars is needed",
+        ),
+        ({"real": 5}, "experiment.real is 5; a text is needed"),
+    ],
+)
+def test_every_field_of_the_experiment_is_checked(tmp_path, changed, message):
+    folder = write(tmp_path / "results", [assignment()], **changed)
+    with pytest.raises(AnalysisError, match=rf"study.json: {message}"):
+        read_results(folder)
+
+
+def test_a_later_version_of_the_format_is_refused(tmp_path):
+    folder = write(tmp_path / "results", [assignment()])
+    path = folder / "study.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": 99}))
+    with pytest.raises(
+        AnalysisError, match=r"schema_version is 99; this program reads 1\. Use the version that"
+    ):
+        read_results(folder)
+
+
+def test_times_that_are_none_are_said_and_others_are_in_utc(tmp_path):
+    lines = [
+        assignment("A1", submitted_at="yesterday"),
+        assignment("A2", worker="w2", submitted_at=5, accepted_at=""),
+        assignment("A3", worker="w3", submitted_at="2026-01-05T12:00:00+02:00"),
+    ]
+    results = read_results(write(tmp_path / "results", lines))
+    assert results.assignments["submitted_at"].tolist() == ["", "", "2026-01-05T10:00:00Z"]
+    assert [str(problem).partition(": ")[2] for problem in results.problems] == [
+        "submitted_at is 'yesterday', not a time in ISO 8601; read as not known",
+        "submitted_at is 5, not a time in ISO 8601; read as not known",
+    ]
+
+
+def test_a_line_that_contradicts_an_earlier_one_is_left_out_and_said(tmp_path):
+    lines = [assignment("A1"), {**assignment("A1", worker="other"), "status": "Rejected"}]
+    results = read_results(write(tmp_path / "results", lines))
+    assert results.assignments["status"].tolist() == ["Submitted"]
+    assert "assignment 'A1' occurs again with worker 'other', not " in str(results.problems[0])
+
+
 def test_judgments_join_answers_with_their_design(tmp_path):
     results = read_results(write(tmp_path / "results", [assignment()]))
     rows = results.judgments.table()
