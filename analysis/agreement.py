@@ -31,8 +31,9 @@ CODINGS = {"side": ("chosen_side", "left"), "condition": ("chose_a", True)}
 def agreement_table(
     judgments: Judgments | pd.DataFrame, *, level: float = 0.95, filtered: bool = True
 ) -> pd.DataFrame:
-    """Krippendorff's alpha and Fleiss' kappa overall and per contrast, coded by side and by condition.
+    """Krippendorff's alpha and Fleiss' kappa: by side, overall and per contrast; by condition per contrast.
 
+    Over all contrasts there is no coding by condition: which of two conditions is A would decide it.
     judgments: as marked by `exclusion.exclude`. A unit is a trial with two or more answers. alpha_low/high:
     jackknife over the units. Where an index is not defined (nobody shares a trial, or all answers are the
     same) it is missing and `note` says so.
@@ -55,7 +56,8 @@ def agreement_table(
     for number, count in sorted(workers.counts().items()):
         here = np.full(len(key), True) if number == ALL else key // trial.size == number
         scope = "all" if number == ALL else str(column.cat.categories[number])
-        for coding, first in zip(CODINGS, firsts, strict=True):
+        codings = ("side",) if number == ALL else CODINGS
+        for coding, first in zip(codings, firsts, strict=False):
             rows.append(_row(scope, coding, unit_counts(n[here], first[here]), count, level))
     return pd.DataFrame(rows, columns=list(AGREEMENT_COLUMNS))
 

@@ -158,37 +158,41 @@ def cell_intervals(used: Cells, settings: Intervals) -> pd.DataFrame:
     """
     rate, fewest = used.rate, np.min(used.clusters, axis=0)
     n_effective = divide(rate * (1 - rate), used.combined)
-    extreme = (used.n > 0) & ((used.k == 0) | (used.k == used.n))
-    n_effective = np.where(extreme, fewest, n_effective)
+    still = used.combined == 0
+    n_effective = np.where(still, fewest, n_effective)
     df = fewest - 1
     lone = (used.n > 0) & (df < 1)
     quantile = t_quantile((1 + settings.level) / 2, np.maximum(df, 1))
     low, high = wilson(rate, n_effective, quantile)
     se = np.sqrt(used.combined)
-    null_se = np.where(extreme, np.sqrt(divide(np.full(len(rate), 0.25), n_effective)), se)
+    null_se = np.where(still, np.sqrt(divide(np.full(len(rate), 0.25), n_effective)), se)
     p_value = t_test(divide(rate - 0.5, null_se), np.maximum(df, 1))
-    # A rate of exactly 1/2 in every cluster has no spread at all: nothing speaks against 1/2.
-    p_value = np.where((rate == 0.5) & (null_se == 0), 1.0, p_value)
     return pd.DataFrame({
         "low": np.where(lone, 0.0, low), "high": np.where(lone, 1.0, high), "se_two_way": se,
-        "n_effective": n_effective, "df": df, "p_value": np.where(lone, 1.0, p_value),
-        "note": _notes(used.n, extreme, lone),
+        "n_effective": n_effective, "df": _present(df, used.n), "p_value": np.where(lone, 1.0, p_value),
+        "note": _notes(used.n, rate, still, lone),
     })  # fmt: skip
 
 
-def _notes(n: NDArray[np.int64], extreme: NDArray[np.bool_], lone: NDArray[np.bool_]) -> list[str]:
+def _present(df: NDArray[np.int64], n: NDArray[np.int64]) -> pd.arrays.IntegerArray:
+    """Degrees of freedom, missing in cells without answers."""
+    return pd.arrays.IntegerArray(df.astype(np.int64), n == 0)
+
+
+def _notes(
+    n: NDArray[np.int64], rate: Floats, still: NDArray[np.bool_], lone: NDArray[np.bool_]
+) -> NDArray[np.str_]:
     """Why a row's numbers are missing or made differently."""
-    texts = []
-    for empty, at_bound, one in zip(n == 0, extreme, lone, strict=True):
-        if empty:
-            texts.append("no answers")
-        elif one:
-            texts.append("one worker or one pair only: the interval cannot be estimated and is 0 to 1")
-        else:
-            texts.append(
-                "rate is 0 or 1: n_effective is the smaller of workers and pairs" if at_bound else ""
-            )
-    return texts
+    return np.select(
+        [n == 0, lone, still & np.isin(rate, (0.0, 1.0)), still],
+        [
+            "no answers",
+            "one worker or one pair only: the interval cannot be estimated and is 0 to 1",
+            "rate is 0 or 1: n_effective is the smaller of workers and pairs",
+            "no spread between workers and pairs: n_effective is the smaller of their numbers",
+        ],
+        "",
+    )
 
 
 def wilson(rate: Floats, n: Floats, quantile: Floats | float) -> tuple[Floats, Floats]:
@@ -305,7 +309,8 @@ def _bootstrap(
     for name, values in zip(columns, found.T, strict=True):
         table[name] = values
     se = found[:, 2]
-    table["n_effective"], table["df"] = divide(rate * (1 - rate), se**2), df
+    table["n_effective"] = divide(rate * (1 - rate), se**2)
+    table["df"] = _present(df, table["n"].to_numpy())
     _bootstrap_tests(table, rate, se, df, settings.level)
 
 
@@ -323,4 +328,4 @@ def _bootstrap_tests(
     low, high = wilson(rate, (df + 1).astype(float), t_quantile((1 + level) / 2, np.maximum(df, 1)))
     table["low"] = np.where(lone, 0.0, np.where(still, low, table["low"]))
     table["high"] = np.where(lone, 1.0, np.where(still, high, table["high"]))
-    table["note"] = _notes(n, still, lone)
+    table["note"] = _notes(n, rate, still, lone)

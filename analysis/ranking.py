@@ -50,7 +50,8 @@ class Ranking:
     and high stand in that order and are empty where identified is False (see `note`). left_bias: logit of
     choosing left between equals, None where the sides were not mixed. method: "maximum likelihood", or
     "Firth" where somebody always won. transitivity_*: score test of one strength a condition against one rate
-    a contrast, None where there are no spare contrasts. differences: each pair, stronger first.
+    a contrast, None where there are no spare contrasts, or Firth's penalty was needed. differences: each
+    pair, stronger first.
     """
 
     exposure_ms: float | None
@@ -200,7 +201,7 @@ class _Fit(NamedTuple):
                 "left_high": fit.left_bias + t * left_se,
             }
         spare = Z.shape[1] - (K - 1)
-        if spare > 0:
+        if spare > 0 and not fit.firth:  # under separation the scores have no spread to be judged by
             drift = (Z * (self.shown.n * p * (1 - p))[:, None]).T @ X
             turned = sums.transform(np.hstack([-drift @ fit.inverse, np.eye(len(drift))]))
             found |= _transitivity(Z.T @ (self.shown.k - self.shown.n * p), turned, spare, df)

@@ -94,7 +94,10 @@ def _plain(column: pd.Series) -> pd.Series | list[str]:
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as dictionaries with text keys."""
-    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+    return [
+        {str(key): None if value is pd.NA else value for key, value in row.items()}
+        for row in table.to_dict("records")
+    ]
 
 
 def tex(text: str) -> str:

@@ -75,7 +75,7 @@ def test_the_coding_matters():
     frame.loc[noise, "chosen_side"] = frame.loc[noise, "chosen_side"].map({"left": "right", "right": "left"})
     frame["chose_a"] = frame["chosen_side"] == frame["side_of_a"]
     assert table_of(frame)["alpha"] > 0.8
-    assert table_of(frame, coding="condition")["alpha"] < table_of(frame)["alpha"] - 0.1
+    assert table_of(frame, "crn:real", "condition")["alpha"] < table_of(frame)["alpha"] - 0.1
 
 
 def test_what_is_not_defined_says_so():
@@ -92,7 +92,9 @@ def test_each_contrast_has_its_rows():
         [judgments([[True, False], [True, True]]), judgments([[False, True]] * 2, contrast="a:b")]
     )
     table = agreement_table(frame)
-    assert table["scope"].tolist() == ["all", "all", "a:b", "a:b", "crn:real", "crn:real"]
+    assert table["scope"].tolist() == ["all", "a:b", "a:b", "crn:real", "crn:real"]
+    # Over all contrasts the coding by condition would depend on which condition a contrast names first.
+    assert table["coding"].tolist() == ["side", *["side", "condition"] * 2]
 
 
 def test_perfect_agreement_is_1_and_opposite_answers_are_negative():

@@ -119,6 +119,29 @@ def test_a_pair_shown_twice_to_a_worker_is_one_cluster():
     assert found.answer[0] == pytest.approx(4 / 3 * (sums**2).sum() / 36)
 
 
+def test_a_cell_in_which_all_clusters_agree_has_an_interval_and_says_why():
+    """Every worker chooses A once and B once of every pair: no spread, and a rate of exactly 1/2."""
+    frame = study(0, contrasts=("crn:real",), exposures=(250.0,))
+    frame = pd.concat([frame.assign(chose_a=True), frame.assign(chose_a=False)])
+    row = preference_table(frame).iloc[0]
+    assert (row["rate"], row["se_two_way"], row["n_effective"], row["p_value"]) == (0.5, 0.0, 8, 1.0)
+    assert 0 < row["low"] < 0.5 < row["high"] < 1
+    assert row["note"] == "no spread between workers and pairs: n_effective is the smaller of their numbers"
+
+
+def test_degrees_of_freedom_are_missing_without_answers():
+    frame = study(0, contrasts=("crn:real",), exposures=(250.0,))
+    cells = design_cells(pd.DataFrame({
+        "contrast": "crn:real", "condition_a": "crn", "condition_b": "real", "exposure_ms": [250.0, 500.0],
+        "sentinel": False, "practice": False,
+    }))  # fmt: skip
+    for cluster in ("two-way", "worker-bootstrap"):
+        rng = np.random.default_rng(0)
+        table = preference_table(frame, cells, Intervals(cluster=cluster, resamples=100), rng=rng)
+        assert table["df"].isna().tolist() == [False, True]
+        assert table["note"].tolist() == ["", "no answers"]
+
+
 def test_three_ways_of_clustering_follow_inclusion_and_exclusion():
     rng = np.random.default_rng(0)
     scores, ways = rng.normal(size=(60, 2)), [rng.integers(0, g, 60) for g in (5, 6, 7)]

@@ -294,3 +294,16 @@ def test_names_order_of_rows_and_which_is_a_do_not_matter(seed):
     assert one.strengths == pytest.approx(two.strengths, abs=1e-8)
     assert one.low == pytest.approx(two.low, abs=1e-7)
     assert one.transitivity_p == pytest.approx(two.transitivity_p, abs=1e-6)
+
+
+def test_a_condition_that_always_wins_leaves_transitivity_untested():
+    """Real over crn over pix2pix in every answer is as transitive as can be; its scores have no spread."""
+    frame = judgments(0).assign(
+        chose_a=lambda table: table["condition_a"].map(TRUTH) > table["condition_b"].map(TRUTH)
+    )
+    frame["chosen_side"] = np.where(
+        frame["chose_a"], frame["side_of_a"], frame["side_of_a"].map({"left": "right", "right": "left"})
+    )
+    (ranking,) = rank_conditions(frame)
+    assert (ranking.method, ranking.conditions) == ("Firth", ("real", "crn", "pix2pix"))
+    assert (ranking.transitivity_f, ranking.transitivity_p) == (None, None)
