@@ -7,8 +7,9 @@ bootstrap: 10,000 worker resamples of 50 workers x 110 answers, against a plain 
 ranking: Bradley-Terry on one million comparisons of 10 conditions, against choix.ilsr_pairwise.
 curve: one realism curve with its clustered errors left out, as psignifit has none, against psignifit.
 scale: 1 and 10 million judgments, from the bytes of a results folder (a gigabyte of JSON) to every table of
-    the report, the sensitivity to the sentinel rule included: processor time, and the peak of memory. The
-    figures are left out, as they cost the same at any size.
+    the report, the sensitivity to the sentinel rule included: processor time, and the peak of memory; of
+    10 HITs with ever more workers, and of 20 workers a HIT with ever more HITs, whose trials and pairs are
+    kept. The figures are left out, as they cost the same at any size.
 study: the paper's limited-time study (22,000 answers): read and analysed, and `cli.py analyze` as a whole,
     from the start of the interpreter to the written report with its figures in three formats.
 Figures are medians of repeated runs; peers that take many seconds run once or on a stated part.
@@ -254,24 +255,27 @@ STEPS = (
 
 
 def bench_scale(quick: bool) -> None:
-    """Time and memory at two sizes, ten times apart."""
+    """Time and memory at two sizes, ten times apart, in two ways of growing."""
     sizes = (100_000, 1_000_000) if quick else (1_000_000, 10_000_000)
-    totals = []
+    for growth, workers in (("10 HITs", [size // 1100 for size in sizes]), ("20 workers a HIT", [20, 20])):
+        small, large = (_scaled(growth, size, each) for size, each in zip(sizes, workers, strict=True))
+        more = large["judgments"] - small["judgments"]
+        print(f"{growth}: ten times the judgments cost {large['total'] / small['total']:.1f} times the time; "
+              f"{(large['peak_mb'] - small['peak_mb']) * 1e6 / more:.0f} bytes of peak memory a judgment "
+              f"({110 * (large['peak_mb'] - small['peak_mb']) * 1e6 / more:,.0f} an assignment)")  # fmt: skip
+
+
+def _scaled(growth: str, size: int, workers: int) -> dict[str, float]:
+    """Write a results folder, analyse it in a process of its own, and print what it took."""
     with tempfile.TemporaryDirectory() as scratch:
-        for size in sizes:
-            folder = Path(scratch) / str(size)
-            write_results(folder, size)
-            found = in_a_process(folder)
-            totals.append(found)
-            parts = ", ".join(f"{name} {found[name]:.1f}" for name in STEPS)
-            memory = f"peak {found['peak_mb']:,.0f} MB ({found['read_mb']:,.0f} after reading"
-            print(f"{found['judgments']:,.0f} judgments: {found['total']:.1f} s ({parts}); "
-                  f"{memory}, {found['start_mb']:,.0f} at the start)", flush=True)  # fmt: skip
-            (folder / "assignments.jsonl").unlink()
-    small, large = totals
-    print(f"ten times the judgments cost {large['total'] / small['total']:.1f} times the time; "
-          f"{(large['peak_mb'] - small['peak_mb']) * 1e6 / (large['judgments'] - small['judgments']):.0f} "
-          "bytes of peak memory a judgment")  # fmt: skip
+        folder = Path(scratch) / "results"
+        write_results(folder, size, workers)
+        found = in_a_process(folder)
+    parts = ", ".join(f"{name} {found[name]:.1f}" for name in STEPS)
+    print(f"{growth}, {found['judgments']:,.0f} judgments: {found['total']:.1f} s ({parts}); "
+          f"peak {found['peak_mb']:,.0f} MB ({found['read_mb']:,.0f} after reading, "
+          f"{found['start_mb']:,.0f} at the start)", flush=True)  # fmt: skip
+    return found
 
 
 def bench_study(_: bool) -> None:
