@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from analysis.results import Results
 
 FEWEST = 5  # measured trials of an assignment, below which nothing is concluded
-OFF = 0.5  # of the planned exposure: further off than any screen's frame, even at 1/8 s
 
 
 def belonging(results: Results) -> Results:

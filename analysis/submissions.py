@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 
 from analysis.answer_file import ANSWER
-from analysis.belonging import OFF
 from analysis.plan import SIDES, Problem, correct_left
 
 if TYPE_CHECKING:
@@ -38,6 +37,7 @@ NUMBER_ANSWERED = FIELDS.index("n_answered")
 PROBLEM_LIMIT = 1000  # of one file; the rest is counted
 FRAMES_OFF = 1.5  # how far, in frames, a repeated trial's exposure may be off to count as good
 USUAL_HZ = 60.0
+OFF = 0.5  # of the planned exposure: further off than any screen's frame, even at 1/8 s
 LONGEST_MS = 1e30  # beyond it a number is looked at more closely
 TAKE = [itemgetter(name) for name in ("trial", "side", "response_ms", "shown_ms")]
 CHUNK = 1024  # assignments
