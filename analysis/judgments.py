@@ -109,20 +109,22 @@ class Judgments:
         `shown_ms` and `response_ms` (float32) are NaN where nothing was recorded; `correct` is <NA> where no
         side is correct; `reason` is empty where `excluded` is False.
         """
-        worker = self.assignments["worker"].code[self.order]
-        ends = np.append(np.flatnonzero(np.diff(worker)) + 1, len(worker))
-        total = np.cumsum(self.count[self.order])
-        start = done = 0
-        while start < len(self.order):
-            # The workers whose answers end within PART, or one.
-            place = int(np.searchsorted(total[ends - 1], done + PART, side="right"))
-            end = int(ends[max(place - 1, int(np.searchsorted(ends, start, side="right")))])
-            rows = self.order[start:end]
-            part = _Part(
-                self, np.repeat(rows, self.count[rows]), self.file.read(self.first[rows], self.count[rows])
-            )
+        for rows in self._stretches():
+            assignment = np.repeat(rows, self.count[rows])
+            part = _Part(self, assignment, self.file.read(self.first[rows], self.count[rows]))
             yield pd.DataFrame({name: part.column(name) for name in columns}, copy=False)
-            start, done = end, int(total[end - 1])
+
+    def _stretches(self) -> Iterator[NDArray[np.int64]]:
+        """Rows of the assignments of a part: those of as many workers as have PART judgments, or of one."""
+        worker = self.assignments["worker"].code[self.order]
+        ends = np.append(np.flatnonzero(np.diff(worker)) + 1, len(worker))  # of each worker's assignments
+        judged = np.cumsum(self.count[self.order])[ends - 1]
+        first = 0
+        while first < len(ends):
+            before, start = (judged[first - 1], ends[first - 1]) if first else (0, 0)
+            last = max(int(np.searchsorted(judged, before + PART, side="right")), first + 1)
+            yield self.order[start : ends[last - 1]]
+            first = last
 
     def table(self, columns: Sequence[str] = JUDGMENT_COLUMNS) -> pd.DataFrame:
         """All judgments at once, for studies of a usual size."""
