@@ -96,6 +96,7 @@ def evaluate(
     """
     if settings.compare and len(folders) < 2:
         raise AnalysisError("--compare sets several results folders against each other; name two or more.")
+    _refuse_twice(folders)
     results = belonging(read_results(list(folders), track=track))
     exclusion = exclude(results, settings.rules)
     judgments = exclusion.judgments
@@ -138,6 +139,14 @@ def evaluate(
         comparison=_comparison(judgments, cells, settings) if settings.compare else pd.DataFrame(),
         digests=tuple(_digest(folder) for folder in folders),
     )
+
+
+def _refuse_twice(folders: Sequence[Path]) -> None:
+    seen: set[Path] = set()
+    for folder in folders:
+        if folder.resolve() in seen:
+            raise AnalysisError(f"{folder} is named twice; name each results folder once.")
+        seen.add(folder.resolve())
 
 
 def _besides(results: Results) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.errors import AnalysisError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,30 @@ class Parts:
     make: Callable[[], Iterable[str]]
 
 
+@contextlib.contextmanager
+def said_of(path: Path) -> Iterator[None]:
+    """Let an OSError within name `path`, which the user knows, not the `.NAME.` on the way to it."""
+    try:
+        yield
+    except OSError as error:
+        if error.strerror and (error.filename is None or f".{path.name}." in str(error.filename)):
+            error.filename = str(path)
+        raise
+
+
 def write_whole(path: Path, data: bytes | str | Parts) -> None:
     """Write `data` to `path` by way of a temporary file in the same folder, fsync and rename.
 
-    Text is written as UTF-8. Missing parent folders are made. OSError when the folder cannot be written; then
-    a file that stood at `path` before is untouched.
+    Text is written as UTF-8. Missing parent folders are made. OSError that names `path` when it cannot be
+    written; then a file that stood there before is untouched.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    with said_of(path):
+        _by_way_of_another(path, data)
+
+
+def _by_way_of_another(path: Path, data: bytes | str | Parts) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -48,6 +64,24 @@ def write_whole(path: Path, data: bytes | str | Parts) -> None:
         with contextlib.suppress(FileNotFoundError):
             Path(temporary).unlink()
         raise
+
+
+def refuse_others(
+    out: Path, known: Collection[str], what: str, writers: str, *, hidden: bool = False
+) -> None:
+    """Raise AnalysisError where `out` is a file, or a folder with entries that are not `known`.
+
+    `what` is to be written there, and `writers` write it; `hidden`: names that begin with a dot count, too.
+    """
+    if out.exists() and not out.is_dir():
+        raise AnalysisError(f"{out} is a file; name a folder for the {what} with --out.")
+    others = sorted(path.name for path in out.glob("*" if hidden else "[!.]*") if path.name not in known)
+    if others:
+        listed = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+        raise AnalysisError(
+            f"{out} holds what {writers} did not write ({listed}); move it, or name another folder with "
+            "--out."
+        )
 
 
 def read_json(path: Path) -> dict[str, Any]:

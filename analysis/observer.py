@@ -53,6 +53,19 @@ ALIASES = {
     "image-space-loss": "image-space",
 }
 UNKNOWN_QUALITY = (-2.2, -0.6)
+# What a condition is for, where the table does not know its name: one that only sentinels show is as plainly
+# not real as the usual one, and one that is compared as well is the least real of the paper's comparisons.
+ROLES = {"sentinel": QUALITY["image-space"], "compared sentinel": QUALITY["pix2pix"]}
+LARGEST_QUALITY = 10.0
+QUALITY_SCALE = "real is 0; with -1 the photograph is chosen 84 % of the time"
+# Setting -> the option of `simulate` that gives it, and the largest value.
+LIMITS = {
+    "ability_sd": ("--ability-sd", 1.0),
+    "pair_sd": ("--pair-sd", 5.0),
+    "side_bias_sd": ("--side-bias-sd", 5.0),
+    "lapse_mean": ("--lapse", 0.5),
+    "random_share": ("--random-share", 1.0),
+}
 
 
 @dataclass(frozen=True)
@@ -72,19 +85,19 @@ class Observer:
 
     def __post_init__(self) -> None:
         """Check every number once."""
-        limits = {"lapse_mean": 0.5, "random_share": 1.0, "ability_sd": 1.0}
         for item in fields(self):
             value = getattr(self, item.name)
             if item.name == "quality":
                 continue
-            high = limits.get(item.name, math.inf)
+            name, high = LIMITS.get(item.name, (f"observer: {item.name}", math.inf))
             if not (isinstance(value, (int, float)) and 0 <= value <= high and math.isfinite(value)):
                 allowed = f"a number from 0 to {high:g}" if high < math.inf else "a number, 0 or more"
-                raise AnalysisError(f"observer: {item.name} is {value!r}; it must be {allowed}.")
+                raise AnalysisError(f"{name} is {value!r}; it must be {allowed}.")
         for name, value in self.quality.items():
-            if not math.isfinite(value):
+            if not abs(value) <= LARGEST_QUALITY:
                 raise AnalysisError(
-                    f"observer: quality of {name!r} is {value!r}; it must be a finite number."
+                    f"--quality {name}={value:g}: it must be a number from {-LARGEST_QUALITY:g} to "
+                    f"{LARGEST_QUALITY:g}; {QUALITY_SCALE}."
                 )
 
     @classmethod
@@ -98,17 +111,22 @@ class Observer:
             )
         return cls(**settings)
 
-    def quality_of(self, condition: str) -> float:
+    def quality_of(self, condition: str, role: str = "compared") -> float:
         """Return how real `condition` looks, in probit units below a photograph (0).
 
-        Your own setting first, then the table above, then a value from the name itself, always the same.
+        Your own setting first, then 0 for the role "real", then the table above, then what ROLES says of its
+        role, then a value from the name itself, always the same.
         """
         if condition in self.quality:
             return float(self.quality[condition])
+        if role == "real":
+            return 0.0
         name = condition.lower().replace("_", "-").replace(" ", "-")
         name = ALIASES.get(name, name)
         if name in QUALITY:
             return QUALITY[name]
+        if role in ROLES:
+            return ROLES[role]
         low, high = UNKNOWN_QUALITY
         return low + (high - low) * (zlib.crc32(name.encode()) % 1000) / 999
 
@@ -201,7 +219,7 @@ def expected_rate(observer: Observer, psi: Floats) -> Floats:
 
 
 def parse_quality(settings: Iterable[str]) -> dict[str, float]:
-    """Read `name=value` settings; raises AnalysisError that quotes the one that is not of that form."""
+    """Read `name=value` settings; AnalysisError for what is not of that form, and a name that comes twice."""
     quality: dict[str, float] = {}
     for text in settings:
         name, equals, value = text.partition("=")
@@ -211,8 +229,11 @@ def parse_quality(settings: Iterable[str]) -> dict[str, float]:
             number = math.nan
         if not (name and equals and math.isfinite(number)):
             raise AnalysisError(
-                f"--quality {text!r}: expected name=value, for example crn=-0.85 (real is 0; with -1 the "
-                "photograph is chosen 84 % of the time)."
+                f"--quality {text!r}: expected name=value, for example crn=-0.85 ({QUALITY_SCALE})."
+            )
+        if name in quality:
+            raise AnalysisError(
+                f"--quality names {name} twice, with {quality[name]:g} and {number:g}; name a condition once."
             )
         quality[name] = number
     return quality

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import AnalysisError
-from analysis.files import read_json, write_whole
-from analysis.power import SPREADS, Design, design_of, plan_table, sentinel_rules
+from analysis.files import read_json, refuse_others, write_whole
+from analysis.power import (
+    LARGEST_REWARD_USD,
+    SPREADS,
+    Design,
+    design_of,
+    is_amount,
+    plan_table,
+    sentinel_rules,
+)
 from analysis.simulation import untracked
 
 if TYPE_CHECKING:
@@ -17,6 +25,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+
+
+LARGEST_SPREAD = 5
+FIGURE = "width_vs_price"
+WRITTEN = (
+    "power.csv",
+    "sentinel_rules.csv",
+    "power.json",
+    *(f"{FIGURE}.{kind}" for kind in ("png", "pdf", "svg")),
+)
+# What a plan can change of an experiment, and the option of build-hits that does.
+BUILD_OPTIONS = {
+    "hits": "--hits-per-batch",
+    "workers_per_hit": "--workers-per-hit",
+    "trials_per_cell": "--trials-per-cell",
+    "reward_usd": "--reward-usd",
+}
 
 
 @dataclass(frozen=True)
@@ -32,6 +57,11 @@ class Planned:
 
 def read_experiment(study: Path) -> dict[str, Any]:
     """Return the experiment of a study folder. Raises AnalysisError where there is none."""
+    if not (study / "study.json").is_file():
+        raise AnalysisError(
+            f"{study}: study.json is missing, so this is no study that build-hits has written. Name one, or "
+            "plan before you build: python cli.py power --mode limited-time"
+        )
     experiment = read_json(study / "study.json").get("experiment")
     if not isinstance(experiment, dict):
         raise AnalysisError(f"{study / 'study.json'}: experiment is missing. Build the study again.")
@@ -49,20 +79,10 @@ def plan(
     track: Callable[..., Iterable[Any]] = untracked,
 ) -> Planned:
     """Simulate the planned study and its variants. Every number is checked before anything is simulated."""
-    reward = changes.get("reward_usd")
-    if reward is not None and not _is_amount(str(reward)):
-        raise AnalysisError(f"--reward {reward!r}: expected an amount of US dollars, for example 1.50.")
-    wrong = [rate for rate in rates if not 0 < rate < 1]
-    if wrong:
-        raise AnalysisError(
-            f"--rate is {wrong[0]:g}; a true preference rate lies between 0 and 1, such as 0.6."
-        )
+    _check(changes.get("reward_usd"), rates, spreads, settings["alpha"])
     design = design_of(experiment, **changes)
     named = {f"{worker:g} / {pair:g}": (worker, pair) for worker, pair in spreads} or dict(SPREADS)
-    if any(not 0 <= sd <= 5 for pair in named.values() for sd in pair):
-        raise AnalysisError("--spread: standard deviations lie between 0 and 5 probit units.")
-    if not 0 < settings["alpha"] < 1:
-        raise AnalysisError(f"--alpha is {settings['alpha']:g}; it must lie between 0 and 1.")
+    rates = list(dict.fromkeys(rates))
     sentinels = int(experiment.get("sentinels_per_hit") or 0)
     own = (sentinels, int(experiment.get("max_wrong_sentinels") or 0)) if sentinels else None
     rules = sentinel_rules(own, settings["slip"])
@@ -76,12 +96,35 @@ def plan(
         alpha=settings["alpha"],
         track=track,
     )
-    return Planned(dict(experiment), design, table, rules, dict(settings))
+    settings = {**settings, "rates": rates, "spreads": named}
+    return Planned(dict(experiment), design, table, rules, settings)
 
 
-def _is_amount(text: str) -> bool:
+def _check(
+    reward: object, rates: Sequence[float], spreads: Sequence[tuple[float, float]], alpha: float
+) -> None:
+    """Raise AnalysisError that names the option with a value that no plan can have."""
+    if reward is not None and not _is_reward(str(reward)):
+        raise AnalysisError(
+            f"--reward is {reward}; it must be dollars and cents above 0 and at most {LARGEST_REWARD_USD}, "
+            "for example 1.50."
+        )
+    for rate in rates:
+        if not 0 < rate < 1:
+            raise AnalysisError(f"--rate is {rate:g}; it must lie between 0 and 1, for example 0.6.")
+    for worker, pair in spreads:
+        if not (0 <= worker <= LARGEST_SPREAD and 0 <= pair <= LARGEST_SPREAD):
+            raise AnalysisError(
+                f"--spread is {worker:g} {pair:g}; both standard deviations must be from 0 to "
+                f"{LARGEST_SPREAD}, for example 0.25 0.45."
+            )
+    if not 0 < alpha < 1:
+        raise AnalysisError(f"--alpha is {alpha:g}; it must lie between 0 and 1, for example 0.05.")
+
+
+def _is_reward(text: str) -> bool:
     try:
-        return Decimal(text).is_finite() and Decimal(text) >= 0
+        return is_amount(Decimal(text))
     except InvalidOperation:
         return False
 
@@ -100,6 +143,7 @@ def describe(planned: Planned) -> list[str]:
         "",
         "As planned: full width of the 95 % interval, and power (chance that the two-way test finds it),",
         "by how much workers and pairs differ (standard deviations in probit units).",
+        *_precision_lines(table),
         "",
     ]
     lines += _planned_lines(table)
@@ -139,6 +183,14 @@ def _typical(table: pd.DataFrame) -> str:
     return str(names[len(names) // 2])
 
 
+def _precision_lines(table: pd.DataFrame) -> list[str]:
+    width, power = 100 * table["width_se"].max(), 100 * table["power_se"].max()
+    return [
+        f"Each width and power comes from {table['studies'].iloc[0]:,} simulated studies: their Monte Carlo",
+        f"standard errors are at most {width:.2f} and {power:.1f} percentage points; more --studies, less.",
+    ]
+
+
 def _planned_lines(table: pd.DataFrame) -> list[str]:
     rows = table[table["planned"] & (table["vary"] == "HITs")]
     rates = list(dict.fromkeys(rows["rate"]))
@@ -163,6 +215,24 @@ def _variant_lines(table: pd.DataFrame) -> list[str]:
     return lines
 
 
+def next_step(planned: Planned, study: Path | None) -> str:
+    """Return the command that comes next: to build what was planned, or to look at it where it is built."""
+    own = design_of(planned.experiment)
+    changed = [
+        f" {option} {getattr(planned.design, name)}"
+        for name, option in BUILD_OPTIONS.items()
+        if getattr(planned.design, name) != getattr(own, name)
+    ]
+    if study is not None and not changed:
+        return f"preview {study}"
+    return f"build-hits --mode {planned.experiment['mode']}{''.join(changed)}"
+
+
+def check_out(out: Path) -> None:
+    """Raise AnalysisError unless `out` is absent, or holds an earlier plan and nothing else."""
+    refuse_others(out, WRITTEN, "plan", "power")
+
+
 def write_plan(planned: Planned, out: Path, versions: Mapping[str, str]) -> list[str]:
     """Write power.csv, sentinel_rules.csv, width_vs_price.png/pdf/svg and power.json; return their names."""
     from analysis.figures import render, width_price_figure
@@ -179,8 +249,13 @@ def write_plan(planned: Planned, out: Path, versions: Mapping[str, str]) -> list
         "power.csv": planned.table.to_csv(index=False, float_format="%.6g", lineterminator="\n"),
         "sentinel_rules.csv": planned.rules.to_csv(index=False, float_format="%.6g", lineterminator="\n"),
     }
-    files |= {f"width_vs_price.{kind}": data for kind, data in render(width_price_figure(drawn)).items()}
-    record = {"experiment": planned.experiment, "settings": planned.settings, "versions": dict(versions)}
+    files |= {f"{FIGURE}.{kind}": data for kind, data in render(width_price_figure(drawn)).items()}
+    record = {
+        "experiment": planned.experiment,
+        "design": asdict(planned.design),
+        "settings": planned.settings,
+        "versions": dict(versions),
+    }
     files["power.json"] = json.dumps(record, indent=1, default=str) + "\n"
     for name, data in files.items():
         write_whole(out / name, data)

@@ -7,6 +7,7 @@ workers cannot make up for few pairs, which is what the table shows.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 # Name -> (worker, pair) standard deviation in probit units. "typical" is near what the simulated default has.
 SPREADS = {"low": (0.1, 0.2), "typical": (0.25, 0.45), "high": (0.5, 0.8)}
 ANSWERS_AT_ONCE = 4_000_000
+LARGEST_REWARD_USD = 10_000
+ANSWERS_IN_ALL = 10_000_000_000  # a few minutes
 RULES = ((5, 0), (5, 1), (10, 0), (10, 1), (10, 2), (20, 2))
 
 
@@ -49,10 +52,16 @@ class Design:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise AnalysisError(f"plan: {name} is {value!r}; it must be a whole number, 1 or more.")
-        if not self.reward_usd.is_finite() or self.reward_usd < 0:
-            raise AnalysisError(f"plan: reward_usd is {self.reward_usd}; it must be 0 or more.")
-        if self.hits * self.workers_per_hit < 2 or self.hits * self.trials_per_cell < 2:
-            raise AnalysisError("plan: a cell needs at least 2 workers and 2 pairs; raise the counts.")
+        if not is_amount(self.reward_usd):
+            raise AnalysisError(
+                f"plan: reward_usd is {self.reward_usd}; it must be dollars and cents above 0 and at most "
+                f"{LARGEST_REWARD_USD}, for example 1.50."
+            )
+        if self.workers < 2 or self.pairs < 2:
+            raise AnalysisError(
+                f"plan: a cell has workers {self.workers}, pairs {self.pairs}; it needs 2 of each at least. "
+                "Raise --hits, --workers-per-hit or --trials-per-cell."
+            )
 
     @property
     def workers(self) -> int:
@@ -73,6 +82,11 @@ class Design:
     def all_hits(self) -> int:
         """HITs over all batches, which are paid for."""
         return self.hits * self.batches
+
+
+def is_amount(usd: Decimal) -> bool:
+    """Whether `usd` is a reward that build-hits takes."""
+    return usd.is_finite() and 0 < usd <= LARGEST_REWARD_USD and usd == usd.quantize(Decimal("0.01"))
 
 
 def design_of(experiment: Mapping[str, Any], **changes: int | str | None) -> Design:
@@ -163,8 +177,10 @@ def wilson(p: Floats, n: Floats, z: float) -> tuple[Floats, Floats]:
 def variants(design: Design) -> list[tuple[str, Design]]:
     """Return designs around the planned one: more or fewer workers a HIT, more or fewer HITs."""
     factors = (0.25, 0.5, 1, 2, 4)
-    workers = sorted({max(2, round(design.workers_per_hit * factor)) for factor in factors})
-    hits = sorted({max(1, round(design.hits * factor)) for factor in factors})
+    least_workers = min(2, design.workers_per_hit)
+    least_hits = 1 if min(design.workers_per_hit, design.trials_per_cell) > 1 else 2
+    workers = sorted({max(least_workers, round(design.workers_per_hit * factor)) for factor in factors})
+    hits = sorted({max(least_hits, round(design.hits * factor)) for factor in factors})
     found = [("workers per HIT", replace(design, workers_per_hit=value)) for value in workers]
     return found + [("HITs", replace(design, hits=value)) for value in hits]
 
@@ -180,37 +196,72 @@ def plan_table(
     alpha: float = 0.05,
     track: Callable[..., Iterable[Any]] = untracked,
 ) -> pd.DataFrame:
-    """Simulate the planned study and its variants over worker and pair variance.
+    """Simulate the planned study and its variants over worker and pair variance, each design once.
 
     Columns: vary, spread, worker_sd, pair_sd, hits, workers_per_hit, trials_per_cell, workers, pairs,
-    answers, price_usd, rate, width (mean full width of the 95 % interval), coverage, power (share of
-    simulated studies in which the two-way test rejects 1/2 at `alpha`, one test alone), planned.
+    answers, price_usd, rate, what `_measured` adds, planned. The planned study stands in both series of
+    `vary`. AnalysisError where all that would take too long.
     """
-    cases = [(vary, d, name, rate) for name in spreads for rate in rates for vary, d in variants(design)]
-    rows = []
-    for number, (vary, cell, name, rate) in enumerate(track(cases, "simulated designs", len(cases))):
+    cells = list(dict.fromkeys(cell for _, cell in variants(design)))
+    cases = [(name, rate, cell) for name in spreads for rate in rates for cell in cells]
+    _check_size(sum(cell.answers for _, _, cell in cases) * studies, studies)
+    measured = {}
+    for number, case in enumerate(track(cases, "simulated designs", len(cases))):
+        name, rate, cell = case
         out = simulate_cell(cell, rate, spreads[name], studies, np.random.default_rng([seed, number]))
-        rows.append(
-            {
-                "vary": vary,
-                "spread": name,
-                "worker_sd": spreads[name][0],
-                "pair_sd": spreads[name][1],
-                "hits": cell.hits,
-                "workers_per_hit": cell.workers_per_hit,
-                "trials_per_cell": cell.trials_per_cell,
-                "workers": cell.workers,
-                "pairs": cell.pairs,
-                "answers": cell.answers,
-                "price_usd": float(price(cell.reward_usd, cell.workers_per_hit, cell.all_hits)),
-                "rate": rate,
-                "width": float((out.high - out.low).mean()),
-                "coverage": float(((out.low <= rate) & (rate <= out.high)).mean()),
-                "power": float((out.p_value <= alpha).mean()),
-                "planned": cell == design,
-            }
+        measured[case] = _measured(out, rate, alpha)
+    return pd.DataFrame(
+        {
+            "vary": vary,
+            "spread": name,
+            "worker_sd": spreads[name][0],
+            "pair_sd": spreads[name][1],
+            **_counts(cell),
+            "price_usd": float(price(cell.reward_usd, cell.workers_per_hit, cell.all_hits)),
+            "rate": rate,
+            **measured[name, rate, cell],
+            "planned": cell == design,
+        }
+        for name in spreads
+        for rate in rates
+        for vary, cell in variants(design)
+    )
+
+
+def _counts(design: Design) -> dict[str, int]:
+    names = ("hits", "workers_per_hit", "trials_per_cell", "workers", "pairs", "answers")
+    return {name: getattr(design, name) for name in names}
+
+
+def _check_size(answers: int, studies: int) -> None:
+    """Raise AnalysisError where so many simulated answers would take too long."""
+    if answers > ANSWERS_IN_ALL:
+        raise AnalysisError(
+            f"plan: {studies:,} studies of each design are {answers:,} simulated answers; at most "
+            f"{ANSWERS_IN_ALL:,} are simulated, which takes minutes. Lower --studies, --hits, "
+            "--workers-per-hit or --trials-per-cell, or name fewer --rate and --spread."
         )
-    return pd.DataFrame(rows)
+
+
+def _measured(out: Outcomes, rate: float, alpha: float) -> dict[str, float]:
+    """Return what simulated studies say of their design, whose true preference rate is `rate`.
+
+    studies: how many there are. width: mean full width of the 95 % interval. coverage: share of intervals
+    with `rate` in them. power: share in which the two-way test rejects 1/2 at `alpha`, one test alone.
+    width_se, power_se: Monte Carlo standard errors, with one success and one failure added to those of
+    power, since a power of 0 or 1 is not known exactly either.
+    """
+    width, found = out.high - out.low, out.p_value <= alpha
+    studies = len(width)
+    share = (int(found.sum()) + 1) / (studies + 2)
+    return {
+        "studies": studies,
+        "width": float(width.mean()),
+        "width_se": float(width.std(ddof=1) / math.sqrt(studies)),
+        "coverage": float(((out.low <= rate) & (rate <= out.high)).mean()),
+        "power": float(found.mean()),
+        "power_se": math.sqrt(share * (1 - share) / (studies + 2)),
+    }
 
 
 def sentinel_rules(extra: tuple[int, int] | None = None, slip: float = 0.02) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from analysis import figures as draw
 from analysis.blocks import Block, picture
 from analysis.distributions import coin_quantile
 from analysis.errors import AnalysisError
-from analysis.files import Parts, write_whole
+from analysis.files import Parts, refuse_others, said_of, write_whole
 from analysis.findings import Finding, findings
 from analysis.methods import methods_text
 from analysis.page import render, sections
@@ -256,43 +256,35 @@ def write_report(files: Mapping[str, bytes | Parts], out: Path) -> None:
     """
     check_out(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
-    try:
-        new, old = work / "new", work / "old"
-        for name, data in files.items():
-            write_whole(new / name, data)
-        if out.exists():
-            out.replace(old)
+    with said_of(out):
+        work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
         try:
-            new.replace(out)
-        except BaseException:
-            if old.exists():
-                old.replace(out)
-            raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+            _replace(out, files, work / "new", work / "old")
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _replace(out: Path, files: Mapping[str, bytes | Parts], new: Path, old: Path) -> None:
+    for name, data in files.items():
+        write_whole(new / name, data)
+    if out.exists():
+        out.replace(old)
+    try:
+        new.replace(out)
+    except BaseException:
+        if old.exists():
+            old.replace(out)
+        raise
 
 
 def check_out(out: Path) -> None:
     """Raise AnalysisError unless `out` can be replaced: absent, empty, or a report with nothing else in
     it."""
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise AnalysisError(f"{out} is a file; name a folder for the report with --out.")
-    present = {path.name for path in out.iterdir()}
-    if not present:
-        return
     try:
         known = set(json.loads((out / OPENING).read_text(encoding="utf-8"))["files"])
     except (OSError, ValueError, KeyError, TypeError):
         known = set()
-    others = sorted(present - known)
-    if others:
-        listed = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
-        raise AnalysisError(
-            f"{out} holds what analyze did not write ({listed}); move it, or name another folder with --out."
-        )
+    refuse_others(out, known, "report", "analyze", hidden=True)
 
 
 def figure_formats(text: str) -> tuple[str, ...]:

@@ -1,24 +1,21 @@
-"""A study answered by simulated workers, in the very format that `collect` writes, marked `simulated`.
+"""A study answered by simulated workers, as its page would submit it, marked `simulated`.
 
-`read_plan` takes the study apart, `answer_study` is pure, `write_results` is the only one that writes.
+`read_plan` takes the study apart, `answer_study` is pure; `simulated_results` writes what it returns.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
-import hmac
 import io
 import json
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from analysis.errors import AnalysisError
-from analysis.files import write_whole
 from analysis.observer import (
     Observer,
     chance_of_left,
@@ -31,7 +28,7 @@ from analysis.observer import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -53,7 +50,6 @@ COLUMNS = (
 )
 REFRESH_HZ = (60.0, 60.0, 60.0, 60.0, 75.0, 120.0, 144.0)
 VIEWPORTS = ([1366, 657], [1440, 789], [1536, 730], [1920, 969], [2560, 1297])
-START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 BETWEEN_TRIALS_MS = 1400.0
 LATE_FRAME = 0.004
 
@@ -78,13 +74,17 @@ class Hit:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a study asks of workers: where it lies, its private document, its trials, its files as bytes."""
+    """What a study asks of workers: where it lies, its private document, its trials, its files as bytes.
+
+    `quality` is how real each of its conditions looks to an observer.
+    """
 
     folder: Path
     study: str
     document: dict[str, Any]
     hits: tuple[Hit, ...]
     pairs: int
+    quality: dict[str, float]
     files: dict[str, bytes]
     agent: str
 
@@ -102,6 +102,16 @@ class Plan:
         """How many assignments fill the study."""
         return self.workers_per_hit * len(self.hits)
 
+    def people(self, workers: int | None) -> int:
+        """Return `workers`, or else how many fill the study; AnalysisError where it has no room for them."""
+        count = self.places if workers is None else workers
+        if not 1 <= count <= self.places:
+            raise AnalysisError(
+                f"--workers is {count}; this study has {self.places} places ({len(self.hits)} HITs of "
+                f"{self.workers_per_hit} workers), so it must be from 1 to {self.places}."
+            )
+        return count
+
 
 @dataclass(frozen=True)
 class Visit:
@@ -117,7 +127,7 @@ class Visit:
 def read_plan(folder: Path, observer: Observer, version: str = "") -> Plan:
     """Read study/ (study.json and trials.csv); `version` of Glimpse is how the simulator names itself.
 
-    Raises AnalysisError that names the file and what it lacks.
+    Raises AnalysisError that names the file and what it lacks, or the condition that the study lacks.
     """
     if not folder.is_dir():
         raise AnalysisError(
@@ -138,12 +148,13 @@ def read_plan(folder: Path, observer: Observer, version: str = "") -> Plan:
     hits: dict[tuple[str, str], list[dict[str, str]]] = {}
     for row in rows:
         hits.setdefault((row["batch"], row["hit"]), []).append(row)
-    built = tuple(_hit(batch, hit, trials, observer, pairs) for (batch, hit), trials in hits.items())
+    quality = _qualities(folder, document["experiment"], rows, observer)
+    built = tuple(_hit(batch, hit, trials, quality, pairs) for (batch, hit), trials in hits.items())
     stated = document.get("plan_sha256")
     if stated is not None and stated != hashlib.sha256(files["trials.csv"]).hexdigest():
         raise AnalysisError(f"{folder / 'trials.csv'}: changed since build-hits. Build the study again.")
     agent = "glimpse-simulator" + (f"/{version}" if version else "")
-    return Plan(folder, str(document["study"]), document, built, len(pairs), files, agent)
+    return Plan(folder, str(document["study"]), document, built, len(pairs), quality, files, agent)
 
 
 def _document(path: Path, data: bytes) -> dict[str, Any]:
@@ -178,6 +189,28 @@ def _rows(path: Path, data: bytes) -> list[dict[str, str]]:
     return rows
 
 
+def _qualities(
+    folder: Path, experiment: Mapping[str, Any], rows: Sequence[dict[str, str]], observer: Observer
+) -> dict[str, float]:
+    """Return how real each condition looks, by what the study shows it for; AnalysisError for a stranger."""
+    shown: dict[str, set[bool]] = {}  # condition -> whether the trials that show it have a known answer
+    for row in rows:
+        known = "1" in (row["sentinel"], row.get("practice"))
+        for name in (row["condition_left"], row["condition_right"]):
+            shown.setdefault(name, set()).add(known)
+    strangers = [name for name in observer.quality if name not in shown]
+    if strangers:
+        raise AnalysisError(
+            f"--quality names {' and '.join(strangers)}, which {folder} does not have; its conditions are "
+            f"{', '.join(sorted(shown))}. Name one of these, or leave it out."
+        )
+    roles = {
+        name: "compared sentinel" if len(kinds) > 1 else "sentinel" if True in kinds else "compared"
+        for name, kinds in shown.items()
+    } | {str(experiment.get("real")): "real"}
+    return {name: observer.quality_of(name, roles[name]) for name in shown}
+
+
 def _exposure(row: dict[str, str]) -> float:
     text = row["exposure_ms"]
     try:
@@ -196,17 +229,12 @@ def _hit(
     batch: str,
     name: str,
     rows: Sequence[dict[str, str]],
-    observer: Observer,
+    quality: Mapping[str, float],
     pairs: dict[tuple[str, ...], int],
 ) -> Hit:
     first = [row["contrast"].split(":")[0] for row in rows]
     a_is_left = np.array([row["condition_left"] == a for row, a in zip(rows, first, strict=True)])
-    distance = np.array(
-        [
-            observer.quality_of(row["condition_left"]) - observer.quality_of(row["condition_right"])
-            for row in rows
-        ]
-    )
+    distance = np.array([quality[row["condition_left"]] - quality[row["condition_right"]] for row in rows])
     keys = [(row["contrast"], *sorted((row["stimulus_left"], row["stimulus_right"]))) for row in rows]
     return Hit(
         name=name,
@@ -230,12 +258,7 @@ def answer_study(
 
     The same seed gives the same people and answers; fewer workers are the first of the same people.
     """
-    count = plan.places if workers is None else workers
-    if not 1 <= count <= plan.places:
-        raise AnalysisError(
-            f"--workers is {count}; this study has {plan.places} places ({len(plan.hits)} HITs of "
-            f"{plan.workers_per_hit} workers), so it must be from 1 to {plan.places}."
-        )
+    count = plan.people(workers)
     crowd = Crowd(plan, observer, seed)
     return [crowd.visit(slot, plan.hit_of(slot)) for slot in track(range(count), "simulated workers", count)]
 
@@ -316,77 +339,3 @@ def _frames(
     limited = np.isfinite(exposure_ms)
     frames = np.where(limited, np.floor(exposure_ms * refresh_hz / 1000 + 0.5) + late, np.nan)
     return frames, frames * 1000 / refresh_hz + jitter
-
-
-def pseudonym(secret: str, worker_id: str) -> str:
-    """Return the name of a worker in results/: "w" and 12 hex digits, by the study's secret."""
-    return "w" + hmac.new(secret.encode(), worker_id.encode(), hashlib.sha256).hexdigest()[:12]
-
-
-def _entity(kind: str, *parts: object) -> str:
-    """Return an id of 30 characters in the platform's form, the same for the same parts."""
-    digest = hashlib.sha256("\0".join(str(part) for part in (kind, *parts)).encode()).hexdigest()
-    return ("3" + digest.upper())[:30]
-
-
-def assignment(plan: Plan, visit: Visit, seed: int) -> dict[str, Any]:
-    """Return the visit as a line of assignments.jsonl."""
-    accepted = START + timedelta(minutes=2 * visit.slot)
-    submitted = accepted + timedelta(seconds=math.ceil(visit.seconds))
-    return {
-        "assignment_id": _entity("assignment", plan.study, seed, visit.slot),
-        "study": plan.study,
-        "hit": visit.hit,
-        "hit_id": _entity("hit", plan.study, visit.hit),
-        "worker": pseudonym(str(plan.document["secret"]), visit.worker_id),
-        "status": "Submitted",
-        "accepted_at": f"{accepted:%Y-%m-%dT%H:%M:%SZ}",
-        "submitted_at": f"{submitted:%Y-%m-%dT%H:%M:%SZ}",
-        "simulated": True,
-        "page": visit.submission["page"],
-        "answers": visit.submission["answers"],
-    }
-
-
-def refuse_real_answers(results: Path) -> int:
-    """Return how many simulated assignments `results` holds; raises AnalysisError if one is not simulated."""
-    path = results / "assignments.jsonl"
-    if not path.exists():
-        return 0
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    real = 0
-    for line in lines:
-        try:
-            real += json.loads(line).get("simulated") is not True
-        except (ValueError, AttributeError):
-            real += 1
-    if real:
-        raise AnalysisError(
-            f"{path}: {real} of its {len(lines)} assignments are not marked simulated, and simulated answers "
-            "never replace what people answered. Name another folder with --out."
-        )
-    return len(lines)
-
-
-def write_results(
-    plan: Plan, visits: Sequence[Visit], seed: int, results: Path, record: dict[str, Any] | None = None
-) -> None:
-    """Write results/ as `collect` does, and `record` (settings, seed, versions) beside as simulation.json.
-
-    Raises AnalysisError where answers of real people would be replaced.
-    """
-    refuse_real_answers(results)
-    for name, data in plan.files.items():
-        write_whole(results / name, data)
-    lines = [assignment(plan, visit, seed) for visit in visits]
-    names = io.StringIO(newline="")
-    table = csv.writer(names, lineterminator="\n")
-    table.writerow(["worker", "worker_id"])
-    table.writerows([line["worker"], visit.worker_id] for line, visit in zip(lines, visits, strict=True))
-    private = results / "workers.csv"
-    write_whole(private, names.getvalue())
-    private.chmod(0o600)
-    if record is not None:
-        write_whole(results / "simulation.json", json.dumps(record, indent=1) + "\n")
-    text = "".join(json.dumps(line, separators=(",", ":"), ensure_ascii=False) + "\n" for line in lines)
-    write_whole(results / "assignments.jsonl", text)

@@ -51,12 +51,11 @@ def answer_on_server(
 ) -> tuple[int, int]:
     """Let `workers` people (default: as many as fill the study) answer; return how many did and did not.
 
-    Raises AnalysisError when no server answers, when the study is not published there, or when the server
-    answers what it should not.
+    Raises AnalysisError when `url` is no address, when no server answers, when the study is not published
+    there, or when the server answers what it should not.
     """
-    count = plan.places if workers is None else workers
-    if not 1 <= count <= plan.places:
-        raise AnalysisError(f"--workers is {count}; this study has {plan.places} places.")
+    count = plan.people(workers)
+    _check_address(url)
     crowd = Crowd(plan, observer, seed)
     tls = httpx.create_ssl_context()
     _require_study(url, plan, tls)
@@ -70,6 +69,19 @@ def answer_on_server(
             pool.shutdown(wait=True, cancel_futures=True)
             raise
     return done, count - done
+
+
+def _check_address(url: str) -> None:
+    try:
+        address = httpx.URL(url)
+        if address.scheme in ("http", "https") and address.host:
+            return
+    except httpx.InvalidURL:
+        pass
+    raise AnalysisError(
+        f"--through-server {url!r}: it must be a server's address, such as {LOCAL}. The folder of the study "
+        "stands before this option."
+    )
 
 
 def _require_study(url: str, plan: Plan, tls: ssl.SSLContext) -> None:
@@ -139,8 +151,6 @@ def _ask(browser: httpx.Client, method: str, address: str, **content: Any) -> ht
         except httpx.TransportError as error:
             problem = f"{method} {address}: {type(error).__name__} {error}"
             continue
-        except httpx.InvalidURL as error:
-            raise AnalysisError(f"{url}: not an address ({error}), such as {LOCAL}.") from None
         if response.status_code < 500:
             return _expected(response, method, address)
         problem = f"{method} {address}: the server answered {response.status_code}"

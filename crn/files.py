@@ -6,8 +6,23 @@ import hashlib
 import json
 import os
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def said_of(path: Path) -> Iterator[None]:
+    """Let an OSError within name `path`, which the user knows, not the `.NAME.` on the way to it."""
+    try:
+        yield
+    except OSError as error:
+        if error.strerror and (error.filename is None or f".{path.name}." in str(error.filename)):
+            error.filename = str(path)
+        raise
 
 
 def write_whole(path: Path | str, data: bytes | str) -> None:
@@ -18,20 +33,18 @@ def write_whole(path: Path | str, data: bytes | str) -> None:
     path = Path(path)
     content = data.encode("utf-8") if isinstance(data, str) else data
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except OSError as error:
-        Path(name).unlink(missing_ok=True)
-        raise type(error)(error.errno, error.strerror, str(path)) from None
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with said_of(path):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
 
 
 def write_json(path: Path | str, value: Any) -> None:

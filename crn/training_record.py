@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from crn.errors import CRNError
-from crn.files import write_whole
+from crn.files import said_of, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,8 @@ COLUMNS = (
 def write_state(path: Path, state: dict[str, Any]) -> None:
     """Write a run's state, whole or not at all; on CRNError (a full disk) the file before it stays."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    with said_of(path):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             torch.save({"format": STATE_FORMAT, **state}, file)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crn.errors import CRNError
+from crn.files import said_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +33,7 @@ def write_video(path: Path | str, frames: Iterable[np.ndarray], frames_per_secon
     """
     path = check_video_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.stem}.", dir=path.parent) as folder:
+    with said_of(path), tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         whole = Path(folder) / path.name
         count = _encode(whole, frames, frames_per_second)
         if not count:

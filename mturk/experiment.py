@@ -21,6 +21,7 @@ Sides = Literal["balanced", "random"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 PRESETS: tuple[PresetName, ...] = get_args(PresetName)
 PAPER_EXPOSURES_MS = (125, 250, 500, 1000, 2000, 4000, 8000)
+LARGEST_REWARD_USD = 10_000
 PAPER_BASELINES = ("image-space", "pix2pix", "encoder-decoder", "full-resolution")
 
 
@@ -189,6 +190,17 @@ def designed(
     )
 
 
+def check_exclusion_rule(experiment: Experiment) -> None:
+    """Raise MTurkError where a HIT has too few sentinels for anybody to be excluded; results may be so."""
+    allowed, sentinels = experiment.max_wrong_sentinels, experiment.sentinels_per_hit
+    if 0 < sentinels <= allowed:
+        raise MTurkError(
+            f"max_wrong_sentinels is {allowed} and sentinels_per_hit {sentinels}, so nobody could ever be "
+            "excluded; the first must be smaller than the second. Lower --max-wrong-sentinels, or raise "
+            "--sentinels-per-hit."
+        )
+
+
 def _batches(
     mode: Mode, contrasts: tuple[Contrast, ...], sentinel: str | None, real: str = "real"
 ) -> tuple[Batch, ...]:
@@ -266,8 +278,11 @@ def _check_counts(experiment: Experiment) -> None:
         if not isinstance(count, int) or isinstance(count, bool) or count < least:
             raise MTurkError(f"{name} is {count!r}; it must be a whole number of at least {least}.")
     reward = experiment.reward_usd
-    if not reward.is_finite() or reward <= 0 or reward != reward.quantize(Decimal("0.01")):
-        raise MTurkError(f"reward_usd is {reward}; it must be dollars and cents above 0, for example 1.50.")
+    if not reward.is_finite() or not 0 < reward <= LARGEST_REWARD_USD or reward != round(reward, 2):
+        raise MTurkError(
+            f"reward_usd is {reward}; it must be dollars and cents above 0 and at most {LARGEST_REWARD_USD}, "
+            "for example 1.50."
+        )
     for batch in experiment.batches:
         room = experiment.genuine_per_hit(batch) * experiment.max_sentinels_in_a_row
         if experiment.sentinels_per_hit > room:

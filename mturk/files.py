@@ -4,28 +4,45 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def said_of(path: Path) -> Iterator[None]:
+    """Let an OSError within name `path`, which the user knows, not the `.NAME.` on the way to it."""
+    try:
+        yield
+    except OSError as error:
+        if error.strerror and (error.filename is None or f".{path.name}." in str(error.filename)):
+            error.filename = str(path)
+        raise
 
 
 def write_whole(path: Path | str, data: bytes | str, *, mode: int = 0o666) -> None:
     """Write `data` (text as UTF-8) to `path` so that a reader sees the old file or the new one, never a part.
 
     Missing folders are made. `mode`, for example 0o600, is what the umask then restricts further.
-    OSError when the place cannot be written.
+    OSError that names `path` when it cannot be written.
     """
     path = Path(path)
     content = data.encode("utf-8") if isinstance(data, str) else data
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with said_of(path):
+        try:
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
     sync_folder(path.parent)
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mturk.errors import MTurkError
 from mturk.experiment import Experiment
+from mturk.files import said_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -208,21 +209,22 @@ def write_study(
     refuse_existing(target, replace=replace)
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
-    try:
-        (draft / "images").mkdir(parents=True)
-        (draft / "pages").mkdir()
-        study = dataclasses.replace(study, stimuli=write_images(draft / "images"))
-        for name, page in pages.items():
-            (draft / study.hit(name).page).write_bytes(page.encode())
-        (draft / "trials.csv").write_bytes(trials_csv(study.trials).encode())
-        for name, text in extra.items():
-            (draft / name).write_bytes(text.encode())
-        (draft / "study.json").write_bytes((json.dumps(study.to_json(), indent=1) + "\n").encode())
-        # One flush for all files: a flush each would take longer than copying them.
-        getattr(os, "sync", lambda: None)()
-        _swap(draft, target)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    with said_of(target):
+        try:
+            (draft / "images").mkdir(parents=True)
+            (draft / "pages").mkdir()
+            study = dataclasses.replace(study, stimuli=write_images(draft / "images"))
+            for name, page in pages.items():
+                (draft / study.hit(name).page).write_bytes(page.encode())
+            (draft / "trials.csv").write_bytes(trials_csv(study.trials).encode())
+            for name, text in extra.items():
+                (draft / name).write_bytes(text.encode())
+            (draft / "study.json").write_bytes((json.dumps(study.to_json(), indent=1) + "\n").encode())
+            # One flush for all files: a flush each would take longer than copying them.
+            getattr(os, "sync", lambda: None)()
+            _swap(draft, target)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
     return read_study(target)
 
 

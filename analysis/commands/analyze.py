@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analysis.plan import Problem
+
+PROBLEMS_SHOWN = 5
 
 
 @click.command()
@@ -18,27 +26,31 @@ import click
     default="images",
     show_default=True,
     help="Folder of the images that were shown, for the figure of pairs: one folder a condition, or images/ "
-    "of the study's folder. Left out where there is none.",
+    "of the study's folder; without it there is no such figure.",
 )
-@click.option("--no-sentinel-filter", is_flag=True, help="Exclude nobody for wrong sentinels.")
+@click.option(
+    "--no-sentinel-filter", is_flag=True, help="Exclude no assignment for wrong answers to sentinels."
+)
 @click.option(
     "--max-wrong",
     type=click.IntRange(min=0),
     default=None,
-    help="Wrong sentinels that an assignment may have.  [default: the study's own rule]",
+    show_default="the study's own rule",
+    help="Exclude assignments with more wrong answers to sentinels (trials with a known answer) than this.",
 )
 @click.option(
     "--repeat-workers",
     type=click.Choice(["first", "keep"]),
     default="first",
     show_default=True,
-    help="Of a worker's assignments in a batch, analyse the first, or all.",
+    help="Of a worker's assignments in a batch, analyse the first, or keep all.",
 )
 @click.option(
     "--max-exposure-error-ms",
     type=float,
     default=None,
-    help="Leave out answers whose measured exposure was further off.  [default: none are]",
+    show_default="none are",
+    help="Leave out answers whose measured exposure was further off the planned one than this.",
 )
 @click.option(
     "--exposure",
@@ -52,15 +64,21 @@ import click
     default="two-way",
     show_default=True,
     type=click.Choice(["two-way", "scene", "worker", "pair", "worker-bootstrap", "pair-bootstrap"]),
-    help="Within what answers are correlated; two-way is worker and pair.",
+    help="What makes answers alike, in the intervals and tests; two-way: their worker, and their pair.",
 )
-@click.option("--level", type=float, default=0.95, show_default=True, help="Level of the intervals.")
+@click.option(
+    "--level",
+    type=float,
+    default=0.95,
+    show_default=True,
+    help="Confidence level of the intervals, between 0 and 1.",
+)
 @click.option(
     "--adjust",
     type=click.Choice(["holm", "bh"]),
     default="holm",
     show_default=True,
-    help="Adjustment of p-values over the cells.",
+    help="Adjustment of p-values over the cells: Holm, or Benjamini-Hochberg.",
 )
 @click.option(
     "--curve",
@@ -69,8 +87,14 @@ import click
     show_default=True,
     help="Shape of the realism curves.",
 )
-@click.option("--compare", is_flag=True, help="Set several results folders against each other, too.")
-@click.option("--figures", default="png,pdf,svg", show_default=True, help="Formats of the figures.")
+@click.option("--compare", is_flag=True, help="Besides pooling several RESULTS, set each against the first.")
+@click.option(
+    "--figures",
+    metavar="FORMATS",
+    default="png,pdf,svg",
+    show_default=True,
+    help="Formats of the figures, separated by commas.",
+)
 @click.option(
     "--format",
     "output",
@@ -79,7 +103,13 @@ import click
     show_default=True,
     help="What to print: the findings in sentences, or summary.json.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the bootstraps.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="For --cluster worker-bootstrap and pair-bootstrap: same seed, same intervals.",
+)
 def analyze(
     *,
     results: tuple[Path, ...],
@@ -101,9 +131,9 @@ def analyze(
 ) -> None:
     """Compute tables, figures and the report from results/.
 
-    RESULTS are folders that collect, simulate or import-results wrote; several are pooled. A study under way
-    can be analysed at any time. Nothing in RESULTS is changed, and an earlier report goes only when the new
-    one is complete.
+    RESULTS are folders that collect, simulate or import-results wrote (default: results); several are pooled.
+    A study under way can be analysed at any time. Nothing in RESULTS is changed, and an earlier report goes
+    only when the new one is complete.
 
     \b
     Examples:
@@ -121,6 +151,10 @@ def analyze(
     from analysis.report import build_report, check_out, figure_formats, write_report
 
     console = click.get_current_context().obj
+    if no_sentinel_filter and max_wrong is not None:
+        raise click.UsageError(
+            f"--no-sentinel-filter and --max-wrong {max_wrong} contradict each other; leave one of them out."
+        )
     formats = figure_formats(figures)
     settings = Settings(
         rules=Rules(not no_sentinel_filter, max_wrong, repeat_workers, max_exposure_error_ms),
@@ -135,8 +169,7 @@ def analyze(
     versions = console.versions("numpy", "scipy", "pandas", "matplotlib")
     files, findings = build_report(evidence, versions, formats=formats)
     write_report(files, out)
-    for problem in evidence.results.problems[:5]:
-        console.warn(str(problem))
+    _warn(console, evidence.results.problems)
     if output == "json":
         console.say((out / "summary.json").read_text(encoding="utf-8").rstrip())
         return
@@ -147,3 +180,16 @@ def analyze(
         console.say(click.wrap_text(finding.text, 100, "- ", "  ").replace("\u00a0", " "))
     console.say(f"\nWrote {out}/: report.html, {len(files) - 1} more files (tables, figures, summary.json).")
     console.next(f"python -m webbrowser -t {out / 'report.html'}")
+
+
+def _warn(console: Any, problems: Sequence[Problem]) -> None:
+    """Print the first problems in the input, and how many more there are."""
+    for problem in problems[:PROBLEMS_SHOWN]:
+        console.warn(str(problem))
+    more = len(problems) - PROBLEMS_SHOWN
+    if more > 0:
+        from analysis.summary import PROBLEMS_LISTED
+
+        all_listed = len(problems) <= PROBLEMS_LISTED
+        where = ", listed in the report" if all_listed else f"; the report lists the first {PROBLEMS_LISTED}"
+        console.warn(f"and {more} more{where}.")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
+
+OWN = "the experiment's"
 
 
 @click.command()
@@ -14,22 +17,31 @@ import click
     type=click.Choice(["limited-time", "unlimited-time"]),
     default="limited-time",
     show_default=True,
-    help="Plan this mode's default experiment; not used when STUDY is given.",
+    help="Without STUDY: the mode whose default experiment is planned.",
 )
 @click.option(
-    "--hits", type=click.IntRange(min=1), default=None, help="HITs a batch.  [default: the experiment's]"
+    "--hits",
+    type=click.IntRange(min=1),
+    default=None,
+    show_default=OWN,
+    help="HITs a batch.",
 )
 @click.option(
-    "--workers-per-hit", type=click.IntRange(min=1), default=None, help="[default: the experiment's]"
+    "--workers-per-hit",
+    type=click.IntRange(min=1),
+    default=None,
+    show_default=OWN,
+    help="Distinct workers a HIT.",
 )
 @click.option(
     "--trials-per-cell",
     type=click.IntRange(min=1),
     default=None,
-    help="In one HIT.  [default: the experiment's]",
+    show_default=OWN,
+    help="Trials of a cell (one contrast at one exposure) in a HIT.",
 )
 @click.option(
-    "--reward", default=None, metavar="USD", help="For one assignment.  [default: the experiment's]"
+    "--reward", default=None, metavar="USD", show_default=OWN, help="Reward of an assignment in dollars."
 )
 @click.option(
     "--rate",
@@ -37,22 +49,37 @@ import click
     multiple=True,
     default=(0.55, 0.6, 0.75),
     show_default=True,
-    help="A true preference rate to find. Repeatable.",
+    help="A true preference rate to find, between 0 and 1. Repeatable.",
 )
 @click.option(
     "--spread",
     type=(float, float),
     multiple=True,
     metavar="WORKER PAIR",
-    help="Standard deviations between workers and between pairs, probit units. Repeatable.  "
-    "[default: 0.1 0.2, 0.25 0.45, 0.5 0.8]",
+    show_default="0.1 0.2, 0.25 0.45, 0.5 0.8",
+    help="How much workers and how much pairs differ: standard deviations in probit units, 0 to 5. "
+    "Repeatable.",
 )
 @click.option(
-    "--slip", type=float, default=0.02, show_default=True, help="Share in which a careful worker slips."
+    "--slip",
+    type=float,
+    default=0.02,
+    show_default=True,
+    help="Share of sentinels that a careful worker gets wrong, 0 to 0.5.",
 )
-@click.option("--alpha", type=float, default=0.05, show_default=True, help="Level of a single two-way test.")
 @click.option(
-    "--studies", type=click.IntRange(min=50), default=400, show_default=True, help="Simulated studies."
+    "--alpha",
+    type=float,
+    default=0.05,
+    show_default=True,
+    help="Level of the two-way test of one cell alone, between 0 and 1.",
+)
+@click.option(
+    "--studies",
+    type=click.IntRange(min=50),
+    default=400,
+    show_default=True,
+    help="Simulated studies of each design; more give smaller Monte Carlo errors.",
 )
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same table."
@@ -79,8 +106,8 @@ def power(
     """Plan a study: interval width, power and price.
 
     Simulates the planned study, and the same with fewer and more workers or HITs, for people and pairs that
-    differ little, as usual, or a lot; and says what sentinel rules do. STUDY is a folder of build-hits;
-    without it, the default experiment of --mode is planned.
+    differ little, as usual, or a lot; and says what sentinel rules do. STUDY is a folder written by
+    build-hits; without it, the default experiment of --mode is planned.
 
     \b
     Examples:
@@ -88,9 +115,13 @@ def power(
       python cli.py power --mode unlimited-time --rate 0.52
       python cli.py power study/ --workers-per-hit 9 --reward 1.50
     """
-    from analysis.planning import describe, plan, read_experiment, write_plan
+    from analysis.planning import check_out, describe, next_step, plan, read_experiment, write_plan
 
-    console = click.get_current_context().obj
+    context = click.get_current_context()
+    console = context.obj
+    if study is not None and context.get_parameter_source("mode") is not ParameterSource.DEFAULT:
+        raise click.UsageError(f"--mode is for planning without STUDY; {study} has its own. Leave one out.")
+    check_out(out)
     experiment = console.experiment(mode) if study is None else read_experiment(study)
     found = plan(
         experiment,
@@ -110,4 +141,4 @@ def power(
         console.say(line)
     written = write_plan(found, out, console.versions("numpy", "scipy", "pandas", "matplotlib"))
     console.say(f"\nWrote {out}/: {', '.join(written)}.")
-    console.next(f"python cli.py build-hits --mode {found.experiment['mode']}")
+    console.next(f"python cli.py {next_step(found, study)}")

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 
 @click.command()
 @click.argument("study", type=click.Path(path_type=Path), default="study", required=False)
 @click.option(
-    "--out", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder to write."
+    "--out",
+    type=click.Path(path_type=Path),
+    default="results",
+    show_default=True,
+    help="Folder to write; simulated answers of an earlier run in it are replaced.",
 )
 @click.option(
-    "--workers", type=int, default=None, help="How many people.  [default: as many as fill the study]"
+    "--workers",
+    type=int,
+    default=None,
+    show_default="as many as fill the study",
+    help="How many people answer, each one HIT.",
 )
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same answers."
@@ -23,21 +32,49 @@ import click
     "--quality",
     multiple=True,
     metavar="NAME=VALUE",
-    help="How real a condition looks given time: real is 0; with -1 the photograph is chosen 84 % of the "
-    "time. Repeatable; the usual conditions have defaults.",
-)
-@click.option("--random-share", type=float, default=0.01, show_default=True, help="Share of random clickers.")
-@click.option(
-    "--lapse", type=float, default=0.003, show_default=True, help="Mean share of trials answered blindly."
+    show_default="by its name and role; see simulation.json",
+    help="How real a condition of the study looks without a time limit, from -10 to 10: the real one is 0, "
+    "and beside one of -1 it is chosen 84 % of the time. Repeatable.",
 )
 @click.option(
-    "--pair-sd", type=float, default=0.45, show_default=True, help="Spread between pairs, probit units."
+    "--random-share",
+    type=float,
+    metavar="SHARE",
+    default=0.01,
+    show_default=True,
+    help="Share of workers who click at random, 0 to 1.",
 )
 @click.option(
-    "--ability-sd", type=float, default=0.25, show_default=True, help="Spread of ability between workers."
+    "--lapse",
+    type=float,
+    metavar="SHARE",
+    default=0.003,
+    show_default=True,
+    help="Share of trials that the others answer without looking, on average, 0 to 0.5.",
 )
 @click.option(
-    "--side-bias-sd", type=float, default=0.10, show_default=True, help="Spread of side bias, probit units."
+    "--pair-sd",
+    type=float,
+    metavar="SD",
+    default=0.45,
+    show_default=True,
+    help="How much the pairs of a contrast differ: standard deviation on the scale of --quality, 0 to 5.",
+)
+@click.option(
+    "--ability-sd",
+    type=float,
+    metavar="SD",
+    default=0.25,
+    show_default=True,
+    help="How much workers differ in how well they see: standard deviation of a factor around 1, 0 to 1.",
+)
+@click.option(
+    "--side-bias-sd",
+    type=float,
+    metavar="SD",
+    default=0.10,
+    show_default=True,
+    help="How much workers lean to one side: standard deviation on the scale of --quality, 0 to 5.",
 )
 @click.option(
     "--through-server",
@@ -45,10 +82,15 @@ import click
     is_flag=False,
     flag_value="",
     default=None,
-    help="Answer over HTTP on a running server, as its workers; without URL, on the one that `serve` runs.",
+    help="Instead of writing --out, answer over HTTP on a running server, as its workers; without URL, on "
+    "the one that `serve` runs. Stands after STUDY.",
 )
 @click.option(
-    "--concurrency", type=click.IntRange(1, 64), default=8, show_default=True, help="Workers at a time."
+    "--concurrency",
+    type=click.IntRange(1, 64),
+    default=8,
+    show_default=True,
+    help="With --through-server: workers at a time.",
 )
 def simulate(
     *,
@@ -67,9 +109,9 @@ def simulate(
 ) -> None:
     """Let simulated workers answer a study; marked simulated.
 
-    STUDY is a folder written by build-hits. The people differ in ability, care, side bias and speed, and some
-    click at random; every pair has a difficulty of its own. What they write is marked simulated for good, and
-    never replaces answers of real people.
+    STUDY is a folder written by build-hits (default: study). The people differ in ability, care, side bias
+    and speed, and some click at random; every pair has a difficulty of its own. What they write is marked
+    simulated for good, and never replaces answers of real people.
 
     \b
     Examples:
@@ -78,10 +120,15 @@ def simulate(
       python cli.py simulate --through-server http://127.0.0.1:8080
     """
     from analysis.observer import Observer, parse_quality
-    from analysis.simulation import answer_study, read_plan, refuse_real_answers, write_results
+    from analysis.simulated_results import check_out, write_results
+    from analysis.simulation import answer_study, read_plan
     from analysis.through_server import answer_on_server, default_url
 
     console = click.get_current_context().obj
+    if through_server is None:
+        _refuse_unused("concurrency", "is for answering with --through-server; leave it out, or add that.")
+    else:
+        _refuse_unused("out", "does not go with --through-server, where `collect` writes; leave one out.")
     observer = Observer(
         quality=parse_quality(quality),
         random_share=random_share,
@@ -99,9 +146,10 @@ def simulate(
             console.say(f"{idle} found nothing to do: they had answered before, or every place is taken.")
         console.next("python cli.py collect" + ("" if study == Path("study") else f" {study}"))
         return
-    earlier = refuse_real_answers(out)
+    earlier = check_out(out)
     visits = answer_study(plan, observer, seed, workers, console.track)
-    record = {"seed": seed, "observer": asdict(observer), "versions": console.versions("numpy", "scipy")}
+    used = asdict(replace(observer, quality=plan.quality))
+    record = {"seed": seed, "observer": used, "versions": console.versions("numpy", "scipy")}
     write_results(plan, visits, seed, out, record)
     if earlier:
         console.say(f"Replaced {earlier} simulated assignments of an earlier run.")
@@ -111,3 +159,9 @@ def simulate(
         "every one marked simulated."
     )
     console.next(f"python cli.py analyze {out}/")
+
+
+def _refuse_unused(name: str, why: str) -> None:
+    """Raise UsageError where an option was given that plays no part."""
+    if click.get_current_context().get_parameter_source(name) is not ParameterSource.DEFAULT:
+        raise click.UsageError(f"--{name} {why}")

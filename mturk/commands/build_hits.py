@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mturk.encoding import ENCODINGS
-from mturk.experiment import MODES, PRESETS, preset
+from mturk.experiment import MODES, PRESETS, check_exclusion_rule, preset
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,7 +148,7 @@ def _count(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[...,
 @_count("trials_per_cell", "Trials of each cell in a HIT.")
 @_count("sentinels_per_hit", "Sentinels a HIT.")
 @_count("max_sentinels_in_a_row", "Longest run of sentinels.")
-@_count("max_wrong_sentinels", "More wrong sentinels exclude an assignment.")
+@_count("max_wrong_sentinels", "More wrong sentinels exclude an assignment; fewer than --sentinels-per-hit.")
 @_count("practice_trials", "Practice trials with feedback, before the HIT's own.")
 @_count("break_every", "A break after so many trials; 0 for none.")
 @_count("workers_per_hit", "Distinct workers a HIT.")
@@ -276,7 +276,7 @@ def _experiment(options: dict[str, Any], conditions: tuple[str, ...]) -> Experim
         numbers["exposures_ms"] = options["exposures_ms"]
     if options["sentinel_exposure_ms"] is not None:
         numbers["sentinel_exposure_ms"] = options["sentinel_exposure_ms"]
-    return infer(
+    experiment = infer(
         preset(options["mode"], options["preset_name"]),
         conditions,
         real=options["real"],
@@ -286,6 +286,8 @@ def _experiment(options: dict[str, Any], conditions: tuple[str, ...]) -> Experim
         baselines=options["baselines"],
         numbers=numbers,
     )
+    check_exclusion_rule(experiment)
+    return experiment
 
 
 def _report(console: Any, built: Built) -> None:

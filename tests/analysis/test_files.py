@@ -5,9 +5,14 @@ import math
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+import cli
+import crn.files
+import mturk.files
 from analysis.errors import AnalysisError
-from analysis.files import plain, read_json, write_whole
+from analysis.files import plain, read_json, said_of, write_whole
+from analysis.report import write_report
 
 
 def test_writing_makes_folders_and_replaces_what_was_there(tmp_path):
@@ -31,6 +36,53 @@ def test_a_failed_write_leaves_the_old_file_and_no_part(tmp_path, monkeypatch):
         write_whole(path, "new")
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["table.csv"]
+
+
+def refuse_opening(monkeypatch):
+    """Let nothing be opened for writing, as in a folder that is read-only (which root may write to)."""
+
+    def refuse(path, *_, **__):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("os.open", refuse)
+
+
+@pytest.mark.parametrize("write", [write_whole, mturk.files.write_whole, crn.files.write_whole])
+def test_a_failed_write_names_the_file_and_no_temporary_one(tmp_path, monkeypatch, write):
+    refuse_opening(monkeypatch)
+    with pytest.raises(PermissionError) as error:
+        write(tmp_path / "table.csv", "new")
+    assert error.value.filename == str(tmp_path / "table.csv")
+
+
+def test_a_command_names_the_file_that_it_could_not_write(tmp_path, monkeypatch):
+    refuse_opening(monkeypatch)
+    words = ["power", "--studies", "50", "--rate", "0.6", "--spread", "0.1", "0.1", "--out", str(tmp_path)]
+    result = CliRunner().invoke(cli.main, words)
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1] == f"Error: {tmp_path}/power.csv: Permission denied."
+
+
+def test_a_report_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    def refuse(path, *_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("os.mkdir", refuse)
+    with pytest.raises(PermissionError) as error:
+        write_report({"report.html": b"x"}, tmp_path / "report")
+    assert error.value.filename == str(tmp_path / "report")
+    monkeypatch.undo()
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match="No space left on device") as full:
+        write_report({"report.html": b"x"}, tmp_path / "report")
+    assert full.value.filename == str(tmp_path / "report")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_of_another_file_keeps_its_name(tmp_path):
+    with pytest.raises(FileNotFoundError) as error, said_of(tmp_path / "a"):
+        (tmp_path / "other").read_text()
+    assert error.value.filename == str(tmp_path / "other")
 
 
 @pytest.mark.parametrize(

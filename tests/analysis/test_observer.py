@@ -88,13 +88,24 @@ def test_every_name_has_a_quality_and_one_of_your_own_comes_first() -> None:
     assert -2.2 <= observer.quality_of("my-gan") <= -0.6
 
 
+def test_what_a_condition_is_for_counts_where_its_name_says_nothing() -> None:
+    observer = Observer(quality={"own": -0.3})
+    assert [observer.quality_of("my-gan", role) for role in ("real", "sentinel", "compared sentinel")] == [
+        0.0,
+        -4.0,
+        -2.3,
+    ]
+    assert observer.quality_of("crn", "sentinel") == -0.85
+    assert {observer.quality_of("own", role) for role in ("real", "sentinel", "compared")} == {-0.3}
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"lapse_mean": 0.7}, "observer: lapse_mean is 0.7; it must be a number from 0 to 0.5."),
-        ({"pair_sd": -1.0}, "observer: pair_sd is -1.0; it must be a number, 0 or more."),
+        ({"lapse_mean": 0.7}, "--lapse is 0.7; it must be a number from 0 to 0.5."),
+        ({"pair_sd": -1.0}, "--pair-sd is -1.0; it must be a number from 0 to 5."),
         ({"slope": float("nan")}, "observer: slope is nan; it must be a number, 0 or more."),
-        ({"quality": {"a": float("inf")}}, "observer: quality of 'a' is inf; it must be a finite number."),
+        ({"quality": {"a": float("inf")}}, "--quality a=inf: it must be a number from -10 to 10; "),
         ({"speeed": 1}, "observer: there is no setting speeed;"),
     ],
 )

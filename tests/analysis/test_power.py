@@ -13,7 +13,16 @@ import cli
 from analysis import preference
 from analysis.clustering import cell_variances
 from analysis.errors import AnalysisError
-from analysis.power import Design, _batch, design_of, plan_table, sentinel_rules, simulate_cell, wilson
+from analysis.power import (
+    Design,
+    _batch,
+    design_of,
+    plan_table,
+    sentinel_rules,
+    simulate_cell,
+    variants,
+    wilson,
+)
 from tests.analysis.folders import build_study
 
 PAPER = Design(hits=10, workers_per_hit=20, trials_per_cell=5, reward_usd=Decimal("2.00"))
@@ -87,6 +96,32 @@ def test_more_workers_hit_a_floor_that_more_hits_do_not() -> None:
     )
 
 
+def test_the_planned_study_is_simulated_once() -> None:
+    table = plan_table(PAPER, _price, rates=(0.55, 0.6), spreads={"typical": (0.25, 0.45)}, studies=50)
+    planned = table[table["planned"]].drop(columns="vary")
+    assert len(planned) == 4
+    assert len(planned.drop_duplicates()) == 2
+
+
+def test_monte_carlo_errors_are_what_other_seeds_differ_by() -> None:
+    tables = [
+        plan_table(PAPER, _price, rates=(0.6,), spreads={"high": (0.5, 0.8)}, studies=50, seed=seed)
+        for seed in range(40)
+    ]
+    for number in ("width", "power"):
+        spread = np.std([table[number].iloc[0] for table in tables], ddof=1)
+        assert tables[0]["studies"].eq(50).all()
+        assert np.mean([table[f"{number}_se"].iloc[0] for table in tables]) == pytest.approx(spread, rel=0.35)
+    assert all((table["power_se"] > 0).all() for table in tables)
+
+
+@pytest.mark.parametrize("counts", [(2, 20, 1), (10, 1, 5), (2, 1, 1), (1, 2, 2)])
+def test_variants_of_small_designs_are_possible(counts: tuple[int, int, int]) -> None:
+    design = Design(*counts, Decimal(1))
+    for name in ("workers per HIT", "HITs"):
+        assert design in [variant for vary, variant in variants(design) if vary == name]
+
+
 def test_wider_spread_is_wider() -> None:
     widths = [
         (out.high - out.low).mean()
@@ -100,10 +135,19 @@ def test_wider_spread_is_wider() -> None:
     ("changes", "message"),
     [
         ({"hits": 0}, "plan: hits is 0; it must be a whole number, 1 or more."),
-        ({"reward_usd": "-1"}, "plan: reward_usd is -1; it must be 0 or more."),
+        (
+            {"reward_usd": "-1"},
+            (
+                "plan: reward_usd is -1; it must be dollars and cents above 0 and at most 10000, for "
+                "example 1.50."
+            ),
+        ),
         (
             {"hits": 1, "workers_per_hit": 1},
-            "plan: a cell needs at least 2 workers and 2 pairs; raise the counts.",
+            (
+                "plan: a cell has workers 1, pairs 5; it needs 2 of each at least. Raise --hits, "
+                "--workers-per-hit or --trials-per-cell."
+            ),
         ),
     ],
 )
@@ -127,11 +171,23 @@ def test_power_prints_and_writes(tmp_path: Path) -> None:
         in result.output
     )
     assert "         10              1                  1.1 %                    1.6 %" in result.output
+    planned = [line for line in result.output.splitlines() if line.endswith("  <- as planned")]
+    assert [line[:18].strip() for line in planned[:2]] == ["workers per HIT", "HITs"]
+    assert planned[0][18:] == planned[1][18:]
+    table = pd.read_csv(out / "power.csv")
+    assert (
+        "Each width and power comes from 50 simulated studies: their Monte Carlo\n"
+        f"standard errors are at most {100 * table['width_se'].max():.2f} and "
+        f"{100 * table['power_se'].max():.1f} percentage points; more --studies, less.\n"
+    ) in result.output
+    assert (table["studies"] == 50).all()
     names = {"power.csv", "sentinel_rules.csv", "power.json"}
     names |= {f"width_vs_price.{kind}" for kind in ("png", "pdf", "svg")}
     assert {path.name for path in out.iterdir()} == names
     assert len(pd.read_csv(out / "power.csv")) == 30
-    assert json.loads((out / "power.json").read_text())["settings"]["studies"] == 50
+    record = json.loads((out / "power.json").read_text())
+    assert (record["settings"]["studies"], record["settings"]["rates"]) == (50, [0.6])
+    assert record["design"]["hits"] == 10
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     run("power", "--studies", 50, "--rate", 0.6, "--out", out)
     assert before == {path.name: path.read_bytes() for path in out.iterdir()}
@@ -145,7 +201,24 @@ def test_power_reads_a_study_and_changes_it(tmp_path: Path) -> None:
     assert (
         "unlimited-time: 2 batches of 4 HITs of 9 workers at $1.50: $129.60, fees included." in result.output
     )
-    assert "Next: python cli.py build-hits --mode unlimited-time" in result.output
+    assert result.output.endswith(
+        "Next: python cli.py build-hits --mode unlimited-time --hits-per-batch 4 --workers-per-hit 9 "
+        "--reward-usd 1.50\n"
+    )
+    again = run("power", study, "--studies", 50, "--rate", 0.6, "--out", tmp_path / "p")
+    assert again.output.endswith(f"\nNext: python cli.py preview {study}\n")
+
+
+def test_a_plan_goes_into_no_folder_that_holds_something_else(tmp_path: Path) -> None:
+    (tmp_path / "crn").mkdir()
+    result = run("power", "--studies", 50, "--out", tmp_path)
+    assert (result.exit_code, result.output) == (
+        1,
+        (
+            f"Error: {tmp_path} holds what power did not write (crn); move it, or name another folder with "
+            "--out.\n"
+        ),
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,15 +226,58 @@ def test_power_reads_a_study_and_changes_it(tmp_path: Path) -> None:
     [
         (
             ["--rate", "1.2"],
-            "Error: --rate is 1.2; a true preference rate lies between 0 and 1, such as 0.6.",
+            "Error: --rate is 1.2; it must lie between 0 and 1, for example 0.6.",
         ),
-        (["--reward", "x"], "Error: --reward 'x': expected an amount of US dollars, for example 1.50."),
-        (["--spread", "9", "1"], "Error: --spread: standard deviations lie between 0 and 5 probit units."),
-        (["--alpha", "0"], "Error: --alpha is 0; it must lie between 0 and 1."),
-        (["nothing"], "Error: nothing/study.json does not exist."),
+        *[
+            (
+                ["--reward", text],
+                (
+                    f"Error: --reward is {text}; it must be dollars and cents above 0 and at most 10000, for "
+                    "example 1.50."
+                ),
+            )
+            for text in ("x", "0", "1.005", "1e30", "nan")
+        ],
+        (
+            ["--spread", "9", "1"],
+            "Error: --spread is 9 1; both standard deviations must be from 0 to 5, for example 0.25 0.45.",
+        ),
+        (["--alpha", "0"], "Error: --alpha is 0; it must lie between 0 and 1, for example 0.05."),
+        (["--slip", "nan"], "Error: --slip is nan; it must be from 0 to 0.5."),
+        (
+            ["--studies", "1000000000"],
+            (
+                "Error: plan: 1,000,000,000 studies of each design are 130,050,000,000,000 simulated "
+                "answers; at most 10,000,000,000 are simulated, which takes minutes. Lower --studies, "
+                "--hits, --workers-per-hit or --trials-per-cell, or name fewer --rate and --spread."
+            ),
+        ),
+        (
+            ["nothing"],
+            (
+                "Error: nothing: study.json is missing, so this is no study that build-hits has written. "
+                "Name one, or plan before you build: python cli.py power --mode limited-time"
+            ),
+        ),
     ],
 )
 def test_wrong_options_are_one_line(options: list[str], message: str, tmp_path: Path) -> None:
     result = run("power", "--out", tmp_path / "p", *options)
     assert (result.exit_code, result.output) == (1, message + "\n")
     assert not (tmp_path / "p").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--studies", "1"], "Invalid value for '--studies': 1 is not in the range x>=50."),
+        (["--hits", "0"], "Invalid value for '--hits': 0 is not in the range x>=1."),
+        (
+            ["study", "--mode", "limited-time"],
+            "--mode is for planning without STUDY; study has its own. Leave one out.",
+        ),
+    ],
+)
+def test_wrong_uses_are_one_line(options: list[str], message: str, tmp_path: Path) -> None:
+    result = run("power", "--out", tmp_path / "p", *options)
+    assert (result.exit_code, result.output.splitlines()[-1]) == (2, f"Error: {message}")

@@ -1,7 +1,9 @@
 """`simulate`: results/ in the format of collect, the same from the same seed, never over real answers."""
 
 import csv
+import hashlib
 import json
+import re
 import stat
 from pathlib import Path
 
@@ -10,9 +12,11 @@ from click.testing import CliRunner, Result
 
 import cli
 from analysis.errors import AnalysisError
+from analysis.exclusion import exclude
 from analysis.observer import Observer
 from analysis.results import read_results
-from analysis.simulation import answer_study, pseudonym, read_plan
+from analysis.simulated_results import pseudonym
+from analysis.simulation import answer_study, read_plan
 from tests.analysis.folders import build_study
 
 
@@ -109,6 +113,120 @@ def test_real_answers_are_never_replaced(tmp_path: Path) -> None:
         "never replace what people answered. Name another folder with --out."
     )
     assert path.read_bytes() == before
+
+
+def test_results_go_into_no_folder_that_holds_something_else(tmp_path: Path) -> None:
+    study = build_study(tmp_path / "study")
+    (tmp_path / "images" / "crn").mkdir(parents=True)
+    (tmp_path / "images" / "real").mkdir()
+    result = run("simulate", study, "--out", tmp_path / "images")
+    assert (result.exit_code, result.output.splitlines()[-1]) == (
+        1,
+        (
+            f"Error: {tmp_path}/images holds what simulate and collect did not write (crn, real); move it, "
+            "or name another folder with --out."
+        ),
+    )
+    assert sorted(path.name for path in (tmp_path / "images").iterdir()) == ["crn", "real"]
+    (tmp_path / "notes").write_text("mine")
+    result = run("simulate", study, "--out", tmp_path / "notes")
+    assert (result.exit_code, result.output.splitlines()[-1]) == (
+        1,
+        f"Error: {tmp_path}/notes is a file; name a folder for the results with --out.",
+    )
+
+
+def test_a_condition_that_the_study_lacks_is_an_error(tmp_path: Path) -> None:
+    study = build_study(tmp_path / "study")
+    result = run("simulate", study, "--out", tmp_path / "r", "--quality", "crnn=-3", "--quality", "crn=-1")
+    assert (result.exit_code, result.output) == (
+        1,
+        (
+            f"Error: --quality names crnn, which {study} does not have; its conditions are crn, image-space, "
+            "pix2pix, real. Name one of these, or leave it out.\n"
+        ),
+    )
+    assert not (tmp_path / "r").exists()
+    assert run("simulate", study, "--out", tmp_path / "r", "--quality", "crn=-1").exit_code == 0
+    used = json.loads((tmp_path / "r" / "simulation.json").read_text())["observer"]["quality"]
+    assert used == {"crn": -1.0, "pix2pix": -2.3, "image-space": -4.0, "real": 0.0}
+
+
+def renamed(study: Path, names: dict[str, str]) -> Path:
+    """Give conditions of a study other names."""
+    trials, settings = (study / "trials.csv").read_text(), (study / "study.json").read_text()
+    for old, new in names.items():
+        trials = trials.replace(old, new)
+        settings = re.sub(f'"{old}"(?!:)', f'"{new}"', settings)  # values, not keys
+    document = json.loads(settings) | {"plan_sha256": hashlib.sha256(trials.encode()).hexdigest()}
+    (study / "trials.csv").write_text(trials)
+    (study / "study.json").write_text(json.dumps(document))
+    return study
+
+
+def test_the_study_says_which_condition_is_real_and_which_the_sentinels(tmp_path: Path) -> None:
+    names = {"real": "holiday", "image-space": "weird", "pix2pix": "theirs"}
+    study = renamed(build_study(tmp_path / "study", practice=1), names)
+    quality = read_plan(study, Observer()).quality
+    assert (quality["holiday"], quality["weird"], quality["crn"]) == (0.0, -4.0, -0.85)
+    assert quality["theirs"] == Observer().quality_of("theirs")
+    own = read_plan(study, Observer(quality={"weird": -1.0, "holiday": 0.5})).quality
+    assert (own["weird"], own["holiday"]) == (-1.0, 0.5)
+    kept = read_plan(build_study(tmp_path / "usual"), Observer()).quality
+    assert kept == {"crn": -0.85, "pix2pix": -2.3, "image-space": -4.0, "real": 0.0}
+
+
+def test_hardly_anybody_fails_sentinels_of_an_unknown_name(tmp_path: Path) -> None:
+    study = renamed(build_study(tmp_path / "study", hits=10, workers=20), {"image-space": "weird"})
+    assert run("simulate", study, "--out", tmp_path / "r").exit_code == 0
+    assert exclude(read_results(tmp_path / "r")).assignments["excluded"].sum() < 15
+
+
+def test_a_baseline_that_is_its_own_sentinel_is_still_compared(tmp_path: Path) -> None:
+    study = build_study(tmp_path / "study", "unlimited-time", contrasts=[["crn", "theirs"]])
+    quality = read_plan(renamed(study, {"image-space": "theirs"}), Observer()).quality
+    assert quality["theirs"] == -2.3
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message"),
+    [
+        (
+            ["--workers", 0], 1,
+            "--workers is 0; this study has 18 places (3 HITs of 6 workers), so it must be from 1 to 18.",
+        ),
+        (["--random-share", 2], 1, "--random-share is 2.0; it must be a number from 0 to 1."),
+        (["--lapse", "nan"], 1, "--lapse is nan; it must be a number from 0 to 0.5."),
+        (["--pair-sd", "1e300"], 1, "--pair-sd is 1e+300; it must be a number from 0 to 5."),
+        (["--ability-sd", -1], 1, "--ability-sd is -1.0; it must be a number from 0 to 1."),
+        (["--side-bias-sd", "inf"], 1, "--side-bias-sd is inf; it must be a number from 0 to 5."),
+        (
+            ["--quality", "crn=1e308"], 1,
+            ("--quality crn=1e+308: it must be a number from -10 to 10; real is 0; with -1 the photograph is "
+            "chosen 84 % of the time."),
+        ),
+        (
+            ["--quality", "crn=-1", "--quality", "crn=-2"], 1,
+            "--quality names crn twice, with -1 and -2; name a condition once.",
+        ),
+        (["--seed", -1], 2, "Invalid value for '--seed': -1 is not in the range x>=0."),
+        (
+            ["--concurrency", 3], 2,
+            "--concurrency is for answering with --through-server; leave it out, or add that.",
+        ),
+        (
+            ["--through-server", "http://127.0.0.1:9"], 2,
+            "--out does not go with --through-server, where `collect` writes; leave one out.",
+        ),
+    ],
+)  # fmt: skip
+def test_senseless_options_are_one_line(
+    options: list[object], status: int, message: str, tmp_path: Path
+) -> None:
+    study = build_study(tmp_path / "study")
+    result = run("simulate", study, "--out", tmp_path / "r", *options)
+    assert (result.exit_code, result.output.splitlines()[-1]) == (status, f"Error: {message}")
+    assert not (tmp_path / "r").exists()
 
 
 def test_what_is_no_study_is_named(tmp_path: Path) -> None:

@@ -228,6 +228,28 @@ def test_no_server_says_how_to_start_one(study: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("url", ["study", "ftp://127.0.0.1", "http://"])
+def test_what_is_no_address_is_refused_at_once(study: Path, url: str) -> None:
+    result = run("simulate", study, "--through-server", url)
+    assert (result.exit_code, result.output) == (
+        1,
+        (
+            f"Error: --through-server {url!r}: it must be a server's address, such as "
+            "http://127.0.0.1:8080. The folder of the study stands before this option.\n"
+        ),
+    )
+
+
+def test_too_many_workers_are_refused_before_anybody_signs_in(study: Path, server: tuple[str, Site]) -> None:
+    url, site = server
+    result = run("simulate", study, "--through-server", url, "--workers", 9)
+    assert (result.exit_code, result.output) == (
+        1,
+        "Error: --workers is 9; this study has 8 places (2 HITs of 4 workers), so it must be from 1 to 8.\n",
+    )
+    assert not site.held
+
+
 def test_a_refusal_is_quoted_without_its_markup(study: Path, server: tuple[str, Site]) -> None:
     url, _ = server
     result = run("simulate", study, "--through-server", f"{url}/elsewhere", "--workers", 1)

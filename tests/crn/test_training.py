@@ -244,6 +244,16 @@ def test_a_loss_that_is_not_a_number_names_the_sample_and_keeps_the_checkpoint(t
     assert all(torch.isfinite(value).all() for value in _weights(tmp_path).values())
 
 
+def test_a_state_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    def refuse(path, *_, **__):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("os.open", refuse)
+    with pytest.raises(PermissionError) as error:
+        training_record.write_state(tmp_path / "state.pt", {"number": 1})
+    assert error.value.filename == str(tmp_path / "state.pt")
+
+
 def test_a_full_disk_is_told_and_the_checkpoint_before_stays(tmp_path, monkeypatch) -> None:
     path = tmp_path / "latest.pt"
     training_record.write_state(path, {"number": 1})

@@ -54,6 +54,16 @@ def test_what_cannot_be_a_video(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_video_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    def refuse(path, *_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("os.mkdir", refuse)
+    with pytest.raises(PermissionError) as error:
+        write_video(tmp_path / "a.mp4", frames(1))
+    assert error.value.filename == str(tmp_path / "a.mp4")
+
+
 def test_grids_are_as_square_as_they_can_be():
     images = np.stack(list(frames(5, 2, 3)))
     grid = image_grid(images)

@@ -219,6 +219,19 @@ def test_an_existing_study_is_refused(images: Path, tmp_path: Path) -> None:
         build(found, small(), other, replace(MAKING, force=True))
 
 
+def test_a_study_that_cannot_be_written_is_named(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: object, *_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    found = find_images(images)
+    monkeypatch.setattr("os.mkdir", refuse)
+    with pytest.raises(PermissionError) as error:
+        build(found, small(), tmp_path / "study", MAKING)
+    assert error.value.filename == str(tmp_path / "study")
+
+
 def test_whole_or_not_at_all(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_trials: object) -> str:
         raise OSError("disk full")

@@ -54,7 +54,8 @@ def test_options_reach_the_study(here: Path) -> None:
     words = (
         "build-hits --mode unlimited-time --baseline pix2pix --hits-per-batch 2 --trials-per-cell 3 --seed 4"
     )
-    words += " --sentinels-per-hit 1 --reward-usd 0.5 --workers-per-hit 3 --out other --title T --encode webp"
+    words += " --sentinels-per-hit 1 --max-wrong-sentinels 0 --reward-usd 0.5 --workers-per-hit 3"
+    words += " --out other --title T --encode webp"
     words += " --submit-origin https://lab.example --display-width 300"
     result = run(*words.split())
     assert result.exit_code == 0, result.output
@@ -110,6 +111,35 @@ def test_a_design_from_a_hit_file(here: Path) -> None:
         ("crn:real", False),
         ("image-space:real", True),
     ]
+
+
+@pytest.mark.parametrize(("allowed", "sentinels"), [(9, 5), (5, 5), (1, 1)])
+def test_a_rule_that_can_never_exclude_is_refused(here: Path, allowed: int, sentinels: int) -> None:
+    words = ["build-hits", "--max-wrong-sentinels", allowed, "--sentinels-per-hit", sentinels]
+    result = run(*map(str, words))
+    assert (result.exit_code, result.output) == (
+        1,
+        (
+            f"Error: max_wrong_sentinels is {allowed} and sentinels_per_hit {sentinels}, so nobody could "
+            "ever be excluded; the first must be smaller than the second. Lower --max-wrong-sentinels, or "
+            "raise --sentinels-per-hit.\n"
+        ),
+    )
+    assert not Path("study").exists()
+
+
+@pytest.mark.parametrize(("allowed", "sentinels"), [(4, 5), (9, 0)])
+def test_a_rule_that_can_exclude_or_has_nothing_to_is_taken(here: Path, allowed: int, sentinels: int) -> None:
+    words = ["build-hits", "--max-wrong-sentinels", allowed, "--sentinels-per-hit", sentinels]
+    result = run(*map(str, words), "--hits-per-batch", "1")
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("reward", ["0", "1e30", "nan", "1.005"])
+def test_a_reward_is_dollars_and_cents(here: Path, reward: str) -> None:
+    result = run("build-hits", "--reward-usd", reward)
+    assert result.exit_code == 1
+    assert "; it must be dollars and cents above 0 and at most 10000, for example 1.50.\n" in result.output
 
 
 def test_preview_prints_the_address(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
