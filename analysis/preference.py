@@ -171,7 +171,7 @@ def cell_intervals(used: Cells, settings: Intervals) -> pd.DataFrame:
     p_value = np.where((rate == 0.5) & (null_se == 0), 1.0, p_value)
     return pd.DataFrame({
         "low": np.where(lone, 0.0, low), "high": np.where(lone, 1.0, high), "se_two_way": se,
-        "n_effective": n_effective, "df": df, "p_value": np.where(lone, 1.0, p_value),
+        "n_effective": n_effective, "df": df, "p_value": np.where(lone, np.nan, p_value),
         "note": _notes(used.n, extreme, lone),
     })  # fmt: skip
 
@@ -183,7 +183,7 @@ def _notes(n: NDArray[np.int64], extreme: NDArray[np.bool_], lone: NDArray[np.bo
         if empty:
             texts.append("no answers")
         elif one:
-            texts.append("one worker or one pair only: the interval cannot be estimated and is 0 to 1")
+            texts.append("one worker or one pair only: nothing can be tested, and the interval is 0 to 1")
         else:
             texts.append(
                 "rate is 0 or 1: n_effective is the smaller of workers and pairs" if at_bound else ""
@@ -318,7 +318,7 @@ def _bootstrap_tests(
     lone = (n > 0) & (df < 1)
     floor = np.sqrt(divide(np.full(len(n), 0.25), np.maximum(df + 1, 0)))
     p_value = t_test(divide(rate - 0.5, np.where(still, floor, se)), np.maximum(df, 1))
-    table["p_value"] = np.where(lone, 1.0, p_value)
+    table["p_value"] = np.where(lone, np.nan, p_value)
     table.loc[still, "n_effective"] = (df + 1)[still].astype(float)
     low, high = wilson(rate, (df + 1).astype(float), t_quantile((1 + level) / 2, np.maximum(df, 1)))
     table["low"] = np.where(lone, 0.0, np.where(still, low, table["low"]))
