@@ -29,7 +29,7 @@ def comparison_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     effect measures", Stat. Med. 27(10); with Wilson's intervals it is Newcombe's, 1998), so that it stays
     within -1 and 1 and has a width where a rate is 0 or 1. p_difference: score test of equal rates with the
     effective sample sizes (Rao & Scott 1992), and t in place of the normal; not adjusted. Missing in the
-    first source and in cells without answers in either; 1 where a cell has one worker or one pair only.
+    first source, in cells without answers in either, and where one worker or one pair is all there is.
     """
     found: list[pd.DataFrame] = []
     for source, table in tables.items():
@@ -51,12 +51,11 @@ def _differences(first: pd.DataFrame, other: pd.DataFrame) -> dict[str, Floats]:
     fewest = np.minimum(df, df_q)
     p_value = t_test(divide(difference, error), np.maximum(fewest, 1))
     # Equal rates of 0 or 1 have no error: nothing speaks against their being equal.
-    same = (difference == 0) | ((fewest < 1) & np.isfinite(difference))
     return {
         "difference": difference,
         "difference_low": np.maximum(difference - below, -1),
         "difference_high": np.minimum(difference + above, 1),
-        "p_difference": np.where(same, 1.0, p_value),
+        "p_difference": np.where(fewest < 1, np.nan, np.where(difference == 0, 1.0, p_value)),
     }
 
 

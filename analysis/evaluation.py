@@ -192,32 +192,36 @@ def sensitivity(
 ) -> pd.DataFrame:
     """Return how the findings change with the strictness of the sentinel rule.
 
-    used, base: what the rules of this report give, and its preference.csv. Columns: allowed (wrong
-    sentinels; NaN: no filter), used (the rule of this report), excluded_assignments, judgments,
-    largest_change (of any cell's rate against this report's, in rate units), decisions_changed (cells whose
-    adjusted test changes sides at 0.05). A rule that leaves nothing has NaN in the last three.
+    used, base: what the rules of this report give, and its preference.csv. Columns: rule ("number" of wrong
+    sentinels that are allowed, each study's "own" where these differ, or "none"), allowed (that number; NaN
+    for the others), used (the rule of this report), excluded_assignments, judgments, largest_change (of any
+    cell's rate against this report's, in rate units), decisions_changed (cells whose adjusted test changes
+    sides at 0.05). A rule that leaves nothing has NaN in the last three.
     """
-    most = int(used.assignments["n_sentinels"].max())
-    rules: list[tuple[float, Rules]] = [
-        (float(allowed), replace(settings.rules, sentinel_filter=True, max_wrong_sentinels=allowed))
-        for allowed in range(min(4, most))
-    ]
-    rules.append((math.nan, replace(settings.rules, sentinel_filter=False)))
-    return pd.DataFrame([_strictness(results, settings, cells, base, *rule) for rule in rules])
+    chosen, own = (
+        settings.rules.max_wrong_sentinels,
+        {results.max_wrong_of(study) for study in results.studies},
+    )
+    ours = own if chosen is None else {chosen}
+    numbers = {*range(min(4, int(used.assignments["n_sentinels"].max()))), *(ours if len(ours) == 1 else ())}
+    kinds: list[tuple[str, int | None]] = [("number", number) for number in sorted(numbers)]
+    kinds += [("own", None)] if len(own) > 1 else []
+    mine = ("number", *ours) if len(ours) == 1 else ("own", None)
+    rows = []
+    for kind, allowed in [*kinds, ("none", None)]:
+        rules = replace(settings.rules, sentinel_filter=kind != "none", max_wrong_sentinels=allowed)
+        this = (kind, allowed) == mine if settings.rules.sentinel_filter else kind == "none"
+        row = {"rule": kind, "allowed": math.nan if allowed is None else float(allowed), "used": this}
+        rows.append(row | _strictness(results, settings, cells, base, rules))
+    return pd.DataFrame(rows)
 
 
 def _strictness(
-    results: Results,
-    settings: Settings,
-    cells: pd.DataFrame,
-    base: pd.DataFrame,
-    allowed: float,
-    rules: Rules,
+    results: Results, settings: Settings, cells: pd.DataFrame, base: pd.DataFrame, rules: Rules
 ) -> dict[str, Any]:
+    """What one rule gives."""
     found = exclude(results, rules)
     row: dict[str, Any] = {
-        "allowed": allowed,
-        "used": _same_rule(results, settings.rules, rules),
         "excluded_assignments": int(found.assignments["excluded"].sum()),
         "judgments": 0,
         "largest_change": math.nan,
@@ -235,13 +239,6 @@ def _strictness(
         "largest_change": float(change.max()),
         "decisions_changed": int((moved & both).sum()),
     }
-
-
-def _same_rule(results: Results, used: Rules, other: Rules) -> bool:
-    if not (used.sentinel_filter and other.sentinel_filter):
-        return used.sentinel_filter == other.sentinel_filter
-    own = used.max_wrong_sentinels
-    return (results.max_wrong_sentinels if own is None else own) == other.max_wrong_sentinels
 
 
 def _comparison(judgments: Judgments, cells: pd.DataFrame, settings: Settings) -> pd.DataFrame:

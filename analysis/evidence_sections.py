@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from analysis.blocks import Block, Row, line, paragraph, table
-from analysis.findings import seconds
+from analysis.findings import seconds, tests
+from analysis.methods import adjustment
 from analysis.tables import (
     DASH,
     NBSP,
@@ -71,7 +72,7 @@ def preference_section(
         for cell in cells:
             label = exposure(cell["exposure_ms"]) if limited else name
             rows.append(line(label, *_preference_cells(cell)))
-    adjusted = {"holm": "Holm", "bh": "Benjamini-Hochberg"}[facts["settings"]["adjust"]]
+    adjusted = f"; p-values are adjusted over {adjustment(facts)}" if tests(facts) > 1 else ""
     level = level_text(facts["settings"]["level"])
     head = (
         "Exposure" if limited else "Preference",
@@ -89,8 +90,7 @@ def preference_section(
     blocks = [
         paragraph(
             f"The share of trials in which the first condition was chosen. Intervals and tests "
-            f"{_within(facts)}; p-values are adjusted over the "
-            f"{count(len(facts['preference']), 'cell')} of the study ({adjusted}); chance is 50{NBSP}%."
+            f"{_within(facts)}{adjusted}; chance is 50{NBSP}%."
         ),
         table(
             head,
@@ -143,8 +143,8 @@ def curve_section(facts: Mapping[str, Any]) -> tuple[Block, ...]:
     return (
         paragraph(
             f"Each contrast's rates as a {facts['settings']['curve']} function of log exposure, from chance "
-            f"to a plateau. The plateau is what people can tell given time; the midpoint is where half of it "
-            f"is reached."
+            f"to a plateau. The plateau is what people can tell given time; the midpoint is where half of "
+            f"the way from chance to it is done."
         ),
         table(
             (

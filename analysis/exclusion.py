@@ -68,8 +68,8 @@ class Exclusion(NamedTuple):
     assignments: one row an assignment: assignment, worker, hit, batch, study, source, submitted_at,
         n_answered, n_trials, n_sentinels, n_wrong, n_exposure_error, excluded, reason (the first that holds),
         reasons (all, joined by "; ").
-    counts: one row a reason: reason, assignments, workers, judgments. An assignment or judgment with two
-        reasons counts in both rows, so the rows may add up to more than the row "any".
+    counts: one row a reason: reason, assignments, workers, judgments. An assignment with two reasons counts
+        in both rows; an exposure error counts where its assignment stays. The row "any" counts each once.
     """
 
     judgments: Judgments
@@ -95,7 +95,7 @@ def exclude(results: Results, rules: Rules | None = None) -> Exclusion:
     table["reasons"] = [
         "; ".join(name for name in holds if holds[name][number]) for number in range(len(table))
     ]
-    return Exclusion(marked, table, _counts(table, holds, off))
+    return Exclusion(marked, table, _counts(table, holds))
 
 
 def _exposure_errors(judgments: Judgments, table: pd.DataFrame) -> NDArray[np.int64]:
@@ -144,8 +144,10 @@ def _none_left(judgments: Judgments | pd.DataFrame) -> str:
     if not genuine:
         return "every answer is to a sentinel; there is no genuine trial to analyse."
     found = ", ".join(f"{number} for {reason!r}" for reason, number in reasons.most_common())
+    many = len(assignments)
+    which = f"all {many} assignments are" if many > 1 else "the only assignment is"
     hints = [hint for reason, hint in HINTS.items() if reasons[reason]]
-    return f"all {len(assignments)} assignments are excluded (judgments: {found}). {' '.join(hints)}"
+    return f"{which} excluded (judgments: {found}). {' '.join(hints)}"
 
 
 def _allowed(results: Results, rules: Rules) -> int | NDArray[np.int64]:
@@ -176,15 +178,16 @@ def _first_reason(holds: dict[str, np.ndarray], size: int) -> np.ndarray:
     return first
 
 
-def _counts(table: pd.DataFrame, holds: dict[str, NDArray[np.bool_]], off: NDArray[np.int64]) -> pd.DataFrame:
+def _counts(table: pd.DataFrame, holds: dict[str, NDArray[np.bool_]]) -> pd.DataFrame:
     """One row a reason, and a last row "any"."""
     workers, answered = table["worker"].to_numpy(), table["n_answered"].to_numpy()
-    rows = []
-    everything = np.zeros(len(table), dtype=bool)
-    for name, here in holds.items():
-        everything |= here
-        rows.append((name, int(here.sum()), len(set(workers[here])), int(answered[here].sum())))
+    out = table["excluded"].to_numpy(bool)
+    off = np.where(out, 0, table["n_exposure_error"])  # single answers of assignments that stay
+    rows = [
+        (name, int(here.sum()), len(set(workers[here])), int(answered[here].sum()))
+        for name, here in holds.items()
+    ]
     rows.append((EXPOSURE, 0, len(set(workers[off > 0])), int(off.sum())))
-    left_out = np.where(everything, answered, off)
-    rows.append(("any", int(everything.sum()), len(set(workers[everything])), int(left_out.sum())))
+    lost = np.where(out, answered, off)
+    rows.append(("any", int(out.sum()), len(set(workers[out | (off > 0)])), int(lost.sum())))
     return pd.DataFrame(rows, columns=["reason", "assignments", "workers", "judgments"])

@@ -15,6 +15,7 @@ from analysis.tables import (
     oriented,
     p_text,
     percent,
+    seconds_of,
     series,
 )
 
@@ -85,51 +86,48 @@ def _unlimited(row: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     )
     verdict = _verdict(row)
     if verdict == 0:
+        p = "" if row["p_adjusted"] is None else f"adjusted p = {p_text(row['p_adjusted'])}; "
         return (
             f"People chose {first} over {second} in {_rate(row, facts, named=True)} of trials, "
-            f"{_undecided(row)} (adjusted p = {p_text(row['p_adjusted'])}; {basis})."
+            f"{_undecided(row)} ({p}{basis})."
         )
     if verdict < 0:
         row = oriented({**row, "condition_a": first, "condition_b": second}, flip=True)
         first, second = second, first
-    return (
-        f"People found {first} more realistic than {second} in {_rate(row, facts, named=True)} of trials; "
-        f"{basis}."
-    )
+    return f"People preferred {first} to {second} in {_rate(row, facts, named=True)} of trials; {basis}."
 
 
 def _limited(rows: list[dict[str, Any]], curve: Mapping[str, Any] | None, facts: Mapping[str, Any]) -> str:
-    last, first = rows[-1], rows[0]
-    verdict = _verdict(last)
+    verdict = _verdict(rows[-1])
     if verdict < 0:
         rows = [
             oriented({**row, "condition_a": row["winner"], "condition_b": row["loser"]}, flip=True)
             for row in rows
         ]
-        last, first = rows[-1], rows[0]
-    names = f"{last['winner']} over {last['loser']}"
-    text = f"At {exposure(last['exposure_ms'])}, people chose {names} in "
-    text += f"{_rate(last, facts, named=True)} of trials"
-    text += "" if verdict else f", {_undecided(last)}"
+    last, first = rows[-1], rows[0]
+    doubt = "" if verdict else f", {_undecided(last)}"
+    text = f"At {exposure(last['exposure_ms'])}, people chose {last['winner']} over {last['loser']} in "
+    text += f"{_rate(last, facts, named=True)} of trials{doubt}"
     if len(rows) > 1:
         text += f"; at {exposure(first['exposure_ms'])} in {_rate(first, facts, named=False)}"
-        text += "" if _verdict(first) or not verdict else f", {_undecided(first)}"
-    text += "."
-    since = _since(rows)
-    if since is not None and len(rows) > 1:
-        where = f"at {exposure(since)}" if since == last["exposure_ms"] else f"from {exposure(since)} on"
-        text += f" The preference is significant {where}."
-    return text + (_threshold(curve) if verdict > 0 and curve else "")
+        if not _verdict(first):
+            also = f", {_undecided(first)}"
+            text += also + " either" * (also == doubt)
+    return f"{text}.{_significant(rows)}" + (_threshold(curve) if verdict > 0 and curve else "")
 
 
-def _since(rows: list[dict[str, Any]]) -> float | None:
-    """The shortest exposure from which every longer one is significantly above chance."""
-    since = None
-    for row in reversed(rows):
-        if _verdict(row) <= 0:
-            break
-        since = row["exposure_ms"]
-    return since
+def _significant(rows: list[dict[str, Any]]) -> str:
+    """At which of several exposures either condition is significantly preferred."""
+    if len(rows) < 2 or all(row["p_adjusted"] is None for row in rows):
+        return ""
+    text = ""
+    names = {1: "The preference", -1: f"A preference for {rows[0]['loser']} over {rows[0]['winner']}"}
+    for verdict, name in names.items():
+        here = [row["exposure_ms"] for row in rows if _verdict(row) == verdict]
+        to_the_end = len(here) > 1 and here == [row["exposure_ms"] for row in rows[-len(here) :]]
+        where = f"from {exposure(here[0])} on" if to_the_end else f"at {seconds_of(here)}"
+        text += f" {name} is significant {where}." if here else ""
+    return text or " At no exposure is a preference significant."
 
 
 def _threshold(curve: Mapping[str, Any]) -> str:
@@ -176,14 +174,14 @@ def _counted(facts: Mapping[str, Any]) -> str:
 
 
 def _left_out(facts: Mapping[str, Any]) -> str:
-    """Single answers of assignments that stay."""
+    """Single answers of assignments that stay; `exclusions` counts no others."""
     row = next((row for row in facts["exclusions"] if row["reason"] == "exposure error"), None)
     if row is None or not row["judgments"]:
         return ""
     verb = "was" if row["judgments"] == 1 else "were"
     return (
-        f"{count(row['judgments'], 'answer')} {verb} left out because the exposure was more than "
-        f"{facts['settings']['max_exposure_error_ms']:g}{NBSP}ms off."
+        f"{count(row['judgments'], 'more answer')} {verb} left out because the measured exposure was more "
+        f"than {facts['settings']['max_exposure_error_ms']:g}{NBSP}ms off."
     )
 
 
@@ -212,52 +210,63 @@ def _unmeasured(facts: Mapping[str, Any]) -> str:
     return f"{missing}: {' and '.join(part for part in (planned, kept) if part)}."
 
 
+def by_study(facts: Mapping[str, Any], name: str) -> list[Any]:
+    """What study.json states of the design, each value once; empty where a study does not state it."""
+    values = [study["experiment"][name] for study in facts["studies"]]
+    return [] if None in values else list(dict.fromkeys(values))
+
+
+def tests(facts: Mapping[str, Any]) -> int:
+    """How many cells were tested, which is what p-values are adjusted for."""
+    return sum(row["p_value"] is not None for row in facts["preference"])
+
+
 def _rule(facts: Mapping[str, Any]) -> str:
     """What a reader must know about a sentinel rule that is not the study's own."""
-    rules, own = facts["settings"], facts["experiment"]["max_wrong_sentinels"]
+    used, own = facts["settings"]["max_wrong_sentinels"], by_study(facts, "max_wrong_sentinels")
     if not facts["counts"]["sentinels"]:
         return ""
-    if not rules["sentinel_filter"]:
+    if not facts["settings"]["sentinel_filter"]:
         return "The sentinel filter is off."
-    if own is None or rules["max_wrong_sentinels"] == own:
+    if used is None or own in ([], [used]):
         return ""
-    return (
-        f"The sentinel rule is not the study's own: {rules['max_wrong_sentinels']} wrong allowed here, "
-        f"{own} there."
-    )
+    whose = "study's" if len(facts["studies"]) == 1 else "studies'"
+    there = series([str(number) for number in own], "or")
+    return f"The sentinel rule is not the {whose} own: {used} wrong allowed here, {there} there."
 
 
 def _difference(facts: Mapping[str, Any]) -> str:
-    off = next((row for row in facts["sensitivity"] if row["allowed"] is None), None)
+    off = next((row for row in facts["sensitivity"] if row["rule"] == "none"), None)
     if off is None or off["largest_change"] is None or not facts["settings"]["sentinel_filter"]:
         return ""
     wrong = next((row for row in facts["exclusions"] if row["reason"] == "wrong sentinels"), None)
     if wrong is None or not wrong["assignments"]:
         return ""
     changed = off["decisions_changed"]
-    tests = f"{count(changed, 'test')} of {len(facts['preference'])} " if changed else "no test "
-    tests += "change their verdict" if changed > 1 else "changes its verdict"
+    verdicts = f"{count(changed, 'test')} of {tests(facts)} " if changed else "no test "
+    verdicts += "change their verdict" if changed > 1 else "changes its verdict"
     return (
         f"Without the sentinel filter no preference rate differs by more than "
-        f"{100 * off['largest_change']:.1f}{NBSP}points, and {tests}."
+        f"{100 * off['largest_change']:.1f}{NBSP}points, and {verdicts}."
     )
 
 
 def under_way(facts: Mapping[str, Any]) -> str:
     """How much of the study is in: "4 of 6 places (66.7 %)"; empty where all of it is, or nobody knows."""
     counts = facts["counts"]
-    if counts["places"] is None or counts["assignments"] >= counts["places"]:
+    if counts["places"] is None or counts["filled"] >= counts["places"]:
         return ""
-    share = percent(counts["assignments"] / counts["places"])
-    return f"{counts['assignments']:,} of {counts['places']:,} places ({share})"
+    share = percent(counts["filled"] / counts["places"])
+    return f"{counts['filled']:,} of {counts['places']:,} places ({share})"
 
 
 def _progress(facts: Mapping[str, Any]) -> str:
     much = under_way(facts)
     if not much:
         return ""
-    verb = "is" if facts["counts"]["assignments"] == 1 else "are"
-    return f"The study is under way: {much} {verb} filled, and every number here will still move."
+    verb = "is" if facts["counts"]["filled"] == 1 else "are"
+    which = "study is" if len(facts["studies"]) == 1 else "studies are"
+    return f"The {which} under way: {much} {verb} filled, and every number here will still move."
 
 
 def _damage(facts: Mapping[str, Any]) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from analysis.findings import measured_share, under_way
-from analysis.tables import NBSP, count, exposure, level_text, percent, series
+from analysis.findings import by_study, measured_share, tests, under_way
+from analysis.tables import NBSP, count, dollars, level_text, percent, seconds_of, series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,7 +62,8 @@ def citations(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     version = facts["versions"].get("glimpse", "")
     software = ("The software", f"Glimpse {version}: human evaluation of generative images. Software.")
     ranked = any(ranking["identified"] for ranking in facts["rankings"])
-    return (software, *(entry for entry in CITATIONS if ranked or entry[0] != "The ranking"))
+    unused = {"The ranking": not ranked, "The design": not after_the_paper(facts)}
+    return (software, *(entry for entry in CITATIONS if not unused.get(entry[0])))
 
 
 def methods_text(facts: Mapping[str, Any]) -> str:
@@ -79,81 +80,145 @@ def methods_text(facts: Mapping[str, Any]) -> str:
 
 
 def _task(facts: Mapping[str, Any]) -> str:
-    experiment = facts["experiment"]
-    conditions = series(experiment["conditions"])
-    if experiment["mode"] == "limited-time":
-        times = series([exposure(value).removesuffix("\u00a0s") for value in experiment["exposures_ms"]])
-        how = (
-            f"On each trial two images appeared side by side for {times} s, both were then covered by masks, "
-            f"and the participant said which of the two had looked more realistic."
-        )
-        kind = "a limited-time"
+    experiment, studies = facts["experiment"], facts["studies"]
+    answered = [row for row in facts["preference"] if row["n"]]
+    seen = {row[side] for row in answered for side in ("condition_a", "condition_b")}
+    limited = experiment["mode"] == "limited-time"
+    kind = "limited-time" if limited else "unlimited-time"
+    where = f"a{'' if limited else 'n'} {kind} two-alternative forced-choice study"
+    if len(studies) > 1:
+        where = f"{len(studies)} {kind} two-alternative forced-choice studies"
+    cited = " (Chen and Koltun 2017)" if after_the_paper(facts) else ""
+    pooled = " and pooled here" if len(studies) > 1 else ""
+    if limited:
+        masked = ", were then covered by masks," if made_here(facts) else ","
+        shown = {row["exposure_ms"] for row in answered}
+        times = seconds_of([value for value in experiment["exposures_ms"] if value in shown], "or")
+        how = f"two images appeared side by side for {times}{masked} and the participant chose one of them"
     else:
-        how = (
-            "On each trial two images stood side by side until the participant said which of the two looks "
-            "more realistic."
-        )
-        kind = "an unlimited-time"
+        how = "two images stood side by side until the participant chose one of them"
+    questions = series([f'"{question}"' for question in by_study(facts, "question")], "or")
+    asked = f" ({questions})" if questions else ""
+    conditions = series([name for name in experiment["conditions"] if name in seen])
     return (
-        f"We compared {conditions} images in {kind} two-alternative forced-choice study (Chen and Koltun "
-        f"2017), run with Glimpse {facts['versions'].get('glimpse', '')}. {how}"
+        f"We compared {conditions} images in {where}{cited}, "
+        f"{_software(facts)}{pooled}. On each trial {how}{asked}."
     )
+
+
+def made_here(facts: Mapping[str, Any]) -> bool:
+    """Whether the pages of all studies are Glimpse's, of which it is known what they do."""
+    return all(study["run_with"] for study in facts["studies"])
+
+
+def after_the_paper(facts: Mapping[str, Any]) -> bool:
+    """Whether the design of all studies is known to be the paper's."""
+    return all(study["run_with"] or study["imported_from"] == "crn-authors" for study in facts["studies"])
+
+
+def _software(facts: Mapping[str, Any]) -> str:
+    mine = facts["versions"].get("glimpse", "")
+    used = list(dict.fromkeys(study["run_with"] for study in facts["studies"]))
+    if used == [mine]:
+        return f"run and analysed with Glimpse {mine}"
+    run = f"run with Glimpse {series(used)} and " if all(used) else ""
+    return f"{run}analysed with Glimpse {mine}"
 
 
 def _material(facts: Mapping[str, Any]) -> str:
     experiment, counts = facts["experiment"], facts["counts"]
-    hits = count(counts["hits"], "HIT")
-    pairs = {
-        "random": "Images were paired at random",
-        "same-item": "Both images of a pair showed the same scene",
-    }
-    paired = pairs.get(str(experiment["pairing"]), "Pairs were drawn in advance")
-    text = (
-        f"{paired}; order and sides were random. The {count(counts['pairs'], 'image pair')} were divided "
-        f"over {hits} of up to {experiment['trials_per_hit']} trials"
+    paired = {
+        "random": "images were paired at random",
+        "same-item": "both images of a pair showed the same scene",
+    }.get(experiment["pairing"])
+    sides = {
+        "balanced": "order was random and sides were balanced",
+        "random": "order and sides were random",
+    }.get(experiment["sides"])
+    said = "; ".join(part for part in (paired, sides) if part)
+    return (
+        f"{said[:1].upper()}{said[1:]}{'. ' if said else ''}{count(counts['pairs'], 'image pair')} "
+        f"{'was' if counts['pairs'] == 1 else 'were'} compared in {count(counts['hits'], 'HIT')} of up to "
+        f"{count(experiment['trials_per_hit'], 'trial')}{_sentinels(experiment)}{_practice(experiment)}."
     )
-    if experiment["sentinels_per_hit"]:
-        text += f", of which {experiment['sentinels_per_hit']} were sentinels with a known answer"
-        if experiment["sentinel"]:
-            text += f" ({experiment['sentinel']} against {experiment['real']}"
-            shown = experiment["sentinel_exposure_ms"]
-            text += ")" if shown is None else f", shown for {exposure(shown)})"
-    return text + "."
+
+
+def _practice(experiment: Mapping[str, Any]) -> str:
+    number = experiment["practice_trials"]
+    if number is None:
+        return "; practice trials were not analysed"
+    verb = "was" if number == 1 else "were"
+    return f"; {count(number, 'practice trial')} a HIT {verb} not analysed" if number else ""
+
+
+def _sentinels(experiment: Mapping[str, Any]) -> str:
+    number = experiment["sentinels_per_hit"]
+    if number == 0:
+        return ""
+    many = "some" if number is None else f"{number}"
+    text = f", of which {many} {'was a sentinel' if number == 1 else 'were sentinels'} with a known answer"
+    return f"{text} ({sentinels_shown(experiment, 'shown for ')})"
+
+
+def sentinels_shown(experiment: Mapping[str, Any], before: str = "") -> str:
+    """What sentinels showed, and for how long where that was limited: "crn against real, 4 s"."""
+    pairs = series([f"{wrong} against {right}" for wrong, right in experiment["sentinel_contrasts"]])
+    exposures = experiment["sentinel_exposures_ms"]
+    return pairs if exposures == [None] else f"{pairs}, {before}{seconds_of(exposures, 'or')}"
 
 
 def _people(facts: Mapping[str, Any]) -> str:
-    counts, experiment = facts["counts"], facts["experiment"]
-    each = experiment["workers_per_hit"]
-    text = (
-        f"{count(counts['workers'], 'participant')} completed {count(counts['assignments'], 'assignment')} "
-        f"and gave {count(counts['judgments'], 'answer')}"
+    counts = facts["counts"]
+    fewest, most = counts["fewest_workers_a_hit"], counts["most_workers_a_hit"]
+    known = f", {counts['sentinels']:,} of them to sentinels" if counts["sentinels"] else ""
+    many = f"{most}" if fewest == most else f"{fewest} to {most}"
+    who = "participants, who saw the same pairs" if most > 1 else "participant"
+    rewards = [dollars(reward) for reward in by_study(facts, "reward_usd")]
+    which = ", depending on the study" if len(rewards) > 1 else ""
+    reward = f" The reward was {series(rewards, 'or')}{which}." if rewards else ""
+    return (
+        f"{count(counts['workers'], 'participant')} submitted {count(counts['assignments'], 'assignment')} "
+        f"and gave {count(counts['judgments'], 'answer')}{known}; each HIT was done by {many} "
+        f"{who}.{reward}"
     )
-    text += f"; each HIT was for {each} of them, who saw the same pairs." if each else "."
-    return text + (f" The reward was ${experiment['reward_usd']}." if experiment["reward_usd"] else "")
 
 
 def _exclusion(facts: Mapping[str, Any]) -> str:
     counts, rules = facts["counts"], facts["settings"]
-    share = percent(counts["excluded_assignments"] / counts["assignments"]) if counts["assignments"] else "0"
-    allowed = rules["max_wrong_sentinels"]
-    if not rules["sentinel_filter"]:
-        return (
-            f"No assignment was excluded for its sentinels; "
-            f"{count(counts['excluded_assignments'], 'assignment')} ({share}) were excluded as incomplete or "
-            f"repeated."
-        )
-    if not counts["sentinels"]:
-        return (
-            f"Incomplete assignments, and any but a participant's first, were excluded "
-            f"({count(counts['excluded_assignments'], 'assignment')}, {share}), which leaves "
-            f"{count(counts['analysed'], 'answer')} for analysis."
-        )
-    rule = "any sentinel" if allowed == 0 else f"more than {count(allowed, 'sentinel')}"
+    out = count(counts["excluded_assignments"], "assignment")
+    share = percent(counts["excluded_assignments"] / counts["assignments"])
+    unfiltered, reasons = "", ["Incomplete assignments"]
+    if counts["sentinels"] and rules["sentinel_filter"]:
+        reasons = [f"Assignments with {_too_wrong(facts)}", "incomplete ones"]
+    elif counts["sentinels"]:
+        unfiltered = "No assignment was excluded for its sentinels. "
+    if rules["repeat_workers"] == "first":
+        batch = " in a batch" if facts["experiment"]["batches"] > 1 else ""
+        reasons.append(f"all but a participant's first{batch}")
     return (
-        f"Assignments with a wrong answer to {rule}, incomplete ones, and any but a participant's first were "
-        f"excluded ({count(counts['excluded_assignments'], 'assignment')}, {share}), which leaves "
-        f"{count(counts['analysed'], 'answer')} for analysis."
+        f"{unfiltered}{series(reasons)} were excluded ({out}, {share}){_off(facts)}, which leaves "
+        f"{count(counts['analysed'], 'answer')} to genuine trials for analysis."
     )
+
+
+def _too_wrong(facts: Mapping[str, Any]) -> str:
+    """The sentinel rule, as what an excluded assignment has."""
+    allowed, own = facts["settings"]["max_wrong_sentinels"], by_study(facts, "max_wrong_sentinels")
+    if allowed is None:
+        numbers = f" ({series([str(number) for number in own], 'or')})" if own else ""
+        return f"more wrong answers to sentinels than their study allows{numbers}"
+    if allowed == 0:
+        return "a wrong answer to any sentinel"
+    return f"wrong answers to more than {count(allowed, 'sentinel')}"
+
+
+def _off(facts: Mapping[str, Any]) -> str:
+    """The single answers that were left out for their exposure, where that was asked for."""
+    most = facts["settings"]["max_exposure_error_ms"]
+    if most is None or facts["experiment"]["mode"] != "limited-time":
+        return ""
+    lost = next(row["judgments"] for row in facts["exclusions"] if row["reason"] == "exposure error")
+    return f", and so were {count(lost, 'more answer')} whose measured exposure was more than {most:g} ms off"
 
 
 def _statistics(facts: Mapping[str, Any]) -> str:
@@ -165,12 +230,17 @@ def _statistics(facts: Mapping[str, Any]) -> str:
     )
     if not rules["cluster"].endswith("bootstrap"):
         text += ": Wilson intervals with the effective sample size and a t quantile"
-    adjusted = {"holm": "Holm", "bh": "Benjamini-Hochberg"}[rules["adjust"]]
-    text += (
-        f". Rates were tested against chance (1/2) by two-sided t tests with the same variance, adjusted "
-        f"over {count(len(facts['preference']), 'cell')} ({adjusted})."
-    )
+    text += "."
+    if tests(facts):
+        text += " Rates were tested against chance (1/2) by two-sided t tests with the same variance"
+        text += f", adjusted over {adjustment(facts)}." if tests(facts) > 1 else "."
     return f"{text}{_curves(facts)}"
+
+
+def adjustment(facts: Mapping[str, Any]) -> str:
+    """Over what p-values are adjusted, and how: "21 cells (Holm)"."""
+    how = {"holm": "Holm", "bh": "Benjamini-Hochberg"}[facts["settings"]["adjust"]]
+    return f"{count(tests(facts), 'cell')} ({how})"
 
 
 def _curves(facts: Mapping[str, Any]) -> str:
@@ -243,16 +313,21 @@ def assumptions(facts: Mapping[str, Any]) -> list[str]:
 
 def _fixed(facts: Mapping[str, Any]) -> str:
     """Who is excluded, and whether the rule was the study's own, fixed before the answers were seen."""
-    rules, own = facts["settings"], facts["experiment"]["max_wrong_sentinels"]
-    used = rules["max_wrong_sentinels"] if rules["sentinel_filter"] else None
+    rules, own = facts["settings"], by_study(facts, "max_wrong_sentinels")
+    used, one = rules["max_wrong_sentinels"], len(facts["studies"]) == 1
     text = "Exclusion is decided per assignment and has nothing to do with payment."
     if not facts["counts"]["sentinels"]:
         return text
-    if own is None:
-        return f"{text} The study states no sentinel rule of its own; the usual one was taken."
-    if used == own:
-        return f"{text} The sentinel rule is the study's own, fixed before the answers were seen."
-    return f"{text} The sentinel rule was chosen for this report and is not the one that the study fixed."
+    if not own:
+        which = "The study states no" if one else "Not every study states a"
+        instead = "; in its place stands this report's" if rules["sentinel_filter"] else ""
+        return f"{text} {which} sentinel rule of its own{instead}."
+    if rules["sentinel_filter"] and (used is None or own == [used]):
+        whose = "the study's own" if one else "each study's own"
+        when = ", fixed before the answers were seen" if made_here(facts) else ""
+        return f"{text} The sentinel rule is {whose}{when}."
+    whose = "the study's own" if one else "the studies' own"
+    return f"{text} The sentinel rule was chosen for this report and is not {whose}."
 
 
 def _folders(facts: Mapping[str, Any]) -> list[str]:

@@ -22,6 +22,7 @@ from analysis.quality_sections import (
     sensitivity_section,
     worker_section,
 )
+from analysis.tables import series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,8 +74,8 @@ def render(facts: Mapping[str, Any], pages: Sequence[Section]) -> str:
     from templates import environment, text
 
     several = len(facts["studies"])
-    study = facts["studies"][0]
-    names = f"study {study['study']}" if several == 1 else f"studies, {several} pooled"
+    names = f"study {facts['studies'][0]['study']}" if several == 1 else f"studies, {several} pooled"
+    titles = series(list(dict.fromkeys(study["title"] for study in facts["studies"] if study["title"])))
     counts = facts["counts"]
     simulated = ""
     if facts["simulated"]:
@@ -87,7 +88,7 @@ def render(facts: Mapping[str, Any], pages: Sequence[Section]) -> str:
         simulated = f"{share} {verb} made by the simulator. Nothing here is evidence about people."
     template = environment().get_template("report.html.j2")
     return template.render(
-        title=study["title"] or "How real do the images look?",
+        title=titles or "How real do the images look?",
         kicker=f"Glimpse report · {facts['experiment']['mode']} {names}",
         simulated=simulated,
         under_way=under_way(facts),

@@ -169,7 +169,7 @@ def cell_intervals(used: Cells, settings: Intervals) -> pd.DataFrame:
     p_value = t_test(divide(rate - 0.5, null_se), np.maximum(df, 1))
     return pd.DataFrame({
         "low": np.where(lone, 0.0, low), "high": np.where(lone, 1.0, high), "se_two_way": se,
-        "n_effective": n_effective, "df": _present(df, used.n), "p_value": np.where(lone, 1.0, p_value),
+        "n_effective": n_effective, "df": _present(df, used.n), "p_value": np.where(lone, np.nan, p_value),
         "note": _notes(used.n, rate, still, lone),
     })  # fmt: skip
 
@@ -187,7 +187,7 @@ def _notes(
         [n == 0, lone, still & np.isin(rate, (0.0, 1.0)), still],
         [
             "no answers",
-            "one worker or one pair only: the interval cannot be estimated and is 0 to 1",
+            "one worker or one pair only: nothing can be tested, and the interval is 0 to 1",
             "rate is 0 or 1: n_effective is the smaller of workers and pairs",
             "no spread between workers and pairs: n_effective is the smaller of their numbers",
         ],
@@ -323,7 +323,7 @@ def _bootstrap_tests(
     lone = (n > 0) & (df < 1)
     floor = np.sqrt(divide(np.full(len(n), 0.25), np.maximum(df + 1, 0)))
     p_value = t_test(divide(rate - 0.5, np.where(still, floor, se)), np.maximum(df, 1))
-    table["p_value"] = np.where(lone, 1.0, p_value)
+    table["p_value"] = np.where(lone, np.nan, p_value)
     table.loc[still, "n_effective"] = (df + 1)[still].astype(float)
     low, high = wilson(rate, (df + 1).astype(float), t_quantile((1 + level) / 2, np.maximum(df, 1)))
     table["low"] = np.where(lone, 0.0, np.where(still, low, table["low"]))

@@ -212,7 +212,7 @@ def _begin(
 def _hopeless(n: Floats, k: Floats, fewest: int) -> str:
     """Why no curve can be identified from these counts, or an empty text."""
     if len(n) < 3:
-        return f"a curve has three parameters, and answers are at {len(n)} exposure(s) only"
+        return f"a curve has three parameters, and answers are at {len(n)} exposure{'s' * (len(n) != 1)} only"
     if fewest < 3:
         return "fewer than three workers or pairs: no error can be estimated"
     if ((k == 0) | (k == n)).all():

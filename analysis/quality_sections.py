@@ -6,10 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.blocks import Block, line, paragraph, table
 from analysis.evidence_sections import groups_of, some
-from analysis.tables import DASH, count, exposure, interval, number, p_text, percent, series
+from analysis.findings import by_study
+from analysis.methods import sentinels_shown
+from analysis.tables import (
+    DASH,
+    count,
+    dollars,
+    exposure,
+    interval,
+    number,
+    p_text,
+    percent,
+    seconds_of,
+    series,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 FLAGS = {
@@ -31,33 +44,38 @@ def exclusion_section(facts: Mapping[str, Any]) -> tuple[Block, ...]:
         for row in facts["exclusions"]
     ]
     rules = facts["settings"]
-    allowed = rules["max_wrong_sentinels"]
-    wrong = f"more than {allowed}" if allowed else "any"
-    own = facts["experiment"]["max_wrong_sentinels"]
-    chosen = own is not None and own != allowed
-    sentinel = (
-        "No sentinels were answered"
-        if not facts["counts"]["sentinels"]
-        else f"An assignment is excluded when {wrong} of its sentinels {'are' if allowed else 'is'} wrong"
-        + (f" (the study's own rule: more than {own})" if chosen else "")
-        if rules["sentinel_filter"]
-        else "The sentinel filter is off"
-    )
+    if not facts["counts"]["sentinels"]:
+        sentinel = "No sentinels were answered"
+    elif rules["sentinel_filter"]:
+        sentinel = f"An assignment is excluded when {_too_wrong(facts)}"
+    else:
+        sentinel = "The sentinel filter is off"
     repeats = (
-        "a worker's later assignments in a batch"
+        "and a worker's later assignments in a batch"
         if rules["repeat_workers"] == "first"
-        else "nobody's repeats"
+        else "but no repeats"
     )
+    caption = "An assignment with two reasons counts under both, and once in all."
+    if rules["max_exposure_error_ms"] is not None:
+        caption += " Exposure error: single answers of assignments that stay."
     return (
         paragraph(
-            f"{sentinel}; also excluded are incomplete assignments and {repeats}. Payment is another matter."
+            f"{sentinel}; also excluded are incomplete assignments, {repeats}. Payment is another matter."
         ),
-        table(
-            ("Reason", "Assignments", "Workers", "Answers"),
-            rows,
-            caption="An assignment with two reasons counts under both.",
-        ),
+        table(("Reason", "Assignments", "Workers", "Answers"), rows, caption=caption),
     )
+
+
+def _too_wrong(facts: Mapping[str, Any]) -> str:
+    """The sentinel rule of this report, and the study's own where that is another."""
+    allowed, own = facts["settings"]["max_wrong_sentinels"], by_study(facts, "max_wrong_sentinels")
+    numbers = series([str(number) for number in own], "or")
+    if allowed is None:
+        stated = f" ({numbers})" if own else ""
+        return f"it has more wrong sentinels than its study allows{stated}"
+    wrong = f"it has more than {count(allowed, 'wrong sentinel')}" if allowed else "it has a wrong sentinel"
+    whose = "study's" if len(facts["studies"]) == 1 else "studies'"
+    return wrong if own in ([], [allowed]) else f"{wrong} (the {whose} own rule: more than {numbers})"
 
 
 def worker_section(facts: Mapping[str, Any], figures: Mapping[str, Block]) -> tuple[Block, ...]:
@@ -173,10 +191,13 @@ def _times_measured(facts: Mapping[str, Any]) -> tuple[Block, ...]:
 
 
 def sensitivity_section(facts: Mapping[str, Any]) -> tuple[Block, ...]:
-    """Return what other sentinel rules would have found."""
+    """Return what other sentinel rules would have found; nothing where there are no sentinels."""
+    if not facts["counts"]["sentinels"]:
+        return ()
+    rules = {"own": "each study's own", "none": "no sentinel filter"}
     rows = []
     for row in facts["sensitivity"]:
-        rule = "no sentinel filter" if row["allowed"] is None else f"{row['allowed']:.0f} wrong allowed"
+        rule = rules.get(row["rule"]) or f"{row['allowed']:.0f} wrong allowed"
         rows.append(
             line(
                 rule + (" (this report)" if row["used"] else ""),
@@ -222,31 +243,38 @@ def sensitivity_section(facts: Mapping[str, Any]) -> tuple[Block, ...]:
 def design_section(facts: Mapping[str, Any]) -> tuple[Block, ...]:
     """Return what the study was."""
     experiment, counts = facts["experiment"], facts["counts"]
-    places = f" of {counts['places']:,} places" if counts["places"] else ""
     several = len(facts["studies"])
+    places = f"{counts['filled']:,} of {counts['places']:,} filled" if counts["places"] else "not stated"
+    kinds = f"{counts['genuine']:,} to genuine trials, {counts['sentinels']:,} to sentinels"
     entries = [
-        *([("Studies", f"{several}, pooled; the design is that of the first")] if several > 1 else []),
+        *([("Studies", f"{several}, pooled")] if several > 1 else []),
         ("Mode", experiment["mode"]),
         ("Conditions", series(experiment["conditions"])),
         ("Contrasts", series([pair.replace(":", " against ") for pair in _contrasts(facts)])),
-        ("Exposures", series([exposure(value) for value in experiment["exposures_ms"] or [None]])),
-        ("Pairing", experiment["pairing"] or "not stated"),
+        ("Exposures", seconds_of(experiment["exposures_ms"])),
+        ("Question", _stated(facts, "question")),
+        ("Pairing", _stated(facts, "pairing")),
         ("HITs", f"{experiment['hits']} of up to {count(experiment['trials_per_hit'], 'trial')}"),
         ("Sentinels", _sentinels(experiment)),
-        ("Workers per HIT", f"{experiment['workers_per_hit'] or 'not stated'}"),
-        ("Assignments", f"{counts['assignments']:,}{places}, by {count(counts['workers'], 'worker')}"),
-        (
-            "Answers",
-            (
-                f"{counts['judgments']:,}: {counts['genuine']:,} to genuine trials, {counts['sentinels']:,} "
-                f"to sentinels"
-            ),
-        ),
+        ("Practice", _a_hit(experiment["practice_trials"])),
+        ("Workers per HIT", _stated(facts, "workers_per_hit")),
+        ("Places", places),
+        ("Assignments", f"{counts['assignments']:,}, by {count(counts['workers'], 'worker')}"),
+        ("Answers", f"{counts['judgments']:,}: {kinds}"),
         ("Pairs", f"{counts['pairs']:,}"),
-        ("Reward", f"${experiment['reward_usd']}" if experiment["reward_usd"] else "not stated"),
+        ("Reward", _stated(facts, "reward_usd", dollars)),
         ("Collected", _when(counts)),
     ]
     return (Block("facts", entries=tuple(entries)),)
+
+
+def _stated(facts: Mapping[str, Any], name: str, text: Callable[[Any], str] = str) -> str:
+    """What study.json states, or each of several studies."""
+    return series([text(value) for value in by_study(facts, name)], "or") or "not stated"
+
+
+def _a_hit(number: int | None) -> str:
+    return "not as many in every HIT" if number is None else f"{number} a HIT" if number else "none"
 
 
 def _contrasts(facts: Mapping[str, Any]) -> list[str]:
@@ -254,15 +282,8 @@ def _contrasts(facts: Mapping[str, Any]) -> list[str]:
 
 
 def _sentinels(experiment: Mapping[str, Any]) -> str:
-    if not experiment["sentinels_per_hit"]:
-        return "none"
-    shown = exposure(experiment["sentinel_exposure_ms"])
-    what = (
-        f"{experiment['sentinel']} against {experiment['real']}"
-        if experiment["sentinel"]
-        else "a known answer"
-    )
-    return f"{experiment['sentinels_per_hit']} a HIT ({what}, {shown})"
+    number = experiment["sentinels_per_hit"]
+    return _a_hit(number) if number == 0 else f"{_a_hit(number)} ({sentinels_shown(experiment)})"
 
 
 def _when(counts: Mapping[str, Any]) -> str:

@@ -68,8 +68,9 @@ def _digests(results: Results, wanted: set[Shown]) -> dict[Shown, dict[str, str]
     found: dict[Shown, dict[str, str]] = {shown: {} for shown in wanted}
     for folder in results.folders:
         for shown, stimulus in stimuli_of(folder, wanted):
-            if stimulus in stated:
-                found[shown][stimulus] = stated[stimulus]["sha256"]
+            digest = stated.get(stimulus, {}).get("sha256")
+            if digest:  # imported studies state none
+                found[shown][stimulus] = digest
     return found
 
 

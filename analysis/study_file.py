@@ -47,7 +47,7 @@ def _are_contrasts(value: Any) -> bool:
 
 
 def _is_stimulus(value: Any) -> bool:
-    return isinstance(value, dict) and _is_text(value.get("sha256"))
+    return isinstance(value, dict) and isinstance(value.get("sha256", ""), str)
 
 
 TEXT = (_is_text, "a text")
@@ -88,7 +88,7 @@ def read_study(path: Path) -> dict[str, Any]:
         raise AnalysisError(f"{path}: experiment.mode is {found!r}; allowed are {' and '.join(MODES)}.")
     stimuli = study.get("stimuli") or {}
     if not isinstance(stimuli, dict) or not all(map(_is_stimulus, stimuli.values())):
-        raise AnalysisError(f"{path}: field 'stimuli' must give each stimulus' file and sha256.")
+        raise AnalysisError(f"{path}: field 'stimuli' is wrong: each stimulus has its file and sha256, as texts.")
     for name, (fits, allowed) in KINDS.items():
         value = experiment.get(name)
         if value is not None and not fits(value):

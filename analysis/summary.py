@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from analysis.design import experiment, origin, single
 from analysis.files import plain
 from analysis.tables import records
 
@@ -16,14 +17,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from analysis.evaluation import Evidence
+    from analysis.results import Results
 
 SCHEMA_VERSION = 1
 PROBLEMS_LISTED = 50
-EXPERIMENT_FIELDS = (
-    "mode", "preset", "real", "sentinel", "contrasts", "exposures_ms", "sentinel_exposure_ms", "pairing",
-    "hits_per_batch", "trials_per_cell", "sentinels_per_hit", "practice_trials", "max_wrong_sentinels",
-    "workers_per_hit", "reward_usd", "time_allotted_minutes",
-)  # fmt: skip
 
 
 def summarize(evidence: Evidence, versions: Mapping[str, str]) -> dict[str, Any]:
@@ -34,11 +31,8 @@ def summarize(evidence: Evidence, versions: Mapping[str, str]) -> dict[str, Any]
         "versions": dict(versions),
         "simulated": results.simulated,
         "sources": [{"folder": name, "answers_sha256": digest} for name, digest in evidence.digests],
-        "studies": [
-            {"study": name, "title": study.get("title") or "", "plan_sha256": study.get("plan_sha256")}
-            for name, study in results.studies.items()
-        ],
-        "experiment": _experiment(evidence),
+        "studies": [_study(results, name) for name in results.studies],
+        "experiment": experiment(results, list(results.studies)),
         "settings": _settings(evidence),
         "counts": _counts(evidence),
         "exclusions": records(evidence.exclusion.counts),
@@ -61,27 +55,25 @@ def summarize(evidence: Evidence, versions: Mapping[str, str]) -> dict[str, Any]
     return dict(plain(found))
 
 
-def _experiment(evidence: Evidence) -> dict[str, Any]:
-    results = evidence.results
-    known = {name: results.experiment.get(name) for name in EXPERIMENT_FIELDS}
-    shown = results.trials[~results.trials["practice"]]
-    genuine = shown[~shown["sentinel"]]
-    pairs = [*(results.experiment.get("contrasts") or ()), genuine["condition_a"], genuine["condition_b"]]
-    shown_there = {*genuine["condition_a"].unique(), *genuine["condition_b"].unique()}
-    # In the order of the contrasts, the real condition last.
-    named = dict.fromkeys(name for pair in pairs for name in pair if name in shown_there)
-    names = sorted(named, key=lambda name: name == results.real)
-    # Two folders of one study both bring its trials.
-    sizes = shown.drop_duplicates("trial").groupby("hit", observed=True).size()
-    return known | {"conditions": names, "trials_per_hit": int(sizes.max()), "hits": len(sizes)}
+def _study(results: Results, name: str) -> dict[str, Any]:
+    """One of the studies that were pooled, with its own design."""
+    document = results.studies[name]
+    return {
+        "study": name,
+        "title": document.get("title") or "",
+        "plan_sha256": document.get("plan_sha256"),
+        **origin(document),
+        "experiment": experiment(results, [name]),
+    }
 
 
 def _settings(evidence: Evidence) -> dict[str, Any]:
-    settings, rules = evidence.settings, evidence.settings.rules
+    settings, rules, results = evidence.settings, evidence.settings.rules, evidence.results
     allowed = rules.max_wrong_sentinels
+    own = single([results.max_wrong_of(study) for study in results.studies])
     return {
         "sentinel_filter": rules.sentinel_filter,
-        "max_wrong_sentinels": evidence.results.max_wrong_sentinels if allowed is None else allowed,
+        "max_wrong_sentinels": own if allowed is None else allowed,
         "repeat_workers": rules.repeat_workers,
         "max_exposure_error_ms": rules.max_exposure_error_ms,
         "exposure": settings.exposure,
@@ -99,12 +91,15 @@ def _counts(evidence: Evidence) -> dict[str, Any]:
     results, counts = evidence.results, evidence.counts
     assignments = evidence.exclusion.assignments
     times = sorted(text for text in results.assignments["submitted_at"] if text)
-    per_hit = results.experiment.get("workers_per_hit")
-    hits = results.trials[~results.trials["practice"]]["hit"].nunique()
+    a_hit = results.assignments.groupby("hit", observed=True)["worker"].nunique()
+    places, filled = _places(results)
     return {
-        "hits": int(results.assignments["hit"].nunique()),
+        "hits": len(a_hit),
         "assignments": len(assignments),
-        "places": int(per_hit) * hits if per_hit else None,
+        "places": places,
+        "filled": filled,
+        "fewest_workers_a_hit": int(a_hit.min()),
+        "most_workers_a_hit": int(a_hit.max()),
         "simulated_assignments": int(results.assignments["simulated"].sum()),
         "workers": int(results.assignments["worker"].nunique()),
         "judgments": counts["judgments"],
@@ -119,6 +114,22 @@ def _counts(evidence: Evidence) -> dict[str, Any]:
         "first_submitted_at": times[0] if times else None,
         "last_submitted_at": times[-1] if times else None,
     }
+
+
+def _places(results: Results) -> tuple[int | None, int | None]:
+    """How many assignments the studies planned, and how many of these are in; what came beside them is not
+    counted. (None, None) where a study does not say, or was imported: more answers may or may not come."""
+    done = results.assignments.groupby("hit", observed=True).size()
+    places = filled = 0
+    for name, document in results.studies.items():
+        a_hit = document["experiment"].get("workers_per_hit")
+        if not isinstance(a_hit, int) or document.get("imported_from"):
+            return None, None
+        mine = results.trials[(results.trials["study"] == name) & ~results.trials["practice"]]
+        hits = mine["hit"].unique()
+        places += a_hit * len(hits)
+        filled += int(done.reindex(hits, fill_value=0).clip(upper=a_hit).sum())
+    return places, filled
 
 
 def _shared_workers(assignments: pd.DataFrame) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -29,8 +30,8 @@ def percent(rate: float | None, digits: int = 1) -> str:
 
 
 def level_text(level: float) -> str:
-    """The level of an interval: 0.95 -> "95 %", 0.995 -> "99.5 %"."""
-    return f"{100 * level:.6g}{NBSP}%"
+    """The level of an interval, unrounded: 0.95 -> "95 %", 0.9999999 -> "99.99999 %"."""
+    return f"{(100 * Decimal(str(level))).normalize():f}{NBSP}%"
 
 
 def interval(low: float, high: float, digits: int = 1) -> str:
@@ -60,11 +61,26 @@ def count(value: int, one: str, many: str | None = None) -> str:
     return f"{value:,}{NBSP}{one if value == 1 else many or one + 's'}"
 
 
-def series(items: Sequence[str]) -> str:
-    """Names in a sentence: "a", "a and b", "a, b and c"."""
+def series(items: Sequence[str], last: str = "and") -> str:
+    """Names in a sentence: "a", "a and b", "a, b and c"; or with another word before the last."""
     if len(items) < 2:
         return "".join(items)
-    return f"{', '.join(items[:-1])} and {items[-1]}"
+    return f"{', '.join(items[:-1])} {last} {items[-1]}"
+
+
+def seconds_of(exposures_ms: Sequence[float | None], last: str = "and") -> str:
+    """Exposures in a sentence, with the unit once: "1/8, 1 and 3 s"."""
+    unit = f"{NBSP}s"
+    times = [exposure(value) for value in exposures_ms]
+    return series([time.removesuffix(unit) for time in times[:-1]] + times[-1:], last)
+
+
+def dollars(amount: object) -> str:
+    """An amount of money as study.json has it: "1" -> "$1.00"."""
+    try:
+        return f"${Decimal(str(amount)):.2f}"
+    except InvalidOperation:
+        return f"${amount}"
 
 
 def csv_text(table: pd.DataFrame) -> str:
@@ -152,8 +168,9 @@ def preference_tex(
     limited = bool(table["exposure_ms"].notna().all())
     body = _tex_matrix(table, alpha) if limited else _tex_rows(table, alpha)
     mark = " \\textbf{Simulated answers.}" if simulated else ""
+    shown = level_text(level).replace(f"{NBSP}%", r"\,\%")
     note = [
-        f"% Caption: Preference rates (per cent) with {100 * level:.6g}\\,\\% intervals",
+        f"% Caption: Preference rates (per cent) with {shown} intervals",
         f"%   ({CLUSTERED[cluster]});",
         f"%   $^*$ adjusted $p < {alpha:g}$ against chance (50).{mark}",
     ]

@@ -11,13 +11,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from mturk.errors import MTurkError
-from mturk.experiment import Batch, Contrast, Experiment, designed, preset
-from mturk.study import Hit, Stimulus, Study, Trial, digest, trials_csv
+from mturk.study import SCHEMA_VERSION, Trial, digest, trials_csv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from mturk.batch_csv import Pair
+    from mturk.experiment import Contrast
 
 Shown = tuple[tuple["Pair", str, str], ...]
 
@@ -30,16 +30,19 @@ def reference_side(shown: Iterable[tuple[str, Pair]]) -> str:
 
 @dataclass(frozen=True)
 class Design:
-    """An imported study and, by what was shown, the name of each HIT."""
+    """An imported study: study.json, the trials, and by what was shown the name of each HIT.
 
-    study: Study
+    `document` holds what the files say and nothing else: no preset stands in for the rest.
+    """
+
+    document: dict[str, Any]
+    trials: tuple[Trial, ...]
     names: dict[Shown, str]
-    source: str
 
     @property
     def secret(self) -> str:
         """The key of the workers' pseudonyms."""
-        return self.study.secret
+        return str(self.document["secret"])
 
     def trials_of(self, shown: Shown) -> tuple[str, list[str]]:
         """Return the name of the HIT that showed this, and the ids of its trials in order."""
@@ -48,21 +51,23 @@ class Design:
 
     def study_json(self) -> str:
         """Return study.json."""
-        return json.dumps({**self.study.to_json(), "imported_from": self.source}, indent=1) + "\n"
+        return json.dumps(self.document, indent=1) + "\n"
 
     def trials_csv(self) -> str:
         """Return trials.csv."""
-        return trials_csv(self.study.trials)
+        return trials_csv(self.trials)
 
     def facts(self) -> dict[str, Any]:
         """Return what a person wants to check: conditions, and how many trials are sentinels."""
-        experiment = self.study.experiment
+        experiment = self.document["experiment"]
+        sentinels = Counter(trial.hit for trial in self.trials if trial.sentinel)
+        a_hit = sorted({sentinels[hit] for hit in self.names.values()})
         return {
-            "mode": experiment.mode,
+            "mode": experiment["mode"],
             "hits": len(self.names),
-            "real": experiment.real,
-            "contrasts": [":".join(contrast) for contrast in experiment.contrasts],
-            "sentinels_per_hit": experiment.sentinels_per_hit,
+            "real": experiment["real"],
+            "contrasts": [":".join(contrast) for contrast in experiment["contrasts"]],
+            "sentinels_per_hit": a_hit if len(a_hit) > 1 else a_hit[0],
         }
 
 
@@ -88,27 +93,24 @@ def design(
         )
     batches = _batches(shown, real, sentinels)
     names = _names(shown, batches, real, sentinels)
-    experiment = _experiment(rows, shown, batches, real, sentinels)
     trials = tuple(trial for one in shown for trial in _trials(one, names[one], real, sentinels))
-    key = digest(kind + trials_csv(trials))
-    study = Study(
-        folder=None,
-        study=re.sub(r"[^a-z0-9]", "", key)[:16],
-        title="Imported study",
-        description=f"Imported from MTurk's batch results ({kind}).",
-        keywords=(),
-        experiment=experiment,
-        seed=0,
-        versions={},
-        secret=digest(key + "workers"),
-        stimuli={
-            stimulus_id(url): Stimulus(url, "", 0, 0) for one in shown for _, *urls in one for url in urls
-        },
-        hits=tuple(Hit(names[one], names[one].partition("-")[0], len(one), "", "") for one in shown),
-        trials=trials,
-        plan_sha256=digest(trials_csv(trials)),
-    )
-    return Design(study, names, kind)
+    plan = trials_csv(trials)
+    key = digest(kind + plan)
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "study": re.sub(r"[^a-z0-9]", "", key)[:16],
+        "title": "Imported study",
+        "description": f"Imported from MTurk's batch results ({kind}).",
+        "imported_from": kind,
+        "experiment": _experiment([cells for cells, _ in rows], trials, batches, real),
+        "secret": digest(key + "workers"),
+        "stimuli": {stimulus_id(url): {"file": url} for one in shown for _, *urls in one for url in urls},
+        "hits": [
+            {"hit": names[one], "batch": names[one].partition("-")[0], "trials": len(one)} for one in shown
+        ],
+        "plan_sha256": digest(plan),
+    }
+    return Design(document, trials, names)
 
 
 def stimulus_id(url: str) -> str:
@@ -174,49 +176,39 @@ def _trials(hit: Shown, name: str, real: str, sentinels: tuple[str, ...]) -> Ite
 
 
 def _experiment(
-    rows: Sequence[tuple[Mapping[str, str], Shown]],
-    shown: Sequence[Shown],
+    rows: Sequence[Mapping[str, str]],
+    trials: Sequence[Trial],
     batches: list[tuple[Contrast, ...]],
     real: str,
-    sentinels: tuple[str, ...],
-) -> Experiment:
-    genuine = [pair for hit in shown for pair in _genuine(hit, real, sentinels)]
-    exposures = tuple(sorted({pair.exposure_ms for pair in genuine if pair.exposure_ms is not None}))
-    limited = bool(exposures)
-    base = preset("limited-time" if limited else "unlimited-time", "authors")
-    checks = [
-        pair for hit in shown for pair, _, _ in hit if not pair.practice and pair.is_sentinel(real, sentinels)
-    ]
-    practice = max(sum(pair.practice for pair, _, _ in hit) for hit in shown)
-    other = next(a if b == real else b for group in batches for a, b in group)
-    own = sentinels[0] if sentinels else (other if practice else None)
-    cells = max(1, len(exposures)) * sum(map(len, batches))
-    first = rows[0][0]
-    return designed(
-        base,
-        contrasts=tuple(contrast for group in batches for contrast in group),
-        real=real,
-        sentinel=sentinels[0] if len(sentinels) == 1 else None,
-        batches=tuple(Batch(f"b{number}", group, own) for number, group in enumerate(batches, start=1)),
-        exposures_ms=exposures if limited else (None,),
-        sentinel_exposure_ms=next((pair.exposure_ms for pair in checks), None) if limited else None,
-        hits_per_batch=max(1, round(len(shown) / len(batches))),
-        trials_per_cell=max(1, round(len(genuine) / len(shown) / cells * len(batches))),
-        sentinels_per_hit=round(len(checks) / len(shown)),
-        max_sentinels_in_a_row=max(1, len(checks)),
-        practice_trials=practice,
-        workers_per_hit=_number(first.get("MaxAssignments"), round(len(rows) / len(shown))),
-        reward_usd=_reward(first.get("Reward"), base.reward_usd),
-        time_allotted_minutes=max(
-            1, _number(first.get("AssignmentDurationInSeconds"), 60 * base.time_allotted_minutes) // 60
-        ),
-    )
+) -> dict[str, Any]:
+    """Return what the files say of the experiment; the trials hold the rest of what is known."""
+    limited = any(trial.exposure_ms for trial in trials if not trial.sentinel and not trial.practice)
+    seconds = _number(_in_all(rows, "AssignmentDurationInSeconds"))
+    known: dict[str, Any] = {
+        "mode": "limited-time" if limited else "unlimited-time",
+        "real": real,
+        "contrasts": [list(contrast) for group in batches for contrast in group],
+        "batches": [
+            {"batch": f"b{number}", "contrasts": [list(contrast) for contrast in group]}
+            for number, group in enumerate(batches, start=1)
+        ],
+        "workers_per_hit": _number(_in_all(rows, "MaxAssignments")),
+        "reward_usd": _reward(_in_all(rows, "Reward")),
+        "time_allotted_minutes": seconds and seconds / 60,
+    }
+    return {name: value for name, value in known.items() if value is not None}
 
 
-def _number(cell: str | None, otherwise: int) -> int:
-    return int(cell) if cell and re.fullmatch(r"[1-9]\d{0,8}", cell.strip()) else otherwise
+def _in_all(rows: Sequence[Mapping[str, str]], column: str) -> str:
+    """Return a cell that is the same in all rows; an empty text where there is none."""
+    cells = {row.get(column, "").strip() for row in rows}
+    return cells.pop() if len(cells) == 1 else ""
 
 
-def _reward(cell: str | None, otherwise: Decimal) -> Decimal:
-    found = re.fullmatch(r"\$?(\d{1,4}(?:\.\d{1,2})?)", (cell or "").strip())
-    return Decimal(found[1]) if found and Decimal(found[1]) > 0 else otherwise
+def _number(cell: str) -> int | None:
+    return int(cell) if re.fullmatch(r"[1-9]\d{0,8}", cell) else None
+
+
+def _reward(cell: str) -> str | None:
+    found = re.fullmatch(r"\$?(\d{1,4}(?:\.\d{1,2})?)", cell)
+    return found[1] if found and Decimal(found[1]) > 0 else None

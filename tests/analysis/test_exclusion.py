@@ -115,7 +115,11 @@ def test_exposure_errors_leave_out_judgments_and_are_counted():
     assert found.judgments.table()["reason"].eq("exposure error").sum() == 3
     assert found.assignments["n_exposure_error"].tolist() == [2, 0, 1, 0]
     row = found.counts.set_index("reason").loc["exposure error"]
-    assert (row["assignments"], row["workers"], row["judgments"]) == (0, 2, 3)
+    # C is excluded as a whole already.
+    assert (row["assignments"], row["workers"], row["judgments"]) == (0, 1, 2)
+    everything = found.counts.set_index("reason").loc["any"]
+    assert (everything["assignments"], everything["workers"]) == (3, 4)
+    assert everything["judgments"] == found.judgments.table()["excluded"].sum() == 6 + 6 + 5 + 2
     assert not exclude(results(FOUR, exposure_off=bad)).judgments.table()["reason"].eq("exposure error").any()
 
 
@@ -140,9 +144,13 @@ def test_exclusion_marks_and_never_drops():
 def test_all_excluded_is_said_with_counts_and_what_to_do():
     found = exclude(results([("C", "w3", "b1", 2, 4), ("D", "w4", "b1", 2, 4)]))
     with pytest.raises(
-        AnalysisError, match=r"all 2 assignments are excluded.*12 for 'wrong sentinels'.*--max-wrong"
+        AnalysisError, match=r"^all 2 assignments are excluded.*12 for 'wrong sentinels'.*--max-wrong"
     ):
         kept(found.judgments)
+    with pytest.raises(
+        AnalysisError, match=r"^the only assignment is excluded \(judgments: 6 for 'wrong sen"
+    ):
+        kept(exclude(results([("C", "w3", "b1", 2, 4)])).judgments)
 
 
 def test_sentinels_alone_are_nothing_to_analyse():

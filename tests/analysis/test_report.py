@@ -232,7 +232,7 @@ def test_unlimited_time(tmp_path: Path) -> None:
     run("simulate", study, "--out", tmp_path / "r")
     result = run("analyze", tmp_path / "r", "--out", tmp_path / "report", *SVG)
     assert result.exit_code == 0, result.output
-    assert "People found crn more realistic than pix2pix in" in result.output
+    assert "People preferred crn to pix2pix in" in result.output
     summary = json.loads((tmp_path / "report" / "summary.json").read_text())
     assert summary["curves"] == []
     assert [cell["exposure_ms"] for cell in summary["preference"]] == [None, None]
@@ -308,7 +308,7 @@ def test_folders_are_pooled_and_compared(results: Path, tmp_path: Path) -> None:
     page = (out / "report.html").read_text()
     assert 'id="comparison"' in page
     assert "Here 0\u00a0workers and 0\u00a0pairs occur in more than one." in page
-    assert "2, pooled; the design is that of the first" in page
+    assert "<dt>Studies</dt><dd>2, pooled</dd>" in page
     assert "counts as two independent workers" in page
     assert "Differences between folders take the folders as independent samples." in page
     row = next(row for row in table if row["difference"] and row["condition_b"] == "real")
@@ -353,14 +353,18 @@ def test_options_reach_the_analysis(results: Path, tmp_path: Path) -> None:
     assert "come from a bootstrap over workers, and do not allow for pairs of images" in page
     assert "rates with 90\u00a0% intervals (worker-bootstrap). Lines: fitted curves with pointwise 90" in page
     assert "two-way 95" not in page
-    assert "The sentinel rule was chosen for this report and is not the one that the study fixed." in page
+    assert "The sentinel rule was chosen for this report and is not the study&#39;s own." in page
     assert "The sentinel rule is not the study&#39;s own: 2 wrong allowed here, 0 there." in page
-    assert "(the study&#39;s own rule: more than 0)" in page
+    assert (
+        "when it has more than 2\u00a0wrong sentinels (the study&#39;s own rule: more than 0); also" in page
+    )
     assert (
         "% Caption: Preference rates (per cent) with 90\\,\\% intervals\n%   (bootstrap over workers);"
         in (tmp_path / "r" / "preference.tex").read_text()
     )
-    assert re.search(r"\d+\u00a0answers were left out because the exposure was more than 12.5", page)
+    assert re.search(
+        r"\d+\u00a0more answers were left out because the measured exposure was more than 12.5", page
+    )
     assert any(row["reason"] == "exposure error" and row["judgments"] for row in summary["exclusions"])
 
 

@@ -100,10 +100,9 @@ def test_the_authors_rows_become_a_limited_time_study(tmp_path):
     experiment = study["experiment"]
     assert experiment["mode"] == "limited-time"
     assert experiment["contrasts"] == [["crn", "real"]]
-    assert experiment["exposures_ms"] == [125, 250]
-    assert (experiment["sentinel"], experiment["sentinel_exposure_ms"]) == ("image-space", 4000)
     assert (experiment["workers_per_hit"], experiment["reward_usd"]) == (20, "2.00")
-    assert (experiment["sentinels_per_hit"], experiment["max_wrong_sentinels"]) == (1, 0)
+    assert experiment["time_allotted_minutes"] == 30
+    assert found.facts["sentinels_per_hit"] == 1
     trials = trials_of(found)
     assert len(trials) == 24
     assert [line["assignment_id"] for line in found.lines] == [row["AssignmentId"] for row in rows]
@@ -118,6 +117,24 @@ def test_the_authors_rows_become_a_limited_time_study(tmp_path):
             assert answer["side"] == {"optionA": "left", "optionB": "right"}[row[f"Answer.choice_{number}"]]
             if trial.sentinel:
                 assert getattr(trial, f"condition_{trial.correct_side}") == "real"
+
+
+def test_what_the_files_do_not_say_is_left_out(tmp_path):
+    rows = authors_rows()
+    for row in rows[1:]:
+        row["MaxAssignments"] = "10"  # not one number for all
+    for row in rows:
+        del row["Reward"], row["AssignmentDurationInSeconds"]
+    found = import_results(
+        [write(tmp_path / "r.csv", rows)], CRN_AUTHORS, Options(sentinels=("image-space",))
+    )
+    study = json.loads(found.study_json)
+    assert set(study) == {
+        "schema_version", "study", "title", "description", "imported_from", "experiment", "secret", "stimuli",
+        "hits", "plan_sha256",
+    }  # fmt: skip
+    assert set(study["experiment"]) == {"mode", "real", "contrasts", "batches"}
+    assert study["imported_from"] == CRN_AUTHORS
 
 
 def test_unlimited_time_files_of_several_baselines_become_batches(tmp_path):
@@ -142,7 +159,7 @@ def test_the_other_script_names_the_fake_side(tmp_path):
     )
     experiment = json.loads(found.study_json)["experiment"]
     assert (experiment["real"], experiment["contrasts"]) == ("gt", [["alg", "gt"]])
-    assert (experiment["practice_trials"], experiment["exposures_ms"]) == (10, [1000])
+    assert {trial.exposure_ms for trial in trials_of(found).values()} == {1000}
     trials = trials_of(found)
     assert [trial.practice for trial in trials.values()] == [True] * 10 + [False] * 4
     for line in found.lines:

@@ -1,0 +1,383 @@
+"""What the report says of a study is what was done: derived from trials and answers, never from defaults."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from analysis.evaluation import Settings, evaluate
+from analysis.exclusion import Rules
+from analysis.findings import findings
+from analysis.methods import assumptions, citations, methods_text
+from analysis.preference import Intervals
+from analysis.psychometric import _hopeless
+from analysis.quality_sections import design_section, exclusion_section, sensitivity_section
+from analysis.summary import summarize
+from tests.analysis import folders
+from tests.analysis.folders import build_study
+from tests.analysis.test_report import run
+
+Facts = dict[str, Any]
+NBSP = "\u00a0"
+
+
+def collected(folder: Path, *options: object, **design: Any) -> Path:
+    """Return the results folder of a small simulated study."""
+    study = build_study(folder / "study", **{"hits": 2, "per_cell": 1, "workers": 4, **design})
+    assert run("simulate", study, "--out", folder / "results", *options).exit_code == 0
+    return folder / "results"
+
+
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return collected(tmp_path_factory.mktemp("limited"), "--random-share", 0.4, "--seed", 6)
+
+
+@pytest.fixture(scope="module")
+def unlimited(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("unlimited")
+    return collected(folder, mode="unlimited-time", per_cell=20, sentinels=10)
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another study: two exposures, a milder rule, another reward, half of the workers."""
+    folder = tmp_path_factory.mktemp("other")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(folders.EXPOSURES, "limited-time", [500, 3000])
+        found = collected(folder, "--random-share", 0.3, seed=9, study="otherstudy012345", workers=2)
+    return edited(found, max_wrong_sentinels=2, reward_usd="1")
+
+
+def edited(folder: Path, *, drop: tuple[str, ...] = (), **stated: Any) -> Path:
+    """Change what a results folder's study.json states of the experiment; `drop` names what goes."""
+    path = folder / "study.json"
+    document = json.loads(path.read_text())
+    document["experiment"] |= stated
+    for name in drop:
+        del document["experiment"][name]
+    path.write_text(json.dumps(document))
+    return folder
+
+
+def copied(folder: Path, to: Path, lines: slice = slice(None)) -> Path:
+    """Copy a results folder, or some of its assignments."""
+    shutil.copytree(folder, to)
+    path = to / "assignments.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[lines]))
+    return to
+
+
+def facts_of(*folders: Path, rules: Rules | None = None) -> Facts:
+    evidence = evaluate(folders, Settings(rules=rules or Rules()))
+    return summarize(evidence, {"glimpse": "9.9"})
+
+
+def said(*folders: Path, rules: Rules | None = None) -> str:
+    return methods_text(facts_of(*folders, rules=rules))
+
+
+def words(blocks: Any) -> str:
+    """All texts of a section."""
+    return repr(blocks).replace(NBSP, " ").replace("\\xa0", " ")
+
+
+def test_pooled_studies_each_have_their_own_design(limited: Path, other: Path) -> None:
+    facts = facts_of(limited, other)
+    text = methods_text(facts)
+    assert facts["settings"]["max_wrong_sentinels"] is None
+    assert [study["experiment"]["max_wrong_sentinels"] for study in facts["studies"]] == [0, 2]
+    assert (
+        "images in 2 limited-time two-alternative forced-choice studies, analysed with Glimpse 9.9 " in text
+    )
+    assert "analysed with Glimpse 9.9 and pooled here." in text
+    assert "side by side for 1/8, 1/4, 1/2, 1, 2, 3, 4 or 8 s, and" in text
+    assert "each HIT was done by 2 to 4 participants, who saw the same pairs." in text
+    assert "The reward was $2.00 or $1.00, depending on the study." in text
+    assert (
+        "Assignments with more wrong answers to sentinels than their study allows (0 or 2), incomplete ones "
+        "and all but a participant's first in a batch were excluded (" in text
+    )
+    assert "excluded when it has more wrong sentinels than its study allows (0 or 2); also" in words(
+        exclusion_section(facts)
+    )
+    assert "The sentinel rule is each study's own." in assumptions(facts)[2]
+    rows = [(row["rule"], row["allowed"], row["used"]) for row in facts["sensitivity"]]
+    assert rows == [
+        *[("number", number, False) for number in (0, 1, 2, 3)],
+        ("own", None, True),
+        ("none", None, False),
+    ]
+    assert facts["sensitivity"][4]["largest_change"] == 0
+    assert "each study's own (this report)" in words(sensitivity_section(facts))
+    design = words(design_section(facts))
+    assert "('Studies', '2, pooled')" in design
+    assert "('Exposures', '1/8, 1/4, 1/2, 1, 2, 3, 4 and 8 s')" in design
+    assert "('Reward', '$2.00 or $1.00')" in design
+
+
+def test_one_rule_for_pooled_studies_is_not_theirs(limited: Path, other: Path) -> None:
+    facts = facts_of(limited, other, rules=Rules(max_wrong_sentinels=1))
+    found = findings(facts)[-1].text
+    assert "The sentinel rule is not the studies' own: 1 wrong allowed here, 0 or 2 there." in found
+    assert "is not the studies' own." in assumptions(facts)[2]
+    assert "Assignments with wrong answers to more than 1 sentinel, incomplete ones and" in methods_text(
+        facts
+    )
+    assert "(the studies' own rule: more than 0 or 2)" in words(exclusion_section(facts))
+
+
+@pytest.mark.parametrize(
+    ("rules", "own", "allowed", "used"),
+    [
+        (Rules(max_wrong_sentinels=5), 1, [0, 1, 2, 3, 5, None], 5),
+        (Rules(), 7, [0, 1, 2, 3, 7, None], 7),
+        (Rules(max_wrong_sentinels=2), 1, [0, 1, 2, 3, None], 2),
+        (Rules(sentinel_filter=False), 1, [0, 1, 2, 3, None], None),
+    ],
+)
+def test_the_rule_of_the_report_has_its_row(
+    unlimited: Path, tmp_path: Path, rules: Rules, own: int, allowed: list[int | None], used: int | None
+) -> None:
+    folder = edited(copied(unlimited, tmp_path / "r"), max_wrong_sentinels=own)
+    rows = facts_of(folder, rules=rules)["sensitivity"]
+    assert [row["allowed"] for row in rows] == allowed
+    assert [row["allowed"] for row in rows if row["used"]] == [used]
+    assert [row["largest_change"] for row in rows if row["used"]] == [0]
+
+
+def test_repeats_that_are_kept_are_not_called_excluded(limited: Path) -> None:
+    facts = facts_of(limited, rules=Rules(repeat_workers="keep"))
+    assert "Assignments with a wrong answer to any sentinel and incomplete ones were excluded (" in (
+        methods_text(facts)
+    )
+    assert "also excluded are incomplete assignments, but no repeats." in words(exclusion_section(facts))
+
+
+def test_repeats_are_of_a_batch_where_there_are_several(limited: Path, unlimited: Path) -> None:
+    rule = "incomplete ones and all but a participant's first"
+    assert f"{rule} were excluded (" in said(limited)
+    assert f"{rule} in a batch were excluded (" in said(unlimited)
+
+
+def test_without_the_filter_only_other_rules_are_named(limited: Path) -> None:
+    text = said(limited, rules=Rules(sentinel_filter=False))
+    assert (
+        "No assignment was excluded for its sentinels. Incomplete assignments and all but a participant's "
+        "first were excluded (0 assignments, 0.0%), which leaves 168 answers to genuine trials for analysis."
+        in text
+    )
+    assert "208 answers, 40 of them to sentinels;" in text
+
+
+def test_answers_left_out_for_their_exposure_are_counted_once(limited: Path) -> None:
+    facts = facts_of(limited, rules=Rules(max_exposure_error_ms=5))
+    rows = {row["reason"]: row for row in facts["exclusions"]}
+    lost, sentinels, everything = (rows[name] for name in ("exposure error", "wrong sentinels", "any"))
+    assert lost["judgments"] > 0 < sentinels["judgments"]
+    assert everything["judgments"] == lost["judgments"] + sentinels["judgments"]
+    assert everything["workers"] >= max(lost["workers"], sentinels["workers"])
+    text = f"{lost['judgments']} more answers"
+    assert f", and so were {text} whose measured exposure was more than 5 ms off, which leaves " in (
+        methods_text(facts)
+    )
+    found = findings(facts)[-1].text.replace(NBSP, " ")
+    assert f"{text} were left out because the measured exposure was more than 5 ms off." in found
+    assert "Exposure error: single answers of assignments that stay." in words(exclusion_section(facts))
+
+
+def test_the_question_and_practice_are_the_study_s(tmp_path: Path) -> None:
+    folder = collected(tmp_path, practice=3)
+    path = folder / "study.json"
+    document = json.loads(path.read_text())
+    document["page"] = {"question": "Which image is sharper?"}
+    document["versions"] = {"glimpse": "9.8"}
+    path.write_text(json.dumps(document))
+    text = said(folder)
+    assert (
+        'were then covered by masks, and the participant chose one of them ("Which image is sharper?").'
+        in text
+    )
+    assert (
+        "with a known answer (image-space against real, shown for 4 s); 3 practice trials a HIT were not "
+        in text
+    )
+    assert "study (Chen and Koltun 2017), run with Glimpse 9.8 and analysed with Glimpse 9.9." in text
+    assert "realistic" not in text
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        ({"sides": "balanced"}, "Images were paired at random; order was random and sides were balanced. "),
+        ({"sides": "random"}, "Images were paired at random; order and sides were random. "),
+        ({}, "Images were paired at random. "),
+        ({"sides": "random", "pairing": None}, "Order and sides were random. "),
+        ({"pairing": "same-item"}, ""),  # which the trials do not bear out
+        ({"pairing": None}, ""),
+    ],
+)
+def test_pairing_and_sides_are_said_where_they_are_known(
+    limited: Path, tmp_path: Path, stated: dict[str, Any], expected: str
+) -> None:
+    text = said(edited(copied(limited, tmp_path / "r"), **stated))
+    assert f"the participant chose one of them. {expected}42 image pairs were compared in 2 HITs" in text
+
+
+def test_tests_are_counted_not_cells(unlimited: Path, tmp_path: Path) -> None:
+    assert "with the same variance, adjusted over 2 cells (Holm)." in said(unlimited)
+    half = copied(unlimited, tmp_path / "r")
+    path = half / "assignments.jsonl"
+    lines = [line for line in path.read_text().splitlines(keepends=True) if json.loads(line)["hit"] < "b2"]
+    path.write_text("".join(lines))
+    text = said(half)
+    assert text.endswith("tested against chance (1/2) by two-sided t tests with the same variance.")
+    assert "We compared crn and pix2pix images in an unlimited-time" in text
+    assert text.startswith(
+        "[SIMULATED ANSWERS: not evidence about people.] [PRELIMINARY: 8 of 16 places (50.0%)"
+    )
+
+
+def test_folders_of_one_study_fill_its_places_once(limited: Path, tmp_path: Path) -> None:
+    run("simulate", limited.parent / "study", "--out", tmp_path / "again", "--seed", 8)
+    first = json.loads((limited / "assignments.jsonl").read_text().splitlines()[0])["hit"]
+    path = tmp_path / "again" / "assignments.jsonl"
+    lines = [line for line in path.read_text().splitlines(keepends=True) if json.loads(line)["hit"] == first]
+    path.write_text("".join(lines))
+    facts = facts_of(limited, tmp_path / "again")
+    assert (facts["counts"]["assignments"], facts["counts"]["places"], facts["counts"]["filled"]) == (
+        12,
+        8,
+        8,
+    )
+    assert "each HIT was done by 4 to 8 participants, who saw the same pairs." in methods_text(facts)
+    assert "('Places', '8 of 8 filled')" in words(design_section(facts))
+    more = facts_of(tmp_path / "again")
+    assert findings(more)[0].text.startswith("The study is under way: 4 of 8 places (50.0\u00a0%) are filled")
+
+
+def test_a_study_json_that_says_little(limited: Path, tmp_path: Path) -> None:
+    known = ("mode", "max_wrong_sentinels")
+    every = json.loads((limited / "study.json").read_text())["experiment"]
+    folder = edited(copied(limited, tmp_path / "r"), drop=tuple(name for name in every if name not in known))
+    facts = facts_of(folder)
+    text = methods_text(facts)
+    assert (
+        "We compared crn, pix2pix and real images in a limited-time two-alternative forced-choice study, "
+        "analysed with Glimpse 9.9. On each trial two images appeared side by side for 1/8, 1/4, 1/2, 1, 2, "
+        "4 or 8 s, and the participant chose one of them. 42 image pairs were compared in 2 HITs of up to 26 "
+        "trials, of which 5 were sentinels with a known answer (image-space against real, shown for 4 s). 8 "
+        "participants submitted 8 assignments and gave 208 answers, 40 of them to sentinels; each HIT was "
+        "done by 4 participants, who saw the same pairs. Assignments with" in text
+    )
+    assert "None" not in text + words(design_section(facts)[0].entries)
+    shown = (
+        "exposures_ms",
+        "sentinel_exposures_ms",
+        "sentinels_per_hit",
+        "trials_per_cell",
+        "practice_trials",
+    )
+    assert [facts["experiment"][name] for name in shown] == [
+        folders.EXPOSURES["limited-time"],
+        [4000],
+        5,
+        1,
+        0,
+    ]
+    assert facts["counts"]["places"] is None
+    assert "Chen" not in repr(citations(facts))
+    result = run("analyze", folder, "--out", tmp_path / "report", "--figures", "svg")
+    assert result.exit_code == 0, result.output
+    assert "against None" not in (tmp_path / "report" / "report.html").read_text()
+
+
+def test_imported_answers_are_described_by_what_the_file_holds(tmp_path: Path) -> None:
+    from tests.mturk.test_batch_results import authors_rows, write
+
+    rows = authors_rows()
+    for row in rows:
+        for name in ("Reward", "MaxAssignments", "AssignmentDurationInSeconds"):
+            row.pop(name, None)
+        row["Input.image_A_url_11"] = row["Input.image_A_url_11"].replace("/crn/", "/image-space/")
+        row["Input.image_B_url_11"] = row["Input.image_B_url_11"].replace("/crn/", "/image-space/")
+        row["Input.time_11"] = "1000"
+    write(tmp_path / "r.csv", rows)
+    out = tmp_path / "imported"
+    result = run("import-results", tmp_path / "r.csv", "--sentinel", "image-space", "--out", out)
+    assert result.exit_code == 0, result.output
+    facts = facts_of(out, rules=Rules(sentinel_filter=False))
+    text = methods_text(facts)
+    assert text.startswith(
+        "We compared crn and real images in a limited-time two-alternative forced-choice study (Chen and "
+        "Koltun 2017), analysed with Glimpse 9.9. On each trial two images appeared side by side for 1/8 or "
+        "1/4 s, and the participant chose one of them. Both images of a pair showed the same scene. "
+    )
+    assert (
+        "of which 2 were sentinels with a known answer (image-space against real, shown for 1 or 4 s)."
+        in text
+    )
+    assert "$" not in text
+    assert assumptions(facts)[2].endswith("The study states no sentinel rule of its own.")
+    used = facts_of(out, rules=Rules(max_wrong_sentinels=2))
+    assert assumptions(used)[2].endswith("sentinel rule of its own; in its place stands this report's.")
+
+
+def verdicts(facts: Facts, changes: dict[float, tuple[float, float]]) -> str:
+    """The finding about pix2pix and crn where the rates and p-values of some exposures are these."""
+    preference = []
+    for row in facts["preference"]:
+        rate, p = changes.get(row["exposure_ms"], (0.512, 1.0))
+        preference.append({**row, "rate": rate, "low": 0.4, "high": 0.6, "p_value": p, "p_adjusted": p})
+    found = findings(facts | {"preference": preference, "curves": []})
+    text = next(finding.text for finding in found if "crn over pix2pix" in finding.text)
+    return text.replace(NBSP, " ")
+
+
+def test_effects_between_the_first_and_the_last_exposure_are_said(limited: Path) -> None:
+    facts = facts_of(limited)
+    chance = "which cannot be told from chance"
+    start = "At 8 s, people chose crn over pix2pix in 51.2 % (95 % interval 40.0–60.0 %) of trials, "
+    start += f"{chance}; at 1/8 s in "
+    assert verdicts(facts, {500: (0.9, 0.001), 1000: (0.9, 0.001)}) == (
+        f"{start}51.2 % (40.0–60.0 %), {chance} either. The preference is significant at 1/2 and 1 s."
+    )
+    assert verdicts(facts, {125: (0.1, 0.001), 500: (0.9, 0.001)}) == (
+        f"{start}10.0 % (40.0–60.0 %). The preference is significant at 1/2 s. A preference for pix2pix over "
+        f"crn is significant at 1/8 s."
+    )
+    assert verdicts(facts, {}) == (
+        f"{start}51.2 % (40.0–60.0 %), {chance} either. At no exposure is a preference significant."
+    )
+    late = verdicts(facts, {4000: (0.9, 0.001), 8000: (0.9, 0.001)})
+    assert late.endswith(f"51.2 % (40.0–60.0 %), {chance}. The preference is significant from 4 s on.")
+    gap = verdicts(facts, {1000: (0.9, 0.001), 8000: (0.9, 0.001)})
+    assert gap.endswith("The preference is significant at 1 and 8 s.")
+
+
+def test_one_worker_is_not_tested(limited: Path, tmp_path: Path) -> None:
+    facts = facts_of(copied(limited, tmp_path / "r", slice(1)), rules=Rules(sentinel_filter=False))
+    assert {row["p_value"] for row in facts["preference"]} == {None}
+    text = methods_text(facts)
+    assert "tested" not in text
+    assert (
+        "1 participant submitted 1 assignment and gave 26 answers, 5 of them to sentinels; each HIT was done "
+        "by 1 participant." in text
+    )
+    assert "were compared in 1 HIT of" in text
+
+
+def test_few_exposures_are_counted_in_words_that_fit(other: Path) -> None:
+    few = "a curve has three parameters, and answers are at"
+    assert {curve["note"] for curve in facts_of(other)["curves"]} == {f"{few} 2 exposures only"}
+    assert _hopeless(np.array([5.0]), np.array([2.0]), 4) == f"{few} 1 exposure only"
+
+
+def test_a_level_is_not_rounded_to_certainty(limited: Path) -> None:
+    settings = Settings(rules=Rules(), intervals=replace(Intervals(), level=0.999999999999))
+    text = methods_text(summarize(evaluate([limited], settings), {}))
+    assert "given with 99.9999999999% intervals" in text
