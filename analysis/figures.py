@@ -9,20 +9,25 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import MultipleLocator
 from PIL import Image
 
 from analysis import plots
 from analysis.labels import fold, text_width_in
+from analysis.style import COLUMN_IN, FAMILIES, TEXT_WIDTH_IN, legible, style
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import pandas as pd
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
     from analysis.stimuli import Stimuli
 
-LINE_IN = 8.5 / 72  # a line of 7-point text
+LINE_IN, BESIDE_IN = plots.LINE_PT / 72, plots.BESIDE_PT / 72
+TOP_IN = 0.135  # above the axes: SIMULATED
 MANY_SERIES, PANELS_A_ROW = 6, 3
 FORMATS = ("png", "pdf", "svg")
 # What would carry the date, or the version of a library, into the bytes.
@@ -35,7 +40,8 @@ METADATA = {
 def render(figure: Figure, formats: Sequence[str] = FORMATS, dpi: int = 300) -> dict[str, bytes]:
     """Return the figure as {format: bytes}; fonts are embedded, and nothing of time or machine is in it."""
     rendered = {}
-    with mpl.rc_context(plots.STYLE):
+    families = {family for text in figure.findobj(Text) for family in text.get_fontfamily()}
+    with style(), mpl.rc_context({"pdf.fonttype": 42 if families <= set(FAMILIES) else 3}):
         for kind in formats:
             buffer = io.BytesIO()
             if kind == "png":
@@ -67,15 +73,23 @@ def blank(width_in: float, height_in: float) -> Figure:
 def width_price_figure(table: pd.DataFrame) -> Figure:
     """Draw one panel a spread of workers and pairs; table: panel and what `plot_width_price` takes."""
     panels = list(dict.fromkeys(table["panel"]))
-    with mpl.rc_context(plots.STYLE):
-        figure = blank(plots.TEXT_WIDTH_IN, 2.4)
-        grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-        figure.subplots_adjust(left=0.075, right=0.87, bottom=0.17, top=0.9, wspace=0.12)
-        for rank, (ax, panel) in enumerate(zip(grid, panels, strict=True)):
+    columns = min(len(panels), PANELS_A_ROW)
+    rows = -(-len(panels) // columns)
+    with style():
+        figure = blank(TEXT_WIDTH_IN, 2.4 * rows)
+        grid = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
+        figure.subplots_adjust(
+            left=0.075, right=0.87, bottom=0.17 / rows, top=1 - 0.1 / rows, wspace=0.12, hspace=0.37
+        )
+        for rank, ax in enumerate(grid):
+            if rank >= len(panels):
+                ax.set_axis_off()
+                continue
+            last = rank % columns == columns - 1 or rank == len(panels) - 1
             ax.set_ylim(0, 1.05 * float(table["width"].max()))
-            plots.plot_width_price(ax, table[table["panel"] == panel], named=rank == len(panels) - 1)
-            ax.set_title(panel, loc="left")
-            if rank:
+            plots.plot_width_price(ax, table[table["panel"] == panels[rank]], named=last)
+            ax.set_title(panels[rank], loc="left")
+            if rank % columns:
                 ax.set_ylabel("")
     return figure
 
@@ -88,9 +102,13 @@ def _mark(figure: Figure, *, simulated: bool) -> Figure:
 
 def _folded(table: pd.DataFrame, column: str, width_in: float, *, bold: bool) -> tuple[pd.DataFrame, float]:
     """Return the table with names folded to `width_in`, and how wide the widest is, in inches."""
-    names = {name: fold(name, width_in, bold=bold) for name in dict.fromkeys(table[column])}
-    widest = max((text_width_in(text, bold=bold) for text in names.values()), default=0.0)
-    return table.assign(**{column: table[column].map(names)}), min(widest, width_in)
+    names = {name: fold(legible(name), width_in, bold=bold) for name in dict.fromkeys(table[column])}
+    return table.assign(**{column: table[column].map(names)}), _widest(names.values(), bold=bold)
+
+
+def _widest(texts: Iterable[str], *, bold: bool = False) -> float:
+    """How wide the widest of the texts is, in inches."""
+    return max((text_width_in(text, bold=bold) for text in set(texts)), default=0.0)
 
 
 def _lines(names: Iterable[str]) -> int:
@@ -99,9 +117,16 @@ def _lines(names: Iterable[str]) -> int:
 
 
 def _height_in(names: Iterable[str]) -> float:
-    """How high a column of the names at a series' end is, in inches; each gets the room of the longest."""
-    different = set(names)
-    return LINE_IN * _lines(different) * len(different)
+    """How high a column of the names at a series' end is, in inches."""
+    return LINE_IN * sum(1 + name.count("\n") for name in set(names))
+
+
+def _axes(figure: Figure, left: float, right: float, bottom: float = 0.4) -> Axes:
+    """Add axes at these margins, in inches."""
+    width, height = figure.get_size_inches()
+    return figure.add_axes(
+        (left / width, bottom / height, 1 - (left + right) / width, 1 - (bottom + TOP_IN) / height)
+    )
 
 
 def realism_figure(points: pd.DataFrame, curves: pd.DataFrame, *, simulated: bool) -> Figure:
@@ -109,24 +134,22 @@ def realism_figure(points: pd.DataFrame, curves: pd.DataFrame, *, simulated: boo
 
     More series than one pair of axes can hold get a panel each, two columns wide.
     """
-    with mpl.rc_context(plots.STYLE):
+    with style(points["series"]):
         if points["series"].nunique() > MANY_SERIES:
             return _mark(_realism_panels(points, curves), simulated=simulated)
         points, room = _folded(points, "series", 1.15, bold=True)
         curves, _ = _folded(curves, "series", 1.15, bold=True)
-        height = max(2.45, _height_in(points["series"]) / 0.79)
-        figure = blank(plots.COLUMN_IN, height)
-        bottom = 0.38 / height
-        ax = figure.add_axes((0.17, bottom, 0.765 - room / plots.COLUMN_IN, 0.945 - bottom))
-        plots.plot_realism(ax, points, curves)
+        names = _height_in([*points["series"], "chance"])
+        figure = blank(COLUMN_IN, max(2.45, 0.4 + TOP_IN + names))
+        plots.plot_realism(_axes(figure, 0.59, room + BESIDE_IN + 0.05), points, curves)
         return _mark(figure, simulated=simulated)
 
 
 def _realism_panels(points: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     names = list(dict.fromkeys(points["series"]))
-    folded = [fold(name, 1.9, 7.5) for name in names]
+    folded = [fold(legible(name), 1.9, 7.5) for name in names]
     lines, more = -(-len(names) // PANELS_A_ROW), LINE_IN * (_lines(folded) - 1)
-    figure = blank(plots.TEXT_WIDTH_IN, 0.45 + (1.55 + more) * lines + more)
+    figure = blank(TEXT_WIDTH_IN, 0.45 + (1.55 + more) * lines + more)
     height = figure.get_size_inches()[1]
     grid = figure.subplots(lines, PANELS_A_ROW, squeeze=False).ravel()
     figure.subplots_adjust(
@@ -145,30 +168,31 @@ def _realism_panels(points: pd.DataFrame, curves: pd.DataFrame) -> Figure:
         mine, line = (table[table["series"] == names[place]] for table in (points, curves))
         plots.plot_realism(ax, mine, line, named=False)
         ax.set_ylim(max(0.0, min(low, 0.48) - 0.03), min(1.005, high + 0.03))
+        ax.yaxis.set_major_locator(MultipleLocator(0.25))
         ax.set_title(folded[place], loc="left")
         ax.set_ylabel("" if place % PANELS_A_ROW else "Preference rate")
-        ax.set_xlabel("" if place + PANELS_A_ROW < len(names) else "Exposure (s)")
+        ax.set_xlabel("" if place + PANELS_A_ROW < len(names) else "Exposure (s); dashed: chance")
     return figure
 
 
 def preference_figure(table: pd.DataFrame, *, limited: bool, simulated: bool) -> Figure:
     """Draw preference rates: bars where exposure is unlimited, dots by exposure where it is limited."""
-    with mpl.rc_context(plots.STYLE):
+    with style(table["series" if limited else "label"]):
         if limited:
             return _mark(_preference_dots(table), simulated=simulated)
-        table, room = _folded(table, "label", 1.4, bold=False)
+        table, room = _folded(table, "label", 1.25, bold=False)
         row = max(0.3, 0.06 + LINE_IN * _lines(table["label"]))
-        figure = blank(plots.COLUMN_IN, 0.6 + row * len(table))
-        bottom, left = 0.4 / figure.get_size_inches()[1], (room + 0.1) / plots.COLUMN_IN
-        plots.plot_preference_bars(figure.add_axes((left, bottom, 0.93 - left, 0.93 - bottom)), table)
+        figure = blank(COLUMN_IN, 0.4 + TOP_IN + row * len(table))
+        plots.plot_preference_bars(_axes(figure, room + 0.12, _widest(["100.0 %"], bold=True) + 0.1), table)
         return _mark(figure, simulated=simulated)
 
 
 def _preference_dots(table: pd.DataFrame) -> Figure:
     """Draw one column of dots, or three where there are many series."""
     columns = 1 if table["series"].nunique() <= MANY_SERIES else PANELS_A_ROW
-    room = 0.75 * (plots.COLUMN_IN if columns == 1 else plots.TEXT_WIDTH_IN) / columns
-    table, _ = _folded(table, "series", room, bold=True)
+    width = COLUMN_IN if columns == 1 else TEXT_WIDTH_IN / columns
+    left = _widest(table["label"]) + 0.1
+    table, _ = _folded(table, "series", width - left - 0.1, bold=True)
     names = list(dict.fromkeys(table["series"]))
     size = -(-len(names) // columns)
     groups = [names[start : start + size] for start in range(0, len(names), size)]
@@ -177,32 +201,31 @@ def _preference_dots(table: pd.DataFrame) -> Figure:
         len(part) + 1.35 * len(group) + plots.DOT_LINE * sum(name.count("\n") for name in group)
         for part, group in zip(parts, groups, strict=True)
     )
-    figure = blank(plots.COLUMN_IN if columns == 1 else plots.TEXT_WIDTH_IN, 0.65 + 0.135 * rows)
-    bottom = 0.42 / figure.get_size_inches()[1]
+    figure = blank(columns * width, 0.42 + TOP_IN + 0.135 * rows)
+    drawn = []
     for place, part in enumerate(parts):
-        left = (place + 0.13) / columns
-        ax = figure.add_axes((left, bottom, (0.81 if columns == 1 else 0.76) / columns, 0.965 - bottom))
-        plots.plot_preference_dots(ax, part)
+        ax = _axes(figure, place * width + left, (columns - 1 - place) * width + 0.2, 0.42)
+        drawn.append(plots.plot_preference_dots(ax, part))
         if columns > 1:
-            ax.set_xlabel("Preference rate")
+            ax.set_xlabel("Preference rate (dashed: chance)")
+    lowest = min(ax.get_ylim()[0] for ax in drawn)
+    for ax in drawn:
+        ax.set_ylim(bottom=lowest)
     return figure
 
 
 def ranking_figure(table: pd.DataFrame, *, limited: bool, simulated: bool) -> Figure:
     """Draw Bradley-Terry strengths, per exposure or as a list, one column wide."""
-    with mpl.rc_context(plots.STYLE):
+    with style(table["condition"]):
         if limited:
             table, room = _folded(table, "condition", 1.15, bold=True)
-            figure = blank(plots.COLUMN_IN, max(2.3, 0.6 + _height_in(table["condition"])))
-            width = 0.76 - room / plots.COLUMN_IN
-            bottom = 0.38 / figure.get_size_inches()[1]
-            plots.plot_ranking(figure.add_axes((0.175, bottom, width, 0.94 - bottom)), table)
+            figure = blank(COLUMN_IN, max(2.3, 0.4 + TOP_IN + _height_in(table["condition"])))
+            plots.plot_ranking(_axes(figure, 0.59, room + BESIDE_IN + 0.05), table)
         else:
             table, room = _folded(table, "condition", 1.4, bold=False)
             row = max(0.24, 0.04 + LINE_IN * _lines(table["condition"]))
-            figure = blank(plots.COLUMN_IN, 0.6 + row * len(table))
-            bottom, left = 0.4 / figure.get_size_inches()[1], (room + 0.1) / plots.COLUMN_IN
-            plots.plot_ranking_list(figure.add_axes((left, bottom, 0.96 - left, 0.92 - bottom)), table)
+            figure = blank(COLUMN_IN, 0.4 + TOP_IN + row * len(table))
+            plots.plot_ranking_list(_axes(figure, room + 0.12, 0.13), table)
         return _mark(figure, simulated=simulated)
 
 
@@ -216,10 +239,10 @@ def workers_figure(
     simulated: bool,
 ) -> Figure:
     """Draw sentinels, speed and side bias of the assignments in three panels, two columns wide."""
-    with mpl.rc_context(plots.STYLE):
-        figure = blank(plots.TEXT_WIDTH_IN, 1.95)
+    with style():
+        figure = blank(TEXT_WIDTH_IN, 1.95)
         left, middle, right = figure.subplots(1, 3)
-        figure.subplots_adjust(left=0.065, right=0.975, bottom=0.2, top=0.91, wspace=0.36)
+        figure.subplots_adjust(left=0.085, right=0.975, bottom=0.2, top=0.91, wspace=0.4)
         plots.plot_sentinels(left, wrong, allowed)
         plots.plot_speed(middle, workers)
         plots.plot_side_bias(right, workers, *chance, edges)
@@ -232,8 +255,10 @@ def pairs_figure(
     """Draw pairs with their images, two a row; `rows`: (((images, caption, conditions), ...), title)."""
     shape = rows[0][0][0][0][0].shape
     height = 3.4 / 2 * shape[0] / shape[1] + 0.36
-    with mpl.rc_context(plots.STYLE):
-        figure = blank(plots.TEXT_WIDTH_IN, 0.3 + height * len(rows))
+    with style(
+        text for pairs, title in rows for _, caption, names in pairs for text in (title, caption, *names)
+    ):
+        figure = blank(TEXT_WIDTH_IN, 0.3 + height * len(rows))
         top = 0.18 / figure.get_size_inches()[1]
         grid = figure.subplots(len(rows), 2, squeeze=False)
         figure.subplots_adjust(
@@ -243,7 +268,8 @@ def pairs_figure(
             for ax in axes:
                 ax.set_axis_off()
             for ax, (images, caption, names) in zip(axes, pairs, strict=False):
-                plots.plot_pair(ax, images, caption, names)
+                short = [fold(legible(name), 1.6, 5.5, bold=True) for name in names]
+                plots.plot_pair(ax, images, legible(caption), short)
             if title:
-                axes[0].set_title(title, loc="left", fontweight="bold")
+                axes[0].set_title(legible(title), loc="left", fontweight="bold")
         return _mark(figure, simulated=simulated)

@@ -22,29 +22,30 @@ def exposure_label(exposure_ms: float) -> str:
     return FRACTIONS.get(round(exposure_ms), f"{exposure_ms / 1000:g}")
 
 
-def spread(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Move label positions apart to at least `gap`, as little as possible, within [low, high] if they fit."""
+def spread(positions: Sequence[float], sizes: Sequence[float], low: float, high: float) -> list[float]:
+    """Return where labels of these sizes stand free of one another: moved as little as possible, and whole
+    within [low, high]; where that is too little for all of them, they share it in proportion."""
     order = np.argsort(positions, kind="stable")
-    placed = np.asarray(positions, float)[order]
-    gap = min(gap, (high - low) / max(len(placed) - 1, 1))
-    # Positions less their rank must not fall: pool the ones that do (isotonic regression).
-    blocks: list[list[float]] = []
-    for rank, value in enumerate(placed - gap * np.arange(len(placed))):
-        blocks.append([value, 1.0, rank])
-        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
-            mean, weight, _ = blocks.pop()
-            blocks[-1][0] = (blocks[-1][0] * blocks[-1][1] + mean * weight) / (blocks[-1][1] + weight)
-            blocks[-1][1] += weight
-    base = np.concatenate([[mean] * int(weight) for mean, weight, _ in blocks] or [[]])
-    result = np.clip(base, low, high - gap * max(len(placed) - 1, 0)) + gap * np.arange(len(placed))
-    back = np.empty(len(placed))
-    back[order] = result
-    return [float(value) for value in back]
+    size = np.asarray(sizes, float)[order]
+    size *= min(1.0, (high - low) / size.sum())
+    apart = np.cumsum(size) - (size + size[0]) / 2  # from the first label to each, at the least
+    # Positions less that must not fall: pool the ones that do (isotonic regression).
+    blocks: list[tuple[float, int]] = []
+    for value in np.asarray(positions, float)[order] - apart:
+        mean, weight = float(value), 1
+        while blocks and blocks[-1][0] > mean:
+            other, count = blocks.pop()
+            mean, weight = (mean * weight + other * count) / (weight + count), weight + count
+        blocks.append((mean, weight))
+    base = np.repeat([mean for mean, _ in blocks], [weight for _, weight in blocks])
+    placed = np.empty(len(size))
+    placed[order] = np.clip(base, low + size[0] / 2, high - size[-1] / 2 - apart[-1]) + apart
+    return [float(place) for place in placed]
 
 
 def text_width_in(text: str, size_pt: float = 7.0, *, bold: bool = False) -> float:
-    """Return how wide the widest line of a text is, in inches."""
-    font = FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal", size=size_pt)
+    """Return how wide the widest line of a text is in the style in force, in inches."""
+    font = FontProperties(weight="bold" if bold else "normal", size=size_pt)
     lines = [line for line in text.split("\n") if line]
     widths = [text_to_path.get_text_width_height_descent(line, font, ismath=False)[0] for line in lines]
     return float(max(widths, default=0.0)) / 72

@@ -6,11 +6,11 @@ Drawn for one column of a two-column paper (3.3 in), in colours that colour-blin
 
 from __future__ import annotations
 
-from importlib import resources
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.font_manager import fontManager
+from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_rgba
 from matplotlib.ticker import (
     FixedLocator,
     FuncFormatter,
@@ -19,8 +19,10 @@ from matplotlib.ticker import (
     NullLocator,
     PercentFormatter,
 )
+from matplotlib.transforms import ScaledTranslation
 
-from analysis.labels import exposure_label, spread
+from analysis.labels import exposure_label, spread, text_width_in
+from analysis.style import ALARM, COLOURS, FAINT, INK, SIZES, SOFT, look
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,41 +32,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-COLUMN_IN = 3.3
-TEXT_WIDTH_IN = 7.0
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DOT_LINE = 0.86  # height of a further line of a name among the dots, in rows
+LINE_PT, BESIDE_PT = 8.9, 7  # a line of 7-point text; from the axes to the names beside them
 LEADER: Any = {"arrowstyle": "-", "lw": 0.6, "shrinkA": 1.0, "shrinkB": 1.0, "relpos": (0, 0.5)}
-INK, FAINT, ALARM = "#222222", "#9a9a9a", "#D55E00"
-for font in ("figures.ttf", "figures-bold.ttf"):
-    fontManager.addfont(str(resources.files("templates").joinpath(font)))
-STYLE: Any = {
-    "font.family": ["Glimpse Sans", "DejaVu Sans"],
-    "font.size": 7.0,
-    "axes.labelsize": 7.5,
-    "axes.titlesize": 7.5,
-    "xtick.labelsize": 7.0,
-    "ytick.labelsize": 7.0,
-    "axes.linewidth": 0.6,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "xtick.major.size": 2.5,
-    "ytick.major.size": 2.5,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "text.color": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "lines.linewidth": 1.3,
-    "figure.dpi": 100,
-    "savefig.dpi": 300,
-    "pdf.fonttype": 42,
-    "svg.fonttype": "path",
-    "svg.hashsalt": "glimpse",
-}
+CHANCE: Any = {"color": FAINT, "lw": 0.7, "ls": (0, (4, 3)), "zorder": 1}
+MANY_WORKERS = 2_000  # more are drawn as a density
 
 
 def mark_simulated(figure: Figure) -> Figure:
@@ -84,28 +56,31 @@ def _exposure_axis(ax: Axes, exposures_ms: Sequence[float]) -> None:
 
 
 def _end_labels(ax: Axes, names: Sequence[str], ends: Sequence[float], colours: Sequence[str]) -> None:
-    """Write each series' name to the right of the axes at its end, moved apart where they would overlap."""
+    """Write names to the right of the axes at their series' ends, moved apart where they would overlap."""
     low, high = ax.get_ylim()
-    # 8.5 points a line of 7-point text; the axes' height in points gives the gap in data units.
-    height = ax.get_window_extent().height / ax.figure.dpi * 72
-    lines = 1 + max((name.count("\n") for name in names), default=0)
-    room = (high - low) * 8.5 / height
-    margin = min(room * lines / 2, (high - low) / 2) if lines > 1 else 0.0
-    places = spread(ends, room * lines, low + margin, high - margin)
+    height = ax.get_window_extent().height / ax.figure.dpi * 72  # in points
+    line = (high - low) * LINE_PT / height
+    places = spread(ends, [line * (1 + name.count("\n")) for name in names], low, high)
+    beside = ax.get_yaxis_transform() + ScaledTranslation(BESIDE_PT / 72, 0, ax.figure.dpi_scale_trans)
     for name, end, place, colour in zip(names, ends, places, colours, strict=True):
         ax.annotate(
             name,
             (1.0, end),
             xycoords=("axes fraction", "data"),
-            xytext=(1.055, place),
-            textcoords=("axes fraction", "data"),
+            xytext=(1.0, place),
+            textcoords=beside,
             va="center",
             ha="left",
             color=colour,
-            fontweight="bold",
+            fontweight="normal" if colour == SOFT else "bold",
             arrowprops=LEADER | {"color": colour},
             annotation_clip=False,
         )
+
+
+def _beside(rank: int, of: int) -> float:
+    """Factor that sets a series' exposures beside the others', so that equal values stay visible."""
+    return float(min(1.035, 1.2 ** (2 / max(of - 1, 1))) ** (rank - (of - 1) / 2))
 
 
 def plot_realism(ax: Axes, points: pd.DataFrame, curves: pd.DataFrame, *, named: bool = True) -> Axes:
@@ -113,19 +88,15 @@ def plot_realism(ax: Axes, points: pd.DataFrame, curves: pd.DataFrame, *, named:
 
     points: series, exposure_ms, rate, low, high (all in [0, 1]), one row a cell.
     curves: series, exposure_ms, rate, low, high on a fine grid; a series without a fit has no rows.
-    named: write each series' name at its end.
+    named: write each series' name at its end, and what the dashed line is.
     """
     names = list(dict.fromkeys(points["series"]))
     exposures = sorted(points["exposure_ms"].unique())
     _exposure_axis(ax, exposures)
-    ax.axhline(0.5, color=FAINT, lw=0.7, ls=(0, (4, 3)), zorder=1)
-    ax.annotate(
-        "chance", (1, 0.5), xycoords=("axes fraction", "data"), xytext=(-1, -2), textcoords="offset points",
-        va="top", ha="right", color="#6e6e6e", fontsize=6.5,
-    )  # fmt: skip
-    ends, shift = [], 1.035
+    ax.axhline(0.5, **CHANCE)
+    ends = []
     for rank, name in enumerate(names):
-        colour, marker = COLOURS[rank % len(COLOURS)], MARKERS[rank % len(MARKERS)]
+        colour, marker = look(rank)
         line = curves[curves["series"] == name]
         if len(line):
             x = line["exposure_ms"].to_numpy(float) / 1000
@@ -133,12 +104,11 @@ def plot_realism(ax: Axes, points: pd.DataFrame, curves: pd.DataFrame, *, named:
                             color=colour, alpha=0.15, lw=0, zorder=2)  # fmt: skip
             ax.plot(x, line["rate"].to_numpy(float), color=colour, zorder=3, solid_capstyle="round")
         cell = points[points["series"] == name].sort_values("exposure_ms")
-        # Beside one another, so that equal rates of two contrasts stay visible.
-        x = cell["exposure_ms"].to_numpy(float) / 1000 * shift ** (rank - (len(names) - 1) / 2)
+        x = cell["exposure_ms"].to_numpy(float) / 1000 * _beside(rank, len(names))
         rate = cell["rate"].to_numpy(float)
         error = np.abs(cell[["low", "high"]].to_numpy(float).T - rate)
-        ax.errorbar(x, rate, yerr=error, fmt=marker, color=colour, ms=3.4, mew=0.5, mec="white",
-                    elinewidth=0.8, capsize=0, zorder=4)  # fmt: skip
+        ax.errorbar(x, rate, yerr=error, fmt=marker, color=colour, ms=SIZES[marker], mew=0.5, mec="white",
+                    elinewidth=0.8, capsize=0, zorder=4, clip_on=False)  # fmt: skip
         ends.append(float(line["rate"].iloc[-1]) if len(line) else float(rate[-1]))
     low = min(float(points["low"].min()), 0.48)
     high = max(float(points["high"].max()), 0.75)
@@ -146,12 +116,13 @@ def plot_realism(ax: Axes, points: pd.DataFrame, curves: pd.DataFrame, *, named:
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
     ax.set_ylabel("Preference rate")
     if named:
-        _end_labels(ax, names, ends, [COLOURS[rank % len(COLOURS)] for rank in range(len(names))])
+        colours = [SOFT, *(look(rank)[0] for rank in range(len(names)))]
+        _end_labels(ax, ["chance", *names], [0.5, *ends], colours)
     return ax
 
 
 def plot_preference_bars(ax: Axes, table: pd.DataFrame) -> Axes:
-    """Draw one bar a contrast with its interval, its rate in words, and the chance line.
+    """Draw one bar a contrast with its interval, the chance line, and to the right its rate in words.
 
     table: label, rate, low, high (in [0, 1]), from top to bottom.
     """
@@ -159,18 +130,21 @@ def plot_preference_bars(ax: Axes, table: pd.DataFrame) -> Axes:
     rate = table["rate"].to_numpy(float)
     error = np.abs(table[["low", "high"]].to_numpy(float).T - rate)
     ax.barh(y, rate, height=0.62, color="#A9CCE3", edgecolor="none", zorder=2)
-    ax.errorbar(
+    drawn = ax.errorbar(
         rate, y, xerr=error, fmt="none", ecolor=INK, elinewidth=1.0, capsize=2.0, capthick=1.0, zorder=4
     )
-    ax.axvline(0.5, color=INK, lw=0.7, ls=(0, (4, 3)), zorder=3)
+    for artist in drawn.get_children():
+        artist.set_clip_on(False)  # an end at 0 or 100 % is drawn whole
+    ax.axvline(0.5, **CHANCE | {"color": INK, "zorder": 3})
     for place, value in zip(y, rate, strict=True):
-        ax.annotate(f"{100 * value:.1f} %", (0, place), xytext=(3, 0), textcoords="offset points",
-                    va="center", ha="left", fontweight="bold", zorder=5)  # fmt: skip
+        ax.annotate(f"{100 * value:.1f} %", (1, place), xytext=(5, 0), textcoords="offset points",
+                    va="center", ha="left", fontweight="bold", annotation_clip=False)  # fmt: skip
     ax.set_yticks(y, table["label"])
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.set_xlim(0, 1.0)
     ax.set_ylim(-0.6, len(table) - 0.4)
+    ax.xaxis.set_major_locator(MultipleLocator(0.25))
     ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
     ax.set_xlabel("Preference rate (dashed: chance)")
     return ax
@@ -184,12 +158,11 @@ def plot_preference_dots(ax: Axes, table: pd.DataFrame) -> Axes:
     names = list(dict.fromkeys(table["series"]))
     place, ticks, labels = 0.0, [], []
     for rank, name in enumerate(names):
-        colour, marker = COLOURS[rank % len(COLOURS)], MARKERS[rank % len(MARKERS)]
+        colour, marker = look(rank)
         place -= DOT_LINE * name.count("\n")  # a name of several lines stands over its rows
         ax.annotate(name, (0, place), xycoords=("axes fraction", "data"), xytext=(0, -4), color=colour,
                     textcoords="offset points", va="bottom", ha="left", fontweight="bold",
-                    linespacing=1.05, zorder=5,
-                    bbox={"boxstyle": "square,pad=.05", "fc": "w", "ec": "none"})  # fmt: skip
+                    linespacing=1.05)  # fmt: skip
         place -= 1
         rows = table[table["series"] == name]
         y = place - np.arange(len(rows))
@@ -200,18 +173,19 @@ def plot_preference_dots(ax: Axes, table: pd.DataFrame) -> Axes:
         )
         ax.plot(thin, np.repeat(y, 3), color=colour, lw=1.0, zorder=3)
         ax.plot(pale, np.repeat(y, 3), color=colour, lw=3.2, alpha=0.3, zorder=2, solid_capstyle="butt")
-        ax.plot(rows["rate"].to_numpy(float), y, marker, color=colour, ms=3.4, mew=0.5, mec="white", zorder=4)
+        ax.plot(rows["rate"].to_numpy(float), y, marker, color=colour, ms=SIZES[marker], mew=0.5, mec="white",
+                zorder=4, clip_on=False)  # fmt: skip
+        ax.plot([0.5, 0.5], [y[-1] - 0.5, y[0] + 0.5], **CHANCE)  # beside the rows, not through the name
         ticks += y.tolist()
         labels += list(rows["label"])
         place -= len(rows) + 0.35
-    ax.axvline(0.5, color=FAINT, lw=0.7, ls=(0, (4, 3)), zorder=1)
     ax.set_yticks(ticks, labels)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.set_ylim(place + 0.6, 0.7)
     ax.set_xlim(0, 1)
     ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
-    ax.set_xlabel("Preference rate (pale: naive interval)")
+    ax.set_xlabel("Preference rate (dashed: chance, pale: naive interval)")
     return ax
 
 
@@ -222,21 +196,21 @@ def plot_ranking(ax: Axes, table: pd.DataFrame) -> Axes:
     """
     names = list(dict.fromkeys(table["condition"]))
     _exposure_axis(ax, sorted(table["exposure_ms"].unique()))
-    ax.axhline(0, color=FAINT, lw=0.7, ls=(0, (4, 3)), zorder=1)
+    ax.axhline(0, **CHANCE)
     ends = []
     for rank, name in enumerate(names):
-        colour, marker = COLOURS[rank % len(COLOURS)], MARKERS[rank % len(MARKERS)]
+        colour, marker = look(rank)
         rows = table[table["condition"] == name].sort_values("exposure_ms")
-        x = rows["exposure_ms"].to_numpy(float) / 1000 * 1.035 ** (rank - (len(names) - 1) / 2)
+        x = rows["exposure_ms"].to_numpy(float) / 1000 * _beside(rank, len(names))
         y = rows["strength"].to_numpy(float)
         error = np.abs(rows[["low", "high"]].to_numpy(float).T - y)
-        ax.errorbar(x, y, yerr=error, fmt=marker, ls="-", color=colour, ms=3.4, mew=0.5, mec="white",
-                    elinewidth=0.8, lw=1.0, zorder=3)  # fmt: skip
+        ax.errorbar(x, y, yerr=error, fmt=marker, ls="-", color=colour, ms=SIZES[marker], mew=0.5,
+                    mec="white", elinewidth=0.8, lw=1.0, zorder=3)  # fmt: skip
         ends.append(float(y[-1]))
     ax.margins(y=0.08)
     ax.yaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10]))
     ax.set_ylabel("Bradley-Terry strength (log odds)")
-    _end_labels(ax, names, ends, [COLOURS[rank % len(COLOURS)] for rank in range(len(names))])
+    _end_labels(ax, names, ends, [look(rank)[0] for rank in range(len(names))])
     return ax
 
 
@@ -248,7 +222,7 @@ def plot_ranking_list(ax: Axes, table: pd.DataFrame) -> Axes:
     y = np.arange(len(table))[::-1]
     strength = table["strength"].to_numpy(float)
     error = np.abs(table[["low", "high"]].to_numpy(float).T - strength)
-    ax.axvline(0, color=FAINT, lw=0.7, ls=(0, (4, 3)), zorder=1)
+    ax.axvline(0, **CHANCE)
     ax.errorbar(
         strength, y, xerr=error, fmt="o", color=COLOURS[0], ms=4, mew=0.5, mec="white", elinewidth=1.0
     )
@@ -266,37 +240,54 @@ def plot_sentinels(ax: Axes, wrong: NDArray[np.int64], allowed: float) -> Axes:
     x = np.arange(len(counts))
     colours = [COLOURS[0] if value <= allowed else ALARM for value in x]
     ax.bar(x, counts, color=colours, width=0.7)
-    for place, count in zip(x, counts, strict=True):
-        ax.annotate(f"{count}", (place, count), xytext=(0, 1.5), textcoords="offset points", ha="center",
-                    fontsize=6.5)  # fmt: skip
+    ax.set_xlim(-0.6, max(float(len(counts)), 3.0) - 0.4)
+    pitch = ax.get_window_extent().width / ax.figure.dpi / (x[-1] + 1.2)
+    widths = [text_width_in(str(count), 6.5) for count in counts]
+    if all((one + other) / 2 < pitch for one, other in pairwise(widths)):
+        for place, count in zip(x, counts, strict=True):
+            ax.annotate(f"{count}", (place, count), xytext=(0, 1.5), textcoords="offset points", ha="center",
+                        fontsize=6.5)  # fmt: skip
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     ax.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
     ax.set_xlabel("Wrong sentinels")
     ax.set_ylabel("Assignments")
     ax.margins(y=0.12)
-    ax.set_xlim(-0.6, max(float(len(counts)), 3.0) - 0.4)
     return ax
 
 
 def plot_speed(ax: Axes, workers: pd.DataFrame) -> Axes:
     """Draw each worker's median response time against its share of correct sentinels.
 
-    workers: median_response_ms, sentinel_share (in [0, 1]), excluded (bool).
+    workers: median_response_ms, sentinel_share (in [0, 1]), excluded (bool). More than MANY_WORKERS are
+    drawn as a density: the darker, the more workers.
     """
+    known = workers[workers["median_response_ms"].notna() & workers["sentinel_share"].notna()]
     for excluded, colour, marker in ((False, COLOURS[0], "o"), (True, ALARM, "X")):
-        rows = workers[workers["excluded"] == excluded]
-        seconds = rows["median_response_ms"].to_numpy(float) / 1000
-        ax.plot(seconds, rows["sentinel_share"].to_numpy(float), marker, color=colour, ms=3.2,
-                 alpha=0.95 if excluded else 0.6, mew=0, ls="none", zorder=3 if excluded else 2)  # fmt: skip
+        rows = known[known["excluded"] == excluded]
+        x, y = rows["median_response_ms"].to_numpy(float) / 1000, rows["sentinel_share"].to_numpy(float)
+        if len(known) > MANY_WORKERS:
+            _density(ax, x, y, 1.02 * float(known["median_response_ms"].max()) / 1000, colour)
+            continue
+        ax.plot(x, y, marker, color=colour, ms=3.2, alpha=0.95 if excluded else 0.6, mew=0, ls="none",
+                zorder=3 if excluded else 2, clip_on=False)  # fmt: skip
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
-    if not (workers["median_response_ms"].notna() & workers["sentinel_share"].notna()).any():
-        ax.annotate("not recorded", (0.5, 0.5), xycoords="axes fraction", ha="center", color="#6e6e6e")
+    if not len(known):
+        ax.annotate("not recorded", (0.5, 0.5), xycoords="axes fraction", ha="center", color=SOFT)
         ax.set_xticks([])
     ax.set_xlim(left=0)
     ax.set_ylim(-0.03, 1.05)
     ax.set_xlabel("Median response time (s)")
     ax.set_ylabel("Sentinels right")
     return ax
+
+
+def _density(ax: Axes, x: NDArray[np.float64], y: NDArray[np.float64], end: float, colour: str) -> None:
+    """Draw how many points lie where, from the palest of a colour, one, to the colour itself."""
+    counts, across, up = np.histogram2d(x, y, (60, 21), ((0, end), (-0.025, 1.025)))
+    shades = LinearSegmentedColormap.from_list("", [to_rgba(colour, 0.25), to_rgba(colour, 1.0)])
+    most = LogNorm(1, max(float(counts.max()), 2.0))
+    cells = np.ma.masked_equal(counts.T, 0)
+    ax.pcolormesh(across, up, cells, cmap=shades, norm=most, zorder=2, rasterized=True)
 
 
 def plot_side_bias(
@@ -317,7 +308,7 @@ def plot_side_bias(
         heights = np.histogram(group, bins=edges)[0]
         ax.bar(edges[:-1], heights, bottom=base, width=np.diff(edges), align="edge", color=colour, zorder=2)
         base = base + heights
-    ax.axvline(0.5, color=INK, lw=0.7, ls=(0, (4, 3)), zorder=3)
+    ax.axvline(0.5, **CHANCE | {"color": INK, "zorder": 3})
     shares = np.concatenate(groups)
     reach = max(0.2, float(np.abs(shares - 0.5).max()) + 0.05) if len(shares) else 0.5
     ax.set_xlim(max(0.0, 0.5 - reach), min(1.0, 0.5 + reach))
@@ -358,25 +349,17 @@ def plot_width_price(ax: Axes, table: pd.DataFrame, *, named: bool = True) -> Ax
     names = list(dict.fromkeys(table["series"]))
     ends = []
     for rank, name in enumerate(names):
-        colour, marker = COLOURS[rank % len(COLOURS)], MARKERS[rank % len(MARKERS)]
+        colour, marker = look(rank)
         rows = table[table["series"] == name].sort_values("price_usd")
-        ax.plot(
-            rows["price_usd"],
-            rows["width"],
-            color=colour,
-            marker=marker,
-            ms=3.2,
-            mew=0.5,
-            mec="white",
-            lw=1.1,
-        )
+        ax.plot(rows["price_usd"], rows["width"], color=colour, marker=marker, ms=SIZES[marker], mew=0.5,
+                mec="white", lw=1.1)  # fmt: skip
         ends.append(float(rows["width"].iloc[-1]))
     planned = table[table["planned"]]
     if len(planned):
         price = float(planned["price_usd"].iloc[0])
-        ax.axvline(price, color=FAINT, lw=0.7, ls=(0, (4, 3)), zorder=1)
+        ax.axvline(price, **CHANCE)
         ax.annotate("as planned", (price, 1), xycoords=("data", "axes fraction"), xytext=(2, 0), fontsize=6.5,
-                    textcoords="offset points", va="top", ha="left", color="#6e6e6e")  # fmt: skip
+                    textcoords="offset points", va="top", ha="left", color=SOFT)  # fmt: skip
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
     ax.yaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10]))
     ax.xaxis.set_major_locator(MaxNLocator(nbins=4))
@@ -386,5 +369,5 @@ def plot_width_price(ax: Axes, table: pd.DataFrame, *, named: bool = True) -> Ax
     ax.set_xlabel("Price of the study, fees included")
     ax.set_ylabel("Width of a cell's 95 % interval")
     if named:
-        _end_labels(ax, names, ends, [COLOURS[rank % len(COLOURS)] for rank in range(len(names))])
+        _end_labels(ax, names, ends, [look(rank)[0] for rank in range(len(names))])
     return ax

@@ -6,7 +6,7 @@ import json
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,8 +19,10 @@ from analysis.files import Parts, refuse_others, said_of, write_whole
 from analysis.findings import Finding, findings
 from analysis.methods import methods_text
 from analysis.page import render, sections
+from analysis.plots import MANY_WORKERS
 from analysis.psychometric import curves_table
 from analysis.ranking import ranking_table
+from analysis.style import legible, style
 from analysis.summary import summarize
 from analysis.tables import csv_parts, csv_text, exposure, level_text, preference_tex, records, turned
 
@@ -37,6 +39,16 @@ ALPHA = 0.05
 CURVE_POINTS = 121
 PRINT_DPI, PHOTO_DPI = 300, 220
 OPENING = "summary.json"  # by which a folder is known to be a report
+NUMBERED = " A character that no font of this computer has stands as its Unicode number, as in [U+6A21]."
+
+
+class Drawn(NamedTuple):
+    """A figure with its alternative text, its caption, and whether it is two columns wide."""
+
+    figure: Figure
+    alt: str
+    caption: str
+    wide: bool
 
 
 def build_report(
@@ -95,46 +107,66 @@ def _tables(evidence: Evidence) -> dict[str, str]:
     return {name: csv_text(table) for name, table in tables.items()}
 
 
-def _figures(evidence: Evidence, seen: pd.DataFrame) -> dict[str, tuple[Figure, str, str, bool]]:
-    """Return figure, alternative text, caption and whether it is wide, by name."""
-    simulated = evidence.results.simulated
-    limited = evidence.results.mode == "limited-time"
+def _figures(evidence: Evidence, seen: pd.DataFrame) -> dict[str, Drawn]:
+    """Return what is drawn, by name."""
     answered = seen[seen["n"] > 0]
-    many = answered["series"].nunique() > draw.MANY_SERIES
-    found: dict[str, tuple[Figure, str, str, bool]] = {}
-    level = level_text(evidence.settings.intervals.level)
-    intervals = f"{level} intervals ({evidence.settings.intervals.cluster})"
-    if limited:
-        grid = _grid(evidence)
-        figure = draw.realism_figure(answered, grid, simulated=simulated)
-        caption = (
-            f"Share of trials in which the first-named condition was chosen, by exposure. Points: rates with "
-            f"{intervals}. "
-            + (f"Lines: fitted curves with pointwise {level} bands (two-way). " if len(grid) else "")
-            + "Dashed: chance."
-        )
-        found["realism_vs_time"] = (figure, _alt(answered), caption, many)
-    labels = [exposure(value) for value in answered["exposure_ms"]] if limited else answered["series"]
-    rows = answered.assign(label=labels)
-    figure = draw.preference_figure(rows, limited=limited, simulated=simulated)
-    caption = f"Preference rates with {intervals}" + (
-        ", thin, over the naive ones, pale, which treat answers as independent." if limited else "."
-    )
-    found["preference"] = (figure, _alt(answered), caption, many and limited)
+    found: dict[str, Drawn] = {}
+    if evidence.results.mode == "limited-time":
+        found["realism_vs_time"] = _realism(evidence, answered)
+    found["preference"] = _preference(evidence, answered)
     strengths = _strengths(evidence)
     if len(strengths):
-        figure = draw.ranking_figure(strengths, limited=limited, simulated=simulated)
-        alt = "Bradley-Terry strength of each condition by exposure; the numbers are in the table."
-        caption = (
-            f"Bradley-Terry strengths with {level} intervals (two-way); a difference of 1 is an odds ratio "
-            f"of 2.7."
-        )
-        found["ranking"] = (figure, alt, caption, False)
-    found["workers"] = _workers(evidence)
+        found["ranking"] = _ranking(evidence, strengths)
     pairs = _pairs(evidence)
     if pairs is not None:
         found["hardest_pairs"] = pairs
+    names = {*answered["winner"], *answered["loser"]}
+    with style(names):
+        if any(legible(name) != name for name in names):
+            found = {key: drawn._replace(caption=drawn.caption + NUMBERED) for key, drawn in found.items()}
+    found["workers"] = _workers(evidence)
     return found
+
+
+def _realism(evidence: Evidence, answered: pd.DataFrame) -> Drawn:
+    grid = _grid(evidence)
+    level = level_text(evidence.settings.intervals.level)
+    caption = (
+        f"Share of trials in which the first-named condition was chosen, by exposure. Points: rates with "
+        f"{_intervals(evidence)}. "
+        + (f"Lines: fitted curves with pointwise {level} bands (two-way). " if len(grid) else "")
+        + "Dashed: chance."
+    )
+    figure = draw.realism_figure(answered, grid, simulated=evidence.results.simulated)
+    return Drawn(figure, _alt(answered), caption, answered["series"].nunique() > draw.MANY_SERIES)
+
+
+def _preference(evidence: Evidence, answered: pd.DataFrame) -> Drawn:
+    limited = evidence.results.mode == "limited-time"
+    labels = [exposure(value) for value in answered["exposure_ms"]] if limited else answered["series"]
+    rows = answered.assign(label=labels)
+    figure = draw.preference_figure(rows, limited=limited, simulated=evidence.results.simulated)
+    caption = f"Preference rates with {_intervals(evidence)}" + (
+        ", thin, over the naive ones, pale, which treat answers as independent." if limited else "."
+    )
+    many = answered["series"].nunique() > draw.MANY_SERIES
+    return Drawn(figure, _alt(answered), caption, limited and many)
+
+
+def _ranking(evidence: Evidence, strengths: pd.DataFrame) -> Drawn:
+    limited = evidence.results.mode == "limited-time"
+    figure = draw.ranking_figure(strengths, limited=limited, simulated=evidence.results.simulated)
+    caption = (
+        f"Bradley-Terry strengths with {level_text(evidence.settings.intervals.level)} intervals (two-way); "
+        "a difference of 1 is an odds ratio of 2.7."
+    )
+    alt = "Bradley-Terry strength of each condition by exposure; the numbers are in the table."
+    return Drawn(figure, alt, caption, wide=False)
+
+
+def _intervals(evidence: Evidence) -> str:
+    used = evidence.settings.intervals
+    return f"{level_text(used.level)} intervals ({used.cluster})"
 
 
 def _alt(seen: pd.DataFrame) -> str:
@@ -173,7 +205,7 @@ def _strengths(evidence: Evidence) -> pd.DataFrame:
     return table.set_index("condition").loc[list(order)].reset_index() if len(table) else table
 
 
-def _workers(evidence: Evidence) -> tuple[Figure, str, str, bool]:
+def _workers(evidence: Evidence) -> Drawn:
     table, workers = evidence.exclusion.assignments, evidence.workers
     shown = workers[workers["n"] > 0]
     median = int(shown["n"].median()) if len(shown) else 1
@@ -198,13 +230,16 @@ def _workers(evidence: Evidence) -> tuple[Figure, str, str, bool]:
         _edges(max(median, 1)),
         simulated=evidence.results.simulated,
     )
+    points = "each worker's speed and share of right sentinels; orange crosses: excluded"
+    cloud = "speeds and shares of right sentinels, the darker the more workers; orange: excluded"
     caption = (
         "Left: wrong sentinels an assignment, in orange what the rule excludes"
         + ("" if rules.sentinel_filter else " (nothing here: the filter is off)")
-        + ". Middle: each worker's speed and share of right sentinels; orange crosses: excluded. Right: how "
-        "often workers chose the left image; orange: excluded; grey: what chance allows 95 % of them."
+        + f". Middle: {cloud if len(panels.dropna()) > MANY_WORKERS else points}. Right: how often "
+        "workers chose the left image; orange: excluded; grey: what chance allows 95 % of them."
     )
-    return figure, "Sentinel errors, response times and side bias of the workers.", caption, True
+    alt = "Sentinel errors, response times and side bias of the workers."
+    return Drawn(figure, alt, caption, wide=True)
 
 
 def _edges(answers: int) -> NDArray[np.float64]:
@@ -218,7 +253,7 @@ def _edges(answers: int) -> NDArray[np.float64]:
     return np.asarray(0.5 + np.concatenate([-half[::-1], half]) / answers)
 
 
-def _pairs(evidence: Evidence) -> tuple[Figure, str, str, bool] | None:
+def _pairs(evidence: Evidence) -> Drawn | None:
     """Return the figure of pairs with their images, or None where images are missing."""
     table = evidence.pairs
     rows: list[tuple[list[tuple[Stimuli, str, tuple[str, str]]], str]] = []
@@ -246,7 +281,7 @@ def _pairs(evidence: Evidence) -> tuple[Figure, str, str, bool] | None:
         return None
     figure = draw.pairs_figure(rows, simulated=evidence.results.simulated)
     caption = "The pairs in which the less preferred condition was chosen most and least often."
-    return figure, caption, caption, True
+    return Drawn(figure, caption, caption, wide=True)
 
 
 def write_report(files: Mapping[str, bytes | Parts], out: Path) -> None:

@@ -88,7 +88,7 @@ def read_study(path: Path) -> dict[str, Any]:
         raise AnalysisError(f"{path}: experiment.mode is {found!r}; allowed are {' and '.join(MODES)}.")
     stimuli = study.get("stimuli") or {}
     if not isinstance(stimuli, dict) or not all(map(_is_stimulus, stimuli.values())):
-        raise AnalysisError(f"{path}: field 'stimuli' is wrong: each stimulus has its file and sha256, as texts.")
+        raise AnalysisError(f"{path}: field 'stimuli' is wrong: each stimulus has a file and a sha256.")
     for name, (fits, allowed) in KINDS.items():
         value = experiment.get(name)
         if value is not None and not fits(value):

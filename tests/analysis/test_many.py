@@ -236,3 +236,18 @@ def test_a_csv_in_parts_is_the_csv(monkeypatch, tmp_path):
 def test_numbers_have_ten_digits_and_gaps_are_empty():
     frame = pd.DataFrame({"a": [1 / 3, np.nan, 2.0], "b": [True, False, True], "c": ["x", None, "z"]})
     assert tables.csv_text(frame) == "a,b,c\n0.3333333333,1,x\n,0,\n2,1,z\n"
+
+
+def test_a_float32_has_the_digits_that_it_needs():
+    values = np.array([613.9, np.nan, 600, 0.1, 1 / 3, 16777216, -0.0], dtype=np.float32)
+    text = tables.csv_text(pd.DataFrame({"ms": values}))
+    assert text == 'ms\n613.9\n""\n600\n0.1\n0.33333334\n16777216\n0\n'
+    drawn = np.random.default_rng(0).lognormal(6, 2, 3000).astype(np.float32)
+    written = tables.csv_text(pd.DataFrame({"ms": drawn})).split()[1:]
+    assert (np.array(written, dtype=np.float32) == drawn).all()
+
+
+def test_what_arithmetic_leaves_of_a_tie_is_zero_but_small_p_values_stay():
+    frame = pd.DataFrame({"strength": [8.88e-16, -8.88e-16, -0.0], "p_value": [3e-40, 0.0, 1.0],
+                          "transitivity_p": [1e-13, np.nan, 0.5]})  # fmt: skip
+    assert tables.csv_text(frame) == "strength,p_value,transitivity_p\n0,3e-40,1e-13\n0,0,\n0,1,0.5\n"

@@ -96,5 +96,7 @@ def test_stimuli_of_a_wrong_kind_are_refused(tmp_path, images):
     results(tmp_path, images)
     path = tmp_path / "results" / "study.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"stimuli": {"s1crn": "abc"}}))
-    with pytest.raises(AnalysisError, match="field 'stimuli' is wrong: each stimulus has its file and sha256, as texts"):
+    with pytest.raises(
+        AnalysisError, match="field 'stimuli' is wrong: each stimulus has a file and a sha256"
+    ):
         read_results(tmp_path / "results")
