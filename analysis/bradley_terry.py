@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
     from analysis.clustering import Floats
 
-ITERATIONS = 100
+ITERATIONS = 1000
 BLOCK = 65_536
 SEPARATED = 15.0  # a logit beyond it is on its way to infinity
 STEP = 3.0
+HALVINGS = 30
+ROUNDING = 1e-9  # of a penalised log-likelihood
 CONDITION = 1e13  # in the 1-norm; beyond it the information is singular
 
 
@@ -94,7 +96,9 @@ def strengths_of(n: Floats, k: Floats, names: Sequence[str], *, firth: bool | No
     theta = np.append(beta[: K - 1], 0.0)
     full = np.zeros((K, K))
     full[: len(beta), : len(beta)] = inverse
-    return Strengths(theta - theta.mean(), float(beta[K - 1]) if biased else 0.0, biased, bool(firth), full)
+    theta -= theta.mean()
+    theta[np.abs(theta) < 1e-12] = 0.0  # what rounding leaves of an exact tie
+    return Strengths(theta, float(beta[K - 1]) if biased else 0.0, biased, bool(firth), full)
 
 
 def _counts(
@@ -140,29 +144,48 @@ def refuse_disconnected(left: NDArray[np.integer], right: NDArray[np.integer], n
 def _newton(X: Floats, n: Floats, k: Floats, *, penalised: bool) -> tuple[Floats, Floats] | None:
     """Maximise the (penalised) likelihood of grouped data: (estimates, inverse information), or None.
 
-    With Firth's penalty each trial's score gains h (1/2 - p), h its leverage (Heinze & Schemper 2002, eq. 4).
-    None when the estimates run to infinity.
+    With Firth's penalty each trial counts as 1 + h trials, h its leverage, of which h / 2 more are won
+    (Heinze & Schemper 2002, eq. 4); a step that would lower the penalised likelihood is halved. None when the
+    estimates run to infinity.
     """
     beta = np.zeros(X.shape[1])
     for _ in range(ITERATIONS):
         p = special.expit(X @ beta)
-        weight = n * p * (1 - p)
-        information = (X * weight[:, None]).T @ X
-        try:
-            inverse = np.linalg.inv(information)
-        except np.linalg.LinAlgError:
+        information = (X * (n * p * (1 - p))[:, None]).T @ X
+        inverse = _inverse(information)
+        if inverse is None:
             return None
-        if np.abs(information).sum(axis=0).max() * np.abs(inverse).sum(axis=0).max() > CONDITION:
-            return None
-        residual = k - n * p
-        if penalised:
-            leverage = weight * np.einsum("ij,jk,ik->i", X, inverse, X)
-            residual = residual + leverage * (0.5 - p)
-        step = inverse @ (X.T @ residual)
+        added = n * p * (1 - p) * np.einsum("ij,jk,ik->i", X, inverse, X) if penalised else np.zeros(len(n))
+        score = X.T @ (k - n * p + added * (0.5 - p))
+        step = np.linalg.solve((X * ((n + added) * p * (1 - p))[:, None]).T @ X, score)
         longest = float(np.abs(step).max())
-        beta = beta + step * min(1.0, STEP / max(longest, 1e-300))
-        if not penalised and np.abs(X @ beta).max() > SEPARATED:
-            return None
         if longest < 1e-10:
             return beta, inverse
+        step *= min(1.0, STEP / longest)
+        before = _penalised_likelihood(X, n, k, beta) - ROUNDING
+        for _ in range(HALVINGS if penalised else 0):
+            if _penalised_likelihood(X, n, k, beta + step) >= before:
+                break
+            step /= 2
+        beta = beta + step
+        if not penalised and np.abs(X @ beta).max() > SEPARATED:
+            return None
     return None
+
+
+def _inverse(information: Floats) -> Floats | None:
+    """The inverse of an information matrix, or None where it is singular."""
+    try:
+        inverse = np.linalg.inv(information)
+    except np.linalg.LinAlgError:
+        return None
+    condition = np.abs(information).sum(axis=0).max() * np.abs(inverse).sum(axis=0).max()
+    return inverse if condition <= CONDITION else None
+
+
+def _penalised_likelihood(X: Floats, n: Floats, k: Floats, beta: Floats) -> float:
+    """Logarithm of the likelihood times the root of the determinant of the information (Firth 1993)."""
+    logit = X @ beta
+    p = special.expit(logit)
+    _, penalty = np.linalg.slogdet((X * (n * p * (1 - p))[:, None]).T @ X)
+    return float((k * special.log_expit(logit) + (n - k) * special.log_expit(-logit)).sum() + penalty / 2)

@@ -9,9 +9,10 @@ import pytest
 import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import special, stats
+from scipy import optimize, special, stats
 from statsmodels.stats.sandwich_covariance import cov_cluster_2groups
 
+from analysis import bradley_terry as bt
 from analysis.bradley_terry import DisconnectedError, bradley_terry, design
 from analysis.clustering import score_covariances
 from analysis.errors import AnalysisError
@@ -307,3 +308,21 @@ def test_a_condition_that_always_wins_leaves_transitivity_untested():
     (ranking,) = rank_conditions(frame)
     assert (ranking.method, ranking.conditions) == ("Firth", ("real", "crn", "pix2pix"))
     assert (ranking.transitivity_f, ranking.transitivity_p) == (None, None)
+
+
+def test_firth_s_estimate_is_found_for_any_few_answers():
+    """Few answers let plain scoring run in circles; the maximum is that of a general optimiser."""
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        K = int(rng.integers(2, 6))
+        i, j = np.array(
+            [(i, j) for i in range(K) for j in range(K) if i != j and rng.random() < 0.6] or [(0, 1)]
+        ).T
+        X = design(i, j, K)
+        if np.linalg.matrix_rank(X) < K:
+            continue
+        n = rng.integers(1, 6, len(X)).astype(float)
+        k = rng.binomial(n.astype(int), rng.random(len(X)) ** 5).astype(float)
+        beta, _ = bt._newton(X, n, k, penalised=True)
+        best = optimize.minimize(lambda b, *data: -bt._penalised_likelihood(*data, b), np.zeros(K), (X, n, k))
+        assert bt._penalised_likelihood(X, n, k, beta) >= -best.fun - 1e-9
