@@ -232,7 +232,7 @@ def ranking_figure(table: pd.DataFrame, *, limited: bool, simulated: bool) -> Fi
 def workers_figure(
     wrong: NDArray[np.int64],
     workers: pd.DataFrame,
-    allowed: float,
+    caught: NDArray[np.bool_],
     chance: tuple[float, float],
     edges: NDArray[np.float64] | None = None,
     *,
@@ -243,7 +243,7 @@ def workers_figure(
         figure = blank(TEXT_WIDTH_IN, 1.95)
         left, middle, right = figure.subplots(1, 3)
         figure.subplots_adjust(left=0.085, right=0.975, bottom=0.2, top=0.91, wspace=0.4)
-        plots.plot_sentinels(left, wrong, allowed)
+        plots.plot_sentinels(left, wrong, caught)
         plots.plot_speed(middle, workers)
         plots.plot_side_bias(right, workers, *chance, edges)
         return _mark(figure, simulated=simulated)

@@ -16,6 +16,7 @@ from matplotlib.ticker import (
     FuncFormatter,
     MaxNLocator,
     MultipleLocator,
+    NullFormatter,
     NullLocator,
     PercentFormatter,
 )
@@ -37,6 +38,7 @@ LINE_PT, BESIDE_PT = 8.9, 7  # a line of 7-point text; from the axes to the name
 LEADER: Any = {"arrowstyle": "-", "lw": 0.6, "shrinkA": 1.0, "shrinkB": 1.0, "relpos": (0, 0.5)}
 CHANCE: Any = {"color": FAINT, "lw": 0.7, "ls": (0, (4, 3)), "zorder": 1}
 MANY_WORKERS = 2_000  # more are drawn as a density
+FASTEST_S = 2.0**-6  # faster ones are drawn there
 
 
 def mark_simulated(figure: Figure) -> Figure:
@@ -234,12 +236,13 @@ def plot_ranking_list(ax: Axes, table: pd.DataFrame) -> Axes:
     return ax
 
 
-def plot_sentinels(ax: Axes, wrong: NDArray[np.int64], allowed: float) -> Axes:
-    """Draw how many assignments had 0, 1, 2, ... wrong sentinels; those beyond `allowed` in orange."""
-    counts = np.bincount(wrong) if len(wrong) else np.zeros(1, dtype=np.int64)
+def plot_sentinels(ax: Axes, wrong: NDArray[np.int64], caught: NDArray[np.bool_]) -> Axes:
+    """Draw how many assignments had 0, 1, 2, ... wrong sentinels; those that are `caught` by it in orange."""
+    counts = np.bincount(wrong, minlength=1)
+    orange = np.bincount(wrong[caught], minlength=len(counts))
     x = np.arange(len(counts))
-    colours = [COLOURS[0] if value <= allowed else ALARM for value in x]
-    ax.bar(x, counts, color=colours, width=0.7)
+    ax.bar(x, counts, color=ALARM, width=0.7)
+    ax.bar(x, counts - orange, color=COLOURS[0], width=0.7)
     ax.set_xlim(-0.6, max(float(len(counts)), 3.0) - 0.4)
     pitch = ax.get_window_extent().width / ax.figure.dpi / (x[-1] + 1.2)
     widths = [text_width_in(str(count), 6.5) for count in counts]
@@ -264,9 +267,10 @@ def plot_speed(ax: Axes, workers: pd.DataFrame) -> Axes:
     known = workers[workers["median_response_ms"].notna() & workers["sentinel_share"].notna()]
     for excluded, colour, marker in ((False, COLOURS[0], "o"), (True, ALARM, "X")):
         rows = known[known["excluded"] == excluded]
-        x, y = rows["median_response_ms"].to_numpy(float) / 1000, rows["sentinel_share"].to_numpy(float)
+        x = np.maximum(rows["median_response_ms"].to_numpy(float) / 1000, FASTEST_S)
+        y = rows["sentinel_share"].to_numpy(float)
         if len(known) > MANY_WORKERS:
-            _density(ax, x, y, 1.02 * float(known["median_response_ms"].max()) / 1000, colour)
+            _density(ax, x, y, colour)
             continue
         ax.plot(x, y, marker, color=colour, ms=3.2, alpha=0.95 if excluded else 0.6, mew=0, ls="none",
                 zorder=3 if excluded else 2, clip_on=False)  # fmt: skip
@@ -274,16 +278,22 @@ def plot_speed(ax: Axes, workers: pd.DataFrame) -> Axes:
     if not len(known):
         ax.annotate("not recorded", (0.5, 0.5), xycoords="axes fraction", ha="center", color=SOFT)
         ax.set_xticks([])
-    ax.set_xlim(left=0)
+    else:
+        ax.set_xscale("log", base=2)
+        low, high = (max(end / 1000, FASTEST_S) for end in known["median_response_ms"].agg(["min", "max"]))
+        ax.set_xlim(low / 1.3, high * 1.3)
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_ylim(-0.03, 1.05)
     ax.set_xlabel("Median response time (s)")
     ax.set_ylabel("Sentinels right")
     return ax
 
 
-def _density(ax: Axes, x: NDArray[np.float64], y: NDArray[np.float64], end: float, colour: str) -> None:
+def _density(ax: Axes, x: NDArray[np.float64], y: NDArray[np.float64], colour: str) -> None:
     """Draw how many points lie where, from the palest of a colour, one, to the colour itself."""
-    counts, across, up = np.histogram2d(x, y, (60, 21), ((0, end), (-0.025, 1.025)))
+    across = np.exp2(np.arange(np.floor(np.log2(FASTEST_S)), 14, 1 / 12))  # up to hours
+    counts, across, up = np.histogram2d(x, y, (across, np.linspace(-0.025, 1.025, 22)))
     shades = LinearSegmentedColormap.from_list("", [to_rgba(colour, 0.25), to_rgba(colour, 1.0)])
     most = LogNorm(1, max(float(counts.max()), 2.0))
     cells = np.ma.masked_equal(counts.T, 0)

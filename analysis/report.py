@@ -17,6 +17,7 @@ from analysis.distributions import coin_quantile
 from analysis.errors import AnalysisError
 from analysis.files import Parts, refuse_others, said_of, write_whole
 from analysis.findings import Finding, findings
+from analysis.judgments import SENTINELS
 from analysis.methods import methods_text
 from analysis.page import render, sections
 from analysis.plots import MANY_WORKERS
@@ -210,9 +211,7 @@ def _workers(evidence: Evidence) -> Drawn:
     shown = workers[workers["n"] > 0]
     median = int(shown["n"].median()) if len(shown) else 1
     low, high = (coin_quantile(q, max(median, 1)) / max(median, 1) for q in (0.025, 0.975))
-    rules = evidence.settings.rules
-    own = evidence.results.max_wrong_sentinels
-    allowed = own if rules.max_wrong_sentinels is None else rules.max_wrong_sentinels
+    filtered = evidence.settings.rules.sentinel_filter
     left_out = table.groupby("worker", observed=True)["excluded"].all()
     panels = pd.DataFrame(
         {
@@ -225,7 +224,7 @@ def _workers(evidence: Evidence) -> Drawn:
     figure = draw.workers_figure(
         table["n_wrong"].to_numpy(int),
         panels,
-        allowed if rules.sentinel_filter else np.inf,
+        table["reasons"].str.contains(SENTINELS).to_numpy(bool),
         (low, high),
         _edges(max(median, 1)),
         simulated=evidence.results.simulated,
@@ -234,7 +233,7 @@ def _workers(evidence: Evidence) -> Drawn:
     cloud = "speeds and shares of right sentinels, the darker the more workers; orange: excluded"
     caption = (
         "Left: wrong sentinels an assignment, in orange what the rule excludes"
-        + ("" if rules.sentinel_filter else " (nothing here: the filter is off)")
+        + ("" if filtered else " (nothing here: the filter is off)")
         + f". Middle: {cloud if len(panels.dropna()) > MANY_WORKERS else points}. Right: how often "
         "workers chose the left image; orange: excluded; grey: what chance allows 95 % of them."
     )

@@ -188,7 +188,7 @@ def _experiment(hits: Sequence[Sequence[Pair]], real: str, sentinel: str | None,
         trials_per_cell=max(1, round(len(genuine) / len(hits) / cells)),
         sentinels_per_hit=max(sentinels),
         practice_trials=practice,
-        max_wrong_sentinels=min(base.max_wrong_sentinels, max(sentinels)),
+        max_wrong_sentinels=min(base.max_wrong_sentinels, max(0, *sentinels, 1) - 1),
     )
 
 

@@ -236,7 +236,7 @@ def crowd(count: int) -> pd.DataFrame:
 def test_a_crowd_of_workers_is_drawn_as_a_density_of_its_size() -> None:
     def svg(count: int) -> bytes:
         wrong = np.zeros(count, dtype=np.int64)
-        figure = figures.workers_figure(wrong, crowd(count), 0, (0.4, 0.6), simulated=True)
+        figure = figures.workers_figure(wrong, crowd(count), wrong > 0, (0.4, 0.6), simulated=True)
         return figures.render(figure, ("svg",))["svg"]
 
     few, many, more = (len(svg(count)) for count in (1_000, 3_000, 30_000))
@@ -248,7 +248,7 @@ def test_a_crowd_of_workers_is_drawn_as_a_density_of_its_size() -> None:
 def test_counts_of_sentinels_are_written_where_they_fit() -> None:
     def counts(wrong) -> list[str]:
         wrong = np.array(wrong)
-        figure = figures.workers_figure(wrong, crowd(3), 0, (0.4, 0.6), simulated=True)
+        figure = figures.workers_figure(wrong, crowd(3), wrong > 0, (0.4, 0.6), simulated=True)
         return [text.get_text() for text in figure.axes[0].texts]
 
     assert counts([0] * 1200 + [2] * 3) == ["1200", "0", "3"]
@@ -279,7 +279,7 @@ def test_plots_return_the_axes_they_were_given() -> None:
         lambda ax: plots.plot_preference_dots(ax, table),
         lambda ax: plots.plot_ranking(ax, strengths),
         lambda ax: plots.plot_ranking_list(ax, strengths),
-        lambda ax: plots.plot_sentinels(ax, np.array([0, 0, 3]), 0),
+        lambda ax: plots.plot_sentinels(ax, np.array([0, 0, 3]), np.array([False, False, True])),
         lambda ax: plots.plot_speed(ax, workers),
         lambda ax: plots.plot_side_bias(ax, workers, 0.4, 0.6),
         lambda ax: plots.plot_pair(ax, (image, image), "caption", ("real", "crn")),
