@@ -75,6 +75,8 @@ def _undecided(row: Mapping[str, Any]) -> str:
     """Why a cell without a verdict has none."""
     if row["p_adjusted"] is None or min(row["n_workers"], row["n_pairs"]) < FEWEST:
         return "too few workers or pairs for a test"
+    if row["p_value"] < ALPHA:  # its interval, which is not adjusted, leaves chance out
+        return "which is not significant once adjusted for all cells"
     return "which cannot be told from chance"
 
 

@@ -327,12 +327,16 @@ def test_imported_answers_are_described_by_what_the_file_holds(tmp_path: Path) -
     assert assumptions(used)[2].endswith("sentinel rule of its own; in its place stands this report's.")
 
 
-def verdicts(facts: Facts, changes: dict[float, tuple[float, float]]) -> str:
-    """The finding about pix2pix and crn where the rates and p-values of some exposures are these."""
+def verdicts(facts: Facts, changes: dict[float, tuple[float, float]], plain: float = 1.0) -> str:
+    """The finding about pix2pix and crn where the rates and adjusted p-values of some exposures are these.
+
+    plain: of other exposures, before the adjustment.
+    """
     preference = []
     for row in facts["preference"]:
         rate, p = changes.get(row["exposure_ms"], (0.512, 1.0))
-        preference.append({**row, "rate": rate, "low": 0.4, "high": 0.6, "p_value": p, "p_adjusted": p})
+        before = min(p, plain)
+        preference.append({**row, "rate": rate, "low": 0.4, "high": 0.6, "p_value": before, "p_adjusted": p})
     found = findings(facts | {"preference": preference, "curves": []})
     text = next(finding.text for finding in found if "crn over pix2pix" in finding.text)
     return text.replace(NBSP, " ")
@@ -357,6 +361,16 @@ def test_effects_between_the_first_and_the_last_exposure_are_said(limited: Path)
     assert late.endswith(f"51.2 % (40.0–60.0 %), {chance}. The preference is significant from 4 s on.")
     gap = verdicts(facts, {1000: (0.9, 0.001), 8000: (0.9, 0.001)})
     assert gap.endswith("The preference is significant at 1 and 8 s.")
+
+
+def test_what_adjustment_takes_away_is_said(limited: Path) -> None:
+    """The interval of such a rate leaves 50 % out: "cannot be told from chance" would contradict it."""
+    adjusted = "which is not significant once adjusted for all cells"
+    text = verdicts(facts_of(limited), {8000: (0.9, 0.001)}, plain=0.02)
+    assert text == (
+        "At 8 s, people chose crn over pix2pix in 90.0 % (95 % interval 40.0–60.0 %) of trials; at 1/8 s in "
+        f"51.2 % (40.0–60.0 %), {adjusted}. The preference is significant at 8 s."
+    )
 
 
 def test_one_worker_is_not_tested(limited: Path, tmp_path: Path) -> None:
