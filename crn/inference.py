@@ -47,7 +47,7 @@ class Renderer:
         self, model: nn.Module, device: str = "cpu", dtype: str = "float32", *, spend: bool = False
     ) -> None:
         """Prepare `model` for `device`; `dtype` is a name in DTYPES. `spend`: take its memory over."""
-        self.device = _device(device)
+        self.device = find_device(device)
         self.dtype = DTYPES[dtype]
         self.classes: int = model.config.classes  # type: ignore[assignment,union-attr]
         self.cascade: Cascade | None = None
@@ -212,7 +212,8 @@ class _Module:
         return FeatureMap(x[0].permute(1, 2, 0).contiguous())
 
 
-def _device(name: str) -> torch.device:
+def find_device(name: str) -> torch.device:
+    """Return a device by name; CRNError where torch cannot use it."""
     try:
         device = torch.device(name)
         torch.empty(1, device=device)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from crn.checkpoints import Weights
+    from crn.config import NetworkConfig
 
 
 def untracked(items: Any, label: str, total: int | None = None) -> Any:  # noqa: ARG001 - what a bar needs
@@ -100,7 +101,7 @@ def open_label_maps(
     _check_items(files)
     labels, mapping = _choose_labels(config, weights, files[0])
     encoding, certain = (config.encoding, True) if config.encoding else detect_encoding(files, labels)
-    size = _network_size(config, weights)
+    size = _network_size(config, weights.config, weights.name)
     maps = LabelMaps(
         files, labels, encoding, certain, mapping, size, resized=False, unknown_to_void=config.unknown_to_void
     )
@@ -154,15 +155,32 @@ def _choose_labels(
     return labels, mapping
 
 
-def _network_size(config: SynthesisConfig, weights: Weights) -> tuple[int, int]:
+def check_network(config: SynthesisConfig, network: NetworkConfig, name: str) -> None:
+    """Raise CRNError where a network cannot make what is asked for; name: of its weights."""
+    images_of(config, network, name)
+    _network_size(config, network, name)
+
+
+def images_of(config: SynthesisConfig, network: NetworkConfig, name: str) -> int:
+    """Return how many images of a label map are made; CRNError when the network does not make that many."""
+    outputs = network.outputs
+    wanted = outputs if config.grid and config.samples == 1 else config.samples
+    if wanted > outputs or (config.grid and outputs == 1):
+        raise CRNError(
+            f"weights {name!r} make {outputs} image{'s' * (outputs > 1)} of a label map; "
+            f"{'--grid' if config.grid else f'--samples {wanted}'} needs those of a diverse network."
+        )
+    return wanted
+
+
+def _network_size(config: SynthesisConfig, network: NetworkConfig, name: str) -> tuple[int, int]:
     """Return (height, width) of the network's input; CRNError for a --size that does not halve down."""
-    network = weights.config
     if config.size is None:
         return network.height, network.width
     step = network.height // network.heights[0]
     if any(side < step or side % step for side in config.size):
         raise CRNError(
-            f"--size {config.size[0]}x{config.size[1]}: weights {weights.name!r} can make heights and widths "
+            f"--size {config.size[0]}x{config.size[1]}: weights {name!r} can make heights and widths "
             f"that are multiples of {step}; they were trained at {network.height}x{network.width}."
         )
     return config.size

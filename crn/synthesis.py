@@ -16,7 +16,7 @@ from PIL import Image
 
 from crn.errors import CRNError
 from crn.files import digest, file_digest, write_json, write_whole
-from crn.inference import Renderer
+from crn.inference import Renderer, find_device
 from crn.inputs import untracked
 from crn.shards import Shard
 from crn.video import image_grid
@@ -98,13 +98,15 @@ def synthesize(  # noqa: PLR0913 - how it runs, beside what it makes
     from time import perf_counter
 
     start = perf_counter()
+    device = shard.device(device)
+    find_device(device)
     plan = shard.agree(plan_run(maps, weights, config, place, versions or {}) if shard.first else None)
     if shard.first and plan.todo:
         _make_room(place, plan)
     shard.wait()
     mine = shard.share(plan.todo)
     if mine:
-        renderer = Renderer(weights.model, shard.device(device), config.dtype, spend=True)
+        renderer = Renderer(weights.model, device, config.dtype, spend=True)
         for item, images in _rendered(maps, renderer, mine, batch, track if shard.first else untracked):
             _write_images(place, item, images[: place.samples])
     shard.wait()
@@ -112,18 +114,6 @@ def synthesize(  # noqa: PLR0913 - how it runs, beside what it makes
         _complete(place, plan)
     kept = len(maps.files) - len(plan.todo)
     return Summary(place, len(plan.todo), kept, perf_counter() - start, tuple(maps.items))
-
-
-def check_samples(config: SynthesisConfig, weights: Weights) -> int:
-    """Return how many images of a label map are made; CRNError when the network does not make that many."""
-    outputs = weights.config.outputs
-    wanted = outputs if config.grid and config.samples == 1 else config.samples
-    if wanted > outputs or (config.grid and outputs == 1):
-        raise CRNError(
-            f"weights {weights.name!r} make {outputs} image{'s' * (outputs > 1)} of a label map; "
-            f"{'--grid' if config.grid else f'--samples {wanted}'} needs those of a diverse network."
-        )
-    return wanted
 
 
 def plan_run(

@@ -10,6 +10,7 @@ import click
 from crn.commands.options import Size
 
 if TYPE_CHECKING:
+    from crn.config import NetworkConfig
     from crn.inputs import SynthesisConfig
     from crn.shards import Shard
     from crn.synthesis import Summary
@@ -163,17 +164,28 @@ class _Run:
         settings |= {"samples": options["samples"], "grid": options["grid"]}
         return SynthesisConfig(**{**settings, "unknown_to_void": options["unknown"] == "void", **changes})
 
+    def check(self, weights: str, config: SynthesisConfig) -> NetworkConfig:
+        """Return the settings of a network, if it can make what is asked for, before anything is written."""
+        from crn.checkpoints import find_weights, read_settings
+        from crn.inference import find_device
+        from crn.inputs import check_network
+
+        network = read_settings(weights).config
+        check_network(config, network, find_weights(weights).stem)
+        find_device(self.shard.device(self.options["device"]))
+        return network
+
     def condition(self, labels: Any, weights: str, name: str | None, config: SynthesisConfig) -> Summary:
         """Make the images of one condition and say so."""
         from crn.checkpoints import load_weights
         from crn.inference import DTYPES
-        from crn.inputs import open_label_maps
-        from crn.synthesis import Place, check_samples
+        from crn.inputs import images_of, open_label_maps
+        from crn.synthesis import Place
         from crn.synthesis import synthesize as make_images
 
         loaded = load_weights(weights, dtype=DTYPES[config.dtype])
         grids = self.options["grids"] if config.grid else None
-        place = Place(self.out, name or loaded.name, check_samples(config, loaded), grids)
+        place = Place(self.out, name or loaded.name, images_of(config, loaded.config, loaded.name), grids)
         maps = open_label_maps(labels, config, loaded, self.track)
         if not maps.certain and self.shard.first:
             self.console.warn(
@@ -212,13 +224,14 @@ class _Run:
     def samples(self, weights: str | None, name: str | None) -> None:
         """Lay out the sample scenes in every condition there are weights for."""
         from crn.bundle import SAMPLE_CONDITIONS, sample_label_maps, write_photographs
-        from crn.checkpoints import bundled_weights, read_settings
+        from crn.checkpoints import bundled_weights
 
         config = self.config(label_set="cityscapes", encoding="train-ids")
-        if weights:
-            read_settings(weights)
         conditions = {name or "crn": weights} if weights else dict(SAMPLE_CONDITIONS)
         maps = sample_label_maps()
+        for source in conditions.values():
+            if weights or source in bundled_weights():
+                self.check(source, config)
         if self.shard.first:
             written, kept = write_photographs(self.out)
             there = f", {kept} were there already" if kept else ""
@@ -234,12 +247,11 @@ class _Run:
     def drive(self, weights: str | None, name: str | None, video: Path, frames: int) -> None:
         """Draw a drive, make its images, and film them."""
         from crn.bundle import default_weights, write_drive
-        from crn.checkpoints import read_settings
 
         config = self.config(label_set="cityscapes", encoding="train-ids")
         diverse = config.samples > 1 or config.grid
         weights = weights or default_weights("cityscapes", None, diverse=diverse)
-        network = read_settings(weights).config
+        network = self.check(weights, config)
         if self.out == Path("images"):
             self.out = Path("drive")  # its frames are no study's stimuli
         if self.shard.first:

@@ -271,7 +271,15 @@ def test_what_is_wrong_is_said_before_anything_is_written(run, case):
     output = run(*words, **where, status=1)
     assert message in output
     assert output.count("Error: ") == 1
-    assert not Path("images/net").exists() or not list(Path("images/net").iterdir())
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize("what", [[], ["--video", "drive.mp4"]])
+@pytest.mark.parametrize("wrong", [["--size", "36x72"], ["--samples", 4], ["--device", "cudax"]])
+def test_nothing_is_drawn_or_laid_out_for_a_network_that_cannot_make_it(run, what, wrong):
+    output = run(*what, *wrong, labels=None, status=1)
+    assert output.count("Error: ") == 1
+    assert not list(Path().iterdir())
 
 
 def test_sizes_are_height_by_width(run):
