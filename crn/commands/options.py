@@ -21,3 +21,17 @@ class Size(click.ParamType):  # type: ignore[type-arg]
         if not match:
             self.fail(f"{value!r} is not height x width in pixels, such as 256x512.", param, ctx)
         return int(match[1]), int(match[2])
+
+
+class PlainName(click.ParamType):  # type: ignore[type-arg]
+    """The name of a folder that is to be made where the command says, and nowhere else."""
+
+    name = "NAME"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """Return the name as it is."""
+        if value and (re.search(r"[/\\:\x00-\x1f]", value) or value.startswith((".", "-"))):
+            self.fail(
+                f"{value!r} is no name for a folder: no /, \\ or :, and no . or - at its start.", param, ctx
+            )
+        return str(value)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crn.commands.options import Size
+from crn.commands.options import PlainName, Size
 
 if TYPE_CHECKING:
     from crn.config import NetworkConfig
@@ -29,7 +29,9 @@ MANY = 10  # steps from which progress is shown
     show_default=True,
     help="Folder to write.",
 )
-@click.option("--condition", help="Name of the folder in --out.  [default: the weights' name]")
+@click.option(
+    "--condition", type=PlainName(), help="Name of the folder in --out.  [default: the weights' name]"
+)
 @click.option(
     "--label-set",
     help="What ids and colours mean: cityscapes, gta5, camvid, nyu, or a .json file of your own.  "

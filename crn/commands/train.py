@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from crn.commands.options import PlainName
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -190,7 +192,10 @@ def _given(ctx: click.Context) -> set[str]:
 @click.option("--steps", default=1800, show_default=True, help="Updates, for --arch features only.")
 @click.option("--seed", default=0, show_default=True, help="Same seed and data: same network.")
 @click.option(
-    "--name", default="", help="The run's folder, and its weights' name.  [default: DATA-ARCH or -LOSS]"
+    "--name",
+    type=PlainName(),
+    default="",
+    help="The run's folder, and its weights' name.  [default: DATA-ARCH or -LOSS]",
 )
 @click.option("--out", default="training", show_default=True, help="Folder of all runs.")
 @click.option("--resume", is_flag=True, help="Go on with the run of this --name, whatever ended it.")

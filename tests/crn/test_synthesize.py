@@ -286,6 +286,12 @@ def test_sizes_are_height_by_width(run):
     assert "'32' is not height x width in pixels, such as 256x512." in run("--size", "32", status=2)
 
 
+@pytest.mark.parametrize("name", ["../evil", "a/b", ".hidden", "-x", "a:b"])
+def test_a_condition_is_a_folder_in_out(run, name):
+    assert f"{name!r} is no name for a folder: no /" in run(f"--condition={name}", status=2)
+    assert not list(Path().iterdir())
+
+
 def test_two_label_maps_of_one_item(run, shared, tmp_path):
     (tmp_path / "twice").mkdir()
     for suffix in ("png", "bmp"):

@@ -57,6 +57,13 @@ def test_training_writes_weights_that_can_be_used_and_says_what_is_next(run) -> 
     assert "cli.py" in weights.settings.notes["trained_by"]
 
 
+def test_a_run_lives_in_out(run) -> None:
+    result = run(*TINY, "--name", "../elsewhere")
+    assert result.exit_code == 2
+    assert "'../elsewhere' is no name for a folder" in result.output
+    assert not Path("../elsewhere").exists()
+
+
 def test_a_stopped_run_resumes_by_its_name_alone(run) -> None:
     first = run(*TINY, "--minutes", "0.00001")
     assert first.exit_code == 0, first.output
