@@ -119,8 +119,10 @@ def preference_table(
 def occurring_cells(judgments: Judgments | pd.DataFrame, *, filtered: bool = True) -> pd.DataFrame:
     """The cells that judgments to be analysed are in (CELL_KEYS), by contrast and exposure."""
     keys = ["contrast", "exposure_ms"]
-    parts = [part.drop_duplicates() for part in included(judgments, keys, filtered=filtered)]
-    cells = pd.concat(parts).astype({"contrast": str}).drop_duplicates().sort_values(keys)
+    cells = pd.DataFrame()
+    for part in included(judgments, keys, filtered=filtered):
+        cells = pd.concat([cells, part.drop_duplicates().astype({"contrast": str})]).drop_duplicates()
+    cells = cells.sort_values(keys)
     names = cells["contrast"].str.partition(":")
     return cells.assign(condition_a=names[0], condition_b=names[2])[CELL_KEYS].reset_index(drop=True)
 

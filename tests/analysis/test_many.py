@@ -3,6 +3,8 @@
 import errno
 import itertools
 import json
+import shutil
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -98,6 +100,39 @@ def test_parts_give_what_the_whole_gives(folder, monkeypatch):
     pd.testing.assert_frame_equal(parts.table(), whole.table())
     for name, table in everything(parts, results).items():
         pd.testing.assert_frame_equal(table, expected[name], rtol=1e-9, obj=name)
+
+
+def peak_bytes(folder):
+    """The most memory that the statistics of a folder take at a time, beyond what its tables take."""
+    results = read_results(folder)
+    marked = exclude(results).judgments
+    tracemalloc.start()
+    try:
+        preference_table(marked, design_cells(results.trials))
+        fit_curves(marked, exposure="measured")
+        rank_conditions(marked)
+        side_bias(marked)
+        response_times(marked)
+        agreement_table(marked)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_peak_does_not_follow_the_answers(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(judgments, "PART", 500)
+    monkeypatch.setattr(answer_file, "IN_MEMORY", 1000)
+    lines = [json.loads(line) for line in (folder / "assignments.jsonl").read_text().splitlines()]
+    peaks = []
+    for copies in (5, 20):
+        more = shutil.copytree(folder, tmp_path / f"{copies}")
+        with (more / "assignments.jsonl").open("w") as file:
+            for number in range(copies):
+                for line in lines:
+                    own = {name: f"{line[name]}-{number}" for name in ("assignment_id", "worker")}
+                    print(json.dumps(line | own), file=file)
+        peaks.append(peak_bytes(more))
+    assert peaks[1] < 1.2 * peaks[0]
 
 
 @pytest.mark.parametrize("size", [1, SMALL, 10_000])
