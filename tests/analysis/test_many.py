@@ -119,6 +119,7 @@ def peak_bytes(folder):
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_the_peak_does_not_follow_the_answers(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(judgments, "PART", 500)
     monkeypatch.setattr(answer_file, "IN_MEMORY", 1000)
