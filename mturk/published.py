@@ -38,5 +38,5 @@ def find(folder: Path, on: str, url: str | None, data: Path) -> tuple[Study, Req
     if url is None and name != "local":
         url = ledger.opened.get("url")
     target = known_endpoint(name, url, data)
-    ledger.check(study.study, study.plan_sha256, target)
+    ledger.check(study, target)
     return study, connect(target), ledger

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mturk.commands.following import typed
 from mturk.encoding import ENCODINGS
+from mturk.errors import MTurkError
 from mturk.experiment import MODES, PRESETS, check_exclusion_rule, preset
 
 if TYPE_CHECKING:
@@ -228,7 +231,7 @@ def build_hits(**options: Any) -> None:
         seed=options["seed"],
         versions=console.versions("numpy", "pillow"),
         encoding=options["encoding"],
-        texts=Texts(**{name: options[name] for name in ("title", "description") if options[name]}),
+        texts=Texts(**_given(options, "title", "description")),
         page=_page(options),
         force=options["force"],
         track=console.track,
@@ -254,28 +257,40 @@ def build_hits(**options: Any) -> None:
     _report(console, built)
 
 
+def _given(options: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return those of the options that say something."""
+    return {name: options[name] for name in names if options[name] is not None}
+
+
 def _page(options: dict[str, Any]) -> dict[str, Any]:
     """Collect what the page was asked to be."""
-    page: dict[str, Any] = {"fixation_ms": options["fixation_ms"], "origins": options["origins"]}
-    if options["question"]:
-        page["question"] = options["question"]
-    if options["display_width"] is not None:
-        page["display_width"] = options["display_width"]
+    page = _given(options, "fixation_ms", "origins", "question", "display_width")
     if options["consent"]:
-        paragraphs = options["consent"].read_text(encoding="utf-8").split("\n\n")
-        page["consent"] = tuple(" ".join(text.split()) for text in paragraphs if text.strip())
+        page["consent"] = _paragraphs(options["consent"])
     return page
+
+
+def _paragraphs(file: Path) -> tuple[str, ...]:
+    """Read the consent; empty lines part its paragraphs."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise MTurkError(
+            f"--consent {file} is no text in UTF-8 ({error.reason} at byte {error.start}). Save it as UTF-8."
+        ) from None
+    found = tuple(" ".join(part.split()) for part in re.split(r"\n\s*\n", text) if part.strip())
+    if not found:
+        raise MTurkError(f"--consent {file} is empty; it must hold what participants agree to.")
+    return found
 
 
 def _experiment(options: dict[str, Any], conditions: tuple[str, ...]) -> Experiment:
     """Turn the options into an experiment over the conditions that were found."""
     from mturk.contrasts import infer
 
-    numbers = {name: options[name] for name in NUMBERS if options[name] is not None}
+    numbers = _given(options, *NUMBERS, "sentinel_exposure_ms")
     if options["exposures_ms"]:
         numbers["exposures_ms"] = options["exposures_ms"]
-    if options["sentinel_exposure_ms"] is not None:
-        numbers["sentinel_exposure_ms"] = options["sentinel_exposure_ms"]
     experiment = infer(
         preset(options["mode"], options["preset_name"]),
         conditions,
@@ -311,5 +326,4 @@ def _report(console: Any, built: Built) -> None:
         f"${study_price(experiment).total_usd} with Mechanical Turk's fees"
     )
     console.say(f"  design      {study.folder}/design.html")
-    default = str(study.folder) == "study"
-    console.next("python cli.py preview" + ("" if default else f" {study.folder}"))
+    console.next(typed("preview", *([] if study.folder == Path("study") else [str(study.folder)])))

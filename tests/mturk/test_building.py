@@ -21,7 +21,6 @@ from mturk.design_report import cell_counts, excluded_rate, longest_sentinel_run
 from mturk.errors import MTurkError
 from mturk.experiment import Experiment, designed, preset
 from mturk.pages import (
-    QUESTION_LIMIT_BYTES,
     external_question,
     html_question,
     page_data,
@@ -150,7 +149,7 @@ def test_the_page_needs_nothing_that_a_strict_policy_forbids(built: Built) -> No
 def test_the_question_fits_with_room_to_spare(built: Built) -> None:
     xml = question_xml(built.study, "b1-h01", "https://images.example/studies/2026/a-long-name/")
     assert len(xml.encode()) < 40_000
-    assert built.question_bytes < 40_000 < QUESTION_LIMIT_BYTES
+    assert built.question_bytes < 40_000
     root = ET.fromstring(xml)
     assert root.tag.endswith("2011-11-11/HTMLQuestion.xsd}HTMLQuestion")
     assert root[0].text == page_html(
@@ -159,14 +158,20 @@ def test_the_question_fits_with_room_to_spare(built: Built) -> None:
     assert root[1].text == "0"
 
 
-def test_a_question_too_large_becomes_external(images: Path, tmp_path: Path) -> None:
+def test_a_question_too_large_is_refused(images: Path, tmp_path: Path) -> None:
     many = small(trials_per_cell=80, hits_per_batch=1)
-    built = build(find_images(images), many, tmp_path / "s", MAKING)
-    assert any("MTurk takes 65535" in warning for warning in built.warnings)
-    with pytest.raises(MTurkError, match=r"makes a question of .* bytes; MTurk takes 65535"):
-        question_xml(built.study, "b1-h01", "https://i.example/")
-    xml = question_xml(built.study, "b1-h01", "https://i.example/", external_url="https://p.example/?a=1&b=2")
-    root = ET.fromstring(xml)
+    with pytest.raises(MTurkError) as error:
+        build(find_images(images), many, tmp_path / "s", MAKING)
+    assert re.fullmatch(
+        r"HIT b1-h01 makes a question of \d{5} bytes; Mechanical Turk allows 65535. Use fewer trials a HIT "
+        r"\(--trials-per-cell of build-hits\) and more HITs \(--hits-per-batch\)\.",
+        str(error.value),
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_external_question_is_on_https() -> None:
+    root = ET.fromstring(external_question("https://p.example/?a=1&b=2"))
     assert root.tag.endswith("2006-07-14/ExternalQuestion.xsd}ExternalQuestion")
     assert root[0].text == "https://p.example/?a=1&b=2"
     with pytest.raises(MTurkError, match="needs an https address"):

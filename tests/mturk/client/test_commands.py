@@ -50,7 +50,7 @@ def test_from_publish_to_review(study, server, glimpse, at):
         "0 new assignments; 0 of 6 places done. Written: results/",
         "No answers yet; look again later.",
         "",
-        "Next: python cli.py status",
+        f"Next: python cli.py collect --data {server.data} --watch",
     ]
     one, two = (row["hit_id"] for row in server.hits())
     server.submit(study, one, "ann", wrong=1)
@@ -81,7 +81,7 @@ def test_from_publish_to_review(study, server, glimpse, at):
         "b1        2       6     3        0          3         0         0         2  $0.00",
     ]
     assert re.fullmatch(r"Places stay open until [-\d]+ [:\d]+ UTC. Workers find them here:", out[3])
-    assert out[-1] == "Next: python cli.py review"
+    assert out[-1] == f"Next: python cli.py review --data {server.data}"
 
     code, out, errors = glimpse("review", "--dry-run", "--bonus", "0.25", *at)
     assert (code, out, errors) == (
@@ -93,7 +93,7 @@ def test_from_publish_to_review(study, server, glimpse, at):
             "Excluded by the study's rules: 2 assignments. --replace opens 2 new places.",
             "Nothing was done (--dry-run).",
             "",
-            "Next: python cli.py review",
+            f"Next: python cli.py review --bonus 0.25 --data {server.data}",
         ],
         [],
     )
@@ -106,7 +106,7 @@ def test_from_publish_to_review(study, server, glimpse, at):
             "That is $2.00 for you to pay: this server moves no money.",
             "Done.",
             "",
-            "Next: python cli.py collect --watch",
+            f"Next: python cli.py collect --data {server.data} --watch",
         ],
         [],
     )
