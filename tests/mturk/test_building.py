@@ -16,13 +16,16 @@ import pytest
 from PIL import Image
 
 from mturk import study as study_module
-from mturk.building import Built, Making, build
+from mturk import building
+from mturk.building import Built, Making, Texts, build
 from mturk.design_report import cell_counts, excluded_rate, longest_sentinel_run, repeats
 from mturk.errors import MTurkError
 from mturk.experiment import Experiment, designed, preset
+from mturk.ledger import Ledger, ledger_path
 from mturk.pages import (
     external_question,
     html_question,
+    image_base,
     page_data,
     page_html,
     page_settings,
@@ -98,6 +101,61 @@ def test_same_images_and_seed_same_bytes(images: Path, built: Built, tmp_path: P
     assert all((one / name).read_bytes() == (two / name).read_bytes() for name in names)
     other = build(find_images(images), small(), tmp_path / "other", replace(MAKING, seed=1))
     assert not set(other.study.stimuli) & set(built.study.stimuli)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"texts": Texts(title="Which of these is a photograph?")},
+        {"texts": Texts(description="Look, and choose.")},
+        {"texts": Texts(keywords=("image",))},
+        {"page": {"question": "Which image looks more fake?"}},
+        {"page": {"consent": ("You may stop at any time.",)}},
+        {"page": {"display_width": 128}},
+        {"page": {"fixation_ms": 900}},
+        {"page": {"origins": ("https://lab.example",)}},
+        {"encoding": "webp"},
+        {"seed": 1},
+    ],
+    ids=str,
+)
+def test_whatever_workers_see_makes_another_study(images: Path, tmp_path: Path, change: dict) -> None:
+    one = build(find_images(images), small(), tmp_path / "one", MAKING).study
+    other = build(find_images(images), small(), tmp_path / "other", replace(MAKING, **change)).study
+    assert other.study != one.study
+    assert not set(other.stimuli) & set(one.stimuli)
+
+
+def test_another_page_template_makes_another_study(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = build(find_images(images), small(), tmp_path / "one", MAKING).study
+    monkeypatch.setattr(building, "template_sha256", lambda: "another")
+    assert build(find_images(images), small(), tmp_path / "other", MAKING).study.study != one.study
+
+
+def test_a_folder_in_which_nothing_came_about_is_replaced(images: Path, tmp_path: Path) -> None:
+    target = tmp_path / "study"
+    first = build(find_images(images), small(), target, MAKING).study
+    ledger = Ledger(ledger_path(target, "local"))
+    ledger.record("opened", study=first.study)
+    ledger.record("outcome", key="images", base_url="/media/x/")
+    ledger.record("intent", key="hit:b1-h01:1")
+    ledger.record("refused", key="hit:b1-h01:1", code="InvalidQuestion", detail="no")
+    build(find_images(images), small(), target, replace(MAKING, force=True))
+    assert not (target / "published").exists()
+
+
+def test_a_question_is_the_page_that_was_frozen(images: Path, tmp_path: Path) -> None:
+    study = build(find_images(images), small(), tmp_path / "study", MAKING).study
+    base = 'https://i.example/a"b<c/'
+    xml = question_xml(study, "b1-h01", base)
+    assert xml == html_question(page_html(study, "b1-h01", base))
+    assert image_base(xml) == base
+    assert image_base("<HTMLQuestion>") is None
+    path = study.page_path("b1-h01")
+    path.write_text(path.read_text() + "<!-- frozen -->")
+    assert "<!-- frozen -->" in question_xml(study, "b1-h01", base)
 
 
 def test_sentinels_and_practice_have_a_known_answer(images: Path, tmp_path: Path) -> None:
@@ -190,6 +248,10 @@ def test_page_settings_are_checked() -> None:
     assert page_settings(stimuli, display_width=800).height == 400
     for wrong, message in (
         ({"display_width": 4}, "shown at 4x2"),
+        ({"question": " "}, "--question is empty"),
+        ({"question": "a\x07"}, r"--question holds the character U\+0007"),
+        ({"consent": ("a", "b\udcff")}, r"--consent holds the character U\+DCFF"),
+        ({"consent": ()}, "--consent is empty"),
         ({"fixation_ms": 10}, "fixation_ms is 10"),
         ({"origins": ("https://x.example/path",)}, "without a path"),
         ({"origins": ("javascript:alert(1)",)}, "must be like https://example.org"),
@@ -213,8 +275,9 @@ def test_an_existing_study_is_refused(images: Path, tmp_path: Path) -> None:
         build(found, small(), target, MAKING)
     second = build(found, small(), target, replace(MAKING, seed=5, force=True)).study
     assert first.study != second.study
-    (target / "published").mkdir()
-    (target / "published" / "local.jsonl").write_text("{}\n")
+    ledger = Ledger(ledger_path(target, "local"))
+    ledger.record("opened", study=second.study)
+    ledger.record("intent", key="hit:b1-h01:1")
     with pytest.raises(MTurkError, match="was published; it is never overwritten"):
         build(found, small(), target, replace(MAKING, force=True))
     other = tmp_path / "mine"

@@ -92,6 +92,50 @@ def test_one_clear_message_and_nothing_written(here: Path, words: str, message: 
     assert not Path("study").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--title", "x" * 129], "--title has 129 characters; Mechanical Turk allows 1 to 128."),
+        (["--description", "x" * 2001], "--description has 2001 characters; Mechanical Turk allows 1 to 2000."),
+        (["--title", " "], "--title is empty; workers read it: at least one word."),
+        (["--question", ""], "--question is empty; workers read it: at least one word."),
+        (
+            ["--title", "Which\x07?"],
+            "--title holds the character U+0007, which no page can show; leave it out.",
+        ),
+        (
+            ["--time-allotted-minutes", "525601"],
+            "--time-allotted-minutes is 525601; Mechanical Turk allows 1 to 525600.",
+        ),
+        (
+            ["--workers-per-hit", "1000000001"],
+            "--workers-per-hit is 1000000001; Mechanical Turk allows 1 to 1000000000.",
+        ),
+        (
+            [word for number in range(1, 38) for word in ("--exposure-ms", str(number))]
+            + ["--sentinel-exposure-ms", "1", "--trials-per-cell", "1"],
+            "--exposure-ms: the study has 37 exposures; a page holds 1 to 36.",
+        ),
+        (["--consent", "latin.txt"], "--consent latin.txt is no text in UTF-8 (invalid continuation byte at "
+         "byte 3). Save it as UTF-8."),
+        (["--consent", "empty.txt"], "--consent empty.txt is empty; it must hold what participants agree to."),
+    ],
+)  # fmt: skip
+def test_what_no_hit_can_be_is_said_before_anything_is_written(
+    here: Path, words: list[str], message: str
+) -> None:
+    Path("latin.txt").write_bytes("Caf\xe9 and text".encode("latin-1"))
+    Path("empty.txt").write_text("\n \n")
+    result = run("build-hits", "--hits-per-batch", "1", *words)
+    assert (result.exit_code, result.output.splitlines()[-1]) == (1, f"Error: {message}")
+    assert not list(here.glob("*study*"))
+
+
+def test_the_longest_words_that_a_hit_can_have(here: Path) -> None:
+    words = ["--title", "x" * 128, "--description", "y" * 2000, "--time-allotted-minutes", "525600"]
+    assert run("build-hits", "--hits-per-batch", "1", *words).exit_code == 0
+
+
 def test_an_existing_study_is_refused_and_forced(here: Path) -> None:
     words = ["build-hits", "--hits-per-batch", "1"]
     assert run(*words).exit_code == 0
