@@ -12,6 +12,7 @@ costs money carries a token, so that a retry never pays twice. What remains beco
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -210,7 +211,7 @@ def local_keys(data: Path) -> tuple[str, str]:
 
 
 def _data_option(data: Path) -> str:
-    return "" if data == Path("server") else f" --data {data}"
+    return "" if data == Path("server") else f" --data {shlex.quote(str(data))}"
 
 
 def _readable(error: Exception, operation: str, target: Endpoint) -> Exception:

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mturk import study as study_module
 from mturk import building
+from mturk import study as study_module
 from mturk.building import Built, Making, Texts, build
 from mturk.design_report import cell_counts, excluded_rate, longest_sentinel_run, repeats
 from mturk.errors import MTurkError

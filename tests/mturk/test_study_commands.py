@@ -96,7 +96,10 @@ def test_one_clear_message_and_nothing_written(here: Path, words: str, message: 
     ("words", "message"),
     [
         (["--title", "x" * 129], "--title has 129 characters; Mechanical Turk allows 1 to 128."),
-        (["--description", "x" * 2001], "--description has 2001 characters; Mechanical Turk allows 1 to 2000."),
+        (
+            ["--description", "x" * 2001],
+            "--description has 2001 characters; Mechanical Turk allows 1 to 2000.",
+        ),
         (["--title", " "], "--title is empty; workers read it: at least one word."),
         (["--question", ""], "--question is empty; workers read it: at least one word."),
         (
@@ -116,11 +119,19 @@ def test_one_clear_message_and_nothing_written(here: Path, words: str, message: 
             + ["--sentinel-exposure-ms", "1", "--trials-per-cell", "1"],
             "--exposure-ms: the study has 37 exposures; a page holds 1 to 36.",
         ),
-        (["--consent", "latin.txt"], "--consent latin.txt is no text in UTF-8 (invalid continuation byte at "
-         "byte 3). Save it as UTF-8."),
-        (["--consent", "empty.txt"], "--consent empty.txt is empty; it must hold what participants agree to."),
+        (
+            ["--consent", "latin.txt"],
+            (
+                "--consent latin.txt is no text in UTF-8 (invalid continuation byte at byte 3). "
+                "Save it as UTF-8."
+            ),
+        ),
+        (
+            ["--consent", "empty.txt"],
+            "--consent empty.txt is empty; it must hold what participants agree to.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_no_hit_can_be_is_said_before_anything_is_written(
     here: Path, words: list[str], message: str
 ) -> None:

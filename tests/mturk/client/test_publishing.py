@@ -257,8 +257,8 @@ def test_another_page_under_the_same_name_is_refused(study, server, ledger_is_lo
     with pytest.raises(MTurkError) as caught:
         go(study, server.requester())
     assert re.fullmatch(
-        rf"{server.url} has HIT [A-Z0-9]+ under the name of this study's b1-h0[12], with another page. No HIT "
-        "can be changed: build the study again with another --seed, and publish that",
+        rf"{server.url} has HIT [A-Z0-9]+ under the name of this study's b1-h0[12], with another page. No "
+        "HIT can be changed: build the study again with another --seed, and publish that",
         str(caught.value),
     )
     assert len(server.hits()) == 2
