@@ -206,6 +206,59 @@ def test_the_next_command_says_where_if_there_are_several(study, server, glimpse
     assert glimpse("status", "--on", "local", *at)[1][-1] == command
 
 
+@pytest.fixture
+def serve(server, glimpse, monkeypatch):
+    """Run `serve` up to where it would begin to answer; returns its links and its last line."""
+    monkeypatch.setattr(
+        "mturk.server.running.serve", lambda *_, started: started(server.site, "http://127.0.0.1:8080")
+    )
+
+    def run(*words):
+        code, out, errors = glimpse("serve", *words)
+        assert (code, errors) == (0, [])
+        return [line for line in out if line.startswith("Link")], out[-1]
+
+    return run
+
+
+def test_serve_gives_the_links_of_what_it_has(study, server, glimpse, at, serve):
+    next_line = "Next: python cli.py publish --to local --data 'my server'"
+    assert serve("--data", "my server") == (["Link to hand out:  none yet; `publish` prints it"], next_line)
+    glimpse("publish", *at)
+    link = f"Link to hand out:  http://127.0.0.1:8080/join/{study.study}"
+    assert serve("--study", "study") == (
+        [f"{link}  (the dashboard has those of panels)"],
+        "Next: python cli.py publish study --to local",
+    )
+    server.change(lambda tx: tx.run("UPDATE hits SET study = 'another' WHERE seq = 1"))
+    assert serve()[0] == [
+        link,
+        f"{link.replace(study.study, 'another')}  (the dashboard has those of panels)",
+    ]
+
+
+def test_serve_names_a_few_studies_and_counts_the_others(study, server, glimpse, at, serve):
+    glimpse("publish", *at)
+    server.change(lambda tx: tx.run("UPDATE hits SET study = NULL"))
+    assert serve()[0] == ["Link to hand out:  none yet; `publish` prints it"]
+    server.change(lambda tx: tx.run("UPDATE hits SET study = 's' || seq"))
+    server.change(
+        lambda tx: [
+            tx.run(
+                "INSERT INTO hits (hit_id, hit_type_id, question, annotation, study, batch, name, "
+                "max_assignments, first_max, created, expires) SELECT hit_id || ?, hit_type_id, question, "
+                "annotation || ?, ?, batch, name, max_assignments, first_max, created, expires "
+                "FROM hits LIMIT 1",
+                str(number), str(number), f"more{number}",
+            )
+            for number in range(5)
+        ]
+    )  # fmt: skip
+    links = serve()[0]
+    assert len(links) == 6
+    assert links[-1] == "Link to hand out:  ... and 2 more, on the dashboard"
+
+
 def test_status_of_a_study_of_which_nothing_came_about(study, server, glimpse, at, monkeypatch):
     def refuse(*_):
         raise MTurkError("no")
