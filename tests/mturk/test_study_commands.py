@@ -168,6 +168,23 @@ def test_a_design_from_a_hit_file(here: Path) -> None:
     ]
 
 
+def test_what_a_hit_file_does_not_say_can_be_given_beside_it(here: Path) -> None:
+    header = "image_A_url_1,image_B_url_1,image_A_url_2,image_B_url_2"
+    Path("hits.csv").write_text(f"{header}\nh/crn/0.jpg,h/real/0.jpg,h/real/1.jpg,h/image-space/1.jpg\n")
+    words = ["build-hits", "--from-hits", "hits.csv", "--sentinel", "image-space"]
+    refused = run(*words, "--trials-per-cell", "3")
+    assert refused.exit_code == 2
+    assert refused.output.splitlines()[-1] == (
+        "Error: --trials-per-cell does not go with --from-hits: the file decides it."
+    )
+    numbers = ["--workers-per-hit", "3", "--reward-usd", "0.5", "--time-allotted-minutes", "7"]
+    result = run(*words, *numbers, "--break-every", "9")
+    assert result.exit_code == 0, result.output
+    experiment = read_study("study").experiment
+    assert (experiment.workers_per_hit, f"{experiment.reward_usd}") == (3, "0.5")
+    assert (experiment.time_allotted_minutes, experiment.break_every) == (7, 9)
+
+
 @pytest.mark.parametrize(("allowed", "sentinels"), [(9, 5), (5, 5), (1, 1)])
 def test_a_rule_that_can_never_exclude_is_refused(here: Path, allowed: int, sentinels: int) -> None:
     words = ["build-hits", "--max-wrong-sentinels", allowed, "--sentinels-per-hit", sentinels]
