@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mturk.design_report import design_html
 from mturk.encoding import Encoding, Source, choose, encode, extension
-from mturk.pages import QUESTION_LIMIT_BYTES, html_question, page_html, page_settings
+from mturk.limits import check_listing
+from mturk.pages import page_html, page_settings, question_xml, template_sha256
 from mturk.planning import Plan, plan, scenes_needed
 from mturk.stimuli import Images, Track, common_items, inspect_all, opaque_id, silent, study_secret
 from mturk.study import Hit, Stimulus, Study, Trial, digest, refuse_existing, trials_csv, write_study
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mturk.experiment import Batch, Experiment
+    from mturk.pages import PageSettings
 
 TITLE = "Which image is more realistic?"
 DESCRIPTION = "Look at pairs of images and choose the more realistic one of each."
 KEYWORDS = ("image", "images", "comparison", "perception", "research", "survey")
-# The longest base of image addresses that the size check at build-hits allows for.
+# The longest base of image addresses with which every question is sure to fit.
 LONG_BASE = "https://" + "x" * 192 + "/"
 
 
@@ -72,7 +74,7 @@ def build(
 
     `allow_missing` leaves out items that some condition lacks. MTurkError before anything is written.
     """
-    refuse_existing(target, replace=making.force)
+    _check_first(experiment, making, target)
     items = common_items(images, experiment.conditions, allow_missing=allow_missing)
     rows = list(planned_rows(experiment, items, making.seed))
     return build_rows(images, experiment, rows, target, making, tuple(scene_warnings(experiment, len(items))))
@@ -87,27 +89,43 @@ def build_rows(
     warnings: tuple[str, ...] = (),
 ) -> Built:
     """Write a study whose trials are given, their stimuli yet without names (empty `stimulus_*`)."""
-    refuse_existing(target, replace=making.force)
+    _check_first(experiment, making, target)
     sources = inspect_all(images, map(_images_of, rows), making.track)
     encoding = choose(making.encoding, list(sources.values()))
-    settings = json.dumps([experiment.to_json(), making.texts.title, _plan_digest(rows)], sort_keys=True)
-    secret = study_secret(making.seed, settings, sources)
+    page = page_settings(sources.values(), **making.page)
+    secret = study_secret(making.seed, _seen(experiment, making, page, encoding, rows), sources)
     names = {key: opaque_id(secret, *key, source.sha256) for key, source in sources.items()}
     encoder = _Encoder(sources, names, encoding, making.track)
-    study = _study(experiment, making, secret, _named(rows, names), encoder.stimuli())
+    study = _study(experiment, making, page, secret, _named(rows, names), encoder.stimuli())
     pages = {hit.hit: page_html(study, hit.hit) for hit in study.hits}
-    size = max(_question_bytes(study, hit.hit) for hit in study.hits)
+    size = max(len(question_xml(study, hit.hit, LONG_BASE).encode()) for hit in study.hits)
     study = replace(study, hits=tuple(replace(hit, page_sha256=digest(pages[hit.hit])) for hit in study.hits))
-    warnings = (*warnings, *_size_warnings(size), *_blind_warnings(experiment))
+    warnings = (*warnings, *_blind_warnings(experiment))
     report = design_html(study, warnings=warnings, encoding=encoding, question_bytes=size)
     extra = {"design.html": report}
     written = write_study(study, target, pages, encoder.write, extra, replace=making.force)
     return Built(written, warnings, encoding, size)
 
 
+def _check_first(experiment: Experiment, making: Making, target: Path) -> None:
+    """Refuse what can be refused before any image is read."""
+    refuse_existing(target, replace=making.force)
+    texts = making.texts
+    check_listing(texts.title, texts.description, texts.keywords, experiment)
+
+
+def _seen(
+    experiment: Experiment, making: Making, page: PageSettings, encoding: Encoding, rows: Sequence[Trial]
+) -> str:
+    """Return all that workers see beside the images, as one text: another study has another."""
+    seen = (asdict(making.texts), page.to_json(), template_sha256(), encoding, _plan_digest(rows))
+    return json.dumps([experiment.to_json(), *seen], sort_keys=True)
+
+
 def _study(
     experiment: Experiment,
     making: Making,
+    page: PageSettings,
     secret: str,
     trials: tuple[Trial, ...],
     stimuli: Mapping[str, Stimulus],
@@ -127,7 +145,7 @@ def _study(
         hits=_hits(trials),
         trials=trials,
         plan_sha256=digest(trials_csv(trials)),
-        page_settings=page_settings(stimuli.values(), **making.page).to_json(),
+        page_settings=page.to_json(),
     )
 
 
@@ -199,14 +217,6 @@ def _practice_exposures(experiment: Experiment) -> list[int | None]:
     return [exposures[round(i * (len(exposures) - 1) / max(1, count - 1))] for i in range(count)]
 
 
-def _size_warnings(size: int) -> Iterable[str]:
-    if size > QUESTION_LIMIT_BYTES:
-        yield (
-            f"A HIT makes a question of {size} bytes; MTurk takes {QUESTION_LIMIT_BYTES}. It can be "
-            "published only where the page itself is hosted (ExternalQuestion); fewer trials a HIT would fit."
-        )
-
-
 def _blind_warnings(experiment: Experiment) -> Iterable[str]:
     exposure = experiment.sentinel_exposure_ms
     if experiment.sentinels_per_hit and exposure not in experiment.exposures_ms and exposure is not None:
@@ -239,11 +249,6 @@ def _hits(trials: Sequence[Trial]) -> tuple[Hit, ...]:
     for trial in trials:
         counts[trial.hit, trial.batch] = counts.get((trial.hit, trial.batch), 0) + 1
     return tuple(Hit(hit, batch, count, f"pages/{hit}.html", "") for (hit, batch), count in counts.items())
-
-
-def _question_bytes(study: Study, hit: str) -> int:
-    """Return the size of a question with a long address of the images."""
-    return len(html_question(page_html(study, hit, LONG_BASE)).encode())
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ costs money carries a token, so that a retry never pays twice. What remains beco
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -198,7 +199,7 @@ def local_keys(data: Path) -> tuple[str, str]:
     if not path.exists():
         raise CredentialsError(
             f"{path} does not exist: the local server writes it on its first start. "
-            f"Start it in another terminal: python cli.py serve{_data_option(data)}"
+            f"Start it in another terminal: python cli.py serve{data_option(data)}"
         )
     parser = configparser.ConfigParser(interpolation=None)
     try:
@@ -209,8 +210,9 @@ def local_keys(data: Path) -> tuple[str, str]:
         raise CredentialsError(f"{path}: not a credentials file with a [default] profile: {error}") from None
 
 
-def _data_option(data: Path) -> str:
-    return "" if data == Path("server") else f" --data {data}"
+def data_option(data: Path) -> str:
+    """Return what a command needs to find a server's folder, with a space before it."""
+    return "" if data == Path("server") else f" --data {shlex.quote(str(data))}"
 
 
 def _readable(error: Exception, operation: str, target: Endpoint) -> Exception:
@@ -235,7 +237,7 @@ def nobody_answers(target: Endpoint) -> EndpointError:
     if target.name == "local":
         return EndpointError(
             f"nobody answers at {target.url}. Start the server in another terminal: "
-            f"python cli.py serve{_data_option(target.data)}"
+            f"python cli.py serve{data_option(target.data)}"
         )
     return EndpointError(
         f"nobody answers at {target.url}. Amazon's documentation says that Mechanical Turk and its sandbox "

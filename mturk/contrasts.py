@@ -36,7 +36,7 @@ def infer(
     """
     numbers = dict(numbers or {})
     if "reward_usd" in numbers:
-        numbers["reward_usd"] = _money(str(numbers["reward_usd"]))
+        numbers["reward_usd"] = money(str(numbers["reward_usd"]))
     needs_known = int(str(numbers.get("sentinels_per_hit", experiment.sentinels_per_hit))) > 0 or bool(
         numbers.get("practice_trials", experiment.practice_trials)
     )
@@ -113,7 +113,7 @@ def _check(name: str | None, conditions: Sequence[str], option: str = "") -> Non
         )
 
 
-def _money(text: str) -> Decimal:
+def money(text: str) -> Decimal:
     """Read an amount of dollars."""
     try:
         return Decimal(text.removeprefix("$"))

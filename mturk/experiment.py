@@ -40,7 +40,8 @@ class Experiment:
 
     `sentinel` is the condition whose images stand against real ones in every batch; None where each batch
     names its own, or where there are none. A cell is one contrast at one exposure; `trials_per_cell` counts
-    in one HIT.
+    in one HIT. `pairing`, `scenes` and `sides` are None where a file that a design
+    was taken from does not say them.
     An assignment is excluded when more than `max_wrong_sentinels` of its sentinels are wrong.
     """
 
@@ -52,9 +53,9 @@ class Experiment:
     batches: tuple[Batch, ...]
     exposures_ms: tuple[int | None, ...]
     sentinel_exposure_ms: int | None
-    pairing: Pairing
-    scenes: Scenes
-    sides: Sides
+    pairing: Pairing | None
+    scenes: Scenes | None
+    sides: Sides | None
     hits_per_batch: int
     trials_per_cell: int
     sentinels_per_hit: int
@@ -255,9 +256,10 @@ def _check_choices(experiment: Experiment) -> None:
     """Check the fields that take one of a few words."""
     _check_choice("mode", experiment.mode, MODES)
     _check_choice("preset", experiment.preset, PRESETS)
-    _check_choice("pairing", experiment.pairing, get_args(Pairing))
-    _check_choice("scenes", experiment.scenes, get_args(Scenes))
-    _check_choice("sides", experiment.sides, get_args(Sides))
+    for name, words in (("pairing", Pairing), ("scenes", Scenes), ("sides", Sides)):
+        value = getattr(experiment, name)
+        if value is not None:
+            _check_choice(name, value, get_args(words))
 
 
 def _check_counts(experiment: Experiment) -> None:

@@ -4,7 +4,8 @@ One JSON object a line, appended and synced, never edited. Every call that costs
 stands in it twice: as `intent` before it is made, as `outcome` after. An intent without an outcome is a call
 that may or may not have happened; whoever finds one asks the endpoint before calling again.
 
-    {"at": ..., "event": "opened", "endpoint": "local", "url": ..., "study": ..., "plan_sha256": ...}
+    {"at": ..., "event": "opened", "endpoint": "local", "url": ..., "study": ..., "plan_sha256": ...,
+     "pages_sha256": ...}
     {"at": ..., "event": "intent", "key": "hit:b1-h01:1", "operation": "CreateHITWithHITType", "token": ...}
     {"at": ..., "event": "outcome", "key": "hit:b1-h01:1", "hit_id": ..., ...}
     {"at": ..., "event": "refused", "key": "hit:b1-h01:1", "code": ..., "detail": ...}
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mturk.client import Endpoint, Requester
+    from mturk.study import Study
 
 EVENTS = ("opened", "intent", "outcome", "refused")
 
@@ -74,14 +76,22 @@ class Ledger:
         append_line(self.path, json.dumps(line, ensure_ascii=False))
         self._take(line)
 
-    def check(self, study: str, plan_sha256: str, endpoint: Endpoint) -> None:
-        """Raise MTurkError when this ledger is of another study, plan or address."""
+    def open(self, study: Study, endpoint: Endpoint) -> None:
+        """Write down whose ledger this is, unless it says so already."""
+        if not self.opened:
+            self.record("opened", endpoint=endpoint.name, url=endpoint.url, **_marks(study))
+
+    def check(self, study: Study, endpoint: Endpoint) -> None:
+        """Raise MTurkError when this ledger is of another study, of other pages, or of another address."""
         if not self.opened:
             return
-        if (self.opened.get("study"), self.opened.get("plan_sha256")) != (study, plan_sha256):
+        marks = _marks(study)
+        # A ledger of an earlier version does not tell the pages.
+        known = {"pages_sha256": marks["pages_sha256"], **self.opened}
+        if any(known.get(name) != mark for name, mark in marks.items()):
             raise MTurkError(
-                f"{self.path} is of another study ({self.opened.get('study')}, not {study}); "
-                "what was published must stay with its own study folder"
+                f"{self.path} is of another study ({self.opened.get('study')}, not {study.study}) or of "
+                "other pages; what was published must stay with its own study folder"
             )
         if endpoint.name != "local" and self.opened.get("url") != endpoint.url:
             raise MTurkError(
@@ -142,6 +152,19 @@ def ledger_path(study_folder: Path, endpoint: str) -> Path:
 def published_endpoints(study_folder: Path) -> list[str]:
     """Return the names of the endpoints to which a study was published."""
     return [name for name in NAMES if ledger_path(study_folder, name).exists()]
+
+
+def was_published(study_folder: Path) -> bool:
+    """Tell whether HITs of a study exist, or may exist: an intent whose end is not known counts."""
+    ledgers = [Ledger(ledger_path(study_folder, name)) for name in published_endpoints(study_folder)]
+    return any(key.startswith("hit:") for books in ledgers for key in (*books.outcomes, *books.pending))
+
+
+def _marks(study: Study) -> dict[str, str]:
+    """Return what tells a study from every other."""
+    pages = "\n".join(hit.page_sha256 for hit in study.hits)
+    pages_sha256 = hashlib.sha256(pages.encode()).hexdigest()
+    return {"study": study.study, "plan_sha256": study.plan_sha256, "pages_sha256": pages_sha256}
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -17,6 +17,7 @@ Of the page: `missing`, trials whose images never arrived.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -29,16 +30,16 @@ from xml.sax.saxutils import escape
 from markupsafe import Markup
 
 from mturk.errors import MTurkError
+from mturk.limits import QUESTION_BYTES, check_words, unsendable
 from mturk.stimuli import ID_LENGTH
 from templates import environment, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from mturk.experiment import Experiment
+    from mturk.encoding import Source
     from mturk.study import Stimulus, Study, Trial
 
-QUESTION_LIMIT_BYTES = 65_535
 ON_DISK = "../images/"
 MTURK_ORIGINS = ("https://www.mturk.com", "https://workersandbox.mturk.com")
 QUESTION = "Which image is more realistic?"
@@ -87,7 +88,7 @@ class PageSettings:
 
 
 def page_settings(
-    stimuli: Iterable[Stimulus],
+    images: Iterable[Stimulus | Source],
     *,
     question: str = QUESTION,
     consent: Sequence[str] = CONSENT,
@@ -97,9 +98,12 @@ def page_settings(
 ) -> PageSettings:
     """Return the settings of a study's pages: images in their own size, at most 600 x 460 without a width.
 
-    MTurkError for an origin that is not scheme://host and for numbers that no screen can show.
+    MTurkError for words that no page can show, for an origin that is not scheme://host, and for numbers that
+    no screen can show.
     """
-    sizes = {(stimulus.width, stimulus.height) for stimulus in stimuli}
+    check_words("--question", question)
+    check_words("--consent", "\n".join(consent))
+    sizes = {(image.width, image.height) for image in images}
     widest, highest = max(width for width, _ in sizes), max(height for _, height in sizes)
     factor = min(1.0, DISPLAY_WIDTH / widest, DISPLAY_HEIGHT / highest)
     if display_width is not None:
@@ -152,7 +156,7 @@ def page_data(study: Study, hit_name: str, image_base_url: str) -> dict[str, Any
     """
     settings = PageSettings.from_json(study.page_settings)
     trials = study.trials_of(hit_name)
-    exposures = _exposures(study.experiment)
+    exposures = _exposures(study)
     endings = sorted({_ending(stimulus.file) for stimulus in study.stimuli.values()})
     return {
         "s": study.study,
@@ -172,21 +176,34 @@ def page_data(study: Study, hit_name: str, image_base_url: str) -> dict[str, Any
     }
 
 
-def question_xml(study: Study, hit_name: str, image_base_url: str, *, external_url: str | None = None) -> str:
-    """Return the question of one HIT: HTMLQuestion while it fits 65,535 bytes, else ExternalQuestion.
+def question_xml(study: Study, hit_name: str, image_base_url: str) -> str:
+    """Return the question of one HIT: its page as it was frozen, with its images at `image_base_url`.
 
-    MTurkError when it does not fit and `external_url` (https, where the page itself is hosted) is not given.
+    MTurkError when Mechanical Turk would not take it.
     """
-    xml = html_question(page_html(study, hit_name, image_base_url))
+    page = study.page_path(hit_name).read_bytes().decode() if study.folder else page_html(study, hit_name)
+    here, there = (f',"b":{_script_json(base)},"x":' for base in (ON_DISK, image_base_url))
+    xml = html_question(page.replace(here, there, 1))
+    if code := unsendable(xml):
+        raise MTurkError(f"HIT {hit_name}: its page holds the character {code}, which no question can hold.")
     size = len(xml.encode())
-    if size <= QUESTION_LIMIT_BYTES:
-        return xml
-    if external_url is None:
+    if size > QUESTION_BYTES:
         raise MTurkError(
-            f"HIT {hit_name} makes a question of {size} bytes; MTurk takes {QUESTION_LIMIT_BYTES}. Use fewer "
-            "trials a HIT, or host the page itself and give its https address."
+            f"HIT {hit_name} makes a question of {size} bytes; Mechanical Turk allows {QUESTION_BYTES}. Use "
+            "fewer trials a HIT (--trials-per-cell of build-hits) and more HITs (--hits-per-batch)."
         )
-    return external_question(external_url)
+    return xml
+
+
+def image_base(question: str) -> str | None:
+    """Return where the page in a question finds its images; None for a question that is not ours."""
+    found = re.search(r',"b":("(?:[^"\\]|\\.)*"),"x":', question)
+    return str(json.loads(found[1])) if found else None
+
+
+def template_sha256() -> str:
+    """Return the digest of what every page is made from: layout, script and style."""
+    return hashlib.sha256("\0".join((text("hit.html.j2"), _script(), _style())).encode()).hexdigest()
 
 
 def html_question(page: str) -> str:
@@ -217,11 +234,14 @@ def minutes(trials: Sequence[Trial], fixation_ms: int) -> int:
     return max(1, math.ceil((limited + unlimited) / 60_000) + 1)
 
 
-def _exposures(experiment: Experiment) -> list[int]:
-    """Return the exposures that occur; the sentinels' is one more only where no other trial has it."""
-    values = [exposure for exposure in experiment.exposures_ms if exposure is not None]
-    sentinel = experiment.sentinel_exposure_ms
-    return sorted({*values, *([sentinel] if sentinel is not None else [])})
+def _exposures(study: Study) -> list[int]:
+    """Return the exposures that occur; MTurkError when they are more than a trial's one digit can tell."""
+    values = sorted({trial.exposure_ms for trial in study.trials if trial.exposure_ms is not None})
+    if len(values) > len(_DIGITS):
+        raise MTurkError(
+            f"--exposure-ms: the study has {len(values)} exposures; a page holds 1 to {len(_DIGITS)}."
+        )
+    return values
 
 
 def _packed(trial: Trial, study: Study, exposures: Sequence[int], endings: Sequence[str]) -> str:
@@ -229,10 +249,8 @@ def _packed(trial: Trial, study: Study, exposures: Sequence[int], endings: Seque
     files = [study.stimuli[name].file for name in (trial.stimulus_left, trial.stimulus_right)]
     left, right = (endings.index(_ending(file)) for file in files)
     exposure = exposures.index(trial.exposure_ms) if trial.exposure_ms is not None else 0
-    if any(len(file) - len(_ending(file)) != ID_LENGTH for file in files) or exposure >= len(_DIGITS):
-        raise MTurkError(
-            f"trial {trial.trial} cannot be packed: a name is not {ID_LENGTH} long, or 36 exposures."
-        )
+    if any(len(file) - len(_ending(file)) != ID_LENGTH for file in files):
+        raise MTurkError(f"trial {trial.trial} cannot be packed: a name is not {ID_LENGTH} long.")
     return (
         trial.stimulus_left + trial.stimulus_right + _DIGITS[exposure] + _DIGITS[left * len(endings) + right]
     )
@@ -242,7 +260,7 @@ def _ending(file: str) -> str:
     return file[file.rindex(".") :]
 
 
-def _script_json(value: Mapping[str, Any]) -> str:
+def _script_json(value: Mapping[str, Any] | str) -> str:
     """Return JSON that may stand inside a script element."""
     return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
-from mturk.client import Requester, connect
+from mturk.client import Requester, connect, data_option
 from mturk.client import endpoint as known_endpoint
 from mturk.errors import MTurkError
 from mturk.ledger import Ledger, ledger_path, published_endpoints
@@ -24,19 +25,20 @@ def find(folder: Path, on: str, url: str | None, data: Path) -> tuple[Study, Req
     """
     study = read_study(folder)
     names = published_endpoints(folder)
+    publish = f"python cli.py publish {shlex.quote(str(folder))}{data_option(data)}"
     if not names:
-        raise MTurkError(f"{folder} is not published yet. Publish it: python cli.py publish {folder}")
+        raise MTurkError(f"{folder} is not published yet. Publish it: {publish}")
     if on == "auto" and len(names) > 1:
         raise MTurkError(f"{folder} is published at {' and '.join(names)}: say which with --on")
     name = names[0] if on == "auto" else on
     if name not in names:
         raise MTurkError(
             f"{folder} is not published at {name}, but at {', '.join(names)}. "
-            f"Publish it: python cli.py publish {folder} --to {name}"
+            f"Publish it: {publish} --to {name}"
         )
     ledger = Ledger(ledger_path(folder, name))
     if url is None and name != "local":
         url = ledger.opened.get("url")
     target = known_endpoint(name, url, data)
-    ledger.check(study.study, study.plan_sha256, target)
+    ledger.check(study, target)
     return study, connect(target), ledger

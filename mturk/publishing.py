@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from mturk.client import HIT_EXISTS, TurkError
 from mturk.errors import MTurkError
 from mturk.ledger import Ledger, Paid, exclusive, ledger_path, pay, token
-from mturk.pages import question_xml
+from mturk.limits import check_listing
+from mturk.pages import image_base, question_xml
 from mturk.publication import DAY_S, Part, PublishedHit, Quote, Settings, cost, parts, published_hits
 from mturk.qualifications import once_requirement, once_type
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from mturk.study import Study
 
     Confirm = Callable[[Quote], None]
-
-MAX_QUESTION_BYTES = 65_535
 
 
 class Publisher:
@@ -51,7 +50,7 @@ class Publisher:
         missing = [part for part in wanted if part.key not in found and part.key not in self.ledger.outcomes]
         quote = self._quote(wanted, missing)
         if missing:
-            self._check_hosting(hosting)
+            self._check_takeable(missing, self._base_to_be(hosting))
         confirm(quote)
         if missing:
             self._check_balance(quote)
@@ -67,7 +66,7 @@ class Publisher:
     def _settled(self, settings: Settings, given: Collection[str]) -> Settings:
         """Return the settings of the first run; later runs may not give others."""
         endpoint = self.requester.endpoint
-        self.ledger.check(self.study.study, self.study.plan_sha256, endpoint)
+        self.ledger.check(self.study, endpoint)
         if "settings" not in self.ledger.outcomes:
             return settings
         first = self.settings()
@@ -82,12 +81,7 @@ class Publisher:
 
     def _open(self, settings: Settings, found: dict[str, dict[str, Any]]) -> None:
         """Write down what was agreed and what exists already."""
-        endpoint = self.requester.endpoint
-        if not self.ledger.opened:
-            study, plan_sha256 = self.study.study, self.study.plan_sha256
-            self.ledger.record(
-                "opened", endpoint=endpoint.name, url=endpoint.url, study=study, plan_sha256=plan_sha256
-            )
+        self.ledger.open(self.study, self.requester.endpoint)
         if "settings" not in self.ledger.outcomes:
             self.ledger.record("outcome", key="settings", settings=asdict(settings))
         for key, facts in found.items():
@@ -125,8 +119,15 @@ class Publisher:
                 f"(${quote.reward_usd} rewards, ${quote.fees_usd} fees); nothing was published"
             )
 
-    def _check_hosting(self, hosting: Hosting | None) -> None:
-        """Refuse to begin without a place for the images, or with another than the first."""
+    def _check_takeable(self, missing: list[Part], base_url: str) -> None:
+        """Refuse to begin with what the endpoint would refuse in the middle."""
+        study = self.study
+        check_listing(study.title, study.description, study.keywords, study.experiment)
+        for hit in dict.fromkeys(part.hit for part in missing):
+            question_xml(study, hit, base_url)
+
+    def _base_to_be(self, hosting: Hosting | None) -> str:
+        """Return where the images will be; MTurkError without a place, or with another than the first."""
         known = self.base_url()
         if hosting is None and known is None:
             raise MTurkError(
@@ -139,6 +140,7 @@ class Publisher:
                 f"the images of this study are hosted at {known}; {wanted} cannot be used beside it. "
                 "Leave the option out to go on"
             )
+        return wanted or ""
 
     def _hosted(self, hosting: Hosting | None, track: Track) -> str:
         """Return the base URL of the images, hosting them if that was not finished before."""
@@ -182,11 +184,6 @@ class Publisher:
     def create(self, part: Part, hit_type_id: str, base_url: str, settings: Settings) -> PublishedHit:
         """Create one HIT, or find that it was created before."""
         question = question_xml(self.study, part.hit, base_url)
-        if len(question.encode()) > MAX_QUESTION_BYTES:
-            raise MTurkError(
-                f"HIT {part.hit}: its page has {len(question.encode())} bytes; "
-                f"at most {MAX_QUESTION_BYTES} are taken"
-            )
         annotation = part.annotation(self.study.study)
         arguments = {
             "HITTypeId": hit_type_id,
@@ -200,7 +197,7 @@ class Publisher:
             if error.code != HIT_EXISTS:
                 return None
             found = self._named_in(error.detail, annotation) or self._existing({annotation}).get(annotation)
-            return {"HIT": found} if found else None
+            return {"HIT": self._alike(found, part)} if found else None
 
         reward, fees = cost(
             self.study.experiment.reward_usd, [part.places], fees=self.requester.endpoint.name != "local"
@@ -251,8 +248,21 @@ class Publisher:
         for annotation, hit in self._existing(set(missing)).items():
             part = missing[annotation]
             facts = {"hit": part.hit, "batch": part.batch, "part": part.number}
-            found[part.key] = {**facts, **_hit_facts(hit, part)}
+            found[part.key] = {**facts, **_hit_facts(self._alike(hit, part), part)}
         return found
+
+    def _alike(self, hit: dict[str, Any], part: Part) -> dict[str, Any]:
+        """Return a HIT that bears this study's name; MTurkError unless its page is this study's."""
+        question = hit.get("Question")
+        if question is not None:
+            base_url = image_base(question)
+            if base_url is None or question != question_xml(self.study, part.hit, base_url):
+                raise MTurkError(
+                    f"{self.requester.endpoint.url} has HIT {hit['HITId']} under the name of this study's "
+                    f"{part.hit}, with another page. No HIT can be changed: build the study again with "
+                    "another --seed, and publish that"
+                )
+        return hit
 
     def settle_pending(self) -> None:
         """Find out what became of calls that a crash interrupted, and write it down."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mturk.study import Study
 
 LARGEST_PART = LARGE_HIT - 1
+LARGEST_BONUS_USD = 10_000
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,11 @@ class Wishes:
             raise MTurkError("--reason goes with --reject ASSIGNMENT_ID; nobody is rejected unless named")
         if self.bonus_to and self.bonus_usd is None:
             raise MTurkError("--bonus-to needs --bonus USD, the amount for each")
-        if self.bonus_usd is not None and not 0 < self.bonus_usd.quantize(CENT) == self.bonus_usd:
+        usd = self.bonus_usd
+        if usd is not None and not (0 < usd <= LARGEST_BONUS_USD and usd == usd.quantize(CENT)):
             raise MTurkError(
-                f"--bonus {self.bonus_usd}: an amount in dollars and cents above 0, such as 0.50"
+                f"--bonus {usd}: an amount in dollars and cents above 0 and at most {LARGEST_BONUS_USD}, "
+                "such as 0.50"
             )
         if self.extend_days is not None and not 1 / 24 <= self.extend_days <= 365:
             raise MTurkError(f"--extend {self.extend_days:g}: allowed are 0.05 to 365 days")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from mturk.errors import MTurkError
 from mturk.experiment import Experiment
 from mturk.files import said_of
+from mturk.ledger import was_published
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -229,10 +230,10 @@ def write_study(
 
 
 def refuse_existing(target: Path, *, replace: bool) -> None:
-    """Raise MTurkError when `target` may not be written: it exists, or it was published."""
+    """Raise MTurkError when `target` may not be written: it exists, or HITs of it do."""
     if not target.exists():
         return
-    if any((target / "published").glob("*.jsonl")):
+    if was_published(target):
         raise MTurkError(
             f"{target} was published; it is never overwritten. Choose another folder with --out."
         )

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mturk.commands.following import given, typed
 from mturk.encoding import ENCODINGS
+from mturk.errors import MTurkError
 from mturk.experiment import MODES, PRESETS, check_exclusion_rule, preset
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mturk.building import Built
+    from mturk.building import Built, Making
     from mturk.experiment import Experiment
+    from mturk.stimuli import Images
 
 # Options that are fields of the experiment: None means "as the preset says".
 NUMBERS = (
@@ -31,6 +36,24 @@ NUMBERS = (
     "workers_per_hit",
     "reward_usd",
     "time_allotted_minutes",
+)
+# What a HIT file says nothing about; the other options that a HIT file decides do not go with it.
+BESIDE_A_FILE = (
+    "max_wrong_sentinels",
+    "break_every",
+    "workers_per_hit",
+    "reward_usd",
+    "time_allotted_minutes",
+)
+FILE_DECIDES = (
+    "mode",
+    "preset_name",
+    "contrasts",
+    "ours",
+    "baselines",
+    "sentinel_exposure_ms",
+    "allow_missing",
+    *(name for name in NUMBERS if name not in {*BESIDE_A_FILE, "practice_trials"}),
 )
 
 
@@ -220,7 +243,7 @@ def build_hits(**options: Any) -> None:
       python cli.py build-hits --mode unlimited-time --ours crn --baseline pix2pix
       python cli.py build-hits --contrast mine:real --contrast theirs:real --hits-per-batch 4
     """
-    from mturk.building import Making, Texts, build, build_rows
+    from mturk.building import Making, Texts, build
     from mturk.stimuli import find_images
 
     console = click.get_current_context().obj
@@ -228,24 +251,14 @@ def build_hits(**options: Any) -> None:
         seed=options["seed"],
         versions=console.versions("numpy", "pillow"),
         encoding=options["encoding"],
-        texts=Texts(**{name: options[name] for name in ("title", "description") if options[name]}),
+        texts=Texts(**_stated(options, "title", "description")),
         page=_page(options),
         force=options["force"],
         track=console.track,
     )
     images = find_images(options["images"])
     if options["from_hits"]:
-        from mturk.batch_csv import read_design
-
-        design = read_design(
-            options["from_hits"],
-            images,
-            real=options["real"],
-            sentinel=options["sentinel"],
-            practice_trials=options["practice_trials"],
-            exposure_ms=options["exposures_ms"][0] if options["exposures_ms"] else None,
-        )
-        built = build_rows(images, design.experiment, design.trials, options["out"], making, design.warnings)
+        built = _from_file(options, images, making)
     else:
         experiment = _experiment(options, images.conditions)
         built = build(images, experiment, options["out"], making, allow_missing=options["allow_missing"])
@@ -254,28 +267,64 @@ def build_hits(**options: Any) -> None:
     _report(console, built)
 
 
+def _from_file(options: dict[str, Any], images: Images, making: Making) -> Built:
+    """Build the design of a HIT file; what the file does not say comes from the options."""
+    from mturk.batch_csv import read_design
+    from mturk.building import build_rows
+    from mturk.contrasts import money
+
+    if words := given(*FILE_DECIDES):
+        raise click.UsageError(f"{words[0]} does not go with --from-hits: the file decides it.")
+    design = read_design(
+        options["from_hits"],
+        images,
+        real=options["real"],
+        sentinel=options["sentinel"],
+        practice_trials=options["practice_trials"],
+        exposure_ms=options["exposures_ms"][0] if options["exposures_ms"] else None,
+    )
+    numbers = _stated(options, *BESIDE_A_FILE)
+    if "reward_usd" in numbers:
+        numbers["reward_usd"] = money(numbers["reward_usd"])
+    experiment = replace(design.experiment, **numbers)
+    check_exclusion_rule(experiment)
+    return build_rows(images, experiment, design.trials, options["out"], making, design.warnings)
+
+
+def _stated(options: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return those of the options that say something."""
+    return {name: options[name] for name in names if options[name] is not None}
+
+
 def _page(options: dict[str, Any]) -> dict[str, Any]:
     """Collect what the page was asked to be."""
-    page: dict[str, Any] = {"fixation_ms": options["fixation_ms"], "origins": options["origins"]}
-    if options["question"]:
-        page["question"] = options["question"]
-    if options["display_width"] is not None:
-        page["display_width"] = options["display_width"]
+    page = _stated(options, "fixation_ms", "origins", "question", "display_width")
     if options["consent"]:
-        paragraphs = options["consent"].read_text(encoding="utf-8").split("\n\n")
-        page["consent"] = tuple(" ".join(text.split()) for text in paragraphs if text.strip())
+        page["consent"] = _paragraphs(options["consent"])
     return page
+
+
+def _paragraphs(file: Path) -> tuple[str, ...]:
+    """Read the consent; empty lines part its paragraphs."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise MTurkError(
+            f"--consent {file} is no text in UTF-8 ({error.reason} at byte {error.start}). Save it as UTF-8."
+        ) from None
+    found = tuple(" ".join(part.split()) for part in re.split(r"\n\s*\n", text) if part.strip())
+    if not found:
+        raise MTurkError(f"--consent {file} is empty; it must hold what participants agree to.")
+    return found
 
 
 def _experiment(options: dict[str, Any], conditions: tuple[str, ...]) -> Experiment:
     """Turn the options into an experiment over the conditions that were found."""
     from mturk.contrasts import infer
 
-    numbers = {name: options[name] for name in NUMBERS if options[name] is not None}
+    numbers = _stated(options, *NUMBERS, "sentinel_exposure_ms")
     if options["exposures_ms"]:
         numbers["exposures_ms"] = options["exposures_ms"]
-    if options["sentinel_exposure_ms"] is not None:
-        numbers["sentinel_exposure_ms"] = options["sentinel_exposure_ms"]
     experiment = infer(
         preset(options["mode"], options["preset_name"]),
         conditions,
@@ -311,5 +360,4 @@ def _report(console: Any, built: Built) -> None:
         f"${study_price(experiment).total_usd} with Mechanical Turk's fees"
     )
     console.say(f"  design      {study.folder}/design.html")
-    default = str(study.folder) == "study"
-    console.next("python cli.py preview" + ("" if default else f" {study.folder}"))
+    console.next(typed("preview", *([] if study.folder == Path("study") else [str(study.folder)])))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mturk.commands.following import given, typed
 from mturk.commands.options import published_options
 from mturk.wording import counted
 
@@ -50,30 +51,30 @@ def collect(
       python cli.py collect --watch --interval 60
       python cli.py collect pilot-study --on sandbox --out pilot-results
     """
-    from mturk.client import EndpointError
+    from mturk.client import CredentialsError, EndpointError
     from mturk.collecting import collect as collect_study
     from mturk.published import find
 
-    published = find(study, on, endpoint, data)
-    found = collect_study(*published, out, console.track)
+    found = collect_study(*find(study, on, endpoint, data), out, console.track)
     _report(console, found, out)
     while watch and not found.complete:
         try:
             time.sleep(interval_s)
-            found = collect_study(*published, out)
+            # Found anew each time: a server that was started again may have another address.
+            found = collect_study(*find(study, on, endpoint, data), out)
         except KeyboardInterrupt:
             console.say("Stopped looking; what was collected is on the disk.")
             break
-        except EndpointError as error:
+        except (EndpointError, CredentialsError) as error:
             console.warn(f"{error} (looking again in {interval_s:g} s)")
             continue
         if found.new:
             _report(console, found, out)
     if not found.total:
         console.say("No answers yet; look again later.")
-        console.next(f"python cli.py status{'' if study == Path('study') else f' {study}'}")
+        console.next(typed("collect", *given(without=("watch",)), "--watch"))
     else:
-        console.next(f"python cli.py analyze {out}/")
+        console.next(typed("analyze", f"{out}/"))
 
 
 def _report(console: Any, found: Collected, out: Path) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from mturk.commands.following import typed
+
 SHOWN_PROBLEMS = 10
 
 
@@ -100,4 +102,4 @@ def import_results(
     if kind != "glimpse" and not sentinels:
         console.warn("no --sentinel NAME was given: nobody is excluded for wrong sentinels")
     console.say(f"Written: {out}/")
-    console.next(f"python cli.py analyze {out}/")
+    console.next(typed("analyze", f"{out}/"))

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from mturk.commands.following import given, typed
+
 
 @click.command()
 @click.argument("study", type=click.Path(path_type=Path), default=Path("study"))
@@ -42,7 +44,7 @@ def preview(
         if not browser or not open_browser(address):
             console.say("No browser was opened. Open this address in one on this computer:")
         console.say(address)
-        console.next(f"python cli.py publish {study} --to local")
+        console.next(typed("publish", *given("study"), "--to", "local"))
         return
     with serving(found, name, port, accepted=not before_accepting) as (server, address):
         console.say(f"{address}\nServing HIT {name}; stop with Ctrl+C.")

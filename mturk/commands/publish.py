@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mturk.commands.following import given, results_option, typed
 from mturk.commands.options import endpoint_options
 from mturk.wording import counted
 
@@ -91,6 +92,7 @@ def publish(
     """
     from mturk.client import connect
     from mturk.client import endpoint as known_endpoint
+    from mturk.ledger import published_endpoints
     from mturk.publication import Settings
     from mturk.publishing import publish as publish_study
     from mturk.publishing import where_workers_go
@@ -124,14 +126,9 @@ def publish(
     for address in where_workers_go(frozen, requester, hits):
         console.say(f"  {address}")
     console.say(f"Written: {study / 'published' / to}.jsonl")
-    console.next(f"python cli.py collect{_options(study, data, endpoint, to)} --watch")
-
-
-def _options(study: Path, data: Path, endpoint: str | None, to: str) -> str:
-    """Return the options that the next command needs to find the same study at the same endpoint."""
-    text = "" if study == Path("study") else f" {study}"
-    text += "" if data == Path("server") or to != "local" else f" --data {data}"
-    return text + (f" --endpoint {endpoint}" if endpoint else "")
+    where = ["--on", to] if len(published_endpoints(study)) > 1 else []
+    named = [*given("study"), *where, *given("data", "endpoint"), *results_option(frozen)]
+    console.next(typed("collect", *named, "--watch"))
 
 
 def _given(ctx: click.Context) -> list[str]:

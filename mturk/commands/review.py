@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mturk.commands.following import given, results_option, typed
 from mturk.commands.options import published_options
 from mturk.commands.publish import agree
 from mturk.wording import counted
@@ -130,14 +131,15 @@ def review(
         return not dry_run
 
     done = review_study(frozen, requester, ledger, wishes, confirm, dry_run=dry_run, track=console.track)
-    named = "" if study == Path("study") else f" {study}"
     if dry_run:
         console.say("Nothing was done (--dry-run).")
-        console.next(f"python cli.py review{named}")
+        console.next(typed("review", *given(without=("dry_run",))))
         return
     if done.steps:
         console.say("Done.")
-    console.next(f"python cli.py collect{named}{' --watch' if done.replacements or done.extend else ''}")
+    watch = ["--watch"] if done.replacements or done.extend else []
+    named = [*given("study", "on", "data", "endpoint"), *results_option(frozen), *watch]
+    console.next(typed("collect", *named))
 
 
 def _amount(text: str | None) -> Decimal | None:
@@ -161,7 +163,10 @@ def lines(what: Plan, wishes: Wishes, *, moves_money: bool, dry_run: bool) -> li
         (len(what.approve), f"approve {counted(len(what.approve), 'assignment')}"),
         (len(what.reject), f"reject {counted(len(what.reject), 'assignment')}: {wishes.reason.rstrip('.')}"),
         (len(what.overturn), f"approve {counted(len(what.overturn), 'rejected assignment')} after all"),
-        (len(what.bonus), f"pay {counted(len(what.bonus), 'assignment')} a bonus of ${wishes.bonus_usd}"),
+        (
+            len(what.bonus),
+            f"pay {counted(len(what.bonus), 'assignment')} a bonus of ${wishes.bonus_usd or 0:.2f}",
+        ),
         (what.replacements, f"open {counted(what.replacements, 'new place')} for excluded assignments"),
         (
             len(what.extend),

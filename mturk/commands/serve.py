@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import click
 
+from mturk.commands.following import given, typed
+
 if TYPE_CHECKING:
     from mturk.server.site import Site
+
+SHOWN_LINKS = 5
 
 
 @click.command()
@@ -74,7 +79,6 @@ def serve(  # noqa: PLR0917 - one an option
       python cli.py publish --to local
     """  # fmt: skip
     from mturk.server import running
-    from mturk.server.screening import study_names
     from mturk.server.site import Settings
 
     console = click.get_current_context().obj
@@ -95,12 +99,27 @@ def serve(  # noqa: PLR0917 - one an option
         link = f"{public}/dashboard/?token={site.requester_token}"
         console.say(f"Workers' site:     {public}/worker/")
         console.say(f"Dashboard:         {link}")
-        for study in study_names(studies) or ["<study>"]:
-            console.say(f"Link to hand out:  {public}/join/{study}  (the dashboard has those of panels)")
+        for line in _links(site, public):
+            console.say(f"Link to hand out:  {line}")
         console.say(f"boto3 endpoint:    {public}/  with AWS_SHARED_CREDENTIALS_FILE={data / 'credentials'}")
         console.say("Stop with Ctrl-C.")
-        console.next("python cli.py publish --to local")
+        named = given("studies")[1:] if len(studies) == 1 else []
+        console.next(typed("publish", *named, "--to", "local", *given("data")))
         if open_:
             click.launch(link)
 
     running.serve(settings, host, port, started=started)
+
+
+def _links(site: Site, public: str) -> list[str]:
+    """Return the addresses of the studies of which the server has HITs, or how to get one."""
+    from mturk.server.progress import OTHER, studies
+
+    found = [row["study"] for row in site.store.read(studies) if row["study"] != OTHER]
+    lines = [f"{public}/join/{quote(study, safe='')}" for study in found[:SHOWN_LINKS]]
+    if not lines:
+        return ["none yet; `publish` prints it"]
+    lines[-1] += "  (the dashboard has those of panels)"
+    if len(found) > SHOWN_LINKS:
+        lines.append(f"... and {len(found) - SHOWN_LINKS} more, on the dashboard")
+    return lines

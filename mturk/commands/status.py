@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mturk.commands.following import given, results_option, typed
 from mturk.commands.options import published_options
 from mturk.wording import counted
 
@@ -46,23 +47,32 @@ def status(console: Any, study: Path, on: str, data: Path, endpoint: str | None)
     from mturk.status import by_batch, survey
 
     frozen, requester, ledger = find(study, on, endpoint, data)
-    states = survey(frozen, requester, ledger, console.track)
     target = requester.endpoint
+    named = given("study", "on", "data", "endpoint")
+    states = survey(frozen, requester, ledger, console.track)
+    if not states:
+        console.say(f"Study {frozen.study} at {target.name} ({target.url}): no HIT was created yet.")
+        to = [] if target.name == "local" else ["--to", target.name]
+        console.next(typed("publish", *given("study"), *to, *given("data", "endpoint")))
+        return
     batches = by_batch(states, frozen.experiment.reward_usd, fees=target.name != "local")
     console.say(f"Study {frozen.study} at {target.name} ({target.url})")
     for line in table(batches):
         console.say(line)
     expired = sum(batch.expired_places for batch in batches)
     if expired:
-        console.say(f"Expired: {counted(expired, 'place')}. Open again: python cli.py review --extend 7")
+        console.say(
+            f"Expired: {counted(expired, 'place')}. Open again: {typed('review', *named, '--extend', '7')}"
+        )
     ends = [state.expires for state in states if state.expires and state.open]
     if ends:
         console.say(f"Places stay open until {max(ends):%Y-%m-%d %H:%M %Z}. Workers find them here:")
         for address in where_workers_go(frozen, requester, [state.hit for state in states]):
             console.say(f"  {address}")
-    named = "" if study == Path("study") else f" {study}"
-    submitted = any(batch.submitted for batch in batches)
-    console.next(f"python cli.py {'review' if submitted else 'collect'}{named}")
+    if any(batch.submitted for batch in batches):
+        console.next(typed("review", *named))
+    else:
+        console.next(typed("collect", *named, *results_option(frozen)))
 
 
 def table(batches: list[BatchStatus]) -> list[str]:

@@ -8,6 +8,8 @@ from PIL import Image
 from mturk.batch_csv import image_of, read_design
 from mturk.building import Making, build_rows
 from mturk.errors import MTurkError
+from mturk.experiment import Experiment
+from mturk.pages import page_data
 from mturk.stimuli import find_images
 
 if TYPE_CHECKING:
@@ -44,6 +46,27 @@ def amt_file(path: Path) -> Path:
     right = [f"{'my_alg' if side == 'left' else 'gt'}/{i}.jpg" for i, side in enumerate(sides)]
     path.write_text(",".join(header) + "\n" + ",".join([*sides, *left, *right]) + "\n")
     return path
+
+
+def test_how_pairs_were_drawn_is_not_claimed(tmp_path: Path) -> None:
+    timed = read_design(authors_file(tmp_path / "a.csv"), real="cityscapes", sentinel="L1").experiment
+    assert (timed.pairing, timed.scenes, timed.sides) == (None, None, None)
+    amt = read_design(amt_file(tmp_path / "b.csv"), real="gt", practice_trials=2).experiment
+    assert (amt.pairing, amt.scenes, amt.sides) == ("same-item", None, None)
+    assert Experiment.from_json(timed.to_json()) == timed
+
+
+def test_sentinels_may_have_exposures_that_no_other_trial_has(tmp_path: Path) -> None:
+    rows = ["image_A_url_1,image_B_url_1,time_1,image_A_url_2,image_B_url_2,time_2"]
+    rows += [f"h/crn/1.png,h/real/1.png,125,h/L1/1.png,h/real/1.png,{exposure}" for exposure in (700, 900)]
+    (tmp_path / "hits.csv").write_text("\n".join(rows))
+    for condition in ("crn", "real", "L1"):
+        (tmp_path / "images" / condition).mkdir(parents=True)
+        Image.new("RGB", (16, 16)).save(tmp_path / "images" / condition / "1.png")
+    design = read_design(tmp_path / "hits.csv", real="real", sentinel="L1")
+    images, making = find_images(tmp_path / "images"), Making(seed=0, versions={})
+    study = build_rows(images, design.experiment, design.trials, tmp_path / "study", making).study
+    assert page_data(study, "b1-h02", "x/")["e"] == [125, 700, 900]
 
 
 @pytest.mark.parametrize("prefix", ["", "Input."])

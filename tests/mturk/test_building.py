@@ -15,15 +15,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mturk import building
 from mturk import study as study_module
-from mturk.building import Built, Making, build
+from mturk.building import Built, Making, Texts, build
 from mturk.design_report import cell_counts, excluded_rate, longest_sentinel_run, repeats
 from mturk.errors import MTurkError
 from mturk.experiment import Experiment, designed, preset
+from mturk.ledger import Ledger, ledger_path
 from mturk.pages import (
-    QUESTION_LIMIT_BYTES,
     external_question,
     html_question,
+    image_base,
     page_data,
     page_html,
     page_settings,
@@ -101,6 +103,61 @@ def test_same_images_and_seed_same_bytes(images: Path, built: Built, tmp_path: P
     assert not set(other.study.stimuli) & set(built.study.stimuli)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"texts": Texts(title="Which of these is a photograph?")},
+        {"texts": Texts(description="Look, and choose.")},
+        {"texts": Texts(keywords=("image",))},
+        {"page": {"question": "Which image looks more fake?"}},
+        {"page": {"consent": ("You may stop at any time.",)}},
+        {"page": {"display_width": 128}},
+        {"page": {"fixation_ms": 900}},
+        {"page": {"origins": ("https://lab.example",)}},
+        {"encoding": "webp"},
+        {"seed": 1},
+    ],
+    ids=str,
+)
+def test_whatever_workers_see_makes_another_study(images: Path, tmp_path: Path, change: dict) -> None:
+    one = build(find_images(images), small(), tmp_path / "one", MAKING).study
+    other = build(find_images(images), small(), tmp_path / "other", replace(MAKING, **change)).study
+    assert other.study != one.study
+    assert not set(other.stimuli) & set(one.stimuli)
+
+
+def test_another_page_template_makes_another_study(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = build(find_images(images), small(), tmp_path / "one", MAKING).study
+    monkeypatch.setattr(building, "template_sha256", lambda: "another")
+    assert build(find_images(images), small(), tmp_path / "other", MAKING).study.study != one.study
+
+
+def test_a_folder_in_which_nothing_came_about_is_replaced(images: Path, tmp_path: Path) -> None:
+    target = tmp_path / "study"
+    first = build(find_images(images), small(), target, MAKING).study
+    ledger = Ledger(ledger_path(target, "local"))
+    ledger.record("opened", study=first.study)
+    ledger.record("outcome", key="images", base_url="/media/x/")
+    ledger.record("intent", key="hit:b1-h01:1")
+    ledger.record("refused", key="hit:b1-h01:1", code="InvalidQuestion", detail="no")
+    build(find_images(images), small(), target, replace(MAKING, force=True))
+    assert not (target / "published").exists()
+
+
+def test_a_question_is_the_page_that_was_frozen(images: Path, tmp_path: Path) -> None:
+    study = build(find_images(images), small(), tmp_path / "study", MAKING).study
+    base = 'https://i.example/a"b<c/'
+    xml = question_xml(study, "b1-h01", base)
+    assert xml == html_question(page_html(study, "b1-h01", base))
+    assert image_base(xml) == base
+    assert image_base("<HTMLQuestion>") is None
+    path = study.page_path("b1-h01")
+    path.write_text(path.read_text() + "<!-- frozen -->")
+    assert "<!-- frozen -->" in question_xml(study, "b1-h01", base)
+
+
 def test_sentinels_and_practice_have_a_known_answer(images: Path, tmp_path: Path) -> None:
     study = build(find_images(images), small(practice_trials=3), tmp_path / "s", MAKING).study
     for trial in study.trials:
@@ -150,7 +207,7 @@ def test_the_page_needs_nothing_that_a_strict_policy_forbids(built: Built) -> No
 def test_the_question_fits_with_room_to_spare(built: Built) -> None:
     xml = question_xml(built.study, "b1-h01", "https://images.example/studies/2026/a-long-name/")
     assert len(xml.encode()) < 40_000
-    assert built.question_bytes < 40_000 < QUESTION_LIMIT_BYTES
+    assert built.question_bytes < 40_000
     root = ET.fromstring(xml)
     assert root.tag.endswith("2011-11-11/HTMLQuestion.xsd}HTMLQuestion")
     assert root[0].text == page_html(
@@ -159,14 +216,20 @@ def test_the_question_fits_with_room_to_spare(built: Built) -> None:
     assert root[1].text == "0"
 
 
-def test_a_question_too_large_becomes_external(images: Path, tmp_path: Path) -> None:
+def test_a_question_too_large_is_refused(images: Path, tmp_path: Path) -> None:
     many = small(trials_per_cell=80, hits_per_batch=1)
-    built = build(find_images(images), many, tmp_path / "s", MAKING)
-    assert any("MTurk takes 65535" in warning for warning in built.warnings)
-    with pytest.raises(MTurkError, match=r"makes a question of .* bytes; MTurk takes 65535"):
-        question_xml(built.study, "b1-h01", "https://i.example/")
-    xml = question_xml(built.study, "b1-h01", "https://i.example/", external_url="https://p.example/?a=1&b=2")
-    root = ET.fromstring(xml)
+    with pytest.raises(MTurkError) as error:
+        build(find_images(images), many, tmp_path / "s", MAKING)
+    assert re.fullmatch(
+        r"HIT b1-h01 makes a question of \d{5} bytes; Mechanical Turk allows 65535. Use fewer trials a HIT "
+        r"\(--trials-per-cell of build-hits\) and more HITs \(--hits-per-batch\)\.",
+        str(error.value),
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_external_question_is_on_https() -> None:
+    root = ET.fromstring(external_question("https://p.example/?a=1&b=2"))
     assert root.tag.endswith("2006-07-14/ExternalQuestion.xsd}ExternalQuestion")
     assert root[0].text == "https://p.example/?a=1&b=2"
     with pytest.raises(MTurkError, match="needs an https address"):
@@ -185,6 +248,10 @@ def test_page_settings_are_checked() -> None:
     assert page_settings(stimuli, display_width=800).height == 400
     for wrong, message in (
         ({"display_width": 4}, "shown at 4x2"),
+        ({"question": " "}, "--question is empty"),
+        ({"question": "a\x07"}, r"--question holds the character U\+0007"),
+        ({"consent": ("a", "b\udcff")}, r"--consent holds the character U\+DCFF"),
+        ({"consent": ()}, "--consent is empty"),
         ({"fixation_ms": 10}, "fixation_ms is 10"),
         ({"origins": ("https://x.example/path",)}, "without a path"),
         ({"origins": ("javascript:alert(1)",)}, "must be like https://example.org"),
@@ -208,8 +275,9 @@ def test_an_existing_study_is_refused(images: Path, tmp_path: Path) -> None:
         build(found, small(), target, MAKING)
     second = build(found, small(), target, replace(MAKING, seed=5, force=True)).study
     assert first.study != second.study
-    (target / "published").mkdir()
-    (target / "published" / "local.jsonl").write_text("{}\n")
+    ledger = Ledger(ledger_path(target, "local"))
+    ledger.record("opened", study=second.study)
+    ledger.record("intent", key="hit:b1-h01:1")
     with pytest.raises(MTurkError, match="was published; it is never overwritten"):
         build(found, small(), target, replace(MAKING, force=True))
     other = tmp_path / "mine"

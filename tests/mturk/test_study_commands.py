@@ -92,6 +92,61 @@ def test_one_clear_message_and_nothing_written(here: Path, words: str, message: 
     assert not Path("study").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--title", "x" * 129], "--title has 129 characters; Mechanical Turk allows 1 to 128."),
+        (
+            ["--description", "x" * 2001],
+            "--description has 2001 characters; Mechanical Turk allows 1 to 2000.",
+        ),
+        (["--title", " "], "--title is empty; workers read it: at least one word."),
+        (["--question", ""], "--question is empty; workers read it: at least one word."),
+        (
+            ["--title", "Which\x07?"],
+            "--title holds the character U+0007, which no page can show; leave it out.",
+        ),
+        (
+            ["--time-allotted-minutes", "525601"],
+            "--time-allotted-minutes is 525601; Mechanical Turk allows 1 to 525600.",
+        ),
+        (
+            ["--workers-per-hit", "1000000001"],
+            "--workers-per-hit is 1000000001; Mechanical Turk allows 1 to 1000000000.",
+        ),
+        (
+            [word for number in range(1, 38) for word in ("--exposure-ms", str(number))]
+            + ["--sentinel-exposure-ms", "1", "--trials-per-cell", "1"],
+            "--exposure-ms: the study has 37 exposures; a page holds 1 to 36.",
+        ),
+        (
+            ["--consent", "latin.txt"],
+            (
+                "--consent latin.txt is no text in UTF-8 (invalid continuation byte at byte 3). "
+                "Save it as UTF-8."
+            ),
+        ),
+        (
+            ["--consent", "empty.txt"],
+            "--consent empty.txt is empty; it must hold what participants agree to.",
+        ),
+    ],
+)
+def test_what_no_hit_can_be_is_said_before_anything_is_written(
+    here: Path, words: list[str], message: str
+) -> None:
+    Path("latin.txt").write_bytes("Caf\xe9 and text".encode("latin-1"))
+    Path("empty.txt").write_text("\n \n")
+    result = run("build-hits", "--hits-per-batch", "1", *words)
+    assert (result.exit_code, result.output.splitlines()[-1]) == (1, f"Error: {message}")
+    assert not list(here.glob("*study*"))
+
+
+def test_the_longest_words_that_a_hit_can_have(here: Path) -> None:
+    words = ["--title", "x" * 128, "--description", "y" * 2000, "--time-allotted-minutes", "525600"]
+    assert run("build-hits", "--hits-per-batch", "1", *words).exit_code == 0
+
+
 def test_an_existing_study_is_refused_and_forced(here: Path) -> None:
     words = ["build-hits", "--hits-per-batch", "1"]
     assert run(*words).exit_code == 0
@@ -111,6 +166,23 @@ def test_a_design_from_a_hit_file(here: Path) -> None:
         ("crn:real", False),
         ("image-space:real", True),
     ]
+
+
+def test_what_a_hit_file_does_not_say_can_be_given_beside_it(here: Path) -> None:
+    header = "image_A_url_1,image_B_url_1,image_A_url_2,image_B_url_2"
+    Path("hits.csv").write_text(f"{header}\nh/crn/0.jpg,h/real/0.jpg,h/real/1.jpg,h/image-space/1.jpg\n")
+    words = ["build-hits", "--from-hits", "hits.csv", "--sentinel", "image-space"]
+    refused = run(*words, "--trials-per-cell", "3")
+    assert refused.exit_code == 2
+    assert refused.output.splitlines()[-1] == (
+        "Error: --trials-per-cell does not go with --from-hits: the file decides it."
+    )
+    numbers = ["--workers-per-hit", "3", "--reward-usd", "0.5", "--time-allotted-minutes", "7"]
+    result = run(*words, *numbers, "--break-every", "9")
+    assert result.exit_code == 0, result.output
+    experiment = read_study("study").experiment
+    assert (experiment.workers_per_hit, f"{experiment.reward_usd}") == (3, "0.5")
+    assert (experiment.time_allotted_minutes, experiment.break_every) == (7, 9)
 
 
 @pytest.mark.parametrize(("allowed", "sentinels"), [(9, 5), (5, 5), (1, 1)])

@@ -1,13 +1,18 @@
 """The commands as a newcomer types them, wrong ones too, and what they say."""
 
 import re
+import shlex
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
 import cli
-from mturk.client import EndpointError, Requester
-from mturk.ledger import ledger_path
+from mturk.client import EndpointError, Requester, connect
+from mturk.errors import MTurkError
+from mturk.ledger import ledger_path, was_published
+from mturk.reviewing import Plan
+from mturk.study import read_study
 
 
 @pytest.fixture
@@ -50,7 +55,7 @@ def test_from_publish_to_review(study, server, glimpse, at):
         "0 new assignments; 0 of 6 places done. Written: results/",
         "No answers yet; look again later.",
         "",
-        "Next: python cli.py status",
+        f"Next: python cli.py collect --data {server.data} --watch",
     ]
     one, two = (row["hit_id"] for row in server.hits())
     server.submit(study, one, "ann", wrong=1)
@@ -81,7 +86,7 @@ def test_from_publish_to_review(study, server, glimpse, at):
         "b1        2       6     3        0          3         0         0         2  $0.00",
     ]
     assert re.fullmatch(r"Places stay open until [-\d]+ [:\d]+ UTC. Workers find them here:", out[3])
-    assert out[-1] == "Next: python cli.py review"
+    assert out[-1] == f"Next: python cli.py review --data {server.data}"
 
     code, out, errors = glimpse("review", "--dry-run", "--bonus", "0.25", *at)
     assert (code, out, errors) == (
@@ -93,7 +98,7 @@ def test_from_publish_to_review(study, server, glimpse, at):
             "Excluded by the study's rules: 2 assignments. --replace opens 2 new places.",
             "Nothing was done (--dry-run).",
             "",
-            "Next: python cli.py review",
+            f"Next: python cli.py review --bonus 0.25 --data {server.data}",
         ],
         [],
     )
@@ -106,11 +111,171 @@ def test_from_publish_to_review(study, server, glimpse, at):
             "That is $2.00 for you to pay: this server moves no money.",
             "Done.",
             "",
-            "Next: python cli.py collect --watch",
+            f"Next: python cli.py collect --data {server.data} --watch",
         ],
         [],
     )
     assert glimpse("review", "--replace", *at)[1][0] == "Nothing is waiting."
+
+
+ASKED = [
+    "--no-approve", "--replace", "--bonus", "1e1", "--bonus-to", "A1", "--bonus-to", "B2",
+    "--bonus-reason", "It's more", "--reject", "C3", "--reason", "all left", "--overturn", "D4",
+    "--extend", "7", "--yes", "--on", "local",
+]  # fmt: skip
+
+
+def test_what_a_dry_run_prints_is_what_was_asked(study, server, glimpse, at, monkeypatch):
+    glimpse("publish", *at)
+    monkeypatch.setattr("mturk.reviewing.plan", lambda *_, **__: Plan())
+    code, out, _ = glimpse("review", "study", *ASKED, "--dry-run", *at)
+    command = (
+        "python cli.py review study --no-approve --replace --bonus 1e1 --bonus-to A1 --bonus-to B2 "
+        """--bonus-reason 'It'"'"'s more' --reject C3 --reason 'all left' --overturn D4 --extend 7 --yes """
+        f"--on local --data {server.data}"
+    )
+    assert (code, out[-1]) == (0, f"Next: {command}")
+    assert shlex.split(command) == ["python", "cli.py", "review", "study", *ASKED, *at]
+
+
+def test_a_rejection_that_was_tried_rejects_when_typed(study, server, glimpse, at):
+    glimpse("publish", *at)
+    name = server.submit(study, server.hits()[0]["hit_id"], "ann")
+    _, out, _ = glimpse("review", "--reject", name, "--reason", "all left", "--dry-run", *at)
+    code, out, _ = glimpse(*shlex.split(out[-1].removeprefix("Next: python cli.py ")))
+    assert (code, out[0]) == (0, "Reject 1 assignment: all left.")
+
+
+@pytest.mark.parametrize(("bonus", "said"), [("1e1", "10.00"), ("$0.5", "0.50"), ("10000", "10000.00")])
+def test_a_bonus_is_said_in_dollars_and_cents(study, server, glimpse, at, bonus, said):
+    glimpse("publish", *at)
+    server.submit(study, server.hits()[0]["hit_id"], "ann")
+    code, out, _ = glimpse("review", "--bonus", bonus, "--dry-run", *at)
+    assert (code, out[1:3]) == (
+        0,
+        [
+            f"Would pay 1 assignment a bonus of ${said}.",
+            f"That is ${said} for you to pay: this server moves no money.",
+        ],
+    )
+
+
+@pytest.fixture
+def elsewhere(study):
+    """The study in a folder whose name a shell must be told with care, and another study's results/."""
+    folder = study.folder.rename(study.folder.with_name("my study"))
+    results = folder.with_name("results")
+    results.mkdir()
+    (results / "study.json").write_text('{"study": "another", "plan_sha256": ""}')
+    (results / "assignments.jsonl").write_text("")
+    return read_study(folder)
+
+
+def test_every_next_command_works_as_it_is_printed(elsewhere, server, glimpse, tmp_path):
+    data = tmp_path / "my server"
+    data.symlink_to(server.data)
+    at = f"'my study' --data '{data}'"
+
+    def go_on(command, expected):
+        code, out, errors = glimpse(*shlex.split(command))
+        assert (code, errors) == (0, [])
+        assert out[-1] == f"Next: python cli.py {expected}"
+        return expected
+
+    command = go_on("preview 'my study' --no-browser", "publish 'my study' --to local")
+    command = go_on(f"{command} --data '{data}'", f"collect {at} --out 'my study-results' --watch")
+    go_on(f"status {at}", f"collect {at} --out 'my study-results'")
+    go_on(
+        f"collect {at} --out 'my study-results' --interval 5",
+        f"collect 'my study' --out 'my study-results' --interval 5 --data '{data}' --watch",
+    )
+    server.submit(elsewhere, server.hits()[0]["hit_id"], "ann")
+    command = go_on(f"status {at}", f"review {at}")
+    command = go_on(command, f"collect {at} --out 'my study-results'")
+    go_on(command, "analyze 'my study-results/'")
+    (tmp_path / "results/study.json").unlink()
+    (tmp_path / "results/assignments.jsonl").unlink()
+    go_on(f"status {at}", f"collect {at}")
+
+
+def test_the_next_command_says_where_if_there_are_several(study, server, glimpse, at, monkeypatch):
+    ledger_path(study.folder, "sandbox").parent.mkdir()
+    ledger_path(study.folder, "sandbox").write_text("")
+    command = f"Next: python cli.py collect --on local --data {server.data}"
+    assert glimpse("publish", *at)[1][-1] == f"{command} --watch"
+    assert glimpse("status", "--on", "local", *at)[1][-1] == command
+
+
+@pytest.fixture
+def serve(server, glimpse, monkeypatch):
+    """Run `serve` up to where it would begin to answer; returns its links and its last line."""
+    monkeypatch.setattr(
+        "mturk.server.running.serve", lambda *_, started: started(server.site, "http://127.0.0.1:8080")
+    )
+
+    def run(*words):
+        code, out, errors = glimpse("serve", *words)
+        assert (code, errors) == (0, [])
+        return [line for line in out if line.startswith("Link")], out[-1]
+
+    return run
+
+
+def test_serve_gives_the_links_of_what_it_has(study, server, glimpse, at, serve):
+    next_line = "Next: python cli.py publish --to local --data 'my server'"
+    assert serve("--data", "my server") == (["Link to hand out:  none yet; `publish` prints it"], next_line)
+    glimpse("publish", *at)
+    link = f"Link to hand out:  http://127.0.0.1:8080/join/{study.study}"
+    assert serve("--study", "study") == (
+        [f"{link}  (the dashboard has those of panels)"],
+        "Next: python cli.py publish study --to local",
+    )
+    server.change(lambda tx: tx.run("UPDATE hits SET study = 'another' WHERE seq = 1"))
+    assert serve()[0] == [
+        link,
+        f"{link.replace(study.study, 'another')}  (the dashboard has those of panels)",
+    ]
+
+
+def test_serve_names_a_few_studies_and_counts_the_others(study, server, glimpse, at, serve):
+    glimpse("publish", *at)
+    server.change(lambda tx: tx.run("UPDATE hits SET study = NULL"))
+    assert serve()[0] == ["Link to hand out:  none yet; `publish` prints it"]
+    server.change(lambda tx: tx.run("UPDATE hits SET study = 's' || seq"))
+    server.change(
+        lambda tx: [
+            tx.run(
+                "INSERT INTO hits (hit_id, hit_type_id, question, annotation, study, batch, name, "
+                "max_assignments, first_max, created, expires) SELECT hit_id || ?, hit_type_id, question, "
+                "annotation || ?, ?, batch, name, max_assignments, first_max, created, expires "
+                "FROM hits LIMIT 1",
+                str(number), str(number), f"more{number}",
+            )
+            for number in range(5)
+        ]
+    )  # fmt: skip
+    links = serve()[0]
+    assert len(links) == 6
+    assert links[-1] == "Link to hand out:  ... and 2 more, on the dashboard"
+
+
+def test_status_of_a_study_of_which_nothing_came_about(study, server, glimpse, at, monkeypatch):
+    def refuse(*_):
+        raise MTurkError("no")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mturk.hosting.LocalHosting.host", refuse)
+        assert glimpse("publish", *at)[0] == 1
+    code, out, errors = glimpse("status", "study", *at)
+    assert (code, errors) == (0, [])
+    assert out == [
+        f"Study {study.study} at local ({server.url}): no HIT was created yet.",
+        "",
+        f"Next: python cli.py publish study --data {server.data}",
+    ]
+    assert not was_published(study.folder)
+    assert glimpse("publish", *at)[0] == 0
+    assert was_published(study.folder)
 
 
 def test_watching_ends_when_every_place_is_done(study, server, glimpse, at, monkeypatch):
@@ -157,6 +322,38 @@ def test_watching_survives_a_server_that_is_away(study, server, glimpse, at, mon
     monkeypatch.setattr("mturk.commands.collect.time.sleep", work)
     code, out, errors = glimpse("collect", "--watch", *at)
     assert (code, errors) == (0, ["Warning: nobody answers. (looking again in 30 s)"])
+    assert out[1] == "6 new assignments; 6 of 6 places done. Written: results/"
+
+
+def test_watching_follows_a_server_to_another_address(study, server, glimpse, at, monkeypatch):
+    glimpse("publish", *at)
+    hits, waits = [row["hit_id"] for row in server.hits()], []
+    endpoint, own = server.data / "endpoint", server.data / "credentials"
+
+    def work(_seconds):
+        waits.append(1)
+        if len(waits) == 1:
+            endpoint.write_text("http://127.0.0.1:9")
+        elif len(waits) == 2:
+            own.rename(own.with_name("away"))
+        else:
+            own.with_name("away").rename(own)
+            endpoint.write_text(server.url.replace("127.0.0.1", "localhost"))
+            for hit in hits:
+                for name in ("ann", "bob", "cid"):
+                    server.submit(study, hit, name + hit)
+
+    monkeypatch.setattr("mturk.commands.collect.time", SimpleNamespace(sleep=work))
+    monkeypatch.setattr("mturk.published.connect", lambda target: connect(target, attempts=1))
+    code, out, errors = glimpse("collect", "--watch", *at)
+    start = f"in another terminal: python cli.py serve --data {server.data} (looking again in 30 s)"
+    assert (code, errors) == (
+        0,
+        [
+            f"Warning: nobody answers at http://127.0.0.1:9. Start the server {start}",
+            f"Warning: {own} does not exist: the local server writes it on its first start. Start it {start}",
+        ],
+    )
     assert out[1] == "6 new assignments; 6 of 6 places done. Written: results/"
 
 

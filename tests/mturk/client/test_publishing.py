@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import re
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -229,6 +231,76 @@ def test_a_ledger_of_another_study_is_refused(study, large_study, server):
     path.write_bytes(ledger_path(study.folder, "local").read_bytes())
     with pytest.raises(MTurkError, match="is of another study"):
         go(large_study, server.requester())
+
+
+def test_a_ledger_of_other_pages_is_refused(study, server):
+    go(study, server.requester())
+    path = ledger_path(study.folder, "local")
+    opened, *rest = path.read_text().splitlines(True)
+    line = json.loads(opened)
+    path.write_text("".join([json.dumps({**line, "pages_sha256": "0"}) + "\n", *rest]))
+    with pytest.raises(MTurkError, match="or of other pages; what was published must stay with"):
+        go(study, server.requester())
+    del line["pages_sha256"]  # as an earlier version wrote it
+    path.write_text("".join([json.dumps(line) + "\n", *rest]))
+    assert len(go(study, server.requester())) == 2
+
+
+@pytest.mark.parametrize("ledger_is_lost", [True, False], ids=["no ledger", "an intent without an end"])
+def test_another_page_under_the_same_name_is_refused(study, server, ledger_is_lost):
+    go(study, server.requester())
+    server.change(lambda tx: tx.run("UPDATE hits SET question = replace(question, 'realistic?', 'fake?')"))
+    path = ledger_path(study.folder, "local")
+    lines = path.read_text().splitlines(True)
+    path.unlink() if ledger_is_lost else path.write_text("".join(lines[:-1]))
+    before = path.read_text() if path.exists() else None
+    with pytest.raises(MTurkError) as caught:
+        go(study, server.requester())
+    assert re.fullmatch(
+        rf"{server.url} has HIT [A-Z0-9]+ under the name of this study's b1-h0[12], with another page. No "
+        "HIT can be changed: build the study again with another --seed, and publish that",
+        str(caught.value),
+    )
+    assert len(server.hits()) == 2
+    assert (path.read_text() if path.exists() else None) == before
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (
+            lambda s: replace(s, title="x" * 129),
+            "--title has 129 characters; Mechanical Turk allows 1 to 128",
+        ),
+        (
+            lambda s: replace(s, experiment=replace(s.experiment, time_allotted_minutes=10**6)),
+            "--time-allotted-minutes is 1000000; Mechanical Turk allows 1 to 525600",
+        ),
+        (
+            lambda s: lengthen(s, "x" * 65_000),
+            r"HIT b1-h01 makes a question of \d+ bytes; Mechanical Turk allow",
+        ),
+        (
+            lambda s: lengthen(s, "\x07"),
+            r"HIT b1-h01: its page holds the character U\+0007, which no question",
+        ),
+    ],
+)
+def test_what_would_be_refused_is_said_before_anything_is_hosted(study, server, spoil, message):
+    class Untouched(Nowhere):
+        def host(self, *_):
+            raise AssertionError("hosted")
+
+    with pytest.raises(MTurkError, match=message):
+        go(spoil(study), server.requester(), hosting=Untouched())
+    assert not ledger_path(study.folder, "local").exists()
+    assert not server.hits()
+
+
+def lengthen(study, text):
+    path = study.page_path("b1-h01")
+    path.write_text(path.read_text() + text)
+    return study
 
 
 def test_the_sandbox_needs_a_place_for_the_images(study, server):

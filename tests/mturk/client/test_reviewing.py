@@ -247,10 +247,12 @@ def test_status_counts_what_is_and_what_was_paid(large_study, server):
         ({"reject": ("A",)}, "--reject needs --reason TEXT: whoever is refused payment is told why"),
         ({"reason": "x"}, "--reason goes with --reject ASSIGNMENT_ID; nobody is rejected unless named"),
         ({"bonus_to": ("A",)}, "--bonus-to needs --bonus USD, the amount for each"),
-        ({"bonus_usd": Decimal(0)}, "--bonus 0: an amount in dollars and cents above 0, such as 0.50"),
-        (
-            {"bonus_usd": Decimal("0.501")},
-            "--bonus 0.501: an amount in dollars and cents above 0, such as 0.50",
+        *(
+            (
+                {"bonus_usd": Decimal(bonus)},
+                f"--bonus {bonus}: an amount in dollars and cents above 0 and at most 10000, such as 0.50",
+            )
+            for bonus in ("0", "0.501", "10000.01", "1E+30")
         ),
         ({"extend_days": 400.0}, "--extend 400: allowed are 0.05 to 365 days"),
     ],
