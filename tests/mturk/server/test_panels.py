@@ -52,7 +52,7 @@ def state(person, reply):
 )  # fmt: skip
 def test_who_comes(parameters, panel, person, kept):
     found = identify(parameters)
-    assert (found[0].name, found[1], found[2]) == (panel, person, kept)
+    assert (found.panel.name, found.person, found.kept) == (panel, person, kept)
 
 
 def test_least_filled_first(server, study):
