@@ -72,6 +72,7 @@ async def study_page(request: Request) -> Response:
         session=session,
         study=study,
         links=links,
+        panels_only=web.site_of(request).settings.panels_only,
         saved="saved" in request.query_params,
         **found,
     )
@@ -94,7 +95,9 @@ async def _facts(request: Request, study: str) -> dict[str, Any]:
             raise HTTPException(404, "There is no such study on this server.")
         settings = panels.settings_of(tx, study, site.settings.completion_url)
         hits = study_hits(tx, study)
-        page = panels.needs(panels.StudySettings(), hits[0], lab=site.settings.lab) if hits else None
+        page = panels.Needs(0, 0, phones=False)
+        if hits:
+            page = panels.needs(panels.StudySettings(), hits[0], lab=site.settings.lab)
         return {**found, "settings": settings, "needs": page, "now": tx.now}
 
     facts: dict[str, Any] = await _apart(site, reading)

@@ -3,7 +3,8 @@
 A program takes part through the same forms as a browser; cookies must be kept (one client a worker):
 
 1. `GET /worker/sign-in`, then `POST /worker/sign-in` with `name` and the page's hidden field `csrf`
-   (or `GET /join/<study>?participant=NAME` and `POST` the same address with `csrf`, which accepts at once).
+   (or `GET /join/<study>?participant=NAME` and `POST` the same address with `csrf`, which accepts at once;
+   behind a public address the parameters must be a panel's).
 2. `POST /worker/studies/<study>/accept` with `csrf` accepts the least-filled HIT of a study that this
 worker may do;
    `POST /worker/hits/<HITId>/accept` a certain one. Either answers 303 to
