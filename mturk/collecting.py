@@ -11,16 +11,15 @@ are only appended to, and a last line that was cut short is cut off and fetched 
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import hmac
-import io
 import json
 import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from mturk import workers
 from mturk.answers import FIELD, AnswerError, Submission, parse_answer_xml, parse_submission
 from mturk.client import TurkError
 from mturk.errors import MTurkError
@@ -30,7 +29,7 @@ from mturk.publication import places, published_hits
 from mturk.publishing import check_known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from mturk.client import Requester
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from mturk.study import Study
 
 STATUSES = ["Submitted", "Approved", "Rejected"]
-ASSIGNMENTS, WORKERS = "assignments.jsonl", "workers.csv"
+ASSIGNMENTS, WORKERS, SIMULATION = "assignments.jsonl", "workers.csv", "simulation.json"
 
 
 @dataclass
@@ -120,10 +119,13 @@ def _iso(moment: datetime | None) -> str | None:
 
 
 class ResultsFolder:
-    """A results folder that is being appended to; use it while holding its lock."""
+    """A results folder that is being appended to; use it while holding its lock.
 
-    def __init__(self, folder: Path, study: Study) -> None:
-        self.folder, self.study = folder, study
+    `who` returns worker id -> participant, for the list of who is who.
+    """
+
+    def __init__(self, folder: Path, study: Study, who: Callable[[], dict[str, str]] = dict) -> None:
+        self.folder, self.study, self._who = folder, study, who
         self._prepare()
         for name in (ASSIGNMENTS, WORKERS):
             _drop_cut_line(folder / name)
@@ -135,13 +137,23 @@ class ResultsFolder:
         self.simulated = self.unreadable = 0
         for line in read_heads(folder / ASSIGNMENTS):
             self._note(line)
-        self.workers = {row[0] for row in _rows(folder / WORKERS)}
+        self._participants: dict[str, str] = {}
+        self.workers = self._read_workers()
 
     def _note(self, line: dict[str, Any]) -> None:
         self.known.add(line["assignment_id"])
         self.counts[line["hit_id"]] = self.counts.get(line["hit_id"], 0) + 1
         self.simulated += bool(line.get("simulated"))
         self.unreadable += "problem" in line
+
+    def _read_workers(self) -> set[str]:
+        """Return the pseudonyms that the list has; give it its third column where it was written without."""
+        found = workers.rows(self.folder / WORKERS)
+        if workers.is_narrow(found):
+            self._participants = self._who()
+            text = workers.widened(found, self._participants)
+            write_whole(self.folder / WORKERS, text, mode=0o600)
+        return {row[0] for row in found}
 
     def _prepare(self) -> None:
         """Copy the design on first use; refuse a folder that holds another study's results."""
@@ -174,8 +186,13 @@ class ResultsFolder:
         names = {line["worker"]: one["WorkerId"] for line, one in zip(lines, fresh, strict=True)}
         strangers = [(name, worker) for name, worker in names.items() if name not in self.workers]
         if strangers:
-            rows = "".join(_csv_row(row) for row in strangers)
-            _append(self.folder / WORKERS, rows, mode=0o600, head=_csv_row(("worker", "worker_id")))
+            if any(worker not in self._participants for _, worker in strangers):
+                self._participants = self._who()
+            rows = "".join(
+                workers.csv_row((name, worker, self._participants.get(worker, "")))
+                for name, worker in strangers
+            )
+            _append(self.folder / WORKERS, rows, mode=0o600, head=workers.csv_row(workers.HEAD))
             self.workers.update(name for name, _ in strangers)
         if lines:
             text = "".join(json.dumps(line) + "\n" for line in lines)
@@ -242,18 +259,6 @@ def _drop_cut_line(path: Path) -> None:
             os.fsync(file.fileno())
 
 
-def _csv_row(row: Iterable[str]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(row)
-    return text.getvalue()
-
-
-def _rows(path: Path) -> list[list[str]]:
-    """Return the rows of a CSV file with two columns; none when there is no file."""
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    return [row for row in csv.reader(io.StringIO(text)) if len(row) == 2]
-
-
 def collect(
     study: Study,
     requester: Requester,
@@ -261,14 +266,22 @@ def collect(
     out: Path,
     track: Track = lambda items, *_: items,
 ) -> Collected:
-    """Fetch every assignment that is not in `out` yet. Collectors of one folder take turns."""
+    """Fetch every assignment that is not in `out` yet. Collectors of one folder take turns.
+
+    MTurkError where `out` holds what `simulate` wrote, and where it holds another study's results.
+    """
+    if (out / SIMULATION).exists():
+        raise MTurkError(
+            f"{out} holds answers that `simulate` made up ({SIMULATION}); what people answer does not go "
+            f"into the same folder. Name another one: --out {out}-collected"
+        )
     hits = published_hits(ledger)
     if not hits:
         raise MTurkError(f"{ledger.path} names no HITs: publishing did not get that far. Run publish again")
     out.mkdir(parents=True, exist_ok=True)
     check_known(requester, ledger, hits[0])
     with exclusive(out / ".lock", f"{out}: another collect is running", wait=True):
-        folder = ResultsFolder(out, study)
+        folder = ResultsFolder(out, study, lambda: workers.participants(requester, study.study))
         found = Collected(places=sum(places(ledger, hit) for hit in hits))
         for hit in track(hits, "Collecting HITs", len(hits)):
             if folder.counts.get(hit.hit_id, 0) < places(ledger, hit):

@@ -39,7 +39,10 @@ SHOWN_LINKS = 5
     help="Study whose exclusions the dashboard counts (repeatable).",
 )
 @click.option(
-    "--lab", is_flag=True, show_default=True, help="Give the page the whole window, without a frame."
+    "--lab",
+    is_flag=True,
+    show_default=True,
+    help="Participants take turns at one browser: each enters a name or number.",
 )
 @click.option(
     "--sign-in/--no-sign-in",

@@ -17,9 +17,10 @@ from starlette.routing import Route
 
 from mturk.server import (
     dashboard,
+    joining,
     media,
     operations,
-    panels,
+    participants,
     protocol,
     signing,
     submissions,
@@ -45,6 +46,7 @@ _STATUS = {
     "NotYours": 403,
     "NotSignedIn": 401,
     "NotQualified": 403,
+    "NotFromPanel": 403,
     "WorkerBlocked": 403,
     "FormExpired": 403,
     "NoHITsAvailable": 409,
@@ -105,7 +107,10 @@ async def health(request: Request) -> Response:
 async def refused(request: Request, error: Exception) -> Response:
     """Show a refusal as a page that a person can read."""
     if isinstance(error, RequestError):
-        status, text = _STATUS.get(error.code.removeprefix("AWS.MechanicalTurk."), 400), error.message
+        code, text = error.code.removeprefix("AWS.MechanicalTurk."), error.message
+        status = _STATUS.get(code, 400)
+        if code == "NotFromPanel":
+            return _message(request, status, "How to take part", text)
         if status == 401 and request.method == "GET":
             return RedirectResponse("/worker/sign-in", 303)
     elif isinstance(error, HTTPException):
@@ -123,8 +128,9 @@ def _message(request: Request, status: int, heading: str, text: str) -> Response
     came_from = _WORK.search(request.headers.get("referer", ""))
     back = came_from[0] if came_from and status >= 500 else None
     return web.page(
-        request, "message", status_code=status, ancestors="'self'", heading=heading, text=text, back=back
-    )
+        request, "message", status_code=status, ancestors="'self'", heading=heading, text=text, back=back,
+        between=True,
+    )  # fmt: skip
 
 
 _WORK = re.compile(r"/worker/assignments/[A-Z0-9]+")
@@ -168,8 +174,9 @@ def create_app(site: Site) -> Starlette:
             *submissions.ROUTES,
             *worker_site.ROUTES,
             *worker_history.ROUTES,
-            *panels.ROUTES,
+            *joining.ROUTES,
             *media.ROUTES,
+            *participants.ROUTES,
             *dashboard.ROUTES,
         ],
         middleware=[Middleware(web.SecurityHeaders)],

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from mturk.server import panels, progress, web
 from mturk.server.errors import RequestError
+from mturk.server.transitions import study_hits
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -63,12 +64,7 @@ async def study_page(request: Request) -> Response:
     enter(request)
     study = request.path_params["study"]
     found = await _facts(request, study)
-    base = web.origin(request)
-    links = [
-        (panel.title, f"{base}/join/{study}?{panel.link}" if panel.link else f"{base}/join/{study}")
-        for panel in panels.PANELS
-        if panel.shown
-    ]
+    links = panels.links(web.origin(request), study, web.site_of(request).settings)
     session = web.sessions_of(request).of(request)
     return web.page(
         request,
@@ -76,6 +72,7 @@ async def study_page(request: Request) -> Response:
         session=session,
         study=study,
         links=links,
+        panels_only=web.site_of(request).settings.panels_only,
         saved="saved" in request.query_params,
         **found,
     )
@@ -97,7 +94,11 @@ async def _facts(request: Request, study: str) -> dict[str, Any]:
         if not found["total"].hits:
             raise HTTPException(404, "There is no such study on this server.")
         settings = panels.settings_of(tx, study, site.settings.completion_url)
-        return {**found, "settings": settings, "now": tx.now}
+        hits = study_hits(tx, study)
+        page = panels.Needs(0, 0, phones=False)
+        if hits:
+            page = panels.needs(panels.StudySettings(), hits[0], lab=site.settings.lab)
+        return {**found, "settings": settings, "needs": page, "now": tx.now}
 
     facts: dict[str, Any] = await _apart(site, reading)
     return facts
@@ -111,7 +112,9 @@ async def save_settings(request: Request) -> Response:
     given: dict[str, Any] = {}
     for field in fields(panels.StudySettings):
         text = form.get(field.name, "").strip()
-        if field.type == "int":
+        if field.type == "int | None":
+            if not text:
+                continue
             if not (text.isascii() and text.isdigit() and len(text) <= 5):
                 raise RequestError(f"{field.name} is {text[:20]!r}; needed: a number of pixels.")
             given[field.name] = int(text)

@@ -1,37 +1,37 @@
-"""Participants who arrive by a link: from Prolific, CloudResearch Connect, SONA, or a lab's own.
+"""Who comes by a link, and where they go afterwards: Prolific, CloudResearch Connect, SONA, or a lab's own.
 
-`/join/<study>` reads who they are from the address, shows what the study is, and gives them the next HIT by
-the rules of the worker site: one HIT a person and batch, least-filled first. Afterwards they go back to the
-panel.
+A link tells who comes by the panel's own parameters. In the lab it may leave that open, and the page asks;
+behind a public address only a panel's link counts, whole; anywhere else a link without a person makes a
+guest, whom the browser remembers.
 """
 
 from __future__ import annotations
 
 import json
-import secrets
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from starlette.exceptions import HTTPException
-from starlette.routing import Route
-
 from mturk.errors import MTurkError
-from mturk.server import offers, web
+from mturk.server import questions, web
 from mturk.server.errors import RequestError
-from mturk.server.sessions import Session
 from mturk.server.site import is_web_address
-from mturk.server.transitions import study_hits
-from mturk.server.workers import worker_for
 
 if TYPE_CHECKING:
     from starlette.requests import Request
-    from starlette.responses import Response
 
+    from mturk.server.site import Settings
     from mturk.server.store import Row, Transaction
 
 MAX_PARAMETER = 200
 LAB = "lab"
+# What a panel was to fill in, and did not.
+_MARK = re.compile(r"\{\{%\w*%\}\}|%\w+%")
+_NO_PERSON = (
+    "This link does not say who you are, so nobody can take part with it. Open the study where you found it, "
+    "at Prolific, CloudResearch Connect or SONA, and follow the link there: it says who you are."
+)
 
 
 @dataclass(frozen=True)
@@ -67,19 +67,15 @@ class StudySettings:
     """How a study ends for its participants.
 
     `completion_url` may hold {participant}, {session}, {study} and {assignment}; `completion_code` is shown
-    to be copied; a smallest window of 0 by 0 lets phones take part.
+    to be copied. A smallest window adds to what the study's page needs by itself; one of 0 by 0 lets phones
+    take part where the page does.
     """
 
     completion_url: str = ""
     completion_code: str = ""
     screen_out_url: str = ""
-    min_width_px: int = 900
-    min_height_px: int = 600
-
-    @property
-    def takes_phones(self) -> bool:
-        """Whether a phone may begin."""
-        return self.min_width_px == 0
+    min_width_px: int | None = None
+    min_height_px: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("completion_url", "screen_out_url"):
@@ -91,8 +87,29 @@ class StudySettings:
         if len(self.completion_code) > MAX_PARAMETER:
             raise RequestError(f"completion_code has more than {MAX_PARAMETER} characters.")
         for name in ("min_width_px", "min_height_px"):
-            if not 0 <= getattr(self, name) <= 10_000:
+            if not 0 <= (getattr(self, name) or 0) <= 10_000:
                 raise RequestError(f"{name} is {getattr(self, name)}; allowed: 0 to 10000.")
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a study needs of a browser: a window of so many CSS pixels, and whether a phone will do."""
+
+    width_px: int
+    height_px: int
+    phones: bool
+
+
+def needs(settings: StudySettings, hit: Row, *, lab: bool) -> Needs:
+    """Return what a HIT's page needs in its frame, and what the requester asked for beyond that."""
+    html = questions.parse(hit["question"]).html
+    window = questions.needed_window(html) if html else None
+    width, height = (window.width_px, window.height_px + web.bar_px(lab=lab)) if window else (0, 0)
+    return Needs(
+        max(width, settings.min_width_px or 0),
+        max(height, settings.min_height_px or 0),
+        settings.min_width_px == 0 and not (window and window.limited),
+    )
 
 
 def settings_of(tx: Transaction, study: str, default_url: str | None) -> StudySettings:
@@ -106,126 +123,63 @@ def settings_of(tx: Transaction, study: str, default_url: str | None) -> StudySe
         raise MTurkError(f"The stored settings of study {study} cannot be read: {error}") from None
 
 
-def identify(parameters: dict[str, str]) -> tuple[Panel, str, dict[str, str]]:
-    """Return the panel, the person and the panel's own parameters; an address without any is a lab link.
+@dataclass(frozen=True)
+class Arrival:
+    """A participant as their link tells of them; `person` is empty where it does not say who."""
 
-    Without a name the person is nobody known: the name is then made up, and remembered by the browser.
-    """
+    panel: Panel
+    person: str
+    kept: dict[str, str]
+
+
+def identify(parameters: dict[str, str]) -> Arrival:
+    """Return who comes by a link with these parameters; one without any person is a lab's."""
     for panel in PANELS:
         person = parameters.get(panel.person, "").strip()
         if person:
             kept = {name: parameters.get(name, "")[:MAX_PARAMETER] for name in panel.others}
-            return panel, person, kept
-    return PANELS[-1], "", {}
+            return Arrival(panel, person, kept)
+    return Arrival(PANELS[-1], "", {})
 
 
-def _known_study(tx: Transaction, study: str) -> list[Row]:
-    hits = study_hits(tx, study)
-    if not hits:
-        raise HTTPException(404, "There is no such study on this server. Check the link that you were given.")
-    return hits
+def admitted(parameters: dict[str, str], settings: Settings) -> Arrival:
+    """Return who comes; RequestError where nobody can take part with such a link.
 
-
-async def show_join(request: Request) -> Response:
-    """Say what the study is, and ask whether to begin."""
-    site = web.site_of(request)
-    study = request.path_params["study"]
-    panel, person, _ = identify(dict(request.query_params))
-    session = web.sessions_of(request).of(request)
-
-    def reading(tx: Transaction) -> tuple[Row, StudySettings]:
-        return _known_study(tx, study)[0], settings_of(tx, study, site.settings.completion_url)
-
-    hit, settings = await site.read(reading)
-    return web.page(
-        request, "join", session=session, hit=hit, panel=panel, person=person, settings=settings,
-        phone=is_phone(request) and not settings.takes_phones, query=request.url.query,
-    )  # fmt: skip
-
-
-def is_phone(request: Request) -> bool:
-    """Tell whether the browser says that it is a phone's or a tablet's."""
-    if request.headers.get("sec-ch-ua-mobile") == "?1":
-        return True
-    agent = request.headers.get("user-agent", "")
-    return any(word in agent for word in ("Mobile", "Android", "iPhone", "iPad"))
-
-
-async def join(request: Request) -> Response:
-    """Give a participant the next HIT, or the one that they have not finished."""
-    session, _ = await web.checked_form(request)
-    study = request.path_params["study"]
-    site = web.site_of(request)
-    phone = is_phone(request)
-    parameters = dict(request.query_params)
-
-    def change(tx: Transaction) -> tuple[Session, str]:
-        _known_study(tx, study)
-        if phone and not settings_of(tx, study, None).takes_phones:
-            raise RequestError(
-                "This study needs a computer with a keyboard. Please open the same link there.",
-                "NotOnThisDevice",
-            )
-        arrived = _arrive(tx, site.secret, session, study, parameters)
-        worker = str(arrived.worker)
-        running = offers.unfinished(tx, worker, study)
-        if running:
-            return arrived, str(running[0]["assignment_id"])
-        finished = _finished(tx, worker, study)
-        if finished and not _again(parameters):
-            return arrived, finished
-        return arrived, _next(tx, worker, study, parameters, arrived.arrival)
-
-    arrived, assignment_id = await site.write(change)
-    from mturk.server.worker_site import redirect
-
-    response = redirect(f"/worker/assignments/{assignment_id}")
-    web.sessions_of(request).keep(response, arrived, secure=web.is_secure(request))
-    return response
-
-
-def _again(parameters: dict[str, str]) -> bool:
-    return "batch" in parameters
-
-
-def _arrive(
-    tx: Transaction, secret: str, session: Session, study: str, parameters: dict[str, str]
-) -> Session:
-    """Enter the participant and the link that they came by."""
-    panel, person, kept = identify(parameters)
-    if person or session.worker is None:
-        worker = worker_for(tx, secret, panel.name, person or f"guest-{secrets.token_hex(8)}")
-    else:
-        worker = session.worker
-    cursor = tx.run(
-        "INSERT INTO arrivals (worker_id, study, panel, parameters, at) VALUES (?, ?, ?, ?, ?)",
-        worker, study, panel.name, json.dumps({"participant": person[:MAX_PARAMETER], **kept}), tx.now,
-    )  # fmt: skip
-    if session.worker == worker:
-        return Session(session.nonce, worker, cursor.lastrowid)
-    return Session(secrets.token_urlsafe(12), worker, cursor.lastrowid)
-
-
-def _finished(tx: Transaction, worker: str, study: str) -> str | None:
-    row = tx.one(
-        "SELECT assignment_id FROM assignments JOIN hits USING (hit_id) WHERE worker_id = ? AND study = ? "
-        "AND assignments.submitted IS NOT NULL ORDER BY submit_order DESC",
-        worker, study,
-    )  # fmt: skip
-    return str(row["assignment_id"]) if row else None
-
-
-def _next(tx: Transaction, worker: str, study: str, parameters: dict[str, str], arrival: int | None) -> str:
-    try:
-        return offers.accept_next(
-            tx, worker, study=study, batch=parameters.get("batch"), one_a_batch=True, arrival=arrival
-        )
-    except RequestError as error:
+    Behind a public address it must be a panel's, with all that the panel sends.
+    """
+    came = identify(parameters)
+    sent = {came.panel.person: came.person, **came.kept}
+    unfilled = next((value for value in sent.values() if _MARK.fullmatch(value)), None)
+    if unfilled:
         raise RequestError(
-            "All places of this study are taken at the moment, or you have taken part already. "
-            "Thank you for your interest; you may close this page, or try again later.",
-            error.code.removeprefix("AWS.MechanicalTurk."),
-        ) from None
+            f"This link still holds {unfilled} where the panel puts who you are. Open the study at the "
+            "panel, and follow the link there.",
+            "NotFromPanel",
+        )
+    if not settings.panels_only:
+        return came
+    if came.panel.name == LAB:
+        raise RequestError(_NO_PERSON, "NotFromPanel")
+    missing = [name for name, value in sent.items() if not value.strip()]
+    if missing:
+        raise RequestError(
+            f"This link lacks {' and '.join(missing)}, which {came.panel.title} sends. Open the study at "
+            f"{came.panel.title}, and follow the link there.",
+            "NotFromPanel",
+        )
+    return came
+
+
+def links(base: str, study: str, settings: Settings) -> list[tuple[str, str]]:
+    """Return the links to hand out, with what each is for; in the lab the lab's own come first."""
+    join = f"{base}/join/{study}"
+    lab = [("Lab, asks who comes", join)] if settings.lab else []
+    found = [
+        (panel.title, f"{join}?{panel.link}" if panel.link else join)
+        for panel in PANELS
+        if panel.shown and not (panel.name == LAB and settings.panels_only)
+    ]
+    return lab + found
 
 
 # The way back
@@ -251,9 +205,3 @@ def ending(tx: Transaction, request: Request, assignment: Row, hit: Row) -> dict
     name = arrival["panel"] if arrival else LAB
     title = next((panel.title for panel in PANELS if panel.name == name), "the panel")
     return {"url": url, "code": settings.completion_code, "panel": name, "title": title}
-
-
-ROUTES = [
-    Route("/join/{study}", show_join, methods=["GET"]),
-    Route("/join/{study}", join, methods=["POST"]),
-]

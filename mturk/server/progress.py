@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from mturk.server.transitions import HIT_SQL, status
+from mturk.server.workers import GUEST
 
 if TYPE_CHECKING:
     from mturk.server.screening import Exclusions
@@ -141,7 +142,9 @@ def _excluded(tx: Transaction, study: str | None, exclusions: Exclusions) -> dic
 
 def _events(tx: Transaction, study: str | None) -> list[Row]:
     return tx.all(
-        """SELECT events.*, name FROM events JOIN hits USING (hit_id)
+        """SELECT events.*, hits.name,
+           CASE WHEN panel = ? OR workers.name = worker_id THEN '' ELSE workers.name END AS participant
+           FROM events JOIN hits USING (hit_id) LEFT JOIN workers USING (worker_id)
            WHERE study IS ? AND kind LIKE 'Assignment%' ORDER BY id DESC LIMIT ?""",
-        study, _EVENTS,
+        GUEST, study, _EVENTS,
     )  # fmt: skip

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+import math
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from html.parser import HTMLParser
@@ -92,6 +95,34 @@ def _checked_url(url: str) -> str:
     if any(character in url for character in " \t\n\"';,"):
         raise RequestError("ExternalURL holds characters that must be escaped.", "InvalidQuestion")
     return url
+
+
+_PAGE_DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Window:
+    """The smallest window, in CSS pixels, in which a page shows its trials; `limited` in limited time."""
+
+    width_px: int
+    height_px: int
+    limited: bool
+
+
+@lru_cache(maxsize=256)
+def needed_window(html: str) -> Window | None:
+    """Return the window that a page of ours needs, as its script reckons it; None for any other page.
+
+    `scale` of hit_screen.js: in limited time the images have their full size, else at least 0.3 of it.
+    """
+    found = _PAGE_DATA.search(html)
+    try:
+        data = json.loads(found[1]) if found else {}
+        limited = bool(data["e"])
+        factor = 1 if limited else 0.3
+        return Window(math.ceil(2 * data["w"] * factor + 108), math.ceil(data["H"] * factor + 250), limited)
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return None
 
 
 class _Blocks(HTMLParser):

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from mturk.errors import MTurkError
 from mturk.files import write_whole
 from mturk.server import signing, transitions
-from mturk.server.store import Clock, Store, Transaction
+from mturk.server.store import Clock, Store, Transaction, keep_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,9 +26,10 @@ Track = Callable[..., None]
 class Settings:
     """How a server runs.
 
-    `data` is its folder; `studies` are folders whose private trials the dashboard may read; `lab` gives the
-    page the full window; `sign_in` lets workers name themselves; `public_url` is where the outside sees
-    this server; `completion_url` is where participants go afterwards unless the dashboard says otherwise.
+    `data` is its folder; `studies` are folders whose private trials the dashboard may read; `lab` lets
+    participants take turns at one browser; `sign_in` lets workers name themselves; `public_url` is where the
+    outside sees this server; `completion_url` is where participants go afterwards unless the dashboard says
+    otherwise.
     """
 
     data: Path
@@ -49,6 +50,11 @@ class Settings:
             object.__setattr__(self, "public_url", self.public_url.rstrip("/"))
             if urlsplit(self.public_url).path:
                 raise MTurkError(f"public_url is {self.public_url!r}; needed: an address without a path.")
+
+    @property
+    def panels_only(self) -> bool:
+        """Whether participants come by a panel's link or not at all."""
+        return self.public_url is not None and not self.lab
 
 
 def is_web_address(text: str) -> bool:
@@ -80,6 +86,8 @@ class Site:
         self.store = Store(data / "server.sqlite3", self.clock)
         self.secret = self.store.read(lambda tx: _meta(tx, "secret"))
         self.requester_token = _kept_token(data / "dashboard-token")
+        for name in ("credentials", "dashboard-token"):
+            keep_private(data / name)
 
     async def write(self, change: Callable[[Transaction], T]) -> T:
         """Run a change on the writer's thread and wait until it is on disk."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import queue
 import secrets
 import sqlite3
@@ -17,13 +18,11 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 from mturk.errors import MTurkError
 from mturk.server.errors import ServiceFault
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 T = TypeVar("T")
 Clock = Callable[[], float]
@@ -112,6 +111,25 @@ def new_id(first: str = "3") -> str:
     return first + "".join(secrets.choice(_ALPHABET) for _ in range(30 - len(first)))
 
 
+def keep_private(path: Path) -> None:
+    """Let only its owner read a file, whatever the umask and the folder; made empty where it is missing.
+
+    SQLite gives the files beside a database the rights of the database. MTurkError when the file is another
+    user's.
+    """
+    try:
+        if not path.exists():
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+        # By its name: opening a database that is in use, and closing it again, would let its locks go.
+        if path.stat().st_mode & 0o777 != 0o600:
+            path.chmod(0o600)
+    except PermissionError:
+        raise MTurkError(
+            f"{path} belongs to another user, or may not be written. Run the server as its owner, or give "
+            "another folder with --data."
+        ) from None
+
+
 class Transaction:
     """One change or one reading: a connection and the moment `now` (epoch seconds) at which it happens."""
 
@@ -183,6 +201,9 @@ class Store:
         self._readers = threading.local()
         self._open_readers: list[sqlite3.Connection] = []
         self._closed = False
+        for name in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+            if name == path or name.exists():
+                keep_private(name)
         connection = self._connect(path)
         _prepare(connection, path)
         self._thread = threading.Thread(target=self._write, args=(connection,), name="store", daemon=True)

@@ -123,6 +123,11 @@ def from_elsewhere(request: Request) -> bool:
     return stated is not None and stated != origin(request)
 
 
+def bar_px(*, lab: bool) -> int:
+    """Return the height of the line above a HIT's page, in CSS pixels, as site.css has it."""
+    return 40 if lab else 56
+
+
 def page(
     request: Request,
     template: str,
@@ -131,18 +136,23 @@ def page(
     status_code: int = 200,
     frames: str = "'none'",
     ancestors: str = "'none'",
+    between: bool = False,
     **values: Any,
 ) -> HTMLResponse:
-    """Render one of our pages; a session given is kept in the browser and gives the forms their token."""
+    """Render one of our pages; a session given is kept in the browser and gives the forms their token.
+
+    On a page `between` two participants of a lab nobody is said to be signed in.
+    """
     found = session or sessions_of(request).of(request)
-    html = _template(template).render(
-        csrf=sessions_of(request).csrf(found),
-        worker=found.worker,
-        lab=site_of(request).settings.lab,
-        asset=asset_address,
-        path=request.url.path,
-        **values,
-    )
+    lab = site_of(request).settings.lab
+    shared = {
+        "csrf": sessions_of(request).csrf(found),
+        "worker": None if lab and between else found.worker,
+        "lab": lab,
+        "asset": asset_address,
+        "path": request.url.path,
+    }
+    html = _template(template).render(shared | values)
     policy = PAGE_POLICY.format(ancestors=ancestors, frames=frames)
     response = HTMLResponse(
         html, status_code, {"Content-Security-Policy": policy, "Cache-Control": "no-store"}

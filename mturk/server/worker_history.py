@@ -31,12 +31,19 @@ async def done(request: Request) -> Response:
         more = bool(hit["study"]) and bool(
             offers.open_hits(tx, worker, "Accept", study=hit["study"], one_a_batch=True)
         )
-        return {"assignment": row, "hit": hit, "more": more, "ending": panels.ending(tx, request, row, hit)}
+        who = tx.one("SELECT name FROM workers WHERE worker_id = ?", worker)
+        return {
+            "assignment": row,
+            "hit": hit,
+            "more": more,
+            "ending": panels.ending(tx, request, row, hit),
+            "person": who["name"] if who else worker,
+        }
 
     found = await web.site_of(request).read(reading)
     if found["assignment"]["status"] == "Accepted":
         return redirect(f"/worker/assignments/{found['assignment']['assignment_id']}")
-    return web.page(request, "done", session=session, **found)
+    return web.page(request, "done", session=session, between=True, **found)
 
 
 async def history(request: Request) -> Response:

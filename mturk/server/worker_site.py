@@ -3,14 +3,15 @@
 A program takes part through the same forms as a browser; cookies must be kept (one client a worker):
 
 1. `GET /worker/sign-in`, then `POST /worker/sign-in` with `name` and the page's hidden field `csrf`
-   (or `GET /join/<study>?participant=NAME` and `POST` the same address with `csrf`, which accepts at once).
+   (or `GET /join/<study>?participant=NAME` and `POST` the same address with `csrf`, which accepts at once;
+   behind a public address the parameters must be a panel's).
 2. `POST /worker/studies/<study>/accept` with `csrf` accepts the least-filled HIT of a study that this
 worker may do;
    `POST /worker/hits/<HITId>/accept` a certain one. Either answers 303 to
    `/worker/assignments/<AssignmentId>`, or 409 with a page that says why not.
 3. `GET /worker/assignments/<AssignmentId>/state` is JSON: status, hit_id, hit (its name in the study),
 study, batch,
-   deadline, page_url, submit_url, csrf.
+   deadline, seconds_left, page_url, submit_url, csrf.
 4. `GET page_url` is the requester's page.
 5. `POST submit_url` (`/mturk/externalSubmit`) with assignmentId and the answers: 200 once they are on disk.
 
@@ -79,9 +80,10 @@ async def sign_in(request: Request) -> Response:
 
 
 async def sign_out(request: Request) -> Response:
-    """Forget who works in this browser."""
-    await web.checked_form(request)
-    response = redirect("/worker/sign-in")
+    """Forget who works in this browser; in the lab the next participant of a `study` is asked for."""
+    _, fields = await web.checked_form(request)
+    study = fields.get("study")
+    response = redirect(f"/join/{quote(study, safe='')}" if study else "/worker/sign-in")
     web.sessions_of(request).forget(response)
     return response
 
@@ -243,19 +245,21 @@ def _frame_source(question: questions.Question) -> str:
 
 
 async def work(request: Request) -> Response:
-    """Show the work: in a frame with a countdown as on MTurk, or in the full window in lab mode."""
+    """Show the work in a frame with a countdown, as on MTurk; in the lab under a line as thin as can be."""
     session, assignment, hit = await _own(request)
     if assignment["status"] != "Accepted":
         return redirect(f"/worker/assignments/{assignment['assignment_id']}/done")
     question = questions.parse(hit["question"])
     address = _page_address(request, assignment, question)
-    if web.site_of(request).settings.lab and question.url is None:
-        return redirect(address)
-    left = max(0, round(assignment["deadline"] - web.site_of(request).clock()))
     return web.page(
         request, "work", session=session, frames=_frame_source(question), hit=hit, assignment=assignment,
-        frame=address, height=question.height, seconds_left=left,
+        frame=address, height=question.height, seconds_left=_seconds_left(request, assignment),
     )  # fmt: skip
+
+
+def _seconds_left(request: Request, assignment: Row) -> float:
+    left: float = assignment["deadline"] - web.site_of(request).clock()
+    return max(0.0, round(left, 3))
 
 
 async def work_page(request: Request) -> Response:
@@ -291,6 +295,7 @@ async def state(request: Request) -> Response:
             "study": hit["study"],
             "batch": hit["batch"],
             "deadline": assignment["deadline"],
+            "seconds_left": _seconds_left(request, assignment),
             "page_url": _page_address(request, assignment, question),
             "submit_url": "/mturk/externalSubmit",
             "csrf": web.sessions_of(request).csrf(session),

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _MTURK_ID = re.compile(r"A[A-Z0-9]{4,63}")
 MAX_NAME = 100
-LOCAL = "local"
+# Who named themselves on the worker site, and who came by a link that names nobody.
+LOCAL, GUEST = "local", "guest"
 
 
 def worker_for(tx: Transaction, secret: str, panel: str, name: str) -> str:
@@ -40,6 +41,20 @@ def worker_for(tx: Transaction, secret: str, panel: str, name: str) -> str:
     tx.run("INSERT INTO workers VALUES (?, ?, ?, ?, 0, 0)", worker_id, panel, name, tx.now)
     tx.log("WorkerArrived", worker=worker_id, panel=panel)
     return worker_id
+
+
+def participants_of(tx: Transaction, study: str) -> dict[str, str]:
+    """Return, by worker id, as whom everybody who took an assignment of a study came; empty for a guest.
+
+    That is the id at the panel, the lab's code, or the name that they signed in with.
+    """
+    rows = tx.all(
+        "SELECT worker_id, panel, name FROM workers WHERE worker_id IN "
+        "(SELECT assignments.worker_id FROM assignments JOIN hits USING (hit_id) WHERE study = ?)",
+        study,
+    )  # fmt: skip
+    nameless = {row["worker_id"] for row in rows if row["panel"] == GUEST or row["name"] == row["worker_id"]}
+    return {row["worker_id"]: "" if row["worker_id"] in nameless else row["name"] for row in rows}
 
 
 _TRACES = (

@@ -18,20 +18,27 @@ for (const frame of document.querySelectorAll("iframe[data-height]")) {
 // Time left, by this browser's monotonic clock; and whether the assignment has ended meanwhile.
 const countdown = $("#countdown");
 if (countdown) {
-  const end = performance.now() + 1000 * Number(countdown.dataset.seconds);
+  const until = (seconds) => performance.now() + 1000 * Number(seconds);
+  let end = until(countdown.dataset.seconds);
   const leave = () => window.location.replace(countdown.dataset.done);
   const check = async () => {
     try {
       const answer = await fetch(countdown.dataset.state, { cache: "no-store" });
-      if (answer.ok && (await answer.json()).status !== "Accepted") leave();
+      if (!answer.ok) return;
+      const now = await answer.json();
+      if (now.status !== "Accepted") leave();
+      else end = until(now.seconds_left);
     } catch { /* The server is away; the page inside keeps the answers. */ }
   };
   const show = () => {
-    const left = Math.max(0, Math.round((end - performance.now()) / 1000));
+    const left = Math.max(0, Math.ceil((end - performance.now()) / 1000));
     const [hours, minutes, seconds] = [Math.floor(left / 3600), Math.floor(left / 60) % 60, left % 60];
     const two = (number) => String(number).padStart(2, "0");
     countdown.textContent = (hours ? `${hours}:${two(minutes)}` : `${minutes}`) + `:${two(seconds)}`;
     countdown.classList.toggle("soon", left < 60);
+    // What would be answered now is not taken any more.
+    $("#work").hidden = left === 0;
+    $("#over").hidden = left > 0;
     if (left === 0) check();
   };
   show();

@@ -37,7 +37,7 @@ def chromium():
 class Study:
     """A published study of short HITs, and the server it is on."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *serve, build=()):
         self.folder = folder
         for number, condition in enumerate(("real", "crn", "pix2pix", "image-space")):
             for item in range(6):
@@ -47,11 +47,11 @@ class Study:
         self.cli(
             "build-hits", "--mode", "limited-time", "--images", folder / "images", "--out", folder / "study",
             "--hits-per-batch", 2, "--trials-per-cell", 1, "--exposure-ms", 125, "--sentinels-per-hit", 1,
-            "--sentinel-exposure-ms", 125, "--workers-per-hit", 3,
+            "--sentinel-exposure-ms", 125, "--workers-per-hit", 3, *build,
         )  # fmt: skip
         self.errors = (folder / "errors.txt").open("w")
         command = [sys.executable, ROOT / "cli.py", "serve", "--port", "0", "--data", folder / "server"]
-        command += ["--study", folder / "study"]
+        command += ["--study", folder / "study", *serve]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=self.errors, text=True, cwd=folder
         )
@@ -183,18 +183,106 @@ def test_three_people_at_once(people, study):
     assert twice.page.locator(".tiles b").all_inner_texts()[:2] == ["3 / 6", "0"]
 
 
-def test_a_small_window_is_asked_to_grow(people, study):
+def test_the_join_page_asks_for_the_window_that_the_page_needs(people, study):
     person = people[0]
-    person.page.set_viewport_size({"width": 700, "height": 500})
-    person.page.goto(f"{study.url}/join/{study.name}?PROLIFIC_PID=p1")
-    assert person.page.locator("#begin").is_disabled()
-    assert "Please make the window larger" in person.page.locator("#screen").inner_text()
-    person.page.set_viewport_size({"width": 1366, "height": 768})
+    width, height = 2 * 256 + 108, 128 + 250 + 56
+    for size in ((width - 1, height), (width, height - 1)):
+        person.page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+        person.page.goto(f"{study.url}/join/{study.name}?PROLIFIC_PID=p1")
+        assert person.page.locator("#begin").is_disabled()
+        said = person.page.locator("#screen").inner_text()
+        assert f"a window of at least {width} by {height} pixels. Please make the window larger" in said
+    person.page.set_viewport_size({"width": width, "height": height})
     person.page.wait_for_selector("#begin:enabled")
     person.page.click("#begin")
     assert "/worker/assignments/" in person.page.url
+    person.frame().locator("#consent").wait_for(timeout=10_000)
     assert re.fullmatch(r"(29|30):\d\d", person.page.locator("#countdown").inner_text())
+    person.page.set_viewport_size({"width": width, "height": height - 1})
+    person.frame().locator("#refuse").wait_for(timeout=10_000)
     assert not person.problems
+
+
+def test_price_time_and_return_stand_whole_above_the_page_on_a_narrow_screen(people, study):
+    person = people[0]
+    person.page.goto(f"{study.url}/join/{study.name}?PROLIFIC_PID=p2")
+    person.page.click("#begin")
+    for width in (390, 320):
+        person.page.set_viewport_size({"width": width, "height": 800})
+        bar = person.page.locator(".bar").bounding_box()
+        assert bar["height"] == 56
+        for part in (".facts b:first-child", "#countdown", "text=Return"):
+            box = person.page.locator(f".bar {part}" if part[0] != "t" else part).first.bounding_box()
+            assert box["x"] >= 0, (width, part, box)
+            assert box["x"] + box["width"] <= width, (width, part, box)
+        assert person.page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    running = Study(tmp_path_factory.mktemp("lab"), "--lab", build=("--time-allotted-minutes", 1))
+    yield running
+    running.stop()
+
+
+def enter(person, name):
+    person.page.fill("#participant", name)
+    person.page.click("#begin")
+    person.page.wait_for_url("**/assignments/*")
+
+
+def test_participants_of_a_lab_take_turns_at_one_browser(chromium, lab):
+    person = Person(chromium, lab)
+    link = f"{lab.url}/join/{lab.name}"
+    person.page.goto(link)
+    enter(person, "P01")
+    assert person.page.locator(".bar").bounding_box()["height"] == 40
+    person.begin()
+    person.work()
+    assert person.heading() == "Thank you"
+    person.page.click("text=Next participant")
+    assert person.page.url == link
+
+    enter(person, "P02")
+    person.page.on("dialog", lambda dialog: dialog.accept())
+    person.page.click("text=Return")
+    assert person.heading() == "Returned"
+    person.page.click("text=Next participant")
+
+    enter(person, "P03")
+    address = person.page.url
+    person.begin()
+    person.step()
+    person.step()
+    person.page.goto(link)  # what is open after a crash
+    assert "P03" not in person.page.content()
+    enter(person, "P03")
+    assert person.page.url == address
+    assert "Welcome back" in person.frame().locator("#check").inner_text()
+
+    person.page.wait_for_url("**/done", timeout=75_000)
+    assert person.heading() == "The time is over"
+    assert "What was answered is not part of the study." in person.page.locator("main").inner_text()
+    person.page.click("text=Next participant")
+    enter(person, "P04")
+    assert not person.problems
+    person.context.close()
+
+
+def test_no_answer_is_taken_after_the_time_although_the_server_is_away(chromium, lab):
+    person = Person(chromium, lab)
+    person.page.clock.install()
+    person.page.goto(f"{lab.url}/join/{lab.name}")
+    enter(person, "P05")
+    person.frame().locator("#agree").wait_for()
+    person.page.route("**/state", lambda route: route.abort())
+    person.page.clock.fast_forward(61_000)
+    person.page.locator("#over").wait_for(timeout=10_000)
+    assert person.page.locator("#over h1").inner_text() == "The time is over"
+    said = person.page.locator("#over p").inner_text()
+    assert said == "No more answers are taken. Please wait a moment."
+    assert not person.page.locator("#work").is_visible()
+    person.context.close()
 
 
 def test_an_injected_script_does_not_run(people, study):

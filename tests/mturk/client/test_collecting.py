@@ -6,17 +6,22 @@ import json
 import threading
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cli import main
 from mturk import collecting
 from mturk.answers import encode
-from mturk.client import Requester
+from mturk.client import CredentialsError, Endpoint, Requester, connect
 from mturk.collecting import collect, pseudonym, read_heads
 from mturk.errors import MTurkError
 from mturk.ledger import Ledger, ledger_path
 from mturk.publication import Settings
 from mturk.publishing import publish
+from mturk.server import transitions
+from mturk.server.workers import LOCAL, worker_for
+from mturk.workers import participants
 
 
 class Nowhere:
@@ -76,9 +81,76 @@ def test_workers_are_pseudonyms_and_the_list_is_private(published, tmp_path):
     server.submit(study, one, "ann")
     fetch(study, server, out)
     worker = server.worker("ann")
-    assert workers(out) == [{"worker": pseudonym(study.secret, worker), "worker_id": worker}]
+    assert workers(out) == [
+        {"worker": pseudonym(study.secret, worker), "worker_id": worker, "participant": "ann"}
+    ]
     assert worker not in (out / "assignments.jsonl").read_text()
     assert (out / "workers.csv").stat().st_mode & 0o777 == 0o600
+
+
+def test_participants_stand_beside_their_worker_ids_where_there_are_any(published, tmp_path):
+    study, server, (one, _) = published
+    out = tmp_path / "results"
+    comes = {("prolific", "5f1c"): "5f1c", ("lab", "P, 1"): "P, 1", ("guest", "77"): "", (LOCAL, "A1SIM"): ""}
+    ids = {}
+    for who, participant in comes.items():
+        worker = server.change(lambda tx, who=who: worker_for(tx, server.site.secret, *who))
+        ids[worker] = participant
+    for hit, worker in zip([one, one, one, published[2][1]], ids, strict=True):
+        assignment = server.change(lambda tx, at=(hit, worker): transitions.accept(tx, *at))
+        server.change(
+            lambda tx, at=assignment: transitions.submit(tx, transitions.find_assignment(tx, at), "<a/>")
+        )
+    fetch(study, server, out)
+    assert {row["worker_id"]: row["participant"] for row in workers(out)} == ids
+    assert "5f1c" not in (out / "assignments.jsonl").read_text()
+
+
+def test_a_list_of_two_columns_is_read_and_gets_its_third(published, tmp_path):
+    study, server, (one, _) = published
+    out = tmp_path / "results"
+    server.submit(study, one, "ann")
+    fetch(study, server, out)
+    path, row = out / "workers.csv", workers(out)[0]
+    path.write_text(f"worker,worker_id\n{row['worker']},{row['worker_id']}\nw0,AGONE\n")
+    path.chmod(0o644)
+    server.submit(study, one, "bob")
+    fetch(study, server, out)
+    assert [(one["worker_id"], one["participant"]) for one in workers(out)] == [
+        (server.worker("ann"), "ann"), ("AGONE", ""), (server.worker("bob"), "bob")]  # fmt: skip
+    assert path.read_text().startswith("worker,worker_id,participant\n")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_elsewhere_nobody_is_asked_who_is_who(study, server, tmp_path):
+    hits = publish(study, server.requester("sandbox"), Nowhere(), lambda _: None, Settings())
+    server.submit(study, hits[0].hit_id, "ann")
+    fetch(study, server, tmp_path / "r", "sandbox")
+    assert [row["participant"] for row in workers(tmp_path / "r")] == [""]
+
+
+def test_who_is_who_is_not_told_with_other_keys(published, start):
+    study, server, _ = published
+    strange = connect(Endpoint("local", server.url, start().data))
+    with pytest.raises(CredentialsError, match=r"/participants/\w+ refuses the keys in .*/credentials"):
+        participants(strange, study.study)
+
+
+def test_simulated_results_are_left_alone(published, tmp_path):
+    study, server, (one, _) = published
+    out = tmp_path / "results"
+    result = CliRunner().invoke(main, ["simulate", str(study.folder), "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    server.submit(study, one, "ann")
+    with pytest.raises(MTurkError) as raised:
+        fetch(study, server, out)
+    assert str(raised.value) == (
+        f"{out} holds answers that `simulate` made up (simulation.json); what people answer does not go into "
+        f"the same folder. Name another one: --out {out}-collected"
+    )
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert fetch(study, server, tmp_path / "results-collected").new == 1
 
 
 def test_an_assignment_approved_later_stays_as_it_was_received(published, tmp_path):

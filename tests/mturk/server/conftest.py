@@ -83,8 +83,12 @@ class Running:
         self.opened.append(client)
         return client
 
+    def somebody(self):
+        """Return somebody who has not said yet who they are."""
+        return Worker(self.browser())
+
     def worker(self, name):
-        worker = Worker(self.browser())
+        worker = self.somebody()
         worker.sign_in(name)
         return worker
 

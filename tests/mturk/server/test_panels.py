@@ -1,11 +1,16 @@
 """Participants who come by a link: the next HIT, one a batch, and the way back."""
 
+import html
 import re
 
 import pytest
 
+from mturk.client import Endpoint, connect
+from mturk.pages import html_question
 from mturk.server.errors import RequestError
-from mturk.server.panels import StudySettings, identify
+from mturk.server.panels import StudySettings, identify, links
+from mturk.server.questions import needed_window
+from mturk.workers import participants
 
 PHONE = {"User-Agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Mobile/15E148"}
 
@@ -18,13 +23,6 @@ def study(publish):
         for batch in ("b1", "b2")
         for number in (1, 2)
     }
-
-
-def somebody(server):
-    worker = type("Somebody", (), {})()
-    del worker
-    from_class = type(server.worker("helper"))
-    return from_class(server.browser())
 
 
 def assignment_of(reply):
@@ -52,22 +50,22 @@ def state(person, reply):
 )  # fmt: skip
 def test_who_comes(parameters, panel, person, kept):
     found = identify(parameters)
-    assert (found[0].name, found[1], found[2]) == (panel, person, kept)
+    assert (found.panel.name, found.person, found.kept) == (panel, person, kept)
 
 
 def test_least_filled_first(server, study):
     names = []
     for number in range(8):
-        person = somebody(server)
+        person = server.somebody()
         names.append(state(person, person.join("s", PROLIFIC_PID=f"p{number}"))["hit"])
     assert names == ["b1-h1", "b1-h2", "b2-h1", "b2-h2"] * 2
-    late = somebody(server).join("s", PROLIFIC_PID="late")
+    late = server.somebody().join("s", PROLIFIC_PID="late")
     assert late.status_code == 409
     assert "All places of this study are taken" in late.text
 
 
 def test_one_hit_a_person_and_batch_then_back(server, study):
-    person = somebody(server)
+    person = server.somebody()
     link = {"PROLIFIC_PID": "p", "STUDY_ID": "1", "SESSION_ID": "2"}
     first = person.join("s", **link)
     assert assignment_of(person.join("s", **link)) == assignment_of(first)
@@ -83,7 +81,7 @@ def test_one_hit_a_person_and_batch_then_back(server, study):
 
 
 def test_the_same_name_at_another_panel_is_somebody_else(server, study):
-    first, second = somebody(server), somebody(server)
+    first, second = server.somebody(), server.somebody()
     first.join("s", PROLIFIC_PID="x")
     second.join("s", survey_code="x")
     assert first.id != second.id
@@ -91,20 +89,20 @@ def test_the_same_name_at_another_panel_is_somebody_else(server, study):
 
 
 def test_a_link_without_a_name_is_one_person_a_browser(server, study):
-    guest, other = somebody(server), somebody(server)
+    guest, other = server.somebody(), server.somebody()
     first = assignment_of(guest.join("s"))
     assert assignment_of(guest.join("s")) == first
     assert assignment_of(other.join("s")) != first
 
 
-def settings_form(server, **fields):
+def settings_form(server, study="s", /, **fields):
     requester = server.browser(follow_redirects=True)
     requester.get("/dashboard/", params={"token": server.site.requester_token})
-    page = requester.get("/dashboard/studies/s")
+    page = requester.get(f"/dashboard/studies/{study}")
     token = re.search(r'name="csrf" value="(\w+)"', page.text)[1]
-    whole = {"completion_url": "", "completion_code": "", "screen_out_url": "", "min_width_px": "900",
-             "min_height_px": "600"}  # fmt: skip
-    return requester.post("/dashboard/studies/s/settings", data={**whole, **fields, "csrf": token})
+    whole = {"completion_url": "", "completion_code": "", "screen_out_url": "", "min_width_px": "",
+             "min_height_px": ""}  # fmt: skip
+    return requester.post(f"/dashboard/studies/{study}/settings", data={**whole, **fields, "csrf": token})
 
 
 def test_back_to_the_panel(server, study):
@@ -114,7 +112,7 @@ def test_back_to_the_panel(server, study):
         completion_code="CODE-1",
     )
     assert "Saved." in saved.text
-    person = somebody(server)
+    person = server.somebody()
     assignment = assignment_of(person.join("s", PROLIFIC_PID="p&q", SESSION_ID="9"))
     working = person.http.get(f"/worker/assignments/{assignment}/done")
     assert working.headers["location"] == f"/worker/assignments/{assignment}"
@@ -123,7 +121,7 @@ def test_back_to_the_panel(server, study):
     assert f"https://panel.example/done?cc=C1&amp;who=p%26q&amp;s=9&amp;a={assignment}" in page
     assert "CODE-1" in page
     assert "Back to Prolific" in page
-    somebody_else = somebody(server)
+    somebody_else = server.somebody()
     somebody_else.join("s", PROLIFIC_PID="r")
     returned = assignment_of(somebody_else.join("s", PROLIFIC_PID="r"))
     somebody_else.give_back(returned)
@@ -147,7 +145,7 @@ def test_settings_that_cannot_be(server, study, fields, text):
 
 
 def test_phones_are_turned_away_politely(server, study):
-    phone = somebody(server)
+    phone = server.somebody()
     phone.http.headers.update(PHONE)
     assert "open the same link on a computer" in phone.http.get("/join/s?PROLIFIC_PID=p").text
     reply = phone.join("s", PROLIFIC_PID="p")
@@ -164,3 +162,129 @@ def test_a_study_that_is_not_there(server):
 def test_settings_refuse_nonsense():
     with pytest.raises(RequestError, match="begins with https://"):
         StudySettings(completion_url="ftp://x")
+
+
+# Behind a public address
+
+PROLIFIC = {"PROLIFIC_PID": "5f1c", "STUDY_ID": "s1", "SESSION_ID": "t1"}
+CONNECT = {"participantId": "p", "assignmentId": "a", "projectId": "j"}
+
+
+@pytest.fixture
+def public(start, question):
+    server = start(public_url="https://study.example", sign_in=False)
+    server.requester().create_hit(
+        Title="T", Description="D", Reward="1", Question=question, LifetimeInSeconds=600, MaxAssignments=9,
+        AssignmentDurationInSeconds=600, RequesterAnnotation="glimpse:s:b1:h1",
+    )  # fmt: skip
+    return server
+
+
+@pytest.mark.parametrize("sent", [PROLIFIC, CONNECT, {"survey_code": "77"}, {"id": "77"}])
+def test_what_a_panel_sends_is_enough(public, sent):
+    assert assignment_of(public.somebody().join("s", **sent))
+
+
+FROM_THE_PANEL = "Open the study at Prolific, and follow the link there."
+
+
+@pytest.mark.parametrize(
+    ("sent", "text"),
+    [
+        ({}, "This link does not say who you are, so nobody can take part with it."),
+        ({"participant": "Anybody"}, "This link does not say who you are, so nobody can take part with it."),
+        ({"PROLIFIC_PID": "x"}, f"lacks STUDY_ID and SESSION_ID, which Prolific sends. {FROM_THE_PANEL}"),
+        ({**PROLIFIC, "SESSION_ID": " "}, f"lacks SESSION_ID, which Prolific sends. {FROM_THE_PANEL}"),
+        ({"participantId": "p"}, "lacks assignmentId and projectId, which CloudResearch Connect sends."),
+        (
+            {**PROLIFIC, "PROLIFIC_PID": "{{%PROLIFIC_PID%}}"},
+            "still holds {{%PROLIFIC_PID%}} where the panel",
+        ),
+        ({"survey_code": "%SURVEY_CODE%"}, "still holds %SURVEY_CODE% where the panel puts who you are."),
+    ],
+)
+def test_who_does_not_come_from_a_panel_is_told_how_to(public, sent, text):
+    person = public.somebody()
+    token = person.http.get("/worker/session").json()["csrf"]
+    for reply in (person.http.get("/join/s", params=sent),
+                  person.http.post("/join/s", params=sent, data={"csrf": token})):  # fmt: skip
+        assert reply.status_code == 403
+        assert "<h1>How to take part</h1>" in reply.text
+        assert text in html.unescape(reply.text)
+    people = public.site.store.read(lambda tx: tx.all("SELECT name FROM workers"))
+    assert people == []
+
+
+def test_a_browser_that_was_here_does_not_come_in_without_its_link(public):
+    person = public.somebody()
+    assignment = assignment_of(person.join("s", **PROLIFIC))
+    assert person.http.get("/join/s").status_code == 403
+    assert person.http.get(f"/worker/assignments/{assignment}").status_code == 200
+    assert assignment_of(person.join("s", **PROLIFIC)) == assignment
+
+
+def test_links_are_those_that_work(start, public, question):
+    def names(server):
+        site = server.site
+        return [name for name, _ in links("http://x", "s", site.settings)]
+
+    assert names(public) == ["Prolific", "CloudResearch Connect", "SONA"]
+    lab = start(public.site.settings.data.parent / "lab", lab=True)
+    assert names(lab) == ["Lab, asks who comes", "Prolific", "CloudResearch Connect", "SONA", "Lab"]
+
+
+# Who is who
+
+
+def test_the_requester_alone_is_told_who_is_who(server, study):
+    person, guest = server.somebody(), server.somebody()
+    person.submit(assignment_of(person.join("s", **PROLIFIC)))
+    guest.join("s")
+    address = f"{server.url}/participants/s"
+    assert person.http.get(address).status_code == 403
+    browser = server.browser()
+    browser.get("/dashboard/", params={"token": server.site.requester_token})
+    refused = browser.get(address)
+    assert (refused.status_code, "5f1c" in refused.text) == (403, False)
+    target = Endpoint("local", server.url, server.site.settings.data)
+    assert participants(connect(target), "s") == {person.id: "5f1c", guest.id: ""}
+    assert participants(connect(target), "other") == {}
+
+
+def test_the_dashboard_names_participants(server, study):
+    person, guest = server.somebody(), server.somebody()
+    person.join("s", **PROLIFIC)
+    guest.join("s")
+    browser = server.browser(follow_redirects=True)
+    browser.get("/dashboard/", params={"token": server.site.requester_token})
+    page = browser.get("/dashboard/studies/s").text
+    assert f"<td>5f1c</td><td><code>{person.id}</code></td>" in page
+    assert f"<td></td><td><code>{guest.id}</code></td>" in page
+
+
+# The window
+
+
+def test_the_window_follows_from_the_study(server, publish):
+    data = '{"w":600,"H":300,"e":[125]}'
+    for number, exposures in enumerate(("[125]", "[]")):
+        page = f'<script type="application/json" id="data">{data.replace("[125]", exposures)}</script>'
+        publish(2, RequesterAnnotation=f"glimpse:w{number}:b1:h1", Question=html_question(page))
+    publish(2, RequesterAnnotation="glimpse:other:b1:h1")
+
+    def needed(study):
+        page = server.browser().get(f"/join/{study}?PROLIFIC_PID=p").text
+        return re.search(r'data-phones="(\d)" data-min-width="(\d+)" data-min-height="(\d+)"', page).groups()
+
+    assert needed("w0") == ("0", "1308", "606")
+    assert needed("w1") == ("0", "468", "396")
+    assert needed("other") == ("0", "0", "0")
+    for study in ("w0", "w1"):
+        settings_form(server, study, min_width_px="0", min_height_px="700")
+    assert needed("w0") == ("0", "1308", "700")
+    assert needed("w1") == ("1", "468", "700")
+
+
+@pytest.mark.parametrize("data", ["", "[]", '{"w":1,"H":[]}', '{"w":1e400,"H":1,"e":[]}', "{", "null"])
+def test_a_page_that_is_not_ours_needs_nothing(data):
+    assert needed_window(f'<script type="application/json" id="data">{data}</script>') is None

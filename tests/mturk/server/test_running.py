@@ -1,5 +1,6 @@
 """Starting and stopping a server as a person does: `python cli.py serve`."""
 
+import os
 import re
 import signal
 import socket
@@ -140,6 +141,28 @@ def test_forgetting_nobody(tmp_path):
     result = CliRunner().invoke(main, ["serve", "--forget", "x", "--data", str(tmp_path)])
     assert result.exit_code == 1
     assert "Nobody here is known by 'x'" in result.output
+
+
+def test_what_is_private_is_its_owners_whoever_made_the_folder(tmp_path):
+    data, before = tmp_path / "server", os.umask(0)
+    names = ("server.sqlite3", "server.sqlite3-wal", "server.sqlite3-shm", "credentials", "dashboard-token")
+
+    def modes():
+        return {name: oct((data / name).stat().st_mode & 0o777) for name in names}
+
+    try:
+        data.mkdir(mode=0o755)
+        site = Site(Settings(data=data))
+        site.store.write(lambda tx: tx.log("Nothing")).result()
+        assert modes() == dict.fromkeys(names, "0o600")
+        for name in names:
+            (data / name).chmod(0o644)
+        again = Site(Settings(data=data))
+        assert modes() == dict.fromkeys(names, "0o600")
+        again.close()
+        site.close()
+    finally:
+        os.umask(before)
 
 
 def test_help_has_an_example():

@@ -277,18 +277,6 @@ def test_sign_in_can_be_off(start):
     assert browser.post("/worker/sign-in", data={"name": "x", "csrf": token}).status_code == 401
 
 
-def test_lab_mode_gives_the_whole_window(start, question):
-    server = start(lab=True)
-    hit = server.requester().create_hit(
-        Title="T", Description="D", Reward="1", Question=question, LifetimeInSeconds=600,
-        AssignmentDurationInSeconds=600,
-    )["HIT"]  # fmt: skip
-    worker = server.worker("w")
-    assignment = worker.take(hit["HITId"])
-    reply = worker.http.get(f"/worker/assignments/{assignment}")
-    assert reply.headers["location"].startswith(f"/worker/assignments/{assignment}/page?")
-
-
 def test_behind_a_proxy(start, question):
     server = start(public_url="https://study.example/")
     browser = server.browser(headers={"Host": "study.example"})
