@@ -25,7 +25,6 @@ from dataclasses import asdict, dataclass, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from xml.sax.saxutils import escape
 
 from markupsafe import Markup
 
@@ -213,17 +212,6 @@ def html_question(page: str) -> str:
     return (
         f'<HTMLQuestion xmlns="{namespace}"><HTMLContent><![CDATA[{content}]]></HTMLContent>'
         "<FrameHeight>0</FrameHeight></HTMLQuestion>"
-    )
-
-
-def external_question(url: str) -> str:
-    """Return MTurk's ExternalQuestion (2006-07-14) for a page at `url`; MTurkError unless it is https."""
-    if urlsplit(url).scheme != "https" or not urlsplit(url).netloc:
-        raise MTurkError(f"external_url is {url!r}; an ExternalQuestion needs an https address.")
-    base = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/"
-    return (
-        f'<ExternalQuestion xmlns="{base}2006-07-14/ExternalQuestion.xsd">'
-        f"<ExternalURL>{escape(url)}</ExternalURL><FrameHeight>0</FrameHeight></ExternalQuestion>"
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import TYPE_CHECKING
 
@@ -16,17 +15,6 @@ if TYPE_CHECKING:
     from mturk.study import Study
 
 _log = logging.getLogger("mturk.server")
-
-
-def study_names(folders: Iterable[Path]) -> list[str]:
-    """Return the names of the studies in `folders`, unchecked; what cannot be read is left out."""
-    names = []
-    for folder in folders:
-        try:
-            names.append(str(json.loads((folder / "study.json").read_text(encoding="utf-8"))["study"]))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            _log.warning("%s/study.json cannot be read: %s", folder, error)
-    return names
 
 
 class Exclusions:

@@ -23,7 +23,6 @@ from mturk.errors import MTurkError
 from mturk.experiment import Experiment, designed, preset
 from mturk.ledger import Ledger, ledger_path
 from mturk.pages import (
-    external_question,
     html_question,
     image_base,
     page_data,
@@ -226,14 +225,6 @@ def test_a_question_too_large_is_refused(images: Path, tmp_path: Path) -> None:
         str(error.value),
     )
     assert not list(tmp_path.iterdir())
-
-
-def test_an_external_question_is_on_https() -> None:
-    root = ET.fromstring(external_question("https://p.example/?a=1&b=2"))
-    assert root.tag.endswith("2006-07-14/ExternalQuestion.xsd}ExternalQuestion")
-    assert root[0].text == "https://p.example/?a=1&b=2"
-    with pytest.raises(MTurkError, match="needs an https address"):
-        external_question("http://p.example/")
 
 
 def test_cdata_cannot_be_closed_from_inside() -> None:

@@ -1,11 +1,13 @@
 """The workers' site over HTTP: who may see and send what, and what is refused, readably."""
 
+from xml.sax.saxutils import escape
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mturk.answers import parse_answer_xml
-from mturk.pages import external_question, html_question
+from mturk.pages import html_question
 from mturk.server import questions
 from mturk.server.errors import RequestError
 from mturk.server.workers import clean_name
@@ -13,6 +15,14 @@ from mturk.server.workers import clean_name
 PATIENT = settings(
     deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
+
+
+def external_question(url):
+    base = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/"
+    return (
+        f'<ExternalQuestion xmlns="{base}2006-07-14/ExternalQuestion.xsd">'
+        f"<ExternalURL>{escape(url)}</ExternalURL><FrameHeight>0</FrameHeight></ExternalQuestion>"
+    )
 
 
 @pytest.fixture
