@@ -357,11 +357,11 @@ def test_any_bytes_are_a_hit_file_or_refused(tmp_path, content):
     )
 )
 def test_any_parameters_of_a_join_link_name_a_panel(parameters):
-    panel, person, kept = identify(parameters)
-    assert panel in PANELS
-    assert person == person.strip()
-    assert set(kept) <= set(panel.others)
-    assert all(len(value) <= MAX_PARAMETER for value in kept.values())
+    came = identify(parameters)
+    assert came.panel in PANELS
+    assert came.person == came.person.strip()
+    assert set(came.kept) <= set(came.panel.others)
+    assert all(len(value) <= MAX_PARAMETER for value in came.kept.values())
 
 
 def test_the_study_was_not_changed(study):
