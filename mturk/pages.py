@@ -54,7 +54,7 @@ CONSENT = (
 )
 DISPLAY_WIDTH, DISPLAY_HEIGHT = 600, 460
 # The page's script, templates/hit_<part>.js, in the order in which it runs.
-_SCRIPT = ("state", "screen", "images", "trial", "end", "input")
+_SCRIPT = ("state", "screen", "images", "trial", "end", "tab", "input")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 

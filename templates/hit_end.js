@@ -52,10 +52,12 @@ $('form').addEventListener('submit', async event => {
   $('send').disabled = true;
   for (let turn = 0; ; turn++) {
     $('sent').textContent = turn ? 'The server cannot be reached. Your answers are kept on this computer; trying again \u2026' : 'Sending \u2026';
-    if (await reachable(target + '/mturk/externalSubmit')) break;
+    if (stopped || await reachable(target + '/mturk/externalSubmit')) break;
     await wait(Math.min(20000, 2000 * 1.5 ** turn));
   }
   await Promise.race([putting, wait(1500)]);
+  if (stopped) { $('send').disabled = false; $('sent').textContent = ''; return; }
+  sending = true;
   state.sent = Date.now();
   try { if (storage) storage.setItem(key, JSON.stringify(state)); } catch { storage = null; }
   const form = $('form');
@@ -64,5 +66,5 @@ $('form').addEventListener('submit', async event => {
   form.elements.answers.value = submission();
   HTMLFormElement.prototype.submit.call(form);
   // Still here after a while: the server did not take it. The answers are here; the button works again.
-  setTimeout(() => { $('send').disabled = false; $('sent').textContent = 'No confirmation came yet. You can submit again.'; }, 15000);
+  setTimeout(() => { sending = $('send').disabled = false; $('sent').textContent = 'No confirmation came yet. You can submit again.'; }, 15000);
 });

@@ -39,6 +39,7 @@ window.addEventListener('resize', () => {
 const PREVIEW = 'Preview: accept the task to take part. Nothing is recorded here.';
 function instruct() { show('instructions'); measure(60); }
 function resume() {
+  if (!preview) pair(order(Math.min(state.at, places() - 1))).catch(() => {});
   if (refused()) return show('refuse');
   if (preview || !state.agreed) return show('consent');
   if (state.at || state.open) {
@@ -49,11 +50,7 @@ function resume() {
   return state.at >= places() ? finish() : instruct();
 }
 const started = () => gaps.length > 60 && state.at > 0;
-(async () => {
-  fit();
-  paintMasks();
-  await load();
-  if (preview) { document.body.className = 'preview'; banner(PREVIEW); $('start').disabled = true; $('start').textContent = 'Accept the task to start'; }
-  else { pair(order(Math.min(state.at, places() - 1))).catch(() => {}); }
-  resume();
-})();
+fit();
+paintMasks();
+if (preview) { document.body.className = 'preview'; banner(PREVIEW); $('start').disabled = true; $('start').textContent = 'Accept the task to start'; resume(); }
+else work(false);

@@ -1,8 +1,8 @@
 // ---- Screens
 let screen = '';
-const ids = ['loading', 'refuse', 'consent', 'instructions', 'trial', 'pause', 'sorry', 'done'];
+const ids = ['loading', 'refuse', 'consent', 'instructions', 'trial', 'pause', 'sorry', 'done', 'stop'];
 function show(name) {
-  if (screen === name) return;
+  if (screen === name || (stopped && name !== 'stop')) return;
   screen = name;
   for (const id of ids) $(id).hidden = id !== name;
   ($(name + '-title') || $(name)).focus({preventScroll: true});

@@ -33,18 +33,44 @@ const progress = (() => {
   if (!path || preview) return null;
   try { const url = new URL(path, location.href); return url.origin === location.origin && /^http/.test(url.protocol) ? url.href : null; } catch { return null; }
 })();
-let putting = Promise.resolve();
+// Why this tab does not work (now); '' while it does.
+let stopped = preview ? '' : 'loading';
+let putting = Promise.resolve(), alarm = 0, sending = false;
+function stored() {
+  try { return known(storage.getItem(key)); } catch { return null; }
+}
 function save() {
-  if (preview) return putting;
+  if (preview || stopped) return putting;
+  const newest = stored();
+  if (newest && newest.seq > state.seq) { stop('moved'); return putting; }
   state.seq++;
   const text = JSON.stringify(state);
   try { if (storage) storage.setItem(key, text); } catch { storage = null; }
-  if (progress) putting = putting.then(() => Promise.race([wait(2000), fetch(progress, {method: 'PUT', body: text, keepalive: text.length < 60000, headers: {'Content-Type': 'application/json'}})])).catch(() => {});
+  if (progress) putting = putting.then(() => put(text)).catch(() => {});
   return putting;
+}
+function put(text) {
+  let late = false;
+  const request = fetch(progress, {method: 'PUT', body: text, keepalive: text.length < 60000, headers: {'Content-Type': 'application/json'}});
+  return Promise.race([wait(2000).then(() => { late = true; }), request.then(reply => heard(reply, late))]);
+}
+// What the server says: how much time is left, or that it takes no more. A refusal that comes late may be of a
+// request that a later one has overtaken.
+async function heard(reply, late) {
+  const left = reply.headers.get('X-Seconds-Left');
+  if (left && left < 2e6) {
+    clearTimeout(alarm);
+    alarm = setTimeout(() => { if (!sending) stop('time'); }, 1000 * left);
+  }
+  if (reply.status !== 409) return reply;
+  const said = await reply.json().catch(() => ({}));
+  if (!sending && !(late && said.reason === 'moved')) stop(said.reason, said.error, said.next);
+  return reply;
 }
 function known(text) {
   try { const value = JSON.parse(text); return value && value.v === 1 && Array.isArray(value.answers) && value.seq >= 0 ? value : null; } catch { return null; }
 }
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 async function load() {
   if (preview) return;
   let best = null;
@@ -54,12 +80,13 @@ async function load() {
       const other = known(storage.getItem(name));
       if (!other || other.sent || Date.now() - (other.seen || 0) > 30 * 864e5) storage.removeItem(name);
     }
-    best = storage && known(storage.getItem(key));
   } catch { storage = null; }
+  best = stored();
   if (progress) {
-    const reply = await Promise.race([wait(4000), fetch(progress).then(r => r.status === 200 ? r.text() : '').catch(() => '')]);
+    const reply = await Promise.race([wait(4000), fetch(progress).then(heard).then(r => r.status === 200 ? r.text() : '').catch(() => '')]);
     const kept = known(reply || '');
-    if (kept && (!best || kept.seq > best.seq)) best = kept;
+    // The server takes only what goes on from what it has.
+    if (kept && !(best && best.seq > kept.seq && same(best.answers.slice(0, kept.answers.length), kept.answers))) best = kept;
   }
   if (best) state = {...state, ...best};
   state.seen = Date.now();

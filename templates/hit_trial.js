@@ -18,6 +18,7 @@ function tell() {
 }
 async function next() {
   now = null;
+  if (stopped) return;
   while (state.at < places() && state.missing.includes(order(state.at))) state.at++;
   if (state.at >= places()) return finish();
   if (refused()) { show('refuse'); return; }
@@ -30,7 +31,7 @@ async function next() {
   show('trial');
   let images;
   const slow = setTimeout(() => { $('note').textContent = 'Loading the images \u2026'; }, 700);
-  try { images = await prepare(place); } catch { failed(index); return; } finally { clearTimeout(slow); }
+  try { images = await prepare(place); } catch { if (screen === 'trial') failed(index); return; } finally { clearTimeout(slow); }
   if (screen !== 'trial' || state.at !== place || now) return;
   $('note').textContent = '';
   ahead(place);

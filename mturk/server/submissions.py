@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from mturk.answers import encode
@@ -21,6 +22,19 @@ if TYPE_CHECKING:
 
 MAX_PROGRESS = 262_144
 PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"
+# Whole seconds until the deadline, so that a page can end by itself.
+TIME_LEFT = "X-Seconds-Left"
+_ENDED = {"Accepted": "time", "Abandoned": "time", "Returned": "returned"}
+_KEPT = (
+    "Your answers so far are kept, but do not count for the study. "
+    "If you can accept the task again, you go on where you stopped."
+)
+_REFUSALS = {
+    "moved": "This task was continued in another tab or browser.",
+    "time": f"The time for this task ended before it was submitted; it takes no more answers. {_KEPT}",
+    "returned": f"This task was returned; it takes no more answers. {_KEPT}",
+    "submitted": "This task was submitted; its answers were received, and it takes no more.",
+}
 _NOT_YOURS = "This assignment is not yours. Sign in as the worker who accepted it, in this browser."
 
 
@@ -98,36 +112,75 @@ def _joined(fields: list[tuple[str, str]]) -> dict[str, str]:
 async def read_progress(request: Request) -> Response:
     """Return what the page saved, or 204 when it saved nothing."""
     worker = web.sessions_of(request).of(request).worker
-    row = await web.site_of(request).read(
-        lambda tx: own_assignment(tx, request.path_params["assignment_id"], worker)
+    row, left = await web.site_of(request).read(
+        lambda tx: _with_time_left(tx, own_assignment(tx, request.path_params["assignment_id"], worker))
     )
+    headers = {} if left is None else {TIME_LEFT: str(left)}
     if row["progress"] is None:
-        return Response(status_code=204)
-    return Response(row["progress"], media_type="application/json")
+        return Response(status_code=204, headers=headers)
+    return Response(row["progress"], media_type="application/json", headers=headers)
 
 
 async def save_progress(request: Request) -> Response:
-    """Keep what a page wants to find again after a reload, as long as the assignment is being worked on."""
+    """Keep what a page wants to find again after a reload, as long as the assignment is being worked on.
+
+    What was acknowledged stays: progress that does not go on from it, or comes when the assignment is over,
+    is answered with 409 and JSON: `error` for the worker, `reason` (a key of `_REFUSALS`) for the page, and
+    `next`, where to go when it is over.
+    """
     if web.from_elsewhere(request):
         raise HTTPException(403)
     body = await web.body_of(request, MAX_PROGRESS)
     try:
         text = body.decode("utf-8")
-        json.loads(text)
+        sent = json.loads(text)
     except (ValueError, RecursionError):
         raise HTTPException(400, "Progress must be JSON.") from None
     worker = web.sessions_of(request).of(request).worker
+    assignment_id = request.path_params["assignment_id"]
 
-    def store(tx: Transaction) -> bool:
-        row = own_assignment(tx, request.path_params["assignment_id"], worker)
-        open_ = bool(row["status"] == "Accepted" and row["deadline"] > tx.now)
-        if open_:
+    def store(tx: Transaction) -> tuple[str | None, int | None]:
+        row, left = _with_time_left(tx, own_assignment(tx, assignment_id, worker))
+        if left is None:
+            return _ENDED.get(row["status"], "submitted"), None
+        if text != row["progress"]:
+            if not _goes_on(json.loads(row["progress"] or "null"), sent):
+                return "moved", left
             tx.run("UPDATE assignments SET progress = ? WHERE seq = ?", text, row["seq"])
-        return open_
+        return None, left
 
-    if not await web.site_of(request).write(store):
-        raise HTTPException(409, "This assignment is no longer being worked on.")
-    return Response(status_code=204)
+    reason, left = await web.site_of(request).write(store)
+    if reason is None:
+        return Response(status_code=204, headers={TIME_LEFT: str(left)})
+    refusal = {"error": _REFUSALS[reason], "reason": reason}
+    if left is None:
+        refusal["next"] = f"/worker/assignments/{assignment_id}/done"
+    return JSONResponse(refusal, 409)
+
+
+def _with_time_left(tx: Transaction, row: Row) -> tuple[Row, int | None]:
+    """Return an assignment and the seconds that are left for it, rounded up; None when it is over."""
+    if row["status"] != "Accepted" or row["deadline"] <= tx.now:
+        return row, None
+    return row, math.ceil(row["deadline"] - tx.now)
+
+
+def _goes_on(kept: Any, sent: Any) -> bool:
+    """Tell whether progress holds all of what is kept: `seq` is higher, `at` not lower, `answers` only grew.
+
+    A page that does not count its progress in `seq` may replace it by anything.
+    """
+    if not isinstance(kept, dict) or "seq" not in kept:
+        return True
+    answers = kept.get("answers", [])
+    try:
+        return bool(
+            sent["seq"] > kept["seq"]
+            and sent.get("at", 0) >= kept.get("at", 0)
+            and sent.get("answers", [])[: len(answers)] == answers
+        )
+    except (AttributeError, KeyError, RecursionError, TypeError):
+        return False
 
 
 ROUTES = [
