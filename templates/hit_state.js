@@ -1,5 +1,7 @@
 // One HIT in one page. Times are in ms on performance.now()'s clock; a "frame" is one animation callback.
 const $ = id => document.getElementById(id);
+const write = (id, text) => { $(id).textContent = text; };
+const on = (target, event, call) => target.addEventListener(event, call);
 const data = JSON.parse($('data').textContent);
 const limited = data.e.length > 0;
 const query = new URLSearchParams(location.search);
@@ -54,13 +56,18 @@ function put(text) {
   const request = fetch(progress, {method: 'PUT', body: text, keepalive: text.length < 60000, headers: {'Content-Type': 'application/json'}});
   return Promise.race([wait(2000).then(() => { late = true; }), request.then(reply => heard(reply, late))]);
 }
+function ended() {
+  if (sending) return;
+  stop('time');
+  put(JSON.stringify(state)).catch(() => {});
+}
 // What the server says: how much time is left, or that it takes no more. A refusal that comes late may be of a
 // request that a later one has overtaken.
 async function heard(reply, late) {
   const left = reply.headers.get('X-Seconds-Left');
   if (left && left < 2e6) {
     clearTimeout(alarm);
-    alarm = setTimeout(() => { if (!sending) stop('time'); }, 1000 * left);
+    alarm = setTimeout(ended, 1000 * left);
   }
   if (reply.status !== 409) return reply;
   const said = await reply.json().catch(() => ({}));

@@ -2,19 +2,19 @@
 const WHY = {
   busy: ['This task is open in another tab', ''],
   moved: ['This task was continued elsewhere', 'It goes on in another tab or browser; this one takes no more answers.'],
-  time: ['The time is over', 'The time for this task ended before it was submitted; it takes no more answers. Your answers so far are kept, but do not count for the study. If you can accept the task again, you go on where you stopped.'],
+  time: ['The time is over', 'This task takes no more answers. What the server has received is kept, but does not count for the study. If you can accept the task again, you go on from there.'],
 };
 const final = () => stopped && !['loading', 'busy', 'moved'].includes(stopped);
-function stop(reason = 'over', text = '', next = '') {
-  if (final()) return;
+function stop(reason = 'over', text = 'Go back to the list of tasks to see why.', next = '') {
+  if (final() && !next) return;
   stopped = reason;
   if (now) light(now.images, false);
   now = null;
   enter('');
   banner('');
-  const [title, words] = WHY[reason] || ['This task takes no more answers', 'It was returned or submitted, or its time is over. Your answers so far are kept on this computer.'];
-  $('stop-title').textContent = title;
-  $('stop-text').textContent = final() && text || words;
+  const [title, words] = WHY[reason] || ['This task takes no more answers', text];
+  write('stop-title', title);
+  write('stop-text', words);
   $('here').hidden = final();
   $('out').hidden = !next;
   $('out').href = next;
@@ -23,7 +23,7 @@ function stop(reason = 'over', text = '', next = '') {
 let claims = 0, answered = false;
 const bus = 'glimpse-tab:' + key, me = String(Math.random());
 const say = word => { try { storage.setItem(bus, word + me); storage.removeItem(bus); } catch { /* nobody to ask */ } };
-window.addEventListener('storage', event => {
+on(window, 'storage', event => {
   const newest = event.key === key && known(event.newValue), word = event.key === bus && event.newValue;
   if (newest && !stopped && newest.seq > state.seq) stop('moved');
   if (!stopped && word && word.startsWith('ask')) say('here');
@@ -52,4 +52,4 @@ async function work(steal) {
   if (later) save();
   resume();
 }
-$('here').addEventListener('click', () => work(true));
+on($('here'), 'click', () => work(true));

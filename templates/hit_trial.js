@@ -12,7 +12,7 @@ function enter(name) {
 function tell() {
   const place = state.at, practice = data.p.length;
   const words = place < practice ? `Practice ${place + 1} of ${practice}` : place < total ? `Pair ${place + 1 - practice} of ${total - practice}` : `A pair once more, ${place - total + 1} of ${state.again.length}`;
-  $('count').textContent = words;
+  write('count', words);
   $('bar').max = places(); $('bar').value = place;
   return words;
 }
@@ -30,10 +30,10 @@ async function next() {
   visible($('ready'), limited);
   show('trial');
   let images;
-  const slow = setTimeout(() => { $('note').textContent = 'Loading the images \u2026'; }, 700);
+  const slow = setTimeout(() => { write('note', 'Loading the images \u2026'); }, 700);
   try { images = await prepare(place); } catch { if (screen === 'trial') failed(index); return; } finally { clearTimeout(slow); }
   if (screen !== 'trial' || state.at !== place || now) return;
-  $('note').textContent = '';
+  write('note', '');
   ahead(place);
   now = {index, place, images, flags: [], shown: null, frames: null, onset: null, from: null, marks: []};
   const begun = state.open && state.open.place === place ? state.open : null;
@@ -46,9 +46,9 @@ function recover(begun) {
   Object.assign(now, {flags: [...(begun.flags || []), 'reload'], shown: begun.shown ?? null, frames: begun.frames ?? null, onset: begun.onset ?? null, from: performance.now()});
   light(masks, true);
   enter('answer');
-  $('note').textContent = 'You have seen this pair before the page was closed. Which one was it?';
+  write('note', 'You have seen this pair before the page was closed. Which one was it?');
 }
-const hint = () => { if (phase === 'ready') $('note').textContent = document.hasFocus() ? '' : 'Click here first, so that the keys work.'; };
+const hint = () => { if (phase === 'ready') write('note', document.hasFocus() ? '' : 'Click here first, so that the keys work.'); };
 
 async function begin() {
   if (!now || now.begun || (limited && phase !== 'ready')) return;
@@ -56,12 +56,12 @@ async function begin() {
   if (!whole) {
     $('stage').scrollIntoView({block: 'center'});
     await wait(150);
-    if (!whole && limited) { $('note').textContent = 'Scroll so that both frames are fully on the screen.'; return; }
+    if (!whole && limited) { write('note', 'Scroll so that both frames are fully on the screen.'); return; }
   }
   if (!now || now.begun) return;
   const trial = now;
   trial.begun = true;
-  $('note').textContent = '';
+  write('note', '');
   enter('fixation');
   // Written before the onset: whatever happens then, there is no second look.
   state.open = {place: trial.place};
@@ -140,6 +140,6 @@ function choose(side, time) {
   enter('');
   const leave = () => { light(trial.images, false); retire(trial.index); next(); };
   if (correct === null) return leave();
-  $('note').textContent = correct === side ? 'Yes, that was the photograph.' : `The photograph was on the ${sides[correct]}.`;
-  setTimeout(() => { $('note').textContent = ''; leave(); }, 1600);
+  write('note', correct === side ? 'Yes, that was the photograph.' : `The photograph was on the ${sides[correct]}.`);
+  setTimeout(() => { write('note', ''); leave(); }, 1600);
 }

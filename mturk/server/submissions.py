@@ -26,14 +26,14 @@ PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"
 TIME_LEFT = "X-Seconds-Left"
 _ENDED = {"Accepted": "time", "Abandoned": "time", "Returned": "returned"}
 _KEPT = (
-    "Your answers so far are kept, but do not count for the study. "
-    "If you can accept the task again, you go on where you stopped."
+    "What the server has received is kept, but does not count for the study. "
+    "If you can accept the task again, you go on from there."
 )
 _REFUSALS = {
     "moved": "This task was continued in another tab or browser.",
-    "time": f"The time for this task ended before it was submitted; it takes no more answers. {_KEPT}",
-    "returned": f"This task was returned; it takes no more answers. {_KEPT}",
-    "submitted": "This task was submitted; its answers were received, and it takes no more.",
+    "time": f"The time is over. {_KEPT}",
+    "returned": f"It was returned. {_KEPT}",
+    "submitted": "It was submitted, and your answers were received. There is nothing left to do here.",
 }
 _NOT_YOURS = "This assignment is not yours. Sign in as the worker who accepted it, in this browser."
 
