@@ -249,9 +249,12 @@ def _script_json(value: Mapping[str, Any]) -> str:
 
 @cache
 def _script() -> Markup:
-    """Return the page's script without comment lines and indentation; it has no line that needs either."""
+    """Return the page's script without comment lines, indentation, and spaces around = and =>.
+
+    No line and no text in it needs any of these.
+    """
     source = "\n".join(text(f"hit_{part}.js") for part in _SCRIPT)
-    lines = (line.strip() for line in source.splitlines())
+    lines = (line.strip().replace(" => ", "=>").replace(" = ", "=") for line in source.splitlines())
     kept = "\n".join(line for line in lines if line and not line.startswith("//"))
     return Markup(f"(() => {{\n'use strict';\n{kept}\n}})();")  # noqa: S704 - our own files
 
@@ -261,5 +264,5 @@ def _style() -> Markup:
     """Return the page's style without comments and needless white space."""
     source = re.sub(r"/\*.*?\*/", "", text("hit.css"), flags=re.DOTALL)
     source = re.sub(r"\s+", " ", source)
-    compact = re.sub(r" ?([{};,]) ?", r"\1", source).replace(": ", ":").strip()
+    compact = re.sub(r" ?([{};,]) ?", r"\1", source).replace(": ", ":").replace(";}", "}").strip()
     return Markup(compact)  # noqa: S704 - our own file

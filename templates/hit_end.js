@@ -47,12 +47,12 @@ async function reachable(address) {
 }
 on($('form'), 'submit', async event => {
   event.preventDefault();
-  const target = allowed();
+  const target = allowed(), address = target + '/mturk/externalSubmit';
   if (!target || $('send').disabled) return;
   $('send').disabled = true;
   for (let turn = 0; ; turn++) {
     write('sent', turn ? 'The server cannot be reached. Your answers are kept on this computer; trying again \u2026' : 'Sending \u2026');
-    if (stopped || await reachable(target + '/mturk/externalSubmit')) break;
+    if (stopped || await reachable(address)) break;
     await wait(Math.min(20000, 2000 * 1.5 ** turn));
   }
   await Promise.race([putting, wait(1500)]);
@@ -61,7 +61,7 @@ on($('form'), 'submit', async event => {
   state.sent = Date.now();
   try { if (storage) storage.setItem(key, JSON.stringify(state)); } catch { storage = null; }
   const form = $('form');
-  form.action = target + '/mturk/externalSubmit';
+  form.action = address;
   form.elements.assignmentId.value = assignment;
   form.elements.answers.value = submission();
   HTMLFormElement.prototype.submit.call(form);

@@ -4,12 +4,12 @@ on(document, 'keydown', event => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const space = event.code === 'Space', side = LEFT.includes(event.code) ? 0 : RIGHT.includes(event.code) ? 1 : -1;
   if (screen === 'pause' && space && !event.repeat) { event.preventDefault(); next(); return; }
-  if (screen !== 'trial' || (!space && side < 0)) return;
+  if (screen !== 'trial' || (space ? choices.includes(event.target) : side < 0)) return;
   event.preventDefault();
   if (event.repeat) return;
   if (space) begin(); else choose(side, event.timeStamp);
 });
-on(document, 'keyup', event => { if (screen === 'trial' && event.code === 'Space') event.preventDefault(); });
+on(document, 'keyup', event => { if (screen === 'trial' && event.code === 'Space' && !choices.includes(event.target)) event.preventDefault(); });
 choices.forEach((button, side) => on(button, 'click', event => choose(side, event.timeStamp)));
 panes.forEach((pane, side) => on(pane, 'click', event => choose(side, event.timeStamp)));
 on($('go'), 'click', begin);

@@ -27,8 +27,8 @@ function refused() {
     write('refuse-size', '');
     return true;
   }
-  if (scale() >= (limited ? 1 : .3)) return false;
   const needed = limited ? 1 : .3;
+  if (scale() >= needed) return false;
   write('refuse-title', 'The window is too small');
   write('refuse-text', 'Both images must fit side by side' + (limited ? ' in their full size' : '') + '. Enlarge the window, turn the device, or zoom out with Ctrl and \u2212; this page goes on by itself as soon as there is room.');
   write('refuse-size', `It is ${innerWidth} \u00d7 ${innerHeight}; needed are ${Math.ceil(data.w * 2 * needed + 108)} \u00d7 ${Math.ceil(data.H * needed + 250)}.`);

@@ -12,7 +12,7 @@ const panes = [$('left'), $('right')], sides = ['left', 'right'], choices = [$('
 const HIDDEN = '.001', AHEAD = 6, WARM = 12;
 const RATES = [50, 60, 72, 75, 90, 100, 120, 144, 165, 240];
 const wait = ms => new Promise(done => setTimeout(done, ms));
-const tenth = ms => Math.round(ms * 10) / 10;
+const tenth = ms => ms === null ? null : Math.round(ms * 10) / 10;
 
 // A trial is 42 characters: two names of 20, the exposure's number, and which of the file types they have.
 const total = data.t.length / 42;
@@ -30,12 +30,10 @@ const trials = Array.from({length: total}, (_, i) => {
 let state = {v: 1, seq: 0, agreed: 0, at: 0, again: [], answers: [], open: null, missing: [], losses: 0, rested: 0, sent: 0};
 let storage = null;
 try { storage = window.localStorage; storage.setItem('glimpse', '1'); storage.removeItem('glimpse'); } catch { storage = null; }
-const progress = (() => {
-  const path = query.get('progressUrl');
-  if (!path || preview) return null;
-  try { const url = new URL(path, location.href); return url.origin === location.origin && /^http/.test(url.protocol) ? url.href : null; } catch { return null; }
-})();
-// Why this tab does not work (now); '' while it does.
+let progress = null;
+const path = query.get('progressUrl');
+try { const url = new URL(path, location.href); if (path && !preview && url.origin === location.origin && /^http/.test(url.protocol)) progress = url.href; } catch {}
+// Why this tab does not work now; '' while it does.
 let stopped = preview ? '' : 'loading';
 let putting = Promise.resolve(), alarm = 0, sending = false;
 function stored() {
@@ -77,10 +75,7 @@ async function heard(reply, late) {
 function known(text) {
   try { const value = JSON.parse(text); return value && value.v === 1 && Array.isArray(value.answers) && value.seq >= 0 ? value : null; } catch { return null; }
 }
-const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 async function load() {
-  if (preview) return;
-  let best = null;
   try {
     for (const name of Object.keys(storage || {})) {
       if (!name.startsWith('glimpse:') || name === key) continue;
@@ -88,12 +83,12 @@ async function load() {
       if (!other || other.sent || Date.now() - (other.seen || 0) > 30 * 864e5) storage.removeItem(name);
     }
   } catch { storage = null; }
-  best = stored();
+  let best = stored();
   if (progress) {
-    const reply = await Promise.race([wait(4000), fetch(progress).then(heard).then(r => r.status === 200 ? r.text() : '').catch(() => '')]);
-    const kept = known(reply || '');
+    const kept = known(await Promise.race([wait(4000), fetch(progress).then(heard).then(reply => reply.text())]).catch(() => ''));
     // The server takes only what goes on from what it has.
-    if (kept && !(best && best.seq > kept.seq && same(best.answers.slice(0, kept.answers.length), kept.answers))) best = kept;
+    const onward = best && kept && best.seq > kept.seq && JSON.stringify(best.answers).startsWith(JSON.stringify(kept.answers).slice(0, -1));
+    if (kept && !onward) best = kept;
   }
   if (best) state = {...state, ...best};
   state.seen = Date.now();

@@ -4,7 +4,7 @@ const WHY = {
   moved: ['This task was continued elsewhere', 'It goes on in another tab or browser; this one takes no more answers.'],
   time: ['The time is over', 'This task takes no more answers. What the server has received is kept, but does not count for the study. If you can accept the task again, you go on from there.'],
 };
-const final = () => stopped && !['loading', 'busy', 'moved'].includes(stopped);
+const final = () => !/^(loading|busy|moved)?$/.test(stopped);
 function stop(reason = 'over', text = 'Go back to the list of tasks to see why.', next = '') {
   if (final() && !next) return;
   stopped = reason;
@@ -22,12 +22,12 @@ function stop(reason = 'over', text = 'Go back to the list of tasks to see why.'
 }
 let claims = 0, answered = false;
 const bus = 'glimpse-tab:' + key, me = String(Math.random());
-const say = word => { try { storage.setItem(bus, word + me); storage.removeItem(bus); } catch { /* nobody to ask */ } };
+const say = word => { try { storage.setItem(bus, word + me); storage.removeItem(bus); } catch {} };
 on(window, 'storage', event => {
-  const newest = event.key === key && known(event.newValue), word = event.key === bus && event.newValue;
+  const newest = event.key === key && known(event.newValue), word = event.key === bus && event.newValue || '';
   if (newest && !stopped && newest.seq > state.seq) stop('moved');
-  if (!stopped && word && word.startsWith('ask')) say('here');
-  if (word && word.startsWith('here')) answered = true;
+  if (word.startsWith('ask') && !stopped) say('here');
+  if (word.startsWith('here')) answered = true;
 });
 function alone(steal) {
   const claim = ++claims;

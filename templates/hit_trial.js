@@ -39,7 +39,9 @@ async function next() {
   const begun = state.open && state.open.place === place ? state.open : null;
   if (begun && limited) return recover(begun);
   if (begun) now.flags.push('reload');
-  if (limited) { enter('ready'); if (document.activeElement !== $('go')) $('trial').focus({preventScroll: true}); hint(); } else begin();
+  if (limited) enter('ready');
+  if (document.activeElement !== $('go')) $('trial').focus({preventScroll: true});
+  if (limited) hint(); else begin();
 }
 function recover(begun) {
   // The pair was shown before the page was closed: it is asked for, not shown again.
@@ -124,7 +126,7 @@ function choose(side, time) {
   const trial = now, response = time - trial.from;
   if (response < 0 || (!limited && response < 120)) return;
   const {id, correct} = trials[trial.index];
-  const record = {trial: id, side: sides[side], response_ms: tenth(response), shown_ms: trial.shown === null ? null : tenth(trial.shown), frames: trial.frames, onset_ms: trial.onset === null ? null : tenth(trial.onset)};
+  const record = {trial: id, side: sides[side], response_ms: tenth(response), shown_ms: tenth(trial.shown), frames: trial.frames, onset_ms: tenth(trial.onset)};
   const presented = audit(trial), repeat = trial.place >= total;
   if (presented !== null) record.presented_ms = tenth(presented);
   if (limited && trial.budget && Math.abs(trial.budget - P) > .01) record.period_ms = Math.round(trial.budget * 1000) / 1000;
