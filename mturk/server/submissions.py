@@ -29,7 +29,7 @@ _KEPT = (
     "What the server has received is kept, but does not count for the study. "
     "If you can accept the task again, you go on from there."
 )
-_REFUSALS = {
+REFUSALS = {
     "moved": "This task was continued in another tab or browser.",
     "time": f"The time is over. {_KEPT}",
     "returned": f"It was returned. {_KEPT}",
@@ -125,7 +125,7 @@ async def save_progress(request: Request) -> Response:
     """Keep what a page wants to find again after a reload, as long as the assignment is being worked on.
 
     What was acknowledged stays: progress that does not go on from it, or comes when the assignment is over,
-    is answered with 409 and JSON: `error` for the worker, `reason` (a key of `_REFUSALS`) for the page, and
+    is answered with 409 and JSON: `error` for the worker, `reason` (a key of `REFUSALS`) for the page, and
     `next`, where to go when it is over.
     """
     if web.from_elsewhere(request):
@@ -152,7 +152,7 @@ async def save_progress(request: Request) -> Response:
     reason, left = await web.site_of(request).write(store)
     if reason is None:
         return Response(status_code=204, headers={TIME_LEFT: str(left)})
-    refusal = {"error": _REFUSALS[reason], "reason": reason}
+    refusal = {"error": REFUSALS[reason], "reason": reason}
     if left is None:
         refusal["next"] = f"/worker/assignments/{assignment_id}/done"
     return JSONResponse(refusal, 409)

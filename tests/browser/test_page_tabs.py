@@ -19,6 +19,7 @@ from benchmarks.exposures import (
     stored,
     wait_until,
 )
+from mturk.server.submissions import REFUSALS
 from tests.browser.page_runs import serving_strictly, watch_images
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def test_another_browser_has_gone_further(tabs: Any, timed: Study) -> None:
         record = {**further["answers"][0], "trial": timed.trials[2].trial}
         further |= {"seq": further["seq"] + 9, "at": 3, "answers": [*further["answers"], record]}
         server.saved = json.dumps(further).encode()
-        server.refusal = {"error": "text", "reason": "moved"}
+        server.refusal = {"error": REFUSALS["moved"], "reason": "moved"}
         page.keyboard.press("Space")
         assert told(page) == MOVED
         server.refusal = None
@@ -198,19 +199,19 @@ def test_another_browser_has_gone_further(tabs: Any, timed: Study) -> None:
         assert stored(page)["answers"] == further["answers"]
 
 
-@pytest.mark.parametrize("reason", ["time", "returned", "submitted"])
+@pytest.mark.parametrize("reason", sorted(REFUSALS.keys() - {"moved"}))
 def test_the_server_says_that_the_assignment_is_over(tabs: Any, timed: Study, reason: str) -> None:
     with serving_strictly(timed, progress=True) as server:
         page = tabs()
         start(page, server.address())
         answer(page, 2)
-        server.refusal = {"error": "What happened.", "reason": reason, "next": "/after"}
+        server.refusal = {"error": REFUSALS[reason], "reason": reason, "next": "/after"}
         page.keyboard.press("Space")
         title, text = told(page)
         if reason == "time":
             assert [title, text] == TIME
         else:
-            assert [title, text] == ["This task takes no more answers", "What happened."]
+            assert [title, text] == ["This task takes no more answers", REFUSALS[reason]]
         assert page.locator("#here").is_hidden()
         assert page.locator("#out").get_attribute("href") == "/after"
         assert page.evaluate("document.activeElement.id") == "stop-title"
