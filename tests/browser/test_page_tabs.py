@@ -19,6 +19,7 @@ from benchmarks.exposures import (
     stored,
     wait_until,
 )
+from mturk.previewing import address_on_disk
 from mturk.server.submissions import REFUSALS
 from tests.browser.page_runs import serving_strictly, watch_images
 
@@ -155,6 +156,34 @@ def test_a_reload_is_not_another_tab(tabs: Any, timed: Study, *, locks: bool) ->
             page.reload()
             page.wait_for_selector("#instructions:not([hidden])")
             assert page.locator("#stop").is_hidden()
+
+
+def test_a_page_from_the_disk_has_one_tab_too(tabs: Any, timed: Study) -> None:
+    address = address_on_disk(timed, timed.hits[0].hit, accepted=True)
+    first = tabs()
+    start(first, address)
+    answer(first, 1)
+    second = tabs()
+    second.goto(address)
+    assert told(second) == BUSY
+    second.click("#here")
+    assert told(first) == MOVED
+    second.wait_for_selector("#instructions:not([hidden])")
+    assert second.locator("#check").inner_text() == "Welcome back. Pair 2 of 6 comes next."
+
+
+def test_a_frame_without_an_origin_works_alone(tabs: Any, timed: Study) -> None:
+    """There are neither locks nor storage, nobody to ask, and nothing to wait for."""
+    with serving_strictly(timed) as server:
+        page = tabs()
+        frame = f'<iframe src="{server.address()}" width="1300" height="720" sandbox="allow-scripts">'
+        page.route("**/outer", lambda route: route.fulfill(content_type="text/html", body=frame))
+        page.goto(server.origin + "/outer")
+        inner = page.frame_locator("iframe")
+        inner.locator("#agree").click()
+        inner.locator("#start").click()
+        inner.locator("#go:enabled").wait_for()
+        assert inner.locator("#stop").is_hidden()
 
 
 def test_taking_over_during_an_exposure_shows_nothing_more(tabs: Any, timed: Study) -> None:
