@@ -54,7 +54,7 @@ CONSENT = (
 )
 DISPLAY_WIDTH, DISPLAY_HEIGHT = 600, 460
 # The page's script, templates/hit_<part>.js, in the order in which it runs.
-_SCRIPT = ("state", "screen", "images", "trial", "end", "input")
+_SCRIPT = ("state", "screen", "images", "trial", "end", "tab", "input")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -255,9 +255,12 @@ def _script_json(value: Mapping[str, Any] | str) -> str:
 
 @cache
 def _script() -> Markup:
-    """Return the page's script without comment lines and indentation; it has no line that needs either."""
+    """Return the page's script without comment lines, indentation, and spaces around = and =>.
+
+    No line and no text in it needs any of these.
+    """
     source = "\n".join(text(f"hit_{part}.js") for part in _SCRIPT)
-    lines = (line.strip() for line in source.splitlines())
+    lines = (line.strip().replace(" => ", "=>").replace(" = ", "=") for line in source.splitlines())
     kept = "\n".join(line for line in lines if line and not line.startswith("//"))
     return Markup(f"(() => {{\n'use strict';\n{kept}\n}})();")  # noqa: S704 - our own files
 
@@ -267,5 +270,5 @@ def _style() -> Markup:
     """Return the page's style without comments and needless white space."""
     source = re.sub(r"/\*.*?\*/", "", text("hit.css"), flags=re.DOTALL)
     source = re.sub(r"\s+", " ", source)
-    compact = re.sub(r" ?([{};,]) ?", r"\1", source).replace(": ", ":").strip()
+    compact = re.sub(r" ?([{};,]) ?", r"\1", source).replace(": ", ":").replace(";}", "}").strip()
     return Markup(compact)  # noqa: S704 - our own file

@@ -1,22 +1,19 @@
 // ---- Images: fetched some trials ahead, put into the page one trial ahead, so that they are rastered before onset.
 const fetched = new Map();
-function fetchOne(file) {
-  const attempt = async turn => {
-    const image = new Image();
-    image.className = 'layer';
-    image.draggable = false;
-    image.src = data.b + file + (turn && /^http/.test(location.protocol) ? '?again=' + turn : '');
-    try { await image.decode(); return image; } catch (error) {
-      if (turn >= 3) throw error;
-      await wait([400, 1500, 4000][turn]);
-      return attempt(turn + 1);
-    }
-  };
-  return attempt(0);
+async function fetchOne(file, turn = 0) {
+  const image = new Image();
+  image.className = 'layer';
+  image.draggable = false;
+  image.src = data.b + file + (turn && /^http/.test(location.protocol) ? '?again=' + turn : '');
+  try { await image.decode(); return image; } catch (error) {
+    if (turn >= 3) throw error;
+    await wait([400, 1500, 4000][turn]);
+    return fetchOne(file, turn + 1);
+  }
 }
 function pair(index) {
   if (!fetched.has(index)) {
-    const both = Promise.all(trials[index].files.map(fetchOne));
+    const both = Promise.all(trials[index].files.map(file => fetchOne(file)));
     both.catch(() => fetched.delete(index));
     fetched.set(index, both);
   }
@@ -32,13 +29,11 @@ async function prepare(place) {
   });
   return images;
 }
-function ahead(place) {
-  (async () => {
-    for (let next = place + 1; next <= place + AHEAD && next < places(); next++) {
-      if (state.missing.includes(order(next))) continue;
-      try { if (next === place + 1) await prepare(next); else await pair(order(next)); } catch { return; }
-    }
-  })();
+async function ahead(place) {
+  for (let next = place + 1; next <= place + AHEAD && next < places(); next++) {
+    if (state.missing.includes(order(next))) continue;
+    try { if (next === place + 1) await prepare(next); else await pair(order(next)); } catch { return; }
+  }
 }
 function retire(index) {
   const both = fetched.get(index);

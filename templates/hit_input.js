@@ -1,23 +1,23 @@
 // ---- Input
 const LEFT = ['ArrowLeft', 'KeyF'], RIGHT = ['ArrowRight', 'KeyJ'];
-document.addEventListener('keydown', event => {
+on(document, 'keydown', event => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const space = event.code === 'Space', side = LEFT.includes(event.code) ? 0 : RIGHT.includes(event.code) ? 1 : -1;
   if (screen === 'pause' && space && !event.repeat) { event.preventDefault(); next(); return; }
-  if (screen !== 'trial' || (!space && side < 0)) return;
+  if (screen !== 'trial' || (space ? choices.includes(event.target) : side < 0)) return;
   event.preventDefault();
   if (event.repeat) return;
   if (space) begin(); else choose(side, event.timeStamp);
 });
-document.addEventListener('keyup', event => { if (screen === 'trial' && event.code === 'Space') event.preventDefault(); });
-choices.forEach((button, side) => button.addEventListener('click', event => choose(side, event.timeStamp)));
-panes.forEach((pane, side) => pane.addEventListener('click', event => choose(side, event.timeStamp)));
-$('go').addEventListener('click', begin);
-$('stage').addEventListener('click', () => { if (phase === 'ready') window.focus(); });
-$('agree').addEventListener('click', () => { state.agreed = 1; save(); instruct(); });
-$('start').addEventListener('click', async () => { window.focus(); failures = 0; $('start').disabled = true; await measure(24); $('start').disabled = false; next(); });
-$('continue').addEventListener('click', () => next());
-$('retry').addEventListener('click', () => next());
+on(document, 'keyup', event => { if (screen === 'trial' && event.code === 'Space' && !choices.includes(event.target)) event.preventDefault(); });
+choices.forEach((button, side) => on(button, 'click', event => choose(side, event.timeStamp)));
+panes.forEach((pane, side) => on(pane, 'click', event => choose(side, event.timeStamp)));
+on($('go'), 'click', begin);
+on($('stage'), 'click', () => { if (phase === 'ready') window.focus(); });
+on($('agree'), 'click', () => { state.agreed = 1; save(); instruct(); });
+on($('start'), 'click', async () => { window.focus(); failures = 0; $('start').disabled = true; await measure(24); $('start').disabled = false; next(); });
+on($('continue'), 'click', () => next());
+on($('retry'), 'click', () => next());
 const lost = flag => {
   disturbed(flag);
   if (screen === 'trial') {
@@ -25,10 +25,10 @@ const lost = flag => {
     banner('Please stay on this page until the end. Leaving it is recorded.');
   }
 };
-window.addEventListener('blur', () => { lost('blur'); hint(); });
-window.addEventListener('focus', () => { hint(); setTimeout(() => banner(preview ? PREVIEW : ''), 4000); });
-document.addEventListener('visibilitychange', () => { if (document.hidden) lost('hidden'); });
-window.addEventListener('resize', () => {
+on(window, 'blur', () => { lost('blur'); hint(); });
+on(window, 'focus', () => { hint(); setTimeout(() => banner(preview ? PREVIEW : ''), 4000); });
+on(document, 'visibilitychange', () => { if (document.hidden) lost('hidden'); });
+on(window, 'resize', () => {
   disturbed('resize');
   fit();
   if (screen === 'refuse' && !refused()) resume();
@@ -39,21 +39,18 @@ window.addEventListener('resize', () => {
 const PREVIEW = 'Preview: accept the task to take part. Nothing is recorded here.';
 function instruct() { show('instructions'); measure(60); }
 function resume() {
+  if (!preview) pair(order(Math.min(state.at, places() - 1))).catch(() => {});
   if (refused()) return show('refuse');
   if (preview || !state.agreed) return show('consent');
   if (state.at || state.open) {
-    $('start').textContent = 'Go on';
-    if (state.at < places()) $('check').textContent = `Welcome back. ${tell()} comes next.`;
+    write('start', 'Go on');
+    if (state.at < places()) write('check', `Welcome back. ${tell()} comes next.`);
   }
   if (screen === 'refuse' && started()) return next();
   return state.at >= places() ? finish() : instruct();
 }
 const started = () => gaps.length > 60 && state.at > 0;
-(async () => {
-  fit();
-  paintMasks();
-  await load();
-  if (preview) { document.body.className = 'preview'; banner(PREVIEW); $('start').disabled = true; $('start').textContent = 'Accept the task to start'; }
-  else { pair(order(Math.min(state.at, places() - 1))).catch(() => {}); }
-  resume();
-})();
+fit();
+paintMasks();
+if (preview) { document.body.className = 'preview'; banner(PREVIEW); $('start').disabled = true; write('start', 'Accept the task to start'); resume(); }
+else work(false);

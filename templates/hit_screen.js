@@ -1,14 +1,14 @@
 // ---- Screens
 let screen = '';
-const ids = ['loading', 'refuse', 'consent', 'instructions', 'trial', 'pause', 'sorry', 'done'];
+const ids = ['loading', 'refuse', 'consent', 'instructions', 'trial', 'pause', 'sorry', 'done', 'stop'];
 function show(name) {
-  if (screen === name) return;
+  if (screen === name || (stopped && name !== 'stop')) return;
   screen = name;
   for (const id of ids) $(id).hidden = id !== name;
   ($(name + '-title') || $(name)).focus({preventScroll: true});
   window.scrollTo(0, 0);
 }
-function banner(text) { $('banner').textContent = text; $('banner').hidden = !text; }
+function banner(text) { write('banner', text); $('banner').hidden = !text; }
 const visible = (element, on) => element.classList.toggle('off', !on);
 
 // ---- Size: in limited time everybody sees the same number of CSS pixels; in unlimited time images shrink to fit.
@@ -22,16 +22,16 @@ function fit() {
 }
 function refused() {
   if (phone()) {
-    $('refuse-title').textContent = 'Please use a computer for this study';
-    $('refuse-text').textContent = 'Images are shown for exact fractions of a second and at one size, which phones cannot do reliably. Open this task on a laptop or desktop computer; nothing is lost by leaving now.';
-    $('refuse-size').textContent = '';
+    write('refuse-title', 'Please use a computer for this study');
+    write('refuse-text', 'Images are shown for exact fractions of a second and at one size, which phones cannot do reliably. Open this task on a laptop or desktop computer; nothing is lost by leaving now.');
+    write('refuse-size', '');
     return true;
   }
-  if (scale() >= (limited ? 1 : .3)) return false;
   const needed = limited ? 1 : .3;
-  $('refuse-title').textContent = 'The window is too small';
-  $('refuse-text').textContent = 'Both images must fit side by side' + (limited ? ' in their full size' : '') + '. Enlarge the window, turn the device, or zoom out with Ctrl and \u2212; this page goes on by itself as soon as there is room.';
-  $('refuse-size').textContent = `It is ${innerWidth} \u00d7 ${innerHeight}; needed are ${Math.ceil(data.w * 2 * needed + 108)} \u00d7 ${Math.ceil(data.H * needed + 250)}.`;
+  if (scale() >= needed) return false;
+  write('refuse-title', 'The window is too small');
+  write('refuse-text', 'Both images must fit side by side' + (limited ? ' in their full size' : '') + '. Enlarge the window, turn the device, or zoom out with Ctrl and \u2212; this page goes on by itself as soon as there is room.');
+  write('refuse-size', `It is ${innerWidth} \u00d7 ${innerHeight}; needed are ${Math.ceil(data.w * 2 * needed + 108)} \u00d7 ${Math.ceil(data.H * needed + 250)}.`);
   return true;
 }
 let whole = true;

@@ -12,12 +12,13 @@ function enter(name) {
 function tell() {
   const place = state.at, practice = data.p.length;
   const words = place < practice ? `Practice ${place + 1} of ${practice}` : place < total ? `Pair ${place + 1 - practice} of ${total - practice}` : `A pair once more, ${place - total + 1} of ${state.again.length}`;
-  $('count').textContent = words;
+  write('count', words);
   $('bar').max = places(); $('bar').value = place;
   return words;
 }
 async function next() {
   now = null;
+  if (stopped) return;
   while (state.at < places() && state.missing.includes(order(state.at))) state.at++;
   if (state.at >= places()) return finish();
   if (refused()) { show('refuse'); return; }
@@ -29,25 +30,27 @@ async function next() {
   visible($('ready'), limited);
   show('trial');
   let images;
-  const slow = setTimeout(() => { $('note').textContent = 'Loading the images \u2026'; }, 700);
-  try { images = await prepare(place); } catch { failed(index); return; } finally { clearTimeout(slow); }
+  const slow = setTimeout(() => { write('note', 'Loading the images \u2026'); }, 700);
+  try { images = await prepare(place); } catch { if (screen === 'trial') failed(index); return; } finally { clearTimeout(slow); }
   if (screen !== 'trial' || state.at !== place || now) return;
-  $('note').textContent = '';
+  write('note', '');
   ahead(place);
   now = {index, place, images, flags: [], shown: null, frames: null, onset: null, from: null, marks: []};
   const begun = state.open && state.open.place === place ? state.open : null;
   if (begun && limited) return recover(begun);
   if (begun) now.flags.push('reload');
-  if (limited) { enter('ready'); if (document.activeElement !== $('go')) $('trial').focus({preventScroll: true}); hint(); } else begin();
+  if (limited) enter('ready');
+  if (document.activeElement !== $('go')) $('trial').focus({preventScroll: true});
+  if (limited) hint(); else begin();
 }
 function recover(begun) {
   // The pair was shown before the page was closed: it is asked for, not shown again.
   Object.assign(now, {flags: [...(begun.flags || []), 'reload'], shown: begun.shown ?? null, frames: begun.frames ?? null, onset: begun.onset ?? null, from: performance.now()});
   light(masks, true);
   enter('answer');
-  $('note').textContent = 'You have seen this pair before the page was closed. Which one was it?';
+  write('note', 'You have seen this pair before the page was closed. Which one was it?');
 }
-const hint = () => { if (phase === 'ready') $('note').textContent = document.hasFocus() ? '' : 'Click here first, so that the keys work.'; };
+const hint = () => { if (phase === 'ready') write('note', document.hasFocus() ? '' : 'Click here first, so that the keys work.'); };
 
 async function begin() {
   if (!now || now.begun || (limited && phase !== 'ready')) return;
@@ -55,12 +58,12 @@ async function begin() {
   if (!whole) {
     $('stage').scrollIntoView({block: 'center'});
     await wait(150);
-    if (!whole && limited) { $('note').textContent = 'Scroll so that both frames are fully on the screen.'; return; }
+    if (!whole && limited) { write('note', 'Scroll so that both frames are fully on the screen.'); return; }
   }
   if (!now || now.begun) return;
   const trial = now;
   trial.begun = true;
-  $('note').textContent = '';
+  write('note', '');
   enter('fixation');
   // Written before the onset: whatever happens then, there is no second look.
   state.open = {place: trial.place};
@@ -123,7 +126,7 @@ function choose(side, time) {
   const trial = now, response = time - trial.from;
   if (response < 0 || (!limited && response < 120)) return;
   const {id, correct} = trials[trial.index];
-  const record = {trial: id, side: sides[side], response_ms: tenth(response), shown_ms: trial.shown === null ? null : tenth(trial.shown), frames: trial.frames, onset_ms: trial.onset === null ? null : tenth(trial.onset)};
+  const record = {trial: id, side: sides[side], response_ms: tenth(response), shown_ms: tenth(trial.shown), frames: trial.frames, onset_ms: tenth(trial.onset)};
   const presented = audit(trial), repeat = trial.place >= total;
   if (presented !== null) record.presented_ms = tenth(presented);
   if (limited && trial.budget && Math.abs(trial.budget - P) > .01) record.period_ms = Math.round(trial.budget * 1000) / 1000;
@@ -139,6 +142,6 @@ function choose(side, time) {
   enter('');
   const leave = () => { light(trial.images, false); retire(trial.index); next(); };
   if (correct === null) return leave();
-  $('note').textContent = correct === side ? 'Yes, that was the photograph.' : `The photograph was on the ${sides[correct]}.`;
-  setTimeout(() => { $('note').textContent = ''; leave(); }, 1600);
+  write('note', correct === side ? 'Yes, that was the photograph.' : `The photograph was on the ${sides[correct]}.`);
+  setTimeout(() => { write('note', ''); leave(); }, 1600);
 }

@@ -26,14 +26,14 @@ PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"
 TIME_LEFT = "X-Seconds-Left"
 _ENDED = {"Accepted": "time", "Abandoned": "time", "Returned": "returned"}
 _KEPT = (
-    "Your answers so far are kept, but do not count for the study. "
-    "If you can accept the task again, you go on where you stopped."
+    "What the server has received is kept, but does not count for the study. "
+    "If you can accept the task again, you go on from there."
 )
-_REFUSALS = {
+REFUSALS = {
     "moved": "This task was continued in another tab or browser.",
-    "time": f"The time for this task ended before it was submitted; it takes no more answers. {_KEPT}",
-    "returned": f"This task was returned; it takes no more answers. {_KEPT}",
-    "submitted": "This task was submitted; its answers were received, and it takes no more.",
+    "time": f"The time is over. {_KEPT}",
+    "returned": f"It was returned. {_KEPT}",
+    "submitted": "It was submitted, and your answers were received. There is nothing left to do here.",
 }
 _NOT_YOURS = "This assignment is not yours. Sign in as the worker who accepted it, in this browser."
 
@@ -125,7 +125,7 @@ async def save_progress(request: Request) -> Response:
     """Keep what a page wants to find again after a reload, as long as the assignment is being worked on.
 
     What was acknowledged stays: progress that does not go on from it, or comes when the assignment is over,
-    is answered with 409 and JSON: `error` for the worker, `reason` (a key of `_REFUSALS`) for the page, and
+    is answered with 409 and JSON: `error` for the worker, `reason` (a key of `REFUSALS`) for the page, and
     `next`, where to go when it is over.
     """
     if web.from_elsewhere(request):
@@ -152,7 +152,7 @@ async def save_progress(request: Request) -> Response:
     reason, left = await web.site_of(request).write(store)
     if reason is None:
         return Response(status_code=204, headers={TIME_LEFT: str(left)})
-    refusal = {"error": _REFUSALS[reason], "reason": reason}
+    refusal = {"error": REFUSALS[reason], "reason": reason}
     if left is None:
         refusal["next"] = f"/worker/assignments/{assignment_id}/done"
     return JSONResponse(refusal, 409)

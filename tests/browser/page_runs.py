@@ -28,6 +28,8 @@ class Server:
         self.study, self.submitted, self.progress = study, [], progress
         self.saved: bytes | None = None
         self.puts = 0
+        self.refusal: dict[str, str] | None = None
+        self.seconds_left = "600"
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -50,14 +52,16 @@ class Server:
                 elif path.startswith("/media/"):
                     self.reply((outer.study.folder / "images" / path[7:]).read_bytes(), "image/png")
                 elif path == "/progress":
-                    self.reply(outer.saved or b"", "application/json", 200 if outer.saved else 204)
+                    status = 200 if outer.saved else 204
+                    left = {"X_Seconds_Left": outer.seconds_left}
+                    self.reply(outer.saved or b"", "application/json", status, **left)
                 else:
                     self.reply(b"no", status=405)
 
             def do_PUT(self) -> None:
-                outer.saved = self.rfile.read(int(self.headers["Content-Length"]))
+                sent = self.rfile.read(int(self.headers["Content-Length"]))
                 outer.puts += 1
-                self.reply(b"", status=204)
+                self.reply(*outer.take(sent))
 
             def do_POST(self) -> None:
                 form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
@@ -69,6 +73,13 @@ class Server:
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.origin = f"http://127.0.0.1:{self.http.server_port}"
+
+    def take(self, sent: bytes) -> tuple[bytes, str, int]:
+        """Store progress, unless it is to be refused; return the answer's body, kind and status."""
+        if self.refusal:
+            return json.dumps(self.refusal).encode(), "application/json", 409
+        self.saved = sent
+        return b"", "text/plain", 204
 
     def address(self, assignment: str = "A1", **query: str) -> str:
         words = {

@@ -1,0 +1,169 @@
+"""The page in other conditions: slow images, breaks, keyboard alone, forced colours, little room."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmarks.exposures import (
+    ANSWERING,
+    READY,
+    browser,
+    chromium,
+    do_trial,
+    experiment,
+    make_study,
+    start,
+    stored,
+    wait_until,
+)
+from tests.browser.page_runs import serving_strictly, watch_images
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mturk.study import Study
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine"),
+]
+
+NOTE = "document.getElementById('note').textContent"
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Any]:
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture
+def visit(chrome: Any) -> Iterator[Any]:
+    """A function that opens a page in a window of its own."""
+    contexts = []
+
+    def opened(width: int = 1366, height: int = 768, **more: Any) -> Any:
+        contexts.append(chrome.new_context(viewport={"width": width, "height": height}, **more))
+        return contexts[-1].new_page()
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def timed(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    design = experiment((60,), 4, break_every=2)
+    return make_study(tmp_path_factory.mktemp("conditions"), design, 8, (320, 160))
+
+
+def hold_back(page: Any, seconds: float) -> Any:
+    """Let every image wait; return a function that lets those go whose time has come."""
+    waiting: list[tuple[float, Any]] = []
+    page.route("**/media/**", lambda route: waiting.append((time.monotonic() + seconds, route)))
+
+    def release() -> None:
+        page.wait_for_timeout(50)
+        while waiting and waiting[0][0] < time.monotonic():
+            waiting.pop(0)[1].continue_()
+
+    return release
+
+
+def test_slow_images_are_waited_for(visit: Any, timed: Study) -> None:
+    page = visit()
+    release = hold_back(page, 5)
+    with serving_strictly(timed) as server:
+        begun = time.monotonic()
+        start(page, server.address())
+        watch_images(page)
+        while time.monotonic() < begun + 4.5:
+            page.keyboard.press("Space")
+            release()
+            assert page.locator("#go").is_disabled()
+        assert page.evaluate(NOTE) == "Loading the images \u2026"
+        assert page.locator("#note").get_attribute("role") == "status"
+        assert page.evaluate("window.brightest") <= 0.01
+        assert stored(page)["open"] is None
+        while not page.evaluate(READY):
+            release()
+        assert time.monotonic() > begun + 4.9
+        assert page.evaluate(NOTE) == ""
+        page.keyboard.press("Space")
+        wait_until(page, ANSWERING)
+        page.unroute("**/media/**")
+
+
+def test_a_break_comes_once_and_space_ends_it(visit: Any, timed: Study) -> None:
+    page = visit()
+    with serving_strictly(timed) as server:
+        start(page, server.address())
+        for _ in range(2):
+            assert do_trial(page)
+        page.wait_for_selector("#pause:not([hidden])")
+        assert page.locator("#pause-text").inner_text() == "2 of 4 pairs are done, 2 are left."
+        assert page.evaluate("document.activeElement.id") == "pause-title"
+        page.keyboard.press("Space")
+        page.wait_for_selector("#trial:not([hidden])")
+        page.reload()
+        page.click("#start")
+        page.wait_for_selector("#trial:not([hidden])")
+        assert do_trial(page)
+        wait_until(page, READY)
+        assert len(stored(page)["answers"]) == 3
+
+
+@pytest.mark.parametrize("key", ["Space", "Enter"])
+def test_by_tab_and_one_key_alone(visit: Any, timed: Study, key: str) -> None:
+    page = visit()
+    with serving_strictly(timed) as server:
+        page.goto(server.address())
+        wait_until(page, "!document.getElementById('consent').hidden")
+        for button in ("agree", "start"):
+            page.keyboard.press("Tab")
+            assert page.evaluate("document.activeElement.id") == button
+            page.keyboard.press(key)
+        page.wait_for_selector("#trial:not([hidden])")
+        wait_until(page, READY)
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.id") == "go"
+        page.keyboard.press(key)
+        wait_until(page, ANSWERING)
+        for button in ("pick-left", "pick-right"):
+            page.keyboard.press("Tab")
+            assert page.evaluate("document.activeElement.id") == button
+        page.keyboard.press(key)
+        wait_until(page, READY)
+        assert [answer["side"] for answer in stored(page)["answers"]] == ["right"]
+        assert page.evaluate("document.activeElement.id") == "trial"
+
+
+@pytest.mark.parametrize("colours", [{"color_scheme": "dark"}, {"forced_colors": "active"}])
+def test_the_stage_stays_grey(visit: Any, timed: Study, colours: dict[str, str]) -> None:
+    page = visit(**colours)
+    with serving_strictly(timed) as server:
+        start(page, server.address())
+        grey = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+        cross = page.evaluate(
+            "getComputedStyle(document.querySelector('.stage .cross'), '::before').backgroundColor"
+        )
+        assert (grey, cross) == ("rgb(163, 163, 163)", "rgb(20, 20, 20)")
+
+
+@pytest.mark.parametrize(("width", "height"), [(800, 600), (1366, 768), (748, 410)])
+def test_the_trial_fits_the_window(visit: Any, timed: Study, width: int, height: int) -> None:
+    page = visit(width, height)
+    with serving_strictly(timed) as server:
+        start(page, server.address())
+        wait_until(page, READY)
+        page.keyboard.press("Space")
+        wait_until(page, ANSWERING)
+        for name in ("#count", "#left", "#right", "#pick-left", "#pick-right"):
+            box = page.locator(name).bounding_box()
+            assert box["x"] >= 0
+            assert box["y"] >= 0
+            assert box["x"] + box["width"] <= width
+            assert box["y"] + box["height"] <= height

@@ -1,0 +1,275 @@
+"""One assignment in two tabs, and an assignment that ends while its page is open."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmarks.exposures import (
+    ANSWERING,
+    READY,
+    browser,
+    chromium,
+    do_trial,
+    experiment,
+    make_study,
+    start,
+    stored,
+    wait_until,
+)
+from mturk.previewing import address_on_disk
+from mturk.server.submissions import REFUSALS
+from tests.browser.page_runs import serving_strictly, watch_images
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mturk.study import Study
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine"),
+]
+
+NO_LOCKS = "Object.defineProperty(navigator, 'locks', {value: undefined})"
+STOPPED = "!document.getElementById('stop').hidden"
+BUSY = ["This task is open in another tab", ""]
+MOVED = [
+    "This task was continued elsewhere",
+    "It goes on in another tab or browser; this one takes no more answers.",
+]
+TIME = [
+    "The time is over",
+    (
+        "This task takes no more answers. What the server has received is kept, but does not count for the "
+        "study. If you can accept the task again, you go on from there."
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Any]:
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture
+def tabs(chrome: Any) -> Iterator[Any]:
+    """A function that opens a tab of the same browser."""
+    context = chrome.new_context(viewport={"width": 1366, "height": 768})
+    context.set_default_timeout(20_000)
+    errors: list[str] = []
+
+    def opened() -> Any:
+        tab = context.new_page()
+        tab.on("pageerror", lambda error: errors.append(str(error)))
+        return tab
+
+    opened.context = context  # type: ignore[attr-defined]
+    yield opened
+    context.close()
+    assert errors == []
+
+
+@pytest.fixture(scope="module")
+def timed(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    design = experiment((60,), 6)
+    return make_study(tmp_path_factory.mktemp("tabs"), design, 8, (320, 160))
+
+
+def told(page: Any) -> list[str]:
+    """Wait until the page has stopped; return its title and text."""
+    wait_until(page, STOPPED)
+    return [page.locator(name).inner_text() for name in ("#stop-title", "#stop-text")]
+
+
+def answer(page: Any, count: int) -> None:
+    """Answer so many trials, and wait until the last answer is stored."""
+    before = len((stored(page) or {"answers": []})["answers"])
+    for _ in range(count):
+        assert do_trial(page)
+    wait_until(page, READY)
+    assert len(stored(page)["answers"]) == before + count
+
+
+@pytest.mark.parametrize("locks", [True, False], ids=["locks", "storage"])
+def test_one_tab_works_at_a_time(tabs: Any, timed: Study, *, locks: bool) -> None:
+    if not locks:
+        tabs.context.add_init_script(NO_LOCKS)
+    with serving_strictly(timed, progress=True) as server:
+        first = tabs()
+        start(first, server.address())
+        answer(first, 3)
+        second = tabs()
+        second.goto(server.address())
+        assert told(second) == BUSY
+        first.bring_to_front()
+        answer(first, 1)
+        kept = stored(first)["answers"]
+
+        second.bring_to_front()
+        second.click("#here")
+        assert told(first) == MOVED
+        second.wait_for_selector("#instructions:not([hidden])")
+        assert second.locator("#check").inner_text() == "Welcome back. Pair 5 of 6 comes next."
+        second.click("#start")
+        answer(second, 1)
+        assert stored(second)["answers"][:4] == kept
+        first.bring_to_front()
+        first.keyboard.press("Space")
+        first.keyboard.press("ArrowLeft")
+        assert told(first) == MOVED
+
+        first.click("#here")
+        assert told(second) == MOVED
+        first.click("#start")
+        answer(first, 1)
+        answers = stored(first)["answers"]
+        assert [a["trial"] for a in answers] == [trial.trial for trial in timed.trials]
+        assert json.loads(server.saved or b"")["answers"] == answers
+
+
+def test_a_tab_that_waits_goes_on_when_the_other_is_closed(tabs: Any, timed: Study) -> None:
+    with serving_strictly(timed) as server:
+        first = tabs()
+        start(first, server.address())
+        answer(first, 2)
+        second = tabs()
+        second.goto(server.address())
+        assert told(second) == BUSY
+        first.close()
+        second.wait_for_selector("#instructions:not([hidden])")
+        assert second.locator("#check").inner_text() == "Welcome back. Pair 3 of 6 comes next."
+
+
+@pytest.mark.parametrize("locks", [True, False], ids=["locks", "storage"])
+def test_a_reload_is_not_another_tab(tabs: Any, timed: Study, *, locks: bool) -> None:
+    if not locks:
+        tabs.context.add_init_script(NO_LOCKS)
+    with serving_strictly(timed) as server:
+        page = tabs()
+        start(page, server.address())
+        answer(page, 1)
+        for _ in range(4):
+            page.reload()
+            page.wait_for_selector("#instructions:not([hidden])")
+            assert page.locator("#stop").is_hidden()
+
+
+def test_a_page_from_the_disk_has_one_tab_too(tabs: Any, timed: Study) -> None:
+    address = address_on_disk(timed, timed.hits[0].hit, accepted=True)
+    first = tabs()
+    start(first, address)
+    answer(first, 1)
+    second = tabs()
+    second.goto(address)
+    assert told(second) == BUSY
+    second.click("#here")
+    assert told(first) == MOVED
+    second.wait_for_selector("#instructions:not([hidden])")
+    assert second.locator("#check").inner_text() == "Welcome back. Pair 2 of 6 comes next."
+
+
+def test_a_frame_without_an_origin_works_alone(tabs: Any, timed: Study) -> None:
+    """There are neither locks nor storage, nobody to ask, and nothing to wait for."""
+    with serving_strictly(timed) as server:
+        page = tabs()
+        frame = f'<iframe src="{server.address()}" width="1300" height="720" sandbox="allow-scripts">'
+        page.route("**/outer", lambda route: route.fulfill(content_type="text/html", body=frame))
+        page.goto(server.origin + "/outer")
+        inner = page.frame_locator("iframe")
+        inner.locator("#agree").click()
+        inner.locator("#start").click()
+        inner.locator("#go:enabled").wait_for()
+        assert inner.locator("#stop").is_hidden()
+
+
+def test_taking_over_during_an_exposure_shows_nothing_more(tabs: Any, timed: Study) -> None:
+    with serving_strictly(timed) as server:
+        first = tabs()
+        start(first, server.address())
+        second = tabs()
+        second.goto(server.address())
+        assert told(second) == BUSY
+        first.bring_to_front()
+        wait_until(first, READY)
+        first.keyboard.press("Space")
+        second.evaluate("document.getElementById('here').click()")
+        assert told(first) == MOVED
+        watch_images(first)
+        first.wait_for_timeout(900)
+        assert first.evaluate("window.brightest") <= 0.01
+        second.bring_to_front()
+        second.click("#start")
+        wait_until(second, ANSWERING)
+        assert "before the page was closed" in second.locator("#note").inner_text()
+
+
+def test_another_browser_has_gone_further(tabs: Any, timed: Study) -> None:
+    """The refusal comes from the server; the newest state is the server's."""
+    with serving_strictly(timed, progress=True) as server:
+        page = tabs()
+        start(page, server.address())
+        answer(page, 2)
+        further = json.loads(server.saved or b"")
+        record = {**further["answers"][0], "trial": timed.trials[2].trial}
+        further |= {"seq": further["seq"] + 9, "at": 3, "answers": [*further["answers"], record]}
+        server.saved = json.dumps(further).encode()
+        server.refusal = {"error": REFUSALS["moved"], "reason": "moved"}
+        page.keyboard.press("Space")
+        assert told(page) == MOVED
+        server.refusal = None
+        page.click("#here")
+        page.wait_for_selector("#instructions:not([hidden])")
+        assert page.locator("#check").inner_text() == "Welcome back. Pair 4 of 6 comes next."
+        assert stored(page)["seq"] == further["seq"] + 1
+        assert stored(page)["answers"] == further["answers"]
+
+
+@pytest.mark.parametrize("reason", sorted(REFUSALS.keys() - {"moved"}))
+def test_the_server_says_that_the_assignment_is_over(tabs: Any, timed: Study, reason: str) -> None:
+    with serving_strictly(timed, progress=True) as server:
+        page = tabs()
+        start(page, server.address())
+        answer(page, 2)
+        server.refusal = {"error": REFUSALS[reason], "reason": reason, "next": "/after"}
+        page.keyboard.press("Space")
+        title, text = told(page)
+        if reason == "time":
+            assert [title, text] == TIME
+        else:
+            assert [title, text] == ["This task takes no more answers", REFUSALS[reason]]
+        assert page.locator("#here").is_hidden()
+        assert page.locator("#out").get_attribute("href") == "/after"
+        assert page.evaluate("document.activeElement.id") == "stop-title"
+        before = stored(page)["answers"]
+        assert len(before) == 2
+        for key in ("Space", "ArrowLeft"):
+            page.keyboard.press(key)
+        page.wait_for_timeout(900)
+        assert stored(page)["answers"] == before
+        assert page.locator("#trial").is_hidden()
+
+
+def test_a_refusal_without_words_stops_too(tabs: Any, timed: Study) -> None:
+    with serving_strictly(timed, progress=True) as server:
+        page = tabs()
+        start(page, server.address())
+        wait_until(page, READY)
+        page.route("**/progress", lambda route: route.fulfill(status=409, body="no"))
+        page.keyboard.press("Space")
+        assert told(page) == ["This task takes no more answers", "Go back to the list of tasks to see why."]
+
+
+def test_the_deadline_comes_without_network(tabs: Any, timed: Study) -> None:
+    with serving_strictly(timed, progress=True) as server:
+        page = tabs()
+        server.seconds_left = "4"
+        start(page, server.address())
+        page.route("**/progress", lambda route: route.abort())
+        answer(page, 1)
+        assert told(page) == TIME
+        assert len(stored(page)["answers"]) == 1
+        assert page.locator("#trial").is_hidden()

@@ -1,0 +1,92 @@
+"""Progress that a page saves on the way: what is acknowledged stays, and a page learns when it is over."""
+
+import pytest
+
+from mturk.server.submissions import _goes_on
+
+KEPT = "What the server has received is kept, but does not count for the study. "
+AGAIN = "If you can accept the task again, you go on from there."
+
+
+@pytest.fixture
+def working(server, publish):
+    """A worker with an accepted assignment of ten minutes."""
+    worker = server.worker("anna")
+    worker.assignment = worker.take(publish(3, duration=600)["HITId"])
+    worker.at = f"/worker/assignments/{worker.assignment}/progress"
+    return worker
+
+
+def state(seq, *sides, at=None):
+    answers = [{"trial": f"t{number}", "side": side} for number, side in enumerate(sides)]
+    return {"v": 1, "seq": seq, "at": len(answers) if at is None else at, "answers": answers}
+
+
+def test_progress_never_goes_back(working):
+    kept = state(9, "left", "left", "right")
+    assert working.http.put(working.at, json=kept).status_code == 204
+    for behind in (
+        state(8, "left", "left"),
+        state(9, "left", "left", "left"),
+        state(10, "left", "left"),
+        state(10, "left", "right", "right", "left"),
+        state(10, "left", "left", "right", at=2),
+        {"seq": 10},
+        ["seq"],
+        1,
+    ):
+        reply = working.http.put(working.at, json=behind)
+        assert reply.status_code == 409
+        assert reply.json() == {
+            "error": "This task was continued in another tab or browser.",
+            "reason": "moved",
+        }
+        assert working.http.get(working.at).json() == kept
+    for onward in (kept, state(10, "left", "left", "right"), state(14, "left", "left", "right", "left")):
+        assert working.http.put(working.at, json=onward).status_code == 204
+        assert working.http.get(working.at).json() == onward
+
+
+def test_what_does_not_count_its_progress_is_replaced():
+    for kept in (None, 1, [1], "text", {"shown": 7}):
+        assert _goes_on(kept, {"anything": 1})
+    assert not _goes_on({"seq": 1}, {"seq": "2"})
+    assert not _goes_on({"seq": 1, "answers": 3}, {"seq": 2})
+
+
+def test_the_page_learns_how_much_time_is_left(working, server):
+    assert 595 <= int(working.http.get(working.at).headers["X-Seconds-Left"]) <= 600
+    server.clock.skip(100)
+    for reply in (working.http.put(working.at, json=state(1)), working.http.get(working.at)):
+        assert 495 <= int(reply.headers["X-Seconds-Left"]) <= 500
+
+
+def over(working):
+    reply = working.http.put(working.at, json=state(2, "left", "left"))
+    assert reply.status_code == 409
+    assert "X-Seconds-Left" not in working.http.get(working.at).headers
+    said = reply.json()
+    assert said.pop("next") == f"/worker/assignments/{working.assignment}/done"
+    return said
+
+
+def test_after_the_deadline(working, server):
+    working.http.put(working.at, json=state(1, "left"))
+    server.clock.skip(601)
+    assert over(working) == {"reason": "time", "error": f"The time is over. {KEPT}{AGAIN}"}
+    assert working.http.get(working.at).json() == state(1, "left")
+
+
+def test_after_a_return(working):
+    working.http.put(working.at, json=state(1, "left"))
+    working.give_back(working.assignment)
+    assert over(working) == {"reason": "returned", "error": f"It was returned. {KEPT}{AGAIN}"}
+    assert working.http.get(working.at).json() == state(1, "left")
+
+
+def test_after_a_submission(working):
+    working.submit(working.assignment)
+    assert over(working) == {
+        "reason": "submitted",
+        "error": "It was submitted, and your answers were received. There is nothing left to do here.",
+    }
