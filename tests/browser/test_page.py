@@ -10,7 +10,6 @@ import pytest
 from benchmarks.exposures import (
     ANSWERING,
     READY,
-    browser,
     chromium,
     do_trial,
     draw_images,
@@ -45,12 +44,6 @@ pytestmark = [
 
 
 SIZE = (320, 160)
-
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Any]:
-    with browser() as found:
-        yield found
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import pytest
 from benchmarks.exposures import (
     ANSWERING,
     READY,
-    browser,
     chromium,
     do_trial,
     experiment,
@@ -32,12 +31,6 @@ pytestmark = [
 ]
 
 NOTE = "document.getElementById('note').textContent"
-
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Any]:
-    with browser() as found:
-        yield found
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import pytest
 from benchmarks.exposures import (
     ANSWERING,
     READY,
-    browser,
     chromium,
     do_trial,
     experiment,
@@ -47,12 +46,6 @@ TIME = [
         "study. If you can accept the task again, you go on from there."
     ),
 ]
-
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Any]:
-    with browser() as found:
-        yield found
 
 
 @pytest.fixture
