@@ -33,6 +33,7 @@ pytestmark = [
 ]
 
 NO_LOCKS = "Object.defineProperty(navigator, 'locks', {value: undefined})"
+BEGUN = "Object.entries(localStorage).some(([key, text]) => /^glimpse:/.test(key) && JSON.parse(text).open)"
 STOPPED = "!document.getElementById('stop').hidden"
 BUSY = ["This task is open in another tab", ""]
 MOVED = [
@@ -189,6 +190,7 @@ def test_taking_over_during_an_exposure_shows_nothing_more(tabs: Any, timed: Stu
         first.bring_to_front()
         wait_until(first, READY)
         first.keyboard.press("Space")
+        wait_until(first, BEGUN)
         second.evaluate("document.getElementById('here').click()")
         assert told(first) == MOVED
         watch_images(first)
