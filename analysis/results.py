@@ -137,6 +137,11 @@ def read_results(
 
 def _plan(path: Path) -> Plan:
     """Read a folder's design, after saying what a results folder is when this is none."""
+    if not path.exists():
+        raise AnalysisError(
+            f"{path} does not exist: there are no answers yet. `python cli.py collect` brings those of "
+            "people; `python cli.py simulate` lets simulated people answer, marked so everywhere."
+        )
     if not path.is_dir():
         raise AnalysisError(
             f"{path} is not a folder. Name the results folder that collect or simulate wrote."

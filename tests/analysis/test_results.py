@@ -350,7 +350,7 @@ def test_an_empty_folder_says_what_a_results_folder_is(tmp_path):
 
 
 def test_no_folder_at_all(tmp_path):
-    with pytest.raises(AnalysisError, match="is not a folder"):
+    with pytest.raises(AnalysisError, match="does not exist: there are no answers yet"):
         read_results(tmp_path / "nowhere")
     with pytest.raises(AnalysisError, match="no results folder was named"):
         read_results([])
