@@ -424,8 +424,8 @@ def test_wrong_options_are_one_line(results: Path, tmp_path: Path, options: list
 def test_folders_that_are_no_results(tmp_path: Path) -> None:
     missing = run("analyze", tmp_path / "r", "--out", tmp_path / "report")
     assert missing.output == (
-        f"Error: {tmp_path}/r does not exist: there are no answers yet. `python cli.py collect` brings those of "
-        "people; `python cli.py simulate` lets simulated people answer, marked so everywhere.\n"
+        f"Error: {tmp_path}/r does not exist: there are no answers yet. `python cli.py collect` brings those "
+        "of people; `python cli.py simulate` lets simulated people answer, marked so everywhere.\n"
     )
     (tmp_path / "r").write_text("")
     file = run("analyze", tmp_path / "r", "--out", tmp_path / "report")
