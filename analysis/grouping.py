@@ -46,9 +46,11 @@ class Groups(NamedTuple):
 class Grouping:
     """Judgments to be analysed, as groups of a cell and a value, in sets of cells.
 
-    cells: those that occur (`preference.occurring_cells`). sets: values of `by` in `cells`. rates: two-way
-    variances of the cells.
+    cells: those that occur (`preference.occurring_cells`). sets: values of `by` in `cells`. rates: of the
+    cells, with two-way variances, where they were asked for.
     """
+
+    rates: Cells
 
     def __init__(
         self,
@@ -59,6 +61,7 @@ class Grouping:
         by: str | None,
         *,
         timed: bool = False,
+        rates: bool = False,
         filtered: bool = True,
     ) -> None:
         """split: a whole number from 0 for each judgment of a part, of `columns`. outcome: whether its answer
@@ -74,19 +77,21 @@ class Grouping:
         self.sets: Any
         self._set_of_cell, self.sets = pd.factorize(of_cell, use_na_sentinel=False)
         if len(self.cells):
-            self._count()
+            self._count(rates=rates)
 
-    def _count(self) -> None:
+    def _count(self, *, rates: bool) -> None:
         """The first reading."""
         sums, groups = CellSums(len(self.cells)), KeyedSums()
         clusters = {name: Occurring() for name in TWO_WAY}
         for part, cell, key in self._parts():
             one, ways = self._outcome(part), ways_of(part)
-            sums.add(one, cell, ways)
+            if rates:
+                sums.add(one, cell, ways)
             groups.add(key, (np.ones(len(key)), one))
             for name, seen in clusters.items():
                 seen.add(self._set_of_cell[cell], ways[name])
-        self.rates: Cells = sums.cells()
+        if rates:
+            self.rates = sums.cells()
         self._clusters = [seen.counts() for seen in clusters.values()]
         self._keys, self._counts = groups.result()
         self._set = self._set_of_cell[self._keys // SPAN]
@@ -156,5 +161,6 @@ def by_exposure(judgments: Judgments | pd.DataFrame, *, measured: bool, filtered
         lambda part: part["chose_a"].to_numpy(bool),
         "contrast",
         timed=True,
+        rates=True,
         filtered=filtered,
     )
