@@ -6,29 +6,34 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
+# In a checkout they stand at the top level; they are installed inside `glimpse`, so that no name of theirs is
+# in the way of anybody's own `analysis` or `templates`.
+INSIDE = ("crn", "mturk", "analysis", "templates")
 
 
 def version() -> str:
-    """Return the version that cli.py states, without importing it."""
-    for node in ast.parse((HERE / "cli.py").read_text(encoding="utf-8")).body:
+    """Return the version that glimpse/__init__.py states, without importing it."""
+    for node in ast.parse((HERE / "glimpse" / "__init__.py").read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__version__":
             return str(ast.literal_eval(node.value))
-    raise SystemExit("cli.py states no __version__")
+    raise SystemExit("glimpse/__init__.py states no __version__")
 
 
 setup(
-    name="glimpse",
+    name="glimpse-eval",
     version=version(),
     description="Human evaluation of generative images: timed pairwise studies, a server, the statistics.",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.11",
-    py_modules=["cli"],
-    packages=find_packages(include=["crn*", "mturk*", "analysis*", "templates*"]),
+    packages=["glimpse"]
+    + [f"glimpse.{name}" for name in find_packages(include=[f"{top}*" for top in INSIDE])],
+    package_dir={f"glimpse.{top}": top for top in INSIDE},
     package_data={
-        "crn": ["weights/*", "samples/**/*", "labelsets/**/*.json"],
-        "templates": ["*", "server/*"],
+        "glimpse": ["py.typed"],
+        "glimpse.crn": ["weights/*", "samples/**/*", "labelsets/**/*.json"],
+        "glimpse.templates": ["*/*"],
     },
     install_requires=[
         "boto3>=1.34",
@@ -73,5 +78,5 @@ setup(
             "types-defusedxml",
         ],
     },
-    entry_points={"console_scripts": ["glimpse = cli:main"]},
+    entry_points={"console_scripts": ["glimpse = glimpse.main:main"]},
 )

@@ -65,7 +65,7 @@ def line(name: str, ours: float, peer: str, theirs: float, aim: str = "") -> Non
 
 def bench_bootstrap(quick: bool) -> None:
     """10,000 resamples of whole workers."""
-    from analysis.preference import bootstrap_rates
+    from glimpse.analysis.statistics.preference import bootstrap_rates
 
     rng = np.random.default_rng(0)
     answers = rng.random((50, 110)) < rng.random((50, 1))
@@ -101,7 +101,7 @@ def bench_ranking(quick: bool) -> None:
     """One million comparisons of 10 conditions."""
     import choix
 
-    from analysis.bradley_terry import bradley_terry
+    from glimpse.analysis.statistics.bradley_terry import bradley_terry
 
     N, K = (100_000 if quick else 1_000_000), 10
     rng = np.random.default_rng(0)
@@ -124,7 +124,7 @@ def bench_curve(quick: bool) -> None:
     """One curve of three parameters."""
     import psignifit
 
-    from analysis.curve_fit import FAMILIES, fit_batch
+    from glimpse.analysis.statistics.curve_fit import FAMILIES, fit_batch
 
     x = np.log2(np.array(EXPOSURES_MS, dtype=float))
     n = np.full((1, 7), 1000.0)
@@ -197,16 +197,16 @@ def _write_twenty(lines: Any, hit: int, first: int, cells: Any, lefts: Any, rng:
 
 def analyse(folder: Path) -> dict[str, float]:
     """Everything that `analyze` computes but the figures and the report, in this process: times and peak."""
-    from analysis.agreement import agreement_table
-    from analysis.evaluation import Settings, sensitivity
-    from analysis.exclusion import exclude
-    from analysis.pairs import pair_table
-    from analysis.preference import design_cells, preference_table
-    from analysis.psychometric import fit_curves
-    from analysis.ranking import rank_conditions
-    from analysis.results import read_results
-    from analysis.timing import achieved_exposures, response_times
-    from analysis.workers import sentinel_table, side_bias, worker_table
+    from glimpse.analysis.reading.exclusion import exclude
+    from glimpse.analysis.reading.results import read_results
+    from glimpse.analysis.report.evaluation import Settings, sensitivity
+    from glimpse.analysis.statistics.agreement import agreement_table
+    from glimpse.analysis.statistics.pairs import pair_table
+    from glimpse.analysis.statistics.preference import design_cells, preference_table
+    from glimpse.analysis.statistics.psychometric import fit_curves
+    from glimpse.analysis.statistics.ranking import rank_conditions
+    from glimpse.analysis.statistics.timing import achieved_exposures, response_times
+    from glimpse.analysis.statistics.workers import sentinel_table, side_bias, worker_table
 
     marks: dict[str, float] = {"start_mb": peak_mb()}
     began = time.process_time()

@@ -53,7 +53,7 @@ class StandIn:
     """Gives `total` assignments, a page at a time, as boto3 would."""
 
     def __init__(self, study, total: int) -> None:
-        from mturk.answers import encode
+        from glimpse.mturk.collecting.answers import encode
 
         self.total, self.given = total, {}
         self.hit_ids = {f"3HIT{number:04d}": hit.hit for number, hit in enumerate(study.hits)}
@@ -108,9 +108,9 @@ def peer_collects(client: StandIn, out: Path) -> None:
 
 def we_collect(study, client: StandIn, out: Path) -> None:
     """Collect as the command does, then once more, when there is nothing new."""
-    from mturk.client import Requester, endpoint
-    from mturk.collecting import collect
-    from mturk.ledger import Ledger, ledger_path
+    from glimpse.mturk.collecting.collecting import collect
+    from glimpse.mturk.publishing.client import Requester, endpoint
+    from glimpse.mturk.publishing.ledger import Ledger, ledger_path
 
     ledger = Ledger(ledger_path(study.folder, "local"))
     share = client.total // len(client.hit_ids)
@@ -124,7 +124,7 @@ def we_collect(study, client: StandIn, out: Path) -> None:
 
 def one_collection(kind: str, folder: Path, total: int) -> None:
     """Run in a process of its own: collect once, print seconds and the peak memory in MB."""
-    from mturk.study import read_study
+    from glimpse.study import read_study
 
     study = read_study(folder / "study")
     client = StandIn(study, total)
@@ -169,12 +169,12 @@ def report_collecting(folder: Path, total: int) -> None:
 
 def publishing(folder: Path, hits: int) -> dict[str, float]:
     """Publish to a server in a process of its own, by the bare loop and by ours; seconds for each."""
-    from mturk.client import connect, endpoint
-    from mturk.hosting import LocalHosting
-    from mturk.pages import question_xml
-    from mturk.publication import Settings
-    from mturk.publishing import publish
-    from mturk.study import read_study
+    from glimpse.mturk.page.pages import question_xml
+    from glimpse.mturk.publishing.client import connect, endpoint
+    from glimpse.mturk.publishing.hosting import LocalHosting
+    from glimpse.mturk.publishing.publication import Settings
+    from glimpse.mturk.publishing.publishing import publish
+    from glimpse.study import read_study
 
     study = read_study(folder / "study")
     cli = [sys.executable, str(Path(__file__).parents[1] / "cli.py"), "serve", "--port", "0"]

@@ -26,12 +26,12 @@ from scipy import optimize, special
 # The package, not the benchmark of the same name that stands beside this file.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from analysis.clustering import Cells, cell_variances
-from analysis.curve_fit import FAMILIES
-from analysis.files import write_whole
-from analysis.preference import Intervals, cell_intervals, wilson
-from analysis.psychometric import fit_curves
-from analysis.ranking import rank_conditions
+from glimpse.analysis.statistics.clustering import Cells, cell_variances
+from glimpse.analysis.statistics.curve_fit import FAMILIES
+from glimpse.analysis.statistics.preference import Intervals, cell_intervals, wilson
+from glimpse.analysis.statistics.psychometric import fit_curves
+from glimpse.analysis.statistics.ranking import rank_conditions
+from glimpse.files import write_whole
 
 NOMINAL = 0.95
 BLOCK = 2_000_000  # answers drawn at a time

@@ -26,16 +26,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageFilter
 
-from mturk.building import Making, build
-from mturk.experiment import designed, preset
-from mturk.previewing import serving
-from mturk.stimuli import find_images
+from glimpse.experiment import designed, preset
+from glimpse.mturk.design.building import Making, build
+from glimpse.mturk.design.stimuli import find_images
+from glimpse.mturk.page.previewing import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mturk.experiment import Experiment
-    from mturk.study import Study
+    from glimpse.experiment import Experiment
+    from glimpse.study import Study
 
 FLAGS = [
     "--headless",

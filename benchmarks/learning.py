@@ -35,10 +35,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from crn import scenes
-from crn.checkpoints import bundled_weights, load_weights
-from crn.features import SMALL_FILE, FeatureNetwork, random_features, small_features
-from crn.inference import Renderer
+from glimpse.crn import scenes
+from glimpse.crn.losses.features import SMALL_FILE, FeatureNetwork, random_features, small_features
+from glimpse.crn.network.checkpoints import bundled_weights, load_weights
+from glimpse.crn.network.inference import Renderer
 
 SIZE = (128, 256)
 NAMES = {

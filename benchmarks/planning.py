@@ -22,15 +22,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from mturk.building import Making, build
-from mturk.experiment import preset
-from mturk.planning import plan
-from mturk.stimuli import find_images
+from glimpse.experiment import preset
+from glimpse.mturk.design.building import Making, build
+from glimpse.mturk.design.planning import plan
+from glimpse.mturk.design.stimuli import find_images
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mturk.experiment import Experiment
+    from glimpse.experiment import Experiment
 
 SCENES = 500
 

@@ -129,7 +129,7 @@ def client(data: Path, url: str):
     """Return a boto3 client with the server's keys."""
     import boto3
 
-    from mturk.server.signing import load_keys
+    from glimpse.mturk.server.protocol.signing import load_keys
 
     key, secret = next(iter(load_keys(data / "credentials").items()))
     return boto3.client(
@@ -145,10 +145,10 @@ def prepared(data: Path) -> list[list[tuple[str, str]]]:
     """Fill a stopped server's database with accepted assignments; returns (cookie, assignment) a worker."""
     from starlette.responses import Response
 
-    from mturk.server.sessions import Session, Sessions
-    from mturk.server.site import Settings, Site
-    from mturk.server.transitions import accept
-    from mturk.server.workers import worker_for
+    from glimpse.mturk.server.pages.sessions import Session, Sessions
+    from glimpse.mturk.server.site import Settings, Site
+    from glimpse.mturk.server.storage.transitions import accept
+    from glimpse.mturk.server.storage.workers import worker_for
 
     site = Site(Settings(data=data))
     hits = [

@@ -26,11 +26,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read when torch is loaded
 import numpy as np
 import torch
 
-from crn.checkpoints import save_weights
-from crn.config import PRESETS, NetworkConfig
-from crn.inference import DTYPES, Cascade
-from crn.labels import one_hot
-from crn.model import CRN, to_images
+from glimpse.crn.data.labels import one_hot
+from glimpse.crn.network.checkpoints import save_weights
+from glimpse.crn.network.config import PRESETS, NetworkConfig
+from glimpse.crn.network.inference import DTYPES, Cascade
+from glimpse.crn.network.model import CRN, to_images
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -203,8 +203,8 @@ def make_one(preset: str, dtype: str, weights: str) -> None:
     """Make one image by the weights in a file, as in use, and print this process's peak memory in GiB."""
     import resource
 
-    from crn.checkpoints import load_weights
-    from crn.inference import DTYPES, Renderer
+    from glimpse.crn.network.checkpoints import load_weights
+    from glimpse.crn.network.inference import DTYPES, Renderer
 
     loaded = load_weights(weights, dtype=DTYPES[dtype])
     Renderer(loaded.model, dtype=dtype, spend=True)(street(PRESETS[preset])[None])

@@ -11,8 +11,9 @@ compared: it stays within some 5 % where wall time doubles on a shared machine. 
 
     plain      the step as one would first write it: eager, float32, contiguous (NCHW), unfused Adam
     library    the same channels-last with fused Adam
-    lean       float32 as `train` runs it on a CPU: less arithmetic for the same gradients (`crn.refining`)
-    bfloat16   mixed precision, `train --precision bfloat16`; its gain is the processor's affair: see the
+    lean       float32 as `train` runs it on a CPU: less arithmetic for the same gradients
+    (`crn.kernels.refining`) bfloat16   mixed precision, `train --precision bfloat16`; its gain is the
+    processor's affair: see the
                matrix products
 
 The ratio is plain over the faster of lean and bfloat16; the table says which. `--json FILE` writes the
@@ -75,12 +76,12 @@ def published_step(height: int, kind: str, steps: int, threads: int) -> dict[str
     """Time a step of the published network; returns CPU and wall seconds a step, and peak memory in GiB."""
     import torch
 
-    from crn.config import NetworkConfig
-    from crn.features import VGG19, FeatureNetwork
-    from crn.lean_features import LeanFeatures
-    from crn.learner import cascade, channels_last
-    from crn.losses import authors_divisors, feature_matching
-    from crn.model import CRN
+    from glimpse.crn.kernels.lean_features import LeanFeatures
+    from glimpse.crn.losses.features import VGG19, FeatureNetwork
+    from glimpse.crn.losses.losses import authors_divisors, feature_matching
+    from glimpse.crn.network.config import NetworkConfig
+    from glimpse.crn.network.model import CRN
+    from glimpse.crn.training.learner import cascade, channels_last
 
     if threads:
         torch.set_num_threads(threads)
@@ -161,10 +162,10 @@ from dataclasses import replace
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from crn.schedule import Stage
-from crn.training_setup import Request, assemble, join_processes
-from crn.training_sources import DataRequest
-from crn.training import train
+from glimpse.crn.training.schedule import Stage
+from glimpse.crn.training.preparing import Request, assemble, join_processes
+from glimpse.crn.training.sources import DataRequest
+from glimpse.crn.training.loop import train
 joined = join_processes("cpu")
 rank = torch.distributed.get_rank() if joined else 0
 request = Request(out=sys.argv[1], name=f"bench-{sys.argv[2]}-{sys.argv[4]}", source=DataRequest(scenes=8),
@@ -172,8 +173,9 @@ request = Request(out=sys.argv[1], name=f"bench-{sys.argv[2]}-{sys.argv[4]}", so
                   stages=(Stage(128, 256, float(sys.argv[3])),),
                   settings={"batch": 2, "save_minutes": 1e9})
 if sys.argv[4] == "plain":
-    import crn.lean_features, crn.learner
-    crn.lean_features.suits = crn.learner.suits = lambda x: False
+    from glimpse.crn.kernels import lean_features
+    from glimpse.crn.training import learner
+    lean_features.suits = learner.suits = lambda x: False
 run = assemble(request)
 for index in range(8):
     run.pairs.load(index, (128, 256))

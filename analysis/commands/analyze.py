@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from glimpse.console import versions
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from analysis.plan import Problem
+    from ..reading.plan import Problem
 
 PROBLEMS_SHOWN = 5
 
@@ -145,10 +147,10 @@ def analyze(
 
     # What is imported and drawn stays until the end; looking it through for garbage took a tenth of the time.
     gc.set_threshold(50_000, 20, 50)
-    from analysis.evaluation import Settings, evaluate
-    from analysis.exclusion import Rules
-    from analysis.preference import Intervals
-    from analysis.report import build_report, check_out, figure_formats, write_report
+    from ..reading.exclusion import Rules
+    from ..report.evaluation import Settings, evaluate
+    from ..report.report import build_report, check_out, figure_formats, write_report
+    from ..statistics.preference import Intervals
 
     console = click.get_current_context().obj
     if no_sentinel_filter and max_wrong is not None:
@@ -166,8 +168,8 @@ def analyze(
     )
     check_out(out)
     evidence = evaluate(results or (Path("results"),), settings, images)
-    versions = console.versions("numpy", "scipy", "pandas", "matplotlib")
-    files, findings = build_report(evidence, versions, formats=formats)
+    used = versions("numpy", "scipy", "pandas", "matplotlib")
+    files, findings = build_report(evidence, used, formats=formats)
     write_report(files, out)
     _warn(console, evidence.results.problems)
     if output == "json":
@@ -188,7 +190,7 @@ def _warn(console: Any, problems: Sequence[Problem]) -> None:
         console.warn(str(problem))
     more = len(problems) - PROBLEMS_SHOWN
     if more > 0:
-        from analysis.summary import PROBLEMS_LISTED
+        from ..report.summary import PROBLEMS_LISTED
 
         all_listed = len(problems) <= PROBLEMS_LISTED
         where = ", listed in the report" if all_listed else f"; the report lists the first {PROBLEMS_LISTED}"

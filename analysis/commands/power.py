@@ -7,6 +7,9 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from glimpse.console import versions
+from glimpse.program import program
+
 OWN = "the experiment's"
 
 
@@ -115,17 +118,18 @@ def power(
       python cli.py power --mode unlimited-time --rate 0.52
       python cli.py power study/ --workers-per-hit 9 --reward 1.50
     """
-    from analysis.planning import check_out, describe, next_step, plan, read_experiment, write_plan
+    from glimpse.experiment import preset
+
+    from ..planning.planning import check_out, describe, next_step, plan, read_experiment, write_plan
 
     context = click.get_current_context()
     console = context.obj
     if study is not None and context.get_parameter_source("mode") is not ParameterSource.DEFAULT:
         raise click.UsageError(f"--mode is for planning without STUDY; {study} has its own. Leave one out.")
     check_out(out)
-    experiment = console.experiment(mode) if study is None else read_experiment(study)
+    experiment = preset(mode, "glimpse").to_json() if study is None else read_experiment(study)
     found = plan(
         experiment,
-        console.price,
         changes={
             "hits": hits,
             "workers_per_hit": workers_per_hit,
@@ -139,6 +143,6 @@ def power(
     )
     for line in describe(found):
         console.say(line)
-    written = write_plan(found, out, console.versions("numpy", "scipy", "pandas", "matplotlib"))
+    written = write_plan(found, out, versions("numpy", "scipy", "pandas", "matplotlib"))
     console.say(f"\nWrote {out}/: {', '.join(written)}.")
-    console.next(f"python cli.py {next_step(found, study)}")
+    console.next(f"{program()} {next_step(found, study)}")

@@ -8,6 +8,9 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from glimpse.console import versions
+from glimpse.program import program
+
 
 @click.command()
 @click.argument("study", type=click.Path(path_type=Path), default="study", required=False)
@@ -119,10 +122,10 @@ def simulate(
       python cli.py simulate --workers 40 --quality crn=-0.5 --seed 7
       python cli.py simulate --through-server http://127.0.0.1:8080
     """
-    from analysis.observer import Observer, parse_quality
-    from analysis.simulated_results import check_out, write_results
-    from analysis.simulation import answer_study, read_plan
-    from analysis.through_server import answer_on_server, default_url
+    from ..simulation.observer import Observer, parse_quality
+    from ..simulation.simulated_results import check_out, write_results
+    from ..simulation.simulation import answer_study, read_plan
+    from ..simulation.through_server import answer_on_server, default_url
 
     console = click.get_current_context().obj
     if through_server is None:
@@ -137,19 +140,19 @@ def simulate(
         ability_sd=ability_sd,
         side_bias_sd=side_bias_sd,
     )
-    plan = read_plan(study, observer, console.versions()["glimpse"])
+    plan = read_plan(study, observer, versions()["glimpse"])
     if through_server is not None:
         url = through_server or default_url()
         done, idle = answer_on_server(url, plan, observer, seed, workers, concurrency, console.track)
         console.say(f"{done} simulated workers answered at {url}, every assignment marked simulated.")
         if idle:
             console.say(f"{idle} found nothing to do: they had answered before, or every place is taken.")
-        console.next("python cli.py collect" + ("" if study == Path("study") else f" {study}"))
+        console.next(f"{program()} collect" + ("" if study == Path("study") else f" {study}"))
         return
     earlier = check_out(out)
     visits = answer_study(plan, observer, seed, workers, console.track)
     used = asdict(replace(observer, quality=plan.quality))
-    record = {"seed": seed, "observer": used, "versions": console.versions("numpy", "scipy")}
+    record = {"seed": seed, "observer": used, "versions": versions("numpy", "scipy")}
     write_results(plan, visits, seed, out, record)
     if earlier:
         console.say(f"Replaced {earlier} simulated assignments of an earlier run.")
@@ -158,7 +161,7 @@ def simulate(
         f"Wrote {out}/: {len(visits)} of {plan.places} assignments, {answers} answers, "
         "every one marked simulated."
     )
-    console.next(f"python cli.py analyze {out}/")
+    console.next(f"{program()} analyze {out}/")
 
 
 def _refuse_unused(name: str, why: str) -> None:

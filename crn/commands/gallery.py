@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from glimpse.program import program
+
 
 def _names(value: str) -> list[str]:
     return [name.strip() for name in value.split(",") if name.strip()]
@@ -58,7 +60,7 @@ def gallery(images: Path, *, items: str, columns: str, rows: int, out: Path, **o
       python cli.py gallery images/ --labels my_labels/ --ours my-model
       python cli.py gallery --columns layout,scenes-diverse-1,scenes-diverse-2,real --items 000003,000007
     """
-    from crn.gallery import open_gallery, write_gallery
+    from ..synthesis.gallery import open_gallery, write_gallery
 
     console = click.get_current_context().obj
     found = open_gallery(
@@ -86,4 +88,4 @@ def gallery(images: Path, *, items: str, columns: str, rows: int, out: Path, **o
     console.say(f"{written.png}, {written.pdf}: {min(rows, len(shown.items))} items, {names}")
     beside = f", with {written.images} images beside it" if written.images else ""
     console.say(f"{written.page}: {len(shown.items)} items to look through in a browser{beside}")
-    console.next(f"open {written.page} in a browser, or: python cli.py build-hits --mode limited-time")
+    console.next(f"open {written.page} in a browser, or: {program()} build-hits --mode limited-time")

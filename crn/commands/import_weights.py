@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from crn.commands.options import Size
+from glimpse.program import program
+
+from .options import Size
 
 
 @click.command()
@@ -48,14 +50,14 @@ def import_weights(
       python cli.py import-weights checkpoints/cityscapes_label2photo_pretrained/latest_net_G.pth
       python cli.py import-weights imagenet-vgg-verydeep-19.mat --out vgg19.safetensors
     """
-    from crn.converting import convert
+    from ..network.converting import convert
 
     console = click.get_current_context().obj
     name = source.name if source.is_dir() else source.name.split(".")[0]
     done = convert(source, out or Path(f"{name}.safetensors"), kind=kind, labels=label_set, size=size)
     console.say(f"{done.path}: {done.about}")
     if "VGG-19" in done.about:
-        console.next(f"python cli.py train --features-file {done.path}")
+        console.next(f"{program()} train --features-file {done.path}")
     else:
         console.say(f"{done.path.with_suffix('.json')}: its settings, to read")
-        console.next(f"python cli.py synthesize LABELS --weights {done.path}")
+        console.next(f"{program()} synthesize LABELS --weights {done.path}")

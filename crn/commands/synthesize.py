@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crn.commands.options import PlainName, Size
+from glimpse.console import versions
+from glimpse.program import program
+
+from .options import PlainName, Size
 
 if TYPE_CHECKING:
-    from crn.config import NetworkConfig
-    from crn.inputs import SynthesisConfig
-    from crn.shards import Shard
-    from crn.synthesis import Summary
+    from ..network.config import NetworkConfig
+    from ..synthesis.inputs import SynthesisConfig
+    from ..synthesis.synthesis import Summary
+    from ..training.shards import Shard
 
 
 MANY = 10  # steps from which progress is shown
@@ -124,12 +127,12 @@ def synthesize(
       python cli.py synthesize --video drive.mp4
       torchrun --nproc-per-node 2 cli.py synthesize my_labels/
     """
-    from crn.shards import join_shards
+    from ..training.shards import join_shards
 
     shard = join_shards()
     run = _Run(shard, out, options)
     if video is not None:
-        from crn.video import check_video_path
+        from ..synthesis.video import check_video_path
 
         check_video_path(video)
     if labels is not None:
@@ -147,19 +150,19 @@ class _Run:
     def __init__(self, shard: Shard, out: Path, options: dict[str, Any]) -> None:
         self.console = click.get_current_context().obj
         self.shard, self.out, self.options = shard, out, options
-        self.versions = self.console.versions("torch", "numpy", "pillow", "safetensors")
+        self.versions = versions("torch", "numpy", "pillow", "safetensors")
 
     def say(self, text: str) -> None:
         if self.shard.first:
             self.console.say(text)
 
-    def track(self, items: Any, label: str, total: int | None = None) -> Any:
+    def track(self, items: Any, label: str = "", total: int | None = None, /) -> Any:
         """Show the first process's progress where there is enough to wait for."""
         many = (total or len(items)) >= MANY
         return self.console.track(items, label, total) if self.shard.first and many else items
 
     def config(self, **changes: Any) -> SynthesisConfig:
-        from crn.inputs import SynthesisConfig
+        from ..synthesis.inputs import SynthesisConfig
 
         options = self.options
         settings = {name: options[name] for name in ("label_set", "mapping", "encoding", "size", "dtype")}
@@ -168,9 +171,9 @@ class _Run:
 
     def check(self, weights: str, config: SynthesisConfig) -> NetworkConfig:
         """Return the settings of a network, if it can make what is asked for, before anything is written."""
-        from crn.checkpoints import find_weights, read_settings
-        from crn.inference import find_device
-        from crn.inputs import check_network
+        from ..network.checkpoints import find_weights, read_settings
+        from ..network.inference import find_device
+        from ..synthesis.inputs import check_network
 
         network = read_settings(weights).config
         check_network(config, network, find_weights(weights).stem)
@@ -179,11 +182,11 @@ class _Run:
 
     def condition(self, labels: Any, weights: str, name: str | None, config: SynthesisConfig) -> Summary:
         """Make the images of one condition and say so."""
-        from crn.checkpoints import load_weights
-        from crn.inference import DTYPES
-        from crn.inputs import images_of, open_label_maps
-        from crn.synthesis import Place
-        from crn.synthesis import synthesize as make_images
+        from ..network.checkpoints import load_weights
+        from ..network.inference import DTYPES
+        from ..synthesis.inputs import images_of, open_label_maps
+        from ..synthesis.synthesis import Place
+        from ..synthesis.synthesis import synthesize as make_images
 
         loaded = load_weights(weights, dtype=DTYPES[config.dtype])
         grids = self.options["grids"] if config.grid else None
@@ -211,7 +214,7 @@ class _Run:
 
     def folder(self, labels: Path, weights: str | None, name: str | None, video: Path | None) -> None:
         """Make the images of the user's own label maps."""
-        from crn.bundle import choose_label_set, default_weights
+        from ..synthesis.samples import choose_label_set, default_weights
 
         config = self.config()
         if weights is None:
@@ -221,12 +224,12 @@ class _Run:
         summary = self.condition(labels, weights, name, config)
         self.film(summary, video)
         if self.shard.first:
-            self.console.next(f"python cli.py gallery {self.out}")
+            self.console.next(f"{program()} gallery {self.out}")
 
     def samples(self, weights: str | None, name: str | None) -> None:
         """Lay out the sample scenes in every condition there are weights for."""
-        from crn.bundle import SAMPLE_CONDITIONS, sample_label_maps, write_photographs
-        from crn.checkpoints import bundled_weights
+        from ..network.checkpoints import bundled_weights
+        from ..synthesis.samples import SAMPLE_CONDITIONS, sample_label_maps, write_photographs
 
         config = self.config(label_set="cityscapes", encoding="train-ids")
         conditions = {name or "crn": weights} if weights else dict(SAMPLE_CONDITIONS)
@@ -244,11 +247,11 @@ class _Run:
                 continue
             self.condition(maps, source, condition, config)
         if self.shard.first:
-            self.console.next("python cli.py build-hits --mode limited-time")
+            self.console.next(f"{program()} build-hits --mode limited-time")
 
     def drive(self, weights: str | None, name: str | None, video: Path, frames: int) -> None:
         """Draw a drive, make its images, and film them."""
-        from crn.bundle import default_weights, write_drive
+        from ..synthesis.samples import default_weights, write_drive
 
         config = self.config(label_set="cityscapes", encoding="train-ids")
         diverse = config.samples > 1 or config.grid
@@ -263,14 +266,14 @@ class _Run:
         self.shard.wait()
         self.film(self.condition(self.out / "labels", weights, name or "crn", config), video)
         if self.shard.first:
-            self.console.next(f"python cli.py gallery {self.out}")
+            self.console.next(f"{program()} gallery {self.out}")
 
     def film(self, summary: Summary, video: Path | None) -> None:
         """Write the run's images, or their grids, as a video."""
         if video is None or not self.shard.first:
             return
-        from crn.synthesis import read_frames
-        from crn.video import write_video
+        from ..synthesis.synthesis import read_frames
+        from ..synthesis.video import write_video
 
         frames = [summary.place.images(item)[-1 if self.options["grid"] else 0] for item in summary.items]
         count = write_video(video, read_frames(frames), self.options["fps"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import signal
 import sys
 from contextlib import contextmanager
@@ -11,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crn.commands.options import PlainName
+from glimpse.console import versions
+from glimpse.program import command, program
+
+from .options import PlainName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -222,7 +224,7 @@ def train(ctx: click.Context, /, **options: Any) -> None:  # fmt: skip
       torchrun --nproc-per-node 2 cli.py train --batch 2
     """
     console = ctx.obj
-    from crn.training_setup import Request, resumed_request, start
+    from ..training.preparing import Request, resumed_request, start
 
     given = _given(ctx)
     if options["root"]:
@@ -247,8 +249,8 @@ def train(ctx: click.Context, /, **options: Any) -> None:  # fmt: skip
         outcome = start(
             request,
             resume=options["resume"],
-            command=shlex.join(["python", "cli.py", *sys.argv[1:]]),
-            versions=console.versions("torch", "numpy"),
+            command=command(*sys.argv[1:]),
+            versions=versions("torch", "numpy"),
             track=console.track,
             report=lambda update, terms: console.say(_terms(update, terms)),
             stop=stop,
@@ -256,9 +258,9 @@ def train(ctx: click.Context, /, **options: Any) -> None:  # fmt: skip
     console.say(f"{outcome.place.total} updates in {outcome.seconds / 60:.1f} minutes.")
     console.say(f"Wrote {request.folder}/: {request.name}.safetensors, latest.pt, log.csv, samples/.")
     if outcome.finished:
-        console.next(f"python cli.py synthesize --weights {request.folder}/{request.name}.safetensors")
+        console.next(f"{program()} synthesize --weights {request.folder}/{request.name}.safetensors")
     else:
-        console.next(f"python cli.py train --resume --name {request.name} --out {request.out}")
+        console.next(f"{program()} train --resume --name {request.name} --out {request.out}")
 
 
 def _terms(update: int, terms: dict[str, float]) -> str:
@@ -296,7 +298,7 @@ def _default_name(options: dict[str, Any]) -> str:
 
 def _request(options: dict[str, Any]) -> dict[str, Any]:
     """Turn options into the fields of a Request."""
-    from crn.schedule import Stage
+    from ..training.schedule import Stage
 
     settings = {
         name: options[name]
@@ -326,7 +328,7 @@ def _request(options: dict[str, Any]) -> dict[str, Any]:
 
 def _source(options: dict[str, Any]) -> Any:
     """Turn options into a DataRequest."""
-    from crn.training_sources import DataRequest
+    from ..training.sources import DataRequest
 
     same = ("data", "split", "label_set", "hold_out", "scenes", "fit")
     return DataRequest(**{name: options[name] for name in same}, unknown_to_void=options["unknown"] == "void")
@@ -335,16 +337,16 @@ def _source(options: dict[str, Any]) -> Any:
 def _train_features(console: Any, options: dict[str, Any]) -> None:
     from pathlib import Path
 
-    from crn.feature_training import FeatureTraining
-    from crn.training_setup import start_features
+    from ..training.feature_training import FeatureTraining
+    from ..training.preparing import start_features
 
     path = Path(options["out"]) / options["name"] / f"{options['name']}.safetensors"
     accuracy = start_features(
         _source(options),
         path,
         training=FeatureTraining(steps=options["steps"], seed=options["seed"]),
-        command=shlex.join(["python", "cli.py", *sys.argv[1:]]),
+        command=command(*sys.argv[1:]),
         track=console.track,
     )
     console.say(f"Wrote {path} (last crops: {accuracy:.0%} of pixels classified rightly).")
-    console.next(f"python cli.py train --features-file {path}")
+    console.next(f"{program()} train --features-file {path}")

@@ -7,8 +7,8 @@ layout decides the labels; light, weather and colours are drawn apart from it.
 
 from __future__ import annotations
 
-from crn.scenes.look import HOURS, Look, draw_look
-from crn.scenes.making import (
+from .look import HOURS, Look, draw_look
+from .making import (
     SPLITS,
     drive,
     label_image,
@@ -19,9 +19,9 @@ from crn.scenes.making import (
     split_scene,
     write_samples,
 )
-from crn.scenes.render import Scene, View, render
-from crn.scenes.streets import build_world
-from crn.scenes.world import World
+from .render import Scene, View, render
+from .streets import build_world
+from .world import World
 
 __all__ = [
     "HOURS",

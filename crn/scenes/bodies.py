@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crn.scenes import world as w
+from . import world as w
 
 if TYPE_CHECKING:
-    from crn.scenes.world import Thing
+    from .world import Thing
 
 Outline = tuple[tuple[float, float], ...]
 

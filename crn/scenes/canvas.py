@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from crn.scenes.look import Look
-    from crn.scenes.noise import Floats
+    from .look import Look
+    from .noise import Floats
 
 NEAR = 0.4  # metres before the camera at which things are cut
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crn.scenes import world as w
-from crn.scenes.canvas import NEAR, Canvas
-from crn.scenes.ground import sunlit
-from crn.scenes.look import linear
-from crn.scenes.noise import Floats, band, hash01, nearest, sample, stripes, tile
+from . import world as w
+from .canvas import NEAR, Canvas
+from .ground import sunlit
+from .look import linear
+from .noise import Floats, band, hash01, nearest, sample, stripes, tile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from crn.scenes.world import Surface, World
+    from .world import Surface, World
 
 PLASTER = (
     (226, 210, 178),

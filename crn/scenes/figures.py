@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crn.scenes import world as w
-from crn.scenes.canvas import NEAR, Canvas, Sprite
-from crn.scenes.look import linear
+from . import world as w
+from .canvas import NEAR, Canvas, Sprite
+from .look import linear
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from crn.scenes.noise import Floats
-    from crn.scenes.world import Thing
+    from .noise import Floats
+    from .world import Thing
 
 CLOTHES = (
     (40, 44, 58),

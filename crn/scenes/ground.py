@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from crn.scenes import world as w
-from crn.scenes.look import linear
-from crn.scenes.noise import Floats, band, hash01, nearest, sample, stripes, tile
+from . import world as w
+from .look import linear
+from .noise import Floats, band, hash01, nearest, sample, stripes, tile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from crn.scenes.canvas import Canvas
-    from crn.scenes.world import World
+    from .canvas import Canvas
+    from .world import World
 
 FAR = 600.0
 

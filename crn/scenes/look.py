@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
 
-    from crn.scenes.noise import Floats
+    from .noise import Floats
 
 HOURS = ("noon", "overcast", "evening", "haze", "dusk")
 CAR_PAINTS = (

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from PIL import Image
 
-from crn.errors import CRNError
-from crn.scenes.look import draw_look
-from crn.scenes.render import Scene, View, render
-from crn.scenes.streets import build_world
-from crn.scenes.world import LANE, VOID, World
+from glimpse.errors import GlimpseError
+
+from .look import draw_look
+from .render import Scene, View, render
+from .streets import build_world
+from .world import LANE, VOID, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +54,7 @@ def scene(rng: Generator, height: int = 128, width: int = 256) -> Scene:
     """Draw one street scene; the same generator state gives the same scene.
 
     The layout does not depend on the size, so the same seed at two sizes shows the same street.
-    Raises CRNError for a size under 16 pixels.
+    Raises GlimpseError for a size under 16 pixels.
     """
     _check_size(height, width)
     world, view, look_seed = _layout(rng)
@@ -70,10 +71,10 @@ def looks(rng: Generator, count: int, height: int = 128, width: int = 256) -> li
 def split_rng(split: str, index: int, seed: int = 0) -> Generator:
     """Return the generator of scene `index` of a split; the scenes of two splits never coincide.
 
-    Raises CRNError for a split that is not in SPLITS.
+    Raises GlimpseError for a split that is not in SPLITS.
     """
     if split not in SPLITS:
-        raise CRNError(
+        raise GlimpseError(
             f"split {split!r} of the procedural scenes is unknown; use one of {', '.join(SPLITS)}."
         )
     return np.random.default_rng([SPLITS[split], seed, index])
@@ -120,7 +121,7 @@ def drive(
 def sample_items(folder: Path | None = None) -> list[SampleItem]:
     """List the bundled samples, or those that `write_samples` wrote to `folder`, by item.
 
-    Raises CRNError when a label map lacks its photograph or there are none.
+    Raises GlimpseError when a label map lacks its photograph or there are none.
     """
     folder = SAMPLES if folder is None else folder
     found = [
@@ -129,11 +130,11 @@ def sample_items(folder: Path | None = None) -> list[SampleItem]:
     ]
     missing = [str(item.photo) for item in found if not item.photo.exists()]
     if missing:
-        raise CRNError(
+        raise GlimpseError(
             f"sample photographs are missing: {', '.join(missing[:5])}; reinstall or run write_samples."
         )
     if not found:
-        raise CRNError(
+        raise GlimpseError(
             f"{folder}: no samples there (labels/*.png and real/*.png); reinstall or run write_samples."
         )
     return found
@@ -160,6 +161,6 @@ def write_samples(
 
 def _check_size(height: int, width: int) -> None:
     if min(height, width) < 16:
-        raise CRNError(
+        raise GlimpseError(
             f"a scene of {height}x{width} pixels is too small; height and width must be at least 16."
         )

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
-from crn.scenes import world as w
-from crn.scenes.canvas import NEAR, Canvas
+from . import world as w
+from .canvas import NEAR, Canvas
 
 if TYPE_CHECKING:
-    from crn.scenes.noise import Floats
-    from crn.scenes.world import Thing
+    from .noise import Floats
+    from .world import Thing
 
 WIDTH, HEIGHT = 256, 320
 KINDS = 14

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crn.scenes import world as w
-from crn.scenes.bodies import footprint
-from crn.scenes.canvas import Camera, Canvas
-from crn.scenes.facades import paint_surface
-from crn.scenes.figures import paint_cycle, paint_furniture, paint_person
-from crn.scenes.ground import Shadows, paint_distance, paint_ground, paint_sky, sunlit
-from crn.scenes.plants import paint_plant
-from crn.scenes.vehicles import paint_vehicle
+from . import world as w
+from .bodies import footprint
+from .canvas import Camera, Canvas
+from .facades import paint_surface
+from .figures import paint_cycle, paint_furniture, paint_person
+from .ground import Shadows, paint_distance, paint_ground, paint_sky, sunlit
+from .plants import paint_plant
+from .vehicles import paint_vehicle
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from crn.scenes.look import Look
-    from crn.scenes.noise import Floats
-    from crn.scenes.world import Thing, World
+    from .look import Look
+    from .noise import Floats
+    from .world import Thing, World
 
 VEHICLES = frozenset({"car", "van", "truck", "bus", "tram"})
 PEOPLE = frozenset({"person"})

@@ -8,21 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crn.scenes.traffic import Builder, drive_through, furnish, furnish_junction, park
-from crn.scenes.world import (
-    AHEAD,
-    BUILDING,
-    FENCE,
-    LANE,
-    LEFT,
-    RIGHT,
-    SIGNS,
-    STEP,
-    VEGETATION,
-    WALL,
-    Crossing,
-    World,
-)
+from .traffic import Builder, drive_through, furnish, furnish_junction, park
+from .world import AHEAD, BUILDING, FENCE, LANE, LEFT, RIGHT, SIGNS, STEP, VEGETATION, WALL, Crossing, World
 
 if TYPE_CHECKING:
     from numpy.random import Generator

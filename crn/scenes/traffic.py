@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crn.scenes.world import BUILDING, LANE, STEP, Crossing, Surface, Thing
+from .world import BUILDING, LANE, STEP, Crossing, Surface, Thing
 
 if TYPE_CHECKING:
     from numpy.random import Generator

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crn.scenes import world as w
-from crn.scenes.bodies import Body, Outline, bodies, footprint
-from crn.scenes.canvas import NEAR, Canvas, Sprite
-from crn.scenes.look import linear, paint
+from . import world as w
+from .bodies import Body, Outline, bodies, footprint
+from .canvas import NEAR, Canvas, Sprite
+from .look import linear, paint
 
 if TYPE_CHECKING:
-    from crn.scenes.noise import Floats
-    from crn.scenes.world import Thing
+    from .noise import Floats
+    from .world import Thing
 
 Solid = list[tuple[float, float, float]]
 CIRCLE = tuple((math.cos(k * math.pi / 8), math.sin(k * math.pi / 8)) for k in range(16))

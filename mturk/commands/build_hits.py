@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mturk.commands.following import given, typed
-from mturk.encoding import ENCODINGS
-from mturk.errors import MTurkError
-from mturk.experiment import MODES, PRESETS, check_exclusion_rule, preset
+from glimpse.console import versions
+from glimpse.errors import GlimpseError
+from glimpse.experiment import MODES, PRESETS, check_exclusion_rule, preset
+from glimpse.program import command
+
+from ..design.encoding import ENCODINGS
+from .following import given
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mturk.building import Built, Making
-    from mturk.experiment import Experiment
-    from mturk.stimuli import Images
+    from glimpse.experiment import Experiment
+
+    from ..design.building import Built, Making
+    from ..design.stimuli import Images
 
 # Options that are fields of the experiment: None means "as the preset says".
 NUMBERS = (
@@ -243,13 +247,13 @@ def build_hits(**options: Any) -> None:
       python cli.py build-hits --mode unlimited-time --ours crn --baseline pix2pix
       python cli.py build-hits --contrast mine:real --contrast theirs:real --hits-per-batch 4
     """
-    from mturk.building import Making, Texts, build
-    from mturk.stimuli import find_images
+    from ..design.building import Making, Texts, build
+    from ..design.stimuli import find_images
 
     console = click.get_current_context().obj
     making = Making(
         seed=options["seed"],
-        versions=console.versions("numpy", "pillow"),
+        versions=versions("numpy", "pillow"),
         encoding=options["encoding"],
         texts=Texts(**_stated(options, "title", "description")),
         page=_page(options),
@@ -269,9 +273,9 @@ def build_hits(**options: Any) -> None:
 
 def _from_file(options: dict[str, Any], images: Images, making: Making) -> Built:
     """Build the design of a HIT file; what the file does not say comes from the options."""
-    from mturk.batch_csv import read_design
-    from mturk.building import build_rows
-    from mturk.contrasts import money
+    from ..design.building import build_rows
+    from ..design.contrasts import money
+    from ..importing.batch_csv import read_design
 
     if words := given(*FILE_DECIDES):
         raise click.UsageError(f"{words[0]} does not go with --from-hits: the file decides it.")
@@ -309,18 +313,18 @@ def _paragraphs(file: Path) -> tuple[str, ...]:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise MTurkError(
+        raise GlimpseError(
             f"--consent {file} is no text in UTF-8 ({error.reason} at byte {error.start}). Save it as UTF-8."
         ) from None
     found = tuple(" ".join(part.split()) for part in re.split(r"\n\s*\n", text) if part.strip())
     if not found:
-        raise MTurkError(f"--consent {file} is empty; it must hold what participants agree to.")
+        raise GlimpseError(f"--consent {file} is empty; it must hold what participants agree to.")
     return found
 
 
 def _experiment(options: dict[str, Any], conditions: tuple[str, ...]) -> Experiment:
     """Turn the options into an experiment over the conditions that were found."""
-    from mturk.contrasts import infer
+    from ..design.contrasts import infer
 
     numbers = _stated(options, *NUMBERS, "sentinel_exposure_ms")
     if options["exposures_ms"]:
@@ -341,7 +345,7 @@ def _experiment(options: dict[str, Any], conditions: tuple[str, ...]) -> Experim
 
 def _report(console: Any, built: Built) -> None:
     """Say what was written and what to type next."""
-    from mturk.design_report import study_price
+    from ..design.design_page import study_price
 
     study, experiment = built.study, built.study.experiment
     trials = ", ".join(str(n) for n in sorted({hit.trials for hit in study.hits}))
@@ -360,4 +364,4 @@ def _report(console: Any, built: Built) -> None:
         f"${study_price(experiment).total_usd} with Mechanical Turk's fees"
     )
     console.say(f"  design      {study.folder}/design.html")
-    console.next(typed("preview", *([] if study.folder == Path("study") else [str(study.folder)])))
+    console.next(command("preview", *([] if study.folder == Path("study") else [str(study.folder)])))

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mturk.commands.following import given, typed
-from mturk.commands.options import published_options
-from mturk.wording import counted
+from glimpse.program import command
+from glimpse.text import counted
+
+from .following import given
+from .options import published_options
 
 if TYPE_CHECKING:
-    from mturk.collecting import Collected
+    from ..collecting.collecting import Collected
 
 SHOWN_PROBLEMS = 5
 
@@ -51,9 +53,9 @@ def collect(
       python cli.py collect --watch --interval 60
       python cli.py collect pilot-study --on sandbox --out pilot-results
     """
-    from mturk.client import CredentialsError, EndpointError
-    from mturk.collecting import collect as collect_study
-    from mturk.published import find
+    from ..collecting.collecting import collect as collect_study
+    from ..publishing.client import CredentialsError, EndpointError
+    from ..publishing.published import find
 
     found = collect_study(*find(study, on, endpoint, data), out, console.track)
     _report(console, found, out)
@@ -72,9 +74,9 @@ def collect(
             _report(console, found, out)
     if not found.total:
         console.say("No answers yet; look again later.")
-        console.next(typed("collect", *given(without=("watch",)), "--watch"))
+        console.next(command("collect", *given(without=("watch",)), "--watch"))
     else:
-        console.next(typed("analyze", f"{out}/"))
+        console.next(command("analyze", f"{out}/"))
 
 
 def _report(console: Any, found: Collected, out: Path) -> None:

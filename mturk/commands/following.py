@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from mturk.study import Study
+    from glimpse.study import Study
 
 RESULTS = Path("results")
 
 
-def typed(command: str, *words: str) -> str:
+def command(command: str, *words: str) -> str:
     """Return a command line as a shell takes it."""
     return shlex.join(["python", "cli.py", command, *words])
 

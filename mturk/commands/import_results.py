@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mturk.commands.following import typed
+from glimpse.program import command
 
 SHOWN_PROBLEMS = 10
 
@@ -81,9 +81,10 @@ def import_results(
       python cli.py import-results expt.csv --format amt-real-vs-fake --sentinel vigilance
       python cli.py import-results Batch_2_results.csv --format glimpse --study study
     """
-    from mturk.batch_results import Options, write_results
-    from mturk.batch_results import import_results as read_files
-    from mturk.study import read_study
+    from glimpse.study import read_study
+
+    from ..importing.batch_results import Options, write_results
+    from ..importing.batch_results import import_results as read_files
 
     if kind != "amt-real-vs-fake" and (practice_trials is not None or exposure_ms is not None):
         raise click.UsageError("--practice and --exposure-ms go with --format amt-real-vs-fake.")
@@ -102,4 +103,4 @@ def import_results(
     if kind != "glimpse" and not sentinels:
         console.warn("no --sentinel NAME was given: nobody is excluded for wrong sentinels")
     console.say(f"Written: {out}/")
-    console.next(typed("analyze", f"{out}/"))
+    console.next(command("analyze", f"{out}/"))

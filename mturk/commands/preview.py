@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from mturk.commands.following import given, typed
+from glimpse.program import command
+
+from .following import given
 
 
 @click.command()
@@ -33,8 +35,9 @@ def preview(
       python cli.py preview
       python cli.py preview study --hit b1-h03 --serve
     """
-    from mturk.previewing import address_on_disk, open_browser, serving
-    from mturk.study import read_study
+    from glimpse.study import read_study
+
+    from ..page.previewing import address_on_disk, open_browser, serving
 
     console = click.get_current_context().obj
     found = read_study(study)
@@ -44,7 +47,7 @@ def preview(
         if not browser or not open_browser(address):
             console.say("No browser was opened. Open this address in one on this computer:")
         console.say(address)
-        console.next(typed("publish", *given("study"), "--to", "local"))
+        console.next(command("publish", *given("study"), "--to", "local"))
         return
     with serving(found, name, port, accepted=not before_accepting) as (server, address):
         console.say(f"{address}\nServing HIT {name}; stop with Ctrl+C.")

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mturk.commands.following import given, results_option, typed
-from mturk.commands.options import endpoint_options
-from mturk.wording import counted
+from glimpse.program import command
+from glimpse.text import counted
+
+from .following import given, results_option
+from .options import endpoint_options
 
 if TYPE_CHECKING:
-    from mturk.publication import Quote
-    from mturk.study import Study
+    from glimpse.study import Study
+
+    from ..publishing.publication import Quote
 
 
 @click.command()
@@ -90,14 +93,15 @@ def publish(
       python cli.py publish --to sandbox --s3-bucket my-images
       python cli.py publish --to production --s3-bucket my-images --qualification "approval-rate>=95"
     """
-    from mturk.client import connect
-    from mturk.client import endpoint as known_endpoint
-    from mturk.ledger import published_endpoints
-    from mturk.publication import Settings
-    from mturk.publishing import publish as publish_study
-    from mturk.publishing import where_workers_go
-    from mturk.qualifications import requirement
-    from mturk.study import read_study
+    from glimpse.study import read_study
+
+    from ..publishing.client import connect
+    from ..publishing.client import endpoint as known_endpoint
+    from ..publishing.ledger import published_endpoints
+    from ..publishing.publication import Settings
+    from ..publishing.publishing import publish as publish_study
+    from ..publishing.publishing import where_workers_go
+    from ..publishing.qualifications import requirement
 
     console = ctx.obj
     frozen = read_study(study)
@@ -128,7 +132,7 @@ def publish(
     console.say(f"Written: {study / 'published' / to}.jsonl")
     where = ["--on", to] if len(published_endpoints(study)) > 1 else []
     named = [*given("study"), *where, *given("data", "endpoint"), *results_option(frozen)]
-    console.next(typed("collect", *named, "--watch"))
+    console.next(command("collect", *named, "--watch"))
 
 
 def _given(ctx: click.Context) -> list[str]:
@@ -147,7 +151,7 @@ def _hosting(
     target: Any, bucket: str | None, prefix: str, store: str | None, image_url_prefix: str | None
 ) -> Any:
     """Return where the images go; None when no option says and the endpoint has no place of its own."""
-    from mturk.hosting import LocalHosting, PrefixHosting, S3Hosting
+    from ..publishing.hosting import LocalHosting, PrefixHosting, S3Hosting
 
     if bucket and image_url_prefix:
         raise click.UsageError("--s3-bucket and --image-url-prefix: give one of them.")

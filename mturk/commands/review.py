@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mturk.commands.following import given, results_option, typed
-from mturk.commands.options import published_options
-from mturk.commands.publish import agree
-from mturk.wording import counted
+from glimpse.program import command
+from glimpse.text import counted
+
+from .following import given, results_option
+from .options import published_options
+from .publish import agree
 
 if TYPE_CHECKING:
-    from mturk.reviewing import Plan, Wishes
+    from ..collecting.reviewing import Plan, Wishes
 
 
 @click.command()
@@ -106,9 +108,9 @@ def review(
       python cli.py review --bonus 0.50 --bonus-reason "The task took longer than we said."
       python cli.py review --reject 3ABC... --reason "The same key was pressed for all 110 pairs."
     """
-    from mturk.published import find
-    from mturk.reviewing import Wishes
-    from mturk.reviewing import review as review_study
+    from ..collecting.reviewing import Wishes
+    from ..collecting.reviewing import review as review_study
+    from ..publishing.published import find
 
     wishes = Wishes(
         approve=approve,
@@ -133,13 +135,13 @@ def review(
     done = review_study(frozen, requester, ledger, wishes, confirm, dry_run=dry_run, track=console.track)
     if dry_run:
         console.say("Nothing was done (--dry-run).")
-        console.next(typed("review", *given(without=("dry_run",))))
+        console.next(command("review", *given(without=("dry_run",))))
         return
     if done.steps:
         console.say("Done.")
     watch = ["--watch"] if done.replacements or done.extend else []
     named = [*given("study", "on", "data", "endpoint"), *results_option(frozen), *watch]
-    console.next(typed("collect", *named))
+    console.next(command("collect", *named))
 
 
 def _amount(text: str | None) -> Decimal | None:

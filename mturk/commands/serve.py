@@ -8,10 +8,12 @@ from urllib.parse import quote
 
 import click
 
-from mturk.commands.following import given, typed
+from glimpse.program import command
+
+from .following import given
 
 if TYPE_CHECKING:
-    from mturk.server.site import Site
+    from ..server.site import Site
 
 SHOWN_LINKS = 5
 
@@ -81,8 +83,8 @@ def serve(  # noqa: PLR0917 - one an option
       python cli.py serve --port 8080
       python cli.py publish --to local
     """  # fmt: skip
-    from mturk.server import running
-    from mturk.server.site import Settings
+    from ..server import running
+    from ..server.site import Settings
 
     console = click.get_current_context().obj
     if forget is not None:
@@ -107,7 +109,7 @@ def serve(  # noqa: PLR0917 - one an option
         console.say(f"boto3 endpoint:    {public}/  with AWS_SHARED_CREDENTIALS_FILE={data / 'credentials'}")
         console.say("Stop with Ctrl-C.")
         named = given("studies")[1:] if len(studies) == 1 else []
-        console.next(typed("publish", *named, "--to", "local", *given("data")))
+        console.next(command("publish", *named, "--to", "local", *given("data")))
         if open_:
             click.launch(link)
 
@@ -116,7 +118,7 @@ def serve(  # noqa: PLR0917 - one an option
 
 def _links(site: Site, public: str) -> list[str]:
     """Return the addresses of the studies of which the server has HITs, or how to get one."""
-    from mturk.server.progress import OTHER, studies
+    from ..server.storage.progress import OTHER, studies
 
     found = [row["study"] for row in site.store.read(studies) if row["study"] != OTHER]
     lines = [f"{public}/join/{quote(study, safe='')}" for study in found[:SHOWN_LINKS]]

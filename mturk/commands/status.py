@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mturk.commands.following import given, results_option, typed
-from mturk.commands.options import published_options
-from mturk.wording import counted
+from glimpse.program import command
+from glimpse.text import counted
+
+from .following import given, results_option
+from .options import published_options
 
 if TYPE_CHECKING:
-    from mturk.status import BatchStatus
+    from ..collecting.status import BatchStatus
 
 COLUMNS = (
     "batch",
@@ -42,9 +44,9 @@ def status(console: Any, study: Path, on: str, data: Path, endpoint: str | None)
       python cli.py status
       python cli.py status pilot-study --on sandbox
     """
-    from mturk.published import find
-    from mturk.publishing import where_workers_go
-    from mturk.status import by_batch, survey
+    from ..collecting.status import by_batch, survey
+    from ..publishing.published import find
+    from ..publishing.publishing import where_workers_go
 
     frozen, requester, ledger = find(study, on, endpoint, data)
     target = requester.endpoint
@@ -53,7 +55,7 @@ def status(console: Any, study: Path, on: str, data: Path, endpoint: str | None)
     if not states:
         console.say(f"Study {frozen.study} at {target.name} ({target.url}): no HIT was created yet.")
         to = [] if target.name == "local" else ["--to", target.name]
-        console.next(typed("publish", *given("study"), *to, *given("data", "endpoint")))
+        console.next(command("publish", *given("study"), *to, *given("data", "endpoint")))
         return
     batches = by_batch(states, frozen.experiment.reward_usd, fees=target.name != "local")
     console.say(f"Study {frozen.study} at {target.name} ({target.url})")
@@ -62,7 +64,7 @@ def status(console: Any, study: Path, on: str, data: Path, endpoint: str | None)
     expired = sum(batch.expired_places for batch in batches)
     if expired:
         console.say(
-            f"Expired: {counted(expired, 'place')}. Open again: {typed('review', *named, '--extend', '7')}"
+            f"Expired: {counted(expired, 'place')}. Open again: {command('review', *named, '--extend', '7')}"
         )
     ends = [state.expires for state in states if state.expires and state.open]
     if ends:
@@ -70,9 +72,9 @@ def status(console: Any, study: Path, on: str, data: Path, endpoint: str | None)
         for address in where_workers_go(frozen, requester, [state.hit for state in states]):
             console.say(f"  {address}")
     if any(batch.submitted for batch in batches):
-        console.next(typed("review", *named))
+        console.next(command("review", *named))
     else:
-        console.next(typed("collect", *named, *results_option(frozen)))
+        console.next(command("collect", *named, *results_option(frozen)))
 
 
 def table(batches: list[BatchStatus]) -> list[str]:

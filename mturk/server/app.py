@@ -15,29 +15,21 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from mturk.server import (
-    dashboard,
-    joining,
-    media,
-    operations,
-    participants,
-    protocol,
-    signing,
-    submissions,
-    web,
-    worker_history,
-    worker_site,
-)
-from mturk.server.errors import RequestError, ServiceFault, SignatureError
-from mturk.server.screening import Exclusions
-from mturk.server.sessions import Sessions
+from .operations import operations
+from .pages import dashboard, joining, media, submissions, web, worker_history, worker_site
+from .pages.sessions import Sessions
+from .protocol import signing
+from .protocol import wire as protocol
+from .protocol.errors import RequestError, ServiceFault, SignatureError
+from .storage import participants
+from .storage.screening import Exclusions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from starlette.requests import Request
 
-    from mturk.server.site import Site
+    from .site import Site
 
 _log = logging.getLogger("mturk.server")
 

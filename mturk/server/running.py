@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from mturk.errors import MTurkError
-from mturk.files import write_whole
-from mturk.server import workers
-from mturk.server.app import create_app
-from mturk.server.site import Settings, Site
+from glimpse.errors import GlimpseError
+from glimpse.files import write_whole
+from glimpse.program import program
+
+from .app import create_app
+from .site import Settings, Site
+from .storage import workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket bound to an address; MTurkError says what to do when it cannot be had."""
+    """Return a socket bound to an address; GlimpseError says what to do when it cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio switches Nagle's algorithm off only where the protocol is named; it costs 40 ms an answer.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -33,7 +35,7 @@ def listen(host: str, port: int) -> socket.socket:
         bound.listen(2048)
     except OSError as error:
         bound.close()
-        raise MTurkError(_why(error, host, port)) from None
+        raise GlimpseError(_why(error, host, port)) from None
     return bound
 
 
@@ -41,24 +43,22 @@ def _why(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
             f"Port {port} of {host} is in use, perhaps by another `serve`. Stop that one, or give "
-            f"another port: python cli.py serve --port {port + 1}"
+            f"another port: {program()} serve --port {port + 1}"
         )
     if error.errno == errno.EACCES:
-        return (
-            f"Port {port} may not be used by this user. Give one above 1023: python cli.py serve --port 8080"
-        )
+        return f"Port {port} may not be used by this user. Give one above 1023: {program()} serve --port 8080"
     return f"The server cannot listen on {host} port {port}: {error.strerror}."
 
 
 @contextmanager
 def alone(data: Path) -> Iterator[None]:
-    """Hold a server's data folder; MTurkError when another server holds it."""
+    """Hold a server's data folder; GlimpseError when another server holds it."""
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (data / "lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise MTurkError(
+            raise GlimpseError(
                 f"Another server is running on the folder {data}. Stop it, or give a folder "
                 "of its own: --data FOLDER"
             ) from None
@@ -112,7 +112,7 @@ def serve(
 def forget(data: Path, name: str) -> tuple[int, int]:
     """Cut the tie between a person and their answers in a stopped server's folder; see `workers.forget`."""
     if not (data / "server.sqlite3").is_file():
-        raise MTurkError(
+        raise GlimpseError(
             f"{data} is no server's data folder: it holds no server.sqlite3. Give it with --data FOLDER"
         )
     with alone(data):

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from mturk.errors import MTurkError
-from mturk.files import write_whole
-from mturk.server import signing, transitions
-from mturk.server.store import Clock, Store, Transaction, keep_private
+from glimpse.errors import GlimpseError
+from glimpse.files import write_whole
+
+from .protocol import signing
+from .storage import transitions
+from .storage.store import Clock, Store, Transaction, keep_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,13 +45,13 @@ class Settings:
         for name in ("public_url", "completion_url"):
             value = getattr(self, name)
             if value is not None and not is_web_address(value):
-                raise MTurkError(
+                raise GlimpseError(
                     f"{name} is {value!r}; needed: an address that begins with https:// or http://."
                 )
         if self.public_url:
             object.__setattr__(self, "public_url", self.public_url.rstrip("/"))
             if urlsplit(self.public_url).path:
-                raise MTurkError(f"public_url is {self.public_url!r}; needed: an address without a path.")
+                raise GlimpseError(f"public_url is {self.public_url!r}; needed: an address without a path.")
 
     @property
     def panels_only(self) -> bool:
@@ -128,7 +130,7 @@ class Site:
 def _meta(tx: Transaction, key: str) -> str:
     row = tx.one("SELECT value FROM meta WHERE key = ?", key)
     if row is None:
-        raise MTurkError(f"The server's database lacks its {key}. Restore it from a backup.")
+        raise GlimpseError(f"The server's database lacks its {key}. Restore it from a backup.")
     return str(row["value"])
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.inter_rater import fleiss_kappa as statsmodels_kappa
 
-from analysis.agreement import (
+from glimpse.analysis.statistics.agreement import (
     AGREEMENT_COLUMNS,
     agreement_table,
     fleiss_kappa,

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-import cli
-from analysis.belonging import belonging
-from analysis.errors import AnalysisError
-from analysis.results import read_results
+from glimpse.analysis.reading.belonging import belonging
+from glimpse.analysis.reading.results import read_results
+from glimpse.errors import GlimpseError
+from glimpse.main import main
 from tests.analysis.folders import build_study
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_answers_of_another_study_are_left_out_and_named(folders: tuple[Path, Pa
 def test_nothing_but_answers_of_another_study(folders: tuple[Path, Path], tmp_path: Path) -> None:
     shutil.copytree(folders[0], tmp_path / "r")
     shutil.copy(folders[1] / "assignments.jsonl", tmp_path / "r")
-    with pytest.raises(AnalysisError, match="no answer can be used: in all 6 assignments the measured"):
+    with pytest.raises(GlimpseError, match="no answer can be used: in all 6 assignments the measured"):
         belonging(read_results(tmp_path / "r"))
     result = run("analyze", tmp_path / "r", "--out", tmp_path / "report")
     assert result.exit_code == 1
@@ -82,7 +82,7 @@ def test_measured_exposures_where_none_can_be_are_another_study_s(tmp_path: Path
     path = tmp_path / "r" / "assignments.jsonl"
     assert not belonging(read_results(tmp_path / "r")).problems
     path.write_text(path.read_text().replace('"shown_ms":null', '"shown_ms":500.1'))
-    with pytest.raises(AnalysisError, match="answers of another study"):
+    with pytest.raises(GlimpseError, match="answers of another study"):
         belonging(read_results(tmp_path / "r"))
 
 

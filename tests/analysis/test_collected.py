@@ -12,15 +12,15 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-import cli
-from analysis.results import read_results
+from glimpse.analysis.reading.results import read_results
+from glimpse.main import main
 
 ROOT = Path(__file__).parents[2]
 PLACES, TRIALS = 6, 21 + 5
 
 
 def run(*arguments: object) -> str:
-    result = CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
     assert result.exit_code == 0, result.output
     return " ".join(result.output.split())
 
@@ -62,7 +62,7 @@ def url(study: Path) -> Iterator[str]:
 @pytest.mark.slow
 def test_answers_through_the_server_are_collected_and_analysed(study: Path, url: str) -> None:
     data, results, report = (study.parent / name for name in ("server", "results", "report"))
-    unpublished = CliRunner().invoke(cli.main, ["simulate", str(study), "--through-server", url])
+    unpublished = CliRunner().invoke(main, ["simulate", str(study), "--through-server", url])
     assert unpublished.exit_code == 1
     assert f"Publish it first: python cli.py publish {study} --to local" in unpublished.output
     run("publish", study, "--to", "local", "--data", data)

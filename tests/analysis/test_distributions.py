@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.distributions import (
+from glimpse.analysis.statistics.distributions import (
     binomial_cdf,
     coin_quantile,
     coin_test,

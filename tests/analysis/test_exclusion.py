@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.errors import AnalysisError
-from analysis.exclusion import Rules, exclude, included
-from analysis.plan import COLUMNS
-from analysis.results import read_results
+from glimpse.analysis.reading.exclusion import Rules, exclude, included
+from glimpse.analysis.reading.plan import COLUMNS
+from glimpse.analysis.reading.results import read_results
+from glimpse.errors import GlimpseError
 
 GENUINE, SENTINELS = 4, 2
 
@@ -144,18 +144,16 @@ def test_exclusion_marks_and_never_drops():
 def test_all_excluded_is_said_with_counts_and_what_to_do():
     found = exclude(results([("C", "w3", "b1", 2, 4), ("D", "w4", "b1", 2, 4)]))
     with pytest.raises(
-        AnalysisError, match=r"^all 2 assignments are excluded.*12 for 'wrong sentinels'.*--max-wrong"
+        GlimpseError, match=r"^all 2 assignments are excluded.*12 for 'wrong sentinels'.*--max-wrong"
     ):
         kept(found.judgments)
-    with pytest.raises(
-        AnalysisError, match=r"^the only assignment is excluded \(judgments: 6 for 'wrong sen"
-    ):
+    with pytest.raises(GlimpseError, match=r"^the only assignment is excluded \(judgments: 6 for 'wrong sen"):
         kept(exclude(results([("C", "w3", "b1", 2, 4)])).judgments)
 
 
 def test_sentinels_alone_are_nothing_to_analyse():
     only = results([("A", "w1", "b1", 0, 0)])
-    with pytest.raises(AnalysisError, match="every answer is to a sentinel"):
+    with pytest.raises(GlimpseError, match="every answer is to a sentinel"):
         kept(exclude(only, Rules()).judgments)
 
 
@@ -168,5 +166,5 @@ def test_sentinels_alone_are_nothing_to_analyse():
     ],
 )
 def test_rules_are_checked(rules, message):
-    with pytest.raises(AnalysisError, match=message):
+    with pytest.raises(GlimpseError, match=message):
         Rules(**rules)

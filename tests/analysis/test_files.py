@@ -7,12 +7,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-import cli
-import crn.files
-import mturk.files
-from analysis.errors import AnalysisError
-from analysis.files import plain, read_json, said_of, write_whole
-from analysis.report import write_report
+from glimpse.analysis.report.report import write_report
+from glimpse.errors import GlimpseError
+from glimpse.files import naming, plain, read_json, write_whole
+from glimpse.main import main
 
 
 def test_writing_makes_folders_and_replaces_what_was_there(tmp_path):
@@ -47,18 +45,17 @@ def refuse_opening(monkeypatch):
     monkeypatch.setattr("os.open", refuse)
 
 
-@pytest.mark.parametrize("write", [write_whole, mturk.files.write_whole, crn.files.write_whole])
-def test_a_failed_write_names_the_file_and_no_temporary_one(tmp_path, monkeypatch, write):
+def test_a_failed_write_names_the_file_and_no_temporary_one(tmp_path, monkeypatch):
     refuse_opening(monkeypatch)
     with pytest.raises(PermissionError) as error:
-        write(tmp_path / "table.csv", "new")
+        write_whole(tmp_path / "table.csv", "new")
     assert error.value.filename == str(tmp_path / "table.csv")
 
 
 def test_a_command_names_the_file_that_it_could_not_write(tmp_path, monkeypatch):
     refuse_opening(monkeypatch)
     words = ["power", "--studies", "50", "--rate", "0.6", "--spread", "0.1", "0.1", "--out", str(tmp_path)]
-    result = CliRunner().invoke(cli.main, words)
+    result = CliRunner().invoke(main, words)
     assert result.exit_code == 1
     assert result.output.splitlines()[-1] == f"Error: {tmp_path}/power.csv: Permission denied."
 
@@ -80,7 +77,7 @@ def test_a_report_that_cannot_be_written_is_named(tmp_path, monkeypatch):
 
 
 def test_an_error_of_another_file_keeps_its_name(tmp_path):
-    with pytest.raises(FileNotFoundError) as error, said_of(tmp_path / "a"):
+    with pytest.raises(FileNotFoundError) as error, naming(tmp_path / "a"):
         (tmp_path / "other").read_text()
     assert error.value.filename == str(tmp_path / "other")
 
@@ -96,12 +93,12 @@ def test_an_error_of_another_file_keeps_its_name(tmp_path):
 def test_damaged_json_is_named(tmp_path, raw, message):
     path = tmp_path / "study.json"
     path.write_bytes(raw)
-    with pytest.raises(AnalysisError, match=message):
+    with pytest.raises(GlimpseError, match=message):
         read_json(path)
 
 
 def test_missing_json_is_named(tmp_path):
-    with pytest.raises(AnalysisError, match=r"nowhere\.json does not exist"):
+    with pytest.raises(GlimpseError, match=r"nowhere\.json does not exist"):
         read_json(tmp_path / "nowhere.json")
 
 

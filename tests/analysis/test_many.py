@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-import cli
-from analysis import answer_file, judgments, plan, submissions, tables
-from analysis.agreement import agreement_table
-from analysis.answer_file import ANSWER, AnswerFile
-from analysis.clustering import (
+from glimpse.analysis.reading import answer_file, judgments, plan, submissions
+from glimpse.analysis.reading.answer_file import ANSWER, AnswerFile
+from glimpse.analysis.reading.exclusion import Rules, exclude
+from glimpse.analysis.reading.results import read_results
+from glimpse.analysis.report import tables
+from glimpse.analysis.statistics.agreement import agreement_table
+from glimpse.analysis.statistics.clustering import (
     CellSums,
     KeyedSums,
     Occurring,
@@ -24,17 +26,16 @@ from analysis.clustering import (
     cell_variances,
     score_covariances,
 )
-from analysis.errors import AnalysisError
-from analysis.exclusion import Rules, exclude
-from analysis.files import Parts, write_whole
-from analysis.pairs import pair_table
-from analysis.preference import Intervals, design_cells, preference_table
-from analysis.psychometric import fit_curves
-from analysis.quantiles import percentiles
-from analysis.ranking import rank_conditions, ranking_table
-from analysis.results import read_results
-from analysis.timing import achieved_exposures, response_times
-from analysis.workers import sentinel_table, side_bias, worker_table
+from glimpse.analysis.statistics.pairs import pair_table
+from glimpse.analysis.statistics.preference import Intervals, design_cells, preference_table
+from glimpse.analysis.statistics.psychometric import fit_curves
+from glimpse.analysis.statistics.quantiles import percentiles
+from glimpse.analysis.statistics.ranking import rank_conditions, ranking_table
+from glimpse.analysis.statistics.timing import achieved_exposures, response_times
+from glimpse.analysis.statistics.workers import sentinel_table, side_bias, worker_table
+from glimpse.errors import GlimpseError
+from glimpse.files import Parts, write_whole
+from glimpse.main import main
 from tests.analysis.folders import build_study
 
 SMALL = 97  # judgments a part, where a worker has more
@@ -46,7 +47,7 @@ def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("many")
     build_study(path / "study", hits=3, per_cell=3, workers=16, seed=4)
     words = ["simulate", path / "study", "--out", path / "results", "--random-share", 0.1, "--seed", 3]
-    found = CliRunner().invoke(cli.main, [str(word) for word in words])
+    found = CliRunner().invoke(main, [str(word) for word in words])
     assert found.exit_code == 0, found.output
     file = path / "results" / "assignments.jsonl"
     lines = [json.loads(line) for line in file.read_text().splitlines()]
@@ -150,7 +151,7 @@ def test_all_judgments_of_a_worker_are_in_one_part(folder, monkeypatch, size):
 def test_the_report_is_the_same_in_parts(folder, tmp_path, monkeypatch):
     def analyze(out):
         words = ["analyze", str(folder), "--figures", "svg", "--out", str(out)]
-        assert CliRunner().invoke(cli.main, words).exit_code == 0
+        assert CliRunner().invoke(main, words).exit_code == 0
         return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
 
     whole = analyze(tmp_path / "whole")
@@ -185,7 +186,7 @@ def test_a_full_disk_is_said(monkeypatch):
     monkeypatch.setattr(
         file, "_file", type("Full", (), {"seek": lambda *_: None, "write": lambda _, d: full(d)})()
     )
-    with pytest.raises(AnalysisError, match=r"No space left on device.*TMPDIR"):
+    with pytest.raises(GlimpseError, match=r"No space left on device.*TMPDIR"):
         file.append(np.zeros(1, dtype=ANSWER))
 
 

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.evaluation import Settings, evaluate
-from analysis.exclusion import Rules
-from analysis.findings import findings
-from analysis.methods import assumptions, citations, methods_text
-from analysis.preference import Intervals
-from analysis.psychometric import _hopeless
-from analysis.quality_sections import design_section, exclusion_section, sensitivity_section
-from analysis.summary import summarize
+from glimpse.analysis.reading.exclusion import Rules
+from glimpse.analysis.report.evaluation import Settings, evaluate
+from glimpse.analysis.report.findings import findings
+from glimpse.analysis.report.methods import assumptions, citations, methods_text
+from glimpse.analysis.report.quality_sections import design_section, exclusion_section, sensitivity_section
+from glimpse.analysis.report.summary import summarize
+from glimpse.analysis.statistics.preference import Intervals
+from glimpse.analysis.statistics.psychometric import _hopeless
 from tests.analysis import folders
 from tests.analysis.folders import build_study
 from tests.analysis.test_report import run

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.errors import AnalysisError
-from analysis.observer import (
+from glimpse.analysis.simulation.observer import (
     Observer,
     Workers,
     chance_of_left,
@@ -19,6 +18,7 @@ from analysis.observer import (
     response_times,
     strength,
 )
+from glimpse.errors import GlimpseError
 
 GRID = np.array([125.0, 250, 500, 1000, 2000, 4000, 8000])
 
@@ -110,13 +110,13 @@ def test_what_a_condition_is_for_counts_where_its_name_says_nothing() -> None:
     ],
 )
 def test_settings_are_checked(settings: dict[str, object], message: str) -> None:
-    with pytest.raises(AnalysisError) as error:
+    with pytest.raises(GlimpseError) as error:
         Observer.from_json(settings)
     assert str(error.value).startswith(message)
 
 
 @pytest.mark.parametrize("text", ["crn", "=1", "crn=", "crn=x", "crn=nan"])
 def test_quality_settings_are_quoted_when_wrong(text: str) -> None:
-    with pytest.raises(AnalysisError, match="expected name=value"):
+    with pytest.raises(GlimpseError, match="expected name=value"):
         parse_quality([text])
     assert parse_quality(["a=1", "b=-0.5"]) == {"a": 1.0, "b": -0.5}

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from matplotlib.text import Text
 from PIL import Image
 
-import cli
-from analysis import figures, plots, style
-from analysis.findings import seconds
-from analysis.labels import exposure_label, fold, spread, text_width_in
-from analysis.report import NUMBERED, _edges
-from analysis.tables import csv_text, interval, number, oriented, p_text, percent, tex
+from glimpse.analysis.figures import figures, plots, style
+from glimpse.analysis.figures.labels import exposure_label, fold, spread, text_width_in
+from glimpse.analysis.report.findings import seconds
+from glimpse.analysis.report.report import NUMBERED, _edges
+from glimpse.analysis.report.tables import csv_text, interval, number, oriented, p_text, percent, tex
+from glimpse.main import main
 from tests.analysis.folders import build_study
 
 EXPOSURES = (125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0)
@@ -216,10 +216,10 @@ def test_characters_come_from_fonts_that_are_installed(no_fonts, caplog) -> None
 def test_the_report_says_what_the_numbers_are_and_nothing_else_does(no_fonts, tmp_path, capfd) -> None:
     study = build_study(tmp_path / "study", "unlimited-time", contrasts=[["crn", "\u6a21"]], per_cell=9)
     invoke = CliRunner().invoke
-    made = invoke(cli.main, ["simulate", str(study), "--out", str(tmp_path / "results")])
+    made = invoke(main, ["simulate", str(study), "--out", str(tmp_path / "results")])
     assert made.exit_code == 0, made.output
     out = ["--out", str(tmp_path / "report"), "--figures", "svg"]
-    result = invoke(cli.main, ["analyze", str(tmp_path / "results"), *out])
+    result = invoke(main, ["analyze", str(tmp_path / "results"), *out])
     assert result.exit_code == 0, result.output
     assert "Glyph" not in result.output + "".join(capfd.readouterr())
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", (tmp_path / "report/report.html").read_text())

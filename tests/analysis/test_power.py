@@ -9,11 +9,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-import cli
-from analysis import preference
-from analysis.clustering import cell_variances
-from analysis.errors import AnalysisError
-from analysis.power import (
+from glimpse.analysis.planning.power import (
     Design,
     _batch,
     design_of,
@@ -23,13 +19,18 @@ from analysis.power import (
     variants,
     wilson,
 )
+from glimpse.analysis.statistics import preference
+from glimpse.analysis.statistics.clustering import cell_variances
+from glimpse.errors import GlimpseError
+from glimpse.experiment import preset
+from glimpse.main import main
 from tests.analysis.folders import build_study
 
 PAPER = Design(hits=10, workers_per_hit=20, trials_per_cell=5, reward_usd=Decimal("2.00"))
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 def test_sentinel_rules_are_the_binomial_probabilities() -> None:
@@ -39,7 +40,7 @@ def test_sentinel_rules_are_the_binomial_probabilities() -> None:
     assert table.loc[(5, 0), "careful_excluded"] == pytest.approx(1 - 0.98**5)
     assert table.loc[(10, 1), "careful_excluded"] == pytest.approx(1 - 0.98**10 - 10 * 0.02 * 0.98**9)
     assert (7, 3) in table.index
-    with pytest.raises(AnalysisError, match=r"--slip is 0\.7; it must be from 0 to 0\.5"):
+    with pytest.raises(GlimpseError, match=r"--slip is 0\.7; it must be from 0 to 0\.5"):
         sentinel_rules(slip=0.7)
 
 
@@ -78,12 +79,8 @@ def test_the_test_keeps_its_level() -> None:
     assert 0.03 <= (out.p_value <= 0.05).mean() <= 0.075
 
 
-def _price(reward_usd: Decimal, workers_per_hit: int, hits: int) -> Decimal:
-    return reward_usd * workers_per_hit * hits * Decimal("1.2")
-
-
 def test_more_workers_hit_a_floor_that_more_hits_do_not() -> None:
-    table = plan_table(PAPER, _price, rates=(0.6,), spreads={"typical": (0.25, 0.45)}, studies=150)
+    table = plan_table(PAPER, rates=(0.6,), spreads={"typical": (0.25, 0.45)}, studies=150)
     assert list(table["planned"]) == [False, False, True, False, False] * 2
     workers, hits = (
         table[table["vary"] == name].set_index("answers") for name in ("workers per HIT", "HITs")
@@ -92,12 +89,12 @@ def test_more_workers_hit_a_floor_that_more_hits_do_not() -> None:
     assert hits.loc[4000, "width"] < 0.65 * workers.loc[4000, "width"]
     assert workers.loc[4000, "width"] > 0.8 * workers.loc[1000, "width"]
     pd.testing.assert_frame_equal(
-        table, plan_table(PAPER, _price, rates=(0.6,), spreads={"typical": (0.25, 0.45)}, studies=150)
+        table, plan_table(PAPER, rates=(0.6,), spreads={"typical": (0.25, 0.45)}, studies=150)
     )
 
 
 def test_the_planned_study_is_simulated_once() -> None:
-    table = plan_table(PAPER, _price, rates=(0.55, 0.6), spreads={"typical": (0.25, 0.45)}, studies=50)
+    table = plan_table(PAPER, rates=(0.55, 0.6), spreads={"typical": (0.25, 0.45)}, studies=50)
     planned = table[table["planned"]].drop(columns="vary")
     assert len(planned) == 4
     assert len(planned.drop_duplicates()) == 2
@@ -105,7 +102,7 @@ def test_the_planned_study_is_simulated_once() -> None:
 
 def test_monte_carlo_errors_are_what_other_seeds_differ_by() -> None:
     tables = [
-        plan_table(PAPER, _price, rates=(0.6,), spreads={"high": (0.5, 0.8)}, studies=50, seed=seed)
+        plan_table(PAPER, rates=(0.6,), spreads={"high": (0.5, 0.8)}, studies=50, seed=seed)
         for seed in range(40)
     ]
     for number in ("width", "power"):
@@ -152,11 +149,11 @@ def test_wider_spread_is_wider() -> None:
     ],
 )
 def test_designs_are_checked(changes: dict[str, int | str], message: str) -> None:
-    experiment = cli.Console().experiment("limited-time")
-    with pytest.raises(AnalysisError) as error:
+    experiment = preset("limited-time", "glimpse").to_json()
+    with pytest.raises(GlimpseError) as error:
         design_of(experiment, **changes)
     assert str(error.value) == message
-    with pytest.raises(AnalysisError, match="experiment: KeyError 'batches'; build the study again"):
+    with pytest.raises(GlimpseError, match="experiment: KeyError 'batches'; build the study again"):
         design_of({})
 
 

@@ -11,9 +11,8 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.sandwich_covariance import cov_cluster_2groups
 
-from analysis.clustering import cell_variances, combine, score_covariances
-from analysis.errors import AnalysisError
-from analysis.preference import (
+from glimpse.analysis.statistics.clustering import cell_variances, combine, score_covariances
+from glimpse.analysis.statistics.preference import (
     CLUSTERS,
     PREFERENCE_COLUMNS,
     Intervals,
@@ -24,6 +23,7 @@ from analysis.preference import (
     preference_table,
     wilson,
 )
+from glimpse.errors import GlimpseError
 
 
 def study(
@@ -250,7 +250,7 @@ def test_unlimited_time_is_one_cell_a_contrast():
 def test_judgments_outside_the_design_are_refused():
     frame = study()
     cells = design_cells(frame.assign(practice=False)).iloc[:2]
-    with pytest.raises(AnalysisError, match="belong to no cell of the design"):
+    with pytest.raises(GlimpseError, match="belong to no cell of the design"):
         preference_table(frame, cells)
 
 
@@ -281,13 +281,13 @@ def test_unfiltered_rates_put_back_the_sentinel_rule_only():
     ],
 )
 def test_settings_are_checked(wrong, message):
-    with pytest.raises(AnalysisError, match=message):
+    with pytest.raises(GlimpseError, match=message):
         Intervals(**wrong)
 
 
 def test_a_bootstrap_needs_a_generator_and_repeats_with_it():
     frame, bootstrap = study(), Intervals(cluster="worker-bootstrap", resamples=500)
-    with pytest.raises(AnalysisError, match="draws at random; pass rng"):
+    with pytest.raises(GlimpseError, match="draws at random; pass rng"):
         preference_table(frame, settings=bootstrap)
     one = preference_table(frame, settings=bootstrap, rng=np.random.default_rng(7))
     two = preference_table(frame, settings=bootstrap, rng=np.random.default_rng(7))

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, special, stats
 
-from analysis.curve_fit import FAMILIES, deviance, fit_batch, gradient, rates
-from analysis.errors import AnalysisError
-from analysis.psychometric import CurveFit, curves_table, fit_curves
+from glimpse.analysis.statistics.curve_fit import FAMILIES, deviance, fit_batch, gradient, rates
+from glimpse.analysis.statistics.psychometric import CurveFit, curves_table, fit_curves
+from glimpse.errors import GlimpseError
 
 EXPOSURES = np.array([125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0])
 X = np.log2(EXPOSURES)
@@ -213,7 +213,7 @@ def test_the_band_holds_the_curve_and_stays_within_rates():
 def test_a_curve_survives_json():
     for fit in fit_curves(judgments(), real="real") + fit_curves(judgments(p=[0.5] * 7), real="real"):
         assert CurveFit.from_dict(json.loads(json.dumps(fit.to_dict(), allow_nan=False))) == fit
-    with pytest.raises(AnalysisError, match=r"unknown field\(s\) of a curve: colour"):
+    with pytest.raises(GlimpseError, match=r"unknown field\(s\) of a curve: colour"):
         CurveFit.from_dict({**fit.to_dict(), "colour": "red"})
 
 
@@ -261,7 +261,7 @@ def test_what_is_not_identified_is_flagged_and_never_a_number(options, reason):
     for name in ("plateau", "slope", "midpoint_ms", "threshold_ms", "deviance", "p_fit"):
         assert getattr(fit, name) is None
     assert fit.threshold_status == "not identified"
-    with pytest.raises(AnalysisError, match=r"is not identified: .* Draw its points"):
+    with pytest.raises(GlimpseError, match=r"is not identified: .* Draw its points"):
         fit.predict(EXPOSURES)
 
 
@@ -313,9 +313,9 @@ def test_unlimited_time_has_no_curve():
 
 
 def test_names_are_checked():
-    with pytest.raises(AnalysisError, match="curve is 'probit'; allowed are logistic, weibull, gaussian"):
+    with pytest.raises(GlimpseError, match="curve is 'probit'; allowed are logistic, weibull, gaussian"):
         fit_curves(judgments(), family="probit")
-    with pytest.raises(AnalysisError, match="exposure is 'real'; allowed are nominal and measured"):
+    with pytest.raises(GlimpseError, match="exposure is 'real'; allowed are nominal and measured"):
         fit_curves(judgments(), exposure="real")
 
 

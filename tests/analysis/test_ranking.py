@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from scipy import optimize, special, stats
 from statsmodels.stats.sandwich_covariance import cov_cluster_2groups
 
-from analysis import bradley_terry as bt
-from analysis.bradley_terry import DisconnectedError, bradley_terry, design
-from analysis.clustering import score_covariances
-from analysis.errors import AnalysisError
-from analysis.ranking import RANKING_COLUMNS, Ranking, rank_conditions, ranking_table
+from glimpse.analysis.statistics import bradley_terry as bt
+from glimpse.analysis.statistics.bradley_terry import DisconnectedError, bradley_terry, design
+from glimpse.analysis.statistics.clustering import score_covariances
+from glimpse.analysis.statistics.ranking import RANKING_COLUMNS, Ranking, rank_conditions, ranking_table
+from glimpse.errors import GlimpseError
 
 # Agresti, Categorical Data Analysis (2nd ed. 2002), table 10.10: American League East, 1987; row beat column.
 TEAMS = ["Milwaukee", "Detroit", "Toronto", "New York", "Boston", "Cleveland", "Baltimore"]
@@ -197,7 +197,7 @@ def test_a_rate_of_997_in_1000_is_finite():
 
 
 def test_without_firth_separation_is_refused():
-    with pytest.raises(AnalysisError, match="the strengths are infinite"):
+    with pytest.raises(GlimpseError, match="the strengths are infinite"):
         bradley_terry(np.array([0, 1]), np.array([1, 0]), np.array([True, False]), ["a", "b"], firth=False)
 
 
@@ -261,7 +261,7 @@ def test_a_ranking_survives_json_and_makes_a_table():
     assert len(table) == 6
     assert table.loc[table["exposure_ms"] == 500, "rank"].tolist() == [1, 2, 3]
     assert table.loc[table["exposure_ms"] == 9000, "note"].str.contains("one worker").all()
-    with pytest.raises(AnalysisError, match="unknown field"):
+    with pytest.raises(GlimpseError, match="unknown field"):
         Ranking.from_dict({"colour": 1})
 
 

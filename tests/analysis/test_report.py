@@ -12,9 +12,10 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-import cli
-from analysis.errors import AnalysisError
-from analysis.report import check_out, figure_formats, write_report
+from glimpse import __version__
+from glimpse.analysis.report.report import check_out, figure_formats, write_report
+from glimpse.errors import GlimpseError
+from glimpse.main import main
 from tests.analysis.folders import build_study
 
 FILES = {
@@ -34,7 +35,7 @@ PREFERENCE = (
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 @pytest.fixture(scope="module")
@@ -393,7 +394,7 @@ def test_conditions_that_never_met_are_not_ranked(tmp_path: Path) -> None:
     )
     assert "Bradley-Terry strengths assume" not in page
     assert "R. A. Bradley" not in page
-    assert f"Glimpse {cli.__version__}: human evaluation" in page
+    assert f"Glimpse {__version__}: human evaluation" in page
     assert "ranking.svg" not in {path.name for path in (tmp_path / "report").iterdir()}
 
 
@@ -444,10 +445,10 @@ def test_what_analyze_did_not_write_is_never_replaced(report: Path, tmp_path: Pa
     out.mkdir()
     check_out(out)
     (out / "thesis.tex").write_text("years of work")
-    with pytest.raises(AnalysisError, match=r"holds what analyze did not write \(thesis.tex\); move it"):
+    with pytest.raises(GlimpseError, match=r"holds what analyze did not write \(thesis.tex\); move it"):
         check_out(out)
     (tmp_path / "file").write_text("")
-    with pytest.raises(AnalysisError, match="is a file; name a folder for the report with --out"):
+    with pytest.raises(GlimpseError, match="is a file; name a folder for the report with --out"):
         check_out(tmp_path / "file")
     check_out(report)
 
@@ -459,7 +460,7 @@ def test_a_report_that_fails_leaves_the_earlier_one(tmp_path: Path, monkeypatch:
     def full(path: Path, data: bytes) -> None:
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr("analysis.report.write_whole", full)
+    monkeypatch.setattr("glimpse.analysis.report.report.write_whole", full)
     with pytest.raises(OSError, match="No space left"):
         write_report({"a.csv": b"2"}, out)
     assert (out / "a.csv").read_bytes() == b"1"
@@ -468,7 +469,7 @@ def test_a_report_that_fails_leaves_the_earlier_one(tmp_path: Path, monkeypatch:
 
 def test_figure_formats() -> None:
     assert figure_formats("PDF, png,pdf") == ("pdf", "png")
-    with pytest.raises(AnalysisError, match="allowed are png, pdf, svg"):
+    with pytest.raises(GlimpseError, match="allowed are png, pdf, svg"):
         figure_formats(",")
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-import cli
 from benchmarks.exposures import FLAGS
 from benchmarks.exposures import chromium as find_chromium
+from glimpse.main import main
 from tests.analysis.folders import build_study
 
 CHROMIUM = find_chromium()
@@ -25,7 +25,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["simulate", study, "--out", folder / "results"],
         ["analyze", folder / "results", "--out", folder / "report", "--figures", "svg"],
     ):
-        result = CliRunner().invoke(cli.main, [str(part) for part in line])
+        result = CliRunner().invoke(main, [str(part) for part in line])
         assert result.exit_code == 0, result.output
     return folder / "report" / "report.html"
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analysis.errors import AnalysisError
-from analysis.judgments import JUDGMENT_COLUMNS
-from analysis.plan import COLUMNS
-from analysis.results import read_results
+from glimpse.analysis.reading.judgments import JUDGMENT_COLUMNS
+from glimpse.analysis.reading.plan import COLUMNS
+from glimpse.analysis.reading.results import read_results
+from glimpse.errors import GlimpseError
 
 STUDY = "abcdefgh12345678"
 
@@ -112,7 +112,7 @@ def texts(results):
 )
 def test_every_field_of_the_experiment_is_checked(tmp_path, changed, message):
     folder = write(tmp_path / "results", [assignment()], **changed)
-    with pytest.raises(AnalysisError, match=rf"study.json: {message}"):
+    with pytest.raises(GlimpseError, match=rf"study.json: {message}"):
         read_results(folder)
 
 
@@ -121,7 +121,7 @@ def test_a_later_version_of_the_format_is_refused(tmp_path):
     path = folder / "study.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": 99}))
     with pytest.raises(
-        AnalysisError, match=r"schema_version is 99; this program reads 1\. Use the version that"
+        GlimpseError, match=r"schema_version is 99; this program reads 1\. Use the version that"
     ):
         read_results(folder)
 
@@ -331,7 +331,7 @@ def test_folders_of_one_name_are_told_apart(tmp_path):
 def test_studies_of_different_modes_are_refused(tmp_path):
     one = write(tmp_path / "one", [assignment("A1")])
     two = write(tmp_path / "two", [assignment("A2")], mode="unlimited-time", study="zzzzzzzz12345678")
-    with pytest.raises(AnalysisError, match="different modes cannot be pooled"):
+    with pytest.raises(GlimpseError, match="different modes cannot be pooled"):
         read_results([one, two])
 
 
@@ -344,27 +344,27 @@ def test_an_edited_design_is_a_problem(tmp_path):
 
 def test_an_empty_folder_says_what_a_results_folder_is(tmp_path):
     with pytest.raises(
-        AnalysisError, match=r"has no study\.json and no trials\.csv and no assignments\.jsonl"
+        GlimpseError, match=r"has no study\.json and no trials\.csv and no assignments\.jsonl"
     ):
         read_results(tmp_path)
 
 
 def test_no_folder_at_all(tmp_path):
-    with pytest.raises(AnalysisError, match="does not exist: there are no answers yet"):
+    with pytest.raises(GlimpseError, match="does not exist: there are no answers yet"):
         read_results(tmp_path / "nowhere")
-    with pytest.raises(AnalysisError, match="no results folder was named"):
+    with pytest.raises(GlimpseError, match="no results folder was named"):
         read_results([])
 
 
 def test_no_answers_yet(tmp_path):
     folder = write(tmp_path / "results", [])
-    with pytest.raises(AnalysisError, match=r"assignments\.jsonl: no answers yet"):
+    with pytest.raises(GlimpseError, match=r"assignments\.jsonl: no answers yet"):
         read_results(folder)
 
 
 def test_answers_of_another_study_only_are_refused_with_the_reason(tmp_path):
     folder = write(tmp_path / "results", [assignment(f"A{i}", hit="x") for i in range(5)])
-    with pytest.raises(AnalysisError, match=r"no answer can be used.*line 1: HIT 'x'.*and 2 more"):
+    with pytest.raises(GlimpseError, match=r"no answer can be used.*line 1: HIT 'x'.*and 2 more"):
         read_results(folder)
 
 
@@ -384,20 +384,20 @@ def test_answers_of_another_study_only_are_refused_with_the_reason(tmp_path):
 def test_a_bad_design_is_refused_by_line(tmp_path, change, message):
     trials = [TRIALS[0], {**TRIALS[1], **change}]
     folder = write(tmp_path / "results", [assignment()], trials)
-    with pytest.raises(AnalysisError, match=message):
+    with pytest.raises(GlimpseError, match=message):
         read_results(folder)
 
 
 def test_missing_columns_and_modes_are_named(tmp_path):
     folder = write(tmp_path / "results", [assignment()])
     (folder / "trials.csv").write_text("trial,hit\nt1,h1\n")
-    with pytest.raises(AnalysisError, match=r"trials\.csv: column\(s\) batch, position, contrast"):
+    with pytest.raises(GlimpseError, match=r"trials\.csv: column\(s\) batch, position, contrast"):
         read_results(folder)
     folder = write(tmp_path / "results", [assignment()], mode="slow")
-    with pytest.raises(AnalysisError, match="mode is 'slow'; allowed are limited-time and unlimited-time"):
+    with pytest.raises(GlimpseError, match="mode is 'slow'; allowed are limited-time and unlimited-time"):
         read_results(folder)
     folder = write(tmp_path / "results", [assignment()], max_wrong_sentinels="none")
-    with pytest.raises(AnalysisError, match="max_wrong_sentinels is 'none'"):
+    with pytest.raises(GlimpseError, match="max_wrong_sentinels is 'none'"):
         read_results(folder)
 
 
@@ -405,7 +405,7 @@ def test_a_design_that_is_cut_short_is_refused(tmp_path):
     folder = write(tmp_path / "results", [assignment()])
     path = folder / "trials.csv"
     path.write_text(path.read_text().rstrip("\n").rsplit(",", 3)[0] + "\n")
-    with pytest.raises(AnalysisError, match=r"line 4: trial is 't3'.*the line is cut short"):
+    with pytest.raises(GlimpseError, match=r"line 4: trial is 't3'.*the line is cut short"):
         read_results(folder)
 
 
@@ -420,7 +420,7 @@ def test_a_design_that_is_cut_short_is_refused(tmp_path):
 def test_a_study_without_its_fields_is_refused(tmp_path, study, message):
     folder = write(tmp_path / "results", [assignment()])
     (folder / "study.json").write_text(json.dumps(study))
-    with pytest.raises(AnalysisError, match=message):
+    with pytest.raises(GlimpseError, match=message):
         read_results(folder)
 
 
@@ -430,7 +430,7 @@ def test_a_study_without_its_fields_is_refused(tmp_path, study, message):
 def test_a_design_without_trials_is_refused(tmp_path, design, message):
     folder = write(tmp_path / "results", [assignment()])
     (folder / "trials.csv").write_text(design)
-    with pytest.raises(AnalysisError, match=message):
+    with pytest.raises(GlimpseError, match=message):
         read_results(folder)
 
 

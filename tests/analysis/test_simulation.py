@@ -10,18 +10,19 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-import cli
-from analysis.errors import AnalysisError
-from analysis.exclusion import exclude
-from analysis.observer import Observer
-from analysis.results import read_results
-from analysis.simulated_results import pseudonym
-from analysis.simulation import answer_study, read_plan
+from glimpse import __version__
+from glimpse.analysis.reading.exclusion import exclude
+from glimpse.analysis.reading.results import read_results
+from glimpse.analysis.simulation.observer import Observer
+from glimpse.analysis.simulation.simulated_results import pseudonym
+from glimpse.analysis.simulation.simulation import answer_study, read_plan
+from glimpse.errors import GlimpseError
+from glimpse.main import main
 from tests.analysis.folders import build_study
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 def lines(folder: Path) -> list[dict[str, object]]:
@@ -46,7 +47,7 @@ def test_simulate_fills_the_study(tmp_path: Path) -> None:
         "refresh_hz",
         "focus_losses",
     ]
-    assert found[0]["page"]["user_agent"] == f"glimpse-simulator/{cli.__version__}"
+    assert found[0]["page"]["user_agent"] == f"glimpse-simulator/{__version__}"
     assert all(line["simulated"] is True for line in found)
     assert len({line["worker"] for line in found}) == len({line["assignment_id"] for line in found}) == 18
     for name in ("study.json", "trials.csv"):
@@ -251,13 +252,13 @@ def test_an_exposure_that_is_no_number_is_quoted(tmp_path: Path) -> None:
     study = build_study(tmp_path / "study")
     text = (study / "trials.csv").read_text()
     (study / "trials.csv").write_text(text.replace(",8000,", ",soon,", 1))
-    with pytest.raises(AnalysisError, match="exposure_ms is 'soon'; it must be a positive number, or empty"):
+    with pytest.raises(GlimpseError, match="exposure_ms is 'soon'; it must be a positive number, or empty"):
         read_plan(study, Observer())
 
 
 def test_workers_must_fit_the_study(tmp_path: Path) -> None:
     plan = read_plan(build_study(tmp_path / "study"), Observer())
     with pytest.raises(
-        AnalysisError, match=r"--workers is 19; this study has 18 places \(3 HITs of 6 workers\)"
+        GlimpseError, match=r"--workers is 19; this study has 18 places \(3 HITs of 6 workers\)"
     ):
         answer_study(plan, Observer(), 0, 19)

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from analysis.errors import AnalysisError
-from analysis.results import read_results
-from analysis.stimuli import load_stimuli
+from glimpse.analysis.figures.stimuli import load_stimuli
+from glimpse.analysis.reading.results import read_results
+from glimpse.errors import GlimpseError
 from tests.analysis.test_results import assignment, trial, write
 
 # What write() makes of trial(1): crn shows item i1crn as s1crn, real shows i1real as s1real.
@@ -96,7 +96,5 @@ def test_stimuli_of_a_wrong_kind_are_refused(tmp_path, images):
     results(tmp_path, images)
     path = tmp_path / "results" / "study.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"stimuli": {"s1crn": "abc"}}))
-    with pytest.raises(
-        AnalysisError, match="field 'stimuli' is wrong: each stimulus has a file and a sha256"
-    ):
+    with pytest.raises(GlimpseError, match="field 'stimuli' is wrong: each stimulus has a file and a sha256"):
         read_results(tmp_path / "results")

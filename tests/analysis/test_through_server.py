@@ -12,10 +12,11 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from click.testing import CliRunner, Result
 
-import cli
-from analysis import through_server
-from analysis.simulation import read_plan
-from analysis.through_server import default_url
+from glimpse import __version__
+from glimpse.analysis.simulation import through_server
+from glimpse.analysis.simulation.simulation import read_plan
+from glimpse.analysis.simulation.through_server import default_url
+from glimpse.main import main
 from tests.analysis.folders import build_study
 
 STUDY = "abcdefgh01234567"
@@ -141,7 +142,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 def test_workers_fill_the_study_and_say_what_they_are(study: Path, server: tuple[str, Site]) -> None:
@@ -152,19 +153,19 @@ def test_workers_fill_the_study_and_say_what_they_are(study: Path, server: tuple
     assert "Next: python cli.py collect" in result.output
     assert len(site.submitted) == 8
     assert {holder for holder, _ in site.held.values()} == {f"ASIMULATED0X{slot:05d}" for slot in range(8)}
-    assert site.agents == {f"glimpse-simulator/{cli.__version__}"}
+    assert site.agents == {f"glimpse-simulator/{__version__}"}
     plan = read_plan(study, through_server_observer())
     trials = {hit.name: set(hit.trials) for hit in plan.hits}
     for name, submission in site.submitted.items():
         assert submission["simulated"] is True
         assert submission["study"] == STUDY
-        assert submission["page"]["user_agent"] == f"glimpse-simulator/{cli.__version__}"
+        assert submission["page"]["user_agent"] == f"glimpse-simulator/{__version__}"
         assert submission["hit"] == site.held[name][1]
         assert {answer["trial"] for answer in submission["answers"]} == trials[submission["hit"]]
 
 
 def through_server_observer() -> Any:
-    from analysis.observer import Observer
+    from glimpse.analysis.simulation.observer import Observer
 
     return Observer()
 

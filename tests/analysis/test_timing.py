@@ -4,7 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.timing import EXPOSURE_COLUMNS, RESPONSE_COLUMNS, achieved_exposures, response_times
+from glimpse.analysis.statistics.timing import (
+    EXPOSURE_COLUMNS,
+    RESPONSE_COLUMNS,
+    achieved_exposures,
+    response_times,
+)
 
 
 def judgments(n=200):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.workers import WORKER_COLUMNS, sentinel_table, side_bias, worker_table
+from glimpse.analysis.statistics.workers import WORKER_COLUMNS, sentinel_table, side_bias, worker_table
 
 
 def judgments(

@@ -12,13 +12,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from mturk.answers import parse_submission
-from mturk.pages import page_html
+from glimpse.mturk.collecting.answers import parse_submission
+from glimpse.mturk.page.pages import page_html
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mturk.study import Study
+    from glimpse.study import Study
 
 
 class Server:

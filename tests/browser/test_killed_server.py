@@ -14,8 +14,8 @@ from PIL import Image
 
 from benchmarks.exposures import FLAGS
 from benchmarks.exposures import chromium as find_chromium
-from cli import main
-from mturk.study import read_study
+from glimpse.main import main
+from glimpse.study import read_study
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = find_chromium()

@@ -20,9 +20,9 @@ from benchmarks.exposures import (
     stored,
     wait_until,
 )
-from mturk.building import Making, build
-from mturk.experiment import designed, preset
-from mturk.stimuli import find_images
+from glimpse.experiment import designed, preset
+from glimpse.mturk.design.building import Making, build
+from glimpse.mturk.design.stimuli import find_images
 from tests.browser.page_runs import (
     BLUR_AT_ONSET,
     CONTRASTS,
@@ -35,7 +35,7 @@ from tests.browser.page_runs import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mturk.study import Study
+    from glimpse.study import Study
 
 pytestmark = [
     pytest.mark.browser,

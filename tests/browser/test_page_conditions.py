@@ -23,7 +23,7 @@ from tests.browser.page_runs import serving_strictly, watch_images
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mturk.study import Study
+    from glimpse.study import Study
 
 pytestmark = [
     pytest.mark.browser,

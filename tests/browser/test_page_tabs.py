@@ -18,14 +18,14 @@ from benchmarks.exposures import (
     stored,
     wait_until,
 )
-from mturk.previewing import address_on_disk
-from mturk.server.submissions import REFUSALS
+from glimpse.mturk.page.previewing import address_on_disk
+from glimpse.mturk.server.pages.submissions import REFUSALS
 from tests.browser.page_runs import serving_strictly, watch_images
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mturk.study import Study
+    from glimpse.study import Study
 
 pytestmark = [
     pytest.mark.browser,

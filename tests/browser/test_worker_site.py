@@ -12,7 +12,7 @@ from PIL import Image
 
 from benchmarks.exposures import FLAGS
 from benchmarks.exposures import chromium as find_chromium
-from cli import main
+from glimpse.main import main
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = find_chromium()

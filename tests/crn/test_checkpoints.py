@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from crn.checkpoints import (
+from glimpse.crn.network.checkpoints import (
     WeightsError,
     build,
     bundled_weights,
@@ -17,9 +17,9 @@ from crn.checkpoints import (
     read_settings,
     save_weights,
 )
-from crn.config import NetworkConfig
-from crn.errors import CRNError
-from crn.model import CRN
+from glimpse.crn.network.config import NetworkConfig
+from glimpse.crn.network.model import CRN
+from glimpse.errors import GlimpseError
 
 CONFIG = NetworkConfig(height=8, width=16, features=(4, 3), outputs=2)
 
@@ -66,9 +66,9 @@ def test_half_precision_on_disk_and_in_memory(saved, tmp_path):
 def test_a_label_set_of_ones_own_needs_its_names(tmp_path):
     config = NetworkConfig(label_set="mine", classes=3, height=8, width=16, features=(4, 3))
     model = CRN(config)
-    with pytest.raises(CRNError, match="label set 'mine' is not a bundled one; give class_names"):
+    with pytest.raises(GlimpseError, match="label set 'mine' is not a bundled one; give class_names"):
         save_weights(tmp_path / "a", model, config)
-    with pytest.raises(CRNError, match="class_names has 2 entries; the network has 3 classes"):
+    with pytest.raises(GlimpseError, match="class_names has 2 entries; the network has 3 classes"):
         save_weights(tmp_path / "a", model, config, class_names=("a", "void"))
     path = save_weights(tmp_path / "a", model, config, class_names=("a", "b", "void"))
     assert load_weights(path).settings.class_names == ("a", "b", "void")
@@ -154,7 +154,7 @@ def test_settings_that_cannot_be_read(tmp_path, text, message):
 
 
 def test_unknown_architectures_and_names_list_what_there_is(tmp_path):
-    with pytest.raises(CRNError, match="architecture is 'gan'; known are crn, pix2pix"):
+    with pytest.raises(GlimpseError, match="architecture is 'gan'; known are crn, pix2pix"):
         build(NetworkConfig("gan"))
     with pytest.raises(WeightsError, match="nothing: no such weights file; bundled weights are "):
         find_weights("nothing")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from crn.config import PRESETS, NetworkConfig
-from crn.errors import CRNError
+from glimpse.crn.network.config import PRESETS, NetworkConfig
+from glimpse.errors import GlimpseError
 
 
 def test_the_published_widths_are_filled_in():
@@ -37,16 +37,16 @@ def test_json_round_trip():
     ],
 )
 def test_wrong_settings_name_field_value_and_what_is_allowed(settings, message):
-    with pytest.raises(CRNError, match=message):
+    with pytest.raises(GlimpseError, match=message):
         NetworkConfig(**settings)
 
 
 def test_unknown_keys_are_rejected():
     with pytest.raises(
-        CRNError, match="unknown network setting 'widht'; known are architecture, base_height"
+        GlimpseError, match="unknown network setting 'widht'; known are architecture, base_height"
     ):
         NetworkConfig.from_json({"widht": 512})
-    with pytest.raises(CRNError, match="features is 8; it must be a list of numbers"):
+    with pytest.raises(GlimpseError, match="features is 8; it must be a list of numbers"):
         NetworkConfig.from_json({"features": 8})
 
 

@@ -5,12 +5,19 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-import cli
-from crn.checkpoints import load_weights
-from crn.config import NetworkConfig
-from crn.converting import checkpoint_prefix, convert, detect_format, open_checkpoint, read_crn, tensor_names
-from crn.errors import CRNError
-from crn.model import CRN
+from glimpse.crn.network.checkpoints import load_weights
+from glimpse.crn.network.config import NetworkConfig
+from glimpse.crn.network.converting import (
+    checkpoint_prefix,
+    convert,
+    detect_format,
+    open_checkpoint,
+    read_crn,
+    tensor_names,
+)
+from glimpse.crn.network.model import CRN
+from glimpse.errors import GlimpseError
+from glimpse.main import main
 
 CONFIG = NetworkConfig(height=16, width=32, features=(5, 4, 3), outputs=2)
 
@@ -56,7 +63,7 @@ def test_every_variable_arrives(model):
 def test_a_missing_variable_is_named(model):
     reader = Reader(model)
     del reader.variables["g_8_conv2/LayerNorm/gamma"]
-    with pytest.raises(CRNError, match="checkpoint: lacks variable g_8_conv2/LayerNorm/gamma"):
+    with pytest.raises(GlimpseError, match="checkpoint: lacks variable g_8_conv2/LayerNorm/gamma"):
         read_crn(reader, "checkpoint")
 
 
@@ -64,7 +71,7 @@ def test_a_wrong_shape_is_named(model):
     reader = Reader(model)
     reader.variables["g_8_conv2/weights"] = np.zeros((3, 3, 9, 9))
     with pytest.raises(
-        CRNError, match=r"variable g_8_conv2/weights gives shape \(9, 9, 3, 3\); \(4, 4, 3, 3\) was"
+        GlimpseError, match=r"variable g_8_conv2/weights gives shape \(9, 9, 3, 3\); \(4, 4, 3, 3\) was"
     ):
         read_crn(reader, "checkpoint")
 
@@ -72,16 +79,16 @@ def test_a_wrong_shape_is_named(model):
 def test_another_network_is_none_of_the_authors():
     reader = Reader(CRN(CONFIG))
     reader.variables = {"conv/kernel": np.zeros((3, 3, 1, 1))}
-    with pytest.raises(CRNError, match=r"has no variables of a CRN .* it has conv/kernel, \.\.\."):
+    with pytest.raises(GlimpseError, match=r"has no variables of a CRN .* it has conv/kernel, \.\.\."):
         read_crn(reader, "checkpoint")
 
 
 def test_other_classes_need_their_label_set():
     config = NetworkConfig(label_set="nyu", classes=41, height=8, width=16, features=(3, 3))
     reader = Reader(CRN(config))
-    with pytest.raises(CRNError, match="is a network of 41 classes; name its label set with --label-set"):
+    with pytest.raises(GlimpseError, match="is a network of 41 classes; name its label set with --label-set"):
         read_crn(reader, "checkpoint")
-    with pytest.raises(CRNError, match="takes 41 classes; label set 'camvid' has 12"):
+    with pytest.raises(GlimpseError, match="takes 41 classes; label set 'camvid' has 12"):
         read_crn(reader, "checkpoint", "camvid")
     assert read_crn(reader, "checkpoint", "nyu").config.label_set == "nyu"
 
@@ -90,34 +97,34 @@ def test_a_whole_conversion(model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "result").mkdir()
     (tmp_path / "result" / "model.ckpt.index").write_bytes(b"index")
-    monkeypatch.setattr("crn.converting.open_checkpoint", lambda prefix: Reader(model))
-    result = CliRunner().invoke(cli.main, ["import-weights", "result", "--label-set", "gta5"])
+    monkeypatch.setattr("glimpse.crn.network.converting.open_checkpoint", lambda prefix: Reader(model))
+    result = CliRunner().invoke(main, ["import-weights", "result", "--label-set", "gta5"])
     assert result.exit_code == 0, result.output
     assert "result.safetensors: CRN, 16x32, label set gta5, 2 images of a label map" in result.output
     assert "Next: python cli.py synthesize LABELS --weights result.safetensors" in result.output
     loaded = load_weights("result.safetensors")
     assert loaded.settings.notes["converted_from"] == "model.ckpt.index"
     assert torch.equal(loaded.model.head.weight, model.head.weight)
-    wrong = CliRunner().invoke(cli.main, ["import-weights", "result", "--size", "8x16"])
+    wrong = CliRunner().invoke(main, ["import-weights", "result", "--size", "8x16"])
     assert "is a network of height 16; --size says 8." in wrong.output
 
 
 def test_without_tensorflow_it_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(__import__("sys").modules, "tensorflow.train", None)
-    with pytest.raises(CRNError, match=r"needs the package tensorflow: pip install 'glimpse\[import\]'"):
+    with pytest.raises(GlimpseError, match=r"needs the package tensorflow: pip install 'glimpse\[import\]'"):
         open_checkpoint(tmp_path / "model.ckpt")
 
 
 def test_prefixes_files_and_folders_of_a_checkpoint(tmp_path):
     prefix = tmp_path / "model.ckpt"
-    with pytest.raises(CRNError, match=r"no such TensorFlow checkpoint \(model.ckpt.index is missing\)"):
+    with pytest.raises(GlimpseError, match=r"no such TensorFlow checkpoint \(model.ckpt.index is missing\)"):
         checkpoint_prefix(prefix)
     (tmp_path / "model.ckpt.index").touch()
     for name in ("model.ckpt", "model.ckpt.index", "model.ckpt.meta", "model.ckpt.data-00000-of-00001", "."):
         assert checkpoint_prefix(tmp_path / name) == prefix
     (tmp_path / "other.ckpt.index").touch()
     with pytest.raises(
-        CRNError, match=r"holds 2 checkpoints \(model.ckpt.index, other.ckpt.index\); name one"
+        GlimpseError, match=r"holds 2 checkpoints \(model.ckpt.index, other.ckpt.index\); name one"
     ):
         checkpoint_prefix(tmp_path)
 
@@ -131,9 +138,9 @@ def test_formats_are_seen_from_the_files(tmp_path):
     assert detect_format(tmp_path / "net_G.pth") == "pix2pix"
     assert detect_format(tmp_path / "model.ckpt") == "crn-tensorflow"
     assert detect_format(tmp_path / "vgg.mat") == "vgg19"
-    with pytest.raises(CRNError, match=r"readme\.txt: is no TensorFlow checkpoint, \.pth or \.mat file"):
+    with pytest.raises(GlimpseError, match=r"readme\.txt: is no TensorFlow checkpoint, \.pth or \.mat file"):
         detect_format(tmp_path / "readme.txt")
-    with pytest.raises(CRNError, match="no such file, and no TensorFlow checkpoint of that prefix"):
+    with pytest.raises(GlimpseError, match="no such file, and no TensorFlow checkpoint of that prefix"):
         detect_format(tmp_path / "nothing")
 
 
@@ -148,14 +155,14 @@ class Dangerous:
 @pytest.mark.parametrize("kind", [None, "pix2pix", "vgg19"])
 def test_a_pth_that_would_run_code_does_not(tmp_path, kind):
     torch.save(Dangerous(str(tmp_path / "ran")), tmp_path / "evil.pth")
-    with pytest.raises(CRNError, match=r"evil\.pth"):
+    with pytest.raises(GlimpseError, match=r"evil\.pth"):
         convert(tmp_path / "evil.pth", tmp_path / "out.safetensors", kind=kind)
     assert not (tmp_path / "ran").exists()
     assert not (tmp_path / "out.safetensors").exists()
 
 
 def test_a_pix2pix_generator_becomes_ours(tmp_path):
-    from crn.pix2pix import build_generator, pix2pix_config
+    from glimpse.crn.network.pix2pix import build_generator, pix2pix_config
 
     config = pix2pix_config("cityscapes", 20, 64, 64, (4, 6, 6, 6))
     generator = build_generator(config, torch.Generator().manual_seed(0)).eval()

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from crn.datasets import DatasetError, fitted, mirrored, open_dataset
-from crn.errors import CRNError
-from crn.labels import label_set
+from glimpse.crn.data.datasets import DatasetError, fitted, mirrored, open_dataset
+from glimpse.crn.data.labels import label_set
+from glimpse.errors import GlimpseError
 
 CAMVID = Path(__file__).parents[3] / "shared" / "data" / "camvid"
 
@@ -74,10 +74,10 @@ def test_gta5_follows_its_split_file(tmp_path):
 def test_gta5_without_a_split_file_says_so(tmp_path):
     image(tmp_path / "images" / "00001.png")
     ids(tmp_path / "labels" / "00001.png")
-    with pytest.raises(CRNError, match=r"neither split\.mat nor train\.txt"):
+    with pytest.raises(GlimpseError, match=r"neither split\.mat nor train\.txt"):
         open_dataset("gta5", tmp_path, "train")
     (tmp_path / "split.mat").write_bytes(b"no matlab")
-    with pytest.raises(CRNError, match="is not a MATLAB file"):
+    with pytest.raises(GlimpseError, match="is not a MATLAB file"):
         open_dataset("gta5", tmp_path, "train")
 
 
@@ -96,7 +96,7 @@ def test_nyu_takes_lists_or_the_first_1200(tmp_path):
 
 def test_nyu_as_a_matlab_file_says_what_to_do(tmp_path):
     (tmp_path / "nyu_depth_v2_labeled.mat").write_bytes(b"")
-    with pytest.raises(CRNError, match="is read from image files, not from MATLAB"):
+    with pytest.raises(GlimpseError, match="is read from image files, not from MATLAB"):
         open_dataset("nyu", tmp_path, "train")
 
 
@@ -162,15 +162,15 @@ def test_scenes_are_a_dataset(tmp_path):
     ],
 )
 def test_what_is_not_there_is_named(arguments, message):
-    with pytest.raises(CRNError, match=message):
+    with pytest.raises(GlimpseError, match=message):
         open_dataset(*arguments)
 
 
 def test_settings_are_checked(tmp_path):
     two_folders(tmp_path)
-    with pytest.raises(CRNError, match="fit is 'squash'; it must be one of crop, stretch"):
+    with pytest.raises(GlimpseError, match="fit is 'squash'; it must be one of crop, stretch"):
         open_dataset("pairs", tmp_path, fit="squash")
-    with pytest.raises(CRNError, match="height and width must be at least 1"):
+    with pytest.raises(GlimpseError, match="height and width must be at least 1"):
         open_dataset("pairs", tmp_path, size=(0, 3))
 
 

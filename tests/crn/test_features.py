@@ -8,9 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from crn.errors import CRNError
-from crn.feature_training import FeatureTraining, train_features
-from crn.features import (
+from glimpse.crn.losses.features import (
     SMALL_FILE,
     TAPS,
     TORCHVISION_MEAN,
@@ -24,6 +22,8 @@ from crn.features import (
     vgg19_features,
     write_features,
 )
+from glimpse.crn.training.feature_training import FeatureTraining, train_features
+from glimpse.errors import GlimpseError
 
 LAYERS = (
     64,
@@ -120,7 +120,7 @@ def test_the_mat_file_gives_the_same_kernels(tmp_path, reference) -> None:
 
 def test_missing_vgg19_weights_say_what_to_do(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    with pytest.raises(CRNError, match=r"--download-features.*--features small or --features random"):
+    with pytest.raises(GlimpseError, match=r"--download-features.*--features small or --features random"):
         build_features("vgg19")
 
 
@@ -128,17 +128,17 @@ def test_missing_vgg19_weights_say_what_to_do(tmp_path, monkeypatch) -> None:
 def test_a_damaged_vgg19_file_is_named(tmp_path, content) -> None:
     path = tmp_path / "vgg19.pth"
     path.write_bytes(content)
-    with pytest.raises(CRNError, match=r"vgg19\.pth: not a PyTorch weights file"):
+    with pytest.raises(GlimpseError, match=r"vgg19\.pth: not a PyTorch weights file"):
         vgg19_features(path)
     (tmp_path / "x.mat").write_bytes(b"no mat file at all, but long enough for a header of one" * 4)
-    with pytest.raises(CRNError, match=r"x\.mat: not a MatConvNet file"):
+    with pytest.raises(GlimpseError, match=r"x\.mat: not a MatConvNet file"):
         vgg19_features(tmp_path / "x.mat")
 
 
 def test_weights_of_another_network_are_refused(tmp_path) -> None:
     path = tmp_path / "resnet.pth"
     torch.save({"features.0.weight": torch.zeros(64, 3, 7, 7)}, path)
-    with pytest.raises(CRNError, match="not the weights of vgg19"):
+    with pytest.raises(GlimpseError, match="not the weights of vgg19"):
         vgg19_features(path)
 
 
@@ -169,11 +169,11 @@ def test_written_features_come_back(tmp_path) -> None:
     for name, value in again.state_dict().items():
         torch.testing.assert_close(value, network.state_dict()[name], rtol=1e-3, atol=1e-3)
     (tmp_path / "g.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0{}")
-    with pytest.raises(CRNError, match="not a feature network"):
+    with pytest.raises(GlimpseError, match="not a feature network"):
         small_features(tmp_path / "g.safetensors")
-    with pytest.raises(CRNError, match="no such file"):
+    with pytest.raises(GlimpseError, match="no such file"):
         small_features(tmp_path / "h.safetensors")
-    with pytest.raises(CRNError, match="expected one of small, vgg19, random"):
+    with pytest.raises(GlimpseError, match="expected one of small, vgg19, random"):
         build_features("alexnet")
 
 

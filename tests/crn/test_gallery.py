@@ -13,10 +13,10 @@ from PIL import Image
 
 from benchmarks.exposures import FLAGS
 from benchmarks.exposures import chromium as find_chromium
-from crn import gallery as module
-from crn.errors import CRNError
-from crn.gallery import compose, natural, open_gallery, write_gallery
-from crn.scenes import sample_items
+from glimpse.crn.scenes import sample_items
+from glimpse.crn.synthesis import gallery as module
+from glimpse.crn.synthesis.gallery import compose, natural, open_gallery, write_gallery
+from glimpse.errors import GlimpseError
 
 CLI = Path(__file__).parents[2] / "cli.py"
 
@@ -80,7 +80,7 @@ def test_items_that_a_column_lacks_are_left_out(images):
     assert gallery.left_out == ("000002",)
     assert gallery.only(["1"]).items == ("000001",)
     assert gallery.only(["000010"]).items == ("000010",)
-    with pytest.raises(CRNError, match="item '000002' is not in crn"):
+    with pytest.raises(GlimpseError, match="item '000002' is not in crn"):
         gallery.only(["000002"])
 
 
@@ -113,25 +113,25 @@ def test_the_bundled_samples_bring_their_layouts(tmp_path):
     ],
 )
 def test_what_is_not_there_is_named(images, options, message):
-    with pytest.raises(CRNError, match=message):
+    with pytest.raises(GlimpseError, match=message):
         open_gallery(images, **options)
 
 
 def test_folders_without_images_are_refused(tmp_path):
-    with pytest.raises(CRNError, match=r"no such folder; `python cli\.py synthesize` makes one"):
+    with pytest.raises(GlimpseError, match=r"no such folder; `python cli\.py synthesize` makes one"):
         open_gallery(tmp_path / "nowhere")
     (tmp_path / "notes").mkdir()
-    with pytest.raises(CRNError, match="holds no folders of images"):
+    with pytest.raises(GlimpseError, match="holds no folders of images"):
         open_gallery(tmp_path)
     paint(tmp_path / "a" / "1.png", 0)
     paint(tmp_path / "b" / "2.png", 0)
-    with pytest.raises(CRNError, match="no item is in all of a, b"):
+    with pytest.raises(GlimpseError, match="no item is in all of a, b"):
         open_gallery(tmp_path)
 
 
 def test_a_damaged_image_stops_before_anything_is_written(images, tmp_path):
     (images / "crn" / "000002.png").write_bytes(b"\x89PNG broken")
-    with pytest.raises(CRNError, match=r"crn/000002\.png: is not an image"):
+    with pytest.raises(GlimpseError, match=r"crn/000002\.png: is not an image"):
         write_gallery(open_gallery(images), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -8,13 +8,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-import crn
-from crn.config import NetworkConfig
-from crn.errors import CRNError
-from crn.inference import Cascade, Renderer, to_bytes
-from crn.labels import one_hot
-from crn.model import CRN, to_images
-from crn.strips import (
+from glimpse import crn
+from glimpse.crn.data.labels import one_hot
+from glimpse.crn.kernels.strips import (
     FeatureMap,
     Moments,
     Scratch,
@@ -26,6 +22,10 @@ from crn.strips import (
     winograd,
     winograd_kernel,
 )
+from glimpse.crn.network.config import NetworkConfig
+from glimpse.crn.network.inference import Cascade, Renderer, to_bytes
+from glimpse.crn.network.model import CRN, to_images
+from glimpse.errors import GlimpseError
 
 CHANCE = torch.Generator().manual_seed(3)
 WIDE = NetworkConfig(height=64, width=128, features=(16, 16, 72, 68, 64), outputs=3)
@@ -164,7 +164,7 @@ def test_spending_a_model_gives_the_same_images():
 
 
 def test_a_device_that_is_not_there():
-    with pytest.raises(CRNError, match="device 'cudax' is not available to torch here; use cpu"):
+    with pytest.raises(GlimpseError, match="device 'cudax' is not available to torch here; use cpu"):
         Renderer(narrow_model(), "cudax")
 
 

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from crn.errors import CRNError
-from crn.labels import (
+from glimpse.crn.data.labels import (
     BUNDLED,
     COLOURS,
     LabelMapError,
@@ -26,6 +25,7 @@ from crn.labels import (
     read_label_map,
     resize_label_map,
 )
+from glimpse.errors import GlimpseError
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 CITYSCAPES, CAMVID = label_set("cityscapes"), label_set("camvid")
@@ -165,14 +165,16 @@ def test_files_that_differ_from_the_others(tmp_path):
     path = save(tmp_path / "a.png", colour_label_map(np.array([[0, 1]]), CAMVID))
     with pytest.raises(LabelMapError, match="holds colours, where ids were expected"):
         read_label_map(path, CAMVID, encoding="ids")
-    with pytest.raises(CRNError, match="label set 'camvid' has no encoding 'train-ids'; it has colours, ids"):
+    with pytest.raises(
+        GlimpseError, match="label set 'camvid' has no encoding 'train-ids'; it has colours, ids"
+    ):
         read_label_map(path, CAMVID, encoding="train-ids")
 
 
 def test_folders_are_listed_by_name_and_say_when_they_are_empty(tmp_path):
-    with pytest.raises(CRNError, match=r"holds no label maps \(files ending in \.png"):
+    with pytest.raises(GlimpseError, match=r"holds no label maps \(files ending in \.png"):
         label_map_files(tmp_path)
-    with pytest.raises(CRNError, match="nowhere: no such file or folder of label maps"):
+    with pytest.raises(GlimpseError, match="nowhere: no such file or folder of label maps"):
         label_map_files(tmp_path / "nowhere")
     for name in ("b.png", "a.PNG", ".hidden.png", "notes.txt"):
         (tmp_path / name).touch()
@@ -221,19 +223,21 @@ def test_a_label_set_of_ones_own(tmp_path):
 def test_wrong_label_sets(tmp_path, value, message):
     path = tmp_path / "a.json"
     path.write_text(json.dumps(value))
-    with pytest.raises(CRNError, match=message):
+    with pytest.raises(GlimpseError, match=message):
         label_set(path)
 
 
 def test_unknown_names_list_what_there_is(tmp_path):
-    with pytest.raises(CRNError, match="unknown label set 'ade'; bundled are cityscapes, gta5, camvid, nyu"):
+    with pytest.raises(
+        GlimpseError, match="unknown label set 'ade'; bundled are cityscapes, gta5, camvid, nyu"
+    ):
         label_set("ade")
-    with pytest.raises(CRNError, match="unknown mapping 'a-b'; bundled are camvid-cityscapes, "):
+    with pytest.raises(GlimpseError, match="unknown mapping 'a-b'; bundled are camvid-cityscapes, "):
         class_mapping("a-b")
     (tmp_path / "a.json").write_text("{")
-    with pytest.raises(CRNError, match="is not JSON"):
+    with pytest.raises(GlimpseError, match="is not JSON"):
         label_set(tmp_path / "a.json")
-    with pytest.raises(CRNError, match="no such file"):
+    with pytest.raises(GlimpseError, match="no such file"):
         label_set(tmp_path / "b.json")
 
 
@@ -255,10 +259,10 @@ def test_cityscapes_to_camvid_and_back_keeps_camvids_classes():
 def test_a_mapping_of_ones_own_names_classes_that_do_not_exist(tmp_path):
     path = tmp_path / "m.json"
     path.write_text(json.dumps({"source": "camvid", "target": "cityscapes", "classes": {"sea": "sky"}}))
-    with pytest.raises(CRNError, match="label set 'camvid' has no class 'sea'"):
+    with pytest.raises(GlimpseError, match="label set 'camvid' has no class 'sea'"):
         class_mapping(path)
     path.write_text(json.dumps({"source": "camvid"}))
-    with pytest.raises(CRNError, match="a mapping is"):
+    with pytest.raises(GlimpseError, match="a mapping is"):
         class_mapping(path)
 
 
@@ -283,7 +287,7 @@ def test_one_hot_is_one_where_the_class_is(height, width, count, data):
 
 
 def test_one_hot_refuses_classes_beyond_the_channels():
-    with pytest.raises(CRNError, match=r"a label map has class 7; there are 5 \(0 to 4\)"):
+    with pytest.raises(GlimpseError, match=r"a label map has class 7; there are 5 \(0 to 4\)"):
         one_hot(np.array([[7]]), 5)
 
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from crn import refining
-from crn.features import FeatureNetwork, FeaturePlan, random_features
-from crn.lean_features import LeanFeatures, frozen_convolution, halve
+from glimpse.crn.kernels import refining
+from glimpse.crn.kernels.lean_features import LeanFeatures, frozen_convolution, halve
+from glimpse.crn.losses.features import FeatureNetwork, FeaturePlan, random_features
 
 PLAN = FeaturePlan("random", ((5, 2), (6, 2), (7, 3), (5, 2), (4, 2)))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crn.features import random_features
+from glimpse.crn.losses.features import random_features
 
 FILE = Path(__file__).parents[2] / "benchmarks" / "learning.py"
 
@@ -29,7 +29,7 @@ def held(learning):
 
 
 def test_held_out_scenes_are_neither_trained_on_nor_bundled(learning, held):
-    from crn.scenes import split_scene
+    from glimpse.crn.scenes import split_scene
 
     assert held.looks.shape == (3, 2, 64, 128, 3)
     assert np.array_equal(held.photos, held.looks[:, 0])

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from crn.errors import CRNError
-from crn.losses import (
+from glimpse.crn.losses.losses import (
     AUTHORS_DIVISORS,
     Balance,
     absolute_difference,
@@ -17,6 +16,7 @@ from crn.losses import (
     feature_matching,
     image_space,
 )
+from glimpse.errors import GlimpseError
 
 ONES = (1.0,) * 6
 
@@ -165,7 +165,7 @@ def test_rescaling_uses_the_running_means() -> None:
 
 
 def test_wrong_divisors_are_refused() -> None:
-    with pytest.raises(CRNError, match="6 positive divisors"):
+    with pytest.raises(GlimpseError, match="6 positive divisors"):
         feature_matching(_taps(1, 0), _taps(1, 1), (1.0, 2.0))
-    with pytest.raises(CRNError, match="at least two photographs"):
+    with pytest.raises(GlimpseError, match="at least two photographs"):
         Balance.between_photos([_taps(1, 0)], ONES)

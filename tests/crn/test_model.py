@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from crn.config import PRESETS, NetworkConfig
-from crn.converting import read_crn
-from crn.errors import CRNError
-from crn.labels import one_hot
-from crn.model import CRN, LayerNorm, count_parameters, label_pyramid, to_images
+from glimpse.crn.data.labels import one_hot
+from glimpse.crn.network.config import PRESETS, NetworkConfig
+from glimpse.crn.network.converting import read_crn
+from glimpse.crn.network.model import CRN, LayerNorm, count_parameters, label_pyramid, to_images
+from glimpse.errors import GlimpseError
 
 REFERENCE = Path(__file__).parent / "data" / "tensorflow_reference.npz"
 NARROW = NetworkConfig(height=32, width=64, features=(7, 6, 5, 4), outputs=3)
@@ -183,7 +183,7 @@ def test_the_generator_decides_the_initialisation():
 def test_any_multiple_of_the_coarsest_size_works_and_others_say_so():
     model = perturbed(NARROW)
     assert model(torch.zeros(1, 20, 16, 24)).shape == (1, 3, 3, 16, 24)
-    with pytest.raises(CRNError, match="label maps are 20x24; this network needs multiples of 8"):
+    with pytest.raises(GlimpseError, match="label maps are 20x24; this network needs multiples of 8"):
         model(torch.zeros(1, 20, 20, 24))
-    with pytest.raises(CRNError, match="label maps have 12 channels; this network takes 20"):
+    with pytest.raises(GlimpseError, match="label maps have 12 channels; this network takes 20"):
         model(torch.zeros(1, 12, 16, 24))

@@ -8,10 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from crn.checkpoints import load_weights, save_weights
-from crn.errors import CRNError
-from crn.labels import label_set, one_hot
-from crn.pix2pix import (
+from glimpse.crn.data.labels import label_set, one_hot
+from glimpse.crn.network.checkpoints import load_weights, save_weights
+from glimpse.crn.network.pix2pix import (
     OFFICIAL_WIDTHS,
     Discriminator,
     SampleNorm,
@@ -19,6 +18,7 @@ from crn.pix2pix import (
     pix2pix_config,
     read_official,
 )
+from glimpse.errors import GlimpseError
 
 CAMVID = label_set("camvid")
 
@@ -103,15 +103,15 @@ def test_a_converted_generator_is_stored_and_loaded_like_any_network(official, t
 
 def test_files_that_are_no_unet_are_refused(official, tmp_path) -> None:
     torch.save({"model.0.weight": torch.zeros(3)}, tmp_path / "resnet.pth")
-    with pytest.raises(CRNError, match=r"resnet\.pth: has no U-Net generator in it"):
+    with pytest.raises(GlimpseError, match=r"resnet\.pth: has no U-Net generator in it"):
         read_official(tmp_path / "resnet.pth", CAMVID)
     (tmp_path / "broken.pth").write_bytes(b"PK\x03\x04 no")
-    with pytest.raises(CRNError, match="not a PyTorch weights file"):
+    with pytest.raises(GlimpseError, match="not a PyTorch weights file"):
         read_official(tmp_path / "broken.pth", CAMVID)
-    with pytest.raises(CRNError, match="no such file"):
+    with pytest.raises(GlimpseError, match="no such file"):
         read_official(tmp_path / "absent.pth", CAMVID)
     torch.save(Official(4, 6, channels=5).state_dict(), tmp_path / "five.pth")
-    with pytest.raises(CRNError, match="not a U-Net of these classes"):
+    with pytest.raises(GlimpseError, match="not a U-Net of these classes"):
         read_official(tmp_path / "five.pth", CAMVID, 64, 128)
 
 
@@ -125,7 +125,7 @@ class Malicious:
 def test_a_pickle_that_runs_code_is_not_run(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"model.model.0.weight": Malicious()}, tmp_path / "bad.pth")
-    with pytest.raises(CRNError, match="not a PyTorch weights file"):
+    with pytest.raises(GlimpseError, match="not a PyTorch weights file"):
         read_official(tmp_path / "bad.pth", CAMVID)
     assert not (tmp_path / "pwned").exists()
 
@@ -166,10 +166,10 @@ def test_samples_do_not_influence_one_another() -> None:
 
 
 def test_sizes_that_do_not_halve_are_refused() -> None:
-    with pytest.raises(CRNError, match="multiples of 256 pixels"):
+    with pytest.raises(GlimpseError, match="multiples of 256 pixels"):
         pix2pix_config("cityscapes", 20, 128, 256)
     generator = build_generator(pix2pix_config("camvid", 12, 32, 64, (4, 8, 8, 8)))
-    with pytest.raises(CRNError, match="both must be multiples of 16"):
+    with pytest.raises(GlimpseError, match="both must be multiples of 16"):
         generator(torch.zeros(1, 12, 40, 64))
-    with pytest.raises(CRNError, match="takes 12"):
+    with pytest.raises(GlimpseError, match="takes 12"):
         generator(torch.zeros(1, 5, 32, 64))

@@ -4,12 +4,13 @@ import pytest
 import torch
 from torch.nn import functional
 
-from crn import learner, refining
-from crn.config import NetworkConfig
-from crn.learner import cascade
-from crn.model import CRN, SLOPE, normalise_layer
-from crn.normalising import normalise_activate
-from crn.refining import activated_convolution, suits, upsampled_convolution
+from glimpse.crn.kernels import refining
+from glimpse.crn.kernels.normalising import normalise_activate
+from glimpse.crn.kernels.refining import activated_convolution, suits, upsampled_convolution
+from glimpse.crn.network.config import NetworkConfig
+from glimpse.crn.network.model import CRN, SLOPE, normalise_layer
+from glimpse.crn.training import learner
+from glimpse.crn.training.learner import cascade
 
 
 def random(*shape, seed=0):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crn import scenes
-from crn.errors import CRNError
-from crn.labels import label_set, read_label_map
+from glimpse.crn import scenes
+from glimpse.crn.data.labels import label_set, read_label_map
+from glimpse.errors import GlimpseError
 
 SMALL = (64, 128)
 
@@ -94,13 +94,13 @@ def test_splits_never_meet():
     held = [scenes.split_scene("sample", index, 32, 64).labels.tobytes() for index in range(6)]
     assert len(set(train + held)) == 12
     with pytest.raises(
-        CRNError, match="split 'test' of the procedural scenes is unknown; use one of train, sample"
+        GlimpseError, match="split 'test' of the procedural scenes is unknown; use one of train, sample"
     ):
         scenes.split_scene("test", 0)
 
 
 def test_too_small_a_scene_is_refused():
-    with pytest.raises(CRNError, match="8x256 pixels is too small"):
+    with pytest.raises(GlimpseError, match="8x256 pixels is too small"):
         scenes.scene(np.random.default_rng(0), 8, 256)
 
 
@@ -159,9 +159,9 @@ def test_written_samples_read_back(tmp_path):
 
 
 def test_missing_samples_are_named(tmp_path):
-    with pytest.raises(CRNError, match="no samples there"):
+    with pytest.raises(GlimpseError, match="no samples there"):
         scenes.sample_items(tmp_path)
     scenes.write_samples(tmp_path, 2, 32, 64)
     (tmp_path / "real" / "000002.png").unlink()
-    with pytest.raises(CRNError, match=r"sample photographs are missing: .*000002\.png"):
+    with pytest.raises(GlimpseError, match=r"sample photographs are missing: .*000002\.png"):
         scenes.sample_items(tmp_path)

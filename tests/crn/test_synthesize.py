@@ -15,13 +15,14 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
-import cli
-from crn.checkpoints import load_weights, save_weights
-from crn.config import NetworkConfig
-from crn.files import file_digest
-from crn.inference import to_bytes
-from crn.labels import one_hot
-from crn.model import CRN
+from glimpse.crn.data.labels import one_hot
+from glimpse.crn.network.checkpoints import load_weights, save_weights
+from glimpse.crn.network.config import NetworkConfig
+from glimpse.crn.network.inference import to_bytes
+from glimpse.crn.network.model import CRN
+from glimpse.crn.synthesis import synthesis
+from glimpse.files import file_digest
+from glimpse.main import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -66,7 +67,7 @@ def run(shared, tmp_path, monkeypatch):
             arguments.append(str(shared / labels))
         if weights:
             arguments += ["--weights", str(shared / f"{weights}.safetensors")]
-        result = CliRunner().invoke(cli.main, [*arguments, *map(str, words)])
+        result = CliRunner().invoke(main, [*arguments, *map(str, words)])
         assert result.exit_code == status, result.output
         assert "Traceback" not in result.output
         return result.output
@@ -123,9 +124,7 @@ def test_a_second_run_goes_on_where_the_first_stopped(run):
 
 
 def test_a_run_that_breaks_off_leaves_whole_images_only(run, monkeypatch):
-    import crn.synthesis
-
-    whole = crn.synthesis.write_whole
+    whole = synthesis.write_whole
 
     def full(path, data):
         if path.name == "1.png":
@@ -133,7 +132,7 @@ def test_a_run_that_breaks_off_leaves_whole_images_only(run, monkeypatch):
         whole(path, data)
 
     with monkeypatch.context() as patch:
-        patch.setattr(crn.synthesis, "write_whole", full)
+        patch.setattr(synthesis, "write_whole", full)
         assert run(status=1).endswith("Error: images/net/1.png: No space left on device.\n")
     assert list(images("images/net")) == ["0"]
     assert "2 images made by net" in run()

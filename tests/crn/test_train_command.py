@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from cli import main
-from crn.checkpoints import load_weights
-from crn.features import small_features
-from crn.pix2pix import Generator
+from glimpse.crn.losses.features import small_features
+from glimpse.crn.network.checkpoints import load_weights
+from glimpse.crn.network.pix2pix import Generator
+from glimpse.main import main
 
 CAMVID = Path(__file__).parents[3] / "shared" / "data" / "camvid"
 TINY = (
@@ -192,7 +192,7 @@ def test_ctrl_c_ends_a_run_with_a_checkpoint(run, monkeypatch) -> None:
     import os
     import signal
 
-    from crn.learner import CRNLearner
+    from glimpse.crn.training.learner import CRNLearner
 
     learn, count = CRNLearner.learn, []
 

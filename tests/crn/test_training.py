@@ -15,19 +15,33 @@ import pytest
 import torch
 from PIL import Image
 
-from crn import training_record
-from crn.config import NetworkConfig
-from crn.errors import CRNError
-from crn.features import FeatureNetwork, FeaturePlan, random_features
-from crn.learner import CRNLearner, NotFiniteError, cascade
-from crn.model import CRN
-from crn.pix2pix import Pix2PixLearner, build_generator, pix2pix_config
-from crn.schedule import PAPER_STAGES, Place, Stage, TrainingSettings, learning_rate, stage_steps
-from crn.training import Outcome, Run, train
-from crn.training_data import Feeder, sample_keys
-from crn.training_record import read_state
-from crn.training_setup import Request, assemble, network_config, small_widths, start, training_settings
-from crn.training_sources import DataRequest
+from glimpse.crn.losses.features import FeatureNetwork, FeaturePlan, random_features
+from glimpse.crn.network.config import NetworkConfig
+from glimpse.crn.network.model import CRN
+from glimpse.crn.network.pix2pix import Pix2PixLearner, build_generator, pix2pix_config
+from glimpse.crn.training import record as training_record
+from glimpse.crn.training.feeding import Feeder, sample_keys
+from glimpse.crn.training.learner import CRNLearner, NotFiniteError, cascade
+from glimpse.crn.training.loop import Outcome, Run, train
+from glimpse.crn.training.preparing import (
+    Request,
+    assemble,
+    network_config,
+    small_widths,
+    start,
+    training_settings,
+)
+from glimpse.crn.training.record import read_state
+from glimpse.crn.training.schedule import (
+    PAPER_STAGES,
+    Place,
+    Stage,
+    TrainingSettings,
+    learning_rate,
+    stage_steps,
+)
+from glimpse.crn.training.sources import DataRequest
+from glimpse.errors import GlimpseError
 
 PLAN = FeaturePlan("random", ((4, 2), (4, 2), (4, 2), (4, 2), (4, 2)))
 STAGES = (Stage(16, 32, 2), Stage(32, 64, 1.5, features=4))
@@ -262,7 +276,9 @@ def test_a_full_disk_is_told_and_the_checkpoint_before_stays(tmp_path, monkeypat
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(CRNError, match=r"latest\.pt: the disk is full.*make room, then go on with --resume"):
+    with pytest.raises(
+        GlimpseError, match=r"latest\.pt: the disk is full.*make room, then go on with --resume"
+    ):
         training_record.write_state(path, {"number": 2})
     assert read_state(path)["number"] == 1
     assert [entry.name for entry in tmp_path.iterdir()] == ["latest.pt"]
@@ -271,16 +287,16 @@ def test_a_full_disk_is_told_and_the_checkpoint_before_stays(tmp_path, monkeypat
 def test_checkpoints_that_do_not_fit_are_refused(tmp_path) -> None:
     settings = _settings(stages=(Stage(16, 32, 1),))
     _run(tmp_path, settings)
-    with pytest.raises(CRNError, match=r"latest\.pt: exists already.*--resume"):
+    with pytest.raises(GlimpseError, match=r"latest\.pt: exists already.*--resume"):
         _run(tmp_path, settings)
-    with pytest.raises(CRNError, match="was trained with label_set 'test', and this is 'camvid'"):
+    with pytest.raises(GlimpseError, match="was trained with label_set 'test', and this is 'camvid'"):
         _run(tmp_path, settings, resume=True, about={"label_set": "camvid"})
-    with pytest.raises(CRNError, match=r"other settings \(learning_rate\)"):
+    with pytest.raises(GlimpseError, match=r"other settings \(learning_rate\)"):
         _run(tmp_path, replace(settings, learning_rate=0.5), resume=True)
-    with pytest.raises(CRNError, match="no such checkpoint"):
+    with pytest.raises(GlimpseError, match="no such checkpoint"):
         read_state(tmp_path / "absent.pt")
     (tmp_path / "damaged.pt").write_bytes((tmp_path / "latest.pt").read_bytes()[:1000])
-    with pytest.raises(CRNError, match="not a training checkpoint, or damaged"):
+    with pytest.raises(GlimpseError, match="not a training checkpoint, or damaged"):
         read_state(tmp_path / "damaged.pt")
 
 
@@ -312,13 +328,13 @@ def test_schedule_counts_and_rates() -> None:
     assert learning_rate(settings, Place(1, 4, 14), 10) == 1e-4
     assert learning_rate(settings, Place(1, 10, 20), 10) == pytest.approx(1e-5)
     assert TrainingSettings.from_json(settings.to_json()) == settings
-    with pytest.raises(CRNError, match="must double the one before"):
+    with pytest.raises(GlimpseError, match="must double the one before"):
         TrainingSettings(stages=(Stage(16, 32, 1), Stage(64, 128, 1)))
-    with pytest.raises(CRNError, match="loss is 'l7'"):
+    with pytest.raises(GlimpseError, match="loss is 'l7'"):
         _settings(loss="l7")
-    with pytest.raises(CRNError, match="unknown training setting 'momentum'"):
+    with pytest.raises(GlimpseError, match="unknown training setting 'momentum'"):
         TrainingSettings.from_json({**settings.to_json(), "momentum": 1})
-    with pytest.raises(CRNError, match="more than 0 epochs"):
+    with pytest.raises(GlimpseError, match="more than 0 epochs"):
         Stage(16, 32, 0)
 
 
@@ -328,7 +344,7 @@ sys.path.insert(0, {tests!r})
 torch.set_num_threads(1)
 from pathlib import Path
 from test_training import GAN, _run, _settings
-from crn.training_setup import join_processes
+from glimpse.crn.training.preparing import join_processes
 joined = join_processes("cpu")
 _run(Path({folder!r}), _settings(batch=2, loss={loss!r}, learning_rate=1e-4,
     final_learning_rate=1e-4, **{more}))
@@ -362,8 +378,8 @@ def test_two_processes_train_the_weights_of_one(tmp_path, loss) -> None:
 
 
 def test_presets_are_what_they_say(tmp_path) -> None:
-    from crn.labels import label_set
-    from crn.training_setup import default_stages
+    from glimpse.crn.data.labels import label_set
+    from glimpse.crn.training.preparing import default_stages
 
     paper = Request(preset="paper", features="vgg19")
     stages = default_stages(paper, 2.0)
@@ -387,7 +403,7 @@ def test_presets_are_what_they_say(tmp_path) -> None:
         64,
         128,
     )
-    with pytest.raises(CRNError, match="expected crn, pix2pix or features"):
+    with pytest.raises(GlimpseError, match="expected crn, pix2pix or features"):
         network_config(Request(architecture="vae"), label_set("cityscapes"), stages)
 
 
@@ -402,9 +418,9 @@ def test_fine_tuning_checks_the_label_set_and_grows(tmp_path) -> None:
         name="nine", weights=weights, stages=(Stage(32, 64, 0.5),), loss="diverse", outputs=9, **tiny
     )
     assert start(nine).finished
-    with pytest.raises(CRNError, match="is for 32x64; the first stage is 128x256"):
+    with pytest.raises(GlimpseError, match="is for 32x64; the first stage is 128x256"):
         assemble(replace(grown, name="x", stages=(Stage(128, 256, 1),)))
-    with pytest.raises(CRNError, match="--weights hold a CRN, and --arch asks for a Generator"):
+    with pytest.raises(GlimpseError, match="--weights hold a CRN, and --arch asks for a Generator"):
         assemble(
             replace(grown, name="x", architecture="pix2pix", stages=(Stage(32, 64, 1),), widths=(4, 4, 4))
         )

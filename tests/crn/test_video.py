@@ -6,8 +6,8 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from crn.errors import CRNError
-from crn.video import image_grid, write_video
+from glimpse.crn.synthesis.video import image_grid, write_video
+from glimpse.errors import GlimpseError
 
 
 def frames(count, height=16, width=24):
@@ -43,12 +43,12 @@ def test_odd_sizes_get_one_pixel_more(tmp_path):
 
 
 def test_what_cannot_be_a_video(tmp_path):
-    with pytest.raises(CRNError, match=r"a\.gif: a video's name must end in \.mp4, \.mkv, \.mov"):
+    with pytest.raises(GlimpseError, match=r"a\.gif: a video's name must end in \.mp4, \.mkv, \.mov"):
         write_video(tmp_path / "a.gif", frames(1))
-    with pytest.raises(CRNError, match="there are no frames to write"):
+    with pytest.raises(GlimpseError, match="there are no frames to write"):
         write_video(tmp_path / "a.mp4", [])
     with pytest.raises(
-        CRNError, match=r"frame 2 has shape \(8, 8, 3\), the first \(16, 24, 3\); all must be alike"
+        GlimpseError, match=r"frame 2 has shape \(8, 8, 3\), the first \(16, 24, 3\); all must be alike"
     ):
         write_video(tmp_path / "a.mp4", [*frames(1), np.zeros((8, 8, 3), np.uint8)])
     assert not list(tmp_path.iterdir())

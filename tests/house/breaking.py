@@ -69,9 +69,10 @@ def run(words: list[str], folder: Path, output: Path, kind: str = "plain", place
             os.close(reading)
             if kind != "plain":
                 break_at(kind, place, output.with_suffix(".steps"))
-            import cli
 
-            cli.main(words)
+            from glimpse.main import main
+
+            main(words)
         except SystemExit as error:
             status = error.code if isinstance(error.code, int) else int(error.code is not None)
         finally:
@@ -93,15 +94,15 @@ def places(count: int, points: int) -> list[int]:
     return sorted({1 + round(index * (count - 1) / (points - 1)) for index in range(points)})
 
 
-def main(specification: Path) -> None:
+def break_all(specification: Path) -> None:
     wanted = json.loads(specification.read_text())
     template, work, words = Path(wanted["template"]), Path(wanted["work"]), wanted["words"]
     sys.path.insert(0, str(ROOT))
-    import cli
+    from glimpse.main import main
 
-    cli.main.get_command(None, words[0])  # imports the command, once for all runs
+    main.get_command(None, words[0])  # imports the command, once for all runs
     for module in wanted["imports"]:
-        __import__(module)
+        __import__(module if module == "torch" else f"glimpse.{module}")
     statuses = {}
 
     def broken(kind: str, place: int) -> None:
@@ -126,4 +127,4 @@ def main(specification: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    break_all(Path(sys.argv[1]))

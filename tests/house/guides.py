@@ -117,7 +117,7 @@ def given_pix2pix_generator(folder: Path) -> None:
     """Write a narrow generator with the parameter names of the official PyTorch repository."""
     import torch
 
-    from crn.pix2pix import build_generator, pix2pix_config
+    from glimpse.crn.network.pix2pix import build_generator, pix2pix_config
 
     model = build_generator(pix2pix_config("cityscapes", 3, 256, 512, widths=(4,) * 8))
     torch.save(model.state_dict(), folder / "latest_net_G.pth")

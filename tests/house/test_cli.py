@@ -4,11 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
-import cli
-from analysis.errors import AnalysisError
+from glimpse import __version__
+from glimpse.console import Console
+from glimpse.errors import GlimpseError
+from glimpse.main import COMMANDS, Commands, main
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,27 +22,27 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", cli.COMMANDS)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_with_an_example(name):
-    result = CliRunner().invoke(cli.main, [name, "--help"])
+    result = CliRunner().invoke(main, [name, "--help"])
     assert result.exit_code == 0
     assert f"python cli.py {name}" in result.output
-    command = cli.main.get_command(None, name)
-    assert command.help.splitlines()[0] == cli.COMMANDS[name][1]
+    command = main.get_command(None, name)
+    assert command.help.splitlines()[0] == COMMANDS[name][1]
     for parameter in command.params:
         if parameter.param_type_name == "option":
             assert parameter.help, f"{name} {parameter.opts[0]} has no help"
 
 
-@pytest.mark.parametrize("name", cli.COMMANDS)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_in_the_readme(name):
     assert f"`{name}`" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_help_imports_nothing_heavy():
     code = (
-        "import sys, cli\n"
-        "try: cli.main(['--help'])\n"
+        "import sys\nfrom glimpse.main import main\n"
+        "try: main(['--help'])\n"
         "except SystemExit: pass\n"
         "heavy = {'torch', 'pandas', 'boto3', 'matplotlib', 'numpy', 'jinja2'} & set(sys.modules)\n"
         "sys.exit(f'imported: {heavy}' if heavy else 0)"
@@ -52,7 +55,7 @@ def test_help_imports_nothing_heavy():
 
 def test_version():
     result = run("--version")
-    assert result.stdout == f"glimpse, version {cli.__version__}\n"
+    assert result.stdout == f"glimpse, version {__version__}\n"
 
 
 def test_an_unknown_command_is_one_message():
@@ -65,7 +68,7 @@ def test_an_unknown_command_is_one_message():
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (AnalysisError("results/: no assignments."), "Error: results/: no assignments.\n"),
+        (GlimpseError("results/: no assignments."), "Error: results/: no assignments.\n"),
         (
             OSError(28, "No space left on device", "report/x.csv"),
             "Error: report/x.csv: No space left on device.\n",
@@ -77,16 +80,14 @@ def test_whatever_fails_ends_in_one_message(monkeypatch, error, message):
     def fail(*words):
         raise error
 
-    monkeypatch.setattr(
-        cli.Commands, "get_command", lambda self, ctx, name: cli.click.Command(name, callback=fail)
-    )
-    result = CliRunner().invoke(cli.main, ["analyze"])
+    monkeypatch.setattr(Commands, "get_command", lambda self, ctx, name: click.Command(name, callback=fail))
+    result = CliRunner().invoke(main, ["analyze"])
     assert result.exit_code == 1
     assert message in result.output
     assert "Traceback" not in result.output
 
 
 def test_tracking_passes_items_on_and_prints_plain_lines(capsys):
-    assert list(cli.Console().track(range(25), "Counting")) == list(range(25))
+    assert list(Console().track(range(25), "Counting")) == list(range(25))
     lines = capsys.readouterr().err.splitlines()
     assert lines == ["Counting: 25/25"]

@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
-import cli
+from glimpse.demo import Step
+from glimpse.main import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,13 +42,13 @@ def test_the_demo_goes_from_label_maps_to_a_report(tmp_path):
 
 def test_the_demo_leaves_other_folders_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
-    result = CliRunner().invoke(cli.main, ["demo", "--out", str(tmp_path)])
+    result = CliRunner().invoke(main, ["demo", "--out", str(tmp_path)])
     assert result.exit_code == 1
     assert "holds something that is no demo" in result.output
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
 
 
 def test_a_step_that_fails_stops_the_demo(capfd):
-    with pytest.raises(cli.click.ClickException, match="the demo stopped at `preview`"):
-        cli.Step().run("preview", "no-such-study")
+    with pytest.raises(click.ClickException, match="the demo stopped at `preview`"):
+        Step().run("preview", "no-such-study")
     assert "Error: " in capfd.readouterr().err

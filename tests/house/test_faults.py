@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-import cli
+from glimpse.main import main
 from tests.house import guides
 
 ROOT = Path(__file__).parents[2]
@@ -51,9 +51,9 @@ BUILD = ("build-hits", "--mode", "limited-time", "--sentinel", "blurred", "--hit
 def with_labels(folder):
     import torch
 
-    from crn.checkpoints import save_weights
-    from crn.config import NetworkConfig
-    from crn.model import CRN
+    from glimpse.crn.network.checkpoints import save_weights
+    from glimpse.crn.network.config import NetworkConfig
+    from glimpse.crn.network.model import CRN
 
     config = NetworkConfig(height=16, width=32, features=(4, 4, 4))
     save_weights(folder / "tiny", CRN(config, torch.Generator().manual_seed(0)), config)
@@ -109,32 +109,35 @@ CONDITIONS = ("--real", "real", "--sentinel", "image-space")
 ANALYZE = ("analyze", "results", "--figures", "png")
 COMMANDS = {
     "synthesize": Broken(
-        with_labels, LABELS, "images", ("torch", "crn.synthesis"), kills=6, fulls=2, sizes=(100,)
+        with_labels, LABELS, "images", ("torch", "crn.synthesis.synthesis"), kills=6, fulls=2, sizes=(100,)
     ),
     "build-hits": Broken(
-        guides.given_own_images, BUILD, "study", ("mturk.building",), together=True, sizes=(100, 20_000)
+        guides.given_own_images, BUILD, "study", ("mturk.design.building",), True,
+        sizes=(100, 20_000),
     ),
     "build-hits-again": Broken(
-        with_study, BUILD, "study", ("mturk.building",), together=True, sizes=(100, 20_000)
+        with_study, BUILD, "study", ("mturk.design.building",), True,
+        sizes=(100, 20_000),
     ),
     "gallery": Broken(
-        with_few_images, ("gallery", "images"), "gallery", ("crn.gallery",), kills=3, fulls=1
+        with_few_images, ("gallery", "images"), "gallery", ("crn.synthesis.gallery",), kills=3, fulls=1
     ),
     "simulate": Broken(
-        with_study, ("simulate",), "results", ("analysis.simulation",), kills=8, sizes=(9_000,)
+        with_study, ("simulate",), "results", ("analysis.simulation.simulation",), kills=8, sizes=(9_000,)
     ),
     "import-results": Broken(
-        guides.given_authors_results, (*IMPORT, *CONDITIONS), "results", ("mturk.batch_results",),
+        guides.given_authors_results, (*IMPORT, *CONDITIONS), "results", ("mturk.importing.batch_results",),
         sizes=(2_000,),
     ),
     "analyze": Broken(
-        with_results, ANALYZE, "report", ("analysis.report",), together=True, kills=2, fulls=1, sizes=(9_000,)
+        with_results, ANALYZE, "report", ("analysis.report.report",), True, kills=2, fulls=1, sizes=(9_000,)
     ),
     "analyze-again": Broken(
-        with_report, ANALYZE, "report", ("analysis.report",), together=True, kills=2, fulls=1
+        with_report, ANALYZE, "report", ("analysis.report.report",), True, kills=2, fulls=1
     ),
     "power": Broken(
-        lambda folder: None, ("power", "--studies", "50"), "power", ("analysis.planning",), kills=3, fulls=1
+        lambda folder: None, ("power", "--studies", "50"), "power", ("analysis.planning.planning",),
+        kills=3, fulls=1,
     ),
 }  # fmt: skip
 
@@ -239,7 +242,7 @@ def test_a_damaged_study_is_named_and_nothing_is_written(finished, tmp_path, mon
         DAMAGES[damage](tmp_path / name)
     monkeypatch.chdir(tmp_path)
     before = files_in(tmp_path)
-    result = CliRunner().invoke(cli.main, READERS[command])
+    result = CliRunner().invoke(main, READERS[command])
     assert result.exit_code == 1
     last = result.output.splitlines()[-1]
     assert re.match(r"Error: .*(study\.json|trials\.csv)", last), result.output

@@ -21,20 +21,18 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
-from analysis.errors import AnalysisError
-from analysis.observer import Observer
-from analysis.plan import read_plan
-from analysis.results import read_results
-from analysis.simulation import read_plan as plan_to_simulate
-from crn.errors import CRNError
-from crn.labels import BUNDLED, bundled_label_set, class_mapping, label_set, read_label_map
-from mturk.batch_csv import read_design
-from mturk.building import Making, build
-from mturk.errors import MTurkError
-from mturk.experiment import designed, preset
-from mturk.server.panels import MAX_PARAMETER, PANELS, identify
-from mturk.stimuli import find_images
-from mturk.study import read_study
+from glimpse.analysis.reading.plan import read_plan
+from glimpse.analysis.reading.results import read_results
+from glimpse.analysis.simulation.observer import Observer
+from glimpse.analysis.simulation.simulation import read_plan as plan_to_simulate
+from glimpse.crn.data.labels import BUNDLED, bundled_label_set, class_mapping, label_set, read_label_map
+from glimpse.errors import GlimpseError
+from glimpse.experiment import designed, preset
+from glimpse.mturk.design.building import Making, build
+from glimpse.mturk.design.stimuli import find_images
+from glimpse.mturk.importing.batch_csv import read_design
+from glimpse.mturk.server.pages.panels import MAX_PARAMETER, PANELS, identify
+from glimpse.study import read_study
 
 QUICK = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
@@ -119,15 +117,15 @@ def study(tmp_path_factory):
 
 def read_all_ways(folder):
     """Read a study in every way that there is; what cannot be read is refused in words."""
-    with contextlib.suppress(MTurkError):
+    with contextlib.suppress(GlimpseError):
         found = read_study(folder)
         assert found.experiment.hits > 0
         json.dumps(found.to_json())
-    with contextlib.suppress(AnalysisError):
+    with contextlib.suppress(GlimpseError):
         assert len(read_plan(folder).trials) > 0
-    with contextlib.suppress(AnalysisError):
+    with contextlib.suppress(GlimpseError):
         read_results(folder)
-    with contextlib.suppress(AnalysisError):
+    with contextlib.suppress(GlimpseError):
         plan_to_simulate(folder, Observer())
 
 
@@ -205,7 +203,7 @@ def test_any_image_is_a_label_map_or_refused(tmp_path, picture, name, lenient, d
     path.write_bytes(data.draw(st.just(whole) | damaged(whole)))
     labels = bundled_label_set(name)
     encoding = data.draw(st.none() | st.sampled_from(labels.encoding_names()))
-    with warnings.catch_warnings(), contextlib.suppress(CRNError):
+    with warnings.catch_warnings(), contextlib.suppress(GlimpseError):
         warnings.simplefilter("ignore")  # Pillow's, of damaged files that it reads all the same
         classes = read_label_map(path, labels, encoding=encoding, unknown_to_void=lenient)
         assert classes.dtype == np.uint8
@@ -234,7 +232,7 @@ def test_any_label_set_is_read_or_refused(tmp_path, changed, data):
     text = json.dumps(changed).encode()
     path.write_bytes(data.draw(st.just(text) | damaged(text)))
     Image.new("L", (2, 2), 1).save(tmp_path / "map.png")
-    with contextlib.suppress(CRNError):
+    with contextlib.suppress(GlimpseError):
         labels = label_set(path)
         read_label_map(tmp_path / "map.png", labels, unknown_to_void=True)
 
@@ -244,7 +242,7 @@ def test_any_label_set_is_read_or_refused(tmp_path, changed, data):
 def test_any_mapping_is_read_or_refused(tmp_path, changed):
     path = tmp_path / "mapping.json"
     path.write_text(json.dumps(changed))
-    with contextlib.suppress(CRNError):
+    with contextlib.suppress(GlimpseError):
         class_mapping(path)
 
 
@@ -255,9 +253,9 @@ def test_any_mapping_is_read_or_refused(tmp_path, changed):
 def weights(tmp_path_factory):
     import torch
 
-    from crn.checkpoints import save_weights
-    from crn.config import NetworkConfig
-    from crn.model import CRN
+    from glimpse.crn.network.checkpoints import save_weights
+    from glimpse.crn.network.config import NetworkConfig
+    from glimpse.crn.network.model import CRN
 
     config = NetworkConfig(height=8, width=16, features=(2, 2))
     model = CRN(config, torch.Generator().manual_seed(0))
@@ -272,10 +270,10 @@ def reheaded(weights, header):
 
 
 def load(path, content):
-    from crn.checkpoints import load_weights
+    from glimpse.crn.network.checkpoints import load_weights
 
     path.write_bytes(content)
-    with contextlib.suppress(CRNError):
+    with contextlib.suppress(GlimpseError):
         load_weights(path)
 
 
@@ -330,7 +328,7 @@ def test_any_hit_file_is_read_or_refused(tmp_path, rows, names, sentinel):
     path = tmp_path / "hits.csv"
     with contextlib.suppress(UnicodeError), path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([names, *rows])
-    with contextlib.suppress(MTurkError):
+    with contextlib.suppress(GlimpseError):
         design = read_design(path, real="real", sentinel=sentinel)
         assert design.trials
 
@@ -340,7 +338,7 @@ def test_any_hit_file_is_read_or_refused(tmp_path, rows, names, sentinel):
 def test_any_bytes_are_a_hit_file_or_refused(tmp_path, content):
     path = tmp_path / "hits.csv"
     path.write_bytes(content)
-    with contextlib.suppress(MTurkError):
+    with contextlib.suppress(GlimpseError):
         read_design(path, real="real")
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-import cli
+from glimpse import __version__
+from glimpse.main import COMMANDS
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("crn", "mturk", "analysis", "templates")
+PACKAGES = ("glimpse", "crn", "mturk", "analysis", "templates")
 
 pytestmark = pytest.mark.slow
 
@@ -66,30 +67,34 @@ def test_the_wheel_holds_every_file_of_the_packages(wheel):
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
     wanted = {
-        path.relative_to(ROOT).as_posix()
+        path.relative_to(ROOT if package == "glimpse" else ROOT.parent)
+        .as_posix()
+        .replace(f"{ROOT.name}/", "glimpse/")
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
     }
-    assert held == wanted | {"cli.py"}
+    assert held == wanted
 
 
 def test_it_says_its_version_and_its_commands(installed, tmp_path):
-    assert run(installed / "glimpse", "--version", folder=tmp_path) == f"glimpse, version {cli.__version__}\n"
+    assert run(installed / "glimpse", "--version", folder=tmp_path) == f"glimpse, version {__version__}\n"
     listed = run(installed / "glimpse", "--help", folder=tmp_path)
-    assert [name for name in cli.COMMANDS if f"  {name} " not in listed] == []
+    assert [name for name in COMMANDS if f"  {name} " not in listed] == []
 
 
 def test_nothing_comes_from_the_checkout(installed, tmp_path):
     code = (
-        "import cli, crn, mturk, analysis, templates, sys, importlib.metadata as m\n"
-        "assert templates.text('hit_trial.js').strip() and templates.text('server/base.html.j2')\n"
-        "from crn.labels import BUNDLED, bundled_label_set\n"
+        "import glimpse, importlib.metadata as m\n"
+        "from glimpse import crn, mturk, analysis, templates\n"
+        "from glimpse.text import template_text\n"
+        "assert template_text('page/trial.js').strip() and template_text('site/base.html.j2')\n"
+        "from glimpse.crn.data.labels import BUNDLED, bundled_label_set\n"
         "assert all(len(bundled_label_set(name).classes) > 2 for name in BUNDLED)\n"
-        "print(m.version('glimpse'), *(module.__file__ for module in (cli, crn, mturk, analysis, templates)))"
+        "print(m.version('glimpse-eval'), *(x.__file__ for x in (glimpse, crn, mturk, analysis, templates)))"
     )
     version, *files = run(installed / "python", "-c", code, folder=tmp_path).split()
-    assert version == cli.__version__
+    assert version == __version__
     assert len(files) == 5
     assert {Path(file).is_relative_to(installed.parent) for file in files} == {True}
 
@@ -97,9 +102,11 @@ def test_nothing_comes_from_the_checkout(installed, tmp_path):
 def test_from_label_maps_to_a_report_in_an_empty_folder(installed, tmp_path):
     """The network is a tiny untrained one: what is looked at is the installation, not the images."""
     code = (
-        "import torch, numpy as np\nfrom pathlib import Path\nfrom PIL import Image\nimport crn\n"
-        "from crn.checkpoints import save_weights\nfrom crn.config import NetworkConfig\n"
-        "from crn.model import CRN\n"
+        "import torch, numpy as np\nfrom pathlib import Path\nfrom PIL import Image\n"
+        "from glimpse import crn\n"
+        "from glimpse.crn.network.checkpoints import save_weights\n"
+        "from glimpse.crn.network.config import NetworkConfig\n"
+        "from glimpse.crn.network.model import CRN\n"
         "config = NetworkConfig(height=16, width=32, features=(4, 4, 4))\n"
         "save_weights('tiny', CRN(config, torch.Generator().manual_seed(0)), config)\n"
         "labels = Path(crn.__file__).parent / 'samples' / 'labels'\n"

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mturk.answers import AnswerError, encode, parse_answer_xml, parse_submission, read_submission
+from glimpse.mturk.collecting.answers import (
+    AnswerError,
+    encode,
+    parse_answer_xml,
+    parse_submission,
+    read_submission,
+)
 
 RECORD = {
     "trial": "t1",

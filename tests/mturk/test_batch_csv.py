@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from mturk.batch_csv import image_of, read_design
-from mturk.building import Making, build_rows
-from mturk.errors import MTurkError
-from mturk.experiment import Experiment
-from mturk.pages import page_data
-from mturk.stimuli import find_images
+from glimpse.errors import GlimpseError
+from glimpse.experiment import Experiment
+from glimpse.mturk.design.building import Making, build_rows
+from glimpse.mturk.design.stimuli import find_images
+from glimpse.mturk.importing.batch_csv import image_of, read_design
+from glimpse.mturk.page.pages import page_data
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,7 +118,7 @@ def test_a_design_becomes_a_study(tmp_path: Path) -> None:
     assert [hit.trials for hit in study.hits] == [4, 4]
     assert len(study.stimuli) == 6
     (tmp_path / "images" / "L1" / "000002.png").unlink()
-    with pytest.raises(MTurkError, match="The design shows L1/000002"):
+    with pytest.raises(GlimpseError, match="The design shows L1/000002"):
         read_design(tmp_path / "a.csv", find_images(tmp_path / "images"), real="cityscapes", sentinel="L1")
 
 
@@ -138,7 +138,7 @@ def test_a_design_becomes_a_study(tmp_path: Path) -> None:
 )
 def test_files_that_cannot_be_read(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "a.csv").write_text(text)
-    with pytest.raises(MTurkError, match=message):
+    with pytest.raises(GlimpseError, match=message):
         read_design(tmp_path / "a.csv", real="real")
 
 

@@ -12,8 +12,9 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import cli
-from mturk.batch_results import (
+from glimpse.errors import GlimpseError
+from glimpse.main import main
+from glimpse.mturk.importing.batch_results import (
     AMT_REAL_VS_FAKE,
     CRN_AUTHORS,
     GLIMPSE,
@@ -22,8 +23,7 @@ from mturk.batch_results import (
     moment,
     write_results,
 )
-from mturk.errors import MTurkError
-from mturk.study import read_study, read_trials
+from glimpse.study import read_study, read_trials
 
 META = {
     "HITId": "3HIT",
@@ -207,16 +207,16 @@ def test_bad_rows_are_named_by_line_and_the_others_kept(tmp_path):
 )  # fmt: skip
 def test_what_does_not_fit_is_said(tmp_path, kind, options, message):
     path = write(tmp_path / "r.csv", authors_rows())
-    with pytest.raises(MTurkError, match=re.escape(message)):
+    with pytest.raises(GlimpseError, match=re.escape(message)):
         import_results([path], kind, options)
 
 
 def test_a_binary_file_and_an_empty_one_are_refused(tmp_path):
     (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(MTurkError, match=r"b.csv cannot be read as CSV in UTF-8"):
+    with pytest.raises(GlimpseError, match=r"b.csv cannot be read as CSV in UTF-8"):
         import_results([tmp_path / "b.csv"], CRN_AUTHORS, Options())
     (tmp_path / "e.csv").write_bytes(b"")
-    with pytest.raises(MTurkError, match=r"e.csv is no result file of the format crn-authors"):
+    with pytest.raises(GlimpseError, match=r"e.csv is no result file of the format crn-authors"):
         import_results([tmp_path / "e.csv"], CRN_AUTHORS, Options())
 
 
@@ -243,7 +243,7 @@ def own(tmp_path):
         "2",
     ]
     words += ["--sentinel", "image-space", "--max-wrong-sentinels", "0", "--out", str(tmp_path / "study")]
-    result = CliRunner().invoke(cli.main, words)
+    result = CliRunner().invoke(main, words)
     assert result.exit_code == 0, result.output
     study = read_study(tmp_path / "study")
     rows = []
@@ -275,7 +275,7 @@ def test_our_own_page_in_the_web_interface(own):
         f"{path}, line 5: HIT b1-h01 of study another, which is not in {study.folder} ({study.study})",
     ]
     words = ["import-results", str(path), "--format", "glimpse", "--study", str(study.folder)]
-    result = CliRunner().invoke(cli.main, [*words, "--out", str(folder / "results")])
+    result = CliRunner().invoke(main, [*words, "--out", str(folder / "results")])
     assert result.exit_code == 0, result.output
     for name in ("study.json", "trials.csv"):
         assert (folder / "results" / name).read_bytes() == (study.folder / name).read_bytes()
@@ -290,13 +290,13 @@ def test_results_stand_alone_and_are_never_overwritten(tmp_path):
         "assignments.jsonl", "study.json", "trials.csv", "workers.csv"]  # fmt: skip
     assert (tmp_path / "results" / "workers.csv").stat().st_mode & 0o777 == 0o600
     other = import_results([path], CRN_AUTHORS, Options())
-    with pytest.raises(MTurkError, match="holds other results, which are never overwritten"):
+    with pytest.raises(GlimpseError, match="holds other results, which are never overwritten"):
         write_results(other, tmp_path / "results")
 
 
 def test_the_analysis_reads_an_import(tmp_path):
-    from analysis.exclusion import exclude
-    from analysis.results import read_results
+    from glimpse.analysis.reading.exclusion import exclude
+    from glimpse.analysis.reading.results import read_results
 
     rows = authors_rows(workers=5)
     for row in rows[1:]:
@@ -318,7 +318,7 @@ def test_the_analysis_reads_an_import(tmp_path):
 def test_the_command_as_a_newcomer_types_it(tmp_path):
     path = write(tmp_path / "r.csv", authors_rows())
     words = ["import-results", str(path), "--sentinel", "image-space", "--out", str(tmp_path / "results")]
-    result = CliRunner().invoke(cli.main, words)
+    result = CliRunner().invoke(main, words)
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines() == [
         "Read 6 assignments of 6 workers.",
@@ -376,6 +376,6 @@ def test_any_file_is_read_or_refused(tmp_path_factory, rows, kind):
         csv.writer(file).writerows([names, *rows])
     try:
         found = import_results([path], kind, Options(practice_trials=0))
-    except MTurkError:
+    except GlimpseError:
         return
     write_results(found, path.parent / "out")

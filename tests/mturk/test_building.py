@@ -15,14 +15,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mturk import building
-from mturk import study as study_module
-from mturk.building import Built, Making, Texts, build
-from mturk.design_report import cell_counts, excluded_rate, longest_sentinel_run, repeats
-from mturk.errors import MTurkError
-from mturk.experiment import Experiment, designed, preset
-from mturk.ledger import Ledger, ledger_path
-from mturk.pages import (
+from glimpse.errors import GlimpseError
+from glimpse.experiment import Experiment, designed, preset
+from glimpse.mturk.design import building, writing
+from glimpse.mturk.design.building import Built, Making, Texts, build
+from glimpse.mturk.design.design_page import cell_counts, excluded_rate, longest_sentinel_run, repeats
+from glimpse.mturk.design.stimuli import find_images
+from glimpse.mturk.page.pages import (
     html_question,
     image_base,
     page_data,
@@ -30,8 +29,8 @@ from mturk.pages import (
     page_settings,
     question_xml,
 )
-from mturk.stimuli import find_images
-from mturk.study import Stimulus, read_study, read_trials, trials_csv
+from glimpse.mturk.publishing.ledger import Ledger, ledger_path
+from glimpse.study import Stimulus, read_study, read_trials, trials_csv
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -217,7 +216,7 @@ def test_the_question_fits_with_room_to_spare(built: Built) -> None:
 
 def test_a_question_too_large_is_refused(images: Path, tmp_path: Path) -> None:
     many = small(trials_per_cell=80, hits_per_batch=1)
-    with pytest.raises(MTurkError) as error:
+    with pytest.raises(GlimpseError) as error:
         build(find_images(images), many, tmp_path / "s", MAKING)
     assert re.fullmatch(
         r"HIT b1-h01 makes a question of \d{5} bytes; Mechanical Turk allows 65535. Use fewer trials a HIT "
@@ -247,7 +246,7 @@ def test_page_settings_are_checked() -> None:
         ({"origins": ("https://x.example/path",)}, "without a path"),
         ({"origins": ("javascript:alert(1)",)}, "must be like https://example.org"),
     ):
-        with pytest.raises(MTurkError, match=message):
+        with pytest.raises(GlimpseError, match=message):
             page_settings(stimuli, **wrong)
 
 
@@ -262,19 +261,19 @@ def test_words_of_the_requester_are_escaped(images: Path, tmp_path: Path) -> Non
 def test_an_existing_study_is_refused(images: Path, tmp_path: Path) -> None:
     found, target = find_images(images), tmp_path / "study"
     first = build(found, small(), target, MAKING).study
-    with pytest.raises(MTurkError, match="exists already; a study is frozen"):
+    with pytest.raises(GlimpseError, match="exists already; a study is frozen"):
         build(found, small(), target, MAKING)
     second = build(found, small(), target, replace(MAKING, seed=5, force=True)).study
     assert first.study != second.study
     ledger = Ledger(ledger_path(target, "local"))
     ledger.record("opened", study=second.study)
     ledger.record("intent", key="hit:b1-h01:1")
-    with pytest.raises(MTurkError, match="was published; it is never overwritten"):
+    with pytest.raises(GlimpseError, match="was published; it is never overwritten"):
         build(found, small(), target, replace(MAKING, force=True))
     other = tmp_path / "mine"
     other.mkdir()
     (other / "thesis.tex").write_text("")
-    with pytest.raises(MTurkError, match="is no study folder; --force replaces nothing else"):
+    with pytest.raises(GlimpseError, match="is no study folder; --force replaces nothing else"):
         build(found, small(), other, replace(MAKING, force=True))
 
 
@@ -297,7 +296,7 @@ def test_whole_or_not_at_all(images: Path, tmp_path: Path, monkeypatch: pytest.M
 
     build(find_images(images), small(), tmp_path / "study", MAKING)
     before = read_study(tmp_path / "study")
-    monkeypatch.setattr(study_module, "trials_csv", broken)
+    monkeypatch.setattr(writing, "trials_csv", broken)
     with pytest.raises(OSError, match="disk full"):
         build(find_images(images), small(), tmp_path / "study", replace(MAKING, seed=9, force=True))
     with pytest.raises(OSError, match="disk full"):
@@ -324,19 +323,19 @@ def test_whole_or_not_at_all(images: Path, tmp_path: Path, monkeypatch: pytest.M
 def test_damage_is_seen(built: Built, tmp_path: Path, damage: object, message: str) -> None:
     folder = shutil.copytree(built.study.folder, tmp_path / "study")
     damage(folder)
-    with pytest.raises(MTurkError, match=message):
+    with pytest.raises(GlimpseError, match=message):
         read_study(folder)
 
 
 def test_a_changed_image_is_seen_when_images_are_checked(built: Built, tmp_path: Path) -> None:
     folder = shutil.copytree(built.study.folder, tmp_path / "study")
     next((folder / "images").iterdir()).write_bytes(b"x")
-    with pytest.raises(MTurkError, match="is missing or changed since build-hits"):
+    with pytest.raises(GlimpseError, match="is missing or changed since build-hits"):
         read_study(folder).check_images()
 
 
 def test_a_hit_that_is_not_there(built: Built) -> None:
-    with pytest.raises(MTurkError, match=r"no HIT 'b9'.*b1-h01, b1-h02, b1-h03, b1-h04 \.\.\. b1-h10"):
+    with pytest.raises(GlimpseError, match=r"no HIT 'b9'.*b1-h01, b1-h02, b1-h03, b1-h04 \.\.\. b1-h10"):
         built.study.hit("b9")
 
 

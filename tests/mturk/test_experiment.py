@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from mturk.contrasts import infer
-from mturk.errors import MTurkError
-from mturk.experiment import MODES, PRESETS, Experiment, designed, preset
+from glimpse.errors import GlimpseError
+from glimpse.experiment import MODES, PRESETS, Experiment, designed, preset
+from glimpse.mturk.design.contrasts import infer
 
 FOUND = ("crn", "image-space", "pix2pix", "real")
 
@@ -56,10 +56,10 @@ def test_what_the_presets_change() -> None:
 
 def test_unknown_and_missing_keys_are_refused() -> None:
     value = preset("limited-time").to_json()
-    with pytest.raises(MTurkError, match=r"unknown keys: colour"):
+    with pytest.raises(GlimpseError, match=r"unknown keys: colour"):
         Experiment.from_json({**value, "colour": 1})
     del value["real"]
-    with pytest.raises(MTurkError, match=r"experiment lacks: real"):
+    with pytest.raises(GlimpseError, match=r"experiment lacks: real"):
         Experiment.from_json(value)
 
 
@@ -85,12 +85,12 @@ def test_unknown_and_missing_keys_are_refused() -> None:
 )
 def test_impossible_settings(numbers: dict[str, object], message: str) -> None:
     settings = {"contrasts": (("crn", "real"),), "real": "real", "sentinel": "image-space", **numbers}
-    with pytest.raises(MTurkError, match=message):
+    with pytest.raises(GlimpseError, match=message):
         designed(preset("limited-time"), **settings)
 
 
 def test_exposures_do_not_belong_to_unlimited_time() -> None:
-    with pytest.raises(MTurkError, match="exposure 125 ms in unlimited-time"):
+    with pytest.raises(GlimpseError, match="exposure 125 ms in unlimited-time"):
         designed(
             preset("unlimited-time"),
             contrasts=(("crn", "real"),),
@@ -140,7 +140,7 @@ def test_conditions_can_be_named() -> None:
 )
 def test_names_that_do_not_fit(mode: str, conditions: tuple[str, ...], names: dict, message: str) -> None:
     settings = {"real": "real", "sentinel": None, **names}
-    with pytest.raises(MTurkError, match=message):
+    with pytest.raises(GlimpseError, match=message):
         infer(preset(mode), conditions, **settings)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mturk.files import append_line, write_whole
+from glimpse.files import append_line, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path

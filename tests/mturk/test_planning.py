@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mturk.errors import MTurkError
-from mturk.experiment import MODES, PRESETS, designed, preset
-from mturk.planning import plan, scenes_needed
+from glimpse.errors import GlimpseError
+from glimpse.experiment import MODES, PRESETS, designed, preset
+from glimpse.mturk.design.planning import plan, scenes_needed
 
 if TYPE_CHECKING:
-    from mturk.experiment import Experiment
-    from mturk.planning import Plan
+    from glimpse.experiment import Experiment
+    from glimpse.mturk.design.planning import Plan
 
 CONTRASTS = (("crn", "real"), ("pix2pix", "real"), ("crn", "pix2pix"), ("other", "crn"))
 PATIENT = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -212,5 +212,5 @@ PINNED = {
 
 
 def test_a_pair_needs_two_scenes() -> None:
-    with pytest.raises(MTurkError, match="1 items in common"):
+    with pytest.raises(GlimpseError, match="1 items in common"):
         planned(preset("limited-time"), 1)

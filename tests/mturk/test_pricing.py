@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mturk.errors import MTurkError
-from mturk.pricing import price, split
+from glimpse.errors import GlimpseError
+from glimpse.pricing import price, split
 
 
 @pytest.mark.parametrize(
@@ -39,5 +39,5 @@ def test_a_fee_is_at_least_a_cent() -> None:
     ("reward", "workers", "hits"), [("0", 1, 1), ("-1", 1, 1), ("NaN", 1, 1), ("1", 0, 1), ("1", 1, 0)]
 )
 def test_impossible_prices(reward: str, workers: int, hits: int) -> None:
-    with pytest.raises(MTurkError, match="it must be"):
+    with pytest.raises(GlimpseError, match="it must be"):
         price(Decimal(reward), workers, hits)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mturk.answers import Answer, Submission
-from mturk.screening import is_excluded, missing_trials, wrong_sentinels
+from glimpse.mturk.collecting.answers import Answer, Submission
+from glimpse.mturk.collecting.screening import is_excluded, missing_trials, wrong_sentinels
 
 
 @dataclass(frozen=True)

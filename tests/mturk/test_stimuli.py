@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from mturk.encoding import choose, encode, extension, inspect
-from mturk.errors import MTurkError
-from mturk.stimuli import common_items, find_images, inspect_all, opaque_id, study_secret
+from glimpse.errors import GlimpseError
+from glimpse.mturk.design.encoding import choose, encode, extension, inspect
+from glimpse.mturk.design.stimuli import common_items, find_images, inspect_all, opaque_id, study_secret
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,36 +42,38 @@ def test_finds_conditions_and_items(tmp_path: Path) -> None:
 
 
 def test_messages_about_folders(tmp_path: Path) -> None:
-    with pytest.raises(MTurkError, match=r"There is no folder .*nowhere"):
+    with pytest.raises(GlimpseError, match=r"There is no folder .*nowhere"):
         find_images(tmp_path / "nowhere")
-    with pytest.raises(MTurkError, match="has no folders"):
+    with pytest.raises(GlimpseError, match="has no folders"):
         find_images(tmp_path)
     (tmp_path / "real").mkdir()
-    with pytest.raises(MTurkError, match=r"real holds no image; allowed are \.jpeg"):
+    with pytest.raises(GlimpseError, match=r"real holds no image; allowed are \.jpeg"):
         find_images(tmp_path)
 
 
 def test_a_duplicate_stem(tmp_path: Path) -> None:
     lay_out(tmp_path, {"real": ["a"]})
     picture().save(tmp_path / "real" / "a.jpg")
-    with pytest.raises(MTurkError, match=r"has a\.jpg and a\.png: two images of item a\. Keep one"):
+    with pytest.raises(GlimpseError, match=r"has a\.jpg and a\.png: two images of item a\. Keep one"):
         find_images(tmp_path)
 
 
 def test_a_name_that_no_contrast_could_hold(tmp_path: Path) -> None:
     lay_out(tmp_path, {"a:b": ["x"]})
-    with pytest.raises(MTurkError, match="must not hold colons"):
+    with pytest.raises(GlimpseError, match="must not hold colons"):
         find_images(tmp_path)
 
 
 def test_missing_items_and_conditions(tmp_path: Path) -> None:
     images = find_images(lay_out(tmp_path, {"real": ["a", "b", "c"], "crn": ["a"], "far": ["z"]}))
-    with pytest.raises(MTurkError, match=r"no condition 'gan'.*found are crn, far, real"):
+    with pytest.raises(GlimpseError, match=r"no condition 'gan'.*found are crn, far, real"):
         common_items(images, ["real", "gan"])
-    with pytest.raises(MTurkError, match=r"crn lacks 2 of 3 items.*: b, c\. Add them, or .*--allow-missing"):
+    with pytest.raises(
+        GlimpseError, match=r"crn lacks 2 of 3 items.*: b, c\. Add them, or .*--allow-missing"
+    ):
         common_items(images, ["real", "crn"])
     assert common_items(images, ["real", "crn"], allow_missing=True) == ("a",)
-    with pytest.raises(MTurkError, match="No item is common to real, far"):
+    with pytest.raises(GlimpseError, match="No item is common to real, far"):
         common_items(images, ["real", "far"], allow_missing=True)
 
 
@@ -80,9 +82,9 @@ def test_unequal_sizes_in_a_pair(tmp_path: Path) -> None:
     picture(size=(30, 16)).save(tmp_path / "crn" / "b.png")
     images = find_images(tmp_path)
     inspect_all(images, [(("real", "a"), ("crn", "a"))])
-    with pytest.raises(MTurkError, match=r"b\.png is 32x16 and .*b\.png is 30x16.*Resize one of them\.$"):
+    with pytest.raises(GlimpseError, match=r"b\.png is 32x16 and .*b\.png is 30x16.*Resize one of them\.$"):
         inspect_all(images, [(("real", "b"), ("crn", "b"))])
-    with pytest.raises(MTurkError, match="--pairing same-item"):
+    with pytest.raises(GlimpseError, match="--pairing same-item"):
         inspect_all(images, [(("real", "a"), ("crn", "b"))])
 
 
@@ -112,7 +114,7 @@ def broken_jpeg(path: Path) -> None:
 def test_images_that_cannot_be_shown(tmp_path: Path, name: str, spoil: object, message: str) -> None:
     path = tmp_path / name
     spoil(path)
-    with pytest.raises(MTurkError, match=message) as error:
+    with pytest.raises(GlimpseError, match=message) as error:
         inspect(path)
     assert str(path) in str(error.value)
 
@@ -168,7 +170,7 @@ def test_an_orientation_is_applied_not_lost(tmp_path: Path) -> None:
     source = inspect(tmp_path / "a.png")
     assert (source.width, source.height) == (16, 32)
     assert choose("auto", [source]) == "png"
-    with pytest.raises(MTurkError, match="has an orientation or a colour profile"):
+    with pytest.raises(GlimpseError, match="has an orientation or a colour profile"):
         choose("keep", [source])
     np.testing.assert_array_equal(pixels(encode(source, "png")), np.rot90(np.asarray(picture()), -1))
 
@@ -177,7 +179,7 @@ def test_a_file_that_changes_meanwhile(tmp_path: Path) -> None:
     picture().save(tmp_path / "a.png")
     source = inspect(tmp_path / "a.png")
     picture(1).save(tmp_path / "a.png")
-    with pytest.raises(MTurkError, match="changed while the study was built"):
+    with pytest.raises(GlimpseError, match="changed while the study was built"):
         encode(source, "keep")
 
 

@@ -12,11 +12,11 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-import cli
-from mturk import previewing
-from mturk.errors import MTurkError
-from mturk.previewing import serving
-from mturk.study import read_study
+from glimpse.errors import GlimpseError
+from glimpse.main import main
+from glimpse.mturk.page import previewing
+from glimpse.mturk.page.previewing import serving
+from glimpse.study import read_study
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*words: str) -> Result:
-    return CliRunner().invoke(cli.main, list(words))
+    return CliRunner().invoke(main, list(words))
 
 
 def test_defaults_work_on_a_small_sample(here: Path) -> None:
@@ -260,7 +260,7 @@ def test_the_preview_server_serves_pages_and_images_only(here: Path) -> None:
                 urllib.request.urlopen(base + path)
             error.value.close()
         with (
-            pytest.raises(MTurkError, match="cannot be used"),
+            pytest.raises(GlimpseError, match="cannot be used"),
             serving(study, "b1-h01", server.server_port, accepted=True),
         ):
             pass

@@ -15,14 +15,14 @@ import uvicorn
 from click.testing import CliRunner
 from PIL import Image
 
-import cli
-from mturk.answers import encode
-from mturk.client import Endpoint, Requester, connect
-from mturk.server import transitions
-from mturk.server.app import create_app
-from mturk.server.site import Settings, Site
-from mturk.server.workers import LOCAL, worker_for
-from mturk.study import read_study
+from glimpse.main import main
+from glimpse.mturk.collecting.answers import encode
+from glimpse.mturk.publishing.client import Endpoint, Requester, connect
+from glimpse.mturk.server.app import create_app
+from glimpse.mturk.server.site import Settings, Site
+from glimpse.mturk.server.storage import transitions
+from glimpse.mturk.server.storage.workers import LOCAL, worker_for
+from glimpse.study import read_study
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +51,7 @@ def build(images, target, workers):
         "--reward-usd": "1.00",
     }
     words = [str(word) for option in options.items() for word in option]
-    result = CliRunner().invoke(cli.main, ["build-hits", *words])
+    result = CliRunner().invoke(main, ["build-hits", *words])
     assert result.exit_code == 0, result.output
     return target
 

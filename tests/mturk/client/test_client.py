@@ -8,7 +8,8 @@ from pathlib import Path
 import boto3
 import pytest
 
-from mturk.client import (
+from glimpse.errors import GlimpseError
+from glimpse.mturk.publishing.client import (
     CredentialsError,
     Endpoint,
     EndpointError,
@@ -17,7 +18,6 @@ from mturk.client import (
     connect,
     endpoint,
 )
-from mturk.errors import MTurkError
 
 KEYS = "[default]\naws_access_key_id = A\naws_secret_access_key = B\n"
 
@@ -184,7 +184,7 @@ def test_a_botocore_without_mturk_says_which_versions_have_it(data, monkeypatch)
 
     monkeypatch.setattr(Loader, "list_available_services", without)
     monkeypatch.setattr(botocore, "__version__", "1.99.0")
-    with pytest.raises(MTurkError) as caught:
+    with pytest.raises(GlimpseError) as caught:
         connect(endpoint("local", None, data))
     assert str(caught.value) == (
         "botocore 1.99.0 does not know the service 'mturk'. Versions 1.5.19 to 1.44.5 do: "
@@ -199,9 +199,9 @@ def test_endpoints_by_name(tmp_path):
     (tmp_path / "endpoint").write_text("http://127.0.0.1:4711\n")
     assert endpoint("local", None, tmp_path).worker_site == "http://127.0.0.1:4711/worker/"
     assert endpoint("local", "http://lab:80/", tmp_path).url == "http://lab:80"
-    with pytest.raises(MTurkError, match=r"^no endpoint 'x'; there are local, sandbox, production$"):
+    with pytest.raises(GlimpseError, match=r"^no endpoint 'x'; there are local, sandbox, production$"):
         endpoint("x")
-    with pytest.raises(MTurkError, match=r"^--endpoint lab: an address starts with http:// or https://$"):
+    with pytest.raises(GlimpseError, match=r"^--endpoint lab: an address starts with http:// or https://$"):
         endpoint("local", "lab")
 
 

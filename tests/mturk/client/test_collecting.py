@@ -10,18 +10,18 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cli import main
-from mturk import collecting
-from mturk.answers import encode
-from mturk.client import CredentialsError, Endpoint, Requester, connect
-from mturk.collecting import collect, pseudonym, read_heads
-from mturk.errors import MTurkError
-from mturk.ledger import Ledger, ledger_path
-from mturk.publication import Settings
-from mturk.publishing import publish
-from mturk.server import transitions
-from mturk.server.workers import LOCAL, worker_for
-from mturk.workers import participants
+from glimpse.errors import GlimpseError
+from glimpse.main import main
+from glimpse.mturk.collecting import collecting
+from glimpse.mturk.collecting.answers import encode
+from glimpse.mturk.collecting.collecting import collect, pseudonym, read_heads
+from glimpse.mturk.collecting.workers import participants
+from glimpse.mturk.publishing.client import CredentialsError, Endpoint, Requester, connect
+from glimpse.mturk.publishing.ledger import Ledger, ledger_path
+from glimpse.mturk.publishing.publication import Settings
+from glimpse.mturk.publishing.publishing import publish
+from glimpse.mturk.server.storage import transitions
+from glimpse.mturk.server.storage.workers import LOCAL, worker_for
 
 
 class Nowhere:
@@ -143,7 +143,7 @@ def test_simulated_results_are_left_alone(published, tmp_path):
     assert result.exit_code == 0, result.output
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     server.submit(study, one, "ann")
-    with pytest.raises(MTurkError) as raised:
+    with pytest.raises(GlimpseError) as raised:
         fetch(study, server, out)
     assert str(raised.value) == (
         f"{out} holds answers that `simulate` made up (simulation.json); what people answer does not go into "
@@ -313,18 +313,18 @@ def test_results_of_another_study_are_left_alone(published, large_study, server,
     fetch(study, server, out)
     publish(large_study, server.requester(), Nowhere(), lambda _: None, Settings(in_nines=False))
     with pytest.raises(
-        MTurkError, match=r"holds results of another study \(.*\)\. Choose another folder with --out"
+        GlimpseError, match=r"holds results of another study \(.*\)\. Choose another folder with --out"
     ):
         fetch(large_study, server, out)
     (out / "study.json").write_text("{}")
-    with pytest.raises(MTurkError, match=r"study.json is damaged \(KeyError\('study'\)\)"):
+    with pytest.raises(GlimpseError, match=r"study.json is damaged \(KeyError\('study'\)\)"):
         fetch(study, server, out)
 
 
 def test_a_study_without_hits_says_so(study, server, tmp_path):
     ledger = Ledger(ledger_path(study.folder, "local"))
     with pytest.raises(
-        MTurkError, match=r"names no HITs: publishing did not get that far. Run publish again"
+        GlimpseError, match=r"names no HITs: publishing did not get that far. Run publish again"
     ):
         collect(study, server.requester(), ledger, tmp_path / "r")
 

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-import cli
-from mturk.client import EndpointError, Requester, connect
-from mturk.errors import MTurkError
-from mturk.ledger import ledger_path, was_published
-from mturk.reviewing import Plan
-from mturk.study import read_study
+from glimpse.errors import GlimpseError
+from glimpse.main import COMMANDS, main
+from glimpse.mturk.collecting.reviewing import Plan
+from glimpse.mturk.publishing.client import EndpointError, Requester, connect
+from glimpse.mturk.publishing.ledger import ledger_path, was_published
+from glimpse.study import read_study
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def glimpse(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def run(*words, typed=None):
-        result = CliRunner().invoke(cli.main, words, input=typed)
+        result = CliRunner().invoke(main, words, input=typed)
         errors = [line for line in result.stderr.splitlines() if not re.search(r": \d+/\d+$", line)]
         return result.exit_code, result.stdout.splitlines(), errors
 
@@ -127,7 +127,7 @@ ASKED = [
 
 def test_what_a_dry_run_prints_is_what_was_asked(study, server, glimpse, at, monkeypatch):
     glimpse("publish", *at)
-    monkeypatch.setattr("mturk.reviewing.plan", lambda *_, **__: Plan())
+    monkeypatch.setattr("glimpse.mturk.collecting.reviewing.plan", lambda *_, **__: Plan())
     code, out, _ = glimpse("review", "study", *ASKED, "--dry-run", *at)
     command = (
         "python cli.py review study --no-approve --replace --bonus 1e1 --bonus-to A1 --bonus-to B2 "
@@ -210,7 +210,8 @@ def test_the_next_command_says_where_if_there_are_several(study, server, glimpse
 def serve(server, glimpse, monkeypatch):
     """Run `serve` up to where it would begin to answer; returns its links and its last line."""
     monkeypatch.setattr(
-        "mturk.server.running.serve", lambda *_, started: started(server.site, "http://127.0.0.1:8080")
+        "glimpse.mturk.server.running.serve",
+        lambda *_, started: started(server.site, "http://127.0.0.1:8080"),
     )
 
     def run(*words):
@@ -261,10 +262,10 @@ def test_serve_names_a_few_studies_and_counts_the_others(study, server, glimpse,
 
 def test_status_of_a_study_of_which_nothing_came_about(study, server, glimpse, at, monkeypatch):
     def refuse(*_):
-        raise MTurkError("no")
+        raise GlimpseError("no")
 
     with monkeypatch.context() as patched:
-        patched.setattr("mturk.hosting.LocalHosting.host", refuse)
+        patched.setattr("glimpse.mturk.publishing.hosting.LocalHosting.host", refuse)
         assert glimpse("publish", *at)[0] == 1
     code, out, errors = glimpse("status", "study", *at)
     assert (code, errors) == (0, [])
@@ -289,7 +290,7 @@ def test_watching_ends_when_every_place_is_done(study, server, glimpse, at, monk
             for name in ("ann", "bob", "cid"):
                 server.submit(study, hit, name + hit)
 
-    monkeypatch.setattr("mturk.commands.collect.time.sleep", work)
+    monkeypatch.setattr("glimpse.mturk.commands.collect.time.sleep", work)
     code, out, errors = glimpse("collect", "--watch", "--interval", "5", *at)
     assert (code, errors) == (0, [])
     assert out == [
@@ -319,7 +320,7 @@ def test_watching_survives_a_server_that_is_away(study, server, glimpse, at, mon
                     server.submit(study, hit, name + hit)
 
     monkeypatch.setattr(Requester, "call", away)
-    monkeypatch.setattr("mturk.commands.collect.time.sleep", work)
+    monkeypatch.setattr("glimpse.mturk.commands.collect.time.sleep", work)
     code, out, errors = glimpse("collect", "--watch", *at)
     assert (code, errors) == (0, ["Warning: nobody answers. (looking again in 30 s)"])
     assert out[1] == "6 new assignments; 6 of 6 places done. Written: results/"
@@ -343,8 +344,10 @@ def test_watching_follows_a_server_to_another_address(study, server, glimpse, at
                 for name in ("ann", "bob", "cid"):
                     server.submit(study, hit, name + hit)
 
-    monkeypatch.setattr("mturk.commands.collect.time", SimpleNamespace(sleep=work))
-    monkeypatch.setattr("mturk.published.connect", lambda target: connect(target, attempts=1))
+    monkeypatch.setattr("glimpse.mturk.commands.collect.time", SimpleNamespace(sleep=work))
+    monkeypatch.setattr(
+        "glimpse.mturk.publishing.published.connect", lambda target: connect(target, attempts=1)
+    )
     code, out, errors = glimpse("collect", "--watch", *at)
     start = f"in another terminal: python cli.py serve --data {server.data} (looking again in 30 s)"
     assert (code, errors) == (
@@ -362,7 +365,7 @@ def test_ctrl_c_ends_watching_quietly(study, server, glimpse, at, monkeypatch):
         raise KeyboardInterrupt
 
     glimpse("publish", *at)
-    monkeypatch.setattr("mturk.commands.collect.time.sleep", interrupt)
+    monkeypatch.setattr("glimpse.mturk.commands.collect.time.sleep", interrupt)
     code, out, _ = glimpse("collect", "--watch", *at)
     assert (code, out[1]) == (0, "Stopped looking; what was collected is on the disk.")
 
@@ -383,7 +386,7 @@ def paid(study, server, glimpse, monkeypatch, website):
 @pytest.fixture
 def website(study, monkeypatch):
     """An address at which the images are, without a server for them."""
-    monkeypatch.setattr("mturk.hosting.check_reachable", lambda *_, **__: None)
+    monkeypatch.setattr("glimpse.mturk.publishing.hosting.check_reachable", lambda *_, **__: None)
     return "https://images.example/"
 
 
@@ -528,7 +531,7 @@ def test_help_begins_with_the_words_of_the_list_and_has_an_example(glimpse, comm
     code, out, _ = glimpse(command, "--help")
     text = " ".join(" ".join(out).split())
     assert code == 0
-    assert cli.COMMANDS[command][1].rstrip(".") in text
+    assert COMMANDS[command][1].rstrip(".") in text
     assert f"python cli.py {command}" in text
 
 

@@ -8,15 +8,16 @@ import time
 
 import pytest
 
-from mturk import collecting, ledger
-from mturk.client import EndpointError, Requester
-from mturk.collecting import collect
-from mturk.errors import MTurkError
-from mturk.ledger import Ledger, ledger_path
-from mturk.publication import Settings, published_hits
-from mturk.published import find
-from mturk.publishing import publish
-from mturk.study import read_study
+from glimpse.errors import GlimpseError
+from glimpse.mturk.collecting import collecting
+from glimpse.mturk.collecting.collecting import collect
+from glimpse.mturk.publishing import ledger
+from glimpse.mturk.publishing.client import EndpointError, Requester
+from glimpse.mturk.publishing.ledger import Ledger, ledger_path
+from glimpse.mturk.publishing.publication import Settings, published_hits
+from glimpse.mturk.publishing.published import find
+from glimpse.mturk.publishing.publishing import publish
+from glimpse.study import read_study
 
 
 class Nowhere:
@@ -145,5 +146,5 @@ def test_a_study_that_was_changed_is_not_published(study, tmp_path, name):
     folder = shutil.copytree(study.folder, tmp_path / "changed")
     path = folder / name
     path.write_bytes(path.read_bytes()[:-30] + b"x")
-    with pytest.raises(MTurkError, match=re.escape(str(path))):
+    with pytest.raises(GlimpseError, match=re.escape(str(path))):
         read_study(folder)

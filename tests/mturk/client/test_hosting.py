@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 from moto.server import ThreadedMotoServer
 
-import cli
-from mturk.client import Endpoint
-from mturk.errors import MTurkError
-from mturk.hosting import LocalHosting, PrefixHosting, S3Hosting, images_of
+from glimpse.errors import GlimpseError
+from glimpse.main import main
+from glimpse.mturk.publishing.client import Endpoint
+from glimpse.mturk.publishing.hosting import LocalHosting, PrefixHosting, S3Hosting, images_of
 
 
 def silent(items, *_):
@@ -80,7 +80,7 @@ def test_an_interrupted_upload_goes_on(study, s3, moto, tmp_path):
 def test_a_bucket_that_nobody_may_read(study, s3, moto, tmp_path):
     s3.put_bucket_acl(Bucket="pictures", ACL="private")
     hosting = S3Hosting(sandbox(tmp_path), "pictures", url=moto)
-    with pytest.raises(MTurkError) as caught:
+    with pytest.raises(GlimpseError) as caught:
         hosting.host(study.study, images_of(study), silent)
     said, _, hint = str(caught.value).partition(": answers 403. ")
     assert said.startswith(f"1 of 1 images are not at their address. The first: {moto}/pictures/glimpse/")
@@ -92,7 +92,7 @@ def test_a_bucket_that_nobody_may_read(study, s3, moto, tmp_path):
 
 def test_a_bucket_that_is_not_there(study, s3, moto, tmp_path):
     hosting = S3Hosting(sandbox(tmp_path), "no-such-bucket", url=moto)
-    with pytest.raises(MTurkError) as caught:
+    with pytest.raises(GlimpseError) as caught:
         hosting.host(study.study, images_of(study), silent)
     assert (
         str(caught.value) == "S3 bucket no-such-bucket: there is no such bucket; create it, or check the name"
@@ -129,13 +129,15 @@ def test_images_at_an_address_of_your_own_are_checked(study, website):
     images = images_of(study)
     hosting = PrefixHosting(url, secure=False)
     assert hosting.base_url(study.study) == url + "/"
-    with pytest.raises(MTurkError, match=rf"^{len(images)} of {len(images)} images are not at their address"):
+    with pytest.raises(
+        GlimpseError, match=rf"^{len(images)} of {len(images)} images are not at their address"
+    ):
         hosting.host(study.study, images, silent)
     for image in images:
         (folder / image.name).write_bytes(image.path.read_bytes())
     hosting.host(study.study, images, silent)
     (folder / images[1].name).write_bytes(b"short")
-    with pytest.raises(MTurkError) as caught:
+    with pytest.raises(GlimpseError) as caught:
         hosting.host(study.study, images, silent)
     size = images[1].path.stat().st_size
     assert str(caught.value) == (
@@ -146,12 +148,12 @@ def test_images_at_an_address_of_your_own_are_checked(study, website):
 
 
 def test_addresses_that_cannot_work():
-    with pytest.raises(MTurkError) as caught:
+    with pytest.raises(GlimpseError) as caught:
         PrefixHosting("images.example", secure=True)
     assert str(caught.value) == (
         "--image-url-prefix images.example: an address starts with https:// or http://"
     )
-    with pytest.raises(MTurkError) as caught:
+    with pytest.raises(GlimpseError) as caught:
         PrefixHosting("http://a.example/", secure=True)
     assert str(caught.value) == (
         "--image-url-prefix http://a.example/: the worker's page is served by https, and browsers load "
@@ -162,10 +164,12 @@ def test_addresses_that_cannot_work():
 def test_the_local_server_says_why_it_refuses(study, server, tmp_path):
     (tmp_path / "credentials").write_text("[default]\naws_access_key_id = A\naws_secret_access_key = B\n")
     hosting = LocalHosting(Endpoint("local", server.url, tmp_path))
-    with pytest.raises(MTurkError, match=r"the server refused .*\(403: .*The access key is not one of this"):
+    with pytest.raises(
+        GlimpseError, match=r"the server refused .*\(403: .*The access key is not one of this"
+    ):
         hosting.host(study.study, images_of(study), silent)
     away = LocalHosting(Endpoint("local", "http://127.0.0.1:9", server.data))
-    with pytest.raises(MTurkError, match=r"^nobody answers at http://127.0.0.1:9. Start the server"):
+    with pytest.raises(GlimpseError, match=r"^nobody answers at http://127.0.0.1:9. Start the server"):
         away.host(study.study, images_of(study), silent)
 
 
@@ -173,7 +177,7 @@ def test_a_changed_image_is_noticed_before_it_is_hosted(study):
     path = study.image_path(next(iter(study.stimuli)))
     path.chmod(0o644)
     path.write_bytes(b"x")
-    with pytest.raises(MTurkError, match="is missing or changed since build-hits"):
+    with pytest.raises(GlimpseError, match="is missing or changed since build-hits"):
         images_of(study)
 
 
@@ -182,7 +186,7 @@ def test_the_command_publishes_with_images_in_s3(study, server, moto, s3, monkey
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
     words = ["publish", str(study.folder), "--to", "sandbox", "--endpoint", server.url]
-    result = CliRunner().invoke(cli.main, [*words, "--s3-bucket", "pictures", "--s3-endpoint", moto])
+    result = CliRunner().invoke(main, [*words, "--s3-bucket", "pictures", "--s3-endpoint", moto])
     assert result.exit_code == 0, result.output
     assert "Price in play money: $6.00 rewards + $1.20 fees = $7.20." in result.stdout
     assert "https://workersandbox.mturk.com/mturk/preview?groupId=" in result.stdout

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mturk import ledger as ledger_module
-from mturk.client import Requester
-from mturk.errors import MTurkError
-from mturk.hosting import LocalHosting
-from mturk.ledger import Ledger, ledger_path
-from mturk.publication import Settings, parts, published_hits
-from mturk.publishing import publish, where_workers_go
+from glimpse.errors import GlimpseError
+from glimpse.mturk.publishing import ledger as ledger_module
+from glimpse.mturk.publishing.client import Requester
+from glimpse.mturk.publishing.hosting import LocalHosting
+from glimpse.mturk.publishing.ledger import Ledger, ledger_path
+from glimpse.mturk.publishing.publication import Settings, parts, published_hits
+from glimpse.mturk.publishing.publishing import publish, where_workers_go
 
 LINES = [
     b'{"event": "intent", "key": "a"}',
@@ -182,9 +182,9 @@ def test_batches_of_nine_where_fees_are_taken(large_study, server):
 
 def test_nothing_is_written_or_created_before_a_yes(study, server):
     def no(_quote):
-        raise MTurkError("no")
+        raise GlimpseError("no")
 
-    with pytest.raises(MTurkError, match=r"^no$"):
+    with pytest.raises(GlimpseError, match=r"^no$"):
         go(study, server.requester(), confirm=no)
     assert not ledger_path(study.folder, "local").exists()
     assert not server.hits()
@@ -198,7 +198,7 @@ def test_too_little_money_is_noticed_before_anything_is_created(study, server, m
         "call",
         lambda op, **a: {"AvailableBalance": "7.19"} if op == "GetAccountBalance" else call(op, **a),
     )
-    with pytest.raises(MTurkError, match=r"^the account holds \$7.19, and this needs \$7.20 "):
+    with pytest.raises(GlimpseError, match=r"^the account holds \$7.19, and this needs \$7.20 "):
         go(study, requester)
     assert not server.hits()
 
@@ -206,7 +206,7 @@ def test_too_little_money_is_noticed_before_anything_is_created(study, server, m
 def test_settings_are_those_of_the_first_run(study, server):
     go(study, server.requester(), Settings(expires_days=3, in_nines=False))
     go(study, server.requester(), Settings(expires_days=7, in_nines=False))
-    with pytest.raises(MTurkError, match=r"began with other settings \(expires_days = 3\)"):
+    with pytest.raises(GlimpseError, match=r"began with other settings \(expires_days = 3\)"):
         go(study, server.requester(), Settings(expires_days=7), given=["expires_days"])
 
 
@@ -214,13 +214,15 @@ def test_one_publishes_at_a_time(study, server):
     def second(_quote):
         go(study, server.requester())
 
-    with pytest.raises(MTurkError, match="another publish or review of this study is running"):
+    with pytest.raises(GlimpseError, match="another publish or review of this study is running"):
         go(study, server.requester(), confirm=second)
 
 
 def test_a_server_that_lost_its_data_is_recognised(study, start):
     go(study, start().requester())
-    with pytest.raises(MTurkError, match=r"says that this study is published, but .* does not know its HITs"):
+    with pytest.raises(
+        GlimpseError, match=r"says that this study is published, but .* does not know its HITs"
+    ):
         go(study, start().requester())
 
 
@@ -229,7 +231,7 @@ def test_a_ledger_of_another_study_is_refused(study, large_study, server):
     path = ledger_path(large_study.folder, "local")
     path.parent.mkdir()
     path.write_bytes(ledger_path(study.folder, "local").read_bytes())
-    with pytest.raises(MTurkError, match="is of another study"):
+    with pytest.raises(GlimpseError, match="is of another study"):
         go(large_study, server.requester())
 
 
@@ -239,7 +241,7 @@ def test_a_ledger_of_other_pages_is_refused(study, server):
     opened, *rest = path.read_text().splitlines(True)
     line = json.loads(opened)
     path.write_text("".join([json.dumps({**line, "pages_sha256": "0"}) + "\n", *rest]))
-    with pytest.raises(MTurkError, match="or of other pages; what was published must stay with"):
+    with pytest.raises(GlimpseError, match="or of other pages; what was published must stay with"):
         go(study, server.requester())
     del line["pages_sha256"]  # as an earlier version wrote it
     path.write_text("".join([json.dumps(line) + "\n", *rest]))
@@ -254,7 +256,7 @@ def test_another_page_under_the_same_name_is_refused(study, server, ledger_is_lo
     lines = path.read_text().splitlines(True)
     path.unlink() if ledger_is_lost else path.write_text("".join(lines[:-1]))
     before = path.read_text() if path.exists() else None
-    with pytest.raises(MTurkError) as caught:
+    with pytest.raises(GlimpseError) as caught:
         go(study, server.requester())
     assert re.fullmatch(
         rf"{server.url} has HIT [A-Z0-9]+ under the name of this study's b1-h0[12], with another page. No "
@@ -291,7 +293,7 @@ def test_what_would_be_refused_is_said_before_anything_is_hosted(study, server, 
         def host(self, *_):
             raise AssertionError("hosted")
 
-    with pytest.raises(MTurkError, match=message):
+    with pytest.raises(GlimpseError, match=message):
         go(spoil(study), server.requester(), hosting=Untouched())
     assert not ledger_path(study.folder, "local").exists()
     assert not server.hits()
@@ -304,7 +306,7 @@ def lengthen(study, text):
 
 
 def test_the_sandbox_needs_a_place_for_the_images(study, server):
-    with pytest.raises(MTurkError, match=r"^--to sandbox needs a place for the images: --s3-bucket NAME"):
+    with pytest.raises(GlimpseError, match=r"^--to sandbox needs a place for the images: --s3-bucket NAME"):
         go(study, server.requester("sandbox"), hosting=None)
     assert not ledger_path(study.folder, "sandbox").exists()
     go(study, server.requester("sandbox"))
@@ -314,12 +316,13 @@ def test_the_sandbox_needs_a_place_for_the_images(study, server):
 def test_images_stay_where_they_are(study, server, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(
-            "mturk.publishing.Publisher.create", lambda *_: (_ for _ in ()).throw(MTurkError("stop"))
+            "glimpse.mturk.publishing.publishing.Publisher.create",
+            lambda *_: (_ for _ in ()).throw(GlimpseError("stop")),
         )
-        with pytest.raises(MTurkError, match="stop"):
+        with pytest.raises(GlimpseError, match="stop"):
             go(study, server.requester())
     with pytest.raises(
-        MTurkError, match=r"are hosted at https://images.example/; /media/\w+/ cannot be used"
+        GlimpseError, match=r"are hosted at https://images.example/; /media/\w+/ cannot be used"
     ):
         go(study, server.requester(), hosting=LocalHosting(server.requester().endpoint))
     go(study, server.requester(), hosting=None)
@@ -330,7 +333,7 @@ def test_images_stay_where_they_are(study, server, monkeypatch):
 def test_any_ledger_is_read_or_refused(tmp_path_factory, lines):
     path = tmp_path_factory.mktemp("ledger") / "local.jsonl"
     path.write_bytes(b"\n".join(lines))
-    with contextlib.suppress(MTurkError):
+    with contextlib.suppress(GlimpseError):
         Ledger(path)
 
 
@@ -338,7 +341,7 @@ def test_a_ledger_that_is_none_is_refused(study, server):
     path = ledger_path(study.folder, "local")
     path.parent.mkdir()
     path.write_text("hello\n")
-    with pytest.raises(MTurkError, match=r"local.jsonl: line 1 is not a ledger's line: b'hello'"):
+    with pytest.raises(GlimpseError, match=r"local.jsonl: line 1 is not a ledger's line: b'hello'"):
         go(study, server.requester())
 
 

@@ -5,13 +5,13 @@ from decimal import Decimal
 
 import pytest
 
-from mturk.client import Requester
-from mturk.errors import MTurkError
-from mturk.ledger import Ledger, ledger_path
-from mturk.publication import Settings, published_hits
-from mturk.publishing import publish
-from mturk.reviewing import Wishes, review
-from mturk.status import by_batch, survey
+from glimpse.errors import GlimpseError
+from glimpse.mturk.collecting.reviewing import Wishes, review
+from glimpse.mturk.collecting.status import by_batch, survey
+from glimpse.mturk.publishing.client import Requester
+from glimpse.mturk.publishing.ledger import Ledger, ledger_path
+from glimpse.mturk.publishing.publication import Settings, published_hits
+from glimpse.mturk.publishing.publishing import publish
 
 
 class Nowhere:
@@ -86,10 +86,12 @@ def test_only_named_assignments_are_rejected_and_may_be_approved_after_all(study
     assert statuses(server) == {ann: "Approved", bob: "Rejected"}
     run(study, server, reject=(bob,), reason="Empty.")
     with pytest.raises(
-        MTurkError, match=rf"^--reject {ann}: it is approved already, which cannot be taken back"
+        GlimpseError, match=rf"^--reject {ann}: it is approved already, which cannot be taken back"
     ):
         run(study, server, reject=(ann,), reason="x")
-    with pytest.raises(MTurkError, match=r"^--reject 3X: this study has no submitted assignment of that id"):
+    with pytest.raises(
+        GlimpseError, match=r"^--reject 3X: this study has no submitted assignment of that id"
+    ):
         run(study, server, reject=("3X",), reason="x")
     run(study, server, overturn=(bob,))
     assert statuses(server) == {ann: "Approved", bob: "Approved"}
@@ -258,6 +260,6 @@ def test_status_counts_what_is_and_what_was_paid(large_study, server):
     ],
 )
 def test_wishes_that_contradict_are_refused(wishes, message):
-    with pytest.raises(MTurkError) as caught:
+    with pytest.raises(GlimpseError) as caught:
         Wishes(**wishes)
     assert str(caught.value) == message

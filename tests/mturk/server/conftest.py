@@ -12,10 +12,10 @@ import pytest
 import uvicorn
 from botocore.config import Config
 
-from mturk.server.app import create_app
-from mturk.server.running import listen
-from mturk.server.signing import load_keys
-from mturk.server.site import Settings, Site
+from glimpse.mturk.server.app import create_app
+from glimpse.mturk.server.protocol.signing import load_keys
+from glimpse.mturk.server.running import listen
+from glimpse.mturk.server.site import Settings, Site
 
 HTML = (
     '<HTMLQuestion xmlns="http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2011-11-11/'

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from botocore import xform_name
 
-from mturk.server.protocol import model
+from glimpse.mturk.server.protocol.wire import model
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs/server-operations.md").read_text()

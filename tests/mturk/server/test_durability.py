@@ -14,9 +14,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from mturk.server.errors import RequestError, ServiceFault
-from mturk.server.store import Store
-from mturk.server.transitions import accept
+from glimpse.mturk.server.protocol.errors import RequestError, ServiceFault
+from glimpse.mturk.server.storage.store import Store
+from glimpse.mturk.server.storage.transitions import accept
 
 ROOT = Path(__file__).parents[3]
 
@@ -129,7 +129,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_done(server, publish, turk):
 
 
 def _long_question():
-    from mturk.pages import html_question
+    from glimpse.mturk.page.pages import html_question
 
     return html_question("<p>" + "x" * 60_000)
 
@@ -202,7 +202,7 @@ def killed_again_and_again(folder, times, workers=6):
     import boto3
     from botocore.config import Config
 
-    from mturk.server.signing import load_keys
+    from glimpse.mturk.server.protocol.signing import load_keys
 
     data = folder / "server"
     acknowledged = []

@@ -11,9 +11,9 @@ from botocore.credentials import Credentials
 from click.testing import CliRunner
 from PIL import Image
 
-from cli import main
-from mturk.server.media import MAX_IMAGE
-from mturk.study import read_study
+from glimpse.main import main
+from glimpse.mturk.server.pages.media import MAX_IMAGE
+from glimpse.study import read_study
 
 
 def image(kind="PNG", colour=0):

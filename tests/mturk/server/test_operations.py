@@ -2,9 +2,9 @@
 
 import pytest
 
-from mturk.server import lifecycle
-from mturk.server.operations import NOT_SUPPORTED, OPERATIONS, find
-from mturk.server.protocol import model
+from glimpse.mturk.server.operations.operations import NOT_SUPPORTED, OPERATIONS, find
+from glimpse.mturk.server.protocol import lifecycle
+from glimpse.mturk.server.protocol.wire import model
 
 OTHER_ID = "3" + "A" * 29
 RULE = {"QualificationTypeId": "X", "Comparator": "Exists"}

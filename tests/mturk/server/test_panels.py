@@ -5,12 +5,12 @@ import re
 
 import pytest
 
-from mturk.client import Endpoint, connect
-from mturk.pages import html_question
-from mturk.server.errors import RequestError
-from mturk.server.panels import StudySettings, identify, links
-from mturk.server.questions import needed_window
-from mturk.workers import participants
+from glimpse.mturk.collecting.workers import participants
+from glimpse.mturk.page.pages import html_question
+from glimpse.mturk.publishing.client import Endpoint, connect
+from glimpse.mturk.server.pages.panels import StudySettings, identify, links
+from glimpse.mturk.server.protocol.errors import RequestError
+from glimpse.mturk.server.protocol.questions import needed_window
 
 PHONE = {"User-Agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Mobile/15E148"}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mturk.server.submissions import _goes_on
+from glimpse.mturk.server.pages.submissions import _goes_on
 
 KEPT = "What the server has received is kept, but does not count for the study. "
 AGAIN = "If you can accept the task again, you go on from there."

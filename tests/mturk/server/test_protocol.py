@@ -11,10 +11,11 @@ from botocore.credentials import Credentials
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mturk.errors import MTurkError
-from mturk.server import protocol, signing
-from mturk.server.errors import RequestError, ServiceFault, SignatureError
-from mturk.server.signing import load_keys, verify
+from glimpse.errors import GlimpseError
+from glimpse.mturk.server.protocol import signing
+from glimpse.mturk.server.protocol import wire as protocol
+from glimpse.mturk.server.protocol.errors import RequestError, ServiceFault, SignatureError
+from glimpse.mturk.server.protocol.signing import load_keys, verify
 
 TARGET = "MTurkRequesterServiceV20170117."
 KEYS = {"KEY": "secret"}
@@ -121,7 +122,7 @@ def test_keys_are_made_once_and_kept_private(tmp_path):
 )
 def test_a_damaged_credentials_file(tmp_path, text, message):
     (tmp_path / "credentials").write_text(text)
-    with pytest.raises(MTurkError, match=message):
+    with pytest.raises(GlimpseError, match=message):
         load_keys(tmp_path / "credentials")
 
 
@@ -182,7 +183,7 @@ def test_a_response_that_does_not_fit_the_model_is_not_sent():
 
 
 def test_a_defect_is_a_service_fault_without_details(server, turk, monkeypatch):
-    from mturk.server import operations
+    from glimpse.mturk.server.operations import operations
 
     def broken(_tx, _parameters):
         raise ZeroDivisionError("private detail")
@@ -204,7 +205,7 @@ def test_a_botocore_without_the_model_says_which_have_it(monkeypatch):
 
     protocol.model.cache_clear()
     monkeypatch.setattr(protocol.botocore.session, "get_session", unknown)
-    with pytest.raises(MTurkError, match="has no model of MTurk"):
+    with pytest.raises(GlimpseError, match="has no model of MTurk"):
         protocol.model()
     protocol.model.cache_clear()
 
@@ -272,7 +273,7 @@ def test_any_sequence_of_valid_calls_answers_by_the_model(server, calls):
     """Straight through the operations: a refusal or a result that fits, never a defect."""
     import asyncio
 
-    from mturk.server.app import run
+    from glimpse.mturk.server.app import run
 
     for name, parameters in calls:
         try:

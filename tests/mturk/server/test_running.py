@@ -13,10 +13,10 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from cli import main
-from mturk.errors import MTurkError
-from mturk.server.running import address_of, alone, listen
-from mturk.server.site import Settings, Site
+from glimpse.errors import GlimpseError
+from glimpse.main import main
+from glimpse.mturk.server.running import address_of, alone, listen
+from glimpse.mturk.server.site import Settings, Site
 
 ROOT = Path(__file__).parents[3]
 
@@ -67,7 +67,7 @@ def test_two_servers_on_one_folder(tmp_path):
 
 
 def test_an_address_that_is_not_ours():
-    with pytest.raises(MTurkError, match=r"cannot listen on 192\.0\.2\.1 port 0"):
+    with pytest.raises(GlimpseError, match=r"cannot listen on 192\.0\.2\.1 port 0"):
         listen("192.0.2.1", 0)
 
 
@@ -99,7 +99,7 @@ def test_a_database_of_another_version(tmp_path):
     connection = sqlite3.connect(tmp_path / "server.sqlite3")
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(MTurkError, match="written by another version"):
+    with pytest.raises(GlimpseError, match="written by another version"):
         Site(Settings(data=tmp_path))
 
 

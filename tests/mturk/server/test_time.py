@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from mturk.server.lifecycle import Counts, hit_status, meets, requirement_problem
+from glimpse.mturk.server.protocol.lifecycle import Counts, hit_status, meets, requirement_problem
 
 
 def status(turk, hit_id):
@@ -111,7 +111,7 @@ def test_what_is_due_happens_even_if_the_call_that_meets_it_is_refused(server, t
 
 
 def test_what_could_not_be_stored_is_still_due(server, turk, publish, monkeypatch):
-    from mturk.server import transitions
+    from glimpse.mturk.server.storage import transitions
 
     hit_id = publish(duration=60)["HITId"]
     server.worker("a").take(hit_id)

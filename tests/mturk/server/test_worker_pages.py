@@ -6,11 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mturk.answers import parse_answer_xml
-from mturk.pages import html_question
-from mturk.server import questions
-from mturk.server.errors import RequestError
-from mturk.server.workers import clean_name
+from glimpse.mturk.collecting.answers import parse_answer_xml
+from glimpse.mturk.page.pages import html_question
+from glimpse.mturk.server.protocol import questions
+from glimpse.mturk.server.protocol.errors import RequestError
+from glimpse.mturk.server.storage.workers import clean_name
 
 PATIENT = settings(
     deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]

@@ -1,0 +1,275 @@
+"""Whole figures: axes laid out, `plot_*` called, and the same bytes for the same input in every format."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import MultipleLocator
+from PIL import Image
+
+from . import plots
+from .labels import fold, text_width_in
+from .style import COLUMN_IN, FAMILIES, TEXT_WIDTH_IN, legible, style
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from .stimuli import Stimuli
+
+LINE_IN, BESIDE_IN = plots.LINE_PT / 72, plots.BESIDE_PT / 72
+TOP_IN = 0.135  # above the axes: SIMULATED
+MANY_SERIES, PANELS_A_ROW = 6, 3
+FORMATS = ("png", "pdf", "svg")
+# What would carry the date, or the version of a library, into the bytes.
+METADATA = {
+    "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+    "svg": {"Creator": None, "Date": None},
+}
+
+
+def render(figure: Figure, formats: Sequence[str] = FORMATS, dpi: int = 300) -> dict[str, bytes]:
+    """Return the figure as {format: bytes}; fonts are embedded, and nothing of time or machine is in it."""
+    rendered = {}
+    families = {family for text in figure.findobj(Text) for family in text.get_fontfamily()}
+    with style(), mpl.rc_context({"pdf.fonttype": 42 if families <= set(FAMILIES) else 3}):
+        for kind in formats:
+            buffer = io.BytesIO()
+            if kind == "png":
+                _png(figure, dpi, buffer)
+            else:
+                figure.savefig(buffer, format=kind, dpi=dpi, metadata=METADATA[kind])
+            rendered[kind] = buffer.getvalue()
+    return rendered
+
+
+def _png(figure: Figure, dpi: int, buffer: io.BytesIO) -> None:
+    """Write the figure without the transparency that savefig adds: a third of the time, and smaller."""
+    usual = figure.dpi
+    figure.set_dpi(dpi)
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    figure.set_dpi(usual)
+    rgba = np.asarray(canvas.buffer_rgba())
+    Image.fromarray(rgba[..., :3].copy()).save(buffer, "png", dpi=(dpi, dpi), compress_level=4)
+
+
+def blank(width_in: float, height_in: float) -> Figure:
+    """Return an empty figure that belongs to no global state."""
+    figure = Figure(figsize=(width_in, height_in))
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def width_price_figure(table: pd.DataFrame) -> Figure:
+    """Draw one panel a spread of workers and pairs; table: panel and what `plot_width_price` takes."""
+    panels = list(dict.fromkeys(table["panel"]))
+    columns = min(len(panels), PANELS_A_ROW)
+    rows = -(-len(panels) // columns)
+    with style():
+        figure = blank(TEXT_WIDTH_IN, 2.4 * rows)
+        grid = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
+        figure.subplots_adjust(
+            left=0.075, right=0.87, bottom=0.17 / rows, top=1 - 0.1 / rows, wspace=0.12, hspace=0.37
+        )
+        for rank, ax in enumerate(grid):
+            if rank >= len(panels):
+                ax.set_axis_off()
+                continue
+            last = rank % columns == columns - 1 or rank == len(panels) - 1
+            ax.set_ylim(0, 1.05 * float(table["width"].max()))
+            plots.plot_width_price(ax, table[table["panel"] == panels[rank]], named=last)
+            ax.set_title(panels[rank], loc="left")
+            if rank % columns:
+                ax.set_ylabel("")
+    return figure
+
+
+def _mark(figure: Figure, *, simulated: bool) -> Figure:
+    if simulated:
+        plots.mark_simulated(figure)
+    return figure
+
+
+def _folded(table: pd.DataFrame, column: str, width_in: float, *, bold: bool) -> tuple[pd.DataFrame, float]:
+    """Return the table with names folded to `width_in`, and how wide the widest is, in inches."""
+    names = {name: fold(legible(name), width_in, bold=bold) for name in dict.fromkeys(table[column])}
+    return table.assign(**{column: table[column].map(names)}), _widest(names.values(), bold=bold)
+
+
+def _widest(texts: Iterable[str], *, bold: bool = False) -> float:
+    """How wide the widest of the texts is, in inches."""
+    return max((text_width_in(text, bold=bold) for text in set(texts)), default=0.0)
+
+
+def _lines(names: Iterable[str]) -> int:
+    """How many lines the longest of the names has."""
+    return max((1 + name.count("\n") for name in names), default=1)
+
+
+def _height_in(names: Iterable[str]) -> float:
+    """How high a column of the names at a series' end is, in inches."""
+    return LINE_IN * sum(1 + name.count("\n") for name in set(names))
+
+
+def _axes(figure: Figure, left: float, right: float, bottom: float = 0.4) -> Axes:
+    """Add axes at these margins, in inches."""
+    width, height = figure.get_size_inches()
+    return figure.add_axes(
+        (left / width, bottom / height, 1 - (left + right) / width, 1 - (bottom + TOP_IN) / height)
+    )
+
+
+def realism_figure(points: pd.DataFrame, curves: pd.DataFrame, *, simulated: bool) -> Figure:
+    """Draw preference rate against exposure, one column wide; tables as for `plots.plot_realism`.
+
+    More series than one pair of axes can hold get a panel each, two columns wide.
+    """
+    with style(points["series"]):
+        if points["series"].nunique() > MANY_SERIES:
+            return _mark(_realism_panels(points, curves), simulated=simulated)
+        points, room = _folded(points, "series", 1.15, bold=True)
+        curves, _ = _folded(curves, "series", 1.15, bold=True)
+        names = _height_in([*points["series"], "chance"])
+        figure = blank(COLUMN_IN, max(2.45, 0.4 + TOP_IN + names))
+        plots.plot_realism(_axes(figure, 0.59, room + BESIDE_IN + 0.05), points, curves)
+        return _mark(figure, simulated=simulated)
+
+
+def _realism_panels(points: pd.DataFrame, curves: pd.DataFrame) -> Figure:
+    names = list(dict.fromkeys(points["series"]))
+    folded = [fold(legible(name), 1.9, 7.5) for name in names]
+    lines, more = -(-len(names) // PANELS_A_ROW), LINE_IN * (_lines(folded) - 1)
+    figure = blank(TEXT_WIDTH_IN, 0.45 + (1.55 + more) * lines + more)
+    height = figure.get_size_inches()[1]
+    grid = figure.subplots(lines, PANELS_A_ROW, squeeze=False).ravel()
+    figure.subplots_adjust(
+        left=0.085,
+        right=0.99,
+        bottom=0.4 / height,
+        top=1 - (0.32 + more) / height,
+        hspace=0.62 + more,
+        wspace=0.28,
+    )
+    low, high = float(points["low"].min()), float(points["high"].max())
+    for place, ax in enumerate(grid):
+        if place >= len(names):
+            ax.set_axis_off()
+            continue
+        mine, line = (table[table["series"] == names[place]] for table in (points, curves))
+        plots.plot_realism(ax, mine, line, named=False)
+        ax.set_ylim(max(0.0, min(low, 0.48) - 0.03), min(1.005, high + 0.03))
+        ax.yaxis.set_major_locator(MultipleLocator(0.25))
+        ax.set_title(folded[place], loc="left")
+        ax.set_ylabel("" if place % PANELS_A_ROW else "Preference rate")
+        ax.set_xlabel("" if place + PANELS_A_ROW < len(names) else "Exposure (s); dashed: chance")
+    return figure
+
+
+def preference_figure(table: pd.DataFrame, *, limited: bool, simulated: bool) -> Figure:
+    """Draw preference rates: bars where exposure is unlimited, dots by exposure where it is limited."""
+    with style(table["series" if limited else "label"]):
+        if limited:
+            return _mark(_preference_dots(table), simulated=simulated)
+        table, room = _folded(table, "label", 1.25, bold=False)
+        row = max(0.3, 0.06 + LINE_IN * _lines(table["label"]))
+        figure = blank(COLUMN_IN, 0.4 + TOP_IN + row * len(table))
+        plots.plot_preference_bars(_axes(figure, room + 0.12, _widest(["100.0 %"], bold=True) + 0.1), table)
+        return _mark(figure, simulated=simulated)
+
+
+def _preference_dots(table: pd.DataFrame) -> Figure:
+    """Draw one column of dots, or three where there are many series."""
+    columns = 1 if table["series"].nunique() <= MANY_SERIES else PANELS_A_ROW
+    width = COLUMN_IN if columns == 1 else TEXT_WIDTH_IN / columns
+    left = _widest(table["label"]) + 0.1
+    table, _ = _folded(table, "series", width - left - 0.1, bold=True)
+    names = list(dict.fromkeys(table["series"]))
+    size = -(-len(names) // columns)
+    groups = [names[start : start + size] for start in range(0, len(names), size)]
+    parts = [table[table["series"].isin(group)] for group in groups]
+    rows = max(
+        len(part) + 1.35 * len(group) + plots.DOT_LINE * sum(name.count("\n") for name in group)
+        for part, group in zip(parts, groups, strict=True)
+    )
+    figure = blank(columns * width, 0.42 + TOP_IN + 0.135 * rows)
+    drawn = []
+    for place, part in enumerate(parts):
+        ax = _axes(figure, place * width + left, (columns - 1 - place) * width + 0.2, 0.42)
+        drawn.append(plots.plot_preference_dots(ax, part))
+        if columns > 1:
+            ax.set_xlabel("Preference rate (dashed: chance)")
+    lowest = min(ax.get_ylim()[0] for ax in drawn)
+    for ax in drawn:
+        ax.set_ylim(bottom=lowest)
+    return figure
+
+
+def ranking_figure(table: pd.DataFrame, *, limited: bool, simulated: bool) -> Figure:
+    """Draw Bradley-Terry strengths, per exposure or as a list, one column wide."""
+    with style(table["condition"]):
+        if limited:
+            table, room = _folded(table, "condition", 1.15, bold=True)
+            figure = blank(COLUMN_IN, max(2.3, 0.4 + TOP_IN + _height_in(table["condition"])))
+            plots.plot_ranking(_axes(figure, 0.59, room + BESIDE_IN + 0.05), table)
+        else:
+            table, room = _folded(table, "condition", 1.4, bold=False)
+            row = max(0.24, 0.04 + LINE_IN * _lines(table["condition"]))
+            figure = blank(COLUMN_IN, 0.4 + TOP_IN + row * len(table))
+            plots.plot_ranking_list(_axes(figure, room + 0.12, 0.13), table)
+        return _mark(figure, simulated=simulated)
+
+
+def workers_figure(
+    wrong: NDArray[np.int64],
+    workers: pd.DataFrame,
+    caught: NDArray[np.bool_],
+    chance: tuple[float, float],
+    edges: NDArray[np.float64] | None = None,
+    *,
+    simulated: bool,
+) -> Figure:
+    """Draw sentinels, speed and side bias of the assignments in three panels, two columns wide."""
+    with style():
+        figure = blank(TEXT_WIDTH_IN, 1.95)
+        left, middle, right = figure.subplots(1, 3)
+        figure.subplots_adjust(left=0.085, right=0.975, bottom=0.2, top=0.91, wspace=0.4)
+        plots.plot_sentinels(left, wrong, caught)
+        plots.plot_speed(middle, workers)
+        plots.plot_side_bias(right, workers, *chance, edges)
+        return _mark(figure, simulated=simulated)
+
+
+def pairs_figure(
+    rows: Sequence[tuple[Sequence[tuple[Stimuli, str, tuple[str, str]]], str]], *, simulated: bool
+) -> Figure:
+    """Draw pairs with their images, two a row; `rows`: (((images, caption, conditions), ...), title)."""
+    shape = rows[0][0][0][0][0].shape
+    height = 3.4 / 2 * shape[0] / shape[1] + 0.36
+    with style(
+        text for pairs, title in rows for _, caption, names in pairs for text in (title, caption, *names)
+    ):
+        figure = blank(TEXT_WIDTH_IN, 0.3 + height * len(rows))
+        top = 0.18 / figure.get_size_inches()[1]
+        grid = figure.subplots(len(rows), 2, squeeze=False)
+        figure.subplots_adjust(
+            left=0.003, right=0.997, bottom=0.9 * top, top=1 - 1.6 * top, wspace=0.04, hspace=0.28
+        )
+        for axes, (pairs, title) in zip(grid, rows, strict=True):
+            for ax in axes:
+                ax.set_axis_off()
+            for ax, (images, caption, names) in zip(axes, pairs, strict=False):
+                short = [fold(legible(name), 1.6, 5.5, bold=True) for name in names]
+                plots.plot_pair(ax, images, legible(caption), short)
+            if title:
+                axes[0].set_title(legible(title), loc="left", fontweight="bold")
+        return _mark(figure, simulated=simulated)

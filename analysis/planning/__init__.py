@@ -1,0 +1,1 @@
+"""Planning a study: width, power and price."""

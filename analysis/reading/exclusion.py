@@ -1,0 +1,194 @@
+"""Which judgments are left out, why, and how many: nothing here touches anybody's payment."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from glimpse.errors import GlimpseError, NothingLeftError
+
+from .judgments import EXPOSURE, INCOMPLETE, REASONS, REPEAT, SENTINELS, parts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from .judgments import Judgments
+    from .results import Results
+
+HINTS = {
+    INCOMPLETE: "An assignment is incomplete where a trial of its HIT has no answer: collect again, or check "
+    "that trials.csv is the design that was answered.",
+    REPEAT: "Analyse with --repeat-workers keep to see what is there.",
+    EXPOSURE: "Analyse with a larger --max-exposure-error-ms to see what is there.",
+    SENTINELS: "Analyse with --no-sentinel-filter or a larger --max-wrong to see what is there.",
+}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What leads to exclusion.
+
+    sentinel_filter: exclude assignments with more wrong sentinels than allowed.
+    max_wrong_sentinels: how many are allowed; None takes each study's own rule.
+    repeat_workers: "first" keeps a worker's first assignment in a batch, "keep" keeps all.
+    max_exposure_error_ms: leave out judgments whose measured exposure is further off; None: none are.
+    """
+
+    sentinel_filter: bool = True
+    max_wrong_sentinels: int | None = None
+    repeat_workers: str = "first"
+    max_exposure_error_ms: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.repeat_workers not in ("first", "keep"):
+            raise GlimpseError(f"repeat_workers is {self.repeat_workers!r}; allowed are first and keep.")
+        if self.max_wrong_sentinels is not None and self.max_wrong_sentinels < 0:
+            raise GlimpseError(f"max_wrong_sentinels is {self.max_wrong_sentinels}; it must be 0 or more.")
+        if self.max_exposure_error_ms is not None and not self.max_exposure_error_ms >= 0:
+            raise GlimpseError(
+                f"max_exposure_error_ms is {self.max_exposure_error_ms}; it must be 0 or more."
+            )
+
+
+COUNTED = (
+    "assignment", "worker", "hit", "batch", "study", "source", "submitted_at", "n_answered", "n_trials",
+    "n_sentinels", "n_wrong",
+)  # fmt: skip
+
+
+class Exclusion(NamedTuple):
+    """What `exclude` finds.
+
+    judgments: those of the results with `excluded` and `reason` filled in.
+    assignments: one row an assignment: assignment, worker, hit, batch, study, source, submitted_at,
+        n_answered, n_trials, n_sentinels, n_wrong, n_exposure_error, excluded, reason (the first that holds),
+        reasons (all, joined by "; ").
+    counts: one row a reason: reason, assignments, workers, judgments. An assignment with two reasons counts
+        in both rows; an exposure error counts where its assignment stays. The row "any" counts each once.
+    """
+
+    judgments: Judgments
+    assignments: pd.DataFrame
+    counts: pd.DataFrame
+
+
+def exclude(results: Results, rules: Rules | None = None) -> Exclusion:
+    """Apply the rules; everything stays in the tables, marked."""
+    rules = rules or Rules()
+    table = results.assignments[list(COUNTED)].reset_index(drop=True)
+    holds = {
+        INCOMPLETE: (table["n_answered"] < table["n_trials"]).to_numpy(),
+        REPEAT: _repeats(table) if rules.repeat_workers == "first" else np.zeros(len(table), dtype=bool),
+        SENTINELS: (table["n_wrong"] > _allowed(results, rules)).to_numpy() & rules.sentinel_filter,
+    }
+    first = _first_reason(holds, len(table))
+    marked = results.judgments.marked(first, rules.max_exposure_error_ms)
+    off = _exposure_errors(marked, table)
+    table["n_exposure_error"] = off
+    table["excluded"] = first > 0
+    table["reason"] = np.array(["", *REASONS])[first]
+    table["reasons"] = [
+        "; ".join(name for name in holds if holds[name][number]) for number in range(len(table))
+    ]
+    return Exclusion(marked, table, _counts(table, holds))
+
+
+def _exposure_errors(judgments: Judgments, table: pd.DataFrame) -> NDArray[np.int64]:
+    """How many judgments of each assignment were shown for too long or too short."""
+    off = np.zeros(len(table), dtype=np.int64)
+    if judgments.max_error_ms is not None:
+        place = table.reset_index().set_index("assignment")["index"]
+        for part in judgments.parts(("assignment", "exposure_ms", "shown_ms")):
+            error_ms = (part["shown_ms"] - part["exposure_ms"]).abs()
+            far = part["assignment"][error_ms > judgments.max_error_ms].value_counts()
+            off[place[far.index].to_numpy()] += far.to_numpy()
+    return off
+
+
+def included(
+    judgments: Judgments | pd.DataFrame, columns: Sequence[str], *, filtered: bool = True
+) -> Iterator[pd.DataFrame]:
+    """Parts of the judgments to be analysed: not excluded, no sentinels; with these columns.
+
+    filtered: False puts back what only the sentinel rule excludes. NothingLeftError at the end when there was
+    none.
+    """
+    some = False
+    for part in parts_of(judgments, (*columns, "excluded", "reason", "sentinel")):
+        out = part["excluded"].to_numpy(bool)
+        if not filtered:
+            out = out & (part["reason"] != SENTINELS).to_numpy()
+        keep = ~(out | part["sentinel"].to_numpy(bool))
+        if keep.any():
+            some = True
+            wanted = [name for name in dict.fromkeys(columns) if name in part]
+            # As part[wanted][keep], in a third of the time.
+            yield pd.DataFrame({name: part[name].array[keep] for name in wanted}, copy=False)
+    if not some:
+        raise NothingLeftError(_none_left(judgments))
+
+
+def _none_left(judgments: Judgments | pd.DataFrame) -> str:
+    reasons: Counter[str] = Counter()
+    assignments: set[str] = set()
+    genuine = False
+    for part in parts_of(judgments, ("assignment", "sentinel", "excluded", "reason")):
+        assignments.update(part["assignment"].unique())
+        reasons.update(part.loc[part["excluded"], "reason"].astype(str).value_counts().to_dict())
+        genuine = genuine or not part["sentinel"].all()
+    if not genuine:
+        return "every answer is to a sentinel; there is no genuine trial to analyse."
+    found = ", ".join(f"{number} for {reason!r}" for reason, number in reasons.most_common())
+    many = len(assignments)
+    which = f"all {many} assignments are" if many > 1 else "the only assignment is"
+    hints = [hint for reason, hint in HINTS.items() if reasons[reason]]
+    return f"{which} excluded (judgments: {found}). {' '.join(hints)}"
+
+
+def _allowed(results: Results, rules: Rules) -> int | NDArray[np.int64]:
+    """How many wrong sentinels each assignment may have."""
+    if rules.max_wrong_sentinels is not None:
+        return rules.max_wrong_sentinels
+    own = {study: results.max_wrong_of(study) for study in results.studies}
+    return np.asarray(results.assignments["study"].map(own), dtype=np.int64)
+
+
+def _repeats(table: pd.DataFrame) -> np.ndarray:
+    """Assignments that are not their worker's first in a batch, by time of submission, then by order of file.
+
+    Where no time of submission is known the order of the file decides.
+    """
+    order = table["submitted_at"].argsort(kind="stable").to_numpy()
+    later = table.iloc[order].duplicated(["study", "batch", "worker"]).to_numpy()
+    repeats = np.zeros(len(table), dtype=bool)
+    repeats[order] = later
+    return repeats
+
+
+def _first_reason(holds: dict[str, np.ndarray], size: int) -> np.ndarray:
+    """0 where no reason holds, else 1 + the place in REASONS of the first that does."""
+    first = np.zeros(size, dtype=np.int8)
+    for name in reversed(list(holds)):
+        first[holds[name]] = REASONS.index(name) + 1
+    return first
+
+
+def _counts(table: pd.DataFrame, holds: dict[str, NDArray[np.bool_]]) -> pd.DataFrame:
+    """One row a reason, and a last row "any"."""
+    workers, answered = table["worker"].to_numpy(), table["n_answered"].to_numpy()
+    out = table["excluded"].to_numpy(bool)
+    off = np.where(out, 0, table["n_exposure_error"])  # single answers of assignments that stay
+    rows = [
+        (name, int(here.sum()), len(set(workers[here])), int(answered[here].sum()))
+        for name, here in holds.items()
+    ]
+    rows.append((EXPOSURE, 0, len(set(workers[off > 0])), int(off.sum())))
+    lost = np.where(out, answered, off)
+    rows.append(("any", int(out.sum()), len(set(workers[out | (off > 0)])), int(lost.sum())))
+    return pd.DataFrame(rows, columns=["reason", "assignments", "workers", "judgments"])

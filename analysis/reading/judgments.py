@@ -1,0 +1,216 @@
+"""Judgments, some workers at a time: what is worked on stays small, however many there are.
+
+Every statistic goes over the judgments part by part. A part is a DataFrame, and all judgments of a worker
+are in one part, so that what belongs to a worker is complete there; what belongs to a pair or a trial is
+summed up over the parts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from .plan import correct_left
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from .answer_file import AnswerFile
+
+JUDGMENT_COLUMNS = (
+    "assignment", "worker", "hit", "trial", "pair", "contrast", "condition_a", "condition_b",
+    "item_a", "item_b", "exposure_ms", "shown_ms", "side_of_a", "chosen_side", "chose_a", "response_ms",
+    "sentinel", "correct", "excluded", "reason", "source",
+)  # fmt: skip
+INCOMPLETE = "incomplete"
+REPEAT = "repeat worker"
+SENTINELS = "wrong sentinels"
+EXPOSURE = "exposure error"
+# Where several reasons hold, a judgment carries the first; the table of assignments carries all. Wrong
+# sentinels come last, so that lifting that rule brings back exactly what no other rule excludes.
+REASONS = (INCOMPLETE, REPEAT, EXPOSURE, SENTINELS)
+EXPOSURE_CODE = REASONS.index(EXPOSURE) + 1
+
+OF_ASSIGNMENTS = ("assignment", "worker", "hit", "source")
+OF_TRIALS = ("trial", "pair", "contrast", "condition_a", "condition_b", "item_a", "item_b", "side_of_a")
+PART = 262_144  # judgments, unless one worker has more
+
+
+class Texts(NamedTuple):
+    """A column of texts: `text[code]`."""
+
+    code: NDArray[np.integer]
+    text: pd.Index
+
+    @classmethod
+    def of(cls, column: pd.Series) -> Texts:
+        """Of a table's column."""
+        short = pd.Categorical(column)
+        return cls(np.asarray(short.codes), pd.Index(short.categories))
+
+    def spread(self, rows: NDArray[np.integer]) -> pd.Categorical[Any]:
+        """The texts of some rows."""
+        return pd.Categorical.from_codes(self.code[rows], self.text, validate=False)
+
+
+@dataclass(frozen=True)
+class Judgments:
+    """All judgments of a study: answers in a file, and what the design and the assignments say of them.
+
+    assignments, trials: the texts of OF_ASSIGNMENTS and OF_TRIALS, by row. exposure_ms: (T,), NaN where a
+    trial lasts until the answer. sentinel: (T,). correct_left: (T,), see `plan.correct_left`. first, count:
+    (A,) where an assignment's answers stand in the file. order: rows of the assignments that take part, those
+    of a worker together, in the order in which workers appear. reason: (A,) 0, or 1 + the place in REASONS of
+    why the assignment is excluded. max_error_ms: how far a measured exposure may be off.
+    """
+
+    file: AnswerFile
+    assignments: dict[str, Texts]
+    trials: dict[str, Texts]
+    exposure_ms: NDArray[np.float64]
+    sentinel: NDArray[np.bool_]
+    correct_left: NDArray[np.int8]
+    first: NDArray[np.int64]
+    count: NDArray[np.int64]
+    order: NDArray[np.int64]
+    reason: NDArray[np.int8]
+    max_error_ms: float | None = None
+
+    @classmethod
+    def join(cls, file: AnswerFile, assignments: pd.DataFrame, trials: pd.DataFrame) -> Judgments:
+        """Answers with the tables that they refer to: `Results.assignments` and `Results.trials`."""
+        worker = pd.factorize(assignments["worker"])[0]
+        return cls(
+            file,
+            {name: Texts.of(assignments[name]) for name in OF_ASSIGNMENTS},
+            {name: Texts.of(trials[name]) for name in OF_TRIALS},
+            trials["exposure_ms"].to_numpy(float),
+            trials["sentinel"].to_numpy(bool),
+            correct_left(trials),
+            assignments["first_answer"].to_numpy(np.int64),
+            assignments["n_answered"].to_numpy(np.int64),
+            np.argsort(worker, kind="stable"),
+            np.zeros(len(assignments), dtype=np.int8),
+        )
+
+    def __len__(self) -> int:
+        """How many judgments there are."""
+        return int(self.count[self.order].sum())
+
+    def parts(self, columns: Sequence[str] = JUDGMENT_COLUMNS) -> Iterator[pd.DataFrame]:
+        """Some columns of JUDGMENT_COLUMNS, PART judgments or one worker at a time.
+
+        Texts are categorical, with the same categories in all parts. `exposure_ms` is NaN for unlimited time;
+        `shown_ms` and `response_ms` (float32) are NaN where nothing was recorded; `correct` is <NA> where no
+        side is correct; `reason` is empty where `excluded` is False.
+        """
+        for rows in self._stretches():
+            assignment = np.repeat(rows, self.count[rows])
+            part = _Part(self, assignment, self.file.read(self.first[rows], self.count[rows]))
+            yield pd.DataFrame({name: part.column(name) for name in columns}, copy=False)
+
+    def _stretches(self) -> Iterator[NDArray[np.int64]]:
+        """Rows of the assignments of a part: those of as many workers as have PART judgments, or of one."""
+        worker = self.assignments["worker"].code[self.order]
+        ends = np.append(np.flatnonzero(np.diff(worker)) + 1, len(worker))  # of each worker's assignments
+        judged = np.cumsum(self.count[self.order])[ends - 1]
+        first = 0
+        while first < len(ends):
+            before, start = (judged[first - 1], ends[first - 1]) if first else (0, 0)
+            last = max(int(np.searchsorted(judged, before + PART, side="right")), first + 1)
+            yield self.order[start : ends[last - 1]]
+            first = last
+
+    def table(self, columns: Sequence[str] = JUDGMENT_COLUMNS) -> pd.DataFrame:
+        """All judgments at once, for studies of a usual size."""
+        return pd.concat(self.parts(columns), ignore_index=True)
+
+    def marked(self, reason: NDArray[np.int8], max_error_ms: float | None) -> Judgments:
+        """The same judgments, excluded by assignment and by measured exposure."""
+        return replace(self, reason=reason, max_error_ms=max_error_ms)
+
+    @property
+    def sources(self) -> list[str]:
+        """The results folders that judgments are of, in the order of their assignments."""
+        source = self.assignments["source"]
+        return list(dict.fromkeys(source.text[source.code[np.sort(self.order)]]))
+
+    def of_source(self, name: str) -> Judgments:
+        """Those of one results folder."""
+        source = self.assignments["source"]
+        return replace(self, order=self.order[source.text[source.code[self.order]] == name])
+
+
+class _Part(NamedTuple):
+    """Some answers with the row of their assignment; a method for each column that is not a text."""
+
+    of: Judgments
+    assignment: NDArray[np.int64]
+    answers: NDArray[Any]
+
+    def column(self, name: str) -> Any:
+        """One of JUDGMENT_COLUMNS."""
+        if name in self.of.assignments:
+            return self.of.assignments[name].spread(self.assignment)
+        if name in self.of.trials:
+            return self.of.trials[name].spread(self.answers["trial"])
+        return getattr(self, name)()
+
+    def exposure_ms(self) -> Any:
+        """NaN where a trial lasts until the answer."""
+        return self.of.exposure_ms[self.answers["trial"]]
+
+    def shown_ms(self) -> Any:
+        """NaN where none was measured."""
+        return self.answers["shown_ms"].copy()
+
+    def response_ms(self) -> Any:
+        """NaN where none was recorded."""
+        return self.answers["response_ms"].copy()
+
+    def chosen_side(self) -> Any:
+        """As a text."""
+        return pd.Categorical.from_codes((~self.answers["left"]).astype(np.int8), pd.Index(["left", "right"]))
+
+    def chose_a(self) -> Any:
+        """Whether the side of condition A was chosen."""
+        side = self.of.trials["side_of_a"]
+        return self.answers["left"] == (side.text == "left")[side.code[self.answers["trial"]]]
+
+    def sentinel(self) -> Any:
+        """Whether the answer is known."""
+        return self.of.sentinel[self.answers["trial"]]
+
+    def correct(self) -> Any:
+        """<NA> where no side is."""
+        left = self.of.correct_left[self.answers["trial"]]
+        return pd.arrays.BooleanArray(left == self.answers["left"], left < 0)
+
+    def excluded(self) -> Any:
+        """Whether any reason holds."""
+        return self._reasons() > 0
+
+    def reason(self) -> Any:
+        """The first that holds, as a text."""
+        return pd.Categorical.from_codes(self._reasons(), pd.Index(["", *REASONS]))
+
+    def _reasons(self) -> NDArray[np.int8]:
+        """0, or 1 + the place in REASONS, of each judgment."""
+        code: NDArray[np.int8] = self.of.reason[self.assignment]
+        if self.of.max_error_ms is not None:
+            off = np.abs(self.answers["shown_ms"] - self.exposure_ms()) > self.of.max_error_ms
+            code[off & ((code == 0) | (code > EXPOSURE_CODE))] = EXPOSURE_CODE
+        return code
+
+
+def parts_of(judgments: Judgments | pd.DataFrame, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
+    """Parts with some columns; a DataFrame is one part, and may lack what is not needed of it."""
+    if isinstance(judgments, pd.DataFrame):
+        yield judgments[[name for name in dict.fromkeys(columns) if name in judgments]]
+    else:
+        yield from judgments.parts(tuple(dict.fromkeys(columns)))

@@ -1,0 +1,219 @@
+"""results/ -> judgments: one row an answered trial, joined with its design, from one folder or several."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from glimpse.errors import GlimpseError
+from glimpse.program import program
+from glimpse.progress import untracked
+
+from .answer_file import AnswerFile
+from .judgments import Judgments
+from .plan import SHARED, Plan, Problem, read_plan
+from .submissions import read_answers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from glimpse.progress import Track
+
+__all__ = ["Problem", "Results", "read_results"]
+
+DEFAULT_MAX_WRONG = {"limited-time": 0, "unlimited-time": 1}
+
+
+@dataclass(frozen=True)
+class Results:
+    """What was collected, joined with its design.
+
+    answers: every answered trial (practice left out).
+    assignments: one row an assignment: assignment, hit, worker, status, accepted_at, submitted_at, simulated,
+        user_agent, viewport_width, viewport_height, device_pixel_ratio, refresh_hz, focus_losses, n_answered,
+        n_repeated, n_sentinels, n_wrong, n_measured, n_off, first_answer (see `submissions.read_answers`),
+        n_trials (what its HIT holds), batch, study, source.
+    trials: the designs' trials, `plan.Plan.trials` with study and source.
+    folders, sources: where they were read, and a short name of each.
+    studies: the study.json of each study by its id.
+    problems: what was left out or repaired, by file and line.
+    """
+
+    folders: tuple[Path, ...]
+    sources: tuple[str, ...]
+    studies: dict[str, dict[str, Any]]
+    answers: AnswerFile
+    assignments: pd.DataFrame
+    trials: pd.DataFrame
+    problems: tuple[Problem, ...]
+
+    @cached_property
+    def judgments(self) -> Judgments:
+        """The answers joined with their assignments and trials; nothing is excluded yet."""
+        return Judgments.join(self.answers, self.assignments, self.trials)
+
+    @property
+    def study(self) -> dict[str, Any]:
+        """The study.json of the first study."""
+        return next(iter(self.studies.values()))
+
+    @property
+    def experiment(self) -> dict[str, Any]:
+        """The experiment of the first study."""
+        return dict(self.study["experiment"])
+
+    @property
+    def mode(self) -> str:
+        """limited-time or unlimited-time; the same in all studies."""
+        return str(self.experiment["mode"])
+
+    @property
+    def real(self) -> str | None:
+        """The condition of real photographs, or None where the study names none."""
+        name = self.experiment.get("real")
+        return str(name) if name else None
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any assignment was simulated."""
+        return bool(self.assignments["simulated"].any())
+
+    @property
+    def max_wrong_sentinels(self) -> int:
+        """The study's own rule: an assignment is excluded when it has more wrong sentinels than this."""
+        return self.max_wrong_of(next(iter(self.studies)))
+
+    def max_wrong_of(self, study: str) -> int:
+        """The rule of one of several studies, by its id."""
+        experiment = self.studies[study]["experiment"]
+        stated = experiment.get("max_wrong_sentinels")
+        return DEFAULT_MAX_WRONG[str(experiment["mode"])] if stated is None else int(stated)
+
+
+def read_results(
+    folders: str | Path | Sequence[str | Path],
+    *,
+    track: Track = untracked,
+) -> Results:
+    """Read one results folder or several; partial ones too.
+
+    Trials and HITs of several studies get the study's id before their name ("study/t0001"), so that none
+    collide; workers keep theirs: equal pseudonyms are the same person. An assignment that occurs in several
+    folders counts once. GlimpseError when nothing can be analysed: no folder, no file, no usable answer, or
+    studies of different modes.
+    """
+    paths = [Path(folders)] if isinstance(folders, str | Path) else [Path(folder) for folder in folders]
+    if not paths:
+        raise GlimpseError("no results folder was named; give at least one, such as results/.")
+    plans = [_plan(path) for path in paths]
+    studies = {plan.study_id: plan.study for plan in plans}
+    _same_mode(plans, paths)
+    sources = _names(paths)
+    seen: dict[str, str] = {}
+    file = AnswerFile()
+    starts = np.cumsum([0, *(len(plan.trials) for plan in plans)]).tolist()
+    found = [
+        read_answers(path / "assignments.jsonl", plan, seen, file, start)
+        for path, plan, start in track(list(zip(paths, plans, starts, strict=False)), "Reading results")
+    ]
+    problems = tuple(
+        problem for plan, (_, own) in zip(plans, found, strict=True) for problem in (*plan.problems, *own)
+    )
+    if not file.size:
+        raise GlimpseError(_nothing(paths, problems))
+    several = len(studies) > 1
+    orientation: dict[frozenset[str], str] = {}
+    trials = [_label(plan, source, several, orientation) for plan, source in zip(plans, sources, strict=True)]
+    assignments = [
+        _assignments(table, plan, source, several)
+        for (table, _), plan, source in zip(found, plans, sources, strict=True)
+        if len(table)
+    ]
+    shown = pd.concat(trials, ignore_index=True)
+    shown = shown.astype(dict.fromkeys([*SHARED, "study", "source"], "category"))
+    done = pd.concat(assignments, ignore_index=True)
+    return Results(tuple(paths), sources, studies, file, done, shown, problems)
+
+
+def _plan(path: Path) -> Plan:
+    """Read a folder's design, after saying what a results folder is when this is none."""
+    if not path.exists():
+        raise GlimpseError(
+            f"{path} does not exist: there are no answers yet. `{program()} collect` brings those of "
+            f"people; `{program()} simulate` lets simulated people answer, marked so everywhere."
+        )
+    if not path.is_dir():
+        raise GlimpseError(f"{path} is not a folder. Name the results folder that collect or simulate wrote.")
+    missing = [
+        name for name in ("study.json", "trials.csv", "assignments.jsonl") if not (path / name).is_file()
+    ]
+    if missing:
+        raise GlimpseError(
+            f"{path} has no {' and no '.join(missing)}: not a results folder, or nothing was collected yet. "
+            "Run collect, simulate or import-results first."
+        )
+    return read_plan(path)
+
+
+def _same_mode(plans: list[Plan], paths: list[Path]) -> None:
+    modes = {plan.study["experiment"]["mode"]: path for plan, path in zip(plans, paths, strict=True)}
+    if len(modes) > 1:
+        found = ", ".join(f"{path} is {mode}" for mode, path in modes.items())
+        raise GlimpseError(f"studies of different modes cannot be pooled: {found}. Analyse them one by one.")
+
+
+def _names(paths: list[Path]) -> tuple[str, ...]:
+    """A short distinct name for each folder: its last part, or the whole path where those are equal."""
+    short = [path.resolve().name for path in paths]
+    return tuple(
+        name if short.count(name) == 1 else str(path) for name, path in zip(short, paths, strict=True)
+    )
+
+
+def _nothing(paths: list[Path], problems: tuple[Problem, ...]) -> str:
+    where = ", ".join(str(path / "assignments.jsonl") for path in paths)
+    if not problems:
+        return f"{where}: no answers yet. Run collect again when assignments were submitted."
+    listed = "; ".join(str(problem) for problem in problems[:3])
+    more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
+    return f"{where}: no answer can be used. {listed}{more}."
+
+
+def _label(plan: Plan, source: str, several: bool, orientation: dict[frozenset[str], str]) -> pd.DataFrame:
+    """A plan's trials with study and source; contrasts in the order of the first study with them."""
+    trials = plan.trials.assign(study=plan.study_id, source=source)
+    for contrast in trials["contrast"].unique():
+        orientation.setdefault(frozenset(contrast.split(":")), contrast)
+    first = trials["contrast"].astype(str).map(lambda name: orientation[frozenset(name.split(":"))])
+    turned = first != trials["contrast"].astype(str)
+    if turned.any():
+        trials = trials.astype(dict.fromkeys(SHARED, str))
+        for a, b in (("condition_a", "condition_b"), ("item_a", "item_b")):
+            trials.loc[turned, [a, b]] = trials.loc[turned, [b, a]].to_numpy()
+        trials.loc[turned, "side_of_a"] = trials.loc[turned, "side_of_a"].map(
+            {"left": "right", "right": "left"}
+        )
+        trials["contrast"] = first
+    if several:
+        for name in ("trial", "hit"):
+            trials[name] = plan.study_id + "/" + trials[name].astype(str)
+    return trials
+
+
+def _assignments(table: pd.DataFrame, plan: Plan, source: str, several: bool) -> pd.DataFrame:
+    """One file's assignments with what the design says about their HITs."""
+    genuine = plan.trials[~plan.trials["practice"]]
+    hits = genuine.astype({"hit": str, "batch": str}).groupby("hit")
+    size, batch = hits.size(), hits["batch"].first()
+    table = table.assign(
+        n_trials=table["hit"].map(size).fillna(0).astype(int),
+        batch=table["hit"].map(batch).fillna("").astype(str),
+        study=plan.study_id,
+        source=source,
+    )
+    return table.assign(hit=plan.study_id + "/" + table["hit"]) if several else table

@@ -1,0 +1,334 @@
+"""The report: tables, figures and page of a study, as one folder that appears whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from glimpse.errors import GlimpseError
+from glimpse.files import Parts, naming, refuse_others, write_whole
+from glimpse.progress import untracked
+
+from ..figures import figures as draw
+from ..figures.plots import MANY_WORKERS
+from ..figures.style import legible, style
+from ..reading.judgments import SENTINELS
+from ..statistics.distributions import coin_quantile
+from ..statistics.psychometric import curves_table
+from ..statistics.ranking import ranking_table
+from .blocks import Block, picture
+from .findings import Finding, findings
+from .methods import methods_text
+from .page import render, sections
+from .summary import summarize
+from .tables import csv_parts, csv_text, exposure, level_text, preference_tex, records, turned
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from glimpse.progress import Track
+
+    from ..figures.stimuli import Stimuli
+    from .evaluation import Evidence
+
+ALPHA = 0.05
+CURVE_POINTS = 121
+PRINT_DPI, PHOTO_DPI = 300, 220
+OPENING = "summary.json"  # by which a folder is known to be a report
+NUMBERED = " A character that no font of this computer has stands as its Unicode number, as in [U+6A21]."
+
+
+class Drawn(NamedTuple):
+    """A figure with its alternative text, its caption, and whether it is two columns wide."""
+
+    figure: Figure
+    alt: str
+    caption: str
+    wide: bool
+
+
+def build_report(
+    evidence: Evidence,
+    versions: Mapping[str, str],
+    *,
+    formats: Sequence[str] = draw.FORMATS,
+    track: Track = untracked,
+) -> tuple[dict[str, bytes | Parts], list[Finding]]:
+    """Return all files of the report by name, and the findings. Nothing is written.
+
+    judgments.csv comes as `Parts`, the others as bytes.
+    """
+    facts = summarize(evidence, versions)
+    found = findings(facts)
+    seen = turned(evidence.preference, evidence.results.real)
+    used = evidence.settings.intervals
+    tex = preference_tex(seen, ALPHA, used.level, used.cluster, simulated=evidence.results.simulated)
+    methods = methods_text(facts)
+    judgments = evidence.exclusion.judgments
+    files: dict[str, bytes | Parts] = {"judgments.csv": Parts(lambda: csv_parts(judgments.parts()))}
+    files |= {name: text.encode() for name, text in _tables(evidence).items()}
+    blocks: dict[str, Block] = {}
+    drawn = _figures(evidence, seen)
+    for name, (figure, alt, caption, wide) in track(drawn.items(), "figures", len(drawn)):
+        kinds = ("png",) if name == "hardest_pairs" else tuple(dict.fromkeys((*formats, "svg")))
+        photographs = name == "hardest_pairs"
+        rendered = draw.render(figure, kinds, PHOTO_DPI if photographs else PRINT_DPI)
+        show = "png" if photographs else "svg"
+        blocks[name] = picture(name, rendered[show], show, alt, caption, wide=wide)
+        files |= {
+            f"{name}.{kind}": data for kind, data in rendered.items() if kind in formats or kind == kinds[0]
+        }
+    facts |= {"findings": [finding.text for finding in found], "methods": methods}
+    page = render(facts, sections(facts, found, methods, tex, blocks))
+    texts = {"preference.tex": tex, "methods.txt": methods + "\n", "report.html": page}
+    files |= {name: text.encode() for name, text in texts.items()}
+    facts["files"] = sorted([*files, OPENING])
+    files[OPENING] = (json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    return files, found
+
+
+def _tables(evidence: Evidence) -> dict[str, str]:
+    preference = pd.concat([evidence.preference, evidence.unfiltered], ignore_index=True)
+    tables = {
+        "exclusions.csv": evidence.exclusion.assignments,
+        "preference.csv": preference,
+        "curves.csv": curves_table(evidence.curves),
+        "ranking.csv": ranking_table(evidence.rankings),
+        "workers.csv": evidence.workers,
+        "agreement.csv": evidence.agreement,
+        "sensitivity.csv": evidence.sensitivity,
+    }
+    if len(evidence.comparison):
+        tables["comparison.csv"] = evidence.comparison
+    return {name: csv_text(table) for name, table in tables.items()}
+
+
+def _figures(evidence: Evidence, seen: pd.DataFrame) -> dict[str, Drawn]:
+    """Return what is drawn, by name."""
+    answered = seen[seen["n"] > 0]
+    found: dict[str, Drawn] = {}
+    if evidence.results.mode == "limited-time":
+        found["realism_vs_time"] = _realism(evidence, answered)
+    found["preference"] = _preference(evidence, answered)
+    strengths = _strengths(evidence)
+    if len(strengths):
+        found["ranking"] = _ranking(evidence, strengths)
+    pairs = _pairs(evidence)
+    if pairs is not None:
+        found["hardest_pairs"] = pairs
+    names = {*answered["winner"], *answered["loser"]}
+    with style(names):
+        if any(legible(name) != name for name in names):
+            found = {key: drawn._replace(caption=drawn.caption + NUMBERED) for key, drawn in found.items()}
+    found["workers"] = _workers(evidence)
+    return found
+
+
+def _realism(evidence: Evidence, answered: pd.DataFrame) -> Drawn:
+    grid = _grid(evidence)
+    level = level_text(evidence.settings.intervals.level)
+    caption = (
+        f"Share of trials in which the first-named condition was chosen, by exposure. Points: rates with "
+        f"{_intervals(evidence)}. "
+        + (f"Lines: fitted curves with pointwise {level} bands (two-way). " if len(grid) else "")
+        + "Dashed: chance."
+    )
+    figure = draw.realism_figure(answered, grid, simulated=evidence.results.simulated)
+    return Drawn(figure, _alt(answered), caption, answered["series"].nunique() > draw.MANY_SERIES)
+
+
+def _preference(evidence: Evidence, answered: pd.DataFrame) -> Drawn:
+    limited = evidence.results.mode == "limited-time"
+    labels = [exposure(value) for value in answered["exposure_ms"]] if limited else answered["series"]
+    rows = answered.assign(label=labels)
+    figure = draw.preference_figure(rows, limited=limited, simulated=evidence.results.simulated)
+    caption = f"Preference rates with {_intervals(evidence)}" + (
+        ", thin, over the naive ones, pale, which treat answers as independent." if limited else "."
+    )
+    many = answered["series"].nunique() > draw.MANY_SERIES
+    return Drawn(figure, _alt(answered), caption, limited and many)
+
+
+def _ranking(evidence: Evidence, strengths: pd.DataFrame) -> Drawn:
+    limited = evidence.results.mode == "limited-time"
+    figure = draw.ranking_figure(strengths, limited=limited, simulated=evidence.results.simulated)
+    caption = (
+        f"Bradley-Terry strengths with {level_text(evidence.settings.intervals.level)} intervals (two-way); "
+        "a difference of 1 is an odds ratio of 2.7."
+    )
+    alt = "Bradley-Terry strength of each condition by exposure; the numbers are in the table."
+    return Drawn(figure, alt, caption, wide=False)
+
+
+def _intervals(evidence: Evidence) -> str:
+    used = evidence.settings.intervals
+    return f"{level_text(used.level)} intervals ({used.cluster})"
+
+
+def _alt(seen: pd.DataFrame) -> str:
+    parts = [
+        f"{row['series']} at {exposure(row['exposure_ms'])}: {100 * row['rate']:.0f} %"
+        for row in records(seen)
+    ]
+    return "Preference rates. " + "; ".join(parts) + "."
+
+
+def _grid(evidence: Evidence) -> pd.DataFrame:
+    """Return the fitted curves on a grid of exposures: series, exposure_ms, rate, low, high."""
+    parts = []
+    for fit in evidence.curves:
+        if fit.identified:
+            grid = np.geomspace(fit.exposures_ms[0], fit.exposures_ms[-1], CURVE_POINTS)
+            low, high = fit.band(grid)
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "series": f"{fit.condition} over {fit.versus}",
+                        "exposure_ms": grid,
+                        "rate": fit.predict(grid),
+                        "low": low,
+                        "high": high,
+                    }
+                )
+            )
+    columns = ["series", "exposure_ms", "rate", "low", "high"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def _strengths(evidence: Evidence) -> pd.DataFrame:
+    table = ranking_table([ranking for ranking in evidence.rankings if ranking.identified])
+    order = table.groupby("condition")["strength"].last().sort_values(ascending=False).index
+    return table.set_index("condition").loc[list(order)].reset_index() if len(table) else table
+
+
+def _workers(evidence: Evidence) -> Drawn:
+    table, workers = evidence.exclusion.assignments, evidence.workers
+    shown = workers[workers["n"] > 0]
+    median = int(shown["n"].median()) if len(shown) else 1
+    low, high = (coin_quantile(q, max(median, 1)) / max(median, 1) for q in (0.025, 0.975))
+    filtered = evidence.settings.rules.sentinel_filter
+    left_out = table.groupby("worker", observed=True)["excluded"].all()
+    panels = pd.DataFrame(
+        {
+            "excluded": shown["worker"].map(left_out).astype(bool),
+            "left_share": shown["left_share"],
+            "median_response_ms": shown["median_response_ms"],
+            "sentinel_share": 1 - shown["n_wrong"] / shown["n_sentinels"].where(shown["n_sentinels"] > 0),
+        }
+    )
+    figure = draw.workers_figure(
+        table["n_wrong"].to_numpy(int),
+        panels,
+        table["reasons"].str.contains(SENTINELS).to_numpy(bool),
+        (low, high),
+        _edges(max(median, 1)),
+        simulated=evidence.results.simulated,
+    )
+    points = "each worker's speed and share of right sentinels; orange crosses: excluded"
+    cloud = "speeds and shares of right sentinels, the darker the more workers; orange: excluded"
+    caption = (
+        "Left: wrong sentinels an assignment, in orange what the rule excludes"
+        + ("" if filtered else " (nothing here: the filter is off)")
+        + f". Middle: {cloud if len(panels.dropna()) > MANY_WORKERS else points}. Right: how often "
+        "workers chose the left image; orange: excluded; grey: what chance allows 95 % of them."
+    )
+    alt = "Sentinel errors, response times and side bias of the workers."
+    return Drawn(figure, alt, caption, wide=True)
+
+
+def _edges(answers: int) -> NDArray[np.float64]:
+    """Edges of bars about 2.5 % wide, one of them centred on 1/2, that hold equally many shares each.
+
+    answers: of a worker; its shares are multiples of 1 / answers, and none of them lies on an edge.
+    """
+    step = max(1, round(0.025 * answers))
+    step += (step + answers + 1) % 2  # odd where the number of answers is even, else even
+    half = np.arange(step / 2, answers / 2 + step, step)
+    return np.asarray(0.5 + np.concatenate([-half[::-1], half]) / answers)
+
+
+def _pairs(evidence: Evidence) -> Drawn | None:
+    """Return the figure of pairs with their images, or None where images are missing."""
+    table = evidence.pairs
+    rows: list[tuple[list[tuple[Stimuli, str, tuple[str, str]]], str]] = []
+    for contrast, end in dict.fromkeys(zip(table["contrast"], table["end"], strict=True)):
+        part = table[(table["contrast"] == contrast) & (table["end"] == end)]
+        panels: list[tuple[Stimuli, str, tuple[str, str]]] = []
+        for index, row in zip(part.index, records(part), strict=True):
+            stimuli = evidence.stimuli[int(str(index))]
+            if stimuli is not None:
+                where = "" if pd.isna(row["exposure_ms"]) else f" at {exposure(row['exposure_ms'])}"
+                caption = f"{row['loser']} chosen by {row['k']} of {row['n']}{where}"
+                panels.append((stimuli, caption, (row["winner"], row["loser"])))
+        if panels:
+            first = records(part)[0]
+            real = first["winner"] == evidence.results.real
+            rows.append(
+                (
+                    panels,
+                    f"{first['loser']} against {first['winner']}: fooled people {end}"
+                    if real
+                    else f"{first['loser']} chosen over {first['winner']} {end} often",
+                )
+            )
+    if not rows:
+        return None
+    figure = draw.pairs_figure(rows, simulated=evidence.results.simulated)
+    caption = "The pairs in which the less preferred condition was chosen most and least often."
+    return Drawn(figure, caption, caption, wide=True)
+
+
+def write_report(files: Mapping[str, bytes | Parts], out: Path) -> None:
+    """Write the folder `out` whole: beside it first, then in its place; an earlier report goes only then.
+
+    Raises GlimpseError where `out` is something else than an earlier report.
+    """
+    check_out(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with naming(out):
+        work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
+        try:
+            _replace(out, files, work / "new", work / "old")
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _replace(out: Path, files: Mapping[str, bytes | Parts], new: Path, old: Path) -> None:
+    for name, data in files.items():
+        write_whole(new / name, data)
+    if out.exists():
+        out.replace(old)
+    try:
+        new.replace(out)
+    except BaseException:
+        if old.exists():
+            old.replace(out)
+        raise
+
+
+def check_out(out: Path) -> None:
+    """Raise GlimpseError unless `out` can be replaced: absent, empty, or a report with nothing else in
+    it."""
+    try:
+        known = set(json.loads((out / OPENING).read_text(encoding="utf-8"))["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        known = set()
+    refuse_others(out, known, "report", "analyze", hidden=True)
+
+
+def figure_formats(text: str) -> tuple[str, ...]:
+    """Read "png,pdf" as formats; GlimpseError for what is none."""
+    formats = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
+    unknown = [name for name in formats if name not in draw.FORMATS]
+    if unknown or not formats:
+        raise GlimpseError(f"--figures {text!r}: allowed are {', '.join(draw.FORMATS)}, separated by commas.")
+    return formats

@@ -1,0 +1,151 @@
+"""summary.json: everything that was found, for machines and for the pages that are made of it.
+
+Documented field by field in docs/summary.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from glimpse.files import plain
+
+from .design import experiment, origin, single
+from .tables import records
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from ..reading.results import Results
+    from .evaluation import Evidence
+
+SCHEMA_VERSION = 1
+PROBLEMS_LISTED = 50
+
+
+def summarize(evidence: Evidence, versions: Mapping[str, str]) -> dict[str, Any]:
+    """Return the summary as plain JSON values; NaN and infinity are null."""
+    results = evidence.results
+    found = {
+        "schema_version": SCHEMA_VERSION,
+        "versions": dict(versions),
+        "simulated": results.simulated,
+        "sources": [{"folder": name, "answers_sha256": digest} for name, digest in evidence.digests],
+        "studies": [_study(results, name) for name in results.studies],
+        "experiment": experiment(results, list(results.studies)),
+        "settings": _settings(evidence),
+        "counts": _counts(evidence),
+        "exclusions": records(evidence.exclusion.counts),
+        "preference": records(evidence.preference),
+        "preference_other_filter": records(evidence.unfiltered),
+        "curves": [fit.to_dict() for fit in evidence.curves],
+        "rankings": [ranking.to_dict() for ranking in evidence.rankings],
+        "agreement": records(evidence.agreement),
+        "side_bias": evidence.side_bias.to_dict(),
+        "sentinels": records(evidence.sentinels),
+        "worker_flags": _flags(evidence),
+        "response_times": records(evidence.response_times),
+        "achieved_exposures": records(evidence.exposures),
+        "sensitivity": records(evidence.sensitivity),
+        "pairs": records(evidence.pairs),
+        "comparison": records(evidence.comparison),
+        "problems": [str(problem) for problem in results.problems[:PROBLEMS_LISTED]],
+        "problem_count": len(results.problems),
+    }
+    return dict(plain(found))
+
+
+def _study(results: Results, name: str) -> dict[str, Any]:
+    """One of the studies that were pooled, with its own design."""
+    document = results.studies[name]
+    return {
+        "study": name,
+        "title": document.get("title") or "",
+        "plan_sha256": document.get("plan_sha256"),
+        **origin(document),
+        "experiment": experiment(results, [name]),
+    }
+
+
+def _settings(evidence: Evidence) -> dict[str, Any]:
+    settings, rules, results = evidence.settings, evidence.settings.rules, evidence.results
+    allowed = rules.max_wrong_sentinels
+    own = single([results.max_wrong_of(study) for study in results.studies])
+    return {
+        "sentinel_filter": rules.sentinel_filter,
+        "max_wrong_sentinels": own if allowed is None else allowed,
+        "repeat_workers": rules.repeat_workers,
+        "max_exposure_error_ms": rules.max_exposure_error_ms,
+        "exposure": settings.exposure,
+        "cluster": settings.intervals.cluster,
+        "level": settings.intervals.level,
+        "adjust": settings.intervals.adjust,
+        "resamples": settings.intervals.resamples,
+        "curve": settings.curve,
+        "compare": settings.compare,
+        "seed": settings.seed,
+    }
+
+
+def _counts(evidence: Evidence) -> dict[str, Any]:
+    results, counts = evidence.results, evidence.counts
+    assignments = evidence.exclusion.assignments
+    times = sorted(text for text in results.assignments["submitted_at"] if text)
+    a_hit = results.assignments.groupby("hit", observed=True)["worker"].nunique()
+    places, filled = _places(results)
+    return {
+        "hits": len(a_hit),
+        "assignments": len(assignments),
+        "places": places,
+        "filled": filled,
+        "fewest_workers_a_hit": int(a_hit.min()),
+        "most_workers_a_hit": int(a_hit.max()),
+        "simulated_assignments": int(results.assignments["simulated"].sum()),
+        "workers": int(results.assignments["worker"].nunique()),
+        "judgments": counts["judgments"],
+        "genuine": counts["genuine"],
+        "sentinels": counts["sentinels"],
+        "excluded_assignments": int(assignments["excluded"].sum()),
+        "analysed": counts["analysed"],
+        "analysed_workers": counts["analysed_workers"],
+        "pairs": counts["pairs"],
+        "shared_workers": _shared_workers(results.assignments),
+        "shared_pairs": counts["shared_pairs"],
+        "first_submitted_at": times[0] if times else None,
+        "last_submitted_at": times[-1] if times else None,
+    }
+
+
+def _places(results: Results) -> tuple[int | None, int | None]:
+    """How many assignments the studies planned, and how many of these are in; what came beside them is not
+    counted. (None, None) where a study does not say, or was imported: more answers may or may not come."""
+    done = results.assignments.groupby("hit", observed=True).size()
+    places = filled = 0
+    for name, document in results.studies.items():
+        a_hit = document["experiment"].get("workers_per_hit")
+        if not isinstance(a_hit, int) or document.get("imported_from"):
+            return None, None
+        mine = results.trials[(results.trials["study"] == name) & ~results.trials["practice"]]
+        hits = mine["hit"].unique()
+        places += a_hit * len(hits)
+        filled += int(done.reindex(hits, fill_value=0).clip(upper=a_hit).sum())
+    return places, filled
+
+
+def _shared_workers(assignments: pd.DataFrame) -> int:
+    """How many workers occur in more than one folder."""
+    together = assignments[["worker", "source"]].drop_duplicates()
+    return int((together["worker"].value_counts() > 1).sum())
+
+
+def _flags(evidence: Evidence) -> list[dict[str, Any]]:
+    """How many workers stand out, by what; who they are stays in workers.csv, as pseudonyms."""
+    flags = [flag for text in evidence.workers["flags"] for flag in str(text).split("; ") if flag]
+    left_out = evidence.exclusion.assignments.groupby("worker", observed=True)["excluded"].all()
+    kept = evidence.workers[~evidence.workers["worker"].map(left_out).astype(bool)]
+    of_kept = [flag for text in kept["flags"] for flag in str(text).split("; ") if flag]
+    return [
+        {"flag": flag, "workers": flags.count(flag), "workers_kept": of_kept.count(flag)}
+        for flag in ("one side", "like a coin", "fast")
+    ]

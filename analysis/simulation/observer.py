@@ -1,0 +1,239 @@
+"""Simulated workers: what they see in an exposure, how able and careful they are, which side they choose.
+
+The model, in probit units. A contrast has a realism curve psi(t), the share of trials in which its condition
+A is chosen by people as a whole. A worker multiplies what there is to see by an ability g, a pair adds a
+difficulty v of its own, and a side bias b pulls to the left:
+
+    P(left) = (1 - lapse) Phi(g mu s + v s + b) + lapse / 2,       s = +1 where A stands left, else -1
+
+    mu = z sqrt((1 + sd_v^2 + sd_b^2) / (1 - sd_g^2 z^2)),         z = Phi^-1(psi(t))
+
+mu is larger than z by just so much that the average over workers and pairs is psi(t) again: the integral of
+Phi(mu + N(0, sd^2)) is Phi(mu / sqrt(1 + sd^2)). So a simulated study has a known truth, whatever its spread.
+Random clickers press either side with probability 1/2, fast.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import expit, ndtr, ndtri
+
+from glimpse.errors import GlimpseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+# How real a condition looks with unlimited time, in probit units from a photograph: with -1, the photograph
+# is chosen Phi(1) = 84 % of the time. Near the rates of Chen & Koltun (2017), Table 1, on Cityscapes.
+QUALITY = {
+    "real": 0.0,
+    "crn": -0.85,
+    "crn-diverse": -0.85,
+    "full-resolution": -1.3,
+    "full-res": -1.3,
+    "encoder-decoder": -1.65,
+    "pix2pix": -2.3,
+    "gan": -3.0,
+    "image-space": -4.0,
+}
+ALIASES = {
+    "photo": "real",
+    "photos": "real",
+    "ground-truth": "real",
+    "gt": "real",
+    "image-space-loss": "image-space",
+}
+UNKNOWN_QUALITY = (-2.2, -0.6)
+# What a condition is for, where the table does not know its name: one that only sentinels show is as plainly
+# not real as the usual one, and one that is compared as well is the least real of the paper's comparisons.
+ROLES = {"sentinel": QUALITY["image-space"], "compared sentinel": QUALITY["pix2pix"]}
+LARGEST_QUALITY = 10.0
+QUALITY_SCALE = "real is 0; with -1 the photograph is chosen 84 % of the time"
+# Setting -> the option of `simulate` that gives it, and the largest value.
+LIMITS = {
+    "ability_sd": ("--ability-sd", 1.0),
+    "pair_sd": ("--pair-sd", 5.0),
+    "side_bias_sd": ("--side-bias-sd", 5.0),
+    "lapse_mean": ("--lapse", 0.5),
+    "random_share": ("--random-share", 1.0),
+}
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Settings of simulated people and pairs; standard deviations are between workers, or between pairs."""
+
+    ability_sd: float = 0.25
+    pair_sd: float = 0.45
+    side_bias_sd: float = 0.10
+    lapse_mean: float = 0.003
+    random_share: float = 0.01
+    response_ms: float = 750.0
+    speed_sd: float = 0.30
+    response_sd: float = 0.40
+    slope: float = 1.3
+    quality: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check every number once."""
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.name == "quality":
+                continue
+            name, high = LIMITS.get(item.name, (f"observer: {item.name}", math.inf))
+            if not (isinstance(value, (int, float)) and 0 <= value <= high and math.isfinite(value)):
+                allowed = f"a number from 0 to {high:g}" if high < math.inf else "a number, 0 or more"
+                raise GlimpseError(f"{name} is {value!r}; it must be {allowed}.")
+        for name, value in self.quality.items():
+            if not abs(value) <= LARGEST_QUALITY:
+                raise GlimpseError(
+                    f"--quality {name}={value:g}: it must be a number from {-LARGEST_QUALITY:g} to "
+                    f"{LARGEST_QUALITY:g}; {QUALITY_SCALE}."
+                )
+
+    @classmethod
+    def from_json(cls, settings: Mapping[str, Any]) -> Observer:
+        """Build from plain values; raises GlimpseError for a key that there is no setting for."""
+        known = {item.name for item in fields(cls)}
+        unknown = sorted(set(settings) - known)
+        if unknown:
+            raise GlimpseError(
+                f"observer: there is no setting {', '.join(unknown)}; there are {', '.join(sorted(known))}."
+            )
+        return cls(**settings)
+
+    def quality_of(self, condition: str, role: str = "compared") -> float:
+        """Return how real `condition` looks, in probit units below a photograph (0).
+
+        Your own setting first, then 0 for the role "real", then the table above, then what ROLES says of its
+        role, then a value from the name itself, always the same.
+        """
+        if condition in self.quality:
+            return float(self.quality[condition])
+        if role == "real":
+            return 0.0
+        name = condition.lower().replace("_", "-").replace(" ", "-")
+        name = ALIASES.get(name, name)
+        if name in QUALITY:
+            return QUALITY[name]
+        if role in ROLES:
+            return ROLES[role]
+        low, high = UNKNOWN_QUALITY
+        return low + (high - low) * (zlib.crc32(name.encode()) % 1000) / 999
+
+
+def realism_curve(distance: Floats | float, exposure_ms: Floats | float, slope: float = 1.3) -> Floats:
+    """Return psi(t), the share in which A is chosen, in [0, 1].
+
+    distance: quality of A minus that of B, probit units. exposure_ms: image onset to offset; infinity or NaN
+    where the exposure is unlimited. The plateau is Phi(distance); larger distances are seen earlier.
+    """
+    d = np.asarray(distance, float)
+    t = np.asarray(exposure_ms, float)
+    plateau = ndtr(np.abs(d))
+    midpoint = math.log2(0.9) - 0.9 * (np.abs(d) - 0.85)
+    with np.errstate(divide="ignore"):
+        octaves = np.log2(t / 1000)
+    seen = np.where(np.isfinite(t), expit(slope * (octaves - midpoint)), 1.0)
+    return np.asarray(0.5 + np.sign(d) * (plateau - 0.5) * seen, dtype=float)
+
+
+@dataclass(frozen=True)
+class Workers:
+    """People, one entry of every array a worker (W,)."""
+
+    ability: Floats
+    lapse: Floats
+    side_bias: Floats
+    speed: Floats
+    random: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.ability)
+
+
+def draw_workers(observer: Observer, count: int, rng: np.random.Generator) -> Workers:
+    """Draw `count` workers."""
+    normal = rng.normal(size=(count, 3))
+    uniform = rng.random(size=(count, 2))
+    # An exponential lapse rate: most people hardly ever slip, a few often.
+    lapse = np.minimum(-observer.lapse_mean * np.log1p(-uniform[:, 0]), 0.5)
+    return Workers(
+        ability=np.maximum(1 + observer.ability_sd * normal[:, 0], 0.0),
+        lapse=lapse,
+        side_bias=observer.side_bias_sd * normal[:, 1],
+        speed=np.exp(observer.speed_sd * normal[:, 2]),
+        random=uniform[:, 1] < observer.random_share,
+    )
+
+
+def draw_pairs(observer: Observer, count: int, rng: np.random.Generator) -> Floats:
+    """Draw the difficulty of `count` pairs (P,), in probit units towards condition A."""
+    return observer.pair_sd * rng.normal(size=count)
+
+
+def strength(observer: Observer, psi: Floats) -> Floats:
+    """Return mu, what an average worker sees in an average pair, so that the average over both is `psi`."""
+    z = ndtri(np.clip(psi, 1e-9, 1 - 1e-9))
+    spread = 1 + observer.pair_sd**2 + observer.side_bias_sd**2
+    room = np.maximum(1 - (observer.ability_sd * z) ** 2, 0.05)
+    return np.asarray(z * np.sqrt(spread / room), dtype=float)
+
+
+def chance_of_left(mu: Floats, pair: Floats, a_is_left: NDArray[np.bool_], workers: Workers) -> Floats:
+    """Return P(left), shape (W, T), for workers (W,) and trials: `mu`, `pair` and `a_is_left` are (T,)."""
+    sign = np.where(a_is_left, 1.0, -1.0)
+    drive = workers.ability[:, None] * (mu * sign) + pair * sign + workers.side_bias[:, None]
+    lapse = workers.lapse[:, None]
+    return np.where(workers.random[:, None], 0.5, (1 - lapse) * ndtr(drive) + lapse / 2)
+
+
+def choose_left(p_left: Floats, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Draw the answers: True where the left image is chosen; the shape of `p_left`."""
+    return rng.random(p_left.shape) < p_left
+
+
+def response_times(
+    observer: Observer, p_left: Floats, workers: Workers, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Draw response times in ms (W, T): slower where the choice is close, fast for random clickers."""
+    doubt = 1 - 2 * np.abs(p_left - 0.5)
+    median = observer.response_ms * workers.speed[:, None] * (1 + 0.6 * doubt)
+    median = np.where(workers.random[:, None], 0.35 * observer.response_ms, median)
+    return np.asarray(median * np.exp(observer.response_sd * rng.normal(size=p_left.shape)), dtype=float)
+
+
+def expected_rate(observer: Observer, psi: Floats) -> Floats:
+    """Return the share of A that all workers together tend to: psi, pulled to 1/2 by lapses and clickers."""
+    attentive = (1 - observer.random_share) * (1 - observer.lapse_mean)
+    return 0.5 + attentive * (np.asarray(psi) - 0.5)
+
+
+def parse_quality(settings: Iterable[str]) -> dict[str, float]:
+    """Read `name=value` settings; GlimpseError for what is not of that form, and a name that comes twice."""
+    quality: dict[str, float] = {}
+    for text in settings:
+        name, equals, value = text.partition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not (name and equals and math.isfinite(number)):
+            raise GlimpseError(
+                f"--quality {text!r}: expected name=value, for example crn=-0.85 ({QUALITY_SCALE})."
+            )
+        if name in quality:
+            raise GlimpseError(
+                f"--quality names {name} twice, with {quality[name]:g} and {number:g}; name a condition once."
+            )
+        quality[name] = number
+    return quality

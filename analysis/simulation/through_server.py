@@ -1,0 +1,171 @@
+"""Simulated workers on a running server: they sign in, accept, load the page and submit, as browsers do.
+
+Each step can be repeated: whoever had answered before finds nothing to do, and whoever had only accepted goes
+on with that assignment. So an interrupted run is resumed by starting it again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from glimpse.errors import GlimpseError
+from glimpse.program import program
+from glimpse.progress import untracked
+
+from .simulation import Crowd
+
+if TYPE_CHECKING:
+    import ssl
+
+    from glimpse.progress import Track
+
+    from .observer import Observer
+    from .simulation import Plan
+
+LOCAL = "http://127.0.0.1:8080"
+TRIES = 5
+WAIT_S = 0.3
+TIMEOUT_S = 60.0
+_ASSIGNMENT = re.compile(r"/worker/assignments/([A-Z0-9]{1,64})\b")
+
+
+def default_url(data: Path = Path("server")) -> str:
+    """Return the address of the server that `serve` runs from this folder, or the usual one."""
+    try:
+        return (data / "endpoint").read_text(encoding="utf-8").strip() or LOCAL
+    except OSError:
+        return LOCAL
+
+
+def answer_on_server(
+    url: str,
+    plan: Plan,
+    observer: Observer,
+    seed: int,
+    workers: int | None = None,
+    concurrency: int = 8,
+    track: Track = untracked,
+) -> tuple[int, int]:
+    """Let `workers` people (default: as many as fill the study) answer; return how many did and did not.
+
+    Raises GlimpseError when `url` is no address, when no server answers, when the study is not published
+    there, or when the server answers what it should not.
+    """
+    count = plan.people(workers)
+    _check_address(url)
+    crowd = Crowd(plan, observer, seed)
+    tls = httpx.create_ssl_context()
+    _require_study(url, plan, tls)
+    done = 0
+    with ThreadPoolExecutor(concurrency) as pool:
+        visits = pool.map(lambda slot: _visit(url, crowd, slot, tls), range(count))
+        try:
+            for answered in track(visits, "simulated workers", count):
+                done += answered
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    return done, count - done
+
+
+def _check_address(url: str) -> None:
+    try:
+        address = httpx.URL(url)
+        if address.scheme in ("http", "https") and address.host:
+            return
+    except httpx.InvalidURL:
+        pass
+    raise GlimpseError(
+        f"--through-server {url!r}: it must be a server's address, such as {LOCAL}. The folder of the study "
+        "stands before this option."
+    )
+
+
+def _require_study(url: str, plan: Plan, tls: ssl.SSLContext) -> None:
+    """Raise GlimpseError, which says what to type, unless the server knows the study."""
+    with httpx.Client(
+        base_url=url, headers={"User-Agent": plan.agent}, timeout=TIMEOUT_S, verify=tls
+    ) as site:
+        _get(site, "/worker/session")  # what is no server of ours is told from one that lacks the study
+        if _get(site, f"/join/{plan.study}").status_code == httpx.codes.NOT_FOUND:
+            raise GlimpseError(
+                f"{url}: study {plan.study} is not published there. Publish it first: {program()} publish "
+                f"{plan.folder} --to local"
+            )
+
+
+def _visit(url: str, crowd: Crowd, slot: int, tls: ssl.SSLContext) -> bool:
+    """Do what one person does; True when answers were taken."""
+    plan, agent = crowd.plan, {"User-Agent": crowd.plan.agent}
+    with httpx.Client(base_url=url, headers=agent, timeout=TIMEOUT_S, verify=tls) as browser:
+        token = _get(browser, "/worker/session").json()["csrf"]
+        _post(browser, "/worker/sign-in", {"name": crowd.worker_id(slot), "csrf": token})
+        token = _get(browser, "/worker/session").json()["csrf"]
+        address = f"/worker/studies/{plan.study}/accept"
+        accepted = _post(browser, address, {"csrf": token}, {"batch": plan.hit_of(slot).batch})
+        if accepted.status_code in (404, 409):
+            unfinished = _ASSIGNMENT.search(_get(browser, "/worker/").text)
+            if unfinished is None:
+                return False
+            assignment = unfinished.group(1)
+        else:
+            assignment = accepted.headers.get("location", "").rstrip("/").rpartition("/")[2]
+        state = _get(browser, f"/worker/assignments/{assignment}/state").json()
+        hit = next((hit for hit in plan.hits if hit.name == state["hit"]), None)
+        if hit is None or state["study"] != plan.study:
+            raise GlimpseError(
+                f"{url}: assignment {assignment} is of HIT {state['hit']!r} of study {state['study']!r}, "
+                f"which is not in this study ({plan.study}). Name the study's folder that was published "
+                f"there."
+            )
+        _get(browser, state["page_url"])
+        answers = json.dumps(crowd.visit(slot, hit).submission, separators=(",", ":"))
+        _post(browser, state["submit_url"], {"assignmentId": assignment, "answers": answers})
+    return True
+
+
+def _get(browser: httpx.Client, address: str) -> httpx.Response:
+    return _ask(browser, "GET", address)
+
+
+def _post(
+    browser: httpx.Client, address: str, form: dict[str, str], query: dict[str, str] | None = None
+) -> httpx.Response:
+    return _ask(browser, "POST", address, data=form, params=query)
+
+
+def _ask(browser: httpx.Client, method: str, address: str, **content: Any) -> httpx.Response:
+    """Send a request, again where the server is busy or the connection broke: no step does harm twice."""
+    url, problem = browser.base_url, ""
+    for attempt in range(TRIES):
+        if attempt:
+            time.sleep(WAIT_S * 2**attempt)
+        try:
+            response = browser.request(method, address, **content)
+        except httpx.ConnectError:
+            problem = f"no server answers there; start one with: {program()} serve"
+            continue
+        except httpx.TransportError as error:
+            problem = f"{method} {address}: {type(error).__name__} {error}"
+            continue
+        if response.status_code < 500:
+            return _expected(response, method, address)
+        problem = f"{method} {address}: the server answered {response.status_code}"
+    raise GlimpseError(f"{url}: {problem}.")
+
+
+def _expected(response: httpx.Response, method: str, address: str) -> httpx.Response:
+    absent = address.startswith("/join/") and response.status_code == httpx.codes.NOT_FOUND
+    taken = address.endswith("/accept") and response.status_code in (404, 409)
+    if response.status_code < 400 or absent or taken:
+        return response
+    text = re.sub(r"<[^>]*>|\s+", " ", response.text)
+    words = " ".join(text.split())[:200]
+    raise GlimpseError(f"{method} {response.url}: the server answered {response.status_code}: {words}")

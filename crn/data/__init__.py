@@ -1,0 +1,1 @@
+"""Label sets, label maps and datasets."""

@@ -1,0 +1,1 @@
+"""What training minimises, and the feature networks that it compares in."""

@@ -1,0 +1,1 @@
+"""Label maps into folders of images, films and galleries."""

@@ -1,0 +1,1 @@
+"""Training a network, stage by stage."""

@@ -1,0 +1,387 @@
+"""From what a person asks for to a training run: presets, sizes, widths, data, feature network, devices."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from glimpse.errors import GlimpseError
+from glimpse.files import digest
+from glimpse.progress import untracked
+
+from ..data.labels import LabelSet, colour_label_map
+from ..losses.features import FeatureNetwork, build_features, write_features
+from ..network.checkpoints import load_weights, save_weights
+from ..network.config import NetworkConfig
+from ..network.model import CRN
+from ..network.pix2pix import OFFICIAL_WIDTHS, Generator, Pix2PixLearner, build_generator, pix2pix_config
+from .feature_training import FeatureTraining, train_features
+from .learner import CRNLearner, Learner
+from .loop import Outcome, Run, train
+from .record import read_state
+from .schedule import PAPER_STAGES, Stage, TrainingSettings
+from .sources import DataRequest, open_pairs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from glimpse.progress import Track
+
+    from .sources import OpenedPairs
+
+PRESETS = ("small", "paper")
+SMALL_EMPHASIS = (4.0, 1.0, 1.0, 1.0, 1.0, 0.5)  # the input term holds the hue; deep taps drive it off
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `train` was asked for; stored with the checkpoint, so that resuming needs only its name."""
+
+    name: str = "scenes-crn"
+    out: str = "training"
+    source: DataRequest = field(default_factory=DataRequest)
+    architecture: str = "crn"
+    loss: str = "features"
+    outputs: int = 1
+    preset: str = "small"
+    stages: tuple[Stage, ...] = ()  # empty: the preset's
+    widths: tuple[int, ...] = ()  # empty: the preset's
+    features: str = "small"
+    features_file: str = ""
+    download_features: bool = False
+    weights: str = ""  # start from these
+    half: bool = False  # store the weights in half precision
+    device: str = "cpu"
+    threads: int = 0  # 0: as torch chooses
+    minutes: float = 0.0  # stop, resumably, after so long; 0: never
+    # Fields of TrainingSettings that differ from the preset's.
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Where the run lives."""
+        return Path(self.out) / self.name
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON object that `from_json` turns back into the same request."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Request:
+        """Rebuild a request."""
+        unknown = sorted(set(values) - {entry.name for entry in fields(cls)})
+        if unknown:
+            raise GlimpseError(f"unknown training option {unknown[0]!r}.")
+        stages = tuple(
+            Stage(**{**s, "trained_heights": tuple(s["trained_heights"])}) for s in values["stages"]
+        )
+        source = DataRequest(**values["source"])
+        return cls(**{**values, "source": source, "stages": stages, "widths": tuple(values["widths"])})
+
+
+def resumed_request(name: str, out: str, **changes: Any) -> Request:
+    """Return the request of an earlier run; `changes` are what may differ: device, threads, minutes, data."""
+    state = read_state(Path(out) / name / "latest.pt")
+    stored = Request.from_json(state["about"]["request"])
+    return replace(stored, name=name, out=out, **changes)
+
+
+def small_widths(heights: Iterable[int]) -> tuple[int, ...]:
+    """Return the widths of the small preset: a few million parameters, most of them where pixels are few."""
+    limits = ((8, 192), (16, 160), (32, 128), (48, 96), (64, 64), (96, 48), (128, 32))
+    return tuple(next((width for limit, width in limits if height <= limit), 24) for height in heights)
+
+
+def base_height(height: int, width: int) -> int:
+    """Return the coarsest height that halving reaches: 4 for 256, 3 for 192."""
+    while height % 2 == 0 and width % 2 == 0 and height > 5:
+        height, width = height // 2, width // 2
+    return height
+
+
+def default_stages(request: Request, aspect: float) -> tuple[Stage, ...]:
+    """Return the preset's stages for photographs of this aspect (width over height)."""
+    if request.preset == "paper":
+        if request.architecture == "pix2pix":
+            return (Stage(256, 512, 200),)
+        return PAPER_STAGES[:1] if request.loss == "diverse" else PAPER_STAGES
+    small, large = ((96, 128), (192, 256)) if aspect < 1.6 else ((64, 128), (128, 256))
+    if request.architecture == "pix2pix":
+        return (Stage(*large, 10),)
+    return (Stage(*small, 5), Stage(*large, 8))
+
+
+def _pix2pix_widths(request: Request, stage: Stage) -> tuple[int, ...]:
+    """Return as many levels as the size allows, of the preset's widths."""
+    if request.widths:
+        return request.widths
+    levels = 0
+    while (
+        levels < 8
+        and stage.height % 2 ** (levels + 1) == 0
+        and stage.width % 2 ** (levels + 1) == 0
+        and (stage.height * stage.width) >> (2 * levels + 2) > 1
+    ):
+        levels += 1
+    small = tuple(min(24 * 2**level, 128) for level in range(8))
+    return (OFFICIAL_WIDTHS if request.preset == "paper" else small)[:levels]
+
+
+def network_config(request: Request, labels: LabelSet, stages: tuple[Stage, ...]) -> NetworkConfig:
+    """Return the settings of the network that the first stage trains."""
+    first, classes = stages[0], len(labels.classes)
+    if request.architecture == "pix2pix":
+        widths = _pix2pix_widths(request, first)
+        return pix2pix_config(labels.name, classes, first.height, first.width, widths)
+    if request.architecture != "crn":
+        raise GlimpseError(f"--arch {request.architecture}: expected crn, pix2pix or features.")
+    config = NetworkConfig(
+        label_set=labels.name,
+        classes=classes,
+        height=first.height,
+        width=first.width,
+        base_height=base_height(first.height, first.width),
+        outputs=request.outputs,
+    )
+    if request.widths:
+        return replace(config, features=request.widths[: len(config.heights)])
+    return config if request.preset == "paper" else replace(config, features=small_widths(config.heights))
+
+
+def _with_widths(request: Request, stages: tuple[Stage, ...], config: NetworkConfig) -> tuple[Stage, ...]:
+    """Give every stage after the first the width of the module that it adds."""
+    if request.preset == "paper" and not request.widths:
+        return stages
+    later = []
+    for number, stage in enumerate(stages[1:]):
+        place = len(config.heights) + number
+        wide = request.widths[place] if place < len(request.widths) else small_widths([stage.height])[0]
+        later.append(stage if stage.features else replace(stage, features=wide))
+    return (stages[0], *later)
+
+
+def training_settings(request: Request, stages: tuple[Stage, ...]) -> TrainingSettings:
+    """Return the run's settings: the preset's, changed by the request's."""
+    values: dict[str, Any] = {"loss": request.loss, "features": request.features}
+    if request.architecture == "pix2pix":
+        values |= {"loss": "gan", "features": "none", "learning_rate": 2e-4, "final_learning_rate": 2e-6}
+    elif request.loss == "image":
+        values["features"] = "none"
+    if request.preset == "paper":
+        values["balance"] = "authors" if request.features == "vgg19" else "alike"
+    else:
+        values |= {"mirror": True, "rescale_epoch": 5.0}
+        if request.architecture == "crn":
+            # At the published 1e-4, networks this narrow keep the hues of their initialisation for long; at
+            # 1e-3 they follow the last few photographs. The rate falls in the last stage's second half.
+            values |= {"learning_rate": 5e-4, "final_learning_rate": 5e-5, "emphasis": SMALL_EMPHASIS}
+    return TrainingSettings(stages=stages, **{**values, **request.settings})
+
+
+def start(
+    request: Request,
+    *,
+    resume: bool = False,
+    command: str = "",
+    versions: dict[str, str] | None = None,
+    track: Track = untracked,
+    report: Callable[[int, dict[str, float]], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Outcome:
+    """Train what `request` asks for; returns where the run stands.
+
+    `report` gets the loss's terms beside every sample grid; `stop`, asked after every update, ends the run.
+    """
+    if request.threads:
+        torch.set_num_threads(request.threads)
+    joined = join_processes(request.device)
+    try:
+        run = assemble(request, resume=resume, command=command, versions=versions, track=track)
+        if report:
+            run.report = report
+        if stop:
+            out_of_time, asked = run.stop, stop
+            run.stop = lambda: out_of_time() or asked()
+        return train(run, resume=resume, track=track)
+    finally:
+        if joined:
+            torch.distributed.destroy_process_group()
+
+
+def start_features(
+    source: DataRequest,
+    path: Path,
+    *,
+    training: FeatureTraining,
+    command: str = "",
+    track: Track = untracked,
+) -> float:
+    """Train the small feature network on `source`, write it to `path`; return its accuracy."""
+    opened = open_pairs(source, path.parent.parent, track)
+    size = (180, 240) if opened.aspect < 1.6 else (160, 320)
+    pairs = [opened.pairs.load(index, size) for index in range(len(opened.pairs))]
+    rows: list[dict[str, float]] = []
+    network = train_features(pairs, len(opened.labels.classes), training, track=track, log=rows.append)
+    write_features(network, path, {"trained_by": command})
+    return float(np.mean([row["accuracy"] for row in rows[-4:]]))
+
+
+def join_processes(device: str) -> bool:
+    """Join the processes that torchrun started, over gloo or (on GPUs) nccl; False when alone."""
+    if int(os.environ.get("WORLD_SIZE", "1")) < 2:
+        return False
+    if device.startswith("cuda"):
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    torch.distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    return True
+
+
+def assemble(
+    request: Request,
+    *,
+    resume: bool = False,
+    command: str = "",
+    versions: dict[str, str] | None = None,
+    track: Track = untracked,
+) -> Run:
+    """Open the data, build network and loss, and describe the run; checks everything that can be checked."""
+    opened = open_pairs(request.source, Path(request.out), track)
+    stages = request.stages or default_stages(request, opened.aspect)
+    config = network_config(request, opened.labels, stages)
+    settings = training_settings(request, _with_widths(request, stages, config))
+    state = read_state(request.folder / "latest.pt") if resume else None
+    if state:
+        config = NetworkConfig.from_json(state["learner"]["config"])
+        settings = TrainingSettings.from_json(state["settings"])
+        command = state["about"].get("command", command)
+    features = None
+    if settings.features != "none":
+        features = build_features(
+            request.features,
+            Path(request.features_file) if request.features_file else None,
+            download=request.download_features,
+            seed=settings.seed,
+        )
+    learner = build_learner(request, config, settings, features)
+    about = {
+        "label_set": opened.labels.name,
+        "classes": len(opened.labels.classes),
+        "samples": len(opened.pairs),
+        "features": _describe(features),
+        "request": request.to_json(),
+        "command": command,
+        "versions": versions or {},
+    }
+    began = time.monotonic()
+    return Run(
+        learner=learner,
+        settings=settings,
+        pairs=opened.pairs,
+        folder=request.folder,
+        about=about,
+        looking=opened.looking,
+        colour=lambda classes: colour_label_map(classes, opened.labels),
+        publish=_Publisher(request, opened, about),
+        stop=lambda: bool(request.minutes) and time.monotonic() - began > 60 * request.minutes,
+        classes=len(opened.labels.classes),
+    )
+
+
+def build_learner(
+    request: Request, config: NetworkConfig, settings: TrainingSettings, features: FeatureNetwork | None
+) -> Learner:
+    """Build the network, fresh or from `request.weights`, and what trains it."""
+    chance = torch.Generator().manual_seed(settings.seed)
+    if request.architecture == "pix2pix":
+        generator = _initial(request, config) or build_generator(config, chance)
+        return Pix2PixLearner(_expect(generator, Generator), settings, device=request.device)
+    network = _initial(request, config) or CRN(config, chance)
+    return CRNLearner(_expect(network, CRN), settings, features, device=request.device)
+
+
+def _expect(network: torch.nn.Module, kind: type[Any]) -> Any:
+    if not isinstance(network, kind):
+        raise GlimpseError(
+            f"--weights hold a {type(network).__name__}, and --arch asks for a {kind.__name__}."
+        )
+    return network
+
+
+def _initial(request: Request, config: NetworkConfig) -> torch.nn.Module | None:
+    """Load the weights to start from: of the same label set, and of the first stage's size or half of it."""
+    if not request.weights:
+        return None
+    found = load_weights(request.weights)
+    if (found.config.label_set, found.config.classes) != (config.label_set, config.classes):
+        raise GlimpseError(
+            f"{found.path}: is for label set {found.config.label_set!r} with {found.config.classes} classes; "
+            f"the data has {config.label_set!r} with {config.classes}. Choose weights of that label set."
+        )
+    model = found.model.requires_grad_(True)
+    if isinstance(model, CRN) and found.config.outputs != config.outputs:
+        model = _with_outputs(model, config.outputs)
+    if isinstance(model, CRN) and 2 * found.config.height == config.height:
+        return model.grown(config.features[-1])
+    if (found.config.height, found.config.width) != (config.height, config.width):
+        raise GlimpseError(
+            f"{found.path}: is for {found.config.height}x{found.config.width}; the first stage is "
+            f"{config.height}x{config.width}. Give a first --stage of the weights' size."
+        )
+    return model
+
+
+def _with_outputs(model: CRN, outputs: int) -> CRN:
+    """Return the network with another number of images: all weights kept, the head's repeated and disturbed.
+
+    Every image starts as a tint of the one that was learnt, so that none is hopeless from the start.
+    """
+    chance = torch.Generator().manual_seed(0)
+    other = CRN(replace(model.config, outputs=outputs), chance)
+    body = {name: value for name, value in model.state_dict().items() if not name.startswith("head.")}
+    other.load_state_dict(body, strict=False)
+    with torch.no_grad():
+        # Channels go by colour first, then by image; of several images the first is repeated.
+        old: Any = model.head
+        new: Any = other.head
+        weight = old.weight[:: model.config.outputs].repeat_interleave(outputs, 0)
+        bias = old.bias[:: model.config.outputs].repeat_interleave(outputs, 0)
+        noise = torch.randn(weight.shape, generator=chance) * weight.std() * 0.1
+        new.weight.copy_(weight + noise)
+        new.bias.copy_(bias + 0.1 * torch.randn(bias.shape, generator=chance))
+    return other
+
+
+def _describe(features: FeatureNetwork | None) -> dict[str, str] | None:
+    if features is None:
+        return None
+    parts = [value.numpy().tobytes() for value in features.state_dict().values()]
+    return {"name": features.name, "sha256": digest(*parts)}
+
+
+class _Publisher:
+    """Writes the network alone, as `synthesize` reads it, with where it comes from."""
+
+    def __init__(self, request: Request, opened: OpenedPairs, about: dict[str, Any]):
+        self.request, self.opened, self.about = request, opened, about
+
+    def __call__(self, learner: Learner, folder: Path, facts: dict[str, Any]) -> None:
+        notes = {
+            "trained_by": self.about["command"],
+            "features": self.about["features"],
+            "samples": self.about["samples"],
+            **facts,
+        }
+        save_weights(
+            folder / f"{self.request.name}.safetensors",
+            learner.model,
+            learner.config,
+            notes,
+            class_names=self.opened.labels.classes,
+            dtype=torch.float16 if self.request.half else None,
+        )

@@ -1,0 +1,343 @@
+"""The experiment: contrasts, exposures, counts, sentinels, reward; the paper's numbers are the defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+
+from glimpse.errors import GlimpseError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Contrast = tuple[str, str]
+Mode = Literal["limited-time", "unlimited-time"]
+PresetName = Literal["glimpse", "paper", "authors"]
+Pairing = Literal["random", "same-item"]
+Scenes = Literal["without-replacement", "with-replacement"]
+Sides = Literal["balanced", "random"]
+
+MODES: tuple[Mode, ...] = get_args(Mode)
+PRESETS: tuple[PresetName, ...] = get_args(PresetName)
+PAPER_EXPOSURES_MS = (125, 250, 500, 1000, 2000, 4000, 8000)
+LARGEST_REWARD_USD = 10_000
+PAPER_BASELINES = ("image-space", "pix2pix", "encoder-decoder", "full-resolution")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """HITs published together: their contrasts, and the condition of their sentinels (None: no sentinels)."""
+
+    batch: str
+    contrasts: tuple[Contrast, ...]
+    sentinel: str | None
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything about a study that is decided before its images are looked at.
+
+    `sentinel` is the condition whose images stand against real ones in every batch; None where each batch
+    names its own, or where there are none. A cell is one contrast at one exposure; `trials_per_cell` counts
+    in one HIT. `pairing`, `scenes` and `sides` are None where a file that a design
+    was taken from does not say them.
+    An assignment is excluded when more than `max_wrong_sentinels` of its sentinels are wrong.
+    """
+
+    mode: Mode
+    preset: PresetName
+    real: str
+    sentinel: str | None
+    contrasts: tuple[Contrast, ...]
+    batches: tuple[Batch, ...]
+    exposures_ms: tuple[int | None, ...]
+    sentinel_exposure_ms: int | None
+    pairing: Pairing | None
+    scenes: Scenes | None
+    sides: Sides | None
+    hits_per_batch: int
+    trials_per_cell: int
+    sentinels_per_hit: int
+    max_sentinels_in_a_row: int
+    max_wrong_sentinels: int
+    practice_trials: int
+    break_every: int
+    workers_per_hit: int
+    reward_usd: Decimal
+    time_allotted_minutes: int
+
+    def __post_init__(self) -> None:
+        """Refuse settings that no study can have; GlimpseError names the field."""
+        _check_choices(self)
+        _check_contrasts(self)
+        _check_exposures(self)
+        _check_counts(self)
+        _check_sentinels(self)
+
+    @property
+    def cells(self) -> int:
+        """Number of cells over all batches."""
+        return len(self.contrasts) * len(self.exposures_ms)
+
+    @property
+    def hits(self) -> int:
+        """Number of HITs over all batches."""
+        return len(self.batches) * self.hits_per_batch
+
+    def genuine_per_hit(self, batch: Batch) -> int:
+        """Return the number of a HIT's scored trials that are no sentinels."""
+        return len(batch.contrasts) * len(self.exposures_ms) * self.trials_per_cell
+
+    def trials_per_hit(self, batch: Batch) -> int:
+        """Return the number of a HIT's trials: practice, genuine, sentinels."""
+        return self.practice_trials + self.genuine_per_hit(batch) + self.sentinels_per_hit
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Every condition whose images are needed, in the order of their first mention."""
+        named = [name for contrast in self.contrasts for name in contrast]
+        if self.sentinels_per_hit or self.practice_trials:
+            named += [self.real, *(batch.sentinel for batch in self.batches if batch.sentinel)]
+        return tuple(dict.fromkeys(named))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the experiment as study.json holds it; `Experiment.from_json` reads it back."""
+        value: dict[str, Any] = {}
+        for field in fields(self):
+            value[field.name] = _plain(getattr(self, field.name))
+        return value
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Experiment:
+        """Read what `to_json` wrote; GlimpseError for missing and unknown keys and values of a wrong kind."""
+        _check_keys("experiment", value, {field.name for field in fields(cls)})
+        try:
+            return cls(
+                **{
+                    **value,
+                    "contrasts": _contrasts(value["contrasts"]),
+                    "batches": tuple(_batch(batch) for batch in value["batches"]),
+                    "exposures_ms": tuple(value["exposures_ms"]),
+                    "reward_usd": Decimal(value["reward_usd"]),
+                }
+            )
+        except (TypeError, ValueError, InvalidOperation) as error:
+            raise GlimpseError(f"experiment holds a value of a wrong kind: {error}.") from error
+
+
+def preset(mode: str, name: str = "glimpse") -> Experiment:
+    """Return a mode's defaults: `glimpse`; `paper`, as its text says; `authors`, as their files are.
+
+    The conditions are the paper's; `designed` puts others in their place. GlimpseError for unknown words.
+    """
+    _check_choice("mode", mode, MODES)
+    _check_choice("preset", name, PRESETS)
+    limited = mode == "limited-time"
+    contrasts: tuple[Contrast, ...] = (("crn", "real"), ("pix2pix", "real"), ("crn", "pix2pix"))
+    if not limited:
+        contrasts = tuple(("crn", baseline) for baseline in PAPER_BASELINES)
+    sentinel = "image-space" if limited or name == "glimpse" else None
+    own = name == "glimpse"
+    return Experiment(
+        mode=cast("Mode", mode),
+        preset=cast("PresetName", name),
+        real="real",
+        sentinel=sentinel,
+        contrasts=contrasts,
+        batches=_batches(cast("Mode", mode), contrasts, sentinel),
+        exposures_ms=PAPER_EXPOSURES_MS if limited else (None,),
+        sentinel_exposure_ms=4000 if limited else None,
+        pairing="same-item" if name == "authors" else "random",
+        scenes="without-replacement" if own else "with-replacement",
+        sides="balanced" if own else "random",
+        hits_per_batch=10 if limited else 5,
+        trials_per_cell=5 if limited else 100,
+        sentinels_per_hit=5 if limited else 10,
+        max_sentinels_in_a_row=2,
+        max_wrong_sentinels=0 if limited else 1,
+        practice_trials=0,
+        break_every=30,
+        workers_per_hit=20 if limited else 10,
+        reward_usd=Decimal("2.00" if limited else "1.00"),
+        time_allotted_minutes=30 if limited else 15,
+    )
+
+
+def designed(
+    experiment: Experiment,
+    *,
+    contrasts: tuple[Contrast, ...],
+    real: str,
+    sentinel: str | None,
+    **numbers: object,
+) -> Experiment:
+    """Return `experiment` with other conditions and, by field name, other numbers.
+
+    In unlimited time each contrast is a batch; without `sentinel` its sentinels use the contrast's own second
+    condition (or first, where the second is `real`). GlimpseError as in `Experiment`.
+    """
+    _check_keys(
+        "experiment", {**experiment.to_json(), **numbers}, {field.name for field in fields(experiment)}
+    )
+    return replace(
+        experiment,
+        real=real,
+        sentinel=sentinel,
+        contrasts=contrasts,
+        **cast(
+            "dict[str, Any]", {"batches": _batches(experiment.mode, contrasts, sentinel, real), **numbers}
+        ),
+    )
+
+
+def check_exclusion_rule(experiment: Experiment) -> None:
+    """Raise GlimpseError where a HIT has too few sentinels for anybody to be excluded; results may be so."""
+    allowed, sentinels = experiment.max_wrong_sentinels, experiment.sentinels_per_hit
+    if 0 < sentinels <= allowed:
+        raise GlimpseError(
+            f"max_wrong_sentinels is {allowed} and sentinels_per_hit {sentinels}, so nobody could ever be "
+            "excluded; the first must be smaller than the second. Lower --max-wrong-sentinels, or raise "
+            "--sentinels-per-hit."
+        )
+
+
+def _batches(
+    mode: Mode, contrasts: tuple[Contrast, ...], sentinel: str | None, real: str = "real"
+) -> tuple[Batch, ...]:
+    """Return one batch for limited time and one a contrast for unlimited time."""
+    if mode == "limited-time":
+        return (Batch("b1", contrasts, sentinel),)
+    return tuple(
+        Batch(f"b{number}", ((a, b),), sentinel or (a if b == real else b))
+        for number, (a, b) in enumerate(contrasts, start=1)
+    )
+
+
+def _contrasts(value: Any) -> tuple[Contrast, ...]:
+    """Read [["a", "b"], ...]; ValueError for another shape."""
+    return tuple((str(a), str(b)) for a, b in value)
+
+
+def _batch(value: Mapping[str, Any]) -> Batch:
+    """Read one batch of study.json."""
+    _check_keys("experiment.batches", value, {field.name for field in fields(Batch)})
+    return Batch(str(value["batch"]), _contrasts(value["contrasts"]), value["sentinel"])
+
+
+def _plain(value: Any) -> Any:
+    """Turn a field's value into what JSON can hold; money becomes a string."""
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, Batch):
+        return {"batch": value.batch, "contrasts": _plain(value.contrasts), "sentinel": value.sentinel}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _check_keys(where: str, value: Mapping[str, Any], known: set[str]) -> None:
+    """Refuse keys that nobody would read and name those that are missing."""
+    if unknown := sorted(set(value) - known):
+        raise GlimpseError(
+            f"{where} has unknown keys: {', '.join(unknown)}. Known are {', '.join(sorted(known))}."
+        )
+    if missing := sorted(known - set(value)):
+        raise GlimpseError(f"{where} lacks: {', '.join(missing)}.")
+
+
+def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    """Refuse a value that is not among the allowed ones."""
+    if value not in allowed:
+        raise GlimpseError(f"{name} is {value!r}; allowed are {', '.join(allowed)}.")
+
+
+def _check_choices(experiment: Experiment) -> None:
+    """Check the fields that take one of a few words."""
+    _check_choice("mode", experiment.mode, MODES)
+    _check_choice("preset", experiment.preset, PRESETS)
+    for name, words in (("pairing", Pairing), ("scenes", Scenes), ("sides", Sides)):
+        value = getattr(experiment, name)
+        if value is not None:
+            _check_choice(name, value, get_args(words))
+
+
+def _check_counts(experiment: Experiment) -> None:
+    """Check every count against its smallest value."""
+    smallest = {
+        "hits_per_batch": 1,
+        "trials_per_cell": 1,
+        "sentinels_per_hit": 0,
+        "max_sentinels_in_a_row": 1,
+        "max_wrong_sentinels": 0,
+        "practice_trials": 0,
+        "break_every": 0,
+        "workers_per_hit": 1,
+        "time_allotted_minutes": 1,
+    }
+    for name, least in smallest.items():
+        count = getattr(experiment, name)
+        if not isinstance(count, int) or isinstance(count, bool) or count < least:
+            raise GlimpseError(f"{name} is {count!r}; it must be a whole number of at least {least}.")
+    reward = experiment.reward_usd
+    if not reward.is_finite() or not 0 < reward <= LARGEST_REWARD_USD or reward != round(reward, 2):
+        raise GlimpseError(
+            f"reward_usd is {reward}; it must be dollars and cents above 0 and at most {LARGEST_REWARD_USD}, "
+            "for example 1.50."
+        )
+    for batch in experiment.batches:
+        room = experiment.genuine_per_hit(batch) * experiment.max_sentinels_in_a_row
+        if experiment.sentinels_per_hit > room:
+            raise GlimpseError(
+                f"sentinels_per_hit is {experiment.sentinels_per_hit}; with at most "
+                f"{experiment.max_sentinels_in_a_row} in a row, a HIT of batch {batch.batch} has room "
+                f"for {room}."
+            )
+
+
+def _check_contrasts(experiment: Experiment) -> None:
+    """Check that contrasts name two conditions each, once, and that each is in a batch."""
+    if not experiment.contrasts:
+        raise GlimpseError("There is no contrast; name at least one, for example --contrast crn:real.")
+    seen: set[frozenset[str]] = set()
+    for a, b in experiment.contrasts:
+        if a == b or not a or not b:
+            raise GlimpseError(f"contrast {a}:{b} must name two different conditions.")
+        if frozenset((a, b)) in seen:
+            raise GlimpseError(f"contrast {a}:{b} is named twice; each pair of conditions once.")
+        seen.add(frozenset((a, b)))
+    batched = [contrast for batch in experiment.batches for contrast in batch.contrasts]
+    if sorted(set(batched)) != sorted(experiment.contrasts) or len(set(batched)) != len(batched):
+        raise GlimpseError("batches must hold each of the experiment's contrasts exactly once.")
+    names = [batch.batch for batch in experiment.batches]
+    if len(set(names)) != len(names):
+        raise GlimpseError(f"batches are named {', '.join(names)}; each needs a name of its own.")
+
+
+def _check_sentinels(experiment: Experiment) -> None:
+    """Check that there is a condition for the trials with a known answer, and that it is not the real one."""
+    for batch in experiment.batches:
+        if batch.sentinel == experiment.real:
+            raise GlimpseError(
+                f"sentinel is {experiment.real!r}, the real condition; name a synthesized one."
+            )
+        if batch.sentinel is None and (experiment.sentinels_per_hit or experiment.practice_trials):
+            raise GlimpseError(
+                f"batch {batch.batch} has no sentinel condition, but {experiment.sentinels_per_hit} "
+                f"sentinels and {experiment.practice_trials} practice trials a HIT; "
+                "name one with --sentinel, or set --sentinels-per-hit 0."
+            )
+
+
+def _check_exposures(experiment: Experiment) -> None:
+    """Check that exposures are distinct, positive and fit the mode."""
+    exposures = experiment.exposures_ms
+    if not exposures or len(set(exposures)) != len(exposures):
+        raise GlimpseError(f"exposures_ms is {list(exposures)}; name each exposure once.")
+    limited = experiment.mode == "limited-time"
+    sentinel = (experiment.sentinel_exposure_ms,) if experiment.sentinels_per_hit else ()
+    for exposure_ms in (*exposures, *sentinel):
+        if limited and (not isinstance(exposure_ms, int) or not 1 <= exposure_ms <= 60_000):
+            raise GlimpseError(f"exposure {exposure_ms!r} in limited-time; allowed are 1 to 60000 ms, whole.")
+        if not limited and exposure_ms is not None:
+            raise GlimpseError(f"exposure {exposure_ms} ms in unlimited-time; there the images stay (null).")

@@ -1,0 +1,302 @@
+"""The study/ folder: written whole or not at all, read with every digest checked."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glimpse.errors import GlimpseError
+from glimpse.experiment import Experiment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+SCHEMA_VERSION = 1
+TRIAL_COLUMNS = (
+    "batch",
+    "hit",
+    "position",
+    "trial",
+    "contrast",
+    "exposure_ms",
+    "sentinel",
+    "correct_side",
+    "condition_left",
+    "item_left",
+    "stimulus_left",
+    "condition_right",
+    "item_right",
+    "stimulus_right",
+    "practice",
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One pair in one HIT: a row of trials.csv.
+
+    `position` counts from 1 in the order shown; `exposure_ms` is None in unlimited time; `correct_side` is
+    "left" or "right" for sentinels and practice trials, else None; `contrast` is "a:b".
+    """
+
+    batch: str
+    hit: str
+    position: int
+    trial: str
+    contrast: str
+    exposure_ms: int | None
+    sentinel: bool
+    correct_side: str | None
+    condition_left: str
+    item_left: str
+    stimulus_left: str
+    condition_right: str
+    item_right: str
+    stimulus_right: str
+    practice: bool = False
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """One hosted image: its file name under images/, SHA-256, and size in pixels."""
+
+    file: str
+    sha256: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One HIT: its page's path inside the study folder, and the SHA-256 of that page."""
+
+    hit: str
+    batch: str
+    trials: int
+    page: str
+    page_sha256: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """A frozen study. `folder` is None for one that is not on the disk (yet)."""
+
+    folder: Path | None
+    study: str
+    title: str
+    description: str
+    keywords: tuple[str, ...]
+    experiment: Experiment
+    seed: int
+    versions: Mapping[str, str]
+    secret: str
+    stimuli: Mapping[str, Stimulus]
+    hits: tuple[Hit, ...]
+    trials: tuple[Trial, ...]
+    plan_sha256: str
+    page_settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def hit(self, name: str) -> Hit:
+        """Return one HIT by name; GlimpseError, with the names that there are, when there is none."""
+        for hit in self.hits:
+            if hit.hit == name:
+                return hit
+        names = [hit.hit for hit in self.hits]
+        listed = ", ".join(names[:4]) + (f" ... {names[-1]}" if len(names) > 4 else "")
+        raise GlimpseError(f"There is no HIT {name!r} in this study; it has {listed}.")
+
+    def trials_of(self, hit: str) -> tuple[Trial, ...]:
+        """Return a HIT's trials in the order shown, practice first; none for a HIT that is not there."""
+        return self._trials_by_hit.get(hit, ())
+
+    @cached_property
+    def _trials_by_hit(self) -> dict[str, tuple[Trial, ...]]:
+        groups: dict[str, list[Trial]] = {}
+        for trial in self.trials:
+            groups.setdefault(trial.hit, []).append(trial)
+        return {hit: tuple(group) for hit, group in groups.items()}
+
+    def image_path(self, stimulus: str) -> Path:
+        """Return where a stimulus' image lies; GlimpseError for a study that is not on the disk."""
+        if self.folder is None:
+            raise GlimpseError(f"Stimulus {stimulus} has no file: the study is not on the disk.")
+        return self.folder / "images" / self.stimuli[stimulus].file
+
+    def page_path(self, hit: str) -> Path:
+        """Return where a HIT's page lies; GlimpseError for a study that is not on the disk."""
+        if self.folder is None:
+            raise GlimpseError(f"HIT {hit} has no page: the study is not on the disk.")
+        return self.folder / self.hit(hit).page
+
+    def check_images(self) -> None:
+        """Read every image and compare its SHA-256.
+
+        GlimpseError names the first that is missing or differs.
+        """
+        for name, stimulus in self.stimuli.items():
+            path = self.image_path(name)
+            if _read(path) is None or _sha256(path.read_bytes()) != stimulus.sha256:
+                raise GlimpseError(f"{path} is missing or changed since build-hits; {_REBUILD}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the study as study.json holds it; the trials are in trials.csv."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "study": self.study,
+            "title": self.title,
+            "description": self.description,
+            "keywords": list(self.keywords),
+            "experiment": self.experiment.to_json(),
+            "page": dict(self.page_settings),
+            "seed": self.seed,
+            "versions": dict(self.versions),
+            "secret": self.secret,
+            "stimuli": {name: asdict(stimulus) for name, stimulus in self.stimuli.items()},
+            "hits": [asdict(hit) for hit in self.hits],
+            "plan_sha256": self.plan_sha256,
+        }
+
+
+_REBUILD = "a frozen study must not be edited: restore it, or run build-hits again into another folder."
+
+
+def read_study(folder: Path | str) -> Study:
+    """Read a study folder; plan and pages are compared with their digests, images only by their presence.
+
+    GlimpseError when something is missing, changed, or of a version that is not known.
+    """
+    folder = Path(folder)
+    text = _read(folder / "study.json")
+    if text is None:
+        raise GlimpseError(
+            f"{folder} holds no study (no study.json). Run build-hits first, or name the folder."
+        )
+    try:
+        value = json.loads(text)
+        version = value["schema_version"]
+        if version != SCHEMA_VERSION:
+            raise GlimpseError(f"{folder}/study.json has schema_version {version}; this program reads 1.")
+        study = _from_json(folder, value)
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise GlimpseError(f"{folder}/study.json is damaged ({error!r}); {_REBUILD}") from error
+    _check_files(study, folder)
+    return study
+
+
+def trials_csv(trials: Iterable[Trial]) -> str:
+    """Return trials.csv: one row a trial; an empty exposure_ms means unlimited."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(TRIAL_COLUMNS)
+    for trial in trials:
+        row = [getattr(trial, name) for name in TRIAL_COLUMNS]
+        writer.writerow(
+            ["" if cell is None else int(cell) if cell in {True, False} else cell for cell in row]
+        )
+    return text.getvalue()
+
+
+def read_trials(text: str, where: str = "trials.csv") -> tuple[Trial, ...]:
+    """Read what `trials_csv` wrote; GlimpseError names the line that cannot be read."""
+    rows = csv.DictReader(io.StringIO(text))
+    if tuple(rows.fieldnames or ()) != TRIAL_COLUMNS:
+        raise GlimpseError(f"{where} has the columns {rows.fieldnames}; expected {', '.join(TRIAL_COLUMNS)}.")
+    trials = []
+    for row in rows:
+        try:
+            values: dict[str, Any] = {
+                **row,
+                "position": int(row["position"]),
+                "exposure_ms": int(row["exposure_ms"]) if row["exposure_ms"] else None,
+                "sentinel": _flag(row["sentinel"]),
+                "correct_side": row["correct_side"] or None,
+                "practice": _flag(row["practice"]),
+            }
+            trials.append(Trial(**values))
+        except (ValueError, TypeError, KeyError) as error:
+            raise GlimpseError(f"{where}, line {rows.line_num}: {error}.") from error
+    return tuple(trials)
+
+
+def digest(text: str) -> str:
+    """Return the SHA-256 of a text's UTF-8 bytes, in hexadecimal."""
+    return _sha256(text.encode())
+
+
+def _from_json(folder: Path, value: Mapping[str, Any]) -> Study:
+    """Build the study from study.json and the trials.csv beside it."""
+    plan = _read(folder / "trials.csv")
+    if plan is None or _sha256(plan) != value["plan_sha256"]:
+        raise GlimpseError(f"{folder}/trials.csv is missing or changed since build-hits; {_REBUILD}")
+    _check_kinds(value)
+    return Study(
+        folder=folder,
+        study=value["study"],
+        title=value["title"],
+        description=value["description"],
+        keywords=tuple(value["keywords"]),
+        experiment=Experiment.from_json(value["experiment"]),
+        seed=value["seed"],
+        versions=value["versions"],
+        secret=value["secret"],
+        stimuli={name: Stimulus(**stimulus) for name, stimulus in value["stimuli"].items()},
+        hits=tuple(Hit(**hit) for hit in value["hits"]),
+        trials=read_trials(plan.decode(), f"{folder}/trials.csv"),
+        plan_sha256=value["plan_sha256"],
+        page_settings=value["page"],
+    )
+
+
+_KINDS = {
+    **dict.fromkeys(("study", "title", "description", "secret", "plan_sha256"), str),
+    **dict.fromkeys(("experiment", "page", "versions", "stimuli"), dict),
+    **dict.fromkeys(("keywords", "hits"), list),
+    "seed": int,
+}
+_STIMULUS_KINDS = {"file": str, "sha256": str, "width": int, "height": int}
+_HIT_KINDS = {"hit": str, "batch": str, "trials": int, "page": str, "page_sha256": str}
+
+
+def _check_kinds(value: Mapping[str, Any]) -> None:
+    """Raise KeyError or TypeError for a field of study.json that is missing or of a wrong kind."""
+    wanted = [(value, _KINDS)]
+    wanted += [(stimulus, _STIMULUS_KINDS) for stimulus in value["stimuli"].values()]
+    wanted += [(hit, _HIT_KINDS) for hit in value["hits"]]
+    for holder, kinds in wanted:
+        for name, kind in kinds.items():
+            if type(holder[name]) is not kind:
+                raise TypeError(f"{name} is {str(holder[name])[:60]!r}")
+
+
+def _check_files(study: Study, folder: Path) -> None:
+    """Compare every page with its digest and see that every image is there."""
+    for hit in study.hits:
+        page = _read(folder / hit.page)
+        if page is None or _sha256(page) != hit.page_sha256:
+            raise GlimpseError(f"{folder / hit.page} is missing or changed since build-hits; {_REBUILD}")
+    present = {path.name for path in (folder / "images").glob("*")}
+    missing = [stimulus.file for stimulus in study.stimuli.values() if stimulus.file not in present]
+    if missing:
+        raise GlimpseError(f"{folder}/images lacks {len(missing)} images, the first {missing[0]}; {_REBUILD}")
+
+
+def _flag(text: str) -> bool:
+    """Read 0 or 1; ValueError for anything else."""
+    if text not in {"0", "1"}:
+        raise ValueError(f"{text!r} where 0 or 1 is expected")
+    return text == "1"
+
+
+def _read(path: Path) -> bytes | None:
+    """Return a file's bytes, None when there is no such file."""
+    return path.read_bytes() if path.is_file() else None
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,1 @@
+"""From submitted assignments to results, approval and payment."""

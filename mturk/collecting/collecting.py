@@ -1,0 +1,332 @@
+"""Assignments -> results/: what is new is appended, what was written stays as it is.
+
+Results stand alone: copies of study.json and trials.csv, one line an assignment, and apart from them the
+list of who is who. An assignment is written once, as it is received; its `status` is the one that it has
+then, and what becomes of it later is asked of the endpoint (`status`). Whatever a worker sent is kept: an
+answer that cannot be read has `problem`, which says why, and `raw`, the text itself.
+
+Crash at any point and collect again: the workers' list is written before the assignments that name them, both
+are only appended to, and a last line that was cut short is cut off and fetched again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from glimpse.errors import GlimpseError
+from glimpse.files import write_whole
+from glimpse.progress import untracked
+
+from ..publishing.client import TurkError
+from ..publishing.ledger import exclusive
+from ..publishing.publication import places, published_hits
+from ..publishing.publishing import check_known
+from . import workers
+from .answers import FIELD, AnswerError, Submission, parse_answer_xml, parse_submission
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from glimpse.progress import Track
+    from glimpse.study import Study
+
+    from ..publishing.client import Requester
+    from ..publishing.ledger import Ledger
+    from ..publishing.publication import PublishedHit
+
+STATUSES = ["Submitted", "Approved", "Rejected"]
+ASSIGNMENTS, WORKERS, SIMULATION = "assignments.jsonl", "workers.csv", "simulation.json"
+
+
+@dataclass
+class Collected:
+    """What a pass found.
+
+    `new` lines were written; `total` of the `places` have their assignment now. Of all lines in the folder
+    `simulated` are no people, and `unreadable` hold an answer that is not what the page sends.
+    """
+
+    new: int = 0
+    total: int = 0
+    simulated: int = 0
+    unreadable: int = 0
+    places: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every place has its assignment."""
+        return self.total >= self.places
+
+
+def pseudonym(secret: str, worker_id: str) -> str:
+    """Return the name under which a worker appears in a study's results: `w` and 12 hexadecimal digits."""
+    return "w" + hmac.new(secret.encode(), worker_id.encode(), hashlib.sha256).hexdigest()[:12]
+
+
+def read_submission_of(assignment: dict[str, Any]) -> Submission:
+    """Return the submission in an assignment as the API returns it; AnswerError when it cannot be read."""
+    fields = parse_answer_xml(assignment.get("Answer") or "")
+    if FIELD not in fields:
+        raise AnswerError(
+            f"no field {FIELD!r} in the answer; fields found: {', '.join(sorted(fields)) or 'none'}"
+        )
+    return parse_submission(fields[FIELD])
+
+
+def record(assignment: dict[str, Any], hit: str, study: Study, own: frozenset[str]) -> dict[str, Any]:
+    """Return the line of assignments.jsonl for an assignment as the API returns it.
+
+    `hit` is the HIT to which it belongs, `own` the ids of that HIT's trials.
+    """
+    line: dict[str, Any] = {
+        "assignment_id": assignment["AssignmentId"],
+        "study": study.study,
+        "hit": hit,
+        "hit_id": assignment["HITId"],
+        "worker": pseudonym(study.secret, assignment["WorkerId"]),
+        "status": assignment["AssignmentStatus"],
+        "accepted_at": _iso(assignment.get("AcceptTime")),
+        "submitted_at": _iso(assignment.get("SubmitTime")),
+        "simulated": False,
+        "page": {},
+        "answers": [],
+    }
+    try:
+        submission = read_submission_of(assignment)
+    except AnswerError as error:
+        return {**line, "problem": str(error), "raw": assignment.get("Answer") or ""}
+    line["simulated"], line["page"] = submission.simulated, submission.page
+    line["answers"] = [answer.record for answer in submission.answers]
+    problem = _mismatch(submission, hit, study.study, own)
+    return {**line, "problem": problem, "raw": assignment["Answer"]} if problem else line
+
+
+def _mismatch(submission: Submission, hit: str, study: str, own: frozenset[str]) -> str | None:
+    """Return how a well-formed submission differs from what the HIT's page sends; None when it does not."""
+    if (submission.study, submission.hit) != (study, hit):
+        return f"submission is of HIT {submission.hit} of study {submission.study}, the assignment of {hit}"
+    strange = [answer.trial for answer in submission.answers if answer.trial not in own]
+    return f"submission answers trials that its HIT does not have, such as {strange[0]}" if strange else None
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+
+
+class ResultsFolder:
+    """A results folder that is being appended to; use it while holding its lock.
+
+    `who` returns worker id -> participant, for the list of who is who.
+    """
+
+    def __init__(self, folder: Path, study: Study, who: Callable[[], dict[str, str]] = dict) -> None:
+        self.folder, self.study, self._who = folder, study, who
+        self._prepare()
+        for name in (ASSIGNMENTS, WORKERS):
+            _drop_cut_line(folder / name)
+        self.trials: dict[str, set[str]] = {}
+        for trial in study.trials:
+            self.trials.setdefault(trial.hit, set()).add(trial.trial)
+        self.counts: dict[str, int] = {}
+        self.known: set[str] = set()
+        self.simulated = self.unreadable = 0
+        for line in read_heads(folder / ASSIGNMENTS):
+            self._note(line)
+        self._participants: dict[str, str] = {}
+        self.workers = self._read_workers()
+
+    def _note(self, line: dict[str, Any]) -> None:
+        self.known.add(line["assignment_id"])
+        self.counts[line["hit_id"]] = self.counts.get(line["hit_id"], 0) + 1
+        self.simulated += bool(line.get("simulated"))
+        self.unreadable += "problem" in line
+
+    def _read_workers(self) -> set[str]:
+        """Return the pseudonyms that the list has; give it its third column where it was written without."""
+        found = workers.rows(self.folder / WORKERS)
+        if workers.is_narrow(found):
+            self._participants = self._who()
+            text = workers.widened(found, self._participants)
+            write_whole(self.folder / WORKERS, text, mode=0o600)
+        return {row[0] for row in found}
+
+    def _prepare(self) -> None:
+        """Copy the design on first use; refuse a folder that holds another study's results."""
+        source = self.study.folder
+        if source is None:
+            raise GlimpseError("the study is not on the disk; results need its study.json and trials.csv")
+        mine = self.folder / "study.json"
+        if mine.exists():
+            try:
+                held = json.loads(mine.read_bytes())
+                same = (held["study"], held["plan_sha256"]) == (self.study.study, self.study.plan_sha256)
+            except (ValueError, KeyError, TypeError) as error:
+                raise GlimpseError(f"{mine} is damaged ({error!r}); move {self.folder} away") from None
+            if not same:
+                raise GlimpseError(
+                    f"{self.folder} holds results of another study "
+                    f"({held['study']}, not {self.study.study}). Choose another folder with --out"
+                )
+        elif (self.folder / ASSIGNMENTS).exists():
+            raise GlimpseError(f"{self.folder} holds {ASSIGNMENTS} but no study.json; choose another --out")
+        for name in ("trials.csv", "study.json"):
+            if not (self.folder / name).exists():
+                write_whole(self.folder / name, (source / name).read_bytes())
+
+    def append(self, page: list[dict[str, Any]], hit: str) -> list[dict[str, Any]]:
+        """Write those of a page's assignments that are new, and return their lines, which are on the disk."""
+        fresh = [assignment for assignment in page if assignment["AssignmentId"] not in self.known]
+        own = frozenset(self.trials.get(hit, ()))
+        lines = [record(assignment, hit, self.study, own) for assignment in fresh]
+        names = {line["worker"]: one["WorkerId"] for line, one in zip(lines, fresh, strict=True)}
+        strangers = [(name, worker) for name, worker in names.items() if name not in self.workers]
+        if strangers:
+            if any(worker not in self._participants for _, worker in strangers):
+                self._participants = self._who()
+            rows = "".join(
+                workers.csv_row((name, worker, self._participants.get(worker, "")))
+                for name, worker in strangers
+            )
+            _append(self.folder / WORKERS, rows, mode=0o600, head=workers.csv_row(workers.HEAD))
+            self.workers.update(name for name, _ in strangers)
+        if lines:
+            text = "".join(json.dumps(line) + "\n" for line in lines)
+            _append(self.folder / ASSIGNMENTS, text)
+        for line in lines:
+            self._note(line)
+        return lines
+
+
+def read_heads(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield what stands before the answers of each line of assignments.jsonl, and whether it has a `problem`.
+
+    What is no line of ours is passed over; the analysis says so, too.
+    """
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for raw in file:
+            line = _head(raw)
+            if line is not None:
+                yield line
+
+
+def _head(raw: bytes) -> dict[str, Any] | None:
+    """Read a line; of one in our own layout only the part before the page, which is all that is needed."""
+    head, found, _ = raw.partition(b', "page": ')
+    try:
+        # A quotation mark inside a JSON text is escaped, so that this cannot be found within a value.
+        line = json.loads(head + b"}" if found else raw)
+        if raw.rstrip().endswith(b'"}') and found:
+            line = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(line, dict) or not isinstance(line.get("assignment_id"), str):
+        return None
+    return {**line, "hit_id": str(line.get("hit_id"))}
+
+
+def _append(path: Path, text: str, *, mode: int = 0o666, head: str = "") -> None:
+    """Append whole lines, `head` before the first; they are on the disk when this returns."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, mode)
+    with os.fdopen(descriptor, "ab") as file:
+        file.write(((head if file.tell() == 0 else "") + text).encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _drop_cut_line(path: Path) -> None:
+    """Cut off a last line that a crash left unfinished: it was never counted, and is fetched again."""
+    if not path.exists():
+        return
+    with path.open("r+b") as file:
+        end = position = file.seek(0, os.SEEK_END)
+        while position > 0:
+            start = max(0, position - 65_536)
+            file.seek(start)
+            found = file.read(position - start).rfind(b"\n")
+            if found >= 0:
+                position = start + found + 1
+                break
+            position = start
+        if position < end:
+            file.truncate(position)
+            os.fsync(file.fileno())
+
+
+def collect(
+    study: Study,
+    requester: Requester,
+    ledger: Ledger,
+    out: Path,
+    track: Track = untracked,
+) -> Collected:
+    """Fetch every assignment that is not in `out` yet. Collectors of one folder take turns.
+
+    GlimpseError where `out` holds what `simulate` wrote, and where it holds another study's results.
+    """
+    if (out / SIMULATION).exists():
+        raise GlimpseError(
+            f"{out} holds answers that `simulate` made up ({SIMULATION}); what people answer does not go "
+            f"into the same folder. Name another one: --out {out}-collected"
+        )
+    hits = published_hits(ledger)
+    if not hits:
+        raise GlimpseError(f"{ledger.path} names no HITs: publishing did not get that far. Run publish again")
+    out.mkdir(parents=True, exist_ok=True)
+    check_known(requester, ledger, hits[0])
+    with exclusive(out / ".lock", f"{out}: another collect is running", wait=True):
+        folder = ResultsFolder(out, study, lambda: workers.participants(requester, study.study))
+        found = Collected(places=sum(places(ledger, hit) for hit in hits))
+        for hit in track(hits, "Collecting HITs", len(hits)):
+            if folder.counts.get(hit.hit_id, 0) < places(ledger, hit):
+                _collect_hit(requester, ledger, folder, hit, found)
+        found.total = sum(folder.counts.get(hit.hit_id, 0) for hit in hits)
+        found.simulated, found.unreadable = folder.simulated, folder.unreadable
+    return found
+
+
+def _collect_hit(
+    requester: Requester, ledger: Ledger, folder: ResultsFolder, hit: PublishedHit, found: Collected
+) -> None:
+    pages = requester.pages(
+        "ListAssignmentsForHIT", "Assignments", HITId=hit.hit_id, AssignmentStatuses=STATUSES
+    )
+    for page in pages:
+        fresh = [one for one in page if one["AssignmentId"] not in folder.known]
+        # Before they are written: what is written is never looked at again.
+        _mark_workers(requester, ledger, hit, fresh)
+        lines = folder.append(fresh, hit.part.hit)
+        found.problems += [
+            f"{line['assignment_id']}: {line['problem']}" for line in lines if "problem" in line
+        ]
+        found.new += len(lines)
+
+
+def _mark_workers(
+    requester: Requester, ledger: Ledger, hit: PublishedHit, assignments: list[dict[str, Any]]
+) -> None:
+    """Grant the batch's own qualification to who submitted; our server has done so already."""
+    once = ledger.outcomes.get(f"once:{hit.part.batch}")
+    if requester.endpoint.name == "local" or once is None:
+        return
+    for assignment in assignments:
+        try:
+            requester.call(
+                "AssociateQualificationWithWorker",
+                QualificationTypeId=once["qualification_type_id"],
+                WorkerId=assignment["WorkerId"],
+                IntegerValue=1,
+                SendNotification=False,
+            )
+        except TurkError as error:
+            if "Worker" not in error.code and "worker" not in error.detail.lower():
+                raise  # a worker's account may be closed by now; their answers count all the same

@@ -1,0 +1,205 @@
+"""How a published study stands: places, people at work, submissions, exclusions so far, money."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from glimpse.pricing import FEE_RATE, fee_usd
+from glimpse.progress import untracked
+
+from ..publishing.client import TurkError
+from ..publishing.publication import CENT, published_hits
+from .answers import AnswerError
+from .collecting import STATUSES, read_submission_of
+from .screening import is_excluded
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from glimpse.progress import Track
+    from glimpse.study import Study, Trial
+
+    from ..publishing.client import Requester
+    from ..publishing.ledger import Ledger
+    from ..publishing.publication import PublishedHit
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A submitted assignment: whose, its state, and whether the study's rules leave it out."""
+
+    assignment_id: str
+    worker_id: str
+    status: str
+    submitted_at: datetime | None
+    excluded: bool
+
+
+@dataclass(frozen=True)
+class Bonus:
+    """A bonus that was paid."""
+
+    assignment_id: str
+    usd: Decimal
+    reason: str
+
+
+@dataclass(frozen=True)
+class HitState:
+    """A published HIT as the endpoint has it now.
+
+    `places` are its assignments in all; `open` can be taken, `out` are accepted and not submitted. `expired`
+    says that nobody can take the rest.
+    """
+
+    hit: PublishedHit
+    status: str
+    places: int
+    open: int
+    out: int
+    expires: datetime | None
+    expired: bool
+    seen: tuple[Seen, ...]
+    bonuses: tuple[Bonus, ...] = ()
+
+    def count(self, *statuses: str) -> int:
+        """Return how many submitted assignments are in one of these states."""
+        return sum(1 for one in self.seen if one.status in statuses)
+
+
+@dataclass(frozen=True)
+class BatchStatus:
+    """The counts of one batch; `paid_usd` is rewards, bonuses and fees of what was approved."""
+
+    batch: str
+    hits: int
+    places: int
+    open: int
+    out: int
+    submitted: int
+    approved: int
+    rejected: int
+    excluded: int
+    paid_usd: Decimal
+    expired_places: int
+
+
+def survey(
+    study: Study,
+    requester: Requester,
+    ledger: Ledger,
+    track: Track = untracked,
+) -> list[HitState]:
+    """Ask the endpoint about every published HIT and its assignments."""
+    plan: dict[str, list[Trial]] = {}
+    for trial in study.trials:
+        plan.setdefault(trial.hit, []).append(trial)
+    hits = published_hits(ledger)
+    states = [_state(study, requester, hit, plan) for hit in track(hits, "Asking about HITs", len(hits))]
+    return _mark_repeats(states)
+
+
+def _state(study: Study, requester: Requester, hit: PublishedHit, plan: dict[str, list[Trial]]) -> HitState:
+    try:
+        found = requester.call("GetHIT", HITId=hit.hit_id)["HIT"]
+    except TurkError:
+        # Deleted, or disposed of long ago: its places are gone, what was collected is in the results.
+        return HitState(hit, "Disposed", 0, 0, 0, None, expired=True, seen=())
+    seen = []
+    pages = requester.pages(
+        "ListAssignmentsForHIT", "Assignments", HITId=hit.hit_id, AssignmentStatuses=STATUSES
+    )
+    for page in pages:
+        seen += [_seen(study, one, hit, plan) for one in page]
+    free = found["NumberOfAssignmentsAvailable"]
+    is_open = found["HITStatus"] == "Assignable"
+    return HitState(
+        hit=hit,
+        status=found["HITStatus"],
+        places=found["MaxAssignments"],
+        open=free if is_open else 0,
+        out=found["NumberOfAssignmentsPending"],
+        expires=found.get("Expiration"),
+        expired=bool(free) and not is_open,
+        seen=tuple(seen),
+        bonuses=_bonuses(requester, hit.hit_id) if seen else (),
+    )
+
+
+def _seen(study: Study, one: dict[str, Any], hit: PublishedHit, plan: dict[str, list[Trial]]) -> Seen:
+    try:
+        submission = read_submission_of(one)
+    except AnswerError:
+        submission = None
+    if submission is not None and (submission.study, submission.hit) != (study.study, hit.part.hit):
+        submission = None
+    excluded = is_excluded(submission, plan.get(hit.part.hit, ()), study.experiment.max_wrong_sentinels)
+    return Seen(
+        one["AssignmentId"], one["WorkerId"], one["AssignmentStatus"], one.get("SubmitTime"), excluded
+    )
+
+
+def _bonuses(requester: Requester, hit_id: str) -> tuple[Bonus, ...]:
+    pages = requester.pages("ListBonusPayments", "BonusPayments", HITId=hit_id)
+    return tuple(
+        Bonus(one["AssignmentId"], Decimal(one["BonusAmount"]), one.get("Reason", ""))
+        for page in pages
+        for one in page
+    )
+
+
+def _mark_repeats(states: list[HitState]) -> list[HitState]:
+    """Mark as excluded, as the analysis does, every assignment of a batch after a worker's first."""
+    order = sorted(
+        ((one.submitted_at, one.assignment_id, state.hit.part.batch, one.worker_id)
+         for state in states for one in state.seen),
+        key=lambda row: (row[0] is None, row[0] and row[0].timestamp(), row[1]),
+    )  # fmt: skip
+    first: dict[tuple[str, str], str] = {}
+    for _, assignment_id, batch, worker_id in order:
+        first.setdefault((batch, worker_id), assignment_id)
+    return [
+        replace(
+            state,
+            seen=tuple(
+                one
+                if one.assignment_id == first[(state.hit.part.batch, one.worker_id)]
+                else replace(one, excluded=True)
+                for one in state.seen
+            ),
+        )
+        for state in states
+    ]
+
+
+def by_batch(states: list[HitState], reward_usd: Decimal, *, fees: bool) -> list[BatchStatus]:
+    """Return the counts of each batch, in the order of publication."""
+    batches: dict[str, list[HitState]] = {}
+    for state in states:
+        batches.setdefault(state.hit.part.batch, []).append(state)
+    return [
+        BatchStatus(
+            batch=batch,
+            hits=len({state.hit.part.hit for state in group}),
+            places=sum(state.places for state in group),
+            open=sum(state.open for state in group),
+            out=sum(state.out for state in group),
+            submitted=sum(state.count("Submitted") for state in group),
+            approved=sum(state.count("Approved") for state in group),
+            rejected=sum(state.count("Rejected") for state in group),
+            excluded=sum(one.excluded for state in group for one in state.seen),
+            paid_usd=sum((_paid(state, reward_usd, fees=fees) for state in group), Decimal(0)).quantize(CENT),
+            expired_places=sum(
+                state.places - len(state.seen) - state.out for state in group if state.expired
+            ),
+        )
+        for batch, group in batches.items()
+    ]
+
+
+def _paid(state: HitState, reward_usd: Decimal, *, fees: bool) -> Decimal:
+    each = reward_usd + (fee_usd(reward_usd, state.places) if fees else 0)
+    bonuses = sum((bonus.usd for bonus in state.bonuses), Decimal(0))
+    return each * state.count("Approved") + bonuses * (1 + (FEE_RATE if fees else 0))

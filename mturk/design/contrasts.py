@@ -1,0 +1,123 @@
+"""Which conditions to compare: what the requester names, or what their names suggest. Pure."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from glimpse.errors import GlimpseError
+from glimpse.experiment import Contrast, Experiment, designed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+USUAL_SENTINEL = "image-space"
+USUAL_OURS = "crn"
+
+
+def infer(
+    experiment: Experiment,
+    conditions: Sequence[str],
+    *,
+    real: str,
+    sentinel: str | None,
+    contrasts: Sequence[str] = (),
+    ours: str | None = None,
+    baselines: Sequence[str] = (),
+    numbers: Mapping[str, object] | None = None,
+) -> Experiment:
+    """Return `experiment` over the conditions at hand.
+
+    Without `sentinel` it is `image-space`, where there is one (in unlimited time with the preset "authors":
+    each batch's own baseline). Contrasts default to every pair of the conditions but the sentinel's in
+    limited time, and to `ours` (`crn`) against every other condition but the real one in unlimited time.
+    GlimpseError when a name is not among the conditions or nothing is left to compare.
+    """
+    numbers = dict(numbers or {})
+    if "reward_usd" in numbers:
+        numbers["reward_usd"] = money(str(numbers["reward_usd"]))
+    needs_known = int(str(numbers.get("sentinels_per_hit", experiment.sentinels_per_hit))) > 0 or bool(
+        numbers.get("practice_trials", experiment.practice_trials)
+    )
+    for name in (sentinel, ours, *baselines):
+        _check(name, conditions)
+    if needs_known:
+        _check(real, conditions, "--real")
+    own = experiment.mode == "unlimited-time" and experiment.preset == "authors"
+    if sentinel is None and USUAL_SENTINEL in conditions and needs_known and not own:
+        sentinel = USUAL_SENTINEL
+    limited = experiment.mode == "limited-time"
+    if limited and (ours or baselines):
+        raise GlimpseError("--ours and --baseline belong to --mode unlimited-time; use --contrast A:B here.")
+    if contrasts:
+        chosen = tuple(_contrast(text, conditions) for text in contrasts)
+    elif limited:
+        chosen = _every_pair(conditions, real, sentinel)
+    else:
+        chosen = _against_baselines(conditions, real, ours, baselines)
+    if limited and needs_known and sentinel is None:
+        raise GlimpseError(
+            f"Sentinels need a condition that is plainly not real; there is no {USUAL_SENTINEL!r} among "
+            f"{', '.join(conditions)}. Name one with --sentinel, or do without: --sentinels-per-hit 0."
+        )
+    return designed(experiment, contrasts=chosen, real=real, sentinel=sentinel, **numbers)
+
+
+def _every_pair(conditions: Sequence[str], real: str, sentinel: str | None) -> tuple[Contrast, ...]:
+    """Return every pair of the conditions but the sentinel's: first those with the real one."""
+    fakes = [name for name in conditions if name not in {real, sentinel}]
+    against_real = [(name, real) for name in fakes] if real in conditions else []
+    chosen = (*against_real, *combinations(fakes, 2))
+    if not chosen:
+        roles = f"{real!r} is the real one" + (f", {sentinel!r} the sentinels'" if sentinel else "")
+        raise GlimpseError(
+            f"Nothing to compare among {', '.join(conditions)}: {roles}. Add a condition, or name a contrast "
+            "with --contrast A:B."
+        )
+    return chosen
+
+
+def _against_baselines(
+    conditions: Sequence[str], real: str, ours: str | None, baselines: Sequence[str]
+) -> tuple[Contrast, ...]:
+    """Return `ours` against each baseline."""
+    if ours is None and USUAL_OURS not in conditions:
+        raise GlimpseError(
+            f"Which condition is yours? Name it with --ours; found are {', '.join(conditions)}."
+        )
+    ours = ours or USUAL_OURS
+    chosen = baselines or [name for name in conditions if name not in {ours, real}]
+    if not chosen:
+        raise GlimpseError(
+            f"{ours} has no baseline among {', '.join(conditions)}. Add a condition, or name one: "
+            f"--baseline {real}."
+        )
+    return tuple((ours, name) for name in chosen)
+
+
+def _contrast(text: str, conditions: Sequence[str]) -> Contrast:
+    """Read A:B."""
+    a, colon, b = text.partition(":")
+    if not colon:
+        raise GlimpseError(f"contrast {text!r} must be two conditions with a colon between, like crn:real.")
+    _check(a, conditions)
+    _check(b, conditions)
+    return a, b
+
+
+def _check(name: str | None, conditions: Sequence[str], option: str = "") -> None:
+    """Refuse a condition that is not there."""
+    if name is not None and name not in conditions:
+        hint = f" Say with {option} which one it is." if option else ""
+        raise GlimpseError(
+            f"There is no condition {name!r} among the images; found are {', '.join(conditions)}.{hint}"
+        )
+
+
+def money(text: str) -> Decimal:
+    """Read an amount of dollars."""
+    try:
+        return Decimal(text.removeprefix("$"))
+    except InvalidOperation:
+        raise GlimpseError(f"reward_usd is {text!r}; it must be an amount like 1.50.") from None

@@ -1,0 +1,184 @@
+"""study/design.html: what was designed, counted from the trials themselves, with what it costs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from math import comb
+from typing import TYPE_CHECKING, Any
+
+from glimpse.pricing import Price, price
+from glimpse.text import environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from glimpse.experiment import Contrast, Experiment
+    from glimpse.study import Study, Trial
+
+HONEST_SLIPS = (0.01, 0.02, 0.05)
+
+
+@dataclass(frozen=True)
+class CellCount:
+    """One cell over all HITs: trials, first condition on the left, distinct scenes and pairs of stimuli."""
+
+    batch: str
+    contrast: str
+    exposure: str
+    trials: int
+    least_per_hit: int
+    most_per_hit: int
+    first_left: int
+    scenes: int
+    pairs: int
+
+
+def cell_counts(trials: Iterable[Trial], contrasts: Sequence[Contrast] = ()) -> list[CellCount]:
+    """Count every cell from the trials, sentinels and practice as cells of their own; `contrasts` first."""
+    groups: dict[tuple[str, str, str], list[Trial]] = {}
+    hits: dict[str, set[str]] = {}
+    for trial in trials:
+        groups.setdefault((trial.batch, trial.contrast + _kind(trial), _exposure(trial)), []).append(trial)
+        hits.setdefault(trial.batch, set()).add(trial.hit)
+    counts = []
+    for (batch, contrast, exposure), group in groups.items():
+        per_hit = Counter(trial.hit for trial in group)
+        first = contrast.split(":")[0]
+        counts.append(
+            CellCount(
+                batch,
+                contrast,
+                exposure,
+                len(group),
+                min(per_hit.values()) if len(per_hit) == len(hits[batch]) else 0,
+                max(per_hit.values()),
+                sum(trial.condition_left == first for trial in group),
+                len({item for trial in group for item in (trial.item_left, trial.item_right)}),
+                len({frozenset((trial.stimulus_left, trial.stimulus_right)) for trial in group}),
+            )
+        )
+    names = [*(":".join(contrast) for contrast in contrasts), *(c.contrast for c in counts)]
+    order = {name: place for place, name in enumerate(dict.fromkeys(names))}
+    return sorted(
+        counts, key=lambda c: (c.batch, " " in c.contrast, order[c.contrast], _sortable(c.exposure))
+    )
+
+
+def repeats(trials: Iterable[Trial]) -> dict[str, int]:
+    """Return how often a worker meets one scene at most, and the fewest trials between two meetings."""
+    most, closest = 0, 0
+    by_hit: dict[str, list[Trial]] = {}
+    for trial in trials:
+        by_hit.setdefault(trial.hit, []).append(trial)
+    for group in by_hit.values():
+        met: Counter[str] = Counter()
+        last: dict[str, int] = {}
+        for trial in group:
+            for item in {trial.item_left, trial.item_right}:
+                met[item] += 1
+                if item in last:
+                    distance = trial.position - last[item]
+                    closest = min(closest or distance, distance)
+                last[item] = trial.position
+        most = max(most, *met.values())
+    return {"most": most, "closest": closest}
+
+
+def longest_sentinel_run(trials: Iterable[Trial]) -> int:
+    """Return the longest run of sentinels in a HIT."""
+    longest = run = 0
+    previous = ""
+    for trial in trials:
+        run = run + 1 if trial.sentinel and trial.hit == previous else int(trial.sentinel)
+        previous = trial.hit
+        longest = max(longest, run)
+    return longest
+
+
+def excluded_rate(sentinels: int, max_wrong: int, wrong_rate: float) -> float:
+    """Return the probability that more than `max_wrong` of `sentinels` independent answers are wrong."""
+    kept = (
+        comb(sentinels, k) * wrong_rate**k * (1 - wrong_rate) ** (sentinels - k) for k in range(max_wrong + 1)
+    )
+    return 1.0 - sum(kept) if sentinels > max_wrong else 0.0
+
+
+def study_price(experiment: Experiment) -> Price:
+    """Return what the whole study costs, in batches of nine where that is cheaper."""
+    return price(experiment.reward_usd, experiment.workers_per_hit, experiment.hits)
+
+
+def design_html(study: Study, *, warnings: Sequence[str], encoding: str, question_bytes: int) -> str:
+    """Return the design report: one self-contained HTML page."""
+    experiment = study.experiment
+    cells = cell_counts(study.trials, experiment.contrasts)
+    return (
+        environment()
+        .get_template("report/design.html.j2")
+        .render(
+            study=study,
+            experiment=experiment,
+            cells=cells,
+            repeats=repeats(study.trials),
+            longest_run=longest_sentinel_run(study.trials),
+            price=study_price(experiment),
+            discarded=discard_rates(experiment),
+            warnings=warnings,
+            encoding=encoding,
+            question_bytes=question_bytes,
+            facts=_facts(study),
+            settings=_settings(experiment),
+        )
+    )
+
+
+def discard_rates(experiment: Experiment) -> list[tuple[str, float]]:
+    """Return how many assignments the sentinel rule excludes, for some kinds of workers."""
+    rule = experiment.sentinels_per_hit, experiment.max_wrong_sentinels
+    honest = [
+        (f"a careful worker who slips in {slip:.0%} of trials", excluded_rate(*rule, slip))
+        for slip in HONEST_SLIPS
+    ]
+    return [*honest, ("somebody who answers at random", excluded_rate(*rule, 0.5))]
+
+
+def _facts(study: Study) -> dict[str, Any]:
+    """Return the totals at the head of the report."""
+    experiment = study.experiment
+    return {
+        "HITs": len(study.hits),
+        "trials a HIT": ", ".join(str(n) for n in sorted({hit.trials for hit in study.hits})),
+        "workers a HIT": experiment.workers_per_hit,
+        "assignments": len(study.hits) * experiment.workers_per_hit,
+        "images": len(study.stimuli),
+    }
+
+
+def _settings(experiment: Experiment) -> dict[str, str]:
+    """Return every setting in words."""
+    settings = {name: str(value) for name, value in experiment.to_json().items()}
+    settings["contrasts"] = _listed(experiment.contrasts)
+    settings["batches"] = "; ".join(
+        f"{batch.batch}: {_listed(batch.contrasts)}, sentinels from {batch.sentinel or 'none'}"
+        for batch in experiment.batches
+    )
+    exposures = [str(exposure) for exposure in experiment.exposures_ms if exposure is not None]
+    settings["exposures_ms"] = ", ".join(exposures) or "unlimited"
+    return {name: "none" if value == "None" else value for name, value in settings.items()}
+
+
+def _listed(contrasts: Iterable[Contrast]) -> str:
+    return ", ".join(":".join(contrast) for contrast in contrasts)
+
+
+def _kind(trial: Trial) -> str:
+    return " sentinel" if trial.sentinel else " practice" if trial.practice else ""
+
+
+def _exposure(trial: Trial) -> str:
+    return "unlimited" if trial.exposure_ms is None else f"{trial.exposure_ms} ms"
+
+
+def _sortable(exposure: str) -> int:
+    return int(exposure.split(" ", maxsplit=1)[0]) if exposure[0].isdigit() else 0

@@ -1,0 +1,48 @@
+"""What Mechanical Turk takes: checked when a study is built, and again before anything is published. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from glimpse.errors import GlimpseError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from glimpse.experiment import Experiment
+
+QUESTION_BYTES = 65_535
+TITLE, DESCRIPTION, KEYWORDS = 128, 2000, 1000
+MINUTES, ASSIGNMENTS = 365 * 24 * 60, 1_000_000_000
+# Neither XML nor a page can hold these; a carriage return would come back as another character.
+_UNSENDABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def check_listing(title: str, description: str, keywords: Sequence[str], experiment: Experiment) -> None:
+    """Raise GlimpseError for words and numbers of the list of HITs that no HIT can have."""
+    check_words("--title", title, TITLE)
+    check_words("--description", description, DESCRIPTION)
+    check_words("keywords", ", ".join(keywords), KEYWORDS)
+    for option, number, most in (
+        ("--time-allotted-minutes", experiment.time_allotted_minutes, MINUTES),
+        ("--workers-per-hit", experiment.workers_per_hit, ASSIGNMENTS),
+    ):
+        if number > most:
+            raise GlimpseError(f"{option} is {number}; Mechanical Turk allows 1 to {most}.")
+
+
+def check_words(option: str, text: str, most: int | None = None) -> None:
+    """Raise GlimpseError for words that are blank, cannot be sent, or have more than `most` characters."""
+    if not text.strip():
+        raise GlimpseError(f"{option} is empty; workers read it: at least one word.")
+    if code := unsendable(text):
+        raise GlimpseError(f"{option} holds the character {code}, which no page can show; leave it out.")
+    if most is not None and len(text) > most:
+        raise GlimpseError(f"{option} has {len(text)} characters; Mechanical Turk allows 1 to {most}.")
+
+
+def unsendable(text: str) -> str | None:
+    """Return the first character that no question can hold, as U+0007; None when all can be sent."""
+    found = _UNSENDABLE.search(text)
+    return f"U+{ord(found[0]):04X}" if found else None

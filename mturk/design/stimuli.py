@@ -1,0 +1,162 @@
+"""images/<condition>/<item>.png -> stimuli with opaque ids; everything that could be wrong is found first."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glimpse.errors import GlimpseError
+from glimpse.progress import untracked
+
+from .encoding import Source, inspect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from glimpse.progress import Track
+
+Key = tuple[str, str]
+Pair = tuple[Key, Key]
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
+# 20 characters of base 32 are 100 bits; one case only, for file systems that do not tell cases apart.
+ID_LENGTH = 20
+_LISTED = 5
+
+
+@dataclass(frozen=True)
+class Images:
+    """Folders of images: condition -> item -> path; conditions and items sorted by name."""
+
+    folder: Path
+    paths: Mapping[str, Mapping[str, Path]]
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Names of the conditions."""
+        return tuple(self.paths)
+
+
+def find_images(folder: Path | str) -> Images:
+    """List images/<condition>/<item>.<ext>. Hidden files and files that are no images are passed over.
+
+    GlimpseError when there is no folder, no condition, no image in one, or two files of one stem.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise GlimpseError(
+            f"There is no folder {folder}. It holds one folder a condition, for example "
+            f"{folder}/real/000001.png; synthesize makes one, --images names another."
+        )
+    found: dict[str, dict[str, Path]] = {}
+    for condition in sorted(path for path in folder.iterdir() if path.is_dir()):
+        if condition.name.startswith("."):
+            continue
+        _check_name("condition", condition.name, condition)
+        found[condition.name] = _items(condition)
+    if not found:
+        raise GlimpseError(f"{folder} has no folders; it must hold one folder of images a condition.")
+    return Images(folder, found)
+
+
+def _items(condition: Path) -> dict[str, Path]:
+    """Map the item names of one condition to their files."""
+    items: dict[str, Path] = {}
+    for path in sorted(condition.iterdir()):
+        if path.name.startswith(".") or path.suffix.lower() not in SUFFIXES or not path.is_file():
+            continue
+        if path.stem in items:
+            raise GlimpseError(
+                f"{condition} has {items[path.stem].name} and {path.name}: two images of item {path.stem}. "
+                "Keep one."
+            )
+        _check_name("item", path.stem, path)
+        items[path.stem] = path
+    if not items:
+        raise GlimpseError(f"{condition} holds no image; allowed are {', '.join(sorted(SUFFIXES))}.")
+    return items
+
+
+def _check_name(kind: str, name: str, path: Path) -> None:
+    """Refuse names that a contrast a:b or a CSV file could not hold."""
+    if any(character in name for character in ":,\"'\n\r\t") or name != name.strip():
+        raise GlimpseError(
+            f"{path}: a {kind}'s name must not hold colons, commas, quotes or line breaks. Rename it."
+        )
+
+
+def common_items(
+    images: Images, conditions: Sequence[str], *, allow_missing: bool = False
+) -> tuple[str, ...]:
+    """Return the items that every one of `conditions` has.
+
+    GlimpseError for a condition that is not there, and for an item that one lacks unless `allow_missing`.
+    """
+    for condition in conditions:
+        if condition not in images.paths:
+            raise GlimpseError(
+                f"There is no condition {condition!r} in {images.folder}; found are "
+                f"{', '.join(images.conditions)}."
+            )
+    everything = sorted({item for condition in conditions for item in images.paths[condition]})
+    shared = [item for item in everything if all(item in images.paths[name] for name in conditions)]
+    for condition in conditions:
+        missing = [item for item in everything if item not in images.paths[condition]]
+        if missing and not allow_missing:
+            raise GlimpseError(
+                f"{images.folder / condition} lacks {len(missing)} of {len(everything)} items that other "
+                f"conditions have: {_some(missing)}. Add them, or leave such items out with --allow-missing."
+            )
+    if not shared:
+        raise GlimpseError(
+            f"No item is common to {', '.join(conditions)}; the same scene has the same file name."
+        )
+    return tuple(shared)
+
+
+def inspect_all(images: Images, pairs: Iterable[Pair], track: Track = untracked) -> dict[Key, Source]:
+    """Read every image of `pairs` once; GlimpseError when one is unreadable or a pair's sizes differ."""
+    pairs = list(dict.fromkeys(pairs))
+    keys = sorted({key for pair in pairs for key in pair})
+    paths = [images.paths[condition][item] for condition, item in keys]
+    with ThreadPoolExecutor() as pool:
+        found: list[Source] = list(track(pool.map(inspect, paths), "Reading images", len(keys)))
+    sources = dict(zip(keys, found, strict=True))
+    for left, right in pairs:
+        _check_sizes(sources[left], sources[right], same_item=left[1] == right[1])
+    return sources
+
+
+def _check_sizes(left: Source, right: Source, *, same_item: bool) -> None:
+    """Refuse images that stand beside each other in different sizes."""
+    if (left.width, left.height) == (right.width, right.height):
+        return
+    hint = "" if same_item else ", or pair only the same scenes with --pairing same-item"
+    raise GlimpseError(
+        f"{left.path} is {left.width}x{left.height} and {right.path} is {right.width}x{right.height}; images "
+        f"that stand beside each other must be of one size. Resize one of them{hint}."
+    )
+
+
+def study_secret(seed: int, settings: str, sources: Mapping[Key, Source]) -> str:
+    """Return the key of the opaque names: 64 hexadecimal digits that follow from everything that goes in."""
+    digest = hashlib.sha256(f"glimpse\0{seed}\0{settings}\0".encode())
+    for (condition, item), source in sorted(sources.items()):
+        digest.update(f"{condition}\0{item}\0{source.sha256}\0".encode())
+    return digest.hexdigest()
+
+
+def opaque_id(secret: str, *parts: str, length: int = ID_LENGTH) -> str:
+    """Return a name of lower-case letters and digits 2-7 that tells nothing without the secret."""
+    code = hmac.new(bytes.fromhex(secret), "\0".join(parts).encode(), hashlib.sha256).digest()
+    return base64.b32encode(code).decode().lower()[:length]
+
+
+def _some(names: Sequence[str]) -> str:
+    """List the first few names."""
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more

@@ -1,0 +1,1 @@
+"""Designs and results that other scripts wrote."""

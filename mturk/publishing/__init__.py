@@ -1,0 +1,1 @@
+"""From a frozen study to HITs that people can take."""

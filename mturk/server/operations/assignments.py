@@ -1,0 +1,152 @@
+"""Assignments: list, approve, reject, pay a bonus."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from ..protocol import lifecycle
+from ..protocol.errors import RequestError, missing, wrong_state
+from ..storage.transitions import approve, find_assignment, find_hit, reject
+from .hits import hit_result, money
+from .operations import Parameters, Result, at_most, once, operation, page
+
+if TYPE_CHECKING:
+    from ..storage.store import Row, Transaction
+
+_VISIBLE = ("Submitted", "Approved", "Rejected")
+
+
+def assignment_result(row: Row) -> Result:
+    """Return an assignment as the API shows it."""
+    result = {
+        "AssignmentId": row["assignment_id"],
+        "WorkerId": row["worker_id"],
+        "HITId": row["hit_id"],
+        "AssignmentStatus": row["status"],
+        "AutoApprovalTime": row["auto_approval"],
+        "AcceptTime": row["accepted"],
+        "SubmitTime": row["submitted"],
+        "Deadline": row["deadline"],
+        "Answer": row["answer"],
+    }
+    extra = {"ApprovalTime": "approved", "RejectionTime": "rejected", "RequesterFeedback": "feedback"}
+    result |= {name: row[column] for name, column in extra.items() if row[column] is not None}
+    return result
+
+
+def _visible(tx: Transaction, assignment_id: str) -> Row:
+    """Return an assignment that was submitted; what is only accepted does not exist for the API."""
+    row = find_assignment(tx, assignment_id)
+    if row["status"] not in _VISIBLE:
+        raise missing("Assignment", assignment_id)
+    return row
+
+
+@operation("ListAssignmentsForHIT")
+def list_assignments_for_hit(tx: Transaction, parameters: Parameters) -> Result:
+    """List a HIT's submitted, approved and rejected assignments in the order of submission."""
+    hit = find_hit(tx, parameters["HITId"])
+    wanted = parameters.get("AssignmentStatuses") or list(_VISIBLE)
+    marks = ", ".join("?" * len(wanted))
+    sql = f"SELECT * FROM assignments WHERE hit_id = ? AND submit_order IS NOT NULL AND status IN ({marks})"  # noqa: S608 - marks
+    rows, result = page(tx, parameters, sql, (hit["hit_id"], *wanted), order="submit_order")
+    return {**result, "Assignments": [assignment_result(row) for row in rows]}
+
+
+@operation("GetAssignment")
+def get_assignment(tx: Transaction, parameters: Parameters) -> Result:
+    """Return a submitted assignment with its HIT."""
+    row = _visible(tx, parameters["AssignmentId"])
+    return {"Assignment": assignment_result(row), "HIT": hit_result(tx, find_hit(tx, row["hit_id"]))}
+
+
+@operation("ApproveAssignment", writes=True)
+def approve_assignment(tx: Transaction, parameters: Parameters) -> Result:
+    """Approve a submitted assignment; with OverrideRejection also one rejected within 30 days."""
+    row = find_assignment(tx, parameters["AssignmentId"])
+    feedback = _feedback(parameters.get("RequesterFeedback"))
+    override = bool(parameters.get("OverrideRejection"))
+    if row["status"] == "Rejected" and override:
+        if tx.now - row["submitted"] > lifecycle.OVERRIDE_WITHIN_S:
+            raise RequestError("A rejection can be overridden within 30 days only.", "InvalidAssignmentState")
+        if find_hit(tx, row["hit_id"])["disposed"] is not None:
+            raise RequestError("The HIT of this assignment has been disposed of.", "InvalidHITState")
+    elif row["status"] != "Submitted":
+        raise wrong_state(row["status"], "Submitted", *(["Rejected"] if override else []))
+    approve(tx, row, feedback)
+    return {}
+
+
+@operation("RejectAssignment", writes=True)
+def reject_assignment(tx: Transaction, parameters: Parameters) -> Result:
+    """Reject a submitted assignment; its worker is told why."""
+    row = find_assignment(tx, parameters["AssignmentId"])
+    if row["status"] != "Submitted":
+        raise wrong_state(row["status"], "Submitted")
+    feedback = _feedback(parameters["RequesterFeedback"])
+    if not feedback:
+        raise RequestError("RequesterFeedback is empty.")
+    reject(tx, row, feedback)
+    return {}
+
+
+def _feedback(text: str | None) -> str | None:
+    return text if text is None else at_most("RequesterFeedback", text, 1024)
+
+
+@operation("SendBonus", writes=True)
+def send_bonus(tx: Transaction, parameters: Parameters) -> Result:
+    """Note a bonus for the worker of an assignment."""
+    row = _visible(tx, parameters["AssignmentId"])
+
+    def make() -> tuple[str, Result]:
+        amount = money(parameters["BonusAmount"])
+        if Decimal(amount) < Decimal("0.01"):
+            raise RequestError("BonusAmount must be at least 0.01.")
+        if row["worker_id"] != parameters["WorkerId"]:
+            raise RequestError(
+                f"Worker {parameters['WorkerId']} did not submit assignment {row['assignment_id']}.",
+                "InvalidBonusRecipient",
+            )
+        reason = at_most("Reason", parameters["Reason"], 4096)
+        cursor = tx.run(
+            "INSERT INTO bonuses (worker_id, assignment_id, hit_id, amount, reason, at) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            row["worker_id"], row["assignment_id"], row["hit_id"], amount, reason, tx.now,
+        )  # fmt: skip
+        tx.log(
+            "BonusSent",
+            hit=row["hit_id"],
+            assignment=row["assignment_id"],
+            worker=row["worker_id"],
+            amount=amount,
+        )
+        return f"B{cursor.lastrowid}", {}
+
+    return once(tx, "SendBonus", parameters.get("UniqueRequestToken"), make)
+
+
+@operation("ListBonusPayments")
+def list_bonus_payments(tx: Transaction, parameters: Parameters) -> Result:
+    """List the bonuses of a HIT or of one assignment."""
+    hit_id, assignment_id = parameters.get("HITId"), parameters.get("AssignmentId")
+    if (hit_id is None) == (assignment_id is None):
+        raise RequestError("Give either HITId or AssignmentId.")
+    if hit_id is not None:
+        where, value = "hit_id = ?", find_hit(tx, hit_id)["hit_id"]
+    else:
+        where, value = "assignment_id = ?", _visible(tx, str(assignment_id))["assignment_id"]
+    sql = f"SELECT * FROM bonuses WHERE {where}"  # noqa: S608 - one of the two above
+    rows, result = page(tx, parameters, sql, (value,), order="seq")
+    payments = [
+        {
+            "WorkerId": row["worker_id"],
+            "BonusAmount": row["amount"],
+            "AssignmentId": row["assignment_id"],
+            "Reason": row["reason"],
+            "GrantTime": row["at"],
+        }
+        for row in rows
+    ]
+    return {**result, "BonusPayments": payments}

@@ -1,0 +1,1 @@
+"""The pages that workers and requesters open."""

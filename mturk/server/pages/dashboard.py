@@ -1,0 +1,141 @@
+"""The requester's pages: how far each study is, links to hand out, how participants leave.
+
+They open with the link that `serve` prints; its token stands in the data folder, readable by its owner only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any
+
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from ..protocol.errors import RequestError
+from ..storage import progress
+from ..storage.transitions import study_hits
+from . import panels, web
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from ..site import Site
+    from ..storage.screening import Exclusions
+    from ..storage.store import Transaction
+
+
+def enter(request: Request) -> None:
+    """Let the requester in; HTTP 403 for everybody else."""
+    if not web.sessions_of(request).is_requester(request, web.site_of(request).requester_token):
+        raise HTTPException(
+            403,
+            "This is the requester's page. Open it with the link that the server printed when it started.",
+        )
+
+
+async def index(request: Request) -> Response:
+    """List the studies; with a valid `token` in the address, remember the requester first."""
+    site = web.site_of(request)
+    token = request.query_params.get("token")
+    if token is not None:
+        if not hmac.compare_digest(token.encode("utf-8", "replace"), site.requester_token.encode()):
+            raise HTTPException(
+                403, "This link is not valid (any more). The server prints the valid one when it starts."
+            )
+        response = RedirectResponse("/dashboard/", 303)
+        web.sessions_of(request).keep_requester(response, site.requester_token, secure=web.is_secure(request))
+        return response
+    enter(request)
+    found = await _apart(site, progress.studies)
+    return web.page(request, "dashboard", studies=found)
+
+
+async def _apart(site: Site, reading: Any) -> Any:
+    """Run a reading that may take long on another thread, so that no worker waits for it."""
+    await site.settle()
+    return await asyncio.to_thread(site.store.read, reading)
+
+
+async def study_page(request: Request) -> Response:
+    """Show one study."""
+    enter(request)
+    study = request.path_params["study"]
+    found = await _facts(request, study)
+    links = panels.links(web.origin(request), study, web.site_of(request).settings)
+    session = web.sessions_of(request).of(request)
+    return web.page(
+        request,
+        "study",
+        session=session,
+        study=study,
+        links=links,
+        panels_only=web.site_of(request).settings.panels_only,
+        saved="saved" in request.query_params,
+        **found,
+    )
+
+
+async def live(request: Request) -> Response:
+    """Return the part of a study's page that changes."""
+    enter(request)
+    study = request.path_params["study"]
+    return web.page(request, "study_live", study=study, **await _facts(request, study))
+
+
+async def _facts(request: Request, study: str) -> dict[str, Any]:
+    site = web.site_of(request)
+    exclusions: Exclusions = request.app.state.exclusions
+
+    def reading(tx: Transaction) -> dict[str, Any]:
+        found = progress.study_progress(tx, study, exclusions)
+        if not found["total"].hits:
+            raise HTTPException(404, "There is no such study on this server.")
+        settings = panels.settings_of(tx, study, site.settings.completion_url)
+        hits = study_hits(tx, study)
+        page = panels.Needs(0, 0, phones=False)
+        if hits:
+            page = panels.needs(panels.StudySettings(), hits[0], lab=site.settings.lab)
+        return {**found, "settings": settings, "needs": page, "now": tx.now}
+
+    facts: dict[str, Any] = await _apart(site, reading)
+    return facts
+
+
+async def save_settings(request: Request) -> Response:
+    """Keep how a study ends for its participants."""
+    enter(request)
+    _, form = await web.checked_form(request)
+    study = request.path_params["study"]
+    given: dict[str, Any] = {}
+    for field in fields(panels.StudySettings):
+        text = form.get(field.name, "").strip()
+        if field.type == "int | None":
+            if not text:
+                continue
+            if not (text.isascii() and text.isdigit() and len(text) <= 5):
+                raise RequestError(f"{field.name} is {text[:20]!r}; needed: a number of pixels.")
+            given[field.name] = int(text)
+        else:
+            given[field.name] = text
+    settings = json.dumps(asdict(panels.StudySettings(**given)))
+
+    await web.site_of(request).write(
+        lambda tx: tx.run(
+            "INSERT INTO study_settings VALUES (?, ?) "
+            "ON CONFLICT (study) DO UPDATE SET settings = excluded.settings",
+            study, settings,
+        )
+    )  # fmt: skip
+    return RedirectResponse(f"/dashboard/studies/{study}?saved=1", 303)
+
+
+ROUTES = [
+    Route("/dashboard/", index, methods=["GET"]),
+    Route("/dashboard/studies/{study}", study_page, methods=["GET"]),
+    Route("/dashboard/studies/{study}/live", live, methods=["GET"]),
+    Route("/dashboard/studies/{study}/settings", save_settings, methods=["POST"]),
+]

@@ -1,0 +1,147 @@
+"""`/join/<study>`: a participant arrives by a link, says who they are where the link does not, and begins.
+
+They get the next HIT by the rules of the worker site: one HIT a person and batch, least-filled first. Whoever
+comes again goes on where they stopped. In the lab one browser serves everybody: who sat there before is not
+taken for who comes next.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+
+from ..protocol.errors import RequestError
+from ..storage import offers
+from ..storage.transitions import study_hits
+from ..storage.workers import GUEST, MAX_NAME, clean_name, worker_for
+from . import panels, web
+from .panels import MAX_PARAMETER, Arrival
+from .sessions import Session
+from .worker_site import redirect
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from ..storage.store import Row, Transaction
+
+
+def _first_hit(tx: Transaction, study: str) -> Row:
+    hits = study_hits(tx, study)
+    if not hits:
+        raise HTTPException(404, "There is no such study on this server. Check the link that you were given.")
+    return hits[0]
+
+
+async def show_join(request: Request) -> Response:
+    """Say what the study is, and ask whether to begin; in the lab also who is there."""
+    return await _join_page(request, web.sessions_of(request).of(request))
+
+
+async def _join_page(request: Request, session: Session, wrong: str = "") -> Response:
+    site = web.site_of(request)
+    study, lab = request.path_params["study"], site.settings.lab
+
+    def reading(tx: Transaction) -> tuple[Row, panels.StudySettings]:
+        return _first_hit(tx, study), panels.settings_of(tx, study, site.settings.completion_url)
+
+    hit, settings = await site.read(reading)
+    came = panels.admitted(dict(request.query_params), site.settings)
+    needs = panels.needs(settings, hit, lab=lab)
+    return web.page(
+        request, "join", session=session, hit=hit, came=came, settings=settings, needs=needs,
+        asks=lab and not came.person, phone=is_phone(request) and not needs.phones,
+        query=request.url.query, status_code=400 if wrong else 200, wrong=wrong, between=True,
+    )  # fmt: skip
+
+
+def is_phone(request: Request) -> bool:
+    """Tell whether the browser says that it is a phone's or a tablet's."""
+    if request.headers.get("sec-ch-ua-mobile") == "?1":
+        return True
+    agent = request.headers.get("user-agent", "")
+    return any(word in agent for word in ("Mobile", "Android", "iPhone", "iPad"))
+
+
+async def join(request: Request) -> Response:
+    """Give a participant the next HIT, or the one that they have not finished."""
+    session, fields = await web.checked_form(request)
+    study = request.path_params["study"]
+    site = web.site_of(request)
+    phone = is_phone(request)
+    parameters = dict(request.query_params)
+    came = panels.admitted(parameters, site.settings)
+    if site.settings.lab and not came.person:
+        try:
+            came = replace(came, person=clean_name(fields.get("participant", "")))
+        except RequestError:
+            wrong = f"Enter the name or number that you were given: 1 to {MAX_NAME} printable characters."
+            return await _join_page(request, session, wrong)
+
+    def change(tx: Transaction) -> tuple[Session, str]:
+        hit = _first_hit(tx, study)
+        if phone and not panels.needs(panels.settings_of(tx, study, None), hit, lab=site.settings.lab).phones:
+            raise RequestError(
+                "This study needs a computer with a keyboard. Please open the same link there.",
+                "NotOnThisDevice",
+            )
+        arrived = _arrive(tx, site.secret, session, study, came)
+        worker = str(arrived.worker)
+        running = offers.unfinished(tx, worker, study)
+        if running:
+            return arrived, str(running[0]["assignment_id"])
+        finished = _finished(tx, worker, study)
+        if finished and "batch" not in parameters:
+            return arrived, finished
+        return arrived, _next(tx, worker, study, parameters.get("batch"), arrived.arrival)
+
+    arrived, assignment_id = await site.write(change)
+    response = redirect(f"/worker/assignments/{assignment_id}")
+    web.sessions_of(request).keep(response, arrived, secure=web.is_secure(request))
+    return response
+
+
+def _arrive(tx: Transaction, secret: str, session: Session, study: str, came: Arrival) -> Session:
+    """Enter the participant and the link that they came by."""
+    if came.person:
+        worker = worker_for(tx, secret, came.panel.name, came.person)
+    else:
+        worker = session.worker or worker_for(tx, secret, GUEST, secrets.token_hex(8))
+    cursor = tx.run(
+        "INSERT INTO arrivals (worker_id, study, panel, parameters, at) VALUES (?, ?, ?, ?, ?)",
+        worker, study, came.panel.name,
+        json.dumps({"participant": came.person[:MAX_PARAMETER], **came.kept}), tx.now,
+    )  # fmt: skip
+    nonce = session.nonce if session.worker == worker else secrets.token_urlsafe(12)
+    return Session(nonce, worker, cursor.lastrowid)
+
+
+def _finished(tx: Transaction, worker: str, study: str) -> str | None:
+    row = tx.one(
+        "SELECT assignment_id FROM assignments JOIN hits USING (hit_id) WHERE worker_id = ? AND study = ? "
+        "AND assignments.submitted IS NOT NULL ORDER BY submit_order DESC",
+        worker, study,
+    )  # fmt: skip
+    return str(row["assignment_id"]) if row else None
+
+
+def _next(tx: Transaction, worker: str, study: str, batch: str | None, arrival: int | None) -> str:
+    try:
+        return offers.accept_next(tx, worker, study=study, batch=batch, one_a_batch=True, arrival=arrival)
+    except RequestError as error:
+        raise RequestError(
+            "All places of this study are taken at the moment, or you have taken part already. "
+            "Thank you for your interest; you may close this page, or try again later.",
+            error.code.removeprefix("AWS.MechanicalTurk."),
+        ) from None
+
+
+ROUTES = [
+    Route("/join/{study}", show_join, methods=["GET"]),
+    Route("/join/{study}", join, methods=["POST"]),
+]

@@ -1,0 +1,98 @@
+"""The images of studies: uploaded once with a signed PUT, served for good."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from typing import TYPE_CHECKING
+
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from glimpse.files import write_whole
+
+from ..protocol import signing
+from ..protocol.errors import SignatureError
+from . import web
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from starlette.requests import Request
+
+MAX_IMAGE = 33_554_432
+_STUDY = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_FILE = re.compile(r"[A-Za-z0-9_-]{1,96}\.(png|jpg|jpeg|webp)")
+_TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp"}
+
+
+def sniffed(data: bytes) -> str | None:
+    """Return the media type that the first bytes say, of those that are taken."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if data.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    return None
+
+
+def _place(request: Request) -> tuple[Path, str]:
+    """Return where an image lies and its media type; HTTP 404 for names that none can have."""
+    study, name = request.path_params["study"], request.path_params["file"]
+    matched = _FILE.fullmatch(name)
+    if not matched or not _STUDY.fullmatch(study):
+        raise HTTPException(404, "Names are letters, digits, - and _, then .png, .jpg or .webp.")
+    return web.site_of(request).settings.data / "media" / study / name, _TYPES[matched[1]]
+
+
+async def get_image(request: Request) -> Response:
+    """Serve an image; its name never means anything else, so it is cached for good."""
+    path, kind = _place(request)
+    if not path.is_file():
+        raise HTTPException(404, "There is no such image.")
+    headers = {
+        "Cache-Control": "public, max-age=31536000, immutable",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "Access-Control-Allow-Origin": "*",
+        "Timing-Allow-Origin": "*",
+    }
+    return FileResponse(path, media_type=kind, headers=headers)
+
+
+async def put_image(request: Request) -> Response:
+    """Keep an image: signed, of a type that is what its name says, and never replaced by another."""
+    path, kind = _place(request)
+    body = await web.body_of(request, MAX_IMAGE)
+    site = web.site_of(request)
+    try:
+        signing.verify(
+            site.keys, ("PUT", request.url.path, request.url.query), request.headers, body, site.wall()
+        )
+    except SignatureError as error:
+        return _refused(403, error.message)
+    if sniffed(body) != kind:
+        return _refused(415, f"The bytes are not {kind}; taken are PNG, JPEG and WebP under their own names.")
+    digest = hashlib.sha256(body).hexdigest()
+    return await asyncio.to_thread(_keep, path, body, digest)
+
+
+def _keep(path: Path, body: bytes, digest: str) -> Response:
+    if path.is_file():
+        if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            return _refused(409, "Another image stands under this name already; names are never used again.")
+        return JSONResponse({"sha256": digest})
+    write_whole(path, body)
+    return JSONResponse({"sha256": digest}, 201)
+
+
+def _refused(status_code: int, message: str) -> Response:
+    return JSONResponse({"error": message}, status_code)
+
+
+ROUTES = [
+    Route("/media/{study}/{file}", get_image, methods=["GET"]),
+    Route("/media/{study}/{file}", put_image, methods=["PUT"]),
+]

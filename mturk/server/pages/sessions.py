@@ -1,0 +1,101 @@
+"""Who is at the other end: signed cookies, and the tokens that make forms unforgeable."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+from ..protocol.errors import RequestError
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+_LIFE_S = 60 * 86_400
+
+
+@dataclass(frozen=True)
+class Session:
+    """A browser: `nonce` tells it from others, `worker` is who signed in, `arrival` the link they came by."""
+
+    nonce: str
+    worker: str | None = None
+    arrival: int | None = None
+
+
+class Sessions:
+    """Reads and writes the cookies of one server, signed with its secret."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret.encode()
+        # Browsers share cookies between the ports of a host: two servers must not overwrite each other's.
+        mark = hashlib.sha256(b"cookie:" + self._secret).hexdigest()[:8]
+        self.cookie, self._requester_cookie = f"glimpse_{mark}", f"glimpse_requester_{mark}"
+        self._cookie = URLSafeTimedSerializer(secret, salt="session")
+        self._submit = URLSafeTimedSerializer(secret, salt="submit")
+
+    def of(self, request: Request) -> Session:
+        """Return the session of a request; a new, empty one when its cookie is missing or not ours."""
+        try:
+            nonce, worker, arrival = self._cookie.loads(request.cookies.get(self.cookie, ""), max_age=_LIFE_S)
+            return Session(str(nonce), worker, arrival)
+        except (BadSignature, ValueError, TypeError):
+            return Session(secrets.token_urlsafe(12))
+
+    def keep(self, response: Response, session: Session, *, secure: bool) -> None:
+        """Send a session to the browser."""
+        value = self._cookie.dumps([session.nonce, session.worker, session.arrival])
+        response.set_cookie(
+            self.cookie, value, max_age=_LIFE_S, httponly=True, samesite="lax", secure=secure, path="/"
+        )
+
+    @staticmethod
+    def sign_in(session: Session, worker: str, arrival: int | None = None) -> Session:
+        """Return a session for a worker, with a nonce of its own so that nothing is carried over."""
+        return replace(session, nonce=secrets.token_urlsafe(12), worker=worker, arrival=arrival)
+
+    def forget(self, response: Response) -> None:
+        """Sign a browser out."""
+        response.delete_cookie(self.cookie, path="/")
+
+    def keep_requester(self, response: Response, token: str, *, secure: bool) -> None:
+        """Let this browser be the requester's."""
+        response.set_cookie(
+            self._requester_cookie, self._proof(token), max_age=_LIFE_S, httponly=True, samesite="lax",
+            secure=secure, path="/dashboard/",
+        )  # fmt: skip
+
+    def is_requester(self, request: Request, token: str) -> bool:
+        """Tell whether this browser is the requester's."""
+        shown = request.cookies.get(self._requester_cookie, "")
+        return hmac.compare_digest(shown.encode("utf-8", "replace"), self._proof(token).encode())
+
+    def _proof(self, token: str) -> str:
+        return hmac.new(self._secret, b"requester:" + token.encode(), hashlib.sha256).hexdigest()
+
+    def csrf(self, session: Session) -> str:
+        """Return the token that this browser's forms carry."""
+        return hmac.new(self._secret, b"csrf:" + session.nonce.encode(), hashlib.sha256).hexdigest()[:32]
+
+    def check_csrf(self, session: Session, token: str) -> None:
+        """Refuse a form that this server did not give to this browser."""
+        if not hmac.compare_digest(self.csrf(session).encode(), token.encode("utf-8", "replace")):
+            raise RequestError(
+                "This form is no longer valid. Go back, reload the page and try again.", "FormExpired"
+            )
+
+    def submit_token(self, assignment_id: str) -> str:
+        """Return the right to submit one assignment from a page that stands on another site."""
+        return str(self._submit.dumps(assignment_id))
+
+    def may_submit(self, token: str) -> str | None:
+        """Return the assignment that a submit token is for; None when it is not ours."""
+        try:
+            return str(self._submit.loads(token, max_age=400 * 86_400))
+        except BadSignature:
+            return None

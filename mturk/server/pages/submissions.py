@@ -1,0 +1,193 @@
+"""Answers coming in: the form that MTurk's pages post, and progress saved on the way."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ...collecting.answers import encode
+from ..protocol.errors import RequestError
+from ..storage.transitions import find_assignment, submit
+from . import web
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from ..storage.store import Row, Transaction
+
+MAX_PROGRESS = 262_144
+PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"
+# Whole seconds until the deadline, so that a page can end by itself.
+TIME_LEFT = "X-Seconds-Left"
+_ENDED = {"Accepted": "time", "Abandoned": "time", "Returned": "returned"}
+_KEPT = (
+    "What the server has received is kept, but does not count for the study. "
+    "If you can accept the task again, you go on from there."
+)
+REFUSALS = {
+    "moved": "This task was continued in another tab or browser.",
+    "time": f"The time is over. {_KEPT}",
+    "returned": f"It was returned. {_KEPT}",
+    "submitted": "It was submitted, and your answers were received. There is nothing left to do here.",
+}
+_NOT_YOURS = "This assignment is not yours. Sign in as the worker who accepted it, in this browser."
+
+
+def own_assignment(tx: Transaction, assignment_id: str, worker: str | None) -> Row:
+    """Return an assignment of this worker; to everybody else it does not exist."""
+    row = tx.one("SELECT * FROM assignments WHERE assignment_id = ?", assignment_id[:64])
+    if row is None or worker is None or row["worker_id"] != worker:
+        raise RequestError(_NOT_YOURS, "NotYours")
+    return row
+
+
+async def external_submit(request: Request) -> Response:
+    """Store a worker's answer. The acknowledgement means that it is on disk; repeating it changes nothing."""
+    fields = await web.form_of(request)
+    assignment_id = dict(fields).get("assignmentId") or request.query_params.get("assignmentId", "")
+    if assignment_id == PREVIEW:
+        raise RequestError("This is a preview. Accept the HIT before you submit answers.", "PreviewSubmitted")
+    if not assignment_id:
+        raise RequestError("The form names no assignmentId.", "MalformedForm")
+    answers = _joined(fields)
+    if not answers:
+        raise RequestError("The form holds no answer besides assignmentId.", "MalformedForm")
+    worker = _submitter(request, assignment_id)
+    xml = encode(answers)
+
+    def store(tx: Transaction) -> None:
+        if worker is None:
+            submit(tx, find_assignment(tx, assignment_id), xml)
+        else:
+            submit(tx, own_assignment(tx, assignment_id, worker), xml)
+
+    try:
+        await web.site_of(request).write(store)
+    except RequestError as error:
+        if error.code.endswith("InvalidAssignmentState"):
+            raise RequestError(
+                "The time for this assignment is over, or it was returned; it takes no more answers.",
+                "AssignmentOver",
+            ) from None
+        raise
+    return web.page(request, "submitted", ancestors="'self'", assignment_id=assignment_id)
+
+
+async def reachable(request: Request) -> Response:
+    """Answer a page that asks, before it sends its answers, whether the server can be reached."""
+    if request.headers.get("sec-fetch-mode") in {None, "navigate"}:
+        raise RequestError("Answers are sent here by a HIT's page; there is nothing to see.", "NotFound")
+    return Response(status_code=204)
+
+
+def _submitter(request: Request, assignment_id: str) -> str | None:
+    """Return the worker who submits; None when the page holds the submit token of this assignment."""
+    token = request.path_params.get("token")
+    if token is not None:
+        if web.sessions_of(request).may_submit(token) != assignment_id:
+            raise RequestError(_NOT_YOURS, "NotYours")
+        return None
+    if web.from_elsewhere(request):
+        raise RequestError("This form was sent from another site.", "NotYours")
+    worker = web.sessions_of(request).of(request).worker
+    if worker is None:
+        raise RequestError(_NOT_YOURS, "NotYours")
+    return worker
+
+
+def _joined(fields: list[tuple[str, str]]) -> dict[str, str]:
+    """Return the answers by field; a field given more than once has its values joined by |, as on MTurk."""
+    answers: dict[str, str] = {}
+    for name, value in fields:
+        if name and name != "assignmentId":
+            answers[name] = f"{answers[name]}|{value}" if name in answers else value
+    return answers
+
+
+async def read_progress(request: Request) -> Response:
+    """Return what the page saved, or 204 when it saved nothing."""
+    worker = web.sessions_of(request).of(request).worker
+    row, left = await web.site_of(request).read(
+        lambda tx: _with_time_left(tx, own_assignment(tx, request.path_params["assignment_id"], worker))
+    )
+    headers = {} if left is None else {TIME_LEFT: str(left)}
+    if row["progress"] is None:
+        return Response(status_code=204, headers=headers)
+    return Response(row["progress"], media_type="application/json", headers=headers)
+
+
+async def save_progress(request: Request) -> Response:
+    """Keep what a page wants to find again after a reload, as long as the assignment is being worked on.
+
+    What was acknowledged stays: progress that does not go on from it, or comes when the assignment is over,
+    is answered with 409 and JSON: `error` for the worker, `reason` (a key of `REFUSALS`) for the page, and
+    `next`, where to go when it is over.
+    """
+    if web.from_elsewhere(request):
+        raise HTTPException(403)
+    body = await web.body_of(request, MAX_PROGRESS)
+    try:
+        text = body.decode("utf-8")
+        sent = json.loads(text)
+    except (ValueError, RecursionError):
+        raise HTTPException(400, "Progress must be JSON.") from None
+    worker = web.sessions_of(request).of(request).worker
+    assignment_id = request.path_params["assignment_id"]
+
+    def store(tx: Transaction) -> tuple[str | None, int | None]:
+        row, left = _with_time_left(tx, own_assignment(tx, assignment_id, worker))
+        if left is None:
+            return _ENDED.get(row["status"], "submitted"), None
+        if text != row["progress"]:
+            if not _goes_on(json.loads(row["progress"] or "null"), sent):
+                return "moved", left
+            tx.run("UPDATE assignments SET progress = ? WHERE seq = ?", text, row["seq"])
+        return None, left
+
+    reason, left = await web.site_of(request).write(store)
+    if reason is None:
+        return Response(status_code=204, headers={TIME_LEFT: str(left)})
+    refusal = {"error": REFUSALS[reason], "reason": reason}
+    if left is None:
+        refusal["next"] = f"/worker/assignments/{assignment_id}/done"
+    return JSONResponse(refusal, 409)
+
+
+def _with_time_left(tx: Transaction, row: Row) -> tuple[Row, int | None]:
+    """Return an assignment and the seconds that are left for it, rounded up; None when it is over."""
+    if row["status"] != "Accepted" or row["deadline"] <= tx.now:
+        return row, None
+    return row, math.ceil(row["deadline"] - tx.now)
+
+
+def _goes_on(kept: Any, sent: Any) -> bool:
+    """Tell whether progress holds all of what is kept: `seq` is higher, `at` not lower, `answers` only grew.
+
+    A page that does not count its progress in `seq` may replace it by anything.
+    """
+    if not isinstance(kept, dict) or "seq" not in kept:
+        return True
+    answers = kept.get("answers", [])
+    try:
+        return bool(
+            sent["seq"] > kept["seq"]
+            and sent.get("at", 0) >= kept.get("at", 0)
+            and sent.get("answers", [])[: len(answers)] == answers
+        )
+    except (AttributeError, KeyError, RecursionError, TypeError):
+        return False
+
+
+ROUTES = [
+    Route("/mturk/externalSubmit", external_submit, methods=["POST"]),
+    Route("/mturk/externalSubmit", reachable, methods=["GET"]),
+    Route("/submit/{token}/mturk/externalSubmit", external_submit, methods=["POST"]),
+    Route("/submit/{token}/mturk/externalSubmit", reachable, methods=["GET"]),
+    Route("/worker/assignments/{assignment_id}/progress", read_progress, methods=["GET"]),
+    Route("/worker/assignments/{assignment_id}/progress", save_progress, methods=["PUT", "POST"]),
+]

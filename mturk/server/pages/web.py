@@ -1,0 +1,232 @@
+"""What the rooms with pages share: bounded bodies, forms, addresses, templates, headers."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from glimpse.text import environment, template_text
+
+from ..protocol.errors import RequestError
+
+if TYPE_CHECKING:
+    from starlette.datastructures import FormData
+    from starlette.types import Message
+
+    from ..site import Site
+    from .sessions import Session, Sessions
+
+MAX_FORM = 1_048_576
+MAX_FIELDS = 1000
+_BODY_TIMEOUT_S = 60
+ASSETS = {"site.css": "text/css; charset=utf-8", "site.js": "text/javascript; charset=utf-8"}
+
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}; frame-src {frames}"
+)
+
+
+def site_of(request: Request) -> Site:
+    """Return the server that a request came to."""
+    site: Site = request.app.state.site
+    return site
+
+
+def sessions_of(request: Request) -> Sessions:
+    """Return the reader and writer of its cookies."""
+    sessions: Sessions = request.app.state.sessions
+    return sessions
+
+
+async def body_of(request: Request, limit: int) -> bytes:
+    """Return a request's body; HTTP 413 above `limit` bytes, 408 when it does not arrive."""
+    stated = request.headers.get("content-length", "0")
+    if not stated.isdigit() or int(stated) > limit:
+        raise HTTPException(413, f"More than {limit} bytes were sent.")
+    parts, size = [], 0
+    try:
+        async with asyncio.timeout(_BODY_TIMEOUT_S):
+            async for part in request.stream():
+                size += len(part)
+                if size > limit:
+                    raise HTTPException(413, f"More than {limit} bytes were sent.")
+                parts.append(part)
+    except TimeoutError:
+        raise HTTPException(408, "The request did not arrive in time.") from None
+    return b"".join(parts)
+
+
+async def form_of(request: Request) -> list[tuple[str, str]]:
+    """Return a form's fields in order; RequestError when it is not one that can be read."""
+    body = await body_of(request, MAX_FORM)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    try:
+        if kind == "application/x-www-form-urlencoded":
+            return parse_qsl(
+                body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS
+            )
+        if kind == "multipart/form-data":
+            return _texts(await _multipart(request, body))
+    except (ValueError, MultiPartException, HTTPException) as error:
+        raise RequestError(f"The form cannot be read: {error}.", "MalformedForm") from None
+    raise RequestError("The form was not sent as a form.", "MalformedForm")
+
+
+async def _multipart(request: Request, body: bytes) -> FormData:
+    async def replay() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return await Request(request.scope, replay).form(
+        max_files=0, max_fields=MAX_FIELDS, max_part_size=MAX_FORM
+    )
+
+
+def _texts(form: FormData) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+
+
+async def checked_form(request: Request) -> tuple[Session, dict[str, str]]:
+    """Return the session and the fields of one of our own forms, its CSRF token checked."""
+    session = sessions_of(request).of(request)
+    fields = dict(await form_of(request))
+    sessions_of(request).check_csrf(session, fields.get("csrf", ""))
+    return session, fields
+
+
+def origin(request: Request) -> str:
+    """Return scheme and host under which the browser sees this server, for example http://127.0.0.1:8080."""
+    public = site_of(request).settings.public_url
+    host = request.headers.get("host", "")
+    if public and urlsplit(public).netloc == host:
+        return public
+    return f"{request.url.scheme}://{host}"
+
+
+def is_secure(request: Request) -> bool:
+    """Tell whether cookies may demand TLS."""
+    return origin(request).startswith("https://")
+
+
+def from_elsewhere(request: Request) -> bool:
+    """Tell whether a browser says that another site made this request."""
+    stated = request.headers.get("origin")
+    return stated is not None and stated != origin(request)
+
+
+def bar_px(*, lab: bool) -> int:
+    """Return the height of the line above a HIT's page, in CSS pixels, as site.css has it."""
+    return 40 if lab else 56
+
+
+def page(
+    request: Request,
+    template: str,
+    *,
+    session: Session | None = None,
+    status_code: int = 200,
+    frames: str = "'none'",
+    ancestors: str = "'none'",
+    between: bool = False,
+    **values: Any,
+) -> HTMLResponse:
+    """Render one of our pages; a session given is kept in the browser and gives the forms their token.
+
+    On a page `between` two participants of a lab nobody is said to be signed in.
+    """
+    found = session or sessions_of(request).of(request)
+    lab = site_of(request).settings.lab
+    shared = {
+        "csrf": sessions_of(request).csrf(found),
+        "worker": None if lab and between else found.worker,
+        "lab": lab,
+        "asset": asset_address,
+        "path": request.url.path,
+    }
+    html = _template(template).render(shared | values)
+    policy = PAGE_POLICY.format(ancestors=ancestors, frames=frames)
+    response = HTMLResponse(
+        html, status_code, {"Content-Security-Policy": policy, "Cache-Control": "no-store"}
+    )
+    if session is not None:
+        sessions_of(request).keep(response, session, secure=is_secure(request))
+    return response
+
+
+@cache
+def _template(name: str) -> Any:
+    pages = environment()
+    pages.filters |= {"moment": moment, "duration": duration, "ago": duration}
+    return pages.get_template(f"site/{name}.html.j2")
+
+
+def moment(seconds: float | None) -> str:
+    """Write a point in time (epoch seconds) for a person, in UTC."""
+    if seconds is None:
+        return ""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%d %b %Y, %H:%M UTC")
+
+
+def duration(seconds: float) -> str:
+    """Write a length of time for a person."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{round(seconds)} s"
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{round(minutes / 60)} h" if minutes < 2880 else f"{round(minutes / 1440)} days"
+
+
+@cache
+def asset_address(name: str) -> str:
+    """Return the address of a stylesheet or script, with its digest, so that it can be cached for good."""
+    return f"/static/{hashlib.sha256(template_text(f'site/{name}').encode()).hexdigest()[:12]}/{name}"
+
+
+async def asset(request: Request) -> Response:
+    """Serve one of our stylesheets and scripts."""
+    name = request.path_params["name"]
+    if name not in ASSETS:
+        raise HTTPException(404)
+    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+    return Response(template_text(f"site/{name}"), media_type=ASSETS[name], headers=headers)
+
+
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class SecurityHeaders:
+    """Adds to every response what tells browsers not to guess, frame or leak."""
+
+    DEFAULTS = (
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"same-origin"),
+        (b"cross-origin-opener-policy", b"same-origin"),
+        (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+        (b"cache-control", b"no-store"),
+    )
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Pass the request on, and add the headers that the response does not set itself."""
+
+        async def with_headers(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                headers = message.setdefault("headers", [])
+                present = {name for name, _ in headers}
+                headers += [pair for pair in self.DEFAULTS if pair[0] not in present]
+            await send(message)
+
+        await self.app(scope, receive, with_headers)

@@ -1,0 +1,107 @@
+"""What a worker sees afterwards: the end of an assignment, the history, qualifications."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from starlette.routing import Route
+
+from ..operations.qualifications import request_qualification
+from ..storage import offers
+from ..storage.transitions import find_hit
+from . import panels, web
+from .submissions import own_assignment
+from .worker_site import redirect, signed_in
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from ..storage.store import Transaction
+
+_SHOWN = 200
+
+
+async def done(request: Request) -> Response:
+    """Say how an assignment ended, and where to go from here."""
+    session, worker = signed_in(request)
+
+    def reading(tx: Transaction) -> dict[str, Any]:
+        row = own_assignment(tx, request.path_params["assignment_id"], worker)
+        hit = find_hit(tx, row["hit_id"])
+        more = bool(hit["study"]) and bool(
+            offers.open_hits(tx, worker, "Accept", study=hit["study"], one_a_batch=True)
+        )
+        who = tx.one("SELECT name FROM workers WHERE worker_id = ?", worker)
+        return {
+            "assignment": row,
+            "hit": hit,
+            "more": more,
+            "ending": panels.ending(tx, request, row, hit),
+            "person": who["name"] if who else worker,
+        }
+
+    found = await web.site_of(request).read(reading)
+    if found["assignment"]["status"] == "Accepted":
+        return redirect(f"/worker/assignments/{found['assignment']['assignment_id']}")
+    return web.page(request, "done", session=session, between=True, **found)
+
+
+async def history(request: Request) -> Response:
+    """List a worker's assignments, bonuses and messages."""
+    session, worker = signed_in(request)
+
+    def reading(tx: Transaction) -> dict[str, Any]:
+        return {
+            "assignments": tx.all(
+                "SELECT assignments.*, title, reward FROM assignments JOIN hits USING (hit_id) "
+                "JOIN hit_types USING (hit_type_id) WHERE worker_id = ? "
+                "ORDER BY assignments.seq DESC LIMIT ?",
+                worker, _SHOWN,
+            ),
+            "bonuses": tx.all(
+                "SELECT bonuses.* FROM bonuses JOIN assignments USING (assignment_id) "
+                "WHERE assignments.worker_id = ? ORDER BY bonuses.seq DESC LIMIT ?",
+                worker, _SHOWN,
+            ),
+            "messages": tx.all(
+                "SELECT * FROM messages WHERE worker_id = ? ORDER BY id DESC LIMIT ?", worker, _SHOWN
+            ),
+        }  # fmt: skip
+
+    return web.page(request, "history", session=session, **await web.site_of(request).read(reading))
+
+
+async def qualifications(request: Request) -> Response:
+    """List the qualifications that a worker has or may ask for."""
+    session, worker = signed_in(request)
+    rows = await web.site_of(request).read(
+        lambda tx: tx.all(
+            """SELECT types.*, held.value, held.status AS held, asked.status AS asked
+            FROM qualification_types AS types
+            LEFT JOIN qualifications AS held ON held.worker_id = ?
+              AND held.qualification_type_id = types.qualification_type_id
+            LEFT JOIN qualification_requests AS asked ON asked.worker_id = ? AND asked.status = 'Pending'
+              AND asked.qualification_type_id = types.qualification_type_id
+            WHERE types.deleted IS NULL AND types.status = 'Active' AND NOT types.once ORDER BY types.seq""",
+            worker, worker,
+        )
+    )  # fmt: skip
+    return web.page(request, "qualifications", session=session, types=rows)
+
+
+async def ask(request: Request) -> Response:
+    """Ask for a qualification; one that is granted automatically is there at once."""
+    session, _ = await web.checked_form(request)
+    worker = session.worker or signed_in(request)[1]
+    type_id = request.path_params["type_id"]
+    await web.site_of(request).write(lambda tx: request_qualification(tx, worker, type_id))
+    return redirect("/worker/qualifications")
+
+
+ROUTES = [
+    Route("/worker/assignments/{assignment_id}/done", done, methods=["GET"]),
+    Route("/worker/history", history, methods=["GET"]),
+    Route("/worker/qualifications", qualifications, methods=["GET"]),
+    Route("/worker/qualifications/{type_id}/request", ask, methods=["POST"]),
+]

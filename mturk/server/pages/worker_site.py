@@ -1,0 +1,337 @@
+"""The workers' pages: sign in, find a HIT, preview, accept, work, return, look back.
+
+A program takes part through the same forms as a browser; cookies must be kept (one client a worker):
+
+1. `GET /worker/sign-in`, then `POST /worker/sign-in` with `name` and the page's hidden field `csrf`
+   (or `GET /join/<study>?participant=NAME` and `POST` the same address with `csrf`, which accepts at once;
+   behind a public address the parameters must be a panel's).
+2. `POST /worker/studies/<study>/accept` with `csrf` accepts the least-filled HIT of a study that this
+worker may do;
+   `POST /worker/hits/<HITId>/accept` a certain one. Either answers 303 to
+   `/worker/assignments/<AssignmentId>`, or 409 with a page that says why not.
+3. `GET /worker/assignments/<AssignmentId>/state` is JSON: status, hit_id, hit (its name in the study),
+study, batch,
+   deadline, seconds_left, page_url, submit_url, csrf.
+4. `GET page_url` is the requester's page.
+5. `POST submit_url` (`/mturk/externalSubmit`) with assignmentId and the answers: 200 once they are on disk.
+
+`GET /worker/session` is JSON at any time: worker, csrf.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from ..protocol import questions
+from ..protocol.errors import RequestError
+from ..storage import offers
+from ..storage.transitions import accept, find_hit, release, unmet
+from ..storage.workers import LOCAL, worker_for
+from . import web
+from .submissions import PREVIEW, own_assignment
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from ..storage.store import Row, Transaction
+    from .sessions import Session
+
+
+def signed_in(request: Request) -> tuple[Session, str]:
+    """Return the session and the worker; RequestError when nobody is signed in."""
+    session = web.sessions_of(request).of(request)
+    if session.worker is None:
+        raise RequestError("Sign in first, or open the link that you were given.", "NotSignedIn")
+    return session, session.worker
+
+
+def redirect(address: str) -> RedirectResponse:
+    """Send the browser to another of our pages."""
+    return RedirectResponse(address, 303)
+
+
+# Signing in
+
+
+async def show_sign_in(request: Request) -> Response:
+    """Ask a worker for a name or id."""
+    session = web.sessions_of(request).of(request)
+    if session.worker:
+        return redirect("/worker/")
+    return web.page(request, "sign_in", session=session, allowed=web.site_of(request).settings.sign_in)
+
+
+async def sign_in(request: Request) -> Response:
+    """Remember who works in this browser."""
+    session, fields = await web.checked_form(request)
+    site = web.site_of(request)
+    if not site.settings.sign_in:
+        raise RequestError(
+            "Signing in by name is switched off. Open the link that you were given.", "NotSignedIn"
+        )
+    worker = await site.write(lambda tx: worker_for(tx, site.secret, LOCAL, fields.get("name", "")))
+    response = redirect("/worker/")
+    sessions = web.sessions_of(request)
+    sessions.keep(response, sessions.sign_in(session, worker), secure=web.is_secure(request))
+    return response
+
+
+async def sign_out(request: Request) -> Response:
+    """Forget who works in this browser; in the lab the next participant of a `study` is asked for."""
+    _, fields = await web.checked_form(request)
+    study = fields.get("study")
+    response = redirect(f"/join/{quote(study, safe='')}" if study else "/worker/sign-in")
+    web.sessions_of(request).forget(response)
+    return response
+
+
+async def show_session(request: Request) -> Response:
+    """Tell a program who it is signed in as, and its form token."""
+    session = web.sessions_of(request).of(request)
+    response = JSONResponse({"worker": session.worker, "csrf": web.sessions_of(request).csrf(session)})
+    web.sessions_of(request).keep(response, session, secure=web.is_secure(request))
+    return response
+
+
+# Finding and accepting
+
+
+async def show_list(request: Request) -> Response:
+    """List what there is to do, by study, and what is unfinished."""
+    session = web.sessions_of(request).of(request)
+    if session.worker is None:
+        return redirect("/worker/sign-in")
+    worker = session.worker
+
+    def reading(tx: Transaction) -> tuple[list[dict[str, Any]], list[Row]]:
+        hits = offers.open_hits(tx, worker, "Discover")
+        return _groups(tx, hits, worker), offers.unfinished(tx, worker)
+
+    groups, unfinished = await web.site_of(request).read(reading)
+    return web.page(request, "hits", session=session, groups=groups, unfinished=unfinished)
+
+
+def _groups(tx: Transaction, hits: list[Row], worker: str) -> list[dict[str, Any]]:
+    """Return the HITs by study and HIT type, as the list shows them."""
+    keyed = sorted(hits, key=lambda hit: (hit["study"] or "", hit["batch"] or "", hit["hit_type_id"]))
+    groups = []
+    for (study, batch, hit_type), members in groupby(
+        keyed, key=lambda hit: (hit["study"], hit["batch"], hit["hit_type_id"])
+    ):
+        together = list(members)
+        first = min(together, key=lambda hit: hit["seq"])
+        address = (
+            f"/worker/studies/{study}/accept?batch={quote(batch)}"
+            if study
+            else f"/worker/types/{hit_type}/accept"
+        )
+        groups.append(
+            {
+                "hit": first,
+                "count": len(together),
+                "accept": address,
+                "may_accept": not unmet(tx, first, worker, "Accept"),
+                "may_preview": not unmet(tx, first, worker, "Preview"),
+            }
+        )
+    return groups
+
+
+async def preview(request: Request) -> Response:
+    """Show a HIT's page before it is accepted."""
+    session, worker = signed_in(request)
+
+    def reading(tx: Transaction) -> tuple[Row, bool, bool]:
+        hit = find_hit(tx, request.path_params["hit_id"])
+        may = (unmet(tx, hit, worker, "Discover") or unmet(tx, hit, worker, "Preview")) == []
+        return hit, may, may and not unmet(tx, hit, worker, "Accept")
+
+    hit, may_preview, may_accept = await web.site_of(request).read(reading)
+    if not may_preview:
+        raise RequestError("You do not have the qualifications that this HIT requires.", "NotQualified")
+    question = questions.parse(hit["question"])
+    address = _question_address(question, hit["hit_id"], {"assignmentId": PREVIEW, "hitId": hit["hit_id"]})
+    return web.page(
+        request, "preview", session=session, frames=_frame_source(question), hit=hit, may_accept=may_accept,
+        frame=address, height=question.height,
+    )  # fmt: skip
+
+
+async def preview_page(request: Request) -> Response:
+    """Serve the requester's page inside a preview."""
+    _, worker = signed_in(request)
+
+    def reading(tx: Transaction) -> Row:
+        hit = find_hit(tx, request.path_params["hit_id"])
+        if unmet(tx, hit, worker, "Preview"):
+            raise RequestError("You do not have the qualifications that this HIT requires.", "NotQualified")
+        return hit
+
+    return requester_page(await web.site_of(request).read(reading))
+
+
+async def accept_hit(request: Request) -> Response:
+    """Take a slot of a certain HIT."""
+    session, _ = await web.checked_form(request)
+    worker = session.worker or signed_in(request)[1]
+    assignment_id = await web.site_of(request).write(
+        lambda tx: accept(tx, request.path_params["hit_id"], worker, session.arrival)
+    )
+    return redirect(f"/worker/assignments/{assignment_id}")
+
+
+async def accept_next(request: Request) -> Response:
+    """Take a slot of the least-filled HIT of a study, or of a HIT type."""
+    session, _ = await web.checked_form(request)
+    worker = session.worker or signed_in(request)[1]
+    study, hit_type = request.path_params.get("study"), request.path_params.get("hit_type")
+    batch = request.query_params.get("batch")
+
+    def change(tx: Transaction) -> str:
+        return offers.accept_next(
+            tx, worker, study=study, hit_type=hit_type, batch=batch, one_a_batch=True, arrival=session.arrival
+        )
+
+    return redirect(f"/worker/assignments/{await web.site_of(request).write(change)}")
+
+
+# Working
+
+
+async def _own(request: Request) -> tuple[Session, Row, Row]:
+    """Return the session, its assignment and the HIT."""
+    session, worker = signed_in(request)
+
+    def reading(tx: Transaction) -> tuple[Row, Row]:
+        row = own_assignment(tx, request.path_params["assignment_id"], worker)
+        return row, find_hit(tx, row["hit_id"])
+
+    return session, *await web.site_of(request).read(reading)
+
+
+def _page_address(request: Request, assignment: Row, question: questions.Question) -> str:
+    assignment_id = assignment["assignment_id"]
+    submit_to = web.origin(request)
+    if question.url:
+        submit_to += f"/submit/{web.sessions_of(request).submit_token(assignment_id)}"
+    parameters = {
+        "assignmentId": assignment_id,
+        "hitId": assignment["hit_id"],
+        "workerId": assignment["worker_id"],
+        "turkSubmitTo": submit_to,
+    }
+    if not question.url:
+        parameters["progressUrl"] = f"/worker/assignments/{assignment_id}/progress"
+    return _question_address(question, assignment_id, parameters)
+
+
+def _question_address(question: questions.Question, identifier: str, parameters: dict[str, str]) -> str:
+    if question.url:
+        joint = "&" if urlsplit(question.url).query else "?"
+        base, mark, fragment = question.url.partition("#")
+        return f"{base}{joint}{urlencode(parameters)}{mark}{fragment}"
+    room = "hits" if parameters["assignmentId"] == PREVIEW else "assignments"
+    return f"/worker/{room}/{identifier}/page?{urlencode(parameters)}"
+
+
+def _frame_source(question: questions.Question) -> str:
+    if question.url is None:
+        return "'self'"
+    parts = urlsplit(question.url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+async def work(request: Request) -> Response:
+    """Show the work in a frame with a countdown, as on MTurk; in the lab under a line as thin as can be."""
+    session, assignment, hit = await _own(request)
+    if assignment["status"] != "Accepted":
+        return redirect(f"/worker/assignments/{assignment['assignment_id']}/done")
+    question = questions.parse(hit["question"])
+    address = _page_address(request, assignment, question)
+    return web.page(
+        request, "work", session=session, frames=_frame_source(question), hit=hit, assignment=assignment,
+        frame=address, height=question.height, seconds_left=_seconds_left(request, assignment),
+    )  # fmt: skip
+
+
+def _seconds_left(request: Request, assignment: Row) -> float:
+    left: float = assignment["deadline"] - web.site_of(request).clock()
+    return max(0.0, round(left, 3))
+
+
+async def work_page(request: Request) -> Response:
+    """Serve the requester's page to the worker whose assignment it is."""
+    _, assignment, hit = await _own(request)
+    if assignment["status"] != "Accepted":
+        return redirect(f"/worker/assignments/{assignment['assignment_id']}/done")
+    return requester_page(hit)
+
+
+def requester_page(hit: Row) -> HTMLResponse:
+    """Return a HIT's own HTML with the policy that fits it."""
+    question = questions.parse(hit["question"])
+    if question.html is None:
+        raise RequestError("This HIT's page stands on another site.", "NotFound")
+    headers = {
+        "Content-Security-Policy": questions.content_policy(question.html),
+        "Cache-Control": "no-store",
+    }
+    return HTMLResponse(question.html, headers=headers)
+
+
+async def state(request: Request) -> Response:
+    """Tell the page around the frame, or a program, how an assignment stands."""
+    session, assignment, hit = await _own(request)
+    question = questions.parse(hit["question"])
+    return JSONResponse(
+        {
+            "status": assignment["status"],
+            "assignment_id": assignment["assignment_id"],
+            "hit_id": assignment["hit_id"],
+            "hit": hit["name"],
+            "study": hit["study"],
+            "batch": hit["batch"],
+            "deadline": assignment["deadline"],
+            "seconds_left": _seconds_left(request, assignment),
+            "page_url": _page_address(request, assignment, question),
+            "submit_url": "/mturk/externalSubmit",
+            "csrf": web.sessions_of(request).csrf(session),
+        }
+    )
+
+
+async def give_back(request: Request) -> Response:
+    """Return an assignment: somebody else can take its slot."""
+    session, _ = await web.checked_form(request)
+    assignment_id = request.path_params["assignment_id"]
+
+    def change(tx: Transaction) -> None:
+        row = own_assignment(tx, assignment_id, session.worker)
+        if row["status"] not in {"Returned", "Abandoned"}:
+            release(tx, row, abandoned=False)
+
+    await web.site_of(request).write(change)
+    return redirect(f"/worker/assignments/{assignment_id}/done")
+
+
+ROUTES = [
+    Route("/worker/", show_list, methods=["GET"]),
+    Route("/worker/sign-in", show_sign_in, methods=["GET"]),
+    Route("/worker/sign-in", sign_in, methods=["POST"]),
+    Route("/worker/sign-out", sign_out, methods=["POST"]),
+    Route("/worker/session", show_session, methods=["GET"]),
+    Route("/worker/studies/{study}/accept", accept_next, methods=["POST"]),
+    Route("/worker/types/{hit_type}/accept", accept_next, methods=["POST"]),
+    Route("/worker/hits/{hit_id}", preview, methods=["GET"]),
+    Route("/worker/hits/{hit_id}/page", preview_page, methods=["GET"]),
+    Route("/worker/hits/{hit_id}/accept", accept_hit, methods=["POST"]),
+    Route("/worker/assignments/{assignment_id}", work, methods=["GET"]),
+    Route("/worker/assignments/{assignment_id}/page", work_page, methods=["GET"]),
+    Route("/worker/assignments/{assignment_id}/state", state, methods=["GET"]),
+    Route("/worker/assignments/{assignment_id}/return", give_back, methods=["POST"]),
+]

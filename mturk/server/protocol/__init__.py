@@ -1,0 +1,1 @@
+"""MTurk's protocol: requests, signatures, errors and rules, without a database."""

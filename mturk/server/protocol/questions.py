@@ -1,0 +1,197 @@
+"""A HIT's question: HTMLQuestion and ExternalQuestion read safely, and what its page may load. Pure."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from html.parser import HTMLParser
+from urllib.parse import urlsplit
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from .errors import RequestError
+
+MAX_BYTES = 65_535
+_SCHEMAS = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/"
+HTML = f"{_SCHEMAS}2011-11-11/HTMLQuestion.xsd"
+EXTERNAL = f"{_SCHEMAS}2006-07-14/ExternalQuestion.xsd"
+_LOCAL = {"localhost", "127.0.0.1", "::1"}
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a HIT shows: a page of its own (`html`) or the address of one elsewhere (`url`).
+
+    `height` is in CSS pixels; 0 fills the window.
+    """
+
+    html: str | None
+    url: str | None
+    height: int
+
+
+@lru_cache(maxsize=256)
+def parse(xml: str) -> Question:
+    """Return the question that MTurk's XML describes; RequestError says what is wrong with it."""
+    size = len(xml.encode())
+    if size > MAX_BYTES:
+        raise RequestError(f"Question has {size} bytes; at most {MAX_BYTES} are allowed.", "InvalidQuestion")
+    try:
+        root = fromstring(xml, forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError) as error:
+        raise RequestError(f"Question is not XML that can be read: {error}", "InvalidQuestion") from None
+    if root.tag == f"{{{HTML}}}HTMLQuestion":
+        html = _child(root, HTML, "HTMLContent")
+        if not html.strip():
+            raise RequestError("HTMLContent is empty.", "InvalidQuestion")
+        # Browsers hash and show a page with its line breaks normalized.
+        return Question(html.replace("\r\n", "\n").replace("\r", "\n"), None, _height(root, HTML))
+    if root.tag == f"{{{EXTERNAL}}}ExternalQuestion":
+        return Question(
+            None, _checked_url(_child(root, EXTERNAL, "ExternalURL").strip()), _height(root, EXTERNAL)
+        )
+    if str(root.tag).endswith("QuestionForm"):
+        raise RequestError(
+            "QuestionForm is not supported by this server. Give the page as an HTMLQuestion.", "NotSupported"
+        )
+    raise RequestError(
+        f"Question starts with {str(root.tag)[:150]}; allowed: HTMLQuestion of {HTML} or ExternalQuestion of "
+        f"{EXTERNAL}.",
+        "InvalidQuestion",
+    )
+
+
+def _child(root: Element, namespace: str, name: str) -> str:
+    found = root.findall(f"{{{namespace}}}{name}")
+    if len(found) != 1:
+        raise RequestError(f"Question holds {len(found)} {name}; needed: one.", "InvalidQuestion")
+    return found[0].text or ""
+
+
+def _height(root: Element, namespace: str) -> int:
+    text = _child(root, namespace, "FrameHeight").strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= 5):
+        raise RequestError(
+            f"FrameHeight is {text[:20]!r}; needed: a number of pixels from 0.", "InvalidQuestion"
+        )
+    return int(text)
+
+
+def _checked_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        host = None
+    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and host in _LOCAL)):
+        raise RequestError(f"ExternalURL is {url[:100]!r}; needed: an https address.", "InvalidQuestion")
+    if any(character in url for character in " \t\n\"';,"):
+        raise RequestError("ExternalURL holds characters that must be escaped.", "InvalidQuestion")
+    return url
+
+
+_PAGE_DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Window:
+    """The smallest window, in CSS pixels, in which a page shows its trials; `limited` in limited time."""
+
+    width_px: int
+    height_px: int
+    limited: bool
+
+
+@lru_cache(maxsize=256)
+def needed_window(html: str) -> Window | None:
+    """Return the window that a page of ours needs, as its script reckons it; None for any other page.
+
+    `scale` of hit_screen.js: in limited time the images have their full size, else at least 0.3 of it.
+    """
+    found = _PAGE_DATA.search(html)
+    try:
+        data = json.loads(found[1]) if found else {}
+        limited = bool(data["e"])
+        factor = 1 if limited else 0.3
+        return Window(math.ceil(2 * data["w"] * factor + 108), math.ceil(data["H"] * factor + 250), limited)
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return None
+
+
+class _Blocks(HTMLParser):
+    """Collects what a page loads or holds inline, the way a browser will see it."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.inline: dict[str, list[str]] = {"script": [], "style": []}
+        self.attributes: dict[str, list[str]] = {"script": [], "style": []}
+        self.linked: dict[str, list[str]] = {"script": [], "style": []}
+        self._inside: str | None = None
+        self._text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note event handlers, style attributes and addresses; begin an inline block."""
+        named = {name: value or "" for name, value in attrs}
+        for name, value in named.items():
+            if name.startswith("on"):
+                self.attributes["script"].append(value)
+            elif name == "style":
+                self.attributes["style"].append(value)
+        if tag == "script" and "src" in named:
+            self.linked["script"].append(named["src"])
+        elif tag in self.inline:
+            self._inside, self._text = tag, ""
+        elif tag == "link" and "stylesheet" in named.get("rel", "").lower().split():
+            self.linked["style"].append(named.get("href", ""))
+
+    def handle_data(self, data: str) -> None:
+        """Collect the text of an inline block."""
+        if self._inside:
+            self._text += data
+
+    def handle_endtag(self, tag: str) -> None:
+        """End an inline block."""
+        if tag == self._inside:
+            self.inline[tag].append(self._text)
+            self._inside = None
+
+
+@lru_cache(maxsize=256)
+def content_policy(html: str) -> str:
+    """Return the Content-Security-Policy of a requester's page.
+
+    Only the scripts and styles that stand in the page run, by their SHA-256, and linked ones by their exact
+    https address; whatever gets injected does not. Images come from this server or over https; answers go
+    to this server only.
+    """
+    blocks = _Blocks()
+    blocks.feed(html)
+    blocks.close()
+    sources = {kind: _sources(blocks, kind) for kind in ("script", "style")}
+    return (
+        f"default-src 'none'; script-src {sources['script']}; style-src {sources['style']}; "
+        "img-src 'self' https: data: blob:; media-src 'self' https:; font-src 'self' https: data:; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
+    )
+
+
+def _sources(blocks: _Blocks, kind: str) -> str:
+    sources = [_digest(text) for text in blocks.inline[kind]]
+    if blocks.attributes[kind]:
+        sources += ["'unsafe-hashes'", *map(_digest, blocks.attributes[kind])]
+    for address in blocks.linked[kind]:
+        parts = urlsplit(address)
+        if parts.scheme == "https" and not any(character in address for character in " \t\n\"';,"):
+            sources.append(address.partition("?")[0].partition("#")[0])
+    return " ".join(dict.fromkeys(sources)) or "'none'"
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode('utf-8', 'replace')).digest()).decode()}'"

@@ -1,0 +1,32 @@
+"""Who is who, for the requester alone: a study's participants under the ids that a panel or lab gave them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ..pages import web
+from ..protocol import signing
+from ..protocol.errors import SignatureError
+from .workers import participants_of
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+
+async def get_participants(request: Request) -> Response:
+    """Return {"participants": {worker id: participant}} of a study to whoever signs with the server's key."""
+    site = web.site_of(request)
+    try:
+        signing.verify(
+            site.keys, ("GET", request.url.path, request.url.query), request.headers, b"", site.wall()
+        )
+    except SignatureError as error:
+        return JSONResponse({"error": error.message}, 403)
+    study = request.path_params["study"]
+    return JSONResponse({"participants": await site.read(lambda tx: participants_of(tx, study))})
+
+
+ROUTES = [Route("/participants/{study}", get_participants, methods=["GET"])]

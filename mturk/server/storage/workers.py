@@ -1,0 +1,110 @@
+"""Who works here: worker ids for people who name themselves or come from a panel."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+from ..protocol.errors import RequestError
+from .store import new_id
+
+if TYPE_CHECKING:
+    from .store import Transaction
+
+_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_MTURK_ID = re.compile(r"A[A-Z0-9]{4,63}")
+MAX_NAME = 100
+# Who named themselves on the worker site, and who came by a link that names nobody.
+LOCAL, GUEST = "local", "guest"
+
+
+def worker_for(tx: Transaction, secret: str, panel: str, name: str) -> str:
+    """Return the worker id of a person, the same one each time; a new person is entered.
+
+    `panel` keeps people apart who have the same name in different places. On the local site a name that looks
+    like an MTurk worker id is taken as that id, so that a requester can grant qualifications beforehand; one
+    that belongs to somebody of a panel is refused.
+    """
+    name = clean_name(name)
+    known = tx.one("SELECT worker_id FROM workers WHERE panel = ? AND name = ?", panel, name)
+    if known:
+        return str(known["worker_id"])
+    if panel == LOCAL and _MTURK_ID.fullmatch(name):
+        if tx.one("SELECT 1 FROM workers WHERE worker_id = ?", name):
+            raise RequestError("This worker id belongs to somebody else.", "NotYours")
+        worker_id = name
+    else:
+        worker_id = derived_id(secret, panel, name)
+    tx.run("INSERT INTO workers VALUES (?, ?, ?, ?, 0, 0)", worker_id, panel, name, tx.now)
+    tx.log("WorkerArrived", worker=worker_id, panel=panel)
+    return worker_id
+
+
+def participants_of(tx: Transaction, study: str) -> dict[str, str]:
+    """Return, by worker id, as whom everybody who took an assignment of a study came; empty for a guest.
+
+    That is the id at the panel, the lab's code, or the name that they signed in with.
+    """
+    rows = tx.all(
+        "SELECT worker_id, panel, name FROM workers WHERE worker_id IN "
+        "(SELECT assignments.worker_id FROM assignments JOIN hits USING (hit_id) WHERE study = ?)",
+        study,
+    )  # fmt: skip
+    nameless = {row["worker_id"] for row in rows if row["panel"] == GUEST or row["name"] == row["worker_id"]}
+    return {row["worker_id"]: "" if row["worker_id"] in nameless else row["name"] for row in rows}
+
+
+_TRACES = (
+    "UPDATE assignments SET worker_id = ?1, progress = NULL WHERE worker_id = ?2",
+    "UPDATE arrivals SET worker_id = ?1, parameters = '{}' WHERE worker_id = ?2",
+    "UPDATE qualifications SET worker_id = ?1 WHERE worker_id = ?2",
+    "UPDATE qualification_requests SET worker_id = ?1 WHERE worker_id = ?2",
+    "UPDATE bonuses SET worker_id = ?1 WHERE worker_id = ?2",
+    "UPDATE blocks SET worker_id = ?1 WHERE worker_id = ?2",
+    "UPDATE events SET worker_id = ?1 WHERE worker_id = ?2",
+    "UPDATE workers SET worker_id = ?1, name = ?1 WHERE worker_id = ?2",
+)
+
+
+def forget(tx: Transaction, name: str) -> tuple[int, int]:
+    """Cut the tie between a person and their answers; returns how many people and assignments it concerned.
+
+    `name` is the name they signed in with, their id at a panel, or their worker id. They get a worker id at
+    random, from which nothing leads back; messages to them go, their answers stay. RequestError when nobody
+    has that name.
+    """
+    tx.run("PRAGMA secure_delete = ON")
+    people = tx.all("SELECT worker_id FROM workers WHERE name = ?1 OR worker_id = ?1", " ".join(name.split()))
+    if not people:
+        raise RequestError(f"Nobody here is known by {name[:MAX_NAME]!r}.", "WorkerDoesNotExist")
+    assignments = 0
+    for person in people:
+        stranger = new_id("A")
+        tx.run("DELETE FROM messages WHERE worker_id = ?", person["worker_id"])
+        for sql in _TRACES:
+            changed = tx.run(sql, stranger, person["worker_id"]).rowcount
+            assignments += changed if sql is _TRACES[0] else 0
+    return len(people), assignments
+
+
+def clean_name(name: str) -> str:
+    """Return a name as it is stored; RequestError when it is empty, too long, or cannot be written."""
+    name = unicodedata.normalize("NFC", " ".join(name.split()))
+    if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
+        raise RequestError(f"A name or id has 1 to {MAX_NAME} printable characters.", "InvalidName")
+    return name
+
+
+def derived_id(secret: str, panel: str, name: str) -> str:
+    """Return a worker id in MTurk's form (A and 15 characters) that does not tell the name."""
+    number = int.from_bytes(
+        hmac.new(secret.encode(), f"worker:{panel}:{name}".encode(), hashlib.sha256).digest(), "big"
+    )
+    characters = []
+    for _ in range(15):
+        number, digit = divmod(number, len(_DIGITS))
+        characters.append(_DIGITS[digit])
+    return "A" + "".join(characters)
