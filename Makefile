@@ -4,15 +4,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
+# A file's tests stay together, since they share fixtures; the files stay in order, since conftest.py sorts them.
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
+  --cov --cov-report=term:skip-covered --durations=10
 
-.PHONY: help demo try test check bench clean
+.PHONY: help demo try test test-all check bench clean
 help:
-	@echo "make demo    the whole way on the bundled samples, into demo/ (minutes)"
-	@echo "make try     answer a HIT of the demo yourself, in the browser"
-	@echo "make test    all tests, with coverage"
-	@echo "make check   ruff and mypy"
-	@echo "make bench   the benchmarks; each prints ratios against a named peer"
-	@echo "make clean   remove what the targets made"
+	@echo "make demo      the whole way on the bundled samples, into demo/ (minutes)"
+	@echo "make try       answer a HIT of the demo yourself, in the browser"
+	@echo "make test      the tests, with coverage; its last line says what was skipped and why"
+	@echo "make test-all  the same, and the exhaustive tests"
+	@echo "make check     ruff and mypy"
+	@echo "make bench     the benchmarks; each prints ratios against a named peer"
+	@echo "make clean     remove what the targets made"
 
 # The environment. torch comes first: its CPU build where there is no GPU, a wheel at hand if there is one.
 $(VENV)/bin/python:
@@ -47,7 +51,9 @@ demo: $(VENV)/.run
 try: $(VENV)/.run
 	@$(BIN)/python cli.py preview demo/study --serve
 test: $(VENV)/.dev chromium
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered --durations=10
+	@$(PYTEST)
+test-all: $(VENV)/.dev chromium
+	@$(PYTEST) --exhaustive
 check: $(VENV)/.dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 bench: $(VENV)/.dev

@@ -102,7 +102,7 @@ def test_perfect_agreement_is_1_and_opposite_answers_are_negative():
     assert fleiss_kappa(np.array([[2.0, 2.0], [2.0, 2.0]])) == pytest.approx(-1 / 3)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000))
 def test_neither_sides_nor_names_nor_order_matter(seed):
     rng = np.random.default_rng(seed)

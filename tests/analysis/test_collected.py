@@ -56,7 +56,7 @@ def url(study: Path) -> Iterator[str]:
     assert found is not None, "the server did not start"
     yield found[0]
     server.terminate()
-    server.communicate(timeout=30)
+    server.communicate(timeout=120)
 
 
 @pytest.mark.slow

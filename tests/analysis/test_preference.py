@@ -360,7 +360,7 @@ NUMBERS = [
 ]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10_000))
 def test_the_order_of_the_rows_does_not_matter(seed):
     frame = study(seed % 7, workers=6, pairs=5)
@@ -369,7 +369,7 @@ def test_the_order_of_the_rows_does_not_matter(seed):
     np.testing.assert_allclose(one[NUMBERS], two[NUMBERS], rtol=1e-10, atol=1e-14)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10_000))
 def test_swapping_the_sides_does_not_matter(seed):
     frame = study(seed, workers=6, pairs=5)
@@ -380,7 +380,7 @@ def test_swapping_the_sides_does_not_matter(seed):
     pd.testing.assert_frame_equal(preference_table(frame), preference_table(mirrored))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10_000))
 def test_exchanging_the_conditions_mirrors_rates_and_intervals(seed):
     frame = study(seed, workers=6, pairs=5, contrasts=("crn:real",))

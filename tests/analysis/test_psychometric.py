@@ -326,7 +326,7 @@ def test_the_table_has_a_row_a_curve():
     assert "theta" not in table
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 1000))
 def test_neither_the_order_nor_the_name_of_a_matters(seed):
     frame = judgments(seed)

@@ -265,7 +265,7 @@ def test_a_ranking_survives_json_and_makes_a_table():
         Ranking.from_dict({"colour": 1})
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 1000))
 def test_swapping_all_sides_turns_the_left_bias_only(seed):
     frame = judgments(seed, workers=8, left_bias=0.3)
@@ -280,7 +280,7 @@ def test_swapping_all_sides_turns_the_left_bias_only(seed):
     assert one.left_bias == pytest.approx(-two.left_bias, abs=1e-8)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 1000))
 def test_names_order_of_rows_and_which_is_a_do_not_matter(seed):
     frame = judgments(seed, workers=8)

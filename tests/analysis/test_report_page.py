@@ -14,7 +14,7 @@ from glimpse.main import main
 from tests.analysis.folders import build_study
 
 CHROMIUM = find_chromium()
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")]
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="without Chromium")]
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glimpse.analysis.reading.judgments import JUDGMENT_COLUMNS
@@ -466,7 +466,7 @@ KEYS = [
 ]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(key=st.sampled_from(KEYS), value=JSON, inside=st.booleans(), cut=st.integers(1, 400))
 def test_whatever_a_line_holds_the_good_ones_are_read(tmp_path, key, value, inside, cut):
     bad = assignment("bad", "w9")

@@ -144,7 +144,7 @@ def test_no_sentinels_and_no_errors_are_said():
     assert (empty["n"], empty["note"]) == (0, "no sentinels were answered")
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 1000))
 def test_mirrored_answers_mirror_the_bias(seed):
     frame = judgments(seed, workers=6, trials=20, left_bias=0.3)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine"),
+    pytest.mark.skipif(chromium() is None, reason="without Chromium"),
 ]
 
 

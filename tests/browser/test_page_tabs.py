@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine"),
+    pytest.mark.skipif(chromium() is None, reason="without Chromium"),
 ]
 
 NO_LOCKS = "Object.defineProperty(navigator, 'locks', {value: undefined})"

@@ -57,7 +57,7 @@ def test_an_exposure_in_refreshes(exposure_ms: int, frames: int) -> None:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     if chromium() is None:
-        pytest.skip("no Chromium on this machine")
+        pytest.skip("without Chromium")
     folder: Path = tmp_path_factory.mktemp("timing")
     study = make_study(folder, experiment((125, 250), TRIALS // 2), 6)
     with served(study) as address, browser() as found:

@@ -100,7 +100,7 @@ def test_nyu_as_a_matlab_file_says_what_to_do(tmp_path):
         open_dataset("nyu", tmp_path, "train")
 
 
-@pytest.mark.skipif(not CAMVID.is_dir(), reason="CamVid is not there")
+@pytest.mark.skipif(not CAMVID.is_dir(), reason="without CamVid")
 def test_camvid_as_distributed():
     train, val = open_dataset("camvid", CAMVID, "train"), open_dataset("camvid", CAMVID, "val")
     assert (len(train), len(val)) == (367, 101)

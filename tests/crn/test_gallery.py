@@ -190,7 +190,7 @@ def test_the_command_says_what_it_wrote(images, tmp_path):
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(find_chromium() is None, reason="no Chromium")
+@pytest.mark.skipif(find_chromium() is None, reason="without Chromium")
 @pytest.mark.parametrize("embedded", [True, False])
 def test_the_page_works_from_disk(images, tmp_path, monkeypatch, embedded):
     from playwright.sync_api import sync_playwright

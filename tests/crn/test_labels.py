@@ -291,7 +291,7 @@ def test_one_hot_refuses_classes_beyond_the_channels():
         one_hot(np.array([[7]]), 5)
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the shared data are not there")
+@pytest.mark.skipif(not SHARED.exists(), reason="without CamVid and Cityscapes")
 @pytest.mark.parametrize(
     ("folder", "labels", "encoding"),
     [("cityscapes/labels_256p", CITYSCAPES, COLOURS), ("camvid/valannot", CAMVID, "ids")],

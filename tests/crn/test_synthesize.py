@@ -299,7 +299,7 @@ def test_two_label_maps_of_one_item(run, shared, tmp_path):
     assert "a.png: two label maps of one item 'a'; rename one." in output
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.skipif(os.geteuid() == 0, reason="as root, who may write anywhere")
 def test_a_folder_that_cannot_be_written(run, tmp_path):
     (tmp_path / "closed").mkdir(mode=0o500)
     assert "Permission denied" in run("--out", tmp_path / "closed", status=1)
@@ -362,7 +362,7 @@ def test_a_lonely_part_of_several_processes(run, monkeypatch):
     assert "WORLD_SIZE is 'two'; torchrun sets it to a whole number." in run(status=1)
 
 
-@pytest.mark.skipif(not (ROOT / "crn" / "samples" / "labels").exists(), reason="the samples are not there")
+@pytest.mark.skipif(not (ROOT / "crn" / "samples" / "labels").exists(), reason="without the bundled samples")
 def test_the_sample_scenes_are_laid_out_without_labels(run):
     output = run(labels=None, weights=None)
     assert "images/real/: 24 photographs" in output

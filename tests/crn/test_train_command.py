@@ -178,7 +178,7 @@ def test_a_label_out_of_range_is_named_with_file_and_value(run, tmp_path) -> Non
     assert "is 64x32 pixels, but its photograph" in result.output
 
 
-@pytest.mark.skipif(not CAMVID.is_dir(), reason="needs ../shared/data/camvid")
+@pytest.mark.skipif(not CAMVID.is_dir(), reason="without CamVid")
 def test_camvid_trains_without_the_sequence_held_out(run) -> None:
     result = run(
         "--data", f"camvid:{CAMVID}", "--hold-out", "0001TP", "--stage", "24x32:0.02", "--widths", "4,4,4,4"

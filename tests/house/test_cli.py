@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "cli.py", *words], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "cli.py", *words], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
     )
 
 

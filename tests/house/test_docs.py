@@ -54,17 +54,21 @@ def prepare(folder: Path) -> None:
     )
 
 
-def run_guide(text: str, folder: Path) -> int:
-    """Run a guide's blocks in order; return how many commands ran. Servers are stopped at the end."""
+def run_guide(text: str, folder: Path) -> tuple[int, list[str]]:
+    """Run a guide's blocks in order; return how many commands it has, and which modules some of them lack.
+
+    Servers are stopped at the end.
+    """
     if "serve" in text and port_taken(8080):
-        pytest.skip("port 8080, which the guides' server takes, is in use on this machine")
+        pytest.skip("while something else uses port 8080")
     prepare(folder)
-    shorter, count, left_out, servers = "", 0, False, []
+    shorter, count, left_out, servers, missing = "", 0, False, [], []
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "BROWSER": "true"}
     try:
         for kind, value, block in TOKEN.findall(text):
             if kind == "needs":
                 left_out = importlib.util.find_spec(value.strip()) is None
+                missing += [value.strip()] if left_out else []
             elif left_out:
                 count += len(lines_of(block, ""))
                 left_out = not block
@@ -86,20 +90,20 @@ def run_guide(text: str, folder: Path) -> int:
                         servers.append(process)
                         wait_for(folder / "server" / "endpoint")
                         continue
-                    output, _ = process.communicate(timeout=240)
+                    output, _ = process.communicate(timeout=600)
                     assert process.returncode == 0, f"{shlex.join(line.words)}\n{output}"
                     assert "Traceback" not in output
                 shorter = ""
     finally:
         stop(servers)
-    return count
+    return count, missing
 
 
 def stop(servers: list[subprocess.Popen[str]]) -> None:
     while servers:
         server = servers.pop()
         server.terminate()
-        server.communicate(timeout=20)
+        server.communicate(timeout=120)
 
 
 def port_taken(port: int) -> bool:
@@ -108,7 +112,7 @@ def port_taken(port: int) -> bool:
 
 
 def wait_for(path: Path) -> None:
-    for _ in range(300):
+    for _ in range(1200):
         if path.exists():
             return
         time.sleep(0.1)
@@ -120,7 +124,10 @@ def wait_for(path: Path) -> None:
 def test_every_command_of_a_guide_runs(guide, tmp_path):
     text = guide.read_text(encoding="utf-8")
     expected = sum(len(lines_of(block, "")) for _, _, block in TOKEN.findall(text) if block)
-    assert run_guide(text, tmp_path) == expected
+    count, missing = run_guide(text, tmp_path)
+    assert count == expected
+    if missing:
+        pytest.skip(f"without {' and '.join(missing)}, a part of a guide")
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
@@ -130,10 +137,10 @@ def test_no_command_stands_where_it_is_not_run(guide):
 
 
 def test_make_targets_that_are_named_exist():
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     for guide in [*GUIDES, ROOT / "CONTRIBUTING.md"]:
         for line in guide.read_text(encoding="utf-8").splitlines():
-            if match := re.match(r"make ([a-z]+)", line):
+            if match := re.match(r"make ([a-z-]+)", line):
                 assert match[1] in targets, f"{guide.name}: make {match[1]}"
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
@@ -34,9 +34,7 @@ from glimpse.mturk.importing.batch_csv import read_design
 from glimpse.mturk.server.pages.panels import MAX_PARAMETER, PANELS, identify
 from glimpse.study import read_study
 
-QUICK = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
-)
+QUICK = settings(max_examples=60, database=None)
 
 VALUES = st.recursive(
     st.none()

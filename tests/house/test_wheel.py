@@ -25,7 +25,7 @@ def run(*words, folder):
     environment = {key: value for key, value in os.environ.items() if key not in hidden}
     result = subprocess.run(
         [str(word) for word in words], cwd=folder, env={**environment, "OMP_NUM_THREADS": "1"},
-        capture_output=True, text=True, timeout=240, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout

@@ -352,7 +352,7 @@ cells = st.sampled_from(
 ) | st.text(max_size=8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.lists(cells, min_size=6, max_size=6), max_size=4),
     st.sampled_from([CRN_AUTHORS, AMT_REAL_VS_FAKE]),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glimpse.errors import GlimpseError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from glimpse.mturk.design.planning import Plan
 
 CONTRASTS = (("crn", "real"), ("pix2pix", "real"), ("crn", "pix2pix"), ("other", "crn"))
-PATIENT = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+PATIENT = settings(max_examples=120)
 
 
 @st.composite
@@ -143,7 +143,7 @@ def test_every_scene_is_used_equally_often(case: tuple[Experiment, int, int]) ->
 
 
 @given(cases())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_same_seed_same_plan(case: tuple[Experiment, int, int]) -> None:
     experiment, items, seed = case
     one, two = planned(experiment, items, seed), planned(experiment, items, seed)
@@ -152,7 +152,7 @@ def test_same_seed_same_plan(case: tuple[Experiment, int, int]) -> None:
 
 
 @given(experiments(scenes="with-replacement"), st.integers(2, 50))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_with_replacement_stays_in_range(experiment: Experiment, items: int) -> None:
     result = planned(replace(experiment, sides="random"), items)
     assert result.item_a.min() >= 0

@@ -170,7 +170,7 @@ def start(tmp_path_factory, monkeypatch):
     for server, thread, site in running:
         server.should_exit = True
         server.force_exit = True
-        thread.join(10)
+        thread.join(60)
         site.close()
 
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from glimpse.errors import GlimpseError
@@ -329,7 +329,6 @@ def test_a_study_without_hits_says_so(study, server, tmp_path):
         collect(study, server.requester(), ledger, tmp_path / "r")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     st.lists(
         st.binary(max_size=60) | st.sampled_from([b'{"assignment_id": "A", "hit_id": "H"', b"[]", b"{}"])

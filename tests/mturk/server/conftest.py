@@ -79,7 +79,7 @@ class Running:
         return client
 
     def browser(self, **options):
-        client = httpx.Client(base_url=self.url, timeout=30, verify=False, **options)
+        client = httpx.Client(base_url=self.url, timeout=60, verify=False, **options)
         self.opened.append(client)
         return client
 

@@ -179,7 +179,7 @@ class Process:
 def work_until_killed(url, number, acknowledged, study):
     """Join, submit, note what was acknowledged; until the server is gone."""
     try:
-        with httpx.Client(base_url=url, timeout=10, verify=False) as http:
+        with httpx.Client(base_url=url, timeout=60, verify=False) as http:
             for turn in range(1000):
                 name = f"w{number}-{turn}-{random.random()}"
                 http.cookies.clear()
@@ -232,7 +232,7 @@ def killed_again_and_again(folder, times, workers=6):
         for thread in threads:
             thread.start()
         enough = len(acknowledged) + random.randint(1, 15)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while len(acknowledged) < enough and time.monotonic() < deadline:
             time.sleep(0.005)
         time.sleep(random.uniform(0, 0.02))

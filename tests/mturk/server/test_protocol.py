@@ -8,7 +8,7 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glimpse.errors import GlimpseError
@@ -19,9 +19,6 @@ from glimpse.mturk.server.protocol.signing import load_keys, verify
 
 TARGET = "MTurkRequesterServiceV20170117."
 KEYS = {"KEY": "secret"}
-PATIENT = settings(
-    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-)
 
 
 def signed(url, body, operation="GetAccountBalance", *, key="KEY", secret="secret", method="POST", **headers):
@@ -91,7 +88,6 @@ def test_signed_headers_must_be_there():
 
 
 @given(st.text(max_size=300))
-@PATIENT
 def test_any_authorization_header_is_refused_calmly(text):
     with pytest.raises(SignatureError):
         verify(KEYS, ("POST", "/", ""), {"authorization": text, "host": "h"}, b"", 0.0)
@@ -228,7 +224,7 @@ def parameters_of(operation):
         lambda o: st.tuples(st.just(o), parameters_of(o))
     )
 )
-@settings(PATIENT, max_examples=300)
+@settings(max_examples=300)
 def test_any_parameters_parse_or_are_refused(call):
     operation, parameters = call
     try:
@@ -268,7 +264,7 @@ CALLS = st.sampled_from(list(protocol.model().operation_names)).flatmap(
 
 
 @given(st.lists(CALLS, max_size=6))
-@settings(PATIENT, max_examples=60)
+@settings(max_examples=60)
 def test_any_sequence_of_valid_calls_answers_by_the_model(server, calls):
     """Straight through the operations: a refusal or a result that fits, never a defect."""
     import asyncio

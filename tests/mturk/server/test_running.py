@@ -33,8 +33,7 @@ def test_serve_and_stop(tmp_path, stop):
     process = launched(tmp_path)
     url = re.search(r"http://[\d.:]+", process.stdout.readline())[0]
     assert (tmp_path / "server/endpoint").read_text().strip() == url
-    deadline = time.time() + 20
-    while time.time() < deadline:
+    for _ in range(1200):
         try:
             assert httpx.get(f"{url}/health", verify=False).text == "ok\n"
             break
@@ -43,7 +42,7 @@ def test_serve_and_stop(tmp_path, stop):
     link = re.search(r"http\S+/dashboard/\?token=\S+", process.stdout.readline())[0]
     assert httpx.get(link, verify=False).status_code == 303
     process.send_signal(stop)
-    output = process.communicate(timeout=20)[0]
+    output = process.communicate(timeout=120)[0]
     assert process.returncode == 0, output
     assert "Traceback" not in output
     assert not (tmp_path / "server/endpoint").exists()

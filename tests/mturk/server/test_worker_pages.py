@@ -3,7 +3,7 @@
 from xml.sax.saxutils import escape
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glimpse.mturk.collecting.answers import parse_answer_xml
@@ -11,10 +11,6 @@ from glimpse.mturk.page.pages import html_question
 from glimpse.mturk.server.protocol import questions
 from glimpse.mturk.server.protocol.errors import RequestError
 from glimpse.mturk.server.storage.workers import clean_name
-
-PATIENT = settings(
-    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-)
 
 
 def external_question(url):
@@ -175,7 +171,7 @@ FORMS = st.lists(st.tuples(st.text(max_size=20), st.text(max_size=50)), max_size
 
 
 @given(FORMS)
-@settings(PATIENT, max_examples=60)
+@settings(max_examples=60)
 def test_any_form_is_answered_with_a_page(working, fields):
     from urllib.parse import quote
 
@@ -340,7 +336,6 @@ def test_questions_that_cannot_be_shown(xml, text):
 
 
 @given(st.text(max_size=200))
-@PATIENT
 def test_any_text_is_a_question_or_refused(text):
     with pytest.raises(RequestError):
         questions.parse(text)
