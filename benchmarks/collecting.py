@@ -53,7 +53,7 @@ class StandIn:
     """Gives `total` assignments, a page at a time, as boto3 would."""
 
     def __init__(self, study, total: int) -> None:
-        from glimpse.mturk.collecting.answers import encode
+        from glimpse.mturk.answers import encode
 
         self.total, self.given = total, {}
         self.hit_ids = {f"3HIT{number:04d}": hit.hit for number, hit in enumerate(study.hits)}

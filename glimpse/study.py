@@ -1,11 +1,8 @@
-"""The study/ folder: written whole or not at all, read with every digest checked."""
+"""The study/ folder, read with every digest checked, and study.json, which results carry on."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import json
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,53 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
 from glimpse.experiment import Experiment
+from glimpse.files import read_json
+from glimpse.stated import check_stated
+from glimpse.trials import read_trials
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
+
+    from glimpse.trials import Trial
 
 SCHEMA_VERSION = 1
-TRIAL_COLUMNS = (
-    "batch",
-    "hit",
-    "position",
-    "trial",
-    "contrast",
-    "exposure_ms",
-    "sentinel",
-    "correct_side",
-    "condition_left",
-    "item_left",
-    "stimulus_left",
-    "condition_right",
-    "item_right",
-    "stimulus_right",
-    "practice",
-)
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One pair in one HIT: a row of trials.csv.
-
-    `position` counts from 1 in the order shown; `exposure_ms` is None in unlimited time; `correct_side` is
-    "left" or "right" for sentinels and practice trials, else None; `contrast` is "a:b".
-    """
-
-    batch: str
-    hit: str
-    position: int
-    trial: str
-    contrast: str
-    exposure_ms: int | None
-    sentinel: bool
-    correct_side: str | None
-    condition_left: str
-    item_left: str
-    stimulus_left: str
-    condition_right: str
-    item_right: str
-    stimulus_right: str
-    practice: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,6 +61,11 @@ class Study:
     trials: tuple[Trial, ...]
     plan_sha256: str
     page_settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """What tells this study from every other: its id, and the digest of its plan."""
+        return self.study, self.plan_sha256
 
     def hit(self, name: str) -> Hit:
         """Return one HIT by name; GlimpseError, with the names that there are, when there is none."""
@@ -166,62 +131,53 @@ class Study:
 _REBUILD = "a frozen study must not be edited: restore it, or run build-hits again into another folder."
 
 
+def read_document(path: Path) -> dict[str, Any]:
+    """Read a study.json, of a study folder or of results, which may state less (see `check_stated`).
+
+    GlimpseError names the file, the field that is missing or of a wrong kind, and what is needed.
+    """
+    document = read_json(path)
+    version = document.get("schema_version", SCHEMA_VERSION)
+    if version != SCHEMA_VERSION:
+        raise GlimpseError(
+            f"{path}: schema_version is {version!r}; this program reads {SCHEMA_VERSION}. Use the version "
+            "that wrote the study, or a later one."
+        )
+    if not isinstance(document.get("study"), str) or not document["study"]:
+        raise GlimpseError(f"{path}: field 'study' (the study's id) is missing or not text.")
+    check_stated(document.get("experiment"), str(path))
+    stimuli = document.get("stimuli") or {}
+    if not isinstance(stimuli, dict) or not all(map(_is_stimulus, stimuli.values())):
+        raise GlimpseError(f"{path}: field 'stimuli' is wrong: each stimulus has a file and a sha256.")
+    return document
+
+
+def _is_stimulus(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("sha256", ""), str)
+
+
+def identity(document: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return what tells a study from every other: its id, and the digest of its plan, None if not stated."""
+    return document["study"], document.get("plan_sha256")
+
+
 def read_study(folder: Path | str) -> Study:
     """Read a study folder; plan and pages are compared with their digests, images only by their presence.
 
     GlimpseError when something is missing, changed, or of a version that is not known.
     """
     folder = Path(folder)
-    text = _read(folder / "study.json")
-    if text is None:
+    path = folder / "study.json"
+    if not path.is_file():
         raise GlimpseError(
             f"{folder} holds no study (no study.json). Run build-hits first, or name the folder."
         )
     try:
-        value = json.loads(text)
-        version = value["schema_version"]
-        if version != SCHEMA_VERSION:
-            raise GlimpseError(f"{folder}/study.json has schema_version {version}; this program reads 1.")
-        study = _from_json(folder, value)
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise GlimpseError(f"{folder}/study.json is damaged ({error!r}); {_REBUILD}") from error
+        study = _from_json(folder, read_document(path))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise GlimpseError(f"{path} is damaged ({error!r}); {_REBUILD}") from error
     _check_files(study, folder)
     return study
-
-
-def trials_csv(trials: Iterable[Trial]) -> str:
-    """Return trials.csv: one row a trial; an empty exposure_ms means unlimited."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(TRIAL_COLUMNS)
-    for trial in trials:
-        row = [getattr(trial, name) for name in TRIAL_COLUMNS]
-        writer.writerow(
-            ["" if cell is None else int(cell) if cell in {True, False} else cell for cell in row]
-        )
-    return text.getvalue()
-
-
-def read_trials(text: str, where: str = "trials.csv") -> tuple[Trial, ...]:
-    """Read what `trials_csv` wrote; GlimpseError names the line that cannot be read."""
-    rows = csv.DictReader(io.StringIO(text))
-    if tuple(rows.fieldnames or ()) != TRIAL_COLUMNS:
-        raise GlimpseError(f"{where} has the columns {rows.fieldnames}; expected {', '.join(TRIAL_COLUMNS)}.")
-    trials = []
-    for row in rows:
-        try:
-            values: dict[str, Any] = {
-                **row,
-                "position": int(row["position"]),
-                "exposure_ms": int(row["exposure_ms"]) if row["exposure_ms"] else None,
-                "sentinel": _flag(row["sentinel"]),
-                "correct_side": row["correct_side"] or None,
-                "practice": _flag(row["practice"]),
-            }
-            trials.append(Trial(**values))
-        except (ValueError, TypeError, KeyError) as error:
-            raise GlimpseError(f"{where}, line {rows.line_num}: {error}.") from error
-    return tuple(trials)
 
 
 def digest(text: str) -> str:
@@ -284,13 +240,6 @@ def _check_files(study: Study, folder: Path) -> None:
     missing = [stimulus.file for stimulus in study.stimuli.values() if stimulus.file not in present]
     if missing:
         raise GlimpseError(f"{folder}/images lacks {len(missing)} images, the first {missing[0]}; {_REBUILD}")
-
-
-def _flag(text: str) -> bool:
-    """Read 0 or 1; ValueError for anything else."""
-    if text not in {"0", "1"}:
-        raise ValueError(f"{text!r} where 0 or 1 is expected")
-    return text == "1"
 
 
 def _read(path: Path) -> bytes | None:

@@ -12,7 +12,7 @@ from glimpse.console import versions
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..reading.plan import Problem
+    from ..reading.design import Problem
 
 PROBLEMS_SHOWN = 5
 

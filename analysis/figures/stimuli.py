@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from ..reading.plan import Problem, stimuli_of
+from ..reading.design import Problem, stimuli_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

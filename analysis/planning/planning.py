@@ -8,9 +8,10 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
-from glimpse.files import read_json, refuse_others, write_whole
+from glimpse.files import refuse_others, write_whole
 from glimpse.program import program
 from glimpse.progress import untracked
+from glimpse.study import read_document
 
 from .power import LARGEST_REWARD_USD, SPREADS, Design, design_of, is_amount, plan_table, sentinel_rules
 
@@ -58,10 +59,7 @@ def read_experiment(study: Path) -> dict[str, Any]:
             f"{study}: study.json is missing, so this is no study that build-hits has written. Name one, or "
             f"plan before you build: {program()} power --mode limited-time"
         )
-    experiment = read_json(study / "study.json").get("experiment")
-    if not isinstance(experiment, dict):
-        raise GlimpseError(f"{study / 'study.json'}: experiment is missing. Build the study again.")
-    return dict(experiment)
+    return dict(read_document(study / "study.json")["experiment"])
 
 
 def plan(

@@ -1,8 +1,6 @@
 """Whether answers belong to the design that they are joined with: the exposures that pages measured tell.
 
-HITs and trials have the same names in every study, so that answers of another study join without a sound,
-with the wrong conditions. A page measures how long it showed each trial. Where that contradicts the plan in
-most trials of an assignment, the assignment was made on other trials, and is left out.
+The rule is `glimpse.counting.is_foreign`.
 """
 
 from __future__ import annotations
@@ -10,14 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from glimpse.counting import is_foreign
 from glimpse.errors import GlimpseError
 
-from .plan import Problem
+from .design import Problem
 
 if TYPE_CHECKING:
     from .results import Results
-
-FEWEST = 5  # measured trials of an assignment, below which nothing is concluded
 
 
 def belonging(results: Results) -> Results:
@@ -26,7 +23,7 @@ def belonging(results: Results) -> Results:
     GlimpseError where nothing is left.
     """
     table = results.assignments
-    foreign = (table["n_measured"] >= FEWEST) & (2 * table["n_off"] > table["n_measured"])
+    foreign = is_foreign(table["n_measured"], table["n_off"])
     if not foreign.any():
         return results
     problems = [

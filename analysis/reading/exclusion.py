@@ -9,9 +9,19 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
+from glimpse.counting import (
+    EXPOSURE,
+    INCOMPLETE,
+    REASONS,
+    REPEAT,
+    SENTINELS,
+    fails_sentinels,
+    is_incomplete,
+    repeats,
+)
 from glimpse.errors import GlimpseError, NothingLeftError
 
-from .judgments import EXPOSURE, INCOMPLETE, REASONS, REPEAT, SENTINELS, parts_of
+from .judgments import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,14 +30,6 @@ if TYPE_CHECKING:
 
     from .judgments import Judgments
     from .results import Results
-
-HINTS = {
-    INCOMPLETE: "An assignment is incomplete where a trial of its HIT has no answer: collect again, or check "
-    "that trials.csv is the design that was answered.",
-    REPEAT: "Analyse with --repeat-workers keep to see what is there.",
-    EXPOSURE: "Analyse with a larger --max-exposure-error-ms to see what is there.",
-    SENTINELS: "Analyse with --no-sentinel-filter or a larger --max-wrong to see what is there.",
-}
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,10 @@ def exclude(results: Results, rules: Rules | None = None) -> Exclusion:
     rules = rules or Rules()
     table = results.assignments[list(COUNTED)].reset_index(drop=True)
     holds = {
-        INCOMPLETE: (table["n_answered"] < table["n_trials"]).to_numpy(),
+        INCOMPLETE: is_incomplete(table["n_answered"], table["n_trials"]).to_numpy(),
         REPEAT: _repeats(table) if rules.repeat_workers == "first" else np.zeros(len(table), dtype=bool),
-        SENTINELS: (table["n_wrong"] > _allowed(results, rules)).to_numpy() & rules.sentinel_filter,
+        SENTINELS: fails_sentinels(table["n_wrong"], _allowed(results, rules)).to_numpy()
+        & rules.sentinel_filter,
     }
     first = _first_reason(holds, len(table))
     marked = results.judgments.marked(first, rules.max_exposure_error_ms)
@@ -147,7 +150,7 @@ def _none_left(judgments: Judgments | pd.DataFrame) -> str:
     found = ", ".join(f"{number} for {reason!r}" for reason, number in reasons.most_common())
     many = len(assignments)
     which = f"all {many} assignments are" if many > 1 else "the only assignment is"
-    hints = [hint for reason, hint in HINTS.items() if reasons[reason]]
+    hints = [hint for reason, hint in REASONS.items() if reasons[reason]]
     return f"{which} excluded (judgments: {found}). {' '.join(hints)}"
 
 
@@ -164,18 +167,16 @@ def _repeats(table: pd.DataFrame) -> np.ndarray:
 
     Where no time of submission is known the order of the file decides.
     """
-    order = table["submitted_at"].argsort(kind="stable").to_numpy()
-    later = table.iloc[order].duplicated(["study", "batch", "worker"]).to_numpy()
-    repeats = np.zeros(len(table), dtype=bool)
-    repeats[order] = later
-    return repeats
+    who = zip(table["study"], table["batch"], table["worker"], strict=True)
+    later = repeats(zip(who, table["submitted_at"], range(len(table)), strict=True))
+    return np.array([row in later for row in range(len(table))], dtype=bool)
 
 
 def _first_reason(holds: dict[str, np.ndarray], size: int) -> np.ndarray:
     """0 where no reason holds, else 1 + the place in REASONS of the first that does."""
     first = np.zeros(size, dtype=np.int8)
     for name in reversed(list(holds)):
-        first[holds[name]] = REASONS.index(name) + 1
+        first[holds[name]] = list(REASONS).index(name) + 1
     return first
 
 

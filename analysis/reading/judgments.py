@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from .plan import correct_left
+from glimpse.counting import EXPOSURE, REASONS
+
+from .design import correct_left
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,14 +29,7 @@ JUDGMENT_COLUMNS = (
     "item_a", "item_b", "exposure_ms", "shown_ms", "side_of_a", "chosen_side", "chose_a", "response_ms",
     "sentinel", "correct", "excluded", "reason", "source",
 )  # fmt: skip
-INCOMPLETE = "incomplete"
-REPEAT = "repeat worker"
-SENTINELS = "wrong sentinels"
-EXPOSURE = "exposure error"
-# Where several reasons hold, a judgment carries the first; the table of assignments carries all. Wrong
-# sentinels come last, so that lifting that rule brings back exactly what no other rule excludes.
-REASONS = (INCOMPLETE, REPEAT, EXPOSURE, SENTINELS)
-EXPOSURE_CODE = REASONS.index(EXPOSURE) + 1
+EXPOSURE_CODE = list(REASONS).index(EXPOSURE) + 1
 
 OF_ASSIGNMENTS = ("assignment", "worker", "hit", "source")
 OF_TRIALS = ("trial", "pair", "contrast", "condition_a", "condition_b", "item_a", "item_b", "side_of_a")
@@ -63,7 +58,7 @@ class Judgments:
     """All judgments of a study: answers in a file, and what the design and the assignments say of them.
 
     assignments, trials: the texts of OF_ASSIGNMENTS and OF_TRIALS, by row. exposure_ms: (T,), NaN where a
-    trial lasts until the answer. sentinel: (T,). correct_left: (T,), see `plan.correct_left`. first, count:
+    trial lasts until the answer. sentinel: (T,). correct_left: (T,), see `design.correct_left`. first, count:
     (A,) where an assignment's answers stand in the file. order: rows of the assignments that take part, those
     of a worker together, in the order in which workers appear. reason: (A,) 0, or 1 + the place in REASONS of
     why the assignment is excluded. max_error_ms: how far a measured exposure may be off.

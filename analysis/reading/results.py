@@ -13,10 +13,11 @@ import pandas as pd
 from glimpse.errors import GlimpseError
 from glimpse.program import program
 from glimpse.progress import untracked
+from glimpse.stated import allowed_wrong
 
 from .answer_file import AnswerFile
+from .design import SHARED, Design, Problem, read_design
 from .judgments import Judgments
-from .plan import SHARED, Plan, Problem, read_plan
 from .submissions import read_answers
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from glimpse.progress import Track
 
 __all__ = ["Problem", "Results", "read_results"]
-
-DEFAULT_MAX_WRONG = {"limited-time": 0, "unlimited-time": 1}
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Results:
         user_agent, viewport_width, viewport_height, device_pixel_ratio, refresh_hz, focus_losses, n_answered,
         n_repeated, n_sentinels, n_wrong, n_measured, n_off, first_answer (see `submissions.read_answers`),
         n_trials (what its HIT holds), batch, study, source.
-    trials: the designs' trials, `plan.Plan.trials` with study and source.
+    trials: the designs' trials, `design.Design.trials` with study and source.
     folders, sources: where they were read, and a short name of each.
     studies: the study.json of each study by its id.
     problems: what was left out or repaired, by file and line.
@@ -90,9 +89,7 @@ class Results:
 
     def max_wrong_of(self, study: str) -> int:
         """The rule of one of several studies, by its id."""
-        experiment = self.studies[study]["experiment"]
-        stated = experiment.get("max_wrong_sentinels")
-        return DEFAULT_MAX_WRONG[str(experiment["mode"])] if stated is None else int(stated)
+        return allowed_wrong(self.studies[study]["experiment"])
 
 
 def read_results(
@@ -110,28 +107,32 @@ def read_results(
     paths = [Path(folders)] if isinstance(folders, str | Path) else [Path(folder) for folder in folders]
     if not paths:
         raise GlimpseError("no results folder was named; give at least one, such as results/.")
-    plans = [_plan(path) for path in paths]
-    studies = {plan.study_id: plan.study for plan in plans}
-    _same_mode(plans, paths)
+    designs = [_design(path) for path in paths]
+    studies = {design.study_id: design.study for design in designs}
+    _same_mode(designs, paths)
     sources = _names(paths)
     seen: dict[str, str] = {}
     file = AnswerFile()
-    starts = np.cumsum([0, *(len(plan.trials) for plan in plans)]).tolist()
+    starts = np.cumsum([0, *(len(design.trials) for design in designs)]).tolist()
     found = [
-        read_answers(path / "assignments.jsonl", plan, seen, file, start)
-        for path, plan, start in track(list(zip(paths, plans, starts, strict=False)), "Reading results")
+        read_answers(path / "assignments.jsonl", design, seen, file, start)
+        for path, design, start in track(list(zip(paths, designs, starts, strict=False)), "Reading results")
     ]
     problems = tuple(
-        problem for plan, (_, own) in zip(plans, found, strict=True) for problem in (*plan.problems, *own)
+        problem
+        for design, (_, own) in zip(designs, found, strict=True)
+        for problem in (*design.problems, *own)
     )
     if not file.size:
         raise GlimpseError(_nothing(paths, problems))
     several = len(studies) > 1
     orientation: dict[frozenset[str], str] = {}
-    trials = [_label(plan, source, several, orientation) for plan, source in zip(plans, sources, strict=True)]
+    trials = [
+        _label(design, source, several, orientation) for design, source in zip(designs, sources, strict=True)
+    ]
     assignments = [
-        _assignments(table, plan, source, several)
-        for (table, _), plan, source in zip(found, plans, sources, strict=True)
+        _assignments(table, design, source, several)
+        for (table, _), design, source in zip(found, designs, sources, strict=True)
         if len(table)
     ]
     shown = pd.concat(trials, ignore_index=True)
@@ -140,7 +141,7 @@ def read_results(
     return Results(tuple(paths), sources, studies, file, done, shown, problems)
 
 
-def _plan(path: Path) -> Plan:
+def _design(path: Path) -> Design:
     """Read a folder's design, after saying what a results folder is when this is none."""
     if not path.exists():
         raise GlimpseError(
@@ -157,11 +158,11 @@ def _plan(path: Path) -> Plan:
             f"{path} has no {' and no '.join(missing)}: not a results folder, or nothing was collected yet. "
             "Run collect, simulate or import-results first."
         )
-    return read_plan(path)
+    return read_design(path)
 
 
-def _same_mode(plans: list[Plan], paths: list[Path]) -> None:
-    modes = {plan.study["experiment"]["mode"]: path for plan, path in zip(plans, paths, strict=True)}
+def _same_mode(designs: list[Design], paths: list[Path]) -> None:
+    modes = {design.study["experiment"]["mode"]: path for design, path in zip(designs, paths, strict=True)}
     if len(modes) > 1:
         found = ", ".join(f"{path} is {mode}" for mode, path in modes.items())
         raise GlimpseError(f"studies of different modes cannot be pooled: {found}. Analyse them one by one.")
@@ -184,9 +185,11 @@ def _nothing(paths: list[Path], problems: tuple[Problem, ...]) -> str:
     return f"{where}: no answer can be used. {listed}{more}."
 
 
-def _label(plan: Plan, source: str, several: bool, orientation: dict[frozenset[str], str]) -> pd.DataFrame:
-    """A plan's trials with study and source; contrasts in the order of the first study with them."""
-    trials = plan.trials.assign(study=plan.study_id, source=source)
+def _label(
+    design: Design, source: str, several: bool, orientation: dict[frozenset[str], str]
+) -> pd.DataFrame:
+    """A design's trials with study and source; contrasts in the order of the first study with them."""
+    trials = design.trials.assign(study=design.study_id, source=source)
     for contrast in trials["contrast"].unique():
         orientation.setdefault(frozenset(contrast.split(":")), contrast)
     first = trials["contrast"].astype(str).map(lambda name: orientation[frozenset(name.split(":"))])
@@ -201,19 +204,19 @@ def _label(plan: Plan, source: str, several: bool, orientation: dict[frozenset[s
         trials["contrast"] = first
     if several:
         for name in ("trial", "hit"):
-            trials[name] = plan.study_id + "/" + trials[name].astype(str)
+            trials[name] = design.study_id + "/" + trials[name].astype(str)
     return trials
 
 
-def _assignments(table: pd.DataFrame, plan: Plan, source: str, several: bool) -> pd.DataFrame:
+def _assignments(table: pd.DataFrame, design: Design, source: str, several: bool) -> pd.DataFrame:
     """One file's assignments with what the design says about their HITs."""
-    genuine = plan.trials[~plan.trials["practice"]]
+    genuine = design.trials[~design.trials["practice"]]
     hits = genuine.astype({"hit": str, "batch": str}).groupby("hit")
     size, batch = hits.size(), hits["batch"].first()
     table = table.assign(
         n_trials=table["hit"].map(size).fillna(0).astype(int),
         batch=table["hit"].map(batch).fillna("").astype(str),
-        study=plan.study_id,
+        study=design.study_id,
         source=source,
     )
-    return table.assign(hit=plan.study_id + "/" + table["hit"]) if several else table
+    return table.assign(hit=design.study_id + "/" + table["hit"]) if several else table

@@ -5,7 +5,6 @@ What is wrong with a line or an answer becomes a Problem, and the rest of the fi
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from dataclasses import dataclass, field
@@ -16,18 +15,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from glimpse.counting import fits_plan, replaces
+from glimpse.submission import STATUSES, AnswerError, number, read_answer, read_line
+from glimpse.trials import SIDES
+
 from .answer_file import ANSWER
-from .plan import SIDES, Problem, correct_left
+from .design import Problem, correct_left
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from .answer_file import AnswerFile
-    from .plan import Plan
+    from glimpse.submission import Answer
 
-STATUSES = ("Submitted", "Approved", "Rejected")
+    from .answer_file import AnswerFile
+    from .design import Design
+
 FIELDS = (
     "assignment", "hit", "worker", "status", "accepted_at", "submitted_at", "simulated",
     "user_agent", "viewport_width", "viewport_height", "device_pixel_ratio", "refresh_hz", "focus_losses",
@@ -35,9 +39,6 @@ FIELDS = (
 )  # fmt: skip
 NUMBER_ANSWERED = FIELDS.index("n_answered")
 PROBLEM_LIMIT = 1000  # of one file; the rest is counted
-FRAMES_OFF = 1.5  # how far, in frames, a repeated trial's exposure may be off to count as good
-USUAL_HZ = 60.0
-OFF = 0.5  # of the planned exposure: further off than any screen's frame, even at 1/8 s
 LONGEST_MS = 1e30  # beyond it a number is looked at more closely
 TAKE = [itemgetter(name) for name in ("trial", "side", "response_ms", "shown_ms")]
 CHUNK = 1024  # assignments
@@ -65,12 +66,8 @@ class _Log:
         return self.problems
 
 
-class _UnusableError(ValueError):
-    """A line that cannot be used; the text says why."""
-
-
 def read_answers(
-    path: Path, plan: Plan, seen: dict[str, str], file: AnswerFile, first_trial: int = 0
+    path: Path, design: Design, seen: dict[str, str], file: AnswerFile, first_trial: int = 0
 ) -> tuple[pd.DataFrame, list[Problem]]:
     """Read assignments.jsonl into a table with FIELDS, one row an assignment, and the answers into `file`.
 
@@ -81,63 +78,34 @@ def read_answers(
     changes its status and nothing else. OSError when there is no file.
     """
     log = _Log(str(path))
-    reader = _Reader(plan, log, file, first_trial)
+    reader = _Reader(design, log, file, first_trial)
     mine: dict[str, int] = {}
     with path.open("rb") as lines:
-        for number, raw in enumerate(lines, start=1):
+        for line, raw in enumerate(lines, start=1):
             if not raw.strip():
                 continue
             try:
-                record = _parse(raw)
+                record = read_line(raw)
                 name = _text(record, "assignment_id")
                 if name in mine:
-                    reader.repeat(mine[name], record, number)
+                    reader.repeat(mine[name], record, line)
                 elif name in seen:
-                    raise _UnusableError(
+                    raise AnswerError(
                         f"assignment {name!r} was read from {seen[name]} already; left out here"
                     )
                 else:
-                    mine[name] = reader.take(record, number)
-            except _UnusableError as error:
-                log.add(number, str(error))
+                    mine[name] = reader.take(record, line)
+            except AnswerError as error:
+                log.add(line, str(error))
     seen.update(dict.fromkeys(mine, str(path.parent)))
     return reader.table(), log.close()
-
-
-def _parse(raw: bytes) -> dict[str, Any]:
-    """Parse one line; NaN and Infinity, which JSON does not have, stay as text and are judged as such."""
-    try:
-        record = json.loads(raw, parse_constant=str)
-    except UnicodeDecodeError:
-        raise _UnusableError("not UTF-8 text; the line was left out") from None
-    except json.JSONDecodeError as error:
-        cut = "cut short" if error.pos >= len(raw.decode("utf-8").rstrip()) else f"{error.msg} at {error.pos}"
-        raise _UnusableError(f"not JSON ({cut}); the line was left out, the others were read") from None
-    except RecursionError:
-        raise _UnusableError("nested too deeply to be an assignment; the line was left out") from None
-    if not isinstance(record, dict):
-        raise _UnusableError(
-            f"a JSON object is expected, found {type(record).__name__}; the line was left out"
-        )
-    return record
 
 
 def _text(record: dict[str, Any], name: str) -> str:
     value = record.get(name)
     if not isinstance(value, str) or not value:
-        raise _UnusableError(f"field {name!r} is {value!r}, text is needed; the line was left out")
+        raise AnswerError(f"field {name!r} is {value!r}, text is needed; the line was left out")
     return value
-
-
-def _number(value: Any) -> float:
-    """A finite number from a JSON value; NaN for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return math.nan
-    try:
-        number = float(value)
-    except OverflowError:
-        return math.nan
-    return number if math.isfinite(number) else math.nan
 
 
 def _columns(answers: list[Any]) -> list[list[Any]]:
@@ -153,7 +121,7 @@ def _columns(answers: list[Any]) -> list[list[Any]]:
 
 
 def _is_time(value: Any) -> bool:
-    return value is None or _number(value) >= 0
+    return value is None or number(value) >= 0
 
 
 def _are_times(values: list[Any]) -> bool:
@@ -166,12 +134,12 @@ def _are_times(values: list[Any]) -> bool:
 class _Reader:
     """Collects assignments, and passes their answers on, CHUNK at a time; one instance a file."""
 
-    def __init__(self, plan: Plan, log: _Log, file: AnswerFile, first_trial: int) -> None:
-        trials = plan.trials
+    def __init__(self, design: Design, log: _Log, file: AnswerFile, first_trial: int) -> None:
+        trials = design.trials
         self.log = log
         self.file = file
         self.first_trial = first_trial
-        self.study_id = plan.study_id
+        self.study_id = design.study_id
         self.row_of = {name: row for row, name in enumerate(trials["trial"])}
         hits = pd.Categorical(trials["hit"])
         self.hit_of = np.asarray(hits.codes)
@@ -185,64 +153,58 @@ class _Reader:
         self.waiting: list[tuple[list[Any], tuple[NDArray[Any], ...]]] = []
         self.done: list[pd.DataFrame] = []
 
-    def take(self, record: dict[str, Any], number: int) -> int:
+    def take(self, record: dict[str, Any], line: int) -> int:
         """Add one assignment; returns its row."""
         stated = record.get("study", self.study_id)
         if stated != self.study_id:
-            raise _UnusableError(
-                f"answers of study {stated!r}, not of {self.study_id!r}; the line was left out"
-            )
+            raise AnswerError(f"answers of study {stated!r}, not of {self.study_id!r}; the line was left out")
         hit = _text(record, "hit")
         if hit not in self.hits:
-            raise _UnusableError(f"HIT {hit!r} is not in study {self.study_id!r}; the line was left out")
+            raise AnswerError(f"HIT {hit!r} is not in study {self.study_id!r}; the line was left out")
         worker = _text(record, "worker")
         answers = record.get("answers")
         if not isinstance(answers, list):
-            raise _UnusableError(
-                f"field 'answers' is {type(answers).__name__}, a list is needed; line left out"
-            )
+            raise AnswerError(f"field 'answers' is {type(answers).__name__}, a list is needed; line left out")
         stated_page = record.get("page")
         page: dict[str, Any] = stated_page if isinstance(stated_page, dict) else {}
-        refresh_hz = _number(page.get("refresh_hz"))
-        columns, repeated = self._answers(answers, self.hits[hit], refresh_hz, number)
+        refresh_hz = number(page.get("refresh_hz"))
+        columns, repeated = self._answers(answers, self.hits[hit], refresh_hz, line)
         viewport = page.get("viewport")
-        view = [_number(side) for side in viewport] if isinstance(viewport, list) else []
+        view = [number(side) for side in viewport] if isinstance(viewport, list) else []
         width, height = [*view, math.nan, math.nan][:2]
         agent = page.get("user_agent")
-        self.status.append(self._status(record, number))
+        self.status.append(self._status(record, line))
         self.owner.append((worker, sys.intern(hit)))
         self.waiting.append(([
             record["assignment_id"], sys.intern(hit), worker, "",
-            *(self._when(record, name, number) for name in ("accepted_at", "submitted_at")),
+            *(self._when(record, name, line) for name in ("accepted_at", "submitted_at")),
             bool(record.get("simulated")),
             sys.intern(agent) if isinstance(agent, str) else "", width, height,
-            _number(page.get("device_pixel_ratio")), refresh_hz, _number(page.get("focus_losses")),
+            number(page.get("device_pixel_ratio")), refresh_hz, number(page.get("focus_losses")),
             len(columns[0]), repeated,
         ], columns))  # fmt: skip
         if len(self.waiting) == CHUNK:
             self._pass_on()
         return len(self.status) - 1
 
-    def repeat(self, row: int, record: dict[str, Any], number: int) -> None:
+    def repeat(self, row: int, record: dict[str, Any], line: int) -> None:
         """A later line of a known assignment: its status holds, its answers do not."""
         for name, first in zip(("worker", "hit"), self.owner[row], strict=True):
             if record.get(name, first) != first:
-                raise _UnusableError(
+                raise AnswerError(
                     f"assignment {record['assignment_id']!r} occurs again with {name} {record[name]!r}, not "
                     f"{first!r}; the line was left out"
                 )
-        self.status[row] = self._status(record, number)
+        self.status[row] = self._status(record, line)
 
-    def _status(self, record: dict[str, Any], number: int) -> str:
+    def _status(self, record: dict[str, Any], line: int) -> str:
         status = record.get("status", "Submitted")
         if status not in STATUSES:
-            self.log.add(
-                number, f"status is {status!r}, allowed are {', '.join(STATUSES)}; read as Submitted"
-            )
+            self.log.add(line, f"status is {status!r}, allowed are {', '.join(STATUSES)}; read as Submitted")
             return "Submitted"
         return str(status)
 
-    def _when(self, record: dict[str, Any], name: str, number: int) -> str:
+    def _when(self, record: dict[str, Any], name: str, line: int) -> str:
         """A time stamp in UTC, as written where it is; empty where there is none."""
         value = record.get(name)
         if value is None or value == "":
@@ -250,14 +212,14 @@ class _Reader:
         try:
             time = datetime.fromisoformat(value)
         except (TypeError, ValueError):
-            self.log.add(number, f"{name} is {value!r}, not a time in ISO 8601; read as not known")
+            self.log.add(line, f"{name} is {value!r}, not a time in ISO 8601; read as not known")
             return ""
         if not time.utcoffset():
             return str(value)
         return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def _answers(
-        self, answers: list[Any], hit: int, refresh_hz: float, number: int
+        self, answers: list[Any], hit: int, refresh_hz: float, line: int
     ) -> tuple[tuple[NDArray[Any], ...], int]:
         """(trial rows, left, response_ms, shown_ms) of an assignment's answers, and how many were repeats."""
         try:
@@ -275,75 +237,46 @@ class _Reader:
             clean = False
         repeated = 0
         if not clean:
-            kept, repeated = self._repair(answers, hit, refresh_hz, number)
-            rows = np.array([self.row_of[answer["trial"]] for answer in kept], dtype=np.int32)
-            sides = [answer["side"] for answer in kept]
-            response = [answer["response_ms"] for answer in kept]
-            shown = [answer["shown_ms"] for answer in kept]
+            kept, repeated = self._repair(answers, hit, refresh_hz, line)
+            rows = np.array([self.row_of[answer.trial] for answer in kept], dtype=np.int32)
+            sides = [answer.side for answer in kept]
+            response = [answer.response_ms for answer in kept]
+            shown = [answer.shown_ms for answer in kept]
         genuine = ~self.practice[rows]
         left = np.array([side == "left" for side in sides], dtype=np.bool_)
         # None -> NaN: no time was recorded.
         times = [np.array(values, dtype=np.float32) for values in (response, shown)]
         return tuple(column[genuine] for column in (rows, left, *times)), repeated
 
-    def _repair(
-        self, answers: list[Any], hit: int, refresh_hz: float, number: int
-    ) -> tuple[list[dict[str, Any]], int]:
+    def _repair(self, answers: list[Any], hit: int, refresh_hz: float, line: int) -> tuple[list[Answer], int]:
         """Go through the answers one by one: each is kept, mended or left out with a Problem."""
-        kept: dict[str, dict[str, Any]] = {}
+        kept: dict[str, Answer] = {}
         repeated = 0
-        for position, answer in enumerate(answers, start=1):
+        for position, record in enumerate(answers, start=1):
             try:
-                mended = self._mend(answer, hit, number)
-            except _UnusableError as error:
-                self.log.add(number, f"answer {position} {error}; that answer was left out")
+                answer = self._read(record, hit, line)
+            except AnswerError as error:
+                self.log.add(line, f"answer {position} {error}; that answer was left out")
                 continue
-            name = mended["trial"]
-            if name not in kept:
-                kept[name] = mended
-            elif mended["repeat"]:
+            if answer.trial not in kept:
+                kept[answer.trial] = answer
+            elif answer.repeat:
                 repeated += 1
-                if self._good(mended, refresh_hz):
-                    kept[name] = mended
+                planned = float(self.exposure[self.row_of[answer.trial]])
+                if replaces(answer, None if math.isnan(planned) else planned, refresh_hz):
+                    kept[answer.trial] = answer
             else:
-                self.log.add(number, f"trial {name!r} is answered twice; the first answer holds")
+                self.log.add(line, f"trial {answer.trial!r} is answered twice; the first answer holds")
         return list(kept.values()), repeated
 
-    def _mend(self, answer: Any, hit: int, number: int) -> dict[str, Any]:
-        """One answer with its fields checked; times that are no times become None."""
-        if not isinstance(answer, dict):
-            raise _UnusableError(f"is {type(answer).__name__}, not an object")
-        name, side = answer.get("trial"), answer.get("side")
-        if not isinstance(name, str) or name not in self.row_of:
-            raise _UnusableError(f"is of unknown trial {name!r}")
-        if self.hit_of[self.row_of[name]] != hit:
-            raise _UnusableError(f"is of trial {name!r}, which belongs to another HIT")
-        if side not in SIDES:
-            raise _UnusableError(f"has side {side!r}; allowed are left and right")
-        mended = {
-            "trial": name,
-            "side": side,
-            "repeat": bool(answer.get("repeat")),
-            "flags": answer.get("flags"),
-        }
-        for key in ("response_ms", "shown_ms"):
-            value = answer.get(key)
-            mended[key] = value if _is_time(value) else None
-            if not _is_time(value):
-                self.log.add(
-                    number, f"{key} of trial {name!r} is {value!r}, not a time in ms; read as not recorded"
-                )
-        return mended
-
-    def _good(self, answer: dict[str, Any], refresh_hz: float) -> bool:
-        """Whether a repeated trial was shown as planned: no flag of the page, and at most FRAMES_OFF off."""
-        if answer["flags"]:
-            return False
-        planned, shown = self.exposure[self.row_of[answer["trial"]]], answer["shown_ms"]
-        if math.isnan(planned) or shown is None:
-            return True
-        frame_ms = 1000 / (refresh_hz if refresh_hz > 0 else USUAL_HZ)
-        return bool(abs(shown - planned) <= FRAMES_OFF * frame_ms)
+    def _read(self, record: Any, hit: int, line: int) -> Answer:
+        """Read one answer to a trial of the HIT; times that are no times become None."""
+        answer = read_answer(record, lambda doubt: self.log.add(line, doubt))
+        if answer.trial not in self.row_of:
+            raise AnswerError(f"is of unknown trial {answer.trial!r}")
+        if self.hit_of[self.row_of[answer.trial]] != hit:
+            raise AnswerError(f"is of trial {answer.trial!r}, which belongs to another HIT")
+        return answer
 
     def _pass_on(self) -> None:
         """Write the answers that wait into the file, and count what their assignments are judged by."""
@@ -353,8 +286,7 @@ class _Reader:
         own = np.repeat(np.arange(len(rows)), counts)
         sentinel, correct = self.sentinel[trial], self.correct_left[trial]
         planned, measured = self.exposure[trial], np.isfinite(shown)
-        # Nothing is measured where a trial lasts until the answer: the plan's NaN compares as off.
-        fits = np.abs(shown - planned) <= OFF * planned
+        fits = fits_plan(shown, planned)
         wrong = sentinel & (correct >= 0) & (correct != left)
         table = pd.DataFrame(rows, columns=list(FIELDS[: NUMBER_ANSWERED + 2]))
         kinds = (sentinel, wrong, measured, measured & ~fits)

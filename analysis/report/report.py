@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
+from glimpse.counting import SENTINELS
 from glimpse.errors import GlimpseError
 from glimpse.files import Parts, naming, refuse_others, write_whole
 from glimpse.progress import untracked
@@ -18,7 +19,6 @@ from glimpse.progress import untracked
 from ..figures import figures as draw
 from ..figures.plots import MANY_WORKERS
 from ..figures.style import legible, style
-from ..reading.judgments import SENTINELS
 from ..statistics.distributions import coin_quantile
 from ..statistics.psychometric import curves_table
 from ..statistics.ranking import ranking_table

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import hmac
-import io
 import json
 import math
 from datetime import UTC, datetime, timedelta
@@ -13,21 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
 from glimpse.files import refuse_others, write_whole
+from glimpse.people import PRIVATE, WORKER_COLUMNS, WORKERS, pseudonym, workers_csv
+from glimpse.submission import AnswerError, assignment_line, read_line, write_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from .simulation import Plan, Visit
+    from .simulation import AskedStudy, Visit
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 # What `simulate` and `collect` write into a results folder, apart from hidden files.
 WRITTEN = ("study.json", "trials.csv", "assignments.jsonl", "workers.csv", "simulation.json")
-
-
-def pseudonym(secret: str, worker_id: str) -> str:
-    """Return the name of a worker in results/: "w" and 12 hex digits, by the study's secret."""
-    return "w" + hmac.new(secret.encode(), worker_id.encode(), hashlib.sha256).hexdigest()[:12]
 
 
 def _entity(kind: str, *parts: object) -> str:
@@ -36,23 +30,21 @@ def _entity(kind: str, *parts: object) -> str:
     return ("3" + digest.upper())[:30]
 
 
-def assignment(plan: Plan, visit: Visit, seed: int) -> dict[str, Any]:
+def assignment(plan: AskedStudy, visit: Visit, seed: int) -> dict[str, Any]:
     """Return the visit as a line of assignments.jsonl."""
     accepted = START + timedelta(minutes=2 * visit.slot)
     submitted = accepted + timedelta(seconds=math.ceil(visit.seconds))
-    return {
-        "assignment_id": _entity("assignment", plan.study, seed, visit.slot),
-        "study": plan.study,
-        "hit": visit.hit,
-        "hit_id": _entity("hit", plan.study, visit.hit),
-        "worker": pseudonym(str(plan.document["secret"]), visit.worker_id),
-        "status": "Submitted",
-        "accepted_at": f"{accepted:%Y-%m-%dT%H:%M:%SZ}",
-        "submitted_at": f"{submitted:%Y-%m-%dT%H:%M:%SZ}",
-        "simulated": True,
-        "page": visit.submission["page"],
-        "answers": visit.submission["answers"],
-    }
+    body = {key: visit.submission[key] for key in ("simulated", "page", "answers")}
+    return assignment_line(
+        _entity("assignment", plan.study, seed, visit.slot),
+        visit.hit,
+        _entity("hit", plan.study, visit.hit),
+        pseudonym(str(plan.document["secret"]), visit.worker_id),
+        status="Submitted",
+        times=(f"{accepted:%Y-%m-%dT%H:%M:%SZ}", f"{submitted:%Y-%m-%dT%H:%M:%SZ}"),
+        body=body,
+        study=plan.study,
+    )
 
 
 def check_out(results: Path) -> int:
@@ -68,12 +60,12 @@ def _simulated(path: Path) -> int:
     """Return how many assignments a file holds; GlimpseError if one is not simulated."""
     if not path.exists():
         return 0
-    lines = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    lines = [line for line in path.read_bytes().splitlines() if line.strip()]
     real = 0
     for line in lines:
         try:
-            real += json.loads(line).get("simulated") is not True
-        except (ValueError, AttributeError):
+            real += read_line(line).get("simulated") is not True
+        except AnswerError:
             real += 1
     if real:
         raise GlimpseError(
@@ -84,7 +76,7 @@ def _simulated(path: Path) -> int:
 
 
 def write_results(
-    plan: Plan, visits: Sequence[Visit], seed: int, results: Path, record: dict[str, Any] | None = None
+    plan: AskedStudy, visits: Sequence[Visit], seed: int, results: Path, record: dict[str, Any] | None = None
 ) -> None:
     """Write results/ as `collect` does, and `record` (settings, seed, versions) beside as simulation.json.
 
@@ -94,14 +86,8 @@ def write_results(
     for name, data in plan.files.items():
         write_whole(results / name, data)
     lines = [assignment(plan, visit, seed) for visit in visits]
-    names = io.StringIO(newline="")
-    table = csv.writer(names, lineterminator="\n")
-    table.writerow(["worker", "worker_id"])
-    table.writerows([line["worker"], visit.worker_id] for line, visit in zip(lines, visits, strict=True))
-    private = results / "workers.csv"
-    write_whole(private, names.getvalue())
-    private.chmod(0o600)
+    names = [(line["worker"], visit.worker_id) for line, visit in zip(lines, visits, strict=True)]
+    write_whole(results / WORKERS, workers_csv([WORKER_COLUMNS[:2], *names]), mode=PRIVATE)
     if record is not None:
         write_whole(results / "simulation.json", json.dumps(record, indent=1) + "\n")
-    text = "".join(json.dumps(line, separators=(",", ":"), ensure_ascii=False) + "\n" for line in lines)
-    write_whole(results / "assignments.jsonl", text)
+    write_whole(results / "assignments.jsonl", write_lines(lines, compact=True))

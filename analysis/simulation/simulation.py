@@ -1,14 +1,11 @@
 """A study answered by simulated workers, as its page would submit it, marked `simulated`.
 
-`read_plan` takes the study apart, `answer_study` is pure; `simulated_results` writes what it returns.
+`read_asked` takes the study apart, `answer_study` is pure; `simulated_results` writes what it returns.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import json
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +15,9 @@ import numpy as np
 from glimpse.errors import GlimpseError
 from glimpse.program import program
 from glimpse.progress import untracked
+from glimpse.study import read_document
+from glimpse.submission import SCHEMA, SIMULATOR
+from glimpse.trials import iterate_trials
 
 from .observer import (
     Observer,
@@ -37,22 +37,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from glimpse.progress import Track
+    from glimpse.trials import Trial
 
     from .observer import Workers
 
-COLUMNS = (
-    "batch",
-    "hit",
-    "position",
-    "trial",
-    "contrast",
-    "exposure_ms",
-    "sentinel",
-    "condition_left",
-    "stimulus_left",
-    "condition_right",
-    "stimulus_right",
-)
 REFRESH_HZ = (60.0, 60.0, 60.0, 60.0, 75.0, 120.0, 144.0)
 VIEWPORTS = ([1366, 657], [1440, 789], [1536, 730], [1920, 969], [2560, 1297])
 BETWEEN_TRIALS_MS = 1400.0
@@ -60,7 +48,7 @@ LATE_FRAME = 0.004
 
 
 @dataclass(frozen=True)
-class Hit:
+class SimulatedHit:
     """The trials of one HIT, one entry of every array a trial (T,)."""
 
     name: str
@@ -73,7 +61,7 @@ class Hit:
 
 
 @dataclass(frozen=True)
-class Plan:
+class AskedStudy:
     """What a study asks of workers: where it lies, its private document, its trials, its files as bytes.
 
     `quality` is how real each of its conditions looks to an observer.
@@ -82,13 +70,13 @@ class Plan:
     folder: Path
     study: str
     document: dict[str, Any]
-    hits: tuple[Hit, ...]
+    hits: tuple[SimulatedHit, ...]
     pairs: int
     quality: dict[str, float]
     files: dict[str, bytes]
     agent: str
 
-    def hit_of(self, slot: int) -> Hit:
+    def hit_of(self, slot: int) -> SimulatedHit:
         """Return the HIT of a place: HIT after HIT in turn, so that a part of the study is balanced."""
         return self.hits[slot % len(self.hits)]
 
@@ -124,7 +112,7 @@ class Visit:
     seconds: float
 
 
-def read_plan(folder: Path, observer: Observer, version: str = "") -> Plan:
+def read_asked(folder: Path, observer: Observer, version: str = "") -> AskedStudy:
     """Read study/ (study.json and trials.csv); `version` of Glimpse is how the simulator names itself.
 
     Raises GlimpseError that names the file and what it lacks, or the condition that the study lacks.
@@ -142,62 +130,43 @@ def read_plan(folder: Path, observer: Observer, version: str = "") -> Plan:
                 f"{folder}: {name} is missing, so this is no study that build-hits has written."
             )
         files[name] = path.read_bytes()
-    document = _document(folder / "study.json", files["study.json"])
-    rows = _rows(folder / "trials.csv", files["trials.csv"])
+    document = _document(folder / "study.json")
+    trials = list(iterate_trials(folder / "trials.csv"))
     pairs: dict[tuple[str, ...], int] = {}
-    hits: dict[tuple[str, str], list[dict[str, str]]] = {}
-    for row in rows:
-        hits.setdefault((row["batch"], row["hit"]), []).append(row)
-    quality = _qualities(folder, document["experiment"], rows, observer)
-    built = tuple(_hit(batch, hit, trials, quality, pairs) for (batch, hit), trials in hits.items())
+    hits: dict[tuple[str, str], list[Trial]] = {}
+    for trial in trials:
+        hits.setdefault((trial.batch, trial.hit), []).append(trial)
+    quality = _qualities(folder, document["experiment"], trials, observer)
+    built = tuple(_hit(batch, hit, own, quality, pairs) for (batch, hit), own in hits.items())
     stated = document.get("plan_sha256")
     if stated is not None and stated != hashlib.sha256(files["trials.csv"]).hexdigest():
         raise GlimpseError(f"{folder / 'trials.csv'}: changed since build-hits. Build the study again.")
-    agent = "glimpse-simulator" + (f"/{version}" if version else "")
-    return Plan(folder, str(document["study"]), document, built, len(pairs), quality, files, agent)
+    agent = SIMULATOR + (f"/{version}" if version else "")
+    return AskedStudy(folder, str(document["study"]), document, built, len(pairs), quality, files, agent)
 
 
-def _document(path: Path, data: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(data)
-        int(document["experiment"]["workers_per_hit"])
-        for name in ("study", "secret"):
-            if not isinstance(document[name], str):
-                raise TypeError(f"{name} is not text")
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
+def _document(path: Path) -> dict[str, Any]:
+    """Read study.json with what simulated workers need of it."""
+    document = read_document(path)
+    lacking = [name for name in ("secret",) if not isinstance(document.get(name), str)]
+    if not document["experiment"].get("workers_per_hit"):
+        lacking.append("experiment.workers_per_hit")
+    if lacking:
         raise GlimpseError(
-            f"{path}: not a study that build-hits has written ({type(error).__name__}: {error}). "
+            f"{path}: not a study that build-hits has written; it lacks {' and '.join(lacking)}. "
             "Build it again."
-        ) from None
-    return dict(document)
-
-
-def _rows(path: Path, data: bytes) -> list[dict[str, str]]:
-    try:
-        reader = csv.DictReader(io.StringIO(data.decode("utf-8"), newline=""))
-        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-        rows = [] if missing else list(reader)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise GlimpseError(f"{path}: not a CSV file in UTF-8 ({error}). Build the study again.") from None
-    if missing:
-        raise GlimpseError(f"{path}: column {', '.join(missing)} is missing. Build the study again.")
-    if not rows:
-        raise GlimpseError(f"{path}: there are no trials. Build the study again.")
-    for number, row in enumerate(rows, start=2):
-        if None in row or any(row[name] is None for name in COLUMNS):
-            raise GlimpseError(f"{path}, line {number}: has not one value a column. Build the study again.")
-    return rows
+        )
+    return document
 
 
 def _qualities(
-    folder: Path, experiment: Mapping[str, Any], rows: Sequence[dict[str, str]], observer: Observer
+    folder: Path, experiment: Mapping[str, Any], trials: Sequence[Trial], observer: Observer
 ) -> dict[str, float]:
     """Return how real each condition looks, by what the study shows it for; GlimpseError for a stranger."""
     shown: dict[str, set[bool]] = {}  # condition -> whether the trials that show it have a known answer
-    for row in rows:
-        known = "1" in (row["sentinel"], row.get("practice"))
-        for name in (row["condition_left"], row["condition_right"]):
-            shown.setdefault(name, set()).add(known)
+    for trial in trials:
+        for name in (trial.condition_left, trial.condition_right):
+            shown.setdefault(name, set()).add(trial.sentinel or trial.practice)
     strangers = [name for name in observer.quality if name not in shown]
     if strangers:
         raise GlimpseError(
@@ -211,44 +180,29 @@ def _qualities(
     return {name: observer.quality_of(name, roles[name]) for name in shown}
 
 
-def _exposure(row: dict[str, str]) -> float:
-    text = row["exposure_ms"]
-    try:
-        value = float(text) if text else math.inf
-    except ValueError:
-        value = math.nan
-    if not value > 0:
-        raise GlimpseError(
-            f"trials.csv: trial {row['trial']}: exposure_ms is {text!r}; it must be a positive number, or "
-            "empty for unlimited time."
-        )
-    return value
-
-
 def _hit(
     batch: str,
     name: str,
-    rows: Sequence[dict[str, str]],
+    trials: Sequence[Trial],
     quality: Mapping[str, float],
     pairs: dict[tuple[str, ...], int],
-) -> Hit:
-    first = [row["contrast"].split(":")[0] for row in rows]
-    a_is_left = np.array([row["condition_left"] == a for row, a in zip(rows, first, strict=True)])
-    distance = np.array([quality[row["condition_left"]] - quality[row["condition_right"]] for row in rows])
-    keys = [(row["contrast"], *sorted((row["stimulus_left"], row["stimulus_right"]))) for row in rows]
-    return Hit(
+) -> SimulatedHit:
+    a_is_left = np.array([one.condition_left == one.contrast.partition(":")[0] for one in trials])
+    distance = np.array([quality[one.condition_left] - quality[one.condition_right] for one in trials])
+    keys = [(one.contrast, *sorted((one.stimulus_left, one.stimulus_right))) for one in trials]
+    return SimulatedHit(
         name=name,
         batch=batch,
-        trials=tuple(row["trial"] for row in rows),
+        trials=tuple(one.trial for one in trials),
         distance=np.where(a_is_left, distance, -distance),
-        exposure_ms=np.array([_exposure(row) for row in rows]),
+        exposure_ms=np.array([one.exposure_ms or math.inf for one in trials], dtype=float),
         a_is_left=a_is_left,
         pair=np.array([pairs.setdefault(key, len(pairs)) for key in keys], dtype=np.int64),
     )
 
 
 def answer_study(
-    plan: Plan,
+    plan: AskedStudy,
     observer: Observer,
     seed: int,
     workers: int | None = None,
@@ -266,7 +220,7 @@ def answer_study(
 class Crowd:
     """The simulated people of one study and seed, who can be asked in any order and answer the same."""
 
-    def __init__(self, plan: Plan, observer: Observer, seed: int) -> None:
+    def __init__(self, plan: AskedStudy, observer: Observer, seed: int) -> None:
         self.plan, self.observer, self.seed = plan, observer, seed
         self.people = draw_workers(observer, plan.places, np.random.default_rng([seed, 1]))
         self.difficulty = draw_pairs(observer, plan.pairs, np.random.default_rng([seed, 2]))
@@ -275,7 +229,7 @@ class Crowd:
         """Return the id under which a person signs in, in the platform's form."""
         return f"ASIMULATED{self.seed}X{slot:05d}"
 
-    def visit(self, slot: int, hit: Hit) -> Visit:
+    def visit(self, slot: int, hit: SimulatedHit) -> Visit:
         """Let the person with number `slot` answer a HIT."""
         rng = np.random.default_rng([self.seed, 3, slot])
         person, difficulty = _one(self.people, slot), self.difficulty[hit.pair]
@@ -291,8 +245,8 @@ def _one(people: Workers, index: int) -> Workers:
 
 
 def _submission(
-    plan: Plan,
-    hit: Hit,
+    plan: AskedStudy,
+    hit: SimulatedHit,
     person: Workers,
     pair: NDArray[np.float64],
     observer: Observer,
@@ -324,7 +278,7 @@ def _submission(
         "refresh_hz": refresh_hz,
         "focus_losses": int(rng.poisson(0.1)),
     }
-    submission: dict[str, Any] = {"schema": 1, "study": plan.study, "hit": hit.name, "simulated": True}
+    submission: dict[str, Any] = {"schema": SCHEMA, "study": plan.study, "hit": hit.name, "simulated": True}
     submission |= {"page": page, "answers": answers}
     seconds = float(onset[-1] + response[-1]) / 1000 + float(rng.uniform(30, 120))
     return submission, seconds

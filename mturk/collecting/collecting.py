@@ -11,9 +11,6 @@ are only appended to, and a last line that was cut short is cut off and fetched 
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,14 +18,26 @@ from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
 from glimpse.files import write_whole
+from glimpse.people import (
+    PRIVATE,
+    WORKER_COLUMNS,
+    WORKERS,
+    is_narrow,
+    pseudonym,
+    read_workers,
+    widened,
+    workers_csv,
+)
 from glimpse.progress import untracked
+from glimpse.study import identity, read_document
+from glimpse.submission import STATUSES, AnswerError, assignment_line, read_head, write_lines
 
+from ..answers import read_submission
 from ..publishing.client import TurkError
 from ..publishing.ledger import exclusive
 from ..publishing.publication import places, published_hits
 from ..publishing.publishing import check_known
-from . import workers
-from .answers import FIELD, AnswerError, Submission, parse_answer_xml, parse_submission
+from .participants import participants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,13 +45,13 @@ if TYPE_CHECKING:
 
     from glimpse.progress import Track
     from glimpse.study import Study
+    from glimpse.submission import Submission
 
     from ..publishing.client import Requester
     from ..publishing.ledger import Ledger
     from ..publishing.publication import PublishedHit
 
-STATUSES = ["Submitted", "Approved", "Rejected"]
-ASSIGNMENTS, WORKERS, SIMULATION = "assignments.jsonl", "workers.csv", "simulation.json"
+ASSIGNMENTS, SIMULATION = "assignments.jsonl", "simulation.json"
 
 
 @dataclass
@@ -66,47 +75,32 @@ class Collected:
         return self.total >= self.places
 
 
-def pseudonym(secret: str, worker_id: str) -> str:
-    """Return the name under which a worker appears in a study's results: `w` and 12 hexadecimal digits."""
-    return "w" + hmac.new(secret.encode(), worker_id.encode(), hashlib.sha256).hexdigest()[:12]
-
-
-def read_submission_of(assignment: dict[str, Any]) -> Submission:
-    """Return the submission in an assignment as the API returns it; AnswerError when it cannot be read."""
-    fields = parse_answer_xml(assignment.get("Answer") or "")
-    if FIELD not in fields:
-        raise AnswerError(
-            f"no field {FIELD!r} in the answer; fields found: {', '.join(sorted(fields)) or 'none'}"
-        )
-    return parse_submission(fields[FIELD])
-
-
 def record(assignment: dict[str, Any], hit: str, study: Study, own: frozenset[str]) -> dict[str, Any]:
     """Return the line of assignments.jsonl for an assignment as the API returns it.
 
     `hit` is the HIT to which it belongs, `own` the ids of that HIT's trials.
     """
-    line: dict[str, Any] = {
-        "assignment_id": assignment["AssignmentId"],
-        "study": study.study,
-        "hit": hit,
-        "hit_id": assignment["HITId"],
-        "worker": pseudonym(study.secret, assignment["WorkerId"]),
-        "status": assignment["AssignmentStatus"],
-        "accepted_at": _iso(assignment.get("AcceptTime")),
-        "submitted_at": _iso(assignment.get("SubmitTime")),
-        "simulated": False,
-        "page": {},
-        "answers": [],
-    }
+    body: dict[str, Any] = {"simulated": False, "page": {}, "answers": []}
+    raw = assignment.get("Answer") or ""
     try:
-        submission = read_submission_of(assignment)
+        submission = read_submission(raw)
+        problem = _mismatch(submission, hit, study.study, own)
+        body = {"simulated": submission.simulated, "page": submission.page}
+        body["answers"] = [answer.record for answer in submission.answers]
     except AnswerError as error:
-        return {**line, "problem": str(error), "raw": assignment.get("Answer") or ""}
-    line["simulated"], line["page"] = submission.simulated, submission.page
-    line["answers"] = [answer.record for answer in submission.answers]
-    problem = _mismatch(submission, hit, study.study, own)
-    return {**line, "problem": problem, "raw": assignment["Answer"]} if problem else line
+        problem = str(error)
+    if problem:
+        body |= {"problem": problem, "raw": raw}
+    return assignment_line(
+        assignment["AssignmentId"],
+        hit,
+        assignment["HITId"],
+        pseudonym(study.secret, assignment["WorkerId"]),
+        status=assignment["AssignmentStatus"],
+        times=(_iso(assignment.get("AcceptTime")), _iso(assignment.get("SubmitTime"))),
+        body=body,
+        study=study.study,
+    )
 
 
 def _mismatch(submission: Submission, hit: str, study: str, own: frozenset[str]) -> str | None:
@@ -151,11 +145,11 @@ class ResultsFolder:
 
     def _read_workers(self) -> set[str]:
         """Return the pseudonyms that the list has; give it its third column where it was written without."""
-        found = workers.rows(self.folder / WORKERS)
-        if workers.is_narrow(found):
+        found = read_workers(self.folder / WORKERS)
+        if is_narrow(found):
             self._participants = self._who()
-            text = workers.widened(found, self._participants)
-            write_whole(self.folder / WORKERS, text, mode=0o600)
+            text = workers_csv(widened(found, self._participants))
+            write_whole(self.folder / WORKERS, text, mode=PRIVATE)
         return {row[0] for row in found}
 
     def _prepare(self) -> None:
@@ -166,14 +160,13 @@ class ResultsFolder:
         mine = self.folder / "study.json"
         if mine.exists():
             try:
-                held = json.loads(mine.read_bytes())
-                same = (held["study"], held["plan_sha256"]) == (self.study.study, self.study.plan_sha256)
-            except (ValueError, KeyError, TypeError) as error:
-                raise GlimpseError(f"{mine} is damaged ({error!r}); move {self.folder} away") from None
-            if not same:
+                held = identity(read_document(mine))
+            except GlimpseError as error:
+                raise GlimpseError(f"{error} Move {self.folder} away.") from None
+            if held != self.study.identity:
                 raise GlimpseError(
                     f"{self.folder} holds results of another study "
-                    f"({held['study']}, not {self.study.study}). Choose another folder with --out"
+                    f"({held[0]}, not {self.study.study}). Choose another folder with --out"
                 )
         elif (self.folder / ASSIGNMENTS).exists():
             raise GlimpseError(f"{self.folder} holds {ASSIGNMENTS} but no study.json; choose another --out")
@@ -191,15 +184,13 @@ class ResultsFolder:
         if strangers:
             if any(worker not in self._participants for _, worker in strangers):
                 self._participants = self._who()
-            rows = "".join(
-                workers.csv_row((name, worker, self._participants.get(worker, "")))
-                for name, worker in strangers
+            rows = workers_csv(
+                (name, worker, self._participants.get(worker, "")) for name, worker in strangers
             )
-            _append(self.folder / WORKERS, rows, mode=0o600, head=workers.csv_row(workers.HEAD))
+            _append(self.folder / WORKERS, rows, mode=PRIVATE, head=workers_csv([WORKER_COLUMNS]))
             self.workers.update(name for name, _ in strangers)
         if lines:
-            text = "".join(json.dumps(line) + "\n" for line in lines)
-            _append(self.folder / ASSIGNMENTS, text)
+            _append(self.folder / ASSIGNMENTS, write_lines(lines))
         for line in lines:
             self._note(line)
         return lines
@@ -214,24 +205,9 @@ def read_heads(path: Path) -> Iterator[dict[str, Any]]:
         return
     with path.open("rb") as file:
         for raw in file:
-            line = _head(raw)
+            line = read_head(raw)
             if line is not None:
                 yield line
-
-
-def _head(raw: bytes) -> dict[str, Any] | None:
-    """Read a line; of one in our own layout only the part before the page, which is all that is needed."""
-    head, found, _ = raw.partition(b', "page": ')
-    try:
-        # A quotation mark inside a JSON text is escaped, so that this cannot be found within a value.
-        line = json.loads(head + b"}" if found else raw)
-        if raw.rstrip().endswith(b'"}') and found:
-            line = json.loads(raw)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(line, dict) or not isinstance(line.get("assignment_id"), str):
-        return None
-    return {**line, "hit_id": str(line.get("hit_id"))}
 
 
 def _append(path: Path, text: str, *, mode: int = 0o666, head: str = "") -> None:
@@ -284,7 +260,7 @@ def collect(
     out.mkdir(parents=True, exist_ok=True)
     check_known(requester, ledger, hits[0])
     with exclusive(out / ".lock", f"{out}: another collect is running", wait=True):
-        folder = ResultsFolder(out, study, lambda: workers.participants(requester, study.study))
+        folder = ResultsFolder(out, study, lambda: participants(requester, study.study))
         found = Collected(places=sum(places(ledger, hit) for hit in hits))
         for hit in track(hits, "Collecting HITs", len(hits)):
             if folder.counts.get(hit.hit_id, 0) < places(ledger, hit):
@@ -298,7 +274,7 @@ def _collect_hit(
     requester: Requester, ledger: Ledger, folder: ResultsFolder, hit: PublishedHit, found: Collected
 ) -> None:
     pages = requester.pages(
-        "ListAssignmentsForHIT", "Assignments", HITId=hit.hit_id, AssignmentStatuses=STATUSES
+        "ListAssignmentsForHIT", "Assignments", HITId=hit.hit_id, AssignmentStatuses=list(STATUSES)
     )
     for page in pages:
         fresh = [one for one in page if one["AssignmentId"] not in folder.known]

@@ -80,7 +80,7 @@ class Growth:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Review:
     """What a review will do, and what the new places and bonuses cost in US dollars."""
 
     approve: tuple[Seen, ...] = ()
@@ -113,7 +113,9 @@ class Plan:
         return sum(one.places - one.before for one in self.grow) + sum(part.places for part in self.create)
 
 
-def plan(study: Study, states: list[HitState], wishes: Wishes, ledger: Ledger, *, fees: bool) -> Plan:
+def plan_review(
+    study: Study, states: list[HitState], wishes: Wishes, ledger: Ledger, *, fees: bool
+) -> Review:
     """Return what has to be done.
 
     GlimpseError names an assignment that is unknown or cannot be treated so.
@@ -139,7 +141,7 @@ def plan(study: Study, states: list[HitState], wishes: Wishes, ledger: Ledger, *
         grow, create = [], []
     reward, charged = _price(study, grow, create, fees=fees)
     rate = 1 + (FEE_RATE if fees else Decimal(0))
-    return Plan(
+    return Review(
         approve=tuple(approve),
         reject=tuple(reject),
         overturn=tuple(overturn),
@@ -245,7 +247,7 @@ class Reviewer:
         self.study, self.requester, self.ledger, self.wishes = study, requester, ledger, wishes
         self.publisher = Publisher(study, requester, ledger)
 
-    def execute(self, what: Plan, track: Track) -> None:
+    def execute(self, what: Review, track: Track) -> None:
         """Do everything; what was done before an error stays done, and is not done again."""
         steps: list[tuple[Callable[[Any], None], Any]] = [
             *((self._reject, one) for one in what.reject),
@@ -363,11 +365,11 @@ def review(
     requester: Requester,
     ledger_file: Ledger,
     wishes: Wishes,
-    confirm: Callable[[Plan], bool],
+    confirm: Callable[[Review], bool],
     *,
     dry_run: bool = False,
     track: Track = untracked,
-) -> Plan:
+) -> Review:
     """Survey, plan, confirm, do; returns the plan. `confirm` gets it before anything is done and may raise.
 
     One process at a time reviews or publishes a study; a dry run changes nothing, here or there.
@@ -380,7 +382,7 @@ def review(
         if not dry_run:
             reviewer.settle_pending()
         fees = requester.endpoint.name != "local"
-        what = plan(study, survey(study, requester, ledger, track), wishes, ledger, fees=fees)
+        what = plan_review(study, survey(study, requester, ledger, track), wishes, ledger, fees=fees)
         if confirm(what) and not dry_run:
             reviewer.execute(what, track)
         return what

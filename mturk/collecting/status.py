@@ -6,20 +6,21 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from glimpse.counting import reason_left_out, repeats
 from glimpse.pricing import FEE_RATE, fee_usd
 from glimpse.progress import untracked
+from glimpse.submission import STATUSES, AnswerError
 
+from ..answers import read_submission
 from ..publishing.client import TurkError
 from ..publishing.publication import CENT, published_hits
-from .answers import AnswerError
-from .collecting import STATUSES, read_submission_of
-from .screening import is_excluded
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from glimpse.progress import Track
-    from glimpse.study import Study, Trial
+    from glimpse.study import Study
+    from glimpse.trials import Trial
 
     from ..publishing.client import Requester
     from ..publishing.ledger import Ledger
@@ -109,7 +110,7 @@ def _state(study: Study, requester: Requester, hit: PublishedHit, plan: dict[str
         return HitState(hit, "Disposed", 0, 0, 0, None, expired=True, seen=())
     seen = []
     pages = requester.pages(
-        "ListAssignmentsForHIT", "Assignments", HITId=hit.hit_id, AssignmentStatuses=STATUSES
+        "ListAssignmentsForHIT", "Assignments", HITId=hit.hit_id, AssignmentStatuses=list(STATUSES)
     )
     for page in pages:
         seen += [_seen(study, one, hit, plan) for one in page]
@@ -130,12 +131,13 @@ def _state(study: Study, requester: Requester, hit: PublishedHit, plan: dict[str
 
 def _seen(study: Study, one: dict[str, Any], hit: PublishedHit, plan: dict[str, list[Trial]]) -> Seen:
     try:
-        submission = read_submission_of(one)
+        submission = read_submission(one.get("Answer") or "")
     except AnswerError:
         submission = None
     if submission is not None and (submission.study, submission.hit) != (study.study, hit.part.hit):
         submission = None
-    excluded = is_excluded(submission, plan.get(hit.part.hit, ()), study.experiment.max_wrong_sentinels)
+    trials = plan.get(hit.part.hit, ())
+    excluded = reason_left_out(submission, trials, study.experiment.max_wrong_sentinels) is not None
     return Seen(
         one["AssignmentId"], one["WorkerId"], one["AssignmentStatus"], one.get("SubmitTime"), excluded
     )
@@ -152,22 +154,19 @@ def _bonuses(requester: Requester, hit_id: str) -> tuple[Bonus, ...]:
 
 def _mark_repeats(states: list[HitState]) -> list[HitState]:
     """Mark as excluded, as the analysis does, every assignment of a batch after a worker's first."""
-    order = sorted(
-        ((one.submitted_at, one.assignment_id, state.hit.part.batch, one.worker_id)
-         for state in states for one in state.seen),
-        key=lambda row: (row[0] is None, row[0] and row[0].timestamp(), row[1]),
-    )  # fmt: skip
-    first: dict[tuple[str, str], str] = {}
-    for _, assignment_id, batch, worker_id in order:
-        first.setdefault((batch, worker_id), assignment_id)
+    by_id = sorted(
+        ((state.hit.part.batch, one) for state in states for one in state.seen),
+        key=lambda pair: pair[1].assignment_id,
+    )
+    later = repeats(
+        ((batch, one.worker_id), one.submitted_at and one.submitted_at.timestamp(), one.assignment_id)
+        for batch, one in by_id
+    )
     return [
         replace(
             state,
             seen=tuple(
-                one
-                if one.assignment_id == first[(state.hit.part.batch, one.worker_id)]
-                else replace(one, excluded=True)
-                for one in state.seen
+                replace(one, excluded=True) if one.assignment_id in later else one for one in state.seen
             ),
         )
         for state in states

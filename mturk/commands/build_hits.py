@@ -275,11 +275,11 @@ def _from_file(options: dict[str, Any], images: Images, making: Making) -> Built
     """Build the design of a HIT file; what the file does not say comes from the options."""
     from ..design.building import build_rows
     from ..design.contrasts import money
-    from ..importing.batch_csv import read_design
+    from ..importing.batch_csv import read_hit_file
 
     if words := given(*FILE_DECIDES):
         raise click.UsageError(f"{words[0]} does not go with --from-hits: the file decides it.")
-    design = read_design(
+    design = read_hit_file(
         options["from_hits"],
         images,
         real=options["real"],

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from glimpse.errors import GlimpseError
+from glimpse.study import identity, read_document
 
 if TYPE_CHECKING:
     from glimpse.study import Study
@@ -59,9 +61,8 @@ def results_option(study: Study) -> list[str]:
 def _takes(folder: Path, study: Study) -> bool:
     """Tell whether `collect` would write a study's results into a folder."""
     try:
-        held = json.loads((folder / "study.json").read_bytes())
-        return bool((held["study"], held["plan_sha256"]) == (study.study, study.plan_sha256))
-    except FileNotFoundError:
-        return not (folder / "assignments.jsonl").exists()
-    except (OSError, ValueError, KeyError, TypeError):
+        if not (folder / "study.json").exists():
+            return not (folder / "assignments.jsonl").exists()
+        return identity(read_document(folder / "study.json")) == study.identity
+    except (OSError, GlimpseError):
         return False

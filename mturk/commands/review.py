@@ -16,7 +16,7 @@ from .options import published_options
 from .publish import agree
 
 if TYPE_CHECKING:
-    from ..collecting.reviewing import Plan, Wishes
+    from ..collecting.reviewing import Review, Wishes
 
 
 @click.command()
@@ -125,7 +125,7 @@ def review(
     )
     frozen, requester, ledger = find(study, on, endpoint, data)
 
-    def confirm(what: Plan) -> bool:
+    def confirm(what: Review) -> bool:
         for line in lines(what, wishes, moves_money=requester.endpoint.name != "local", dry_run=dry_run):
             console.say(line)
         if not dry_run and requester.endpoint.costs_money and what.total_usd and not yes:
@@ -158,7 +158,7 @@ def _amount(text: str | None) -> Decimal | None:
     return amount
 
 
-def lines(what: Plan, wishes: Wishes, *, moves_money: bool, dry_run: bool) -> list[str]:
+def lines(what: Review, wishes: Wishes, *, moves_money: bool, dry_run: bool) -> list[str]:
     """Return in words what a review does, or would do."""
     verb = "Would " if dry_run else ""
     steps = [

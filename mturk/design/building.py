@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glimpse.progress import untracked
-from glimpse.study import Hit, Stimulus, Study, Trial, digest, trials_csv
+from glimpse.study import Hit, Stimulus, Study, digest
+from glimpse.trials import Trial, trials_csv
 
 from ..page.pages import page_html, page_settings, question_xml, template_sha256
 from .design_page import design_html
@@ -240,7 +241,7 @@ def _named(rows: Sequence[Trial], names: Mapping[tuple[str, str], str]) -> tuple
     named = []
     for row in rows:
         left, right = _images_of(row)
-        named.append(replace(row, stimulus_left=names[left], stimulus_right=names[right]))
+        named.append(row._replace(stimulus_left=names[left], stimulus_right=names[right]))
     return tuple(named)
 
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from glimpse.experiment import Contrast, Experiment
-    from glimpse.study import Study, Trial
+    from glimpse.study import Study
+    from glimpse.trials import Trial
 
 HONEST_SLIPS = (0.01, 0.02, 0.05)
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from glimpse.errors import GlimpseError
 from glimpse.files import naming
-from glimpse.study import read_study, trials_csv
+from glimpse.study import read_study
+from glimpse.trials import trials_csv
 
 from ..publishing.ledger import was_published
 

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from glimpse.errors import GlimpseError
 from glimpse.experiment import Batch, Contrast, Experiment, designed, preset
-from glimpse.study import Trial
+from glimpse.trials import Trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -52,7 +52,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Design:
+class HitFile:
     """A design that was read: its experiment and its trials, whose stimuli have no names yet."""
 
     experiment: Experiment
@@ -60,7 +60,7 @@ class Design:
     warnings: tuple[str, ...]
 
 
-def read_design(
+def read_hit_file(
     path: Path,
     images: Images | None = None,
     *,
@@ -68,7 +68,7 @@ def read_design(
     sentinel: str | None = None,
     practice_trials: int | None = None,
     exposure_ms: int | None = None,
-) -> Design:
+) -> HitFile:
     """Read a HIT file; `sentinel` names the condition whose trials against `real` are sentinels.
 
     For AMT_Real_vs_Fake the first `practice_trials` (10) of a HIT are practice and every trial is shown
@@ -86,7 +86,7 @@ def read_design(
     trials = tuple(_trials(hits, experiment, sentinel))
     if images is not None:
         _check_images(trials, images)
-    return Design(experiment, trials, tuple(_warnings(experiment)))
+    return HitFile(experiment, trials, tuple(_warnings(experiment)))
 
 
 def read_pairs(

@@ -9,7 +9,6 @@ left out and named by file and line; everything else is kept as it is.
 from __future__ import annotations
 
 import csv
-import json
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
@@ -17,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
 from glimpse.files import write_whole
+from glimpse.people import PRIVATE, WORKER_COLUMNS, WORKERS, pseudonym, workers_csv
+from glimpse.submission import FIELD, STATUSES, AnswerError, assignment_line, parse_submission, write_lines
 
-from ..collecting.answers import FIELD, AnswerError, parse_submission
-from ..collecting.collecting import pseudonym
 from .batch_csv import AMT_EXPOSURE_MS, AMT_PRACTICE, AMT_REAL_VS_FAKE, CRN_AUTHORS, Pair, image_of, numbers
-from .imported_design import Design, design, reference_side
+from .imported_design import ImportedDesign, lay_out, reference_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
 GLIMPSE = "glimpse"
 FORMATS = (CRN_AUTHORS, AMT_REAL_VS_FAKE, GLIMPSE)
-STATUSES = ("Submitted", "Approved", "Rejected")
 COLUMNS = {
     CRN_AUTHORS: ("Input.image_A_url_1", "Input.image_B_url_1", "Answer.choice_1"),
     AMT_REAL_VS_FAKE: ("Input.gt_side0", "Input.images_left0", "Input.images_right0", "Answer.selection0"),
@@ -145,7 +143,9 @@ def _foreign(rows: list[Row], problems: list[str], kind: str, options: Options) 
     real = options.real
     if real is None and kind == AMT_REAL_VS_FAKE:
         real = reference_side((row["Input.gt_side0"], shown[0][0]) for row, shown, _ in good)
-    laid_out = design([(row.cells, shown) for row, shown, _ in good], real or "real", options.sentinels, kind)
+    laid_out = lay_out(
+        [(row.cells, shown) for row, shown, _ in good], real or "real", options.sentinels, kind
+    )
     found = Imported(laid_out.study_json(), laid_out.trials_csv(), problems=problems, facts=laid_out.facts())
     for row, shown, sides in good:
         hit, trials = laid_out.trials_of(shown)
@@ -211,29 +211,26 @@ def _distinct(rows: list[Row], problems: list[str]) -> Iterator[Row]:
         yield row
 
 
-def _add(found: Imported, row: Row, hit: str, owner: Study | Design, body: dict[str, Any]) -> None:
+def _add(found: Imported, row: Row, hit: str, owner: Study | ImportedDesign, body: dict[str, Any]) -> None:
     worker = row["WorkerId"]
     status = row.cells.get("AssignmentStatus", "")
     try:
-        times = {
-            "accepted_at": moment(row.cells.get("AcceptTime", "")),
-            "submitted_at": moment(row.cells.get("SubmitTime", "")),
-        }
+        times = moment(row.cells.get("AcceptTime", "")), moment(row.cells.get("SubmitTime", ""))
     except ValueError as error:
         found.problems.append(f"{row.where}: {error}; the row was kept without its times")
-        times = {"accepted_at": None, "submitted_at": None}
+        times = None, None
     name = pseudonym(owner.secret, worker)
     found.workers[name] = worker
     found.lines.append(
-        {
-            "assignment_id": row["AssignmentId"],
-            "hit": hit,
-            "hit_id": row.cells.get("HITId", ""),
-            "worker": name,
-            "status": status if status in STATUSES else "Submitted",
-            **times,
-            **body,
-        }
+        assignment_line(
+            row["AssignmentId"],
+            hit,
+            row.cells.get("HITId", ""),
+            name,
+            status=status if status in STATUSES else "Submitted",
+            times=times,
+            body=body,
+        )
     )
 
 
@@ -311,17 +308,12 @@ def write_results(found: Imported, out: Path) -> None:
     held = existing.read_text(encoding="utf-8") if existing.exists() else None
     if held != found.study_json and (held is not None or (out / "assignments.jsonl").exists()):
         raise GlimpseError(f"{out} holds other results, which are never overwritten. Choose another --out")
-    lines = "".join(json.dumps(line) + "\n" for line in found.lines)
+    lines = write_lines(found.lines)
     old = out / "assignments.jsonl"
     if old.exists() and old.read_text(encoding="utf-8") != lines:
         raise GlimpseError(f"{out} holds other answers of this study. Choose another folder with --out")
-    rows = "".join(f"{name},{_quoted(worker)}\n" for name, worker in found.workers.items())
     # study.json first: it tells a second run whose results these are, should this one break off.
     write_whole(out / "study.json", found.study_json)
-    write_whole(out / "workers.csv", "worker,worker_id\n" + rows, mode=0o600)
+    write_whole(out / WORKERS, workers_csv([WORKER_COLUMNS[:2], *found.workers.items()]), mode=PRIVATE)
     write_whole(out / "trials.csv", found.trials_csv)
     write_whole(out / "assignments.jsonl", lines)
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"' if re.search(r'[",\r\n]', text) else text

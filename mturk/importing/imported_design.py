@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
-from glimpse.study import SCHEMA_VERSION, Trial, digest, trials_csv
+from glimpse.study import SCHEMA_VERSION, digest
+from glimpse.trials import Trial, trials_csv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +31,7 @@ def reference_side(shown: Iterable[tuple[str, Pair]]) -> str:
 
 
 @dataclass(frozen=True)
-class Design:
+class ImportedDesign:
     """An imported study: study.json, the trials, and by what was shown the name of each HIT.
 
     `document` holds what the files say and nothing else: no preset stands in for the rest.
@@ -72,9 +73,9 @@ class Design:
         }
 
 
-def design(
+def lay_out(
     rows: Sequence[tuple[Mapping[str, str], Shown]], real: str, sentinels: tuple[str, ...], kind: str
-) -> Design:
+) -> ImportedDesign:
     """Lay out a study from what rows showed; GlimpseError names a condition that is not there."""
     shown = list(dict.fromkeys(one for _, one in rows))
     conditions = sorted(
@@ -111,7 +112,7 @@ def design(
         ],
         "plan_sha256": digest(plan),
     }
-    return Design(document, trials, names)
+    return ImportedDesign(document, trials, names)
 
 
 def stimulus_id(url: str) -> str:

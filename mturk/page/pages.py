@@ -37,7 +37,8 @@ from ..design.stimuli import ID_LENGTH
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from glimpse.study import Stimulus, Study, Trial
+    from glimpse.study import Stimulus, Study
+    from glimpse.trials import Trial
 
     from ..design.encoding import Source
 
@@ -232,7 +233,7 @@ def minutes(trials: Sequence[Trial], fixation_ms: int) -> int:
 
 def _exposures(study: Study) -> list[int]:
     """Return the exposures that occur; GlimpseError when they are more than a trial's one digit can tell."""
-    values = sorted({trial.exposure_ms for trial in study.trials if trial.exposure_ms is not None})
+    values = sorted({int(trial.exposure_ms) for trial in study.trials if trial.exposure_ms is not None})
     if len(values) > len(_DIGITS):
         raise GlimpseError(
             f"--exposure-ms: the study has {len(values)} exposures; a page holds 1 to {len(_DIGITS)}."

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from glimpse.analysis.reading.exclusion import Rules, exclude, included
-from glimpse.analysis.reading.plan import COLUMNS
 from glimpse.analysis.reading.results import read_results
 from glimpse.errors import GlimpseError
+from glimpse.trials import NEEDED
 
 GENUINE, SENTINELS = 4, 2
 
@@ -28,7 +28,7 @@ def results(rows, mode="limited-time", own_rule=None, exposure_off=()):
             {"study": "s", "experiment": {"mode": mode, "real": "real", "max_wrong_sentinels": own_rule}}
         ))  # fmt: skip
         with (folder / "trials.csv").open("w") as trials:
-            print(*COLUMNS, sep=",", file=trials)
+            print(*NEEDED, sep=",", file=trials)
             for batch in sorted({row[2] for row in rows}):
                 for t in range(GENUINE + SENTINELS):
                     sentinel = int(t >= GENUINE)

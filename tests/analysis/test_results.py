@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glimpse.analysis.reading.judgments import JUDGMENT_COLUMNS
-from glimpse.analysis.reading.plan import COLUMNS
 from glimpse.analysis.reading.results import read_results
 from glimpse.errors import GlimpseError
+from glimpse.trials import NEEDED
 
 STUDY = "abcdefgh12345678"
 
@@ -66,7 +66,7 @@ def write(folder: Path, lines, trials=TRIALS, study=STUDY, **experiment) -> Path
     """A results folder; a line may be raw text."""
     folder.mkdir(parents=True, exist_ok=True)
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=[*COLUMNS, "practice"], lineterminator="\n")
+    writer = csv.DictWriter(text, fieldnames=[*NEEDED, "practice"], lineterminator="\n")
     writer.writeheader()
     writer.writerows(trials)
     (folder / "trials.csv").write_text(text.getvalue())
@@ -425,7 +425,7 @@ def test_a_study_without_its_fields_is_refused(tmp_path, study, message):
 
 
 @pytest.mark.parametrize(
-    ("design", "message"), [("", "not a readable CSV file"), (",".join(COLUMNS) + "\n", "no trials")]
+    ("design", "message"), [("", "not a readable CSV file"), (",".join(NEEDED) + "\n", "no trials")]
 )
 def test_a_design_without_trials_is_refused(tmp_path, design, message):
     folder = write(tmp_path / "results", [assignment()])

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from glimpse.mturk.collecting.answers import parse_submission
+from glimpse.mturk.answers import parse_submission
 from glimpse.mturk.page.pages import page_html
 
 if TYPE_CHECKING:

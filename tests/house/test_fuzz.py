@@ -21,16 +21,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
-from glimpse.analysis.reading.plan import read_plan
+from glimpse.analysis.reading.design import read_design
 from glimpse.analysis.reading.results import read_results
 from glimpse.analysis.simulation.observer import Observer
-from glimpse.analysis.simulation.simulation import read_plan as plan_to_simulate
+from glimpse.analysis.simulation.simulation import read_asked as plan_to_simulate
 from glimpse.crn.data.labels import BUNDLED, bundled_label_set, class_mapping, label_set, read_label_map
 from glimpse.errors import GlimpseError
 from glimpse.experiment import designed, preset
 from glimpse.mturk.design.building import Making, build
 from glimpse.mturk.design.stimuli import find_images
-from glimpse.mturk.importing.batch_csv import read_design
+from glimpse.mturk.importing.batch_csv import read_hit_file
 from glimpse.mturk.server.pages.panels import MAX_PARAMETER, PANELS, identify
 from glimpse.study import read_study
 
@@ -120,7 +120,7 @@ def read_all_ways(folder):
         assert found.experiment.hits > 0
         json.dumps(found.to_json())
     with contextlib.suppress(GlimpseError):
-        assert len(read_plan(folder).trials) > 0
+        assert len(read_design(folder).trials) > 0
     with contextlib.suppress(GlimpseError):
         read_results(folder)
     with contextlib.suppress(GlimpseError):
@@ -327,7 +327,7 @@ def test_any_hit_file_is_read_or_refused(tmp_path, rows, names, sentinel):
     with contextlib.suppress(UnicodeError), path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([names, *rows])
     with contextlib.suppress(GlimpseError):
-        design = read_design(path, real="real", sentinel=sentinel)
+        design = read_hit_file(path, real="real", sentinel=sentinel)
         assert design.trials
 
 
@@ -337,7 +337,7 @@ def test_any_bytes_are_a_hit_file_or_refused(tmp_path, content):
     path = tmp_path / "hits.csv"
     path.write_bytes(content)
     with contextlib.suppress(GlimpseError):
-        read_design(path, real="real")
+        read_hit_file(path, real="real")
 
 
 # Links to join

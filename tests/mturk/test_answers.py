@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glimpse.mturk.collecting.answers import (
+from glimpse.mturk.answers import (
     AnswerError,
     encode,
     parse_answer_xml,

@@ -9,7 +9,7 @@ from glimpse.errors import GlimpseError
 from glimpse.experiment import Experiment
 from glimpse.mturk.design.building import Making, build_rows
 from glimpse.mturk.design.stimuli import find_images
-from glimpse.mturk.importing.batch_csv import image_of, read_design
+from glimpse.mturk.importing.batch_csv import image_of, read_hit_file
 from glimpse.mturk.page.pages import page_data
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ def amt_file(path: Path) -> Path:
 
 
 def test_how_pairs_were_drawn_is_not_claimed(tmp_path: Path) -> None:
-    timed = read_design(authors_file(tmp_path / "a.csv"), real="cityscapes", sentinel="L1").experiment
+    timed = read_hit_file(authors_file(tmp_path / "a.csv"), real="cityscapes", sentinel="L1").experiment
     assert (timed.pairing, timed.scenes, timed.sides) == (None, None, None)
-    amt = read_design(amt_file(tmp_path / "b.csv"), real="gt", practice_trials=2).experiment
+    amt = read_hit_file(amt_file(tmp_path / "b.csv"), real="gt", practice_trials=2).experiment
     assert (amt.pairing, amt.scenes, amt.sides) == ("same-item", None, None)
     assert Experiment.from_json(timed.to_json()) == timed
 
@@ -63,7 +63,7 @@ def test_sentinels_may_have_exposures_that_no_other_trial_has(tmp_path: Path) ->
     for condition in ("crn", "real", "L1"):
         (tmp_path / "images" / condition).mkdir(parents=True)
         Image.new("RGB", (16, 16)).save(tmp_path / "images" / condition / "1.png")
-    design = read_design(tmp_path / "hits.csv", real="real", sentinel="L1")
+    design = read_hit_file(tmp_path / "hits.csv", real="real", sentinel="L1")
     images, making = find_images(tmp_path / "images"), Making(seed=0, versions={})
     study = build_rows(images, design.experiment, design.trials, tmp_path / "study", making).study
     assert page_data(study, "b1-h02", "x/")["e"] == [125, 700, 900]
@@ -71,7 +71,7 @@ def test_sentinels_may_have_exposures_that_no_other_trial_has(tmp_path: Path) ->
 
 @pytest.mark.parametrize("prefix", ["", "Input."])
 def test_the_crn_authors_timed_file(tmp_path: Path, prefix: str) -> None:
-    design = read_design(authors_file(tmp_path / "a.csv", prefix=prefix), real="cityscapes", sentinel="L1")
+    design = read_hit_file(authors_file(tmp_path / "a.csv", prefix=prefix), real="cityscapes", sentinel="L1")
     experiment = design.experiment
     assert (experiment.mode, experiment.contrasts) == ("limited-time", (("ours", "cityscapes"),))
     assert experiment.exposures_ms == (125, 250)
@@ -85,14 +85,14 @@ def test_the_crn_authors_timed_file(tmp_path: Path, prefix: str) -> None:
 
 
 def test_the_crn_authors_untimed_file(tmp_path: Path) -> None:
-    design = read_design(authors_file(tmp_path / "a.csv", timed=False), real="cityscapes")
+    design = read_hit_file(authors_file(tmp_path / "a.csv", timed=False), real="cityscapes")
     assert (design.experiment.mode, design.experiment.exposures_ms) == ("unlimited-time", (None,))
     assert design.experiment.sentinels_per_hit == 0
     assert "has no sentinels" in design.warnings[0]
 
 
 def test_amt_real_vs_fake(tmp_path: Path) -> None:
-    design = read_design(amt_file(tmp_path / "a.csv"), real="gt", practice_trials=2)
+    design = read_hit_file(amt_file(tmp_path / "a.csv"), real="gt", practice_trials=2)
     assert design.experiment.contrasts == (("my_alg", "gt"),)
     assert [trial.practice for trial in design.trials] == [True, True, False, False]
     assert [trial.correct_side for trial in design.trials] == ["left", "right", None, None]
@@ -112,14 +112,14 @@ def test_a_design_becomes_a_study(tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (32, 16), (len(name), 9, 9)).save(path)
     images = find_images(tmp_path / "images")
-    design = read_design(authors_file(tmp_path / "a.csv"), images, real="cityscapes", sentinel="L1")
+    design = read_hit_file(authors_file(tmp_path / "a.csv"), images, real="cityscapes", sentinel="L1")
     making = Making(seed=0, versions={})
     study = build_rows(images, design.experiment, design.trials, tmp_path / "study", making).study
     assert [hit.trials for hit in study.hits] == [4, 4]
     assert len(study.stimuli) == 6
     (tmp_path / "images" / "L1" / "000002.png").unlink()
     with pytest.raises(GlimpseError, match="The design shows L1/000002"):
-        read_design(tmp_path / "a.csv", find_images(tmp_path / "images"), real="cityscapes", sentinel="L1")
+        read_hit_file(tmp_path / "a.csv", find_images(tmp_path / "images"), real="cityscapes", sentinel="L1")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_design_becomes_a_study(tmp_path: Path) -> None:
 def test_files_that_cannot_be_read(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "a.csv").write_text(text)
     with pytest.raises(GlimpseError, match=message):
-        read_design(tmp_path / "a.csv", real="real")
+        read_hit_file(tmp_path / "a.csv", real="real")
 
 
 def test_addresses() -> None:

@@ -23,7 +23,8 @@ from glimpse.mturk.importing.batch_results import (
     moment,
     write_results,
 )
-from glimpse.study import read_study, read_trials
+from glimpse.study import read_study
+from glimpse.trials import read_trials
 
 META = {
     "HITId": "3HIT",

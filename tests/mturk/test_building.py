@@ -30,7 +30,8 @@ from glimpse.mturk.page.pages import (
     question_xml,
 )
 from glimpse.mturk.publishing.ledger import Ledger, ledger_path
-from glimpse.study import Stimulus, read_study, read_trials, trials_csv
+from glimpse.study import Stimulus, read_study
+from glimpse.trials import read_trials, trials_csv
 
 if TYPE_CHECKING:
     from pathlib import Path

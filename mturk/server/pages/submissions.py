@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ...collecting.answers import encode
+from ...answers import encode
 from ..protocol.errors import RequestError
 from ..storage.transitions import find_assignment, submit
 from . import web

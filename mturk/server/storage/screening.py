@@ -5,7 +5,11 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from glimpse.counting import reason_left_out
 from glimpse.errors import GlimpseError
+from glimpse.submission import AnswerError
+
+from ...answers import read_submission
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,11 +63,9 @@ class Exclusions:
 
 
 def _is_excluded(plan: Study, answer: str) -> bool:
-    from ...collecting.answers import AnswerError, read_submission
-    from ...collecting.screening import is_excluded
-
     try:
         submission = read_submission(answer)
     except AnswerError:
         return True
-    return is_excluded(submission, plan.trials_of(submission.hit), plan.experiment.max_wrong_sentinels)
+    trials = plan.trials_of(submission.hit)
+    return reason_left_out(submission, trials, plan.experiment.max_wrong_sentinels) is not None

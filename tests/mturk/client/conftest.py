@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from glimpse.main import main
-from glimpse.mturk.collecting.answers import encode
+from glimpse.mturk.answers import encode
 from glimpse.mturk.publishing.client import Endpoint, Requester, connect
 from glimpse.mturk.server.app import create_app
 from glimpse.mturk.server.site import Settings, Site

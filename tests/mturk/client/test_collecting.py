@@ -12,16 +12,17 @@ from hypothesis import strategies as st
 
 from glimpse.errors import GlimpseError
 from glimpse.main import main
+from glimpse.mturk.answers import encode
 from glimpse.mturk.collecting import collecting
-from glimpse.mturk.collecting.answers import encode
-from glimpse.mturk.collecting.collecting import collect, pseudonym, read_heads
-from glimpse.mturk.collecting.workers import participants
+from glimpse.mturk.collecting.collecting import collect, read_heads
+from glimpse.mturk.collecting.participants import participants
 from glimpse.mturk.publishing.client import CredentialsError, Endpoint, Requester, connect
 from glimpse.mturk.publishing.ledger import Ledger, ledger_path
 from glimpse.mturk.publishing.publication import Settings
 from glimpse.mturk.publishing.publishing import publish
 from glimpse.mturk.server.storage import transitions
 from glimpse.mturk.server.storage.workers import LOCAL, worker_for
+from glimpse.people import pseudonym
 
 
 class Nowhere:

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from glimpse.errors import GlimpseError
 from glimpse.main import COMMANDS, main
-from glimpse.mturk.collecting.reviewing import Plan
+from glimpse.mturk.collecting.reviewing import Review
 from glimpse.mturk.publishing.client import EndpointError, Requester, connect
 from glimpse.mturk.publishing.ledger import ledger_path, was_published
 from glimpse.study import read_study
@@ -127,7 +127,7 @@ ASKED = [
 
 def test_what_a_dry_run_prints_is_what_was_asked(study, server, glimpse, at, monkeypatch):
     glimpse("publish", *at)
-    monkeypatch.setattr("glimpse.mturk.collecting.reviewing.plan", lambda *_, **__: Plan())
+    monkeypatch.setattr("glimpse.mturk.collecting.reviewing.plan_review", lambda *_, **__: Review())
     code, out, _ = glimpse("review", "study", *ASKED, "--dry-run", *at)
     command = (
         "python cli.py review study --no-approve --replace --bonus 1e1 --bonus-to A1 --bonus-to B2 "

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from glimpse.mturk.collecting.workers import participants
+from glimpse.mturk.collecting.participants import participants
 from glimpse.mturk.page.pages import html_question
 from glimpse.mturk.publishing.client import Endpoint, connect
 from glimpse.mturk.server.pages.panels import StudySettings, identify, links

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glimpse.mturk.collecting.answers import parse_answer_xml
+from glimpse.mturk.answers import parse_answer_xml
 from glimpse.mturk.page.pages import html_question
 from glimpse.mturk.server.protocol import questions
 from glimpse.mturk.server.protocol.errors import RequestError

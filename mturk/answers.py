@@ -1,0 +1,77 @@
+"""MTurk's answer XML: form fields in, `QuestionFormAnswers` out, and back. Pure.
+
+Our page sends one field, `answers`, which `glimpse.submission` reads. All of it comes from outside: nothing
+here trusts it, and what is not as it should be ends in an `AnswerError` that says what was found.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from xml.etree.ElementTree import ParseError
+from xml.sax.saxutils import escape
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from glimpse.submission import FIELD, MAX_CHARACTERS, AnswerError, parse_submission
+
+if TYPE_CHECKING:
+    from glimpse.submission import Submission
+
+NAMESPACE = (
+    "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2005-10-01/QuestionFormAnswers.xsd"
+)
+# Characters that no XML 1.0 document may hold, not even escaped.
+_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def encode(fields: dict[str, str]) -> str:
+    """Return form fields as MTurk's answer XML; characters that XML cannot hold become U+FFFD."""
+    rows = "".join(
+        f"<Answer><QuestionIdentifier>{_text(name)}</QuestionIdentifier><FreeText>{_text(value)}</FreeText></Answer>"
+        for name, value in fields.items()
+    )
+    head = '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n'
+    return f'{head}<QuestionFormAnswers xmlns="{NAMESPACE}">{rows}</QuestionFormAnswers>'
+
+
+def _text(value: str) -> str:
+    # A parser turns a bare carriage return into a line feed; a character reference survives.
+    return escape(_FORBIDDEN.sub("\ufffd", value), {"\r": "&#13;"})
+
+
+def parse_answer_xml(xml: str) -> dict[str, str]:
+    """Return the fields of MTurk's answer XML; a field given twice has its values joined by `|`.
+
+    Raises AnswerError for what is not such a document, and for entities and document types, which none needs.
+    """
+    if len(xml) > 2 * MAX_CHARACTERS:
+        raise AnswerError(f"answer XML of {len(xml)} characters; at most {2 * MAX_CHARACTERS} are read")
+    try:
+        root = fromstring(xml, forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError) as error:
+        raise AnswerError(f"answer XML cannot be read: {error or type(error).__name__}") from None
+    if _local(root.tag) != "QuestionFormAnswers":
+        raise AnswerError(f"answer XML starts with <{_local(root.tag)}>, not with <QuestionFormAnswers>")
+    fields: dict[str, list[str]] = {}
+    for answer in root:
+        children = [(_local(child.tag), child.text or "") for child in answer]
+        names = [text for tag, text in children if tag == "QuestionIdentifier"]
+        if _local(answer.tag) != "Answer" or len(names) != 1:
+            raise AnswerError("answer XML holds something else than <Answer> with one <QuestionIdentifier>")
+        fields.setdefault(names[0], []).extend(text for tag, text in children if tag != "QuestionIdentifier")
+    return {name: "|".join(values) for name, values in fields.items()}
+
+
+def _local(tag: Any) -> str:
+    return str(tag).rpartition("}")[2]
+
+
+def read_submission(xml: str) -> Submission:
+    """Return the submission inside an assignment's answer XML; raises AnswerError when it is malformed."""
+    fields = parse_answer_xml(xml)
+    if FIELD not in fields:
+        found = ", ".join(sorted(fields)[:5]) or "none"
+        raise AnswerError(f"no field {FIELD!r} in the answer; fields found: {found}")
+    return parse_submission(fields[FIELD])
