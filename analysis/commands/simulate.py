@@ -124,7 +124,7 @@ def simulate(
     """
     from ..simulation.observer import Observer, parse_quality
     from ..simulation.simulated_results import check_out, write_results
-    from ..simulation.simulation import answer_study, read_asked
+    from ..simulation.simulation import answer_study, read_simulated
     from ..simulation.through_server import answer_on_server, default_url
 
     console = click.get_current_context().obj
@@ -140,7 +140,7 @@ def simulate(
         ability_sd=ability_sd,
         side_bias_sd=side_bias_sd,
     )
-    plan = read_asked(study, observer, versions()["glimpse"])
+    plan = read_simulated(study, observer, versions()["glimpse"])
     if through_server is not None:
         url = through_server or default_url()
         done, idle = answer_on_server(url, plan, observer, seed, workers, concurrency, console.track)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from .simulation import AskedStudy, Visit
+    from .simulation import SimulatedStudy, Visit
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 # What `simulate` and `collect` write into a results folder, apart from hidden files.
@@ -30,7 +30,7 @@ def _entity(kind: str, *parts: object) -> str:
     return ("3" + digest.upper())[:30]
 
 
-def assignment(plan: AskedStudy, visit: Visit, seed: int) -> dict[str, Any]:
+def assignment(plan: SimulatedStudy, visit: Visit, seed: int) -> dict[str, Any]:
     """Return the visit as a line of assignments.jsonl."""
     accepted = START + timedelta(minutes=2 * visit.slot)
     submitted = accepted + timedelta(seconds=math.ceil(visit.seconds))
@@ -76,7 +76,11 @@ def _simulated(path: Path) -> int:
 
 
 def write_results(
-    plan: AskedStudy, visits: Sequence[Visit], seed: int, results: Path, record: dict[str, Any] | None = None
+    plan: SimulatedStudy,
+    visits: Sequence[Visit],
+    seed: int,
+    results: Path,
+    record: dict[str, Any] | None = None,
 ) -> None:
     """Write results/ as `collect` does, and `record` (settings, seed, versions) beside as simulation.json.
 

@@ -1,6 +1,6 @@
 """A study answered by simulated workers, as its page would submit it, marked `simulated`.
 
-`read_asked` takes the study apart, `answer_study` is pure; `simulated_results` writes what it returns.
+`read_simulated` takes the study apart, `answer_study` is pure; `simulated_results` writes what it returns.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class SimulatedHit:
 
 
 @dataclass(frozen=True)
-class AskedStudy:
+class SimulatedStudy:
     """What a study asks of workers: where it lies, its private document, its trials, its files as bytes.
 
     `quality` is how real each of its conditions looks to an observer.
@@ -112,7 +112,7 @@ class Visit:
     seconds: float
 
 
-def read_asked(folder: Path, observer: Observer, version: str = "") -> AskedStudy:
+def read_simulated(folder: Path, observer: Observer, version: str = "") -> SimulatedStudy:
     """Read study/ (study.json and trials.csv); `version` of Glimpse is how the simulator names itself.
 
     Raises GlimpseError that names the file and what it lacks, or the condition that the study lacks.
@@ -142,7 +142,7 @@ def read_asked(folder: Path, observer: Observer, version: str = "") -> AskedStud
     if stated is not None and stated != hashlib.sha256(files["trials.csv"]).hexdigest():
         raise GlimpseError(f"{folder / 'trials.csv'}: changed since build-hits. Build the study again.")
     agent = SIMULATOR + (f"/{version}" if version else "")
-    return AskedStudy(folder, str(document["study"]), document, built, len(pairs), quality, files, agent)
+    return SimulatedStudy(folder, str(document["study"]), document, built, len(pairs), quality, files, agent)
 
 
 def _document(path: Path) -> dict[str, Any]:
@@ -202,7 +202,7 @@ def _hit(
 
 
 def answer_study(
-    plan: AskedStudy,
+    plan: SimulatedStudy,
     observer: Observer,
     seed: int,
     workers: int | None = None,
@@ -220,7 +220,7 @@ def answer_study(
 class Crowd:
     """The simulated people of one study and seed, who can be asked in any order and answer the same."""
 
-    def __init__(self, plan: AskedStudy, observer: Observer, seed: int) -> None:
+    def __init__(self, plan: SimulatedStudy, observer: Observer, seed: int) -> None:
         self.plan, self.observer, self.seed = plan, observer, seed
         self.people = draw_workers(observer, plan.places, np.random.default_rng([seed, 1]))
         self.difficulty = draw_pairs(observer, plan.pairs, np.random.default_rng([seed, 2]))
@@ -245,7 +245,7 @@ def _one(people: Workers, index: int) -> Workers:
 
 
 def _submission(
-    plan: AskedStudy,
+    plan: SimulatedStudy,
     hit: SimulatedHit,
     person: Workers,
     pair: NDArray[np.float64],

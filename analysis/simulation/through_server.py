@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from glimpse.progress import Track
 
     from .observer import Observer
-    from .simulation import AskedStudy
+    from .simulation import SimulatedStudy
 
 LOCAL = "http://127.0.0.1:8080"
 TRIES = 5
@@ -46,7 +46,7 @@ def default_url(data: Path = Path("server")) -> str:
 
 def answer_on_server(
     url: str,
-    plan: AskedStudy,
+    plan: SimulatedStudy,
     observer: Observer,
     seed: int,
     workers: int | None = None,
@@ -88,7 +88,7 @@ def _check_address(url: str) -> None:
     )
 
 
-def _require_study(url: str, plan: AskedStudy, tls: ssl.SSLContext) -> None:
+def _require_study(url: str, plan: SimulatedStudy, tls: ssl.SSLContext) -> None:
     """Raise GlimpseError, which says what to type, unless the server knows the study."""
     with httpx.Client(
         base_url=url, headers={"User-Agent": plan.agent}, timeout=TIMEOUT_S, verify=tls

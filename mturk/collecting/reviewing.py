@@ -17,10 +17,10 @@ from glimpse.pricing import FEE_RATE, LARGE_HIT, split
 from glimpse.progress import untracked
 
 from ..publishing.client import NO_MORE_PLACES, WRONG_STATE, TurkError
-from ..publishing.ledger import Ledger, Paid, exclusive, pay, token
+from ..publishing.ledger import Ledger, OnceCall, call_once, exclusive, token
 from ..publishing.publication import CENT, Part, PublishedHit, cost
 from ..publishing.publishing import Publisher
-from .status import HitState, Seen, survey
+from .status import HitState, SubmittedAssignment, survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +71,7 @@ class Wishes:
 
 
 @dataclass(frozen=True)
-class Growth:
+class AddedPlaces:
     """More places for a HIT: from how many it has to `places`."""
 
     hit: PublishedHit
@@ -83,11 +83,11 @@ class Growth:
 class Review:
     """What a review will do, and what the new places and bonuses cost in US dollars."""
 
-    approve: tuple[Seen, ...] = ()
-    reject: tuple[Seen, ...] = ()
-    overturn: tuple[Seen, ...] = ()
-    bonus: tuple[Seen, ...] = ()
-    grow: tuple[Growth, ...] = ()
+    approve: tuple[SubmittedAssignment, ...] = ()
+    reject: tuple[SubmittedAssignment, ...] = ()
+    overturn: tuple[SubmittedAssignment, ...] = ()
+    bonus: tuple[SubmittedAssignment, ...] = ()
+    grow: tuple[AddedPlaces, ...] = ()
     create: tuple[Part, ...] = ()
     extend: tuple[PublishedHit, ...] = ()
     reward_usd: Decimal = Decimal(0)
@@ -120,7 +120,7 @@ def plan_review(
 
     GlimpseError names an assignment that is unknown or cannot be treated so.
     """
-    seen = {one.assignment_id: one for state in states for one in state.seen}
+    seen = {one.assignment_id: one for state in states for one in state.submitted}
     reject = [one for one in _named(seen, wishes.reject, "--reject") if one.status != "Rejected"]
     for one in reject:
         if one.status == "Approved":
@@ -157,7 +157,9 @@ def plan_review(
     )
 
 
-def _named(seen: dict[str, Seen], ids: tuple[str, ...], option: str) -> list[Seen]:
+def _named(
+    seen: dict[str, SubmittedAssignment], ids: tuple[str, ...], option: str
+) -> list[SubmittedAssignment]:
     for name in ids:
         if name not in seen:
             raise GlimpseError(f"{option} {name}: this study has no submitted assignment of that id")
@@ -170,8 +172,12 @@ def bonus_key(assignment_id: str, wishes: Wishes) -> str:
 
 
 def _bonuses(
-    states: list[HitState], seen: dict[str, Seen], wishes: Wishes, ledger: Ledger, approve: list[Seen]
-) -> list[Seen]:
+    states: list[HitState],
+    seen: dict[str, SubmittedAssignment],
+    wishes: Wishes,
+    ledger: Ledger,
+    approve: list[SubmittedAssignment],
+) -> list[SubmittedAssignment]:
     """Return to whom the bonus goes who does not have it: neither by the ledger nor by the endpoint."""
     if wishes.bonus_usd is None:
         return []
@@ -193,7 +199,9 @@ def _bonuses(
     ]
 
 
-def _replacements(study: Study, states: list[HitState], *, fees: bool) -> tuple[list[Growth], list[Part]]:
+def _replacements(
+    study: Study, states: list[HitState], *, fees: bool
+) -> tuple[list[AddedPlaces], list[Part]]:
     """Return how to open places until every HIT has its workers beside the excluded ones.
 
     A HIT that was published with fewer than ten places may not reach ten, and where fees are taken none
@@ -202,15 +210,15 @@ def _replacements(study: Study, states: list[HitState], *, fees: bool) -> tuple[
     hits: dict[str, list[HitState]] = {}
     for state in states:
         hits.setdefault(state.hit.part.hit, []).append(state)
-    grow: list[Growth] = []
+    grow: list[AddedPlaces] = []
     create: list[Part] = []
     for group in hits.values():
-        excluded = sum(one.excluded for state in group for one in state.seen)
+        excluded = sum(one.excluded for state in group for one in state.submitted)
         missing = study.experiment.workers_per_hit + excluded - sum(_filled_or_open(state) for state in group)
         for state in group:
             room = min(missing, _room(state, fees=fees))
             if room > 0:
-                grow.append(Growth(state.hit, state.places, state.places + room))
+                grow.append(AddedPlaces(state.hit, state.places, state.places + room))
                 missing -= room
         number = max(state.hit.part.number for state in group)
         for size in split(missing) if missing > 0 else ():
@@ -233,7 +241,9 @@ def _room(state: HitState, *, fees: bool) -> int:
     return 0 if fees else 10**6
 
 
-def _price(study: Study, grow: list[Growth], create: list[Part], *, fees: bool) -> tuple[Decimal, Decimal]:
+def _price(
+    study: Study, grow: list[AddedPlaces], create: list[Part], *, fees: bool
+) -> tuple[Decimal, Decimal]:
     reward_usd = study.experiment.reward_usd
     new = [one.places - one.before for one in grow] + [part.places for part in create]
     # Every part stays below ten places where fees are taken, so that each place costs the lower fee.
@@ -276,7 +286,7 @@ class Reviewer:
             if happened:
                 self.ledger.record("outcome", key=key, assignment_id=line["assignment_id"], found=True)
 
-    def _decide(self, one: Seen, operation: str, becomes: str, **arguments: Any) -> None:
+    def _decide(self, one: SubmittedAssignment, operation: str, becomes: str, **arguments: Any) -> None:
         def recover(error: TurkError) -> dict[str, Any] | None:
             if error.code != WRONG_STATE:
                 return None
@@ -285,19 +295,19 @@ class Reviewer:
 
         key = f"{becomes.lower()}:{one.assignment_id}"
         facts = {"assignment_id": one.assignment_id}
-        paid = Paid(key, operation, {"AssignmentId": one.assignment_id, **arguments}, facts)
-        pay(self.ledger, self.requester, paid, lambda _: {}, recover)
+        once = OnceCall(key, operation, {"AssignmentId": one.assignment_id, **arguments}, facts)
+        call_once(self.ledger, self.requester, once, lambda _: {}, recover)
 
-    def _approve(self, one: Seen) -> None:
+    def _approve(self, one: SubmittedAssignment) -> None:
         self._decide(one, "ApproveAssignment", "Approved")
 
-    def _overturn(self, one: Seen) -> None:
+    def _overturn(self, one: SubmittedAssignment) -> None:
         self._decide(one, "ApproveAssignment", "Approved", OverrideRejection=True)
 
-    def _reject(self, one: Seen) -> None:
+    def _reject(self, one: SubmittedAssignment) -> None:
         self._decide(one, "RejectAssignment", "Rejected", RequesterFeedback=self.wishes.reason)
 
-    def _bonus(self, one: Seen) -> None:
+    def _bonus(self, one: SubmittedAssignment) -> None:
         wishes = self.wishes
         amount = f"{wishes.bonus_usd:.2f}"
         key = bonus_key(one.assignment_id, wishes)
@@ -308,11 +318,11 @@ class Reviewer:
             "BonusAmount": amount,
             "Reason": wishes.bonus_reason,
         }
-        paid = Paid(key, "SendBonus", arguments, facts, token(self.study.study, key))
-        pay(
+        once = OnceCall(key, "SendBonus", arguments, facts, token(self.study.study, key))
+        call_once(
             self.ledger,
             self.requester,
-            paid,
+            once,
             lambda _: {},
             lambda _error: {} if self._was_paid(one.assignment_id, amount, key.rpartition(":")[2]) else None,
         )
@@ -327,24 +337,26 @@ class Reviewer:
             for bonus in page
         )
 
-    def _grow(self, growth: Growth) -> None:
-        hit_id = growth.hit.hit_id
-        key = f"grow:{hit_id}:{growth.places}"
+    def _grow(self, added: AddedPlaces) -> None:
+        hit_id = added.hit.hit_id
+        key = f"grow:{hit_id}:{added.places}"
 
         def recover(_error: TurkError) -> dict[str, Any] | None:
             hit = self.requester.call("GetHIT", HITId=hit_id)["HIT"]
-            return {} if hit["MaxAssignments"] >= growth.places else None
+            return {} if hit["MaxAssignments"] >= added.places else None
 
-        count = growth.places - growth.before
+        count = added.places - added.before
         arguments = {"HITId": hit_id, "NumberOfAdditionalAssignments": count}
-        facts = {"hit": growth.hit.part.hit, "hit_id": hit_id, "places": growth.places}
-        paid = Paid(key, "CreateAdditionalAssignmentsForHIT", arguments, facts, token(self.study.study, key))
+        facts = {"hit": added.hit.part.hit, "hit_id": hit_id, "places": added.places}
+        once = OnceCall(
+            key, "CreateAdditionalAssignmentsForHIT", arguments, facts, token(self.study.study, key)
+        )
         try:
-            pay(self.ledger, self.requester, paid, lambda _: {}, recover)
+            call_once(self.ledger, self.requester, once, lambda _: {}, recover)
         except TurkError as error:
             if error.code not in NO_MORE_PLACES:
                 raise
-            self._create(Part(growth.hit.part.hit, growth.hit.part.batch, 2, count))
+            self._create(Part(added.hit.part.hit, added.hit.part.batch, 2, count))
 
     def _create(self, part: Part) -> None:
         while part.key in self.ledger.outcomes:

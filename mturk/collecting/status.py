@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Seen:
+class SubmittedAssignment:
     """A submitted assignment: whose, its state, and whether the study's rules leave it out."""
 
     assignment_id: str
@@ -62,12 +62,12 @@ class HitState:
     out: int
     expires: datetime | None
     expired: bool
-    seen: tuple[Seen, ...]
+    submitted: tuple[SubmittedAssignment, ...]
     bonuses: tuple[Bonus, ...] = ()
 
     def count(self, *statuses: str) -> int:
         """Return how many submitted assignments are in one of these states."""
-        return sum(1 for one in self.seen if one.status in statuses)
+        return sum(1 for one in self.submitted if one.status in statuses)
 
 
 @dataclass(frozen=True)
@@ -107,13 +107,13 @@ def _state(study: Study, requester: Requester, hit: PublishedHit, plan: dict[str
         found = requester.call("GetHIT", HITId=hit.hit_id)["HIT"]
     except TurkError:
         # Deleted, or disposed of long ago: its places are gone, what was collected is in the results.
-        return HitState(hit, "Disposed", 0, 0, 0, None, expired=True, seen=())
+        return HitState(hit, "Disposed", 0, 0, 0, None, expired=True, submitted=())
     seen = []
     pages = requester.pages(
         "ListAssignmentsForHIT", "Assignments", HITId=hit.hit_id, AssignmentStatuses=list(STATUSES)
     )
     for page in pages:
-        seen += [_seen(study, one, hit, plan) for one in page]
+        seen += [_submitted(study, one, hit, plan) for one in page]
     free = found["NumberOfAssignmentsAvailable"]
     is_open = found["HITStatus"] == "Assignable"
     return HitState(
@@ -124,12 +124,14 @@ def _state(study: Study, requester: Requester, hit: PublishedHit, plan: dict[str
         out=found["NumberOfAssignmentsPending"],
         expires=found.get("Expiration"),
         expired=bool(free) and not is_open,
-        seen=tuple(seen),
+        submitted=tuple(seen),
         bonuses=_bonuses(requester, hit.hit_id) if seen else (),
     )
 
 
-def _seen(study: Study, one: dict[str, Any], hit: PublishedHit, plan: dict[str, list[Trial]]) -> Seen:
+def _submitted(
+    study: Study, one: dict[str, Any], hit: PublishedHit, plan: dict[str, list[Trial]]
+) -> SubmittedAssignment:
     try:
         submission = read_submission(one.get("Answer") or "")
     except AnswerError:
@@ -138,7 +140,7 @@ def _seen(study: Study, one: dict[str, Any], hit: PublishedHit, plan: dict[str, 
         submission = None
     trials = plan.get(hit.part.hit, ())
     excluded = reason_left_out(submission, trials, study.experiment.max_wrong_sentinels) is not None
-    return Seen(
+    return SubmittedAssignment(
         one["AssignmentId"], one["WorkerId"], one["AssignmentStatus"], one.get("SubmitTime"), excluded
     )
 
@@ -155,7 +157,7 @@ def _bonuses(requester: Requester, hit_id: str) -> tuple[Bonus, ...]:
 def _mark_repeats(states: list[HitState]) -> list[HitState]:
     """Mark as excluded, as the analysis does, every assignment of a batch after a worker's first."""
     by_id = sorted(
-        ((state.hit.part.batch, one) for state in states for one in state.seen),
+        ((state.hit.part.batch, one) for state in states for one in state.submitted),
         key=lambda pair: pair[1].assignment_id,
     )
     later = repeats(
@@ -165,8 +167,8 @@ def _mark_repeats(states: list[HitState]) -> list[HitState]:
     return [
         replace(
             state,
-            seen=tuple(
-                replace(one, excluded=True) if one.assignment_id in later else one for one in state.seen
+            submitted=tuple(
+                replace(one, excluded=True) if one.assignment_id in later else one for one in state.submitted
             ),
         )
         for state in states
@@ -188,10 +190,10 @@ def by_batch(states: list[HitState], reward_usd: Decimal, *, fees: bool) -> list
             submitted=sum(state.count("Submitted") for state in group),
             approved=sum(state.count("Approved") for state in group),
             rejected=sum(state.count("Rejected") for state in group),
-            excluded=sum(one.excluded for state in group for one in state.seen),
+            excluded=sum(one.excluded for state in group for one in state.submitted),
             paid_usd=sum((_paid(state, reward_usd, fees=fees) for state in group), Decimal(0)).quantize(CENT),
             expired_places=sum(
-                state.places - len(state.seen) - state.out for state in group if state.expired
+                state.places - len(state.submitted) - state.out for state in group if state.expired
             ),
         )
         for batch, group in batches.items()

@@ -99,7 +99,7 @@ def build_rows(
     sources = inspect_all(images, map(_images_of, rows), making.track)
     encoding = choose(making.encoding, list(sources.values()))
     page = page_settings(sources.values(), **making.page)
-    secret = study_secret(making.seed, _seen(experiment, making, page, encoding, rows), sources)
+    secret = study_secret(making.seed, _visible(experiment, making, page, encoding, rows), sources)
     names = {key: opaque_id(secret, *key, source.sha256) for key, source in sources.items()}
     encoder = _Encoder(sources, names, encoding, making.track)
     study = _study(experiment, making, page, secret, _named(rows, names), encoder.stimuli())
@@ -120,7 +120,7 @@ def _check_first(experiment: Experiment, making: Making, target: Path) -> None:
     check_listing(texts.title, texts.description, texts.keywords, experiment)
 
 
-def _seen(
+def _visible(
     experiment: Experiment, making: Making, page: PageSettings, encoding: Encoding, rows: Sequence[Trial]
 ) -> str:
     """Return all that workers see beside the images, as one text: another study has another."""

@@ -107,7 +107,7 @@ class Ledger:
 
 
 @dataclass(frozen=True)
-class Paid:
+class OnceCall:
     """A call that costs money or creates something: its key in the ledger, and what both lines say."""
 
     key: str
@@ -117,10 +117,10 @@ class Paid:
     token: str | None = None
 
 
-def pay(
+def call_once(
     ledger: Ledger,
     requester: Requester,
-    paid: Paid,
+    once: OnceCall,
     result: Callable[[dict[str, Any]], dict[str, Any]],
     recover: Callable[[TurkError], dict[str, Any] | None] = lambda _error: None,
 ) -> dict[str, Any]:
@@ -129,21 +129,21 @@ def pay(
     `result` turns the answer into what the outcome states. When the endpoint refuses, `recover` may find that
     the call had been made before and return what its answer would have been.
     """
-    if paid.key in ledger.outcomes:
-        return ledger.outcomes[paid.key]
-    known = {"token": paid.token} if paid.token else {}
-    ledger.record("intent", key=paid.key, operation=paid.operation, **known, **paid.facts)
-    token_argument = {"UniqueRequestToken": paid.token} if paid.token else {}
+    if once.key in ledger.outcomes:
+        return ledger.outcomes[once.key]
+    known = {"token": once.token} if once.token else {}
+    ledger.record("intent", key=once.key, operation=once.operation, **known, **once.facts)
+    token_argument = {"UniqueRequestToken": once.token} if once.token else {}
     try:
-        answer = requester.call(paid.operation, **paid.arguments, **token_argument)
+        answer = requester.call(once.operation, **once.arguments, **token_argument)
     except TurkError as error:
         found = recover(error)
         if found is None:
-            ledger.record("refused", key=paid.key, code=error.code, detail=error.detail)
+            ledger.record("refused", key=once.key, code=error.code, detail=error.detail)
             raise
         answer = found
-    ledger.record("outcome", key=paid.key, **{**paid.facts, **result(answer)})
-    return ledger.outcomes[paid.key]
+    ledger.record("outcome", key=once.key, **{**once.facts, **result(answer)})
+    return ledger.outcomes[once.key]
 
 
 def ledger_path(study_folder: Path, endpoint: str) -> Path:

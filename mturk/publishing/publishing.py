@@ -17,7 +17,7 @@ from glimpse.progress import untracked
 from ..design.limits import check_listing
 from ..page.pages import image_base, question_xml
 from .client import HIT_EXISTS, TurkError
-from .ledger import Ledger, Paid, exclusive, ledger_path, pay, token
+from .ledger import Ledger, OnceCall, call_once, exclusive, ledger_path, token
 from .publication import DAY_S, Part, PublishedHit, Quote, Settings, cost, parts, published_hits
 from .qualifications import once_requirement, once_type
 
@@ -177,10 +177,10 @@ class Publisher:
             "QualificationRequirements": [once_requirement(once), *settings.requirements],
         }
         # The same properties always name the same HIT type, so that a repeated call changes nothing.
-        line = pay(
+        line = call_once(
             self.ledger,
             self.requester,
-            Paid(f"type:{batch}", "CreateHITType", arguments, {"batch": batch}),
+            OnceCall(f"type:{batch}", "CreateHITType", arguments, {"batch": batch}),
             lambda answer: {"hit_type_id": answer["HITTypeId"]},
         )
         return str(line["hit_type_id"])
@@ -213,8 +213,10 @@ class Publisher:
             "places": part.places,
         }
         facts["usd"] = str(reward + fees)
-        paid = Paid(part.key, "CreateHITWithHITType", arguments, facts, token(self.study.study, part.key))
-        line = pay(self.ledger, self.requester, paid, lambda answer: _hit_facts(answer["HIT"], part), recover)
+        once = OnceCall(part.key, "CreateHITWithHITType", arguments, facts, token(self.study.study, part.key))
+        line = call_once(
+            self.ledger, self.requester, once, lambda answer: _hit_facts(answer["HIT"], part), recover
+        )
         return PublishedHit(part, line["hit_id"], line["hit_type_id"], line["hit_group_id"])
 
     def _named_in(self, detail: str, annotation: str) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
 
-from .ledger import Paid, pay
+from .ledger import OnceCall, call_once
 
 if TYPE_CHECKING:
     from .client import Requester, TurkError
@@ -115,10 +115,10 @@ def once_type(requester: Requester, ledger: Ledger, study: str, batch: str) -> s
         "Description": "Held by those who have taken part: everybody can do one task of this group.",
         "QualificationTypeStatus": "Active",
     }
-    line = pay(
+    line = call_once(
         ledger,
         requester,
-        Paid(key, "CreateQualificationType", arguments, {"batch": batch}),
+        OnceCall(key, "CreateQualificationType", arguments, {"batch": batch}),
         lambda answer: {"qualification_type_id": answer["QualificationType"]["QualificationTypeId"]},
         recover,
     )

@@ -14,7 +14,7 @@ from glimpse import __version__
 from glimpse.analysis.reading.exclusion import exclude
 from glimpse.analysis.reading.results import read_results
 from glimpse.analysis.simulation.observer import Observer
-from glimpse.analysis.simulation.simulation import answer_study, read_asked
+from glimpse.analysis.simulation.simulation import answer_study, read_simulated
 from glimpse.errors import GlimpseError
 from glimpse.main import main
 from glimpse.people import pseudonym
@@ -168,12 +168,12 @@ def renamed(study: Path, names: dict[str, str]) -> Path:
 def test_the_study_says_which_condition_is_real_and_which_the_sentinels(tmp_path: Path) -> None:
     names = {"real": "holiday", "image-space": "weird", "pix2pix": "theirs"}
     study = renamed(build_study(tmp_path / "study", practice=1), names)
-    quality = read_asked(study, Observer()).quality
+    quality = read_simulated(study, Observer()).quality
     assert (quality["holiday"], quality["weird"], quality["crn"]) == (0.0, -4.0, -0.85)
     assert quality["theirs"] == Observer().quality_of("theirs")
-    own = read_asked(study, Observer(quality={"weird": -1.0, "holiday": 0.5})).quality
+    own = read_simulated(study, Observer(quality={"weird": -1.0, "holiday": 0.5})).quality
     assert (own["weird"], own["holiday"]) == (-1.0, 0.5)
-    kept = read_asked(build_study(tmp_path / "usual"), Observer()).quality
+    kept = read_simulated(build_study(tmp_path / "usual"), Observer()).quality
     assert kept == {"crn": -0.85, "pix2pix": -2.3, "image-space": -4.0, "real": 0.0}
 
 
@@ -185,7 +185,7 @@ def test_hardly_anybody_fails_sentinels_of_an_unknown_name(tmp_path: Path) -> No
 
 def test_a_baseline_that_is_its_own_sentinel_is_still_compared(tmp_path: Path) -> None:
     study = build_study(tmp_path / "study", "unlimited-time", contrasts=[["crn", "theirs"]])
-    quality = read_asked(renamed(study, {"image-space": "theirs"}), Observer()).quality
+    quality = read_simulated(renamed(study, {"image-space": "theirs"}), Observer()).quality
     assert quality["theirs"] == -2.3
 
 
@@ -253,11 +253,11 @@ def test_an_exposure_that_is_no_number_is_quoted(tmp_path: Path) -> None:
     text = (study / "trials.csv").read_text()
     (study / "trials.csv").write_text(text.replace(",8000,", ",soon,", 1))
     with pytest.raises(GlimpseError, match="exposure_ms is 'soon'; it must be a positive number, or empty"):
-        read_asked(study, Observer())
+        read_simulated(study, Observer())
 
 
 def test_workers_must_fit_the_study(tmp_path: Path) -> None:
-    plan = read_asked(build_study(tmp_path / "study"), Observer())
+    plan = read_simulated(build_study(tmp_path / "study"), Observer())
     with pytest.raises(
         GlimpseError, match=r"--workers is 19; this study has 18 places \(3 HITs of 6 workers\)"
     ):

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from glimpse import __version__
 from glimpse.analysis.simulation import through_server
-from glimpse.analysis.simulation.simulation import read_asked
+from glimpse.analysis.simulation.simulation import read_simulated
 from glimpse.analysis.simulation.through_server import default_url
 from glimpse.main import main
 from tests.analysis.folders import build_study
@@ -154,7 +154,7 @@ def test_workers_fill_the_study_and_say_what_they_are(study: Path, server: tuple
     assert len(site.submitted) == 8
     assert {holder for holder, _ in site.held.values()} == {f"ASIMULATED0X{slot:05d}" for slot in range(8)}
     assert site.agents == {f"glimpse-simulator/{__version__}"}
-    plan = read_asked(study, through_server_observer())
+    plan = read_simulated(study, through_server_observer())
     trials = {hit.name: set(hit.trials) for hit in plan.hits}
     for name, submission in site.submitted.items():
         assert submission["simulated"] is True

@@ -118,7 +118,7 @@ def test_where_fees_are_taken_no_part_grows_to_ten(large_study, server):
     for n in range(8):
         server.submit(large_study, ids[2], f"v{n}", wrong=1)
     plan = run(large_study, server, "sandbox", replace=True)
-    assert [(growth.before, growth.places) for growth in plan.grow] == [(2, 7), (2, 9)]
+    assert [(added.before, added.places) for added in plan.grow] == [(2, 7), (2, 9)]
     assert [(part.hit, part.number, part.places) for part in plan.create] == [("b1-h02", 3, 1)]
     assert (plan.reward_usd, plan.fees_usd) == (Decimal("13.00"), Decimal("2.60"))
     assert [row["max_assignments"] for row in server.hits()] == [9, 7, 9, 9, 1]
@@ -149,7 +149,7 @@ def test_a_worker_who_did_two_hits_of_a_batch_counts_once(study, server):
     server.change(lambda tx: tx.run("DELETE FROM qualifications"))
     server.submit(study, two, "ann")
     states = survey(study, server.requester(), ledger_of(study))
-    assert [one.excluded for state in states for one in state.seen] == [False, True]
+    assert [one.excluded for state in states for one in state.submitted] == [False, True]
 
 
 def test_a_bonus_is_paid_once(study, server):
