@@ -136,7 +136,7 @@ def read_answer(record: Any, doubt: Callable[[str], None] | None = None) -> Answ
         raise AnswerError(f"is {type(record).__name__}, not an object")
     trial, side = record.get("trial"), record.get("side")
     if type(trial) is not str or not 0 < len(trial) <= LONGEST_NAME:
-        raise AnswerError(f"has trial {_short(trial)}, not a short text")
+        raise AnswerError(f"is of unknown trial {_short(trial)}")
     if side not in SIDES:
         raise AnswerError(f"has side {_short(side)}; allowed are left and right")
     repeat, flags = record.get("repeat", 0), record.get("flags") or []

@@ -113,6 +113,8 @@ def _trials(lines: Iterable[str], where: str) -> Iterator[Trial]:
 
 def _places(head: list[str], where: str) -> list[int | None]:
     """Return in which column of the file each of TRIAL_COLUMNS stands; None where it may be missing."""
+    if not head:
+        raise GlimpseError(f"{where}: not a readable CSV file (it is empty).")
     missing = [name for name in NEEDED if name not in head]
     if missing:
         raise GlimpseError(f"{where}: column(s) {', '.join(missing)} are missing; found {head}.")
@@ -125,7 +127,8 @@ def _trial(row: list[str], place: list[int | None], where: str) -> Trial:
     except IndexError:
         cells = []
     if not cells or not all(cells[index] for index in _FILLED):
-        shown = dict(zip(TRIAL_COLUMNS, cells, strict=False)).get("trial", row[0])
+        named = place[TRIAL_COLUMNS.index("trial")] or 0
+        shown = row[named] if named < len(row) else row[0]
         allowed = "followed by every column that may not be empty; the line is cut short"
         raise _refused(where, "trial", shown, allowed)
     batch, hit, position, name, contrast, exposure, sentinel, correct, *sides, practice = cells
@@ -180,7 +183,7 @@ def _number(column: str, text: str, where: str) -> float | None:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise _refused(where, column, text, "a number")
+        raise _refused(where, column, text, "a number, or empty")
     return int(number) if number.is_integer() else number
 
 

@@ -241,18 +241,18 @@ def test_what_is_no_study_is_named(tmp_path: Path) -> None:
     study = build_study(tmp_path / "study")
     text = (study / "trials.csv").read_text()
     (study / "trials.csv").write_text(text.replace("exposure_ms", "exposure", 1))
-    assert "column exposure_ms is missing" in run("simulate", study).output
+    assert "column(s) exposure_ms are missing" in run("simulate", study).output
     (study / "trials.csv").write_text(text.splitlines()[0] + "\n")
-    assert "there are no trials" in run("simulate", study).output
+    assert "no trials" in run("simulate", study).output
     (study / "study.json").write_text("{")
-    assert "not a study that build-hits has written" in run("simulate", study).output
+    assert "study.json, line 1: not JSON" in run("simulate", study).output
 
 
 def test_an_exposure_that_is_no_number_is_quoted(tmp_path: Path) -> None:
     study = build_study(tmp_path / "study")
     text = (study / "trials.csv").read_text()
     (study / "trials.csv").write_text(text.replace(",8000,", ",soon,", 1))
-    with pytest.raises(GlimpseError, match="exposure_ms is 'soon'; it must be a positive number, or empty"):
+    with pytest.raises(GlimpseError, match="exposure_ms is 'soon'; it must be a number, or empty"):
         read_simulated(study, Observer())
 
 

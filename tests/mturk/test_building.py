@@ -311,10 +311,10 @@ def test_whole_or_not_at_all(images: Path, tmp_path: Path, monkeypatch: pytest.M
     ("damage", "message"),
     [
         (lambda f: (f / "study.json").unlink(), "holds no study"),
-        (lambda f: (f / "study.json").write_text("{"), "study.json is damaged"),
+        (lambda f: (f / "study.json").write_text("{"), "study.json, line 1: not JSON"),
         (
             lambda f: (f / "study.json").write_text('{"schema_version": 9}'),
-            "schema_version 9; this program reads 1",
+            "schema_version is 9; this program reads 1",
         ),
         (lambda f: (f / "trials.csv").write_text("x\n"), "trials.csv is missing or changed"),
         (lambda f: (f / "pages" / "b1-h01.html").write_text("x"), "b1-h01.html is missing or changed"),

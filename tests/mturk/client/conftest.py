@@ -125,7 +125,7 @@ def answers(study, hit, *, wrong=0):
         side = trial.correct_side or "left"
         if trial.sentinel and wrong:
             side, wrong = {"left": "right", "right": "left"}[side], wrong - 1
-        times = {"response_ms": 700, "shown_ms": 250.0, "frames": 15, "onset_ms": 1.0}
+        times = {"response_ms": 700, "shown_ms": trial.exposure_ms, "frames": 15, "onset_ms": 1.0}
         records.append({"trial": trial.trial, "side": side, **times})
     page = {"user_agent": "t", "viewport": [1280, 800], "device_pixel_ratio": 1, "refresh_hz": 60}
     return {
