@@ -29,9 +29,9 @@ STATUSES = ("Submitted", "Approved", "Rejected")
 SIMULATOR = "glimpse-simulator"  # how our simulator names itself where browsers name themselves
 # What a page may note of a trial; one with a flag is shown again, and counts if that goes well.
 FLAGS = {
-    "late": "the images came more than half a refresh late, or a gap between refreshes was too long",
-    "long": "they stood for more refreshes than planned",
-    "audit": "the browser's own record of what it displayed contradicts the planned exposure",
+    "late": "the animation frame after the onset came late",
+    "long": "the images stayed for more frames than planned",
+    "audit": "the browser's own record of what it displayed differs from the plan by more than a frame",
     "hidden": "the page was hidden during the exposure",
     "blur": "the page lost the focus during the exposure",
     "resize": "the window changed its size during the exposure",

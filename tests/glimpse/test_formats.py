@@ -1,0 +1,33 @@
+"""docs/file-formats.md names every field that the code writes, and no flag that it does not know."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from glimpse.experiment import Experiment
+from glimpse.people import WORKER_COLUMNS
+from glimpse.submission import FLAGS, NUMBERS, Answer
+from glimpse.trials import TRIAL_COLUMNS
+
+TEXT = (Path(__file__).parents[2] / "docs" / "file-formats.md").read_text(encoding="utf-8")
+NAMES = {
+    "trials.csv": TRIAL_COLUMNS,
+    "experiment": [field.name for field in fields(Experiment)],
+    "workers.csv": WORKER_COLUMNS,
+    "an answer": [name for name in Answer._fields if name != "record"],
+    "times": NUMBERS,
+    "flags": FLAGS,
+}
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_every_field_is_described(kind):
+    assert [name for name in NAMES[kind] if f"`{name}`" not in TEXT] == []
+
+
+def test_no_flag_is_described_that_does_not_exist():
+    table = TEXT.partition("| flag | meaning |")[2].partition("\n\n")[0]
+    first = [line.split("|")[1] for line in table.strip().splitlines()[1:]]
+    assert set(re.findall(r"`(\w+)`", " ".join(first))) == set(FLAGS)
