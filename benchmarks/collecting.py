@@ -172,7 +172,7 @@ def publishing(folder: Path, hits: int) -> dict[str, float]:
     from glimpse.mturk.page.pages import question_xml
     from glimpse.mturk.publishing.client import connect, endpoint
     from glimpse.mturk.publishing.hosting import LocalHosting
-    from glimpse.mturk.publishing.publication import Settings
+    from glimpse.mturk.publishing.publication import PublicationSettings
     from glimpse.mturk.publishing.publishing import publish
     from glimpse.study import read_study
 
@@ -199,7 +199,7 @@ def publishing(folder: Path, hits: int) -> dict[str, float]:
             question_xml(study, hit.hit, f"/media/{study.study}/")
         rendering = time.perf_counter() - started
         started = time.perf_counter()
-        published = publish(study, requester, images, lambda _: None, Settings(in_nines=False))
+        published = publish(study, requester, images, lambda _: None, PublicationSettings(in_nines=False))
         ours = time.perf_counter() - started
     finally:
         server.terminate()

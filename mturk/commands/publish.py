@@ -98,14 +98,14 @@ def publish(
     from ..publishing.client import connect
     from ..publishing.client import endpoint as known_endpoint
     from ..publishing.ledger import published_endpoints
-    from ..publishing.publication import Settings
+    from ..publishing.publication import PublicationSettings
     from ..publishing.publishing import publish as publish_study
     from ..publishing.publishing import where_workers_go
     from ..publishing.qualifications import requirement
 
     console = ctx.obj
     frozen = read_study(study)
-    settings = Settings(
+    settings = PublicationSettings(
         expires_days=expires_days,
         auto_approve_days=auto_approve_days,
         in_nines=to != "local" if nines == "auto" else nines == "yes",

@@ -28,7 +28,7 @@ CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True)
-class Settings:
+class PublicationSettings:
     """How a study is published: decided once, then kept in the ledger for every later run.
 
     `expires_days` is how long places stay open, `auto_approve_days` after how long a submission that nobody

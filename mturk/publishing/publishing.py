@@ -18,7 +18,7 @@ from ..design.limits import check_listing
 from ..page.pages import image_base, question_xml
 from .client import HIT_EXISTS, TurkError
 from .ledger import Ledger, OnceCall, call_once, exclusive, ledger_path, token
-from .publication import DAY_S, Part, PublishedHit, Quote, Settings, cost, parts, published_hits
+from .publication import DAY_S, Part, PublicationSettings, PublishedHit, Quote, cost, parts, published_hits
 from .qualifications import once_requirement, once_type
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Publisher:
 
     def publish(
         self,
-        settings: Settings,
+        settings: PublicationSettings,
         given: Collection[str],
         hosting: Hosting | None,
         confirm: Confirm,
@@ -67,7 +67,7 @@ class Publisher:
                 self.create(part, types[part.batch], base_url, settings)
         return published_hits(self.ledger)
 
-    def _settled(self, settings: Settings, given: Collection[str]) -> Settings:
+    def _settled(self, settings: PublicationSettings, given: Collection[str]) -> PublicationSettings:
         """Return the settings of the first run; later runs may not give others."""
         endpoint = self.requester.endpoint
         self.ledger.check(self.study, endpoint)
@@ -83,7 +83,7 @@ class Publisher:
             )
         return first
 
-    def _open(self, settings: Settings, found: dict[str, dict[str, Any]]) -> None:
+    def _open(self, settings: PublicationSettings, found: dict[str, dict[str, Any]]) -> None:
         """Write down what was agreed and what exists already."""
         self.ledger.open(self.study, self.requester.endpoint)
         if "settings" not in self.ledger.outcomes:
@@ -91,10 +91,10 @@ class Publisher:
         for key, facts in found.items():
             self.ledger.record("outcome", key=key, **facts, found=True)
 
-    def settings(self) -> Settings:
+    def settings(self) -> PublicationSettings:
         """Return the settings with which the study was published."""
         line = self.ledger.outcomes.get("settings", {"settings": {}})["settings"]
-        return Settings(**{**line, "requirements": tuple(line.get("requirements", ()))})
+        return PublicationSettings(**{**line, "requirements": tuple(line.get("requirements", ()))})
 
     def _quote(self, wanted: list[Part], missing: list[Part]) -> Quote:
         experiment, fees = self.study.experiment, self.requester.endpoint.name != "local"
@@ -163,7 +163,7 @@ class Publisher:
         line = self.ledger.outcomes.get("images")
         return str(line["base_url"]) if line else None
 
-    def hit_type(self, batch: str, settings: Settings) -> str:
+    def hit_type(self, batch: str, settings: PublicationSettings) -> str:
         """Return the id of a batch's HIT type, with the qualification that keeps people to one HIT."""
         once = once_type(self.requester, self.ledger, self.study.study, batch)
         experiment = self.study.experiment
@@ -185,7 +185,9 @@ class Publisher:
         )
         return str(line["hit_type_id"])
 
-    def create(self, part: Part, hit_type_id: str, base_url: str, settings: Settings) -> PublishedHit:
+    def create(
+        self, part: Part, hit_type_id: str, base_url: str, settings: PublicationSettings
+    ) -> PublishedHit:
         """Create one HIT, or find that it was created before."""
         question = question_xml(self.study, part.hit, base_url)
         annotation = part.annotation(self.study.study)
@@ -317,7 +319,7 @@ def publish(
     requester: Requester,
     hosting: Hosting | None,
     confirm: Confirm,
-    settings: Settings,
+    settings: PublicationSettings,
     *,
     given: Collection[str] = (),
     track: Track = untracked,

@@ -18,7 +18,7 @@ from glimpse.mturk.collecting.collecting import collect, read_heads
 from glimpse.mturk.collecting.participants import participants
 from glimpse.mturk.publishing.client import CredentialsError, Endpoint, Requester, connect
 from glimpse.mturk.publishing.ledger import Ledger, ledger_path
-from glimpse.mturk.publishing.publication import Settings
+from glimpse.mturk.publishing.publication import PublicationSettings
 from glimpse.mturk.publishing.publishing import publish
 from glimpse.mturk.server.storage import transitions
 from glimpse.mturk.server.storage.workers import LOCAL, worker_for
@@ -36,7 +36,7 @@ class Nowhere:
 @pytest.fixture
 def published(study, server):
     """A study on the local server, and a function that collects it."""
-    hits = publish(study, server.requester(), Nowhere(), lambda _: None, Settings(in_nines=False))
+    hits = publish(study, server.requester(), Nowhere(), lambda _: None, PublicationSettings(in_nines=False))
     return study, server, [hit.hit_id for hit in hits]
 
 
@@ -124,7 +124,7 @@ def test_a_list_of_two_columns_is_read_and_gets_its_third(published, tmp_path):
 
 
 def test_elsewhere_nobody_is_asked_who_is_who(study, server, tmp_path):
-    hits = publish(study, server.requester("sandbox"), Nowhere(), lambda _: None, Settings())
+    hits = publish(study, server.requester("sandbox"), Nowhere(), lambda _: None, PublicationSettings())
     server.submit(study, hits[0].hit_id, "ann")
     fetch(study, server, tmp_path / "r", "sandbox")
     assert [row["participant"] for row in workers(tmp_path / "r")] == [""]
@@ -298,7 +298,7 @@ def test_full_hits_are_not_asked_about_again(published, tmp_path):
 
 
 def test_elsewhere_workers_get_the_qualification_that_keeps_them_to_one_hit(study, server, tmp_path):
-    hits = publish(study, server.requester("sandbox"), Nowhere(), lambda _: None, Settings())
+    hits = publish(study, server.requester("sandbox"), Nowhere(), lambda _: None, PublicationSettings())
     server.submit(study, hits[0].hit_id, "ann")
     server.change(
         lambda tx: tx.run("DELETE FROM qualifications")
@@ -312,7 +312,7 @@ def test_results_of_another_study_are_left_alone(published, large_study, server,
     study, server, _ = published
     out = tmp_path / "results"
     fetch(study, server, out)
-    publish(large_study, server.requester(), Nowhere(), lambda _: None, Settings(in_nines=False))
+    publish(large_study, server.requester(), Nowhere(), lambda _: None, PublicationSettings(in_nines=False))
     with pytest.raises(
         GlimpseError, match=r"holds results of another study \(.*\)\. Choose another folder with --out"
     ):

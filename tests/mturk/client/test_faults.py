@@ -14,7 +14,7 @@ from glimpse.mturk.collecting.collecting import collect
 from glimpse.mturk.publishing import ledger
 from glimpse.mturk.publishing.client import EndpointError, Requester
 from glimpse.mturk.publishing.ledger import Ledger, ledger_path
-from glimpse.mturk.publishing.publication import Settings, published_hits
+from glimpse.mturk.publishing.publication import PublicationSettings, published_hits
 from glimpse.mturk.publishing.published import find
 from glimpse.mturk.publishing.publishing import publish
 from glimpse.study import read_study
@@ -29,7 +29,7 @@ class Nowhere:
 
 
 def go(study, requester):
-    return publish(study, requester, Nowhere(), lambda _: None, Settings(in_nines=False))
+    return publish(study, requester, Nowhere(), lambda _: None, PublicationSettings(in_nines=False))
 
 
 def fetch(study, server, out):

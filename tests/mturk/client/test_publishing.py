@@ -15,7 +15,7 @@ from glimpse.mturk.publishing import ledger as ledger_module
 from glimpse.mturk.publishing.client import Requester
 from glimpse.mturk.publishing.hosting import LocalHosting
 from glimpse.mturk.publishing.ledger import Ledger, ledger_path
-from glimpse.mturk.publishing.publication import Settings, parts, published_hits
+from glimpse.mturk.publishing.publication import PublicationSettings, parts, published_hits
 from glimpse.mturk.publishing.publishing import publish, where_workers_go
 
 LINES = [
@@ -73,7 +73,8 @@ def yes(_quote):
 
 def go(study, requester, settings=None, **more):
     return publish(study, requester, more.pop("hosting", Nowhere()), more.pop("confirm", yes),
-                   settings or Settings(in_nines=requester.endpoint.name != "local"), **more)  # fmt: skip
+                   settings or PublicationSettings(in_nines=requester.endpoint.name != "local"),
+                   **more)  # fmt: skip
 
 
 def check_ledger(study, server, name):
@@ -204,10 +205,10 @@ def test_too_little_money_is_noticed_before_anything_is_created(study, server, m
 
 
 def test_settings_are_those_of_the_first_run(study, server):
-    go(study, server.requester(), Settings(expires_days=3, in_nines=False))
-    go(study, server.requester(), Settings(expires_days=7, in_nines=False))
+    go(study, server.requester(), PublicationSettings(expires_days=3, in_nines=False))
+    go(study, server.requester(), PublicationSettings(expires_days=7, in_nines=False))
     with pytest.raises(GlimpseError, match=r"began with other settings \(expires_days = 3\)"):
-        go(study, server.requester(), Settings(expires_days=7), given=["expires_days"])
+        go(study, server.requester(), PublicationSettings(expires_days=7), given=["expires_days"])
 
 
 def test_one_publishes_at_a_time(study, server):

@@ -10,7 +10,7 @@ from glimpse.mturk.collecting.reviewing import Wishes, review
 from glimpse.mturk.collecting.status import by_batch, survey
 from glimpse.mturk.publishing.client import Requester
 from glimpse.mturk.publishing.ledger import Ledger, ledger_path
-from glimpse.mturk.publishing.publication import Settings, published_hits
+from glimpse.mturk.publishing.publication import PublicationSettings, published_hits
 from glimpse.mturk.publishing.publishing import publish
 
 
@@ -24,7 +24,11 @@ class Nowhere:
 
 def put_out(study, server, name="local"):
     hits = publish(
-        study, server.requester(name), Nowhere(), lambda _: None, Settings(in_nines=name != "local")
+        study,
+        server.requester(name),
+        Nowhere(),
+        lambda _: None,
+        PublicationSettings(in_nines=name != "local"),
     )
     return [hit.hit_id for hit in hits]
 
