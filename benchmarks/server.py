@@ -146,11 +146,11 @@ def prepared(data: Path) -> list[list[tuple[str, str]]]:
     from starlette.responses import Response
 
     from glimpse.mturk.server.pages.sessions import Session, Sessions
-    from glimpse.mturk.server.site import Settings, Site
+    from glimpse.mturk.server.site import ServerSettings, Site
     from glimpse.mturk.server.storage.transitions import accept
     from glimpse.mturk.server.storage.workers import worker_for
 
-    site = Site(Settings(data=data))
+    site = Site(ServerSettings(data=data))
     hits = [
         row["hit_id"] for row in site.store.read(lambda tx: tx.all("SELECT hit_id FROM hits LIMIT ?", EACH))
     ]

@@ -84,7 +84,7 @@ def serve(  # noqa: PLR0917 - one an option
       python cli.py publish --to local
     """  # fmt: skip
     from ..server import running
-    from ..server.site import Settings
+    from ..server.site import ServerSettings
 
     console = click.get_current_context().obj
     if forget is not None:
@@ -94,7 +94,7 @@ def serve(  # noqa: PLR0917 - one an option
         return
     if not studies and Path("study/study.json").is_file():
         studies = (Path("study"),)
-    settings = Settings(
+    settings = ServerSettings(
         data=data, studies=studies, lab=lab, sign_in=public_url is None if sign_in is None else sign_in,
         public_url=public_url, completion_url=completion_url,
     )  # fmt: skip
@@ -118,9 +118,9 @@ def serve(  # noqa: PLR0917 - one an option
 
 def _links(site: Site, public: str) -> list[str]:
     """Return the addresses of the studies of which the server has HITs, or how to get one."""
-    from ..server.storage.progress import OTHER, studies
+    from ..server.storage import hits
 
-    found = [row["study"] for row in site.store.read(studies) if row["study"] != OTHER]
+    found = [row["study"] for row in site.store.read(hits.studies) if row["study"] != hits.NO_STUDY]
     lines = [f"{public}/join/{quote(study, safe='')}" for study in found[:SHOWN_LINKS]]
     if not lines:
         return ["none yet; `publish` prints it"]

@@ -1,10 +1,9 @@
-"""The Starlette application: the requester's endpoint at `/`, and the rooms with pages."""
+"""The Starlette application: the requester's endpoint at `/`, and all pages."""
 
 from __future__ import annotations
 
 import logging
 import re
-import sqlite3
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -15,13 +14,22 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from .operations import operations
-from .pages import dashboard, joining, media, submissions, web, worker_history, worker_site
+from .operations import table
+from .pages import (
+    dashboard,
+    joining,
+    media,
+    participants,
+    submissions,
+    web,
+    worker_history,
+    worker_site,
+)
 from .pages.sessions import Sessions
 from .protocol import signing
 from .protocol import wire as protocol
 from .protocol.errors import RequestError, ServiceFault, SignatureError
-from .storage import participants
+from .storage import meta
 from .storage.screening import Exclusions
 
 if TYPE_CHECKING:
@@ -66,7 +74,7 @@ async def requester_endpoint(request: Request) -> Response:
         status, content = protocol.error_body(RequestError(error.detail, "RequestTooLarge"), site.clock())
     except (RequestError, SignatureError, ServiceFault) as error:
         if isinstance(error, ServiceFault):
-            _log.error("%s", error)
+            _log.error("%s", error, exc_info=error.__cause__)
         status, content = protocol.error_body(error, site.clock())
     except Exception:  # noqa: BLE001 - a defect must reach the client as a ServiceFault
         _log.exception("an operation failed")
@@ -78,7 +86,7 @@ async def requester_endpoint(request: Request) -> Response:
 
 async def run(site: Site, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
     """Do one operation with checked parameters. A null member counts as absent."""
-    found = operations.find(name)
+    found = table.find(name)
     given = {key: value for key, value in parameters.items() if value is not None}
     if found.writes:
         return await site.write(lambda tx: found.function(tx, given))
@@ -92,7 +100,7 @@ async def front_door(_request: Request) -> Response:
 
 async def health(request: Request) -> Response:
     """Say that the server and its database answer; for a proxy or a supervisor."""
-    await web.site_of(request).read(lambda tx: tx.one("SELECT 1"))
+    await web.site_of(request).read(meta.secret)
     return Response("ok\n", media_type="text/plain")
 
 
@@ -176,7 +184,6 @@ def create_app(site: Site) -> Starlette:
             RequestError: refused,
             HTTPException: refused,
             ServiceFault: refused,
-            sqlite3.OperationalError: refused,
             Exception: failed,
         },
         lifespan=lifespan,

@@ -16,7 +16,7 @@ from glimpse.files import write_whole
 from glimpse.program import program
 
 from .app import create_app
-from .site import Settings, Site
+from .site import ServerSettings, Site
 from .storage import workers
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def address_of(bound: socket.socket, host: str) -> str:
 
 
 def serve(
-    settings: Settings,
+    settings: ServerSettings,
     host: str,
     port: int,
     *,
@@ -116,7 +116,7 @@ def forget(data: Path, name: str) -> tuple[int, int]:
             f"{data} is no server's data folder: it holds no server.sqlite3. Give it with --data FOLDER"
         )
     with alone(data):
-        site = Site(Settings(data=data))
+        site = Site(ServerSettings(data=data))
         try:
             return site.store.write(lambda tx: workers.forget(tx, name)).result()
         finally:

@@ -14,8 +14,8 @@ from glimpse.errors import GlimpseError
 from glimpse.files import write_whole
 
 from .protocol import signing
-from .storage import transitions
-from .storage.store import Clock, Store, Transaction, keep_private
+from .storage import due, meta, transitions
+from .storage.database import Clock, Store, Transaction, keep_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ Track = Callable[..., None]
 
 
 @dataclass(frozen=True)
-class Settings:
+class ServerSettings:
     """How a server runs.
 
     `data` is its folder; `studies` are folders whose private trials the dashboard may read; `lab` lets
@@ -70,9 +70,9 @@ def is_web_address(text: str) -> bool:
 
 @dataclass
 class Site:
-    """What every room of the server shares. `clock` is the study's time, `wall` that of signatures."""
+    """What all parts of a running server share. `clock` is the study's time, `wall` that of signatures."""
 
-    settings: Settings
+    settings: ServerSettings
     clock: Clock = time.time
     wall: Clock = time.time
     store: Store = field(init=False)
@@ -86,7 +86,7 @@ class Site:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.keys = signing.load_keys(data / "credentials")
         self.store = Store(data / "server.sqlite3", self.clock)
-        self.secret = self.store.read(lambda tx: _meta(tx, "secret"))
+        self.secret = self.store.read(meta.secret)
         self.requester_token = _kept_token(data / "dashboard-token")
         for name in ("credentials", "dashboard-token"):
             keep_private(data / name)
@@ -120,18 +120,11 @@ class Site:
 
     def _sweep(self, tx: Transaction) -> None:
         transitions.sweep(tx)
-        self._due = transitions.next_due(tx)
+        self._due = due.next_due(tx)
 
     def close(self) -> None:
         """Finish what waits and close the database."""
         self.store.close()
-
-
-def _meta(tx: Transaction, key: str) -> str:
-    row = tx.one("SELECT value FROM meta WHERE key = ?", key)
-    if row is None:
-        raise GlimpseError(f"The server's database lacks its {key}. Restore it from a backup.")
-    return str(row["value"])
 
 
 def _kept_token(path: Path) -> str:

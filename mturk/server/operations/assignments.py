@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from ..protocol import lifecycle
 from ..protocol.errors import RequestError, missing, wrong_state
-from ..storage.transitions import approve, find_assignment, find_hit, reject
-from .hits import hit_result, money
-from .operations import Parameters, Result, at_most, once, operation, page
+from ..storage import assignments, bonuses, events, hits
+from ..storage.transitions import approve, reject
+from .hits import hit_result
+from .paging import page
+from .parameters import Parameters, Result, at_most, money
+from .repeating import once
 
 if TYPE_CHECKING:
-    from ..storage.store import Row, Transaction
-
-_VISIBLE = ("Submitted", "Approved", "Rejected")
+    from ..storage.database import Row, Transaction
 
 
 def assignment_result(row: Row) -> Result:
@@ -37,40 +38,35 @@ def assignment_result(row: Row) -> Result:
 
 def _visible(tx: Transaction, assignment_id: str) -> Row:
     """Return an assignment that was submitted; what is only accepted does not exist for the API."""
-    row = find_assignment(tx, assignment_id)
-    if row["status"] not in _VISIBLE:
+    row = assignments.find(tx, assignment_id)
+    if row["status"] not in assignments.VISIBLE:
         raise missing("Assignment", assignment_id)
     return row
 
 
-@operation("ListAssignmentsForHIT")
 def list_assignments_for_hit(tx: Transaction, parameters: Parameters) -> Result:
     """List a HIT's submitted, approved and rejected assignments in the order of submission."""
-    hit = find_hit(tx, parameters["HITId"])
-    wanted = parameters.get("AssignmentStatuses") or list(_VISIBLE)
-    marks = ", ".join("?" * len(wanted))
-    sql = f"SELECT * FROM assignments WHERE hit_id = ? AND submit_order IS NOT NULL AND status IN ({marks})"  # noqa: S608 - marks
-    rows, result = page(tx, parameters, sql, (hit["hit_id"], *wanted), order="submit_order")
+    hit = hits.find(tx, parameters["HITId"])
+    wanted = parameters.get("AssignmentStatuses") or list(assignments.VISIBLE)
+    rows, result = page(tx, parameters, assignments.submitted_of_hit(hit["hit_id"], wanted))
     return {**result, "Assignments": [assignment_result(row) for row in rows]}
 
 
-@operation("GetAssignment")
 def get_assignment(tx: Transaction, parameters: Parameters) -> Result:
     """Return a submitted assignment with its HIT."""
     row = _visible(tx, parameters["AssignmentId"])
-    return {"Assignment": assignment_result(row), "HIT": hit_result(tx, find_hit(tx, row["hit_id"]))}
+    return {"Assignment": assignment_result(row), "HIT": hit_result(tx, hits.find(tx, row["hit_id"]))}
 
 
-@operation("ApproveAssignment", writes=True)
 def approve_assignment(tx: Transaction, parameters: Parameters) -> Result:
     """Approve a submitted assignment; with OverrideRejection also one rejected within 30 days."""
-    row = find_assignment(tx, parameters["AssignmentId"])
+    row = assignments.find(tx, parameters["AssignmentId"])
     feedback = _feedback(parameters.get("RequesterFeedback"))
     override = bool(parameters.get("OverrideRejection"))
     if row["status"] == "Rejected" and override:
         if tx.now - row["submitted"] > lifecycle.OVERRIDE_WITHIN_S:
             raise RequestError("A rejection can be overridden within 30 days only.", "InvalidAssignmentState")
-        if find_hit(tx, row["hit_id"])["disposed"] is not None:
+        if hits.find(tx, row["hit_id"])["disposed"] is not None:
             raise RequestError("The HIT of this assignment has been disposed of.", "InvalidHITState")
     elif row["status"] != "Submitted":
         raise wrong_state(row["status"], "Submitted", *(["Rejected"] if override else []))
@@ -78,10 +74,9 @@ def approve_assignment(tx: Transaction, parameters: Parameters) -> Result:
     return {}
 
 
-@operation("RejectAssignment", writes=True)
 def reject_assignment(tx: Transaction, parameters: Parameters) -> Result:
     """Reject a submitted assignment; its worker is told why."""
-    row = find_assignment(tx, parameters["AssignmentId"])
+    row = assignments.find(tx, parameters["AssignmentId"])
     if row["status"] != "Submitted":
         raise wrong_state(row["status"], "Submitted")
     feedback = _feedback(parameters["RequesterFeedback"])
@@ -95,7 +90,6 @@ def _feedback(text: str | None) -> str | None:
     return text if text is None else at_most("RequesterFeedback", text, 1024)
 
 
-@operation("SendBonus", writes=True)
 def send_bonus(tx: Transaction, parameters: Parameters) -> Result:
     """Note a bonus for the worker of an assignment."""
     row = _visible(tx, parameters["AssignmentId"])
@@ -110,35 +104,23 @@ def send_bonus(tx: Transaction, parameters: Parameters) -> Result:
                 "InvalidBonusRecipient",
             )
         reason = at_most("Reason", parameters["Reason"], 4096)
-        cursor = tx.run(
-            "INSERT INTO bonuses (worker_id, assignment_id, hit_id, amount, reason, at) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            row["worker_id"], row["assignment_id"], row["hit_id"], amount, reason, tx.now,
-        )  # fmt: skip
-        tx.log(
-            "BonusSent",
-            hit=row["hit_id"],
-            assignment=row["assignment_id"],
-            worker=row["worker_id"],
-            amount=amount,
-        )
-        return f"B{cursor.lastrowid}", {}
+        number = bonuses.add(tx, row, amount, reason)
+        events.log_of(tx, "BonusSent", row, amount=amount)
+        return f"B{number}", {}
 
-    return once(tx, "SendBonus", parameters.get("UniqueRequestToken"), make)
+    return once(tx, "SendBonus", parameters, make)
 
 
-@operation("ListBonusPayments")
 def list_bonus_payments(tx: Transaction, parameters: Parameters) -> Result:
     """List the bonuses of a HIT or of one assignment."""
     hit_id, assignment_id = parameters.get("HITId"), parameters.get("AssignmentId")
     if (hit_id is None) == (assignment_id is None):
         raise RequestError("Give either HITId or AssignmentId.")
     if hit_id is not None:
-        where, value = "hit_id = ?", find_hit(tx, hit_id)["hit_id"]
+        listing = bonuses.of_hit(hits.find(tx, hit_id)["hit_id"])
     else:
-        where, value = "assignment_id = ?", _visible(tx, str(assignment_id))["assignment_id"]
-    sql = f"SELECT * FROM bonuses WHERE {where}"  # noqa: S608 - one of the two above
-    rows, result = page(tx, parameters, sql, (value,), order="seq")
+        listing = bonuses.of_assignment(_visible(tx, str(assignment_id))["assignment_id"])
+    rows, result = page(tx, parameters, listing)
     payments = [
         {
             "WorkerId": row["worker_id"],

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..protocol import lifecycle, questions
-from ..protocol.errors import RequestError, missing
-from ..storage.store import Row, Transaction, new_id
-from ..storage.transitions import HIT_SQL, counts, dispose, find_hit, status
-from .operations import Parameters, Result, at_most, once, operation, page, refuse, within
+from ..protocol.errors import RequestError
+from ..storage import events, hits, qualifications
+from ..storage.transitions import counts, dispose, status
+from .paging import page
+from .parameters import Parameters, Result, at_most, money, refuse, within
+from .repeating import once
+
+if TYPE_CHECKING:
+    from ..storage.database import Row, Transaction
 
 _YEAR_S = 365 * lifecycle.DAY_S
 _APPROVAL_S = 30 * lifecycle.DAY_S
@@ -51,7 +56,6 @@ def _group_id(hit_type_id: str) -> str:
     return "3" + hashlib.sha256(hit_type_id.encode()).hexdigest().upper()[:29]
 
 
-@operation("CreateHITType", writes=True)
 def create_hit_type(tx: Transaction, parameters: Parameters) -> Result:
     """Return the id of a HIT type; the same properties have the same id."""
     return {"HITTypeId": _hit_type(tx, parameters)}
@@ -73,26 +77,7 @@ def _hit_type(tx: Transaction, parameters: Parameters) -> str:
         json.dumps(requirements, sort_keys=True),
     )
     digest = hashlib.sha256(json.dumps(values).encode()).hexdigest()
-    known = tx.one("SELECT hit_type_id FROM hit_types WHERE digest = ?", digest)
-    if known:
-        return str(known["hit_type_id"])
-    hit_type_id = new_id()
-    tx.run(
-        "INSERT INTO hit_types VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)",
-        hit_type_id,
-        digest,
-        *values,
-        tx.now,
-    )
-    return hit_type_id
-
-
-def money(amount: str) -> str:
-    """Return an amount in US dollars with two decimals; the model has checked its form."""
-    whole, _, cents = amount.partition(".")
-    if len(whole) > 6:
-        raise RequestError(f"The amount {amount[:20]} is too large.")
-    return f"{int(whole)}.{cents:0<2}"
+    return hits.add_type(tx, digest, values)
 
 
 def _filled(name: str, text: str) -> str:
@@ -109,36 +94,26 @@ def _check_requirements(tx: Transaction, requirements: list[dict[str, Any]]) -> 
         if problem:
             raise RequestError(problem, "InvalidQualificationRequirement")
         type_id = requirement["QualificationTypeId"]
-        if type_id not in lifecycle.SYSTEM and not tx.one(
-            "SELECT 1 FROM qualification_types WHERE qualification_type_id = ? AND deleted IS NULL", type_id
-        ):
-            raise missing("QualificationType", type_id)
+        if type_id not in lifecycle.SYSTEM:
+            qualifications.find_type(tx, type_id)
 
 
-@operation("CreateHIT", writes=True)
 def create_hit(tx: Transaction, parameters: Parameters) -> Result:
     """Create a HIT together with its HIT type."""
 
     def make() -> tuple[str, Result]:
         return _create(tx, _hit_type(tx, parameters), parameters)
 
-    return once(tx, "CreateHIT", parameters.get("UniqueRequestToken"), make)
+    return once(tx, "CreateHIT", parameters, make)
 
 
-@operation("CreateHITWithHITType", writes=True)
 def create_hit_with_hit_type(tx: Transaction, parameters: Parameters) -> Result:
     """Create a HIT of a known HIT type."""
 
     def make() -> tuple[str, Result]:
-        return _create(tx, _known_type(tx, parameters["HITTypeId"]), parameters)
+        return _create(tx, hits.known_type(tx, parameters["HITTypeId"]), parameters)
 
-    return once(tx, "CreateHITWithHITType", parameters.get("UniqueRequestToken"), make)
-
-
-def _known_type(tx: Transaction, hit_type_id: str) -> str:
-    if not tx.one("SELECT 1 FROM hit_types WHERE hit_type_id = ?", hit_type_id):
-        raise missing("HITType", hit_type_id)
-    return hit_type_id
+    return once(tx, "CreateHITWithHITType", parameters, make)
 
 
 def _create(tx: Transaction, hit_type_id: str, parameters: Parameters) -> tuple[str, Result]:
@@ -154,83 +129,62 @@ def _create(tx: Transaction, hit_type_id: str, parameters: Parameters) -> tuple[
     slots = within("MaxAssignments", 1 if slots is None else slots, 1, 1_000_000_000)
     lifetime = within("LifetimeInSeconds", parameters["LifetimeInSeconds"], 30, _YEAR_S)
     annotation = at_most("RequesterAnnotation", parameters.get("RequesterAnnotation") or "", 255)
-    study, batch, name = lifecycle.annotation_parts(annotation)
-    hit_id = new_id()
-    tx.run(
-        "INSERT INTO hits (hit_id, hit_type_id, question, annotation, study, batch, name, max_assignments, "
-        "first_max, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        hit_id, hit_type_id, parameters["Question"], annotation, study, batch, name, slots, slots,
-        tx.now, tx.now + lifetime,
-    )  # fmt: skip
-    tx.wake(tx.now + lifetime)
-    tx.log("HITCreated", hit=hit_id, slots=slots)
-    return hit_id, {"HIT": hit_result(tx, find_hit(tx, hit_id))}
+    expires = tx.now + lifetime
+    hit_id = hits.add(
+        tx, hit_type_id, question=parameters["Question"], annotation=annotation, slots=slots, expires=expires
+    )
+    tx.wake(expires)
+    events.log(tx, "HITCreated", hit=hit_id, slots=slots)
+    return hit_id, {"HIT": hit_result(tx, hits.find(tx, hit_id))}
 
 
-@operation("GetHIT")
 def get_hit(tx: Transaction, parameters: Parameters) -> Result:
     """Return one HIT, disposed ones included."""
-    return {"HIT": hit_result(tx, find_hit(tx, parameters["HITId"]))}
+    return {"HIT": hit_result(tx, hits.find(tx, parameters["HITId"]))}
 
 
-@operation("ListHITs")
 def list_hits(tx: Transaction, parameters: Parameters) -> Result:
     """List all HITs that are not disposed, newest first."""
-    rows, result = page(
-        tx, parameters, HIT_SQL + "WHERE disposed IS NULL", (), order="hits.seq", descending=True
-    )
+    rows, result = page(tx, parameters, hits.not_disposed())
     return {**result, "HITs": [hit_result(tx, row) for row in rows]}
 
 
-@operation("ListReviewableHITs")
 def list_reviewable_hits(tx: Transaction, parameters: Parameters) -> Result:
     """List the HITs whose status is Reviewable (the default) or Reviewing, newest first."""
-    sql = (
-        HIT_SQL + "WHERE disposed IS NULL AND pending = 0 AND reviewing = ? "
-        "AND (expires <= ? OR submitted + approved + rejected >= max_assignments)"
-    )
-    values: tuple[Any, ...] = (int(parameters.get("Status") == "Reviewing"), tx.now)
-    if parameters.get("HITTypeId") is not None:
-        sql, values = sql + " AND hit_type_id = ?", (*values, parameters["HITTypeId"])
-    rows, result = page(tx, parameters, sql, values, order="hits.seq", descending=True)
+    reviewing = parameters.get("Status") == "Reviewing"
+    listing = hits.reviewable(tx.now, parameters.get("HITTypeId"), reviewing=reviewing)
+    rows, result = page(tx, parameters, listing)
     return {**result, "HITs": [hit_result(tx, row) for row in rows]}
 
 
-@operation("UpdateHITReviewStatus", writes=True)
 def update_hit_review_status(tx: Transaction, parameters: Parameters) -> Result:
     """Mark a Reviewable HIT as Reviewing, or with Revert the other way round."""
-    hit = find_hit(tx, parameters["HITId"])
+    hit = hits.find(tx, parameters["HITId"])
     revert = bool(parameters.get("Revert"))
     _need(tx, hit, "Reviewing" if revert else "Reviewable")
-    tx.run("UPDATE hits SET reviewing = ? WHERE hit_id = ?", int(not revert), hit["hit_id"])
+    hits.set_reviewing(tx, hit["hit_id"], reviewing=not revert)
     return {}
 
 
-@operation("UpdateExpirationForHIT", writes=True)
 def update_expiration_for_hit(tx: Transaction, parameters: Parameters) -> Result:
     """Move a HIT's expiry; a moment in the past expires it at once. Running work goes on."""
-    hit = find_hit(tx, parameters["HITId"])
+    hit = hits.find(tx, parameters["HITId"])
     _need_not_disposed(tx, hit)
     moment = min(float(parameters["ExpireAt"]), tx.now + _YEAR_S)
     expired = moment <= tx.now
     if expired:
         # Never further back than now: disposal counts its 120 days from here.
         moment = min(hit["expires"], tx.now)
-    tx.run(
-        "UPDATE hits SET expires = ?, expiry_logged = 0, reviewing = CASE WHEN ? THEN reviewing ELSE 0 END "
-        "WHERE hit_id = ?",
-        moment, expired, hit["hit_id"],
-    )  # fmt: skip
+    hits.set_expiry(tx, hit["hit_id"], moment)
     tx.wake(moment)
     if not expired:
-        tx.log("HITExtended", hit=hit["hit_id"], expires=moment)
+        events.log(tx, "HITExtended", hit=hit["hit_id"], expires=moment)
     return {}
 
 
-@operation("CreateAdditionalAssignmentsForHIT", writes=True)
 def create_additional_assignments(tx: Transaction, parameters: Parameters) -> Result:
     """Add slots to a HIT."""
-    hit = find_hit(tx, parameters["HITId"])
+    hit = hits.find(tx, parameters["HITId"])
 
     def make() -> tuple[str, Result]:
         more = within(
@@ -247,27 +201,25 @@ def create_additional_assignments(tx: Transaction, parameters: Parameters) -> Re
                 "InvalidMaximumAssignmentsIncrease",
             )
         within("MaxAssignments", total, 1, 1_000_000_000)
-        tx.run("UPDATE hits SET max_assignments = ?, reviewing = 0 WHERE hit_id = ?", total, hit["hit_id"])
-        return f"E{tx.log('HITExtended', hit=hit['hit_id'], slots=total)}", {}
+        hits.set_slots(tx, hit["hit_id"], total)
+        return f"E{events.log(tx, 'HITExtended', hit=hit['hit_id'], slots=total)}", {}
 
-    return once(tx, "CreateAdditionalAssignmentsForHIT", parameters.get("UniqueRequestToken"), make)
+    return once(tx, "CreateAdditionalAssignmentsForHIT", parameters, make)
 
 
-@operation("UpdateHITTypeOfHIT", writes=True)
 def update_hit_type_of_hit(tx: Transaction, parameters: Parameters) -> Result:
     """Give a HIT the properties of another HIT type."""
-    hit = find_hit(tx, parameters["HITId"])
+    hit = hits.find(tx, parameters["HITId"])
     _need_not_disposed(tx, hit)
-    hit_type_id = _known_type(tx, parameters["HITTypeId"])
-    tx.run("UPDATE hits SET hit_type_id = ? WHERE hit_id = ?", hit_type_id, hit["hit_id"])
-    tx.log("HITTypeChanged", hit=hit["hit_id"], type=hit_type_id)
+    hit_type_id = hits.known_type(tx, parameters["HITTypeId"])
+    hits.set_type(tx, hit["hit_id"], hit_type_id)
+    events.log(tx, "HITTypeChanged", hit=hit["hit_id"], type=hit_type_id)
     return {}
 
 
-@operation("DeleteHIT", writes=True)
 def delete_hit(tx: Transaction, parameters: Parameters) -> Result:
     """Dispose of a HIT that is Reviewable and wholly decided."""
-    hit = find_hit(tx, parameters["HITId"])
+    hit = hits.find(tx, parameters["HITId"])
     _need(tx, hit, "Reviewable")
     if hit["submitted"]:
         raise RequestError(

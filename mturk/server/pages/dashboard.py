@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import json
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +15,16 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ..protocol.errors import RequestError
-from ..storage import progress
-from ..storage.transitions import study_hits
+from ..storage import hits, studies
 from . import panels, web
+from .study_progress import study_progress
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from ..site import Site
+    from ..storage.database import Transaction
     from ..storage.screening import Exclusions
-    from ..storage.store import Transaction
 
 
 def enter(request: Request) -> None:
@@ -50,7 +49,7 @@ async def index(request: Request) -> Response:
         web.sessions_of(request).keep_requester(response, site.requester_token, secure=web.is_secure(request))
         return response
     enter(request)
-    found = await _apart(site, progress.studies)
+    found = await _apart(site, hits.studies)
     return web.page(request, "dashboard", studies=found)
 
 
@@ -91,14 +90,14 @@ async def _facts(request: Request, study: str) -> dict[str, Any]:
     exclusions: Exclusions = request.app.state.exclusions
 
     def reading(tx: Transaction) -> dict[str, Any]:
-        found = progress.study_progress(tx, study, exclusions)
+        found = study_progress(tx, study, exclusions)
         if not found["total"].hits:
             raise HTTPException(404, "There is no such study on this server.")
         settings = panels.settings_of(tx, study, site.settings.completion_url)
-        hits = study_hits(tx, study)
+        published = hits.of_study(tx, study)
         page = panels.Needs(0, 0, phones=False)
-        if hits:
-            page = panels.needs(panels.StudySettings(), hits[0], lab=site.settings.lab)
+        if published:
+            page = panels.needs(panels.StudySettings(), published[0], lab=site.settings.lab)
         return {**found, "settings": settings, "needs": page, "now": tx.now}
 
     facts: dict[str, Any] = await _apart(site, reading)
@@ -121,15 +120,8 @@ async def save_settings(request: Request) -> Response:
             given[field.name] = int(text)
         else:
             given[field.name] = text
-    settings = json.dumps(asdict(panels.StudySettings(**given)))
-
-    await web.site_of(request).write(
-        lambda tx: tx.run(
-            "INSERT INTO study_settings VALUES (?, ?) "
-            "ON CONFLICT (study) DO UPDATE SET settings = excluded.settings",
-            study, settings,
-        )
-    )  # fmt: skip
+    settings = asdict(panels.StudySettings(**given))
+    await web.site_of(request).write(lambda tx: studies.set_settings(tx, study, settings))
     return RedirectResponse(f"/dashboard/studies/{study}?saved=1", 303)
 
 

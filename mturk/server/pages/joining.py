@@ -7,7 +7,6 @@ taken for who comes next.
 
 from __future__ import annotations
 
-import json
 import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,8 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from ..protocol.errors import RequestError
-from ..storage import offers
-from ..storage.transitions import study_hits
+from ..storage import assignments, hits, offers, studies
 from ..storage.workers import GUEST, MAX_NAME, clean_name, worker_for
 from . import panels, web
 from .panels import MAX_PARAMETER, Arrival
@@ -28,14 +26,14 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from ..storage.store import Row, Transaction
+    from ..storage.database import Row, Transaction
 
 
 def _first_hit(tx: Transaction, study: str) -> Row:
-    hits = study_hits(tx, study)
-    if not hits:
+    published = hits.of_study(tx, study)
+    if not published:
         raise HTTPException(404, "There is no such study on this server. Check the link that you were given.")
-    return hits[0]
+    return published[0]
 
 
 async def show_join(request: Request) -> Response:
@@ -92,10 +90,10 @@ async def join(request: Request) -> Response:
             )
         arrived = _arrive(tx, site.secret, session, study, came)
         worker = str(arrived.worker)
-        running = offers.unfinished(tx, worker, study)
+        running = assignments.unfinished(tx, worker, study)
         if running:
             return arrived, str(running[0]["assignment_id"])
-        finished = _finished(tx, worker, study)
+        finished = assignments.last_submitted(tx, worker, study)
         if finished and "batch" not in parameters:
             return arrived, finished
         return arrived, _next(tx, worker, study, parameters.get("batch"), arrived.arrival)
@@ -112,22 +110,10 @@ def _arrive(tx: Transaction, secret: str, session: Session, study: str, came: Ar
         worker = worker_for(tx, secret, came.panel.name, came.person)
     else:
         worker = session.worker or worker_for(tx, secret, GUEST, secrets.token_hex(8))
-    cursor = tx.run(
-        "INSERT INTO arrivals (worker_id, study, panel, parameters, at) VALUES (?, ?, ?, ?, ?)",
-        worker, study, came.panel.name,
-        json.dumps({"participant": came.person[:MAX_PARAMETER], **came.kept}), tx.now,
-    )  # fmt: skip
+    parameters = {"participant": came.person[:MAX_PARAMETER], **came.kept}
+    arrival = studies.add_arrival(tx, worker, study, came.panel.name, parameters)
     nonce = session.nonce if session.worker == worker else secrets.token_urlsafe(12)
-    return Session(nonce, worker, cursor.lastrowid)
-
-
-def _finished(tx: Transaction, worker: str, study: str) -> str | None:
-    row = tx.one(
-        "SELECT assignment_id FROM assignments JOIN hits USING (hit_id) WHERE worker_id = ? AND study = ? "
-        "AND assignments.submitted IS NOT NULL ORDER BY submit_order DESC",
-        worker, study,
-    )  # fmt: skip
-    return str(row["assignment_id"]) if row else None
+    return Session(nonce, worker, arrival)
 
 
 def _next(tx: Transaction, worker: str, study: str, batch: str | None, arrival: int | None) -> str:

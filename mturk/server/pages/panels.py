@@ -18,13 +18,14 @@ from glimpse.errors import GlimpseError
 from ..protocol import questions
 from ..protocol.errors import RequestError
 from ..site import is_web_address
+from ..storage import studies
 from . import web
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from ..site import Settings
-    from ..storage.store import Row, Transaction
+    from ..site import ServerSettings
+    from ..storage.database import Row, Transaction
 
 MAX_PARAMETER = 200
 LAB = "lab"
@@ -116,8 +117,7 @@ def needs(settings: StudySettings, hit: Row, *, lab: bool) -> Needs:
 
 def settings_of(tx: Transaction, study: str, default_url: str | None) -> StudySettings:
     """Return a study's settings as the dashboard saved them."""
-    row = tx.one("SELECT settings FROM study_settings WHERE study = ?", study)
-    stored = json.loads(row["settings"]) if row else {}
+    stored = studies.settings(tx, study)
     stored.setdefault("completion_url", default_url or "")
     try:
         return StudySettings(**stored)
@@ -144,7 +144,7 @@ def identify(parameters: dict[str, str]) -> Arrival:
     return Arrival(PANELS[-1], "", {})
 
 
-def admitted(parameters: dict[str, str], settings: Settings) -> Arrival:
+def admitted(parameters: dict[str, str], settings: ServerSettings) -> Arrival:
     """Return who comes; RequestError where nobody can take part with such a link.
 
     Behind a public address it must be a panel's, with all that the panel sends.
@@ -172,7 +172,7 @@ def admitted(parameters: dict[str, str], settings: Settings) -> Arrival:
     return came
 
 
-def links(base: str, study: str, settings: Settings) -> list[tuple[str, str]]:
+def links(base: str, study: str, settings: ServerSettings) -> list[tuple[str, str]]:
     """Return the links to hand out, with what each is for; in the lab the lab's own come first."""
     join = f"{base}/join/{study}"
     lab = [("Lab, asks who comes", join)] if settings.lab else []
@@ -192,7 +192,7 @@ def ending(tx: Transaction, request: Request, assignment: Row, hit: Row) -> dict
     if not hit["study"] or assignment["submitted"] is None:
         return None
     settings = settings_of(tx, hit["study"], web.site_of(request).settings.completion_url)
-    arrival = tx.one("SELECT panel, parameters FROM arrivals WHERE id = ?", assignment["arrival"])
+    arrival = studies.arrival(tx, assignment["arrival"])
     if arrival is None and not settings.completion_code:
         return None
     kept = json.loads(arrival["parameters"]) if arrival else {}

@@ -12,13 +12,14 @@ from starlette.routing import Route
 
 from ...answers import encode
 from ..protocol.errors import RequestError
-from ..storage.transitions import find_assignment, submit
+from ..storage import assignments
+from ..storage.transitions import submit
 from . import web
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from ..storage.store import Row, Transaction
+    from ..storage.database import Row, Transaction
 
 MAX_PROGRESS = 262_144
 PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"
@@ -40,7 +41,7 @@ _NOT_YOURS = "This assignment is not yours. Sign in as the worker who accepted i
 
 def own_assignment(tx: Transaction, assignment_id: str, worker: str | None) -> Row:
     """Return an assignment of this worker; to everybody else it does not exist."""
-    row = tx.one("SELECT * FROM assignments WHERE assignment_id = ?", assignment_id[:64])
+    row = assignments.get(tx, assignment_id[:64])
     if row is None or worker is None or row["worker_id"] != worker:
         raise RequestError(_NOT_YOURS, "NotYours")
     return row
@@ -62,7 +63,7 @@ async def external_submit(request: Request) -> Response:
 
     def store(tx: Transaction) -> None:
         if worker is None:
-            submit(tx, find_assignment(tx, assignment_id), xml)
+            submit(tx, assignments.find(tx, assignment_id), xml)
         else:
             submit(tx, own_assignment(tx, assignment_id, worker), xml)
 
@@ -146,7 +147,7 @@ async def save_progress(request: Request) -> Response:
         if text != row["progress"]:
             if not _goes_on(json.loads(row["progress"] or "null"), sent):
                 return "moved", left
-            tx.run("UPDATE assignments SET progress = ? WHERE seq = ?", text, row["seq"])
+            assignments.set_progress(tx, row, text)
         return None, left
 
     reason, left = await web.site_of(request).write(store)

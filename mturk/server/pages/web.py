@@ -1,4 +1,4 @@
-"""What the rooms with pages share: bounded bodies, forms, addresses, templates, headers."""
+"""What all pages share: bounded bodies, forms, addresses, templates, headers."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from starlette.routing import Route
 
 from ..operations.qualifications import request_qualification
-from ..storage import offers
-from ..storage.transitions import find_hit
+from ..storage import assignments, bonuses, hits, messages, offers, workers
+from ..storage.qualifications import for_worker
 from . import panels, web
 from .submissions import own_assignment
 from .worker_site import redirect, signed_in
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from ..storage.store import Transaction
+    from ..storage.database import Transaction
 
 _SHOWN = 200
 
@@ -28,17 +28,16 @@ async def done(request: Request) -> Response:
 
     def reading(tx: Transaction) -> dict[str, Any]:
         row = own_assignment(tx, request.path_params["assignment_id"], worker)
-        hit = find_hit(tx, row["hit_id"])
+        hit = hits.find(tx, row["hit_id"])
         more = bool(hit["study"]) and bool(
             offers.open_hits(tx, worker, "Accept", study=hit["study"], one_a_batch=True)
         )
-        who = tx.one("SELECT name FROM workers WHERE worker_id = ?", worker)
         return {
             "assignment": row,
             "hit": hit,
             "more": more,
             "ending": panels.ending(tx, request, row, hit),
-            "person": who["name"] if who else worker,
+            "person": workers.name_of(tx, worker),
         }
 
     found = await web.site_of(request).read(reading)
@@ -53,21 +52,10 @@ async def history(request: Request) -> Response:
 
     def reading(tx: Transaction) -> dict[str, Any]:
         return {
-            "assignments": tx.all(
-                "SELECT assignments.*, title, reward FROM assignments JOIN hits USING (hit_id) "
-                "JOIN hit_types USING (hit_type_id) WHERE worker_id = ? "
-                "ORDER BY assignments.seq DESC LIMIT ?",
-                worker, _SHOWN,
-            ),
-            "bonuses": tx.all(
-                "SELECT bonuses.* FROM bonuses JOIN assignments USING (assignment_id) "
-                "WHERE assignments.worker_id = ? ORDER BY bonuses.seq DESC LIMIT ?",
-                worker, _SHOWN,
-            ),
-            "messages": tx.all(
-                "SELECT * FROM messages WHERE worker_id = ? ORDER BY id DESC LIMIT ?", worker, _SHOWN
-            ),
-        }  # fmt: skip
+            "assignments": assignments.newest_of_worker(tx, worker, _SHOWN),
+            "bonuses": bonuses.newest_of_worker(tx, worker, _SHOWN),
+            "messages": messages.newest_of_worker(tx, worker, _SHOWN),
+        }
 
     return web.page(request, "history", session=session, **await web.site_of(request).read(reading))
 
@@ -75,18 +63,7 @@ async def history(request: Request) -> Response:
 async def qualifications(request: Request) -> Response:
     """List the qualifications that a worker has or may ask for."""
     session, worker = signed_in(request)
-    rows = await web.site_of(request).read(
-        lambda tx: tx.all(
-            """SELECT types.*, held.value, held.status AS held, asked.status AS asked
-            FROM qualification_types AS types
-            LEFT JOIN qualifications AS held ON held.worker_id = ?
-              AND held.qualification_type_id = types.qualification_type_id
-            LEFT JOIN qualification_requests AS asked ON asked.worker_id = ? AND asked.status = 'Pending'
-              AND asked.qualification_type_id = types.qualification_type_id
-            WHERE types.deleted IS NULL AND types.status = 'Active' AND NOT types.once ORDER BY types.seq""",
-            worker, worker,
-        )
-    )  # fmt: skip
+    rows = await web.site_of(request).read(lambda tx: for_worker(tx, worker))
     return web.page(request, "qualifications", session=session, types=rows)
 
 

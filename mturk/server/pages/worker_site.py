@@ -1,4 +1,4 @@
-"""The workers' pages: sign in, find a HIT, preview, accept, work, return, look back.
+"""The workers' pages: sign in, find a HIT, preview, accept, work, return.
 
 A program takes part through the same forms as a browser; cookies must be kept (one client a worker):
 
@@ -29,8 +29,8 @@ from starlette.routing import Route
 
 from ..protocol import questions
 from ..protocol.errors import RequestError
-from ..storage import offers
-from ..storage.transitions import accept, find_hit, release, unmet
+from ..storage import assignments, hits, offers
+from ..storage.transitions import accept, release, unmet
 from ..storage.workers import LOCAL, worker_for
 from . import web
 from .submissions import PREVIEW, own_assignment
@@ -38,7 +38,7 @@ from .submissions import PREVIEW, own_assignment
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from ..storage.store import Row, Transaction
+    from ..storage.database import Row, Transaction
     from .sessions import Session
 
 
@@ -109,16 +109,16 @@ async def show_list(request: Request) -> Response:
     worker = session.worker
 
     def reading(tx: Transaction) -> tuple[list[dict[str, Any]], list[Row]]:
-        hits = offers.open_hits(tx, worker, "Discover")
-        return _groups(tx, hits, worker), offers.unfinished(tx, worker)
+        found = offers.open_hits(tx, worker, "Discover")
+        return _groups(tx, found, worker), assignments.unfinished(tx, worker)
 
     groups, unfinished = await web.site_of(request).read(reading)
     return web.page(request, "hits", session=session, groups=groups, unfinished=unfinished)
 
 
-def _groups(tx: Transaction, hits: list[Row], worker: str) -> list[dict[str, Any]]:
+def _groups(tx: Transaction, found: list[Row], worker: str) -> list[dict[str, Any]]:
     """Return the HITs by study and HIT type, as the list shows them."""
-    keyed = sorted(hits, key=lambda hit: (hit["study"] or "", hit["batch"] or "", hit["hit_type_id"]))
+    keyed = sorted(found, key=lambda hit: (hit["study"] or "", hit["batch"] or "", hit["hit_type_id"]))
     groups = []
     for (study, batch, hit_type), members in groupby(
         keyed, key=lambda hit: (hit["study"], hit["batch"], hit["hit_type_id"])
@@ -147,7 +147,7 @@ async def preview(request: Request) -> Response:
     session, worker = signed_in(request)
 
     def reading(tx: Transaction) -> tuple[Row, bool, bool]:
-        hit = find_hit(tx, request.path_params["hit_id"])
+        hit = hits.find(tx, request.path_params["hit_id"])
         may = (unmet(tx, hit, worker, "Discover") or unmet(tx, hit, worker, "Preview")) == []
         return hit, may, may and not unmet(tx, hit, worker, "Accept")
 
@@ -167,7 +167,7 @@ async def preview_page(request: Request) -> Response:
     _, worker = signed_in(request)
 
     def reading(tx: Transaction) -> Row:
-        hit = find_hit(tx, request.path_params["hit_id"])
+        hit = hits.find(tx, request.path_params["hit_id"])
         if unmet(tx, hit, worker, "Preview"):
             raise RequestError("You do not have the qualifications that this HIT requires.", "NotQualified")
         return hit
@@ -209,7 +209,7 @@ async def _own(request: Request) -> tuple[Session, Row, Row]:
 
     def reading(tx: Transaction) -> tuple[Row, Row]:
         row = own_assignment(tx, request.path_params["assignment_id"], worker)
-        return row, find_hit(tx, row["hit_id"])
+        return row, hits.find(tx, row["hit_id"])
 
     return session, *await web.site_of(request).read(reading)
 
@@ -235,8 +235,8 @@ def _question_address(question: questions.Question, identifier: str, parameters:
         joint = "&" if urlsplit(question.url).query else "?"
         base, mark, fragment = question.url.partition("#")
         return f"{base}{joint}{urlencode(parameters)}{mark}{fragment}"
-    room = "hits" if parameters["assignmentId"] == PREVIEW else "assignments"
-    return f"/worker/{room}/{identifier}/page?{urlencode(parameters)}"
+    kind = "hits" if parameters["assignmentId"] == PREVIEW else "assignments"
+    return f"/worker/{kind}/{identifier}/page?{urlencode(parameters)}"
 
 
 def _frame_source(question: questions.Question) -> str:

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from glimpse.study import Study
 
-    from .store import Row
+    from .database import Row
 
 _log = logging.getLogger("mturk.server")
 
 
 class Exclusions:
-    """Counts exclusions of the studies in `folders`; each assignment is looked at once."""
+    """Counts exclusions of the studies in `folders`; each assignment is read once."""
 
     def __init__(self, folders: Iterable[Path]) -> None:
         self._folders = tuple(folders)

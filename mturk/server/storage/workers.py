@@ -1,4 +1,4 @@
-"""Who works here: worker ids for people who name themselves or come from a panel."""
+"""The table `workers`: who works here, by worker ids for people who name themselves or come from a panel."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from ..protocol.errors import RequestError
-from .store import new_id
+from . import events
+from .database import new_id
 
 if TYPE_CHECKING:
-    from .store import Transaction
+    from .database import Transaction
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _MTURK_ID = re.compile(r"A[A-Z0-9]{4,63}")
@@ -39,8 +40,28 @@ def worker_for(tx: Transaction, secret: str, panel: str, name: str) -> str:
     else:
         worker_id = derived_id(secret, panel, name)
     tx.run("INSERT INTO workers VALUES (?, ?, ?, ?, 0, 0)", worker_id, panel, name, tx.now)
-    tx.log("WorkerArrived", worker=worker_id, panel=panel)
+    events.log(tx, "WorkerArrived", worker=worker_id, panel=panel)
     return worker_id
+
+
+def name_of(tx: Transaction, worker_id: str) -> str:
+    """Return how a worker is called where they came from; the worker id where that is not known."""
+    row = tx.one("SELECT name FROM workers WHERE worker_id = ?", worker_id)
+    return str(row["name"]) if row else worker_id
+
+
+def decided(tx: Transaction, worker_id: str) -> tuple[int, int]:
+    """Return how many assignments of a worker are approved and rejected."""
+    row = tx.one("SELECT approved, rejected FROM workers WHERE worker_id = ?", worker_id)
+    return (row["approved"], row["rejected"]) if row else (0, 0)
+
+
+def add_decided(tx: Transaction, worker_id: str, *, approved: int = 0, rejected: int = 0) -> None:
+    """Add to the numbers of a worker's approved and rejected assignments."""
+    tx.run(
+        "UPDATE workers SET approved = approved + ?, rejected = rejected + ? WHERE worker_id = ?",
+        approved, rejected, worker_id,
+    )  # fmt: skip
 
 
 def participants_of(tx: Transaction, study: str) -> dict[str, str]:
@@ -85,7 +106,7 @@ def forget(tx: Transaction, name: str) -> tuple[int, int]:
         stranger = new_id("A")
         tx.run("DELETE FROM messages WHERE worker_id = ?", person["worker_id"])
         for sql in _TRACES:
-            changed = tx.run(sql, stranger, person["worker_id"]).rowcount
+            changed = tx.run(sql, stranger, person["worker_id"])
             assignments += changed if sql is _TRACES[0] else 0
     return len(people), assignments
 

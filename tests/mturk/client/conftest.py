@@ -19,8 +19,8 @@ from glimpse.main import main
 from glimpse.mturk.answers import encode
 from glimpse.mturk.publishing.client import Endpoint, Requester, connect
 from glimpse.mturk.server.app import create_app
-from glimpse.mturk.server.site import Settings, Site
-from glimpse.mturk.server.storage import transitions
+from glimpse.mturk.server.site import ServerSettings, Site
+from glimpse.mturk.server.storage import assignments, transitions
 from glimpse.mturk.server.storage.workers import LOCAL, worker_for
 from glimpse.study import read_study
 
@@ -114,7 +114,7 @@ class Running:
             .split(".")[0]
         )
         text = answer or encode({"answers": json.dumps({**answers(study, hit, wrong=wrong), **changes})})
-        self.change(lambda tx: transitions.submit(tx, transitions.find_assignment(tx, assignment), text))
+        self.change(lambda tx: transitions.submit(tx, assignments.find(tx, assignment), text))
         return assignment
 
 
@@ -146,7 +146,8 @@ def start(tmp_path_factory, monkeypatch):
         data = tmp_path_factory.mktemp("server")
         state = {}
         site = Site(
-            Settings(data), clock=lambda: time.time() + state["running"].shift_s if state else time.time()
+            ServerSettings(data),
+            clock=lambda: time.time() + state["running"].shift_s if state else time.time(),
         )
         bound = socket.socket(
             socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP

@@ -20,7 +20,7 @@ from glimpse.mturk.publishing.client import CredentialsError, Endpoint, Requeste
 from glimpse.mturk.publishing.ledger import Ledger, ledger_path
 from glimpse.mturk.publishing.publication import PublicationSettings
 from glimpse.mturk.publishing.publishing import publish
-from glimpse.mturk.server.storage import transitions
+from glimpse.mturk.server.storage import assignments, transitions
 from glimpse.mturk.server.storage.workers import LOCAL, worker_for
 from glimpse.people import pseudonym
 
@@ -99,9 +99,7 @@ def test_participants_stand_beside_their_worker_ids_where_there_are_any(publishe
         ids[worker] = participant
     for hit, worker in zip([one, one, one, published[2][1]], ids, strict=True):
         assignment = server.change(lambda tx, at=(hit, worker): transitions.accept(tx, *at))
-        server.change(
-            lambda tx, at=assignment: transitions.submit(tx, transitions.find_assignment(tx, at), "<a/>")
-        )
+        server.change(lambda tx, at=assignment: transitions.submit(tx, assignments.find(tx, at), "<a/>"))
     fetch(study, server, out)
     assert {row["worker_id"]: row["participant"] for row in workers(out)} == ids
     assert "5f1c" not in (out / "assignments.jsonl").read_text()

@@ -15,7 +15,7 @@ from botocore.config import Config
 from glimpse.mturk.server.app import create_app
 from glimpse.mturk.server.protocol.signing import load_keys
 from glimpse.mturk.server.running import listen
-from glimpse.mturk.server.site import Settings, Site
+from glimpse.mturk.server.site import ServerSettings, Site
 
 HTML = (
     '<HTMLQuestion xmlns="http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2011-11-11/'
@@ -53,7 +53,7 @@ class Running:
 
     def __init__(self, data: Path, **settings):
         self.clock = Clock()
-        self.site = Site(Settings(data=data, **settings), clock=self.clock)
+        self.site = Site(ServerSettings(data=data, **settings), clock=self.clock)
         self.socket = listen("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
         config = uvicorn.Config(create_app(self.site), log_level="critical", timeout_graceful_shutdown=2)

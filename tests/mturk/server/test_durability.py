@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from glimpse.mturk.server.protocol.errors import RequestError, ServiceFault
-from glimpse.mturk.server.storage.store import Store
+from glimpse.mturk.server.storage.database import Store
 from glimpse.mturk.server.storage.transitions import accept
 
 ROOT = Path(__file__).parents[3]

@@ -179,15 +179,12 @@ def test_a_response_that_does_not_fit_the_model_is_not_sent():
 
 
 def test_a_defect_is_a_service_fault_without_details(server, turk, monkeypatch):
-    from glimpse.mturk.server.operations import operations
+    from glimpse.mturk.server.operations import table
 
     def broken(_tx, _parameters):
         raise ZeroDivisionError("private detail")
 
-    found = operations.find("GetAccountBalance")
-    monkeypatch.setitem(
-        operations.OPERATIONS, found.name, operations.Operation(found.name, broken, writes=False)
-    )
+    monkeypatch.setitem(table.OPERATIONS, "GetAccountBalance", table.Operation(broken))
     with pytest.raises(turk.exceptions.ServiceFault, match="its log says why") as raised:
         turk.get_account_balance()
     assert "private detail" not in str(raised.value)

@@ -16,7 +16,8 @@ from click.testing import CliRunner
 from glimpse.errors import GlimpseError
 from glimpse.main import main
 from glimpse.mturk.server.running import address_of, alone, listen
-from glimpse.mturk.server.site import Settings, Site
+from glimpse.mturk.server.site import ServerSettings, Site
+from glimpse.mturk.server.storage import events
 
 ROOT = Path(__file__).parents[3]
 
@@ -94,12 +95,12 @@ def test_options_that_cannot_be(tmp_path, option, text):
 def test_a_database_of_another_version(tmp_path):
     import sqlite3
 
-    Site(Settings(data=tmp_path)).close()
+    Site(ServerSettings(data=tmp_path)).close()
     connection = sqlite3.connect(tmp_path / "server.sqlite3")
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(GlimpseError, match="written by another version"):
-        Site(Settings(data=tmp_path))
+    with pytest.raises(GlimpseError, match="written by a newer version"):
+        Site(ServerSettings(data=tmp_path))
 
 
 def test_a_person_is_forgotten_and_the_answers_stay(start, tmp_path, question):
@@ -136,7 +137,7 @@ def test_a_person_is_forgotten_and_the_answers_stay(start, tmp_path, question):
 
 
 def test_forgetting_nobody(tmp_path):
-    Site(Settings(data=tmp_path)).close()
+    Site(ServerSettings(data=tmp_path)).close()
     result = CliRunner().invoke(main, ["serve", "--forget", "x", "--data", str(tmp_path)])
     assert result.exit_code == 1
     assert "Nobody here is known by 'x'" in result.output
@@ -151,12 +152,12 @@ def test_what_is_private_is_its_owners_whoever_made_the_folder(tmp_path):
 
     try:
         data.mkdir(mode=0o755)
-        site = Site(Settings(data=data))
-        site.store.write(lambda tx: tx.log("Nothing")).result()
+        site = Site(ServerSettings(data=data))
+        site.store.write(lambda tx: events.log(tx, "Nothing")).result()
         assert modes() == dict.fromkeys(names, "0o600")
         for name in names:
             (data / name).chmod(0o644)
-        again = Site(Settings(data=data))
+        again = Site(ServerSettings(data=data))
         assert modes() == dict.fromkeys(names, "0o600")
         again.close()
         site.close()

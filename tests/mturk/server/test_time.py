@@ -111,7 +111,7 @@ def test_what_is_due_happens_even_if_the_call_that_meets_it_is_refused(server, t
 
 
 def test_what_could_not_be_stored_is_still_due(server, turk, publish, monkeypatch):
-    from glimpse.mturk.server.storage import transitions
+    from glimpse.mturk.server.storage import due
 
     hit_id = publish(duration=60)["HITId"]
     server.worker("a").take(hit_id)
@@ -120,7 +120,7 @@ def test_what_could_not_be_stored_is_still_due(server, turk, publish, monkeypatc
     def full(_tx):
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(transitions, "next_due", full)
+    monkeypatch.setattr(due, "next_due", full)
     with pytest.raises(turk.exceptions.ServiceFault, match="full"):
         turk.get_hit(HITId=hit_id)
     monkeypatch.undo()

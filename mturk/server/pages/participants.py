@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ..pages import web
 from ..protocol import signing
 from ..protocol.errors import SignatureError
-from .workers import participants_of
+from ..storage.workers import participants_of
+from . import web
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from .transitions import HIT_SQL, status
-from .workers import GUEST
+from ..storage import assignments, bonuses, events, hits
+from ..storage.transitions import status
+from ..storage.workers import GUEST
 
 if TYPE_CHECKING:
-    from .screening import Exclusions
-    from .store import Row, Transaction
+    from ..storage.database import Row, Transaction
+    from ..storage.screening import Exclusions
 
-OTHER = "-"
 _EVENTS = 8
 
 
@@ -43,22 +43,11 @@ class Line:
         return round(100 * number / self.slots, 2) if self.slots else 0.0
 
 
-def studies(tx: Transaction) -> list[Row]:
-    """Return every study with its counts, the newest first; HITs of no study stand under `-`."""
-    return tx.all(
-        """SELECT IFNULL(study, '-') AS study, MAX(title) AS title, COUNT(*) AS hits,
-           SUM(max_assignments) AS slots, SUM(pending) AS working,
-           SUM(submitted + approved + rejected) AS done, MIN(hits.created) AS created
-           FROM hits JOIN hit_types USING (hit_type_id) WHERE disposed IS NULL
-           GROUP BY study ORDER BY MAX(seq) DESC"""
-    )
-
-
 def study_progress(tx: Transaction, study: str, exclusions: Exclusions) -> dict[str, Any]:
-    """Return a study's lines: `total`, `batches`, `hits` by batch; with `paid` money and `events`."""
-    key = None if study == OTHER else study
-    rows = tx.all(HIT_SQL + "WHERE study IS ? ORDER BY batch, name, seq", key)
-    ended = _ended(tx, key)
+    """Return a study's lines (`total`, `batches`, `hits` by batch), its costs and its latest `events`."""
+    key = None if study == hits.NO_STUDY else study
+    rows = hits.all_of_study(tx, key)
+    ended = assignments.given_up(tx, key)
     out = _excluded(tx, key, exclusions)
     lines: dict[str, list[Line]] = {}
     rewards = Decimal(0)
@@ -67,7 +56,6 @@ def study_progress(tx: Transaction, study: str, exclusions: Exclusions) -> dict[
         lines.setdefault(row["batch"] or "HITs", []).append(line)
         rewards += Decimal(row["reward"]) * line.approved
     batches = [_sum(batch, members) for batch, members in lines.items()]
-    bonuses = tx.all("SELECT amount FROM bonuses JOIN hits USING (hit_id) WHERE study IS ?", key)
     return {
         "title": rows[0]["title"] if rows else "",
         "reward": rows[0]["reward"] if rows else "",
@@ -75,8 +63,8 @@ def study_progress(tx: Transaction, study: str, exclusions: Exclusions) -> dict[
         "batches": batches,
         "hits": lines,
         "approved_usd": rewards,
-        "bonuses_usd": sum((Decimal(row["amount"]) for row in bonuses), Decimal(0)),
-        "events": _events(tx, key),
+        "bonuses_usd": bonuses.sum_of_study(tx, key),
+        "events": events.latest_of_study(tx, key, _EVENTS, GUEST),
     }
 
 
@@ -115,36 +103,13 @@ def _sum(name: str, lines: list[Line]) -> Line:
     )
 
 
-def _ended(tx: Transaction, study: str | None) -> dict[tuple[str, str], int]:
-    rows = tx.all(
-        """SELECT hit_id, status, COUNT(*) AS n FROM assignments JOIN hits USING (hit_id)
-           WHERE study IS ? AND status IN ('Returned', 'Abandoned') GROUP BY hit_id, status""",
-        study,
-    )
-    return {(row["hit_id"], row["status"]): row["n"] for row in rows}
-
-
 def _excluded(tx: Transaction, study: str | None, exclusions: Exclusions) -> dict[str, int] | None:
     if study is None or not exclusions.readable(study):
         return None
-    rows = tx.all(
-        "SELECT assignment_id, hit_id, answer FROM assignments JOIN hits USING (hit_id) "
-        "WHERE study IS ? AND answer IS NOT NULL",
-        study,
-    )
+    rows = assignments.answers(tx, study)
     found = exclusions.excluded(study, rows)
     counted: dict[str, int] = {}
     for row in rows:
         if row["assignment_id"] in found:
             counted[row["hit_id"]] = counted.get(row["hit_id"], 0) + 1
     return counted
-
-
-def _events(tx: Transaction, study: str | None) -> list[Row]:
-    return tx.all(
-        """SELECT events.*, hits.name,
-           CASE WHEN panel = ? OR workers.name = worker_id THEN '' ELSE workers.name END AS participant
-           FROM events JOIN hits USING (hit_id) LEFT JOIN workers USING (worker_id)
-           WHERE study IS ? AND kind LIKE 'Assignment%' ORDER BY id DESC LIMIT ?""",
-        GUEST, study, _EVENTS,
-    )  # fmt: skip

@@ -1,14 +1,14 @@
-"""The one SQLite file, and the one thread that writes to it.
+"""The one SQLite file, the one thread that writes to it, and transactions, through which tables are reached.
 
 Every change runs inside `BEGIN IMMEDIATE` on the writer's thread. Changes that wait at the same time share
 one commit, each in a savepoint of its own: one that fails is rolled back alone, and nobody is told that a
 change succeeded before the commit is on disk (WAL, synchronous=FULL). Reads run on the caller's thread and
-see the last commit.
+see the last commit. The modules of this folder that are named after tables hold all SQL; nobody outside it
+knows that the database is SQLite's.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import queue
@@ -24,91 +24,18 @@ from typing import Any, TypeVar
 from glimpse.errors import GlimpseError
 
 from ..protocol.errors import ServiceFault
+from . import migrations
 
 T = TypeVar("T")
 Clock = Callable[[], float]
 Row = sqlite3.Row
 
-SCHEMA_VERSION = 1
 _TOGETHER = 128
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE hit_types (
-  hit_type_id TEXT PRIMARY KEY, digest TEXT NOT NULL UNIQUE, title TEXT NOT NULL, description TEXT NOT NULL,
-  keywords TEXT, reward TEXT NOT NULL, duration_s INTEGER NOT NULL, auto_approval_s INTEGER NOT NULL,
-  requirements TEXT NOT NULL, notification TEXT, created REAL NOT NULL);
-CREATE TABLE hits (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, hit_id TEXT NOT NULL UNIQUE,
-  hit_type_id TEXT NOT NULL REFERENCES hit_types, question TEXT NOT NULL, annotation TEXT NOT NULL,
-  study TEXT, batch TEXT, name TEXT, max_assignments INTEGER NOT NULL, first_max INTEGER NOT NULL,
-  created REAL NOT NULL, expires REAL NOT NULL, expiry_logged INTEGER NOT NULL DEFAULT 0,
-  reviewing INTEGER NOT NULL DEFAULT 0, disposed REAL, pending INTEGER NOT NULL DEFAULT 0,
-  submitted INTEGER NOT NULL DEFAULT 0, approved INTEGER NOT NULL DEFAULT 0, rejected INTEGER NOT NULL
-  DEFAULT 0, CHECK (pending >= 0 AND submitted >= 0 AND approved >= 0 AND rejected >= 0), CHECK (pending +
-  submitted + approved + rejected <= max_assignments));
-CREATE INDEX hits_by_study ON hits (study, batch);
-CREATE INDEX hits_by_type ON hits (hit_type_id);
-CREATE INDEX hits_to_expire ON hits (expires) WHERE NOT expiry_logged;
-CREATE INDEX hits_to_dispose ON hits (expires) WHERE disposed IS NULL;
-CREATE TABLE assignments (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, assignment_id TEXT NOT NULL UNIQUE,
-  hit_id TEXT NOT NULL REFERENCES hits (hit_id), worker_id TEXT NOT NULL, status TEXT NOT NULL,
-  accepted REAL NOT NULL, deadline REAL NOT NULL, submitted REAL, auto_approval REAL, approved REAL,
-  rejected REAL, ended REAL, submit_order INTEGER, answer TEXT, feedback TEXT, progress TEXT, arrival
-  INTEGER);
-CREATE UNIQUE INDEX one_each ON assignments (hit_id, worker_id) WHERE status NOT IN ('Returned', 'Abandoned');
-CREATE UNIQUE INDEX by_submission ON assignments (hit_id, submit_order) WHERE submit_order IS NOT NULL;
-CREATE INDEX by_worker ON assignments (worker_id, seq);
-CREATE INDEX to_abandon ON assignments (deadline) WHERE status = 'Accepted';
-CREATE INDEX to_approve ON assignments (auto_approval) WHERE status = 'Submitted';
-CREATE TABLE workers (
-  worker_id TEXT PRIMARY KEY, panel TEXT NOT NULL, name TEXT NOT NULL, created REAL NOT NULL,
-  approved INTEGER NOT NULL DEFAULT 0, rejected INTEGER NOT NULL DEFAULT 0, UNIQUE (panel, name));
-CREATE TABLE arrivals (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, worker_id TEXT NOT NULL, study TEXT NOT NULL, panel TEXT NOT NULL,
-  parameters TEXT NOT NULL, at REAL NOT NULL);
-CREATE TABLE qualification_types (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, qualification_type_id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
-  description TEXT NOT NULL, keywords TEXT, status TEXT NOT NULL, retry_delay_s INTEGER,
-  auto_granted INTEGER NOT NULL, auto_value INTEGER, once INTEGER NOT NULL, created REAL NOT NULL, deleted
-  REAL);
-CREATE UNIQUE INDEX one_name ON qualification_types (name) WHERE deleted IS NULL;
-CREATE TABLE qualifications (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, qualification_type_id TEXT NOT NULL, worker_id TEXT NOT NULL,
-  status TEXT NOT NULL, value INTEGER NOT NULL, granted REAL NOT NULL, assignment_id TEXT, reason TEXT,
-  UNIQUE (qualification_type_id, worker_id));
-CREATE TABLE qualification_requests (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, request_id TEXT NOT NULL UNIQUE, qualification_type_id TEXT NOT NULL,
-  worker_id TEXT NOT NULL, status TEXT NOT NULL, at REAL NOT NULL, reason TEXT);
-CREATE UNIQUE INDEX one_request ON qualification_requests (qualification_type_id, worker_id)
-  WHERE status = 'Pending';
-CREATE TABLE bonuses (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, worker_id TEXT NOT NULL, assignment_id TEXT NOT NULL,
-  hit_id TEXT NOT NULL, amount TEXT NOT NULL, reason TEXT NOT NULL, at REAL NOT NULL);
-CREATE INDEX bonuses_by_hit ON bonuses (hit_id, seq);
-CREATE INDEX bonuses_by_assignment ON bonuses (assignment_id, seq);
-CREATE TABLE blocks (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, worker_id TEXT NOT NULL UNIQUE, reason TEXT NOT NULL, at REAL NOT
-  NULL);
-CREATE TABLE messages (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, worker_id TEXT NOT NULL, subject TEXT NOT NULL, body TEXT NOT NULL,
-  at REAL NOT NULL);
-CREATE INDEX messages_by_worker ON messages (worker_id);
-CREATE TABLE tokens (
-  operation TEXT NOT NULL, token TEXT NOT NULL, at REAL NOT NULL, result TEXT NOT NULL,
-  PRIMARY KEY (operation, token)) WITHOUT ROWID;
-CREATE TABLE study_settings (study TEXT PRIMARY KEY, settings TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE events (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, kind TEXT NOT NULL, hit_id TEXT, assignment_id TEXT,
-  worker_id TEXT, detail TEXT);
-CREATE INDEX events_by_hit ON events (hit_id, id);
-"""
-
 
 def new_id(first: str = "3") -> str:
-    """Return a fresh id as MTurk's look: 30 characters, about 150 random bits, beginning with `first`."""
+    """Return a fresh id in the form of MTurk's: 30 characters, about 150 random bits, after `first`."""
     return first + "".join(secrets.choice(_ALPHABET) for _ in range(30 - len(first)))
 
 
@@ -143,9 +70,13 @@ class Transaction:
         """Note that time alone changes something at `moment` (epoch seconds)."""
         self.wakes = min(self.wakes, moment)
 
-    def run(self, sql: str, *values: Any) -> sqlite3.Cursor:
-        """Execute one statement."""
-        return self._connection.execute(sql, values)
+    def run(self, sql: str, *values: Any) -> int:
+        """Execute one statement; returns how many rows it changed."""
+        return self._connection.execute(sql, values).rowcount
+
+    def insert(self, sql: str, *values: Any) -> int:
+        """Execute one INSERT; returns the number of the new row."""
+        return int(self._connection.execute(sql, values).lastrowid or 0)
 
     def one(self, sql: str, *values: Any) -> Row | None:
         """Return the first row, or None."""
@@ -155,20 +86,6 @@ class Transaction:
     def all(self, sql: str, *values: Any) -> list[Row]:
         """Return every row."""
         return self._connection.execute(sql, values).fetchall()
-
-    def named(self, sql: str, values: dict[str, Any]) -> list[Row]:
-        """Return every row of a statement with `:named` values."""
-        return self._connection.execute(sql, values).fetchall()
-
-    def log(self, kind: str, *, hit: str = "", assignment: str = "", worker: str = "", **detail: Any) -> int:
-        """Write one line of the audit log; returns its number, which grows with every event."""
-        cursor = self.run(
-            "INSERT INTO events (at, kind, hit_id, assignment_id, worker_id, detail) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            self.now, kind, hit or None, assignment or None, worker or None,
-            json.dumps(detail, sort_keys=True) if detail else None,
-        )  # fmt: skip
-        return int(cursor.lastrowid or 0)
 
 
 class _Change:
@@ -206,7 +123,11 @@ class Store:
             if name == path or name.exists():
                 keep_private(name)
         connection = self._connect(path)
-        _prepare(connection, path)
+        try:
+            migrations.prepare(connection, path)
+        except BaseException:
+            connection.close()
+            raise
         self._thread = threading.Thread(target=self._write, args=(connection,), name="store", daemon=True)
         self._thread.start()
 
@@ -231,15 +152,18 @@ class Store:
         return change.future
 
     def read(self, function: Callable[[Transaction], T]) -> T:
-        """Run a reading on this thread, in one snapshot."""
+        """Run a reading on this thread, in one snapshot; ServiceFault when the file cannot be read."""
         connection = getattr(self._readers, "connection", None)
         if connection is None:
             connection = self._connect(self.path)
             connection.execute("PRAGMA query_only = ON")
             self._readers.connection = connection
             self._open_readers.append(connection)
-        with _snapshot(connection):
-            return function(Transaction(connection, self.clock()))
+        try:
+            with _snapshot(connection):
+                return function(Transaction(connection, self.clock()))
+        except sqlite3.OperationalError as error:
+            raise ServiceFault(f"The server could not read this ({error}); try again.") from error
 
     def close(self) -> None:
         """Finish what waits, then close. Safe to call twice."""
@@ -305,18 +229,3 @@ def _snapshot(connection: sqlite3.Connection) -> Iterator[None]:
         yield
     finally:
         connection.execute("COMMIT")
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Create the tables in a new file; refuse a file of another version."""
-    if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {SCHEMA} INSERT INTO meta VALUES ('secret', '{secrets.token_hex(32)}');"  # noqa: S608
-            f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-        )
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version != SCHEMA_VERSION:
-        raise GlimpseError(
-            f"{path} was written by another version of the server (its schema is {version}, this one "
-            f"reads {SCHEMA_VERSION}). Start with another --data folder, or with the version that wrote it."
-        )

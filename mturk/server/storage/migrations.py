@@ -1,0 +1,79 @@
+"""From the version of a database file to the present one: a ladder with one rung a version.
+
+`PRAGMA user_version` says which version a file has. A new file gets the present schema at once; an older one
+is brought here rung by rung, in one transaction: whatever interrupts it leaves the file as it was.
+
+To change the schema: edit `schema.py`, raise its VERSION, and add the rung that brings files of the version
+before to the same tables. A rung is never edited once it was released.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from typing import TYPE_CHECKING
+
+from glimpse.errors import GlimpseError
+from glimpse.program import program
+
+from .schema import SCHEMA, VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# By the version that a rung leads to, its statements, with semicolons between them.
+RUNGS = {
+    # The dashboard counts the returned and abandoned assignments of each HIT without reading all assignments.
+    2: """CREATE INDEX IF NOT EXISTS given_up ON assignments (hit_id, status)
+          WHERE status IN ('Returned', 'Abandoned')""",
+}
+
+
+def prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the file at `path` to the present version; a new one is filled.
+
+    GlimpseError when it is of a newer version, or when it could not be done: then it is as it was before.
+    """
+    before = _version(connection)
+    if before > VERSION:
+        raise GlimpseError(
+            f"{path} was written by a newer version of Glimpse (its schema is {before}, this one knows "
+            f"{VERSION} and older). Update Glimpse, or start with another folder: "
+            f"{program()} serve --data FOLDER"
+        )
+    if before == VERSION:
+        return
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in _missing(connection):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise GlimpseError(
+            f"{path} could not be brought from schema {before} to {VERSION} ({error}). Nothing in it was "
+            "changed; the version of Glimpse that wrote it can still use it."
+        ) from None
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _missing(connection: sqlite3.Connection) -> Iterator[str]:
+    """Yield the statements that lead from a file's version to the present one."""
+    if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
+        yield from _statements(SCHEMA)
+        yield f"INSERT INTO meta VALUES ('secret', '{secrets.token_hex(32)}')"  # noqa: S608 - hexadecimal
+        return
+    # A file with tables and no version was restored from a dump of the first one: dumps leave versions out.
+    for version in range(max(_version(connection), 1) + 1, VERSION + 1):
+        yield from _statements(RUNGS[version])
+
+
+def _statements(sql: str) -> Iterator[str]:
+    """Yield the statements of a script; one that is executed whole would end the transaction."""
+    yield from (statement for statement in sql.split(";") if statement.strip())
