@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from glimpse.images import ENDINGS
+
 from ..reading.design import Problem, stimuli_of
 
 if TYPE_CHECKING:
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8]
     Stimuli = tuple[Pixels, Pixels]
     Shown = tuple[str, str]  # condition, item
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".PNG", ".JPG", ".JPEG", ".WEBP")
 
 
 def load_stimuli(
@@ -77,7 +77,7 @@ def _digests(results: Results, wanted: set[Shown]) -> dict[Shown, dict[str, str]
 def _find(folder: Path, shown: Shown, stimuli: Iterable[str]) -> Path | None:
     condition, item = shown
     for name in (f"{condition}/{item}", *stimuli):
-        for suffix in SUFFIXES:
+        for suffix in (*ENDINGS, *(ending.upper() for ending in ENDINGS)):
             path = folder / f"{name}{suffix}"
             if path.is_file():
                 return path

@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
 from glimpse.errors import GlimpseError
 from glimpse.files import write_whole
+from glimpse.images import ENDINGS
 from glimpse.program import program
 from glimpse.progress import untracked
 
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 LAYOUT = "layout"
 LABEL_CONDITIONS = ("layout", "labels")  # a folder of images/ that holds label maps, not a condition
-IMAGES = (".png", ".jpg", ".jpeg", ".webp")
 ROWS = 6  # items in the figures, unless told
 GAP, MARGIN = 6, 14  # pixels between images, and around them
 EMBEDDED_BYTES = 48 * 2**20  # a page with more than this keeps its images in files beside it
@@ -164,7 +164,7 @@ def _image_files(folder: Path) -> dict[str, Path]:
     return {
         path.stem: path
         for path in sorted(folder.iterdir())
-        if path.suffix.lower() in IMAGES and path.name[0] != "."
+        if path.suffix.lower() in ENDINGS and path.name[0] != "."
     }
 
 

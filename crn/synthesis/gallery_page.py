@@ -12,10 +12,10 @@ from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from glimpse.images import BY_ENDING
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1d2126; --paper: #f4f5f6; --accent: #1d62b5; }
@@ -132,7 +132,8 @@ class Cell:
         """The image's URL: of its data, or of its file, relative to the page."""
         if self.data is None:
             return quote(self.name)
-        return f"data:{TYPES[self.suffix]};base64,{base64.b64encode(self.data).decode('ascii')}"
+        kind = BY_ENDING[self.suffix].content_type
+        return f"data:{kind};base64,{base64.b64encode(self.data).decode('ascii')}"
 
 
 def page(title: str, columns: Sequence[tuple[str, str]], cells: dict[str, list[Cell]]) -> str:

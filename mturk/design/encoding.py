@@ -10,19 +10,24 @@ import hashlib
 import io
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageCms, ImageOps, JpegImagePlugin, UnidentifiedImageError
 
 from glimpse.errors import GlimpseError
+from glimpse.images import BY_ENCODING, BY_PILLOW, type_names
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-Encoding = Literal["auto", "keep", "png", "jpeg", "webp"]
-ENCODINGS: tuple[Encoding, ...] = get_args(Encoding)
-EXTENSIONS = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}
-JPEG_QUALITY = 95
+Encoding = str  # one of these
+ENCODINGS = ("auto", "keep", *BY_ENCODING)
+# How Pillow writes each type.
+_SAVED: dict[str, dict[str, Any]] = {
+    "PNG": {"compress_level": 6},
+    "JPEG": {"quality": 95, "subsampling": 0, "optimize": True},
+    "WEBP": {"lossless": True, "quality": 60, "method": 3},
+}
 # Chunks that a decoder needs to find the same pixels.
 _PNG_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _WEBP_CHUNKS = {b"VP8 ", b"VP8L", b"ALPH", b"VP8X"}
@@ -54,8 +59,8 @@ def inspect(path: Path) -> Source:
     data = path.read_bytes()
     try:
         with Image.open(io.BytesIO(data)) as image:
-            if image.format not in EXTENSIONS:
-                raise GlimpseError(f"{path} is {image.format}; images are PNG, JPEG or WebP.")
+            if image.format not in BY_PILLOW:
+                raise GlimpseError(f"{path} is {image.format}; images are {type_names()}.")
             if getattr(image, "n_frames", 1) > 1:
                 raise GlimpseError(f"{path} is animated; a stimulus is a still image.")
             style = _style(image, data)
@@ -76,9 +81,10 @@ def inspect(path: Path) -> Source:
 def choose(encoding: Encoding, sources: list[Source]) -> Encoding:
     """Turn `auto` into `keep` where all images are encoded alike already, and into `png` where not."""
     if encoding == "keep" and (odd := next((source for source in sources if not source.plain), None)):
+        *names, last = BY_ENCODING
         raise GlimpseError(
             f"{odd.path} has an orientation or a colour profile, which stripping would lose; "
-            "use --encode auto, png, jpeg or webp."
+            f"use --encode auto, {', '.join(names)} or {last}."
         )
     if encoding != "auto":
         return encoding
@@ -96,21 +102,18 @@ def encode(source: Source, encoding: Encoding) -> bytes:
     if hashlib.sha256(data).hexdigest() != source.sha256:
         raise GlimpseError(f"{source.path} changed while the study was built; run build-hits again.")
     if encoding == "keep":
-        return {"PNG": _strip_png, "JPEG": _strip_jpeg, "WEBP": _strip_webp}[source.format](data)
+        return _STRIPPED[source.format](data)
     image = _upright(data)
     out = io.BytesIO()
-    if encoding == "png":
-        image.save(out, "PNG", compress_level=6)
-    elif encoding == "jpeg":
-        image.save(out, "JPEG", quality=JPEG_QUALITY, subsampling=0, optimize=True)
-    else:
-        image.save(out, "WEBP", lossless=True, quality=60, method=3)
+    kind = BY_ENCODING[encoding].pillow
+    image.save(out, kind, **_SAVED[kind])
     return out.getvalue()
 
 
 def extension(source: Source, encoding: Encoding) -> str:
     """Return the file extension that `encode` gives, without a dot."""
-    return EXTENSIONS[source.format] if encoding == "keep" else {"jpeg": "jpg"}.get(encoding, encoding)
+    kind = BY_PILLOW[source.format] if encoding == "keep" else BY_ENCODING[encoding]
+    return kind.endings[0].removeprefix(".")
 
 
 def _style(image: Image.Image, data: bytes) -> str:
@@ -206,3 +209,6 @@ def _strip_webp(data: bytes) -> bytes:
         position += 8 + length + length % 2
     body = b"WEBP" + b"".join(kept)
     return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+_STRIPPED = {"PNG": _strip_png, "JPEG": _strip_jpeg, "WEBP": _strip_webp}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glimpse.errors import GlimpseError
+from glimpse.images import ENDINGS
 from glimpse.progress import untracked
 
 from .encoding import Source, inspect
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 Key = tuple[str, str]
 Pair = tuple[Key, Key]
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
 # 20 characters of base 32 are 100 bits; one case only, for file systems that do not tell cases apart.
 ID_LENGTH = 20
 _LISTED = 5
@@ -67,7 +67,7 @@ def _items(condition: Path) -> dict[str, Path]:
     """Map the item names of one condition to their files."""
     items: dict[str, Path] = {}
     for path in sorted(condition.iterdir()):
-        if path.name.startswith(".") or path.suffix.lower() not in SUFFIXES or not path.is_file():
+        if path.name.startswith(".") or path.suffix.lower() not in ENDINGS or not path.is_file():
             continue
         if path.stem in items:
             raise GlimpseError(
@@ -77,7 +77,7 @@ def _items(condition: Path) -> dict[str, Path]:
         _check_name("item", path.stem, path)
         items[path.stem] = path
     if not items:
-        raise GlimpseError(f"{condition} holds no image; allowed are {', '.join(sorted(SUFFIXES))}.")
+        raise GlimpseError(f"{condition} holds no image; allowed are {', '.join(sorted(ENDINGS))}.")
     return items
 
 

@@ -6,13 +6,13 @@ A hosting puts a study's images under their opaque names and returns the base UR
 
 from __future__ import annotations
 
-import mimetypes
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
 
 from glimpse.errors import GlimpseError
+from glimpse.images import content_type
 
 from .client import REGION, SERVICE, Endpoint, nobody_answers, service, session
 
@@ -41,7 +41,7 @@ class Image:
     @property
     def content_type(self) -> str:
         """The MIME type that goes with the name."""
-        return mimetypes.guess_type(self.name)[0] or "application/octet-stream"
+        return content_type(self.name)
 
 
 class Hosting(Protocol):

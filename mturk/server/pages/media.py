@@ -12,6 +12,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from glimpse.files import write_whole
+from glimpse.images import ENDINGS, content_type, content_type_of, type_names
 
 from ..protocol import signing
 from ..protocol.errors import SignatureError
@@ -24,19 +25,7 @@ if TYPE_CHECKING:
 
 MAX_IMAGE = 33_554_432
 _STUDY = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_FILE = re.compile(r"[A-Za-z0-9_-]{1,96}\.(png|jpg|jpeg|webp)")
-_TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp"}
-
-
-def sniffed(data: bytes) -> str | None:
-    """Return the media type that the first bytes say, of those that are taken."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if data.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    return None
+_FILE = re.compile(rf"[A-Za-z0-9_-]{{1,96}}({'|'.join(map(re.escape, ENDINGS))})")
 
 
 def _place(request: Request) -> tuple[Path, str]:
@@ -45,7 +34,7 @@ def _place(request: Request) -> tuple[Path, str]:
     matched = _FILE.fullmatch(name)
     if not matched or not _STUDY.fullmatch(study):
         raise HTTPException(404, "Names are letters, digits, - and _, then .png, .jpg or .webp.")
-    return web.site_of(request).settings.data / "media" / study / name, _TYPES[matched[1]]
+    return web.site_of(request).settings.data / "media" / study / name, content_type(name)
 
 
 async def get_image(request: Request) -> Response:
@@ -73,8 +62,10 @@ async def put_image(request: Request) -> Response:
         )
     except SignatureError as error:
         return _refused(403, error.message)
-    if sniffed(body) != kind:
-        return _refused(415, f"The bytes are not {kind}; taken are PNG, JPEG and WebP under their own names.")
+    if content_type_of(body) != kind:
+        return _refused(
+            415, f"The bytes are not {kind}; taken are {type_names('and')} under their own names."
+        )
     digest = hashlib.sha256(body).hexdigest()
     return await asyncio.to_thread(_keep, path, body, digest)
 
