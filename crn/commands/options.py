@@ -1,11 +1,14 @@
-"""Kinds of option values that several commands take."""
+"""Options that several commands share, and kinds of values that they take."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Size(click.ParamType):  # type: ignore[type-arg]
@@ -35,3 +38,9 @@ class PlainName(click.ParamType):  # type: ignore[type-arg]
                 f"{value!r} is no name for a folder: no /, \\ or :, and no . or - at its start.", param, ctx
             )
         return str(value)
+
+
+def unknown_option(text: str) -> Callable[[Command], Command]:
+    """Return --unknown: whether label values that the label set does not know are an error."""
+    kinds = click.Choice(["error", "void"])
+    return click.option("--unknown", type=kinds, default="error", show_default=True, help=text)

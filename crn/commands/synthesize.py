@@ -10,7 +10,7 @@ import click
 from glimpse.console import versions
 from glimpse.program import program
 
-from .options import PlainName, Size
+from .options import PlainName, Size, unknown_option
 
 if TYPE_CHECKING:
     from ..network.config import NetworkConfig
@@ -47,13 +47,7 @@ MANY = 10  # steps from which progress is shown
     "--encoding",
     help="colours, or which numbering: train-ids or label-ids.  [default: seen from the label maps]",
 )
-@click.option(
-    "--unknown",
-    type=click.Choice(["error", "void"]),
-    default="error",
-    show_default=True,
-    help="What to do with ids and colours that the label set does not know.",
-)
+@unknown_option("What to do with ids and colours that the label set does not know.")
 @click.option(
     "--size", type=Size(), help="Resize label maps by nearest neighbour.  [default: the weights' size]"
 )
@@ -185,12 +179,14 @@ class _Run:
         from ..network.checkpoints import load_weights
         from ..network.inference import DTYPES
         from ..synthesis.inputs import images_of, open_label_maps
-        from ..synthesis.synthesis import Place
+        from ..synthesis.synthesis import ConditionFolders
         from ..synthesis.synthesis import synthesize as make_images
 
         loaded = load_weights(weights, dtype=DTYPES[config.dtype])
         grids = self.options["grids"] if config.grid else None
-        place = Place(self.out, name or loaded.name, images_of(config, loaded.config, loaded.name), grids)
+        place = ConditionFolders(
+            self.out, name or loaded.name, images_of(config, loaded.config, loaded.name), grids
+        )
         maps = open_label_maps(labels, config, loaded, self.track)
         if not maps.certain and self.shard.first:
             self.console.warn(

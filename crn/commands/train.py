@@ -13,10 +13,11 @@ import click
 from glimpse.console import versions
 from glimpse.program import command, program
 
-from .options import PlainName
+from ..losses.feature_networks import FEATURE_NETWORKS
+from .options import PlainName, unknown_option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 # Options that may accompany --resume: they change where and how long, not what is learnt.
 WITH_RESUME = {"resume", "name", "out", "device", "threads", "minutes"}
@@ -51,6 +52,10 @@ def _stages(_ctx: click.Context, option: click.Parameter, values: tuple[str, ...
     return tuple(found)
 
 
+def _listed(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])}, or {words[-1]}"
+
+
 def _given(ctx: click.Context) -> set[str]:
     """Return the options that were typed."""
     source = click.core.ParameterSource.COMMANDLINE
@@ -81,13 +86,7 @@ def _given(ctx: click.Context) -> set[str]:
     metavar="NAME|FILE",
     help="What the label maps' values mean: a bundled set or a JSON file.  [default: the dataset's]",
 )
-@click.option(
-    "--unknown",
-    type=click.Choice(["error", "void"]),
-    default="error",
-    show_default=True,
-    help="What becomes of label values that the label set does not know.",
-)
+@unknown_option("What becomes of label values that the label set does not know.")
 @click.option(
     "--fit",
     type=click.Choice(["crop", "stretch"]),
@@ -141,10 +140,10 @@ def _given(ctx: click.Context) -> set[str]:
 )
 @click.option(
     "--features",
-    type=click.Choice(["small", "vgg19", "random"]),
+    type=click.Choice(list(FEATURE_NETWORKS)),
     default="small",
     show_default=True,
-    help="The loss's feature network: bundled, VGG-19 (needs its weights), or random.",
+    help=f"The loss's feature network: {_listed([kind.words for kind in FEATURE_NETWORKS.values()])}.",
 )
 @click.option(
     "--features-file",

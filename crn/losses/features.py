@@ -27,7 +27,6 @@ TORCHVISION_FILE = "vgg19-dcbb9e9d.pth"
 TORCHVISION_URL = f"https://download.pytorch.org/models/{TORCHVISION_FILE}"
 SMALL_FILE = Path(__file__).parents[1] / "weights" / "features-small.safetensors"
 TAPS = ("input", "conv1_2", "conv2_2", "conv3_2", "conv4_2", "conv5_2")
-KINDS = ("small", "vgg19", "random")
 
 
 @dataclass(frozen=True)
@@ -161,19 +160,6 @@ def vgg19_features(path: Path | None = None, *, download: bool = False) -> Featu
     if path.suffix == ".safetensors":
         return small_features(path)
     return _read_mat(path) if path.suffix == ".mat" else _read_torchvision(path)
-
-
-def build_features(
-    kind: str, path: Path | None = None, *, download: bool = False, seed: int = 0
-) -> FeatureNetwork:
-    """Return the feature network called `kind` (small, vgg19, random); `path` replaces the default file."""
-    if kind == "random":
-        return random_features(seed)
-    if kind == "small":
-        return small_features(path or SMALL_FILE)
-    if kind == "vgg19":
-        return vgg19_features(path, download=download)
-    raise GlimpseError(f"--features {kind}: expected one of {', '.join(KINDS)}.")
 
 
 def _download(path: Path) -> None:

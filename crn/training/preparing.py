@@ -16,7 +16,8 @@ from glimpse.files import digest
 from glimpse.progress import untracked
 
 from ..data.labels import LabelSet, colour_label_map
-from ..losses.features import FeatureNetwork, build_features, write_features
+from ..losses.feature_networks import FEATURE_NETWORKS, build_features
+from ..losses.features import FeatureNetwork, write_features
 from ..network.checkpoints import load_weights, save_weights
 from ..network.config import NetworkConfig
 from ..network.model import CRN
@@ -174,7 +175,8 @@ def training_settings(request: Request, stages: tuple[Stage, ...]) -> TrainingSe
     elif request.loss == "image":
         values["features"] = "none"
     if request.preset == "paper":
-        values["balance"] = "authors" if request.features == "vgg19" else "alike"
+        known = FEATURE_NETWORKS.get(request.features)
+        values["balance"] = "authors" if known and known.published else "alike"
     else:
         values |= {"mirror": True, "rescale_epoch": 5.0}
         if request.architecture == "crn":

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from glimpse.crn.losses.feature_networks import build_features
 from glimpse.crn.losses.features import (
     SMALL_FILE,
     TAPS,
@@ -16,7 +17,6 @@ from glimpse.crn.losses.features import (
     VGG19,
     FeatureNetwork,
     FeaturePlan,
-    build_features,
     random_features,
     small_features,
     vgg19_features,
