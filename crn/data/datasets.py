@@ -53,7 +53,7 @@ class DatasetError(GlimpseError):
 
 
 @dataclass(frozen=True)
-class Pair:
+class LabelledPhoto:
     """A label map with its photograph: labels (H, W) uint8 classes, photo (H, W, 3) uint8 RGB."""
 
     item: str
@@ -71,7 +71,7 @@ class Dataset(Protocol):
         """Count the pairs."""
         ...
 
-    def __getitem__(self, index: int) -> Pair:
+    def __getitem__(self, index: int) -> LabelledPhoto:
         """Return a pair at the dataset's size."""
         ...
 
@@ -145,8 +145,8 @@ class SceneDataset:
     def __len__(self) -> int:
         return self.count
 
-    def __getitem__(self, index: int) -> Pair:
-        return Pair(self.name(index), *self.load(index, self.size or SCENE_SIZE))
+    def __getitem__(self, index: int) -> LabelledPhoto:
+        return LabelledPhoto(self.name(index), *self.load(index, self.size or SCENE_SIZE))
 
     def load(self, index: int, size: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Draw scene `index` at `size` = (height, width)."""
@@ -179,9 +179,9 @@ class FileDataset:
     def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, index: int) -> Pair:
+    def __getitem__(self, index: int) -> LabelledPhoto:
         pair = self.files[index]
-        return Pair(pair.item, *self._read(pair, self.size))
+        return LabelledPhoto(pair.item, *self._read(pair, self.size))
 
     def load(self, index: int, size: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Return classes (H, W) uint8 and photo (H, W, 3) uint8 at `size` = (height, width) pixels."""
@@ -291,9 +291,9 @@ def fitted(
     return resize_label_map(classes, height, width), np.asarray(image)
 
 
-def mirrored(pair: Pair) -> Pair:
+def mirrored(pair: LabelledPhoto) -> LabelledPhoto:
     """Return a pair flipped left to right."""
-    return Pair(
+    return LabelledPhoto(
         pair.item, np.ascontiguousarray(pair.labels[:, ::-1]), np.ascontiguousarray(pair.photo[:, ::-1])
     )
 
@@ -372,6 +372,6 @@ class _Memory:
 
 
 __all__ = [
-    "KINDS", "Dataset", "DatasetError", "FileDataset", "Found", "Pair", "PairFiles", "SceneDataset", "fitted",
-    "mirrored", "open_dataset",
+    "KINDS", "Dataset", "DatasetError", "FileDataset", "Found", "LabelledPhoto", "PairFiles", "SceneDataset",
+    "fitted", "mirrored", "open_dataset",
 ]  # fmt: skip

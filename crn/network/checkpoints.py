@@ -39,7 +39,7 @@ class WeightsError(GlimpseError):
 
 
 def _build_pix2pix(config: NetworkConfig) -> nn.Module:
-    from .pix2pix import build_generator  # written on top of this package's lower rooms
+    from .pix2pix import build_generator  # imported here, since it imports this package's other files
 
     generator: nn.Module = build_generator(config)
     return generator
@@ -51,7 +51,7 @@ ARCHITECTURES: dict[str, Callable[[NetworkConfig], nn.Module]] = {"crn": CRN, "p
 
 
 @dataclass(frozen=True)
-class Settings:
+class WeightsSettings:
     """What a weights file says about itself."""
 
     config: NetworkConfig
@@ -73,7 +73,7 @@ class Weights:
     """A network in evaluation mode with its settings and where it came from."""
 
     model: nn.Module
-    settings: Settings
+    settings: WeightsSettings
     path: Path
     sha256: str
 
@@ -114,7 +114,7 @@ def save_weights(
     names = class_names or _bundled_names(config)
     if len(names) != config.classes:
         raise GlimpseError(f"class_names has {len(names)} entries; the network has {config.classes} classes.")
-    settings = Settings(config, names, notes or {})
+    settings = WeightsSettings(config, names, notes or {})
     tensors = {}
     for name, value in model.state_dict().items():
         kept = value.detach().cpu().contiguous()
@@ -157,7 +157,7 @@ def find_weights(name_or_file: Path | str) -> Path:
     return path
 
 
-def read_settings(name_or_file: Path | str) -> Settings:
+def read_settings(name_or_file: Path | str) -> WeightsSettings:
     """Read what a weights file says about itself, without its weights."""
     path = find_weights(name_or_file)
     _refuse_pickles(path)
@@ -177,7 +177,7 @@ def read_settings(name_or_file: Path | str) -> Settings:
             raise WeightsError(
                 f"{path}: has schema_version {value['schema_version']!r}; only {SCHEMA_VERSION} is read."
             )
-        return Settings(
+        return WeightsSettings(
             NetworkConfig.from_json(value["network"]), tuple(value["class_names"]), value["notes"]
         )
     except (json.JSONDecodeError, KeyError, TypeError) as error:

@@ -142,8 +142,3 @@ def _initialise(convolution: nn.Conv2d, generator: torch.Generator | None) -> No
     nn.init.xavier_uniform_(convolution.weight, generator=generator)
     if convolution.bias is not None:
         nn.init.zeros_(convolution.bias)
-
-
-def count_parameters(model: nn.Module) -> int:
-    """Count trainable numbers."""
-    return sum(parameter.numel() for parameter in model.parameters())

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..data.labels import LabelSet
-    from ..training.feeding import Batch, Feeder
+    from ..training.feeding import Feeder, Minibatch
     from ..training.schedule import Stage, TrainingSettings
 
 L1_WEIGHT = 100.0
@@ -199,7 +199,7 @@ class Pix2PixLearner:
     def end_epoch(self, epoch: int, stage: int) -> None:
         """Nothing to change."""
 
-    def learn(self, batch: Batch, feeder: Feeder, rate: float) -> dict[str, float]:  # noqa: ARG002
+    def learn(self, batch: Minibatch, feeder: Feeder, rate: float) -> dict[str, float]:  # noqa: ARG002
         """Update the discriminator, then the generator."""
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
@@ -236,7 +236,7 @@ class Pix2PixLearner:
         verdict = self.discriminator(torch.cat([labels.repeat(2, 1, 1, 1), images], 1)).float()
         return 0.5 * share * (_bce(verdict[:count], real=False) + _bce(verdict[count:], real=True))
 
-    def _apply(self, which: int, loss: Tensor, numbers: Tensor, batch: Batch) -> list[float]:
+    def _apply(self, which: int, loss: Tensor, numbers: Tensor, batch: Minibatch) -> list[float]:
         """Backward and one step of one optimiser, over all processes; returns the summed `numbers`."""
         optimizer = self.optimizers[which]
         own = float(loss.detach())

@@ -35,7 +35,7 @@ SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
-class Place:
+class ConditionFolders:
     """Where the images of one condition go."""
 
     out: Path  # images/
@@ -65,7 +65,7 @@ class Place:
 class Summary:
     """What a run did for one condition."""
 
-    place: Place
+    place: ConditionFolders
     made: int  # items
     kept: int  # items that were there already, of the same settings and label maps
     seconds: float
@@ -73,7 +73,7 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SynthesisPlan:
     """What is left to do, and the record of what there will be."""
 
     todo: list[Path]
@@ -84,7 +84,7 @@ def synthesize(  # noqa: PLR0913 - how it runs, beside what it makes
     maps: LabelMaps,
     weights: Weights,
     config: SynthesisConfig,
-    place: Place,
+    place: ConditionFolders,
     *,
     device: str = "cpu",
     batch: int = 1,
@@ -103,9 +103,9 @@ def synthesize(  # noqa: PLR0913 - how it runs, beside what it makes
     start = perf_counter()
     device = shard.device(device)
     find_device(device)
-    plan = shard.agree(plan_run(maps, weights, config, place, versions or {}) if shard.first else None)
+    plan = shard.agree(plan_synthesis(maps, weights, config, place, versions or {}) if shard.first else None)
     if shard.first and plan.todo:
-        _make_room(place, plan)
+        _clear(place, plan)
     shard.wait()
     mine = shard.share(plan.todo)
     if mine:
@@ -119,9 +119,13 @@ def synthesize(  # noqa: PLR0913 - how it runs, beside what it makes
     return Summary(place, len(plan.todo), kept, perf_counter() - start, tuple(maps.items))
 
 
-def plan_run(
-    maps: LabelMaps, weights: Weights, config: SynthesisConfig, place: Place, versions: dict[str, str]
-) -> Plan:
+def plan_synthesis(
+    maps: LabelMaps,
+    weights: Weights,
+    config: SynthesisConfig,
+    place: ConditionFolders,
+    versions: dict[str, str],
+) -> SynthesisPlan:
     """Compare the record of earlier runs with what is asked for now: what is left to do."""
     settings = {
         **config.to_json(),
@@ -158,7 +162,7 @@ def plan_run(
         "weights": {"file": weights.path.name, "sha256": weights.sha256, **weights.settings.to_json()},
         "items": dict(sorted(items.items())),
     }
-    return Plan(todo, record)
+    return SynthesisPlan(todo, record)
 
 
 def _read_record(path: Path) -> dict[str, Any]:
@@ -179,7 +183,9 @@ def _read_record(path: Path) -> dict[str, Any]:
     return value
 
 
-def _refuse_strangers(place: Place, asked: dict[str, Path], before: dict[str, Any], same: bool) -> None:
+def _refuse_strangers(
+    place: ConditionFolders, asked: dict[str, Path], before: dict[str, Any], same: bool
+) -> None:
     """Never replace images that are not ours, nor mix images of two settings in one condition."""
     for folder in place.folders:
         found = {path.stem for path in folder.glob("*.png")} if folder.is_dir() else set()
@@ -195,7 +201,7 @@ def _refuse_strangers(place: Place, asked: dict[str, Path], before: dict[str, An
             )
 
 
-def _intact(place: Place, item: str, known: dict[str, Any]) -> bool:
+def _intact(place: ConditionFolders, item: str, known: dict[str, Any]) -> bool:
     """Tell whether an item's images are there and as they were recorded (where the run came that far)."""
     digests = known.get("images", {})
     return all(
@@ -207,7 +213,7 @@ def _key(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
 
-def _make_room(place: Place, plan: Plan) -> None:
+def _clear(place: ConditionFolders, plan: SynthesisPlan) -> None:
     """Remove what is about to be made anew, then record what is coming: so a crash confuses nobody."""
     for path in plan.todo:
         for image in place.images(path.stem):
@@ -229,7 +235,7 @@ def _rendered(
             yield path.stem, image
 
 
-def _write_images(place: Place, item: str, images: np.ndarray) -> None:
+def _write_images(place: ConditionFolders, item: str, images: np.ndarray) -> None:
     pictures = [*images, image_grid(images)] if place.grids else list(images)
     for path, picture in zip(place.images(item), pictures, strict=True):
         write_whole(path, png(picture))
@@ -242,7 +248,7 @@ def png(image: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def _complete(place: Place, plan: Plan) -> None:
+def _complete(place: ConditionFolders, plan: SynthesisPlan) -> None:
     """Add the digests of the new images to the record."""
     for path in plan.todo:
         images = {_key(image): file_digest(image) for image in place.images(path.stem)}

@@ -39,7 +39,7 @@ class Pairs(Protocol):
 
 
 @dataclass(frozen=True)
-class Batch:
+class Minibatch:
     """This process's part of one update's samples."""
 
     labels: Tensor  # one-hot (n, classes, H, W) float32
@@ -72,10 +72,10 @@ class Feeder:
         self._images: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._features: dict[tuple[int, bool], list[Tensor]] = {}
 
-    def batch(self, keys: Sequence[tuple[int, bool]], share: float) -> Batch:
+    def batch(self, keys: Sequence[tuple[int, bool]], share: float) -> Minibatch:
         """Load the samples of `keys`."""
         labels, photos = zip(*(self._sample(index, mirrored) for index, mirrored in keys), strict=True)
-        return Batch(
+        return Minibatch(
             torch.cat(labels).contiguous(memory_format=torch.channels_last),
             torch.cat(photos).contiguous(memory_format=torch.channels_last),
             tuple(keys),
@@ -83,7 +83,7 @@ class Feeder:
             share,
         )
 
-    def photo_features(self, batch: Batch, network: FeatureNetwork) -> list[Tensor]:
+    def photo_features(self, batch: Minibatch, network: FeatureNetwork) -> list[Tensor]:
         """Return the taps of the batch's photos, (n, C, H, W) each, from memory where they are kept.
 
         The features proper are rounded to half precision whether kept or not, so that a run does not depend

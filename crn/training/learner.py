@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..losses.features import FeatureNetwork
     from ..network.config import NetworkConfig
     from ..network.model import RefinementModule
-    from .feeding import Batch, Feeder
+    from .feeding import Feeder, Minibatch
     from .schedule import Stage, TrainingSettings
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
@@ -52,7 +52,7 @@ class Learner(Protocol):
         """Look at a stage's samples before its first update; a resumed stage skips this."""
         ...
 
-    def learn(self, batch: Batch, feeder: Feeder, rate: float) -> dict[str, float]:
+    def learn(self, batch: Minibatch, feeder: Feeder, rate: float) -> dict[str, float]:
         """Do one update; return the loss and its parts as means over the update's samples."""
         ...
 
@@ -128,7 +128,7 @@ def any_process(answer: bool) -> bool:
     return bool(vote.item())
 
 
-def check_finite(own: float, overall: float, batch: Batch) -> None:
+def check_finite(own: float, overall: float, batch: Minibatch) -> None:
     """Raise NotFiniteError, naming the samples, unless the loss is a number."""
     if math.isfinite(overall):
         return
@@ -211,7 +211,7 @@ class CRNLearner:
             taps.append(feeder.photo_features(batch, self.features))
         self.balance = Balance.between_photos(taps, self.settings.emphasis)
 
-    def learn(self, batch: Batch, feeder: Feeder, rate: float) -> dict[str, float]:
+    def learn(self, batch: Minibatch, feeder: Feeder, rate: float) -> dict[str, float]:
         """Do one update."""
         optimizer = self.optimizer
         if optimizer is None:
@@ -233,7 +233,7 @@ class CRNLearner:
             self.balance.observe(summed[1 + len(terms.parts) :])
         return dict(zip(("loss", *terms.parts), summed, strict=False))
 
-    def _terms(self, batch: Batch, feeder: Feeder) -> Terms:
+    def _terms(self, batch: Minibatch, feeder: Feeder) -> Terms:
         images = cascade(
             self.network, batch.labels.to(self.device), recompute=self.settings.recompute
         ).float()

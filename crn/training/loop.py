@@ -21,7 +21,7 @@ from glimpse.progress import untracked
 from .feeding import Feeder, Pairs, sample_keys
 from .learner import Learner, any_process, processes
 from .record import Log, read_state, sample_grid, write_image, write_state
-from .schedule import Place, TrainingSettings, learning_rate, stage_steps
+from .schedule import Position, TrainingSettings, learning_rate, stage_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,7 @@ class Outcome:
     """How a call of `train` ended."""
 
     finished: bool
-    place: Place
+    place: Position
     seconds: float  # of training since the run's start, over all its sessions
 
 
@@ -109,7 +109,7 @@ class _Loop:
         self.rank, self.world = processes()
         if self.settings.batch % self.world:
             raise GlimpseError(f"--batch {self.settings.batch} does not divide among {self.world} processes.")
-        self.place = Place(**state["place"]) if state else Place(0, 0, 0)
+        self.place = Position(**state["place"]) if state else Position(0, 0, 0)
         self.window: list[dict[str, float]] = state["window"] if state else []
         self.means: dict[str, float] = {}
         self.before = float(state["seconds"]) if state else 0.0
@@ -148,7 +148,7 @@ class _Loop:
                 if any_process(self.run.stop()):
                     return False
             if number + 1 < len(self.settings.stages):
-                self.place = Place(number + 1, 0, self.place.total)
+                self.place = Position(number + 1, 0, self.place.total)
         return True
 
     def _enter(self, number: int) -> None:
@@ -177,7 +177,7 @@ class _Loop:
         batch = self.feeder.batch(keys[self.rank :: self.world], 1 / settings.batch)
         rate = learning_rate(settings, place, steps)
         self.window.append(self.learner.learn(batch, self.feeder, rate))
-        self.place = Place(place.stage, place.step + 1, place.total + 1)
+        self.place = Position(place.stage, place.step + 1, place.total + 1)
         before = place.step * settings.batch // len(self.run.pairs)
         epoch = self.place.step * settings.batch // len(self.run.pairs)
         if epoch > before:

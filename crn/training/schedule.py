@@ -119,7 +119,7 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True)
-class Place:
+class Position:
     """Where a run stands: which stage, and how many updates of it are done."""
 
     stage: int
@@ -132,7 +132,7 @@ def stage_steps(stage: Stage, samples: int, batch: int) -> int:
     return max(1, round(stage.epochs * samples / batch))
 
 
-def learning_rate(settings: TrainingSettings, place: Place, steps: int) -> float:
+def learning_rate(settings: TrainingSettings, place: Position, steps: int) -> float:
     """Return an update's rate: constant, then linear to the final one over the last stage's second half."""
     if place.stage < len(settings.stages) - 1:
         return settings.learning_rate

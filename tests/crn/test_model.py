@@ -9,7 +9,7 @@ import torch
 from glimpse.crn.data.labels import one_hot
 from glimpse.crn.network.config import PRESETS, NetworkConfig
 from glimpse.crn.network.converting import read_crn
-from glimpse.crn.network.model import CRN, LayerNorm, count_parameters, label_pyramid, to_images
+from glimpse.crn.network.model import CRN, LayerNorm, label_pyramid, to_images
 from glimpse.errors import GlimpseError
 
 REFERENCE = Path(__file__).parent / "data" / "tensorflow_reference.npz"
@@ -127,7 +127,7 @@ def test_the_authors_graph_run_by_tensorflow_gives_the_same_images():
 def test_parameter_counts_are_the_published_ones(preset, parameters, tensors):
     with torch.device("meta"):
         model = CRN(PRESETS[preset])
-    assert count_parameters(model) == parameters
+    assert sum(parameter.numel() for parameter in model.parameters()) == parameters
     assert len(list(model.parameters())) == tensors
 
 

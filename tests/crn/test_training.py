@@ -34,7 +34,7 @@ from glimpse.crn.training.preparing import (
 from glimpse.crn.training.record import read_state
 from glimpse.crn.training.schedule import (
     PAPER_STAGES,
-    Place,
+    Position,
     Stage,
     TrainingSettings,
     learning_rate,
@@ -324,9 +324,9 @@ def test_cached_features_change_nothing() -> None:
 def test_schedule_counts_and_rates() -> None:
     assert stage_steps(Stage(256, 512, 200), 2975, 1) == 595_000
     settings = _settings(learning_rate=1e-4, final_learning_rate=1e-5)
-    assert learning_rate(settings, Place(0, 9, 9), 10) == 1e-4
-    assert learning_rate(settings, Place(1, 4, 14), 10) == 1e-4
-    assert learning_rate(settings, Place(1, 10, 20), 10) == pytest.approx(1e-5)
+    assert learning_rate(settings, Position(0, 9, 9), 10) == 1e-4
+    assert learning_rate(settings, Position(1, 4, 14), 10) == 1e-4
+    assert learning_rate(settings, Position(1, 10, 20), 10) == pytest.approx(1e-5)
     assert TrainingSettings.from_json(settings.to_json()) == settings
     with pytest.raises(GlimpseError, match="must double the one before"):
         TrainingSettings(stages=(Stage(16, 32, 1), Stage(64, 128, 1)))
