@@ -101,7 +101,7 @@ def bench_ranking(quick: bool) -> None:
     """One million comparisons of 10 conditions."""
     import choix
 
-    from glimpse.analysis.statistics.bradley_terry import bradley_terry
+    from glimpse.analysis.statistics.bradley_terry import strengths_of
 
     N, K = (100_000 if quick else 1_000_000), 10
     rng = np.random.default_rng(0)
@@ -113,7 +113,13 @@ def bench_ranking(quick: bool) -> None:
     data = list(zip(winner, loser, strict=True))
     names = [f"c{i}" for i in range(K)]
     found: list[Any] = []
-    mine = seconds(lambda: found.append(bradley_terry(left, right, chose_left, names).theta), 11)
+
+    def ours() -> None:
+        order = left.astype(np.int64) * K + right
+        n, k = (np.bincount(order, weights=w, minlength=K * K).astype(float) for w in (None, chose_left))
+        found.append(strengths_of(n, k, names).theta)
+
+    mine = seconds(ours, 11)
     theirs = seconds(lambda: found.append(choix.ilsr_pairwise(K, data)), 1)
     line(f"Bradley-Terry of {N:,}", mine, "choix.ilsr_pairwise", theirs, "(aim: over 500)")
     gap = np.abs(found[0] - found[-1]).max()
@@ -124,7 +130,8 @@ def bench_curve(quick: bool) -> None:
     """One curve of three parameters."""
     import psignifit
 
-    from glimpse.analysis.statistics.curve_fit import FAMILIES, fit_batch
+    from glimpse.analysis.statistics.choices import CURVE_SHAPES
+    from glimpse.analysis.statistics.curve_fit import fit_batch
 
     x = np.log2(np.array(EXPOSURES_MS, dtype=float))
     n = np.full((1, 7), 1000.0)
@@ -140,16 +147,16 @@ def bench_curve(quick: bool) -> None:
                 psignifit.psignifit(table, experiment_type="2AFC", sigmoid="logistic").parameter_estimate
             )
 
-    mine = seconds(lambda: fit_batch(x, n, k, FAMILIES["logistic"], starts=1), 101)
+    mine = seconds(lambda: fit_batch(x, n, k, CURVE_SHAPES["logistic"], starts=1), 101)
     theirs = seconds(peer, 1 if quick else 5)
     line("one curve", mine, "psignifit", theirs, "(aim: over 1,000)")
     many_n, many_k = (
         np.repeat(n, 10_000, axis=0),
         np.random.default_rng(1).binomial(1000, np.repeat(p[None], 10_000, 0)),
     )
-    batch = seconds(lambda: fit_batch(x, many_n, many_k.astype(float), FAMILIES["logistic"], starts=1), 1)
+    batch = seconds(lambda: fit_batch(x, many_n, many_k.astype(float), CURVE_SHAPES["logistic"], starts=1), 1)
     line("a curve of a batch of 10,000", batch / 10_000, "psignifit", theirs)
-    A = 1 / (1 + np.exp(-fit_batch(x, n, k, FAMILIES["logistic"]).theta[0, 0]))
+    A = 1 / (1 + np.exp(-fit_batch(x, n, k, CURVE_SHAPES["logistic"]).theta[0, 0]))
     print(f"  plateaus: {A:.4f} and {1 - found[-1]['lambda']:.4f} (psignifit's has a prior)")
 
 
@@ -199,7 +206,7 @@ def analyse(folder: Path) -> dict[str, float]:
     """Everything that `analyze` computes but the figures and the report, in this process: times and peak."""
     from glimpse.analysis.reading.exclusion import exclude
     from glimpse.analysis.reading.results import read_results
-    from glimpse.analysis.report.evaluation import Settings, sensitivity
+    from glimpse.analysis.report.evaluation import AnalysisSettings, sensitivity
     from glimpse.analysis.statistics.agreement import agreement_table
     from glimpse.analysis.statistics.pairs import pair_table
     from glimpse.analysis.statistics.preference import design_cells, preference_table
@@ -223,7 +230,9 @@ def analyse(folder: Path) -> dict[str, float]:
         "agreement": lambda: agreement_table(judged),
         "workers": lambda: (worker_table(judged), side_bias(judged), sentinel_table(judged)),
         "timing": lambda: (response_times(judged), achieved_exposures(judged, results.assignments)),
-        "sensitivity": lambda: sensitivity(results, Settings(), cells, exclusion, found["preference"]),
+        "sensitivity": lambda: sensitivity(
+            results, AnalysisSettings(), cells, exclusion, found["preference"]
+        ),
         "pairs": lambda: pair_table(judged, names, "real"),
     }
     for name, step in steps.items():

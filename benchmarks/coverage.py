@@ -26,8 +26,8 @@ from scipy import optimize, special
 # The package, not the benchmark of the same name that stands beside this file.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from glimpse.analysis.statistics.clustering import Cells, cell_variances
-from glimpse.analysis.statistics.curve_fit import FAMILIES
+from glimpse.analysis.statistics.choices import CURVE_SHAPES
+from glimpse.analysis.statistics.clustering import Cells, CellSums, way_of
 from glimpse.analysis.statistics.preference import Intervals, cell_intervals, wilson
 from glimpse.analysis.statistics.psychometric import fit_curves
 from glimpse.analysis.statistics.ranking import rank_conditions
@@ -109,8 +109,9 @@ def preference_coverage(design: Design, replications: int, rng: np.random.Genera
             for start in range(0, replications, max(1, BLOCK // size)):
                 count = min(max(1, BLOCK // size), replications - start)
                 chose, cell, worker, pair = draw(design, rate, spreads, count, rng)
-                found = cell_variances(chose, cell, [worker, pair], count)
-                made = intervals_of(found, Intervals())
+                sums = CellSums(count)
+                sums.add(chose, cell, {"worker": way_of(worker), "pair": way_of(pair)})
+                made = intervals_of(sums.cells(), Intervals())
                 for name, (low, high) in made.items():
                     hits.setdefault(name, []).append(holds(low, high, rate))
                 widths.append(float(np.mean(made["default"][1] - made["default"][0])))
@@ -161,7 +162,7 @@ TRUE_CURVE = {"plateau": 0.92, "slope": 1.4, "midpoint_ms": 500.0}
 
 def curve_coverage(studies: int, rng: np.random.Generator) -> pd.DataFrame:
     """Coverage of the curve's parameters and threshold, and how often the true family is rejected at 5 %."""
-    logistic = FAMILIES["logistic"]
+    logistic = CURVE_SHAPES["logistic"]
     x = np.log2(np.array(EXPOSURES_MS))
     A, slope, m = TRUE_CURVE["plateau"], TRUE_CURVE["slope"], np.log2(TRUE_CURVE["midpoint_ms"])
     rates = 0.5 + (A - 0.5) * logistic.cdf(slope * (x - m))

@@ -9,6 +9,9 @@ import click
 
 from glimpse.console import versions
 
+from ..statistics.choices import ADJUSTMENTS, CLUSTERS, CURVE_SHAPES, EXPOSURES, STANDARD
+from .options import out_option, seed_option
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,9 +22,7 @@ PROBLEMS_SHOWN = 5
 
 @click.command()
 @click.argument("results", type=click.Path(path_type=Path), nargs=-1)
-@click.option(
-    "--out", type=click.Path(path_type=Path), default="report", show_default=True, help="Folder to write."
-)
+@out_option("report")
 @click.option(
     "--images",
     type=click.Path(path_type=Path),
@@ -56,16 +57,16 @@ PROBLEMS_SHOWN = 5
 )
 @click.option(
     "--exposure",
-    type=click.Choice(["nominal", "measured"]),
+    type=click.Choice(EXPOSURES),
     default="nominal",
     show_default=True,
     help="Exposures of the realism curves: as planned, or as the page measured them.",
 )
 @click.option(
     "--cluster",
-    default="two-way",
+    default=STANDARD.name,
     show_default=True,
-    type=click.Choice(["two-way", "scene", "worker", "pair", "worker-bootstrap", "pair-bootstrap"]),
+    type=click.Choice(list(CLUSTERS)),
     help="What makes answers alike, in the intervals and tests; two-way: their worker, and their pair.",
 )
 @click.option(
@@ -77,14 +78,15 @@ PROBLEMS_SHOWN = 5
 )
 @click.option(
     "--adjust",
-    type=click.Choice(["holm", "bh"]),
+    type=click.Choice(list(ADJUSTMENTS)),
     default="holm",
     show_default=True,
-    help="Adjustment of p-values over the cells: Holm, or Benjamini-Hochberg.",
+    help="Adjustment of p-values over the cells: "
+    f"{', or '.join(kind.label for kind in ADJUSTMENTS.values())}.",
 )
 @click.option(
     "--curve",
-    type=click.Choice(["logistic", "weibull", "gaussian"]),
+    type=click.Choice(list(CURVE_SHAPES)),
     default="logistic",
     show_default=True,
     help="Shape of the realism curves.",
@@ -105,12 +107,9 @@ PROBLEMS_SHOWN = 5
     show_default=True,
     help="What to print: the findings in sentences, or summary.json.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="For --cluster worker-bootstrap and pair-bootstrap: same seed, same intervals.",
+@seed_option(
+    f"For --cluster {' and '.join(kind.name for kind in CLUSTERS.values() if kind.bootstrap)}: same seed, "
+    "same intervals."
 )
 def analyze(
     *,
@@ -148,7 +147,7 @@ def analyze(
     # What is imported and drawn stays until the end; looking it through for garbage took a tenth of the time.
     gc.set_threshold(50_000, 20, 50)
     from ..reading.exclusion import Rules
-    from ..report.evaluation import Settings, evaluate
+    from ..report.evaluation import AnalysisSettings, evaluate
     from ..report.report import build_report, check_out, figure_formats, write_report
     from ..statistics.preference import Intervals
 
@@ -158,7 +157,7 @@ def analyze(
             f"--no-sentinel-filter and --max-wrong {max_wrong} contradict each other; leave one of them out."
         )
     formats = figure_formats(figures)
-    settings = Settings(
+    settings = AnalysisSettings(
         rules=Rules(not no_sentinel_filter, max_wrong, repeat_workers, max_exposure_error_ms),
         intervals=Intervals(level=level, cluster=cluster, adjust=adjust),
         curve=curve,

@@ -10,6 +10,9 @@ from click.core import ParameterSource
 from glimpse.console import versions
 from glimpse.program import program
 
+from ..statistics.choices import ALPHA
+from .options import out_option, seed_option
+
 OWN = "the experiment's"
 
 
@@ -73,7 +76,7 @@ OWN = "the experiment's"
 @click.option(
     "--alpha",
     type=float,
-    default=0.05,
+    default=ALPHA,
     show_default=True,
     help="Level of the two-way test of one cell alone, between 0 and 1.",
 )
@@ -84,12 +87,8 @@ OWN = "the experiment's"
     show_default=True,
     help="Simulated studies of each design; more give smaller Monte Carlo errors.",
 )
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same table."
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path), default="power", show_default=True, help="Folder to write."
-)
+@seed_option("Same seed, same table.")
+@out_option("power")
 def power(
     *,
     study: Path | None,

@@ -11,16 +11,12 @@ from click.core import ParameterSource
 from glimpse.console import versions
 from glimpse.program import program
 
+from .options import out_option, seed_option
+
 
 @click.command()
 @click.argument("study", type=click.Path(path_type=Path), default="study", required=False)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default="results",
-    show_default=True,
-    help="Folder to write; simulated answers of an earlier run in it are replaced.",
-)
+@out_option("results", "Folder to write; simulated answers of an earlier run in it are replaced.")
 @click.option(
     "--workers",
     type=int,
@@ -28,9 +24,7 @@ from glimpse.program import program
     show_default="as many as fill the study",
     help="How many people answer, each one HIT.",
 )
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same answers."
-)
+@seed_option("Same seed, same answers.")
 @click.option(
     "--quality",
     multiple=True,

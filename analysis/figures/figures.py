@@ -137,11 +137,11 @@ def realism_figure(points: pd.DataFrame, curves: pd.DataFrame, *, simulated: boo
     with style(points["series"]):
         if points["series"].nunique() > MANY_SERIES:
             return _mark(_realism_panels(points, curves), simulated=simulated)
-        points, room = _folded(points, "series", 1.15, bold=True)
+        points, widest = _folded(points, "series", 1.15, bold=True)
         curves, _ = _folded(curves, "series", 1.15, bold=True)
         names = _height_in([*points["series"], "chance"])
         figure = blank(COLUMN_IN, max(2.45, 0.4 + TOP_IN + names))
-        plots.plot_realism(_axes(figure, 0.59, room + BESIDE_IN + 0.05), points, curves)
+        plots.plot_realism(_axes(figure, 0.59, widest + BESIDE_IN + 0.05), points, curves)
         return _mark(figure, simulated=simulated)
 
 
@@ -180,10 +180,10 @@ def preference_figure(table: pd.DataFrame, *, limited: bool, simulated: bool) ->
     with style(table["series" if limited else "label"]):
         if limited:
             return _mark(_preference_dots(table), simulated=simulated)
-        table, room = _folded(table, "label", 1.25, bold=False)
+        table, widest = _folded(table, "label", 1.25, bold=False)
         row = max(0.3, 0.06 + LINE_IN * _lines(table["label"]))
         figure = blank(COLUMN_IN, 0.4 + TOP_IN + row * len(table))
-        plots.plot_preference_bars(_axes(figure, room + 0.12, _widest(["100.0 %"], bold=True) + 0.1), table)
+        plots.plot_preference_bars(_axes(figure, widest + 0.12, _widest(["100.0 %"], bold=True) + 0.1), table)
         return _mark(figure, simulated=simulated)
 
 
@@ -218,14 +218,14 @@ def ranking_figure(table: pd.DataFrame, *, limited: bool, simulated: bool) -> Fi
     """Draw Bradley-Terry strengths, per exposure or as a list, one column wide."""
     with style(table["condition"]):
         if limited:
-            table, room = _folded(table, "condition", 1.15, bold=True)
+            table, widest = _folded(table, "condition", 1.15, bold=True)
             figure = blank(COLUMN_IN, max(2.3, 0.4 + TOP_IN + _height_in(table["condition"])))
-            plots.plot_ranking(_axes(figure, 0.59, room + BESIDE_IN + 0.05), table)
+            plots.plot_ranking(_axes(figure, 0.59, widest + BESIDE_IN + 0.05), table)
         else:
-            table, room = _folded(table, "condition", 1.4, bold=False)
+            table, widest = _folded(table, "condition", 1.4, bold=False)
             row = max(0.24, 0.04 + LINE_IN * _lines(table["condition"]))
             figure = blank(COLUMN_IN, 0.4 + TOP_IN + row * len(table))
-            plots.plot_ranking_list(_axes(figure, room + 0.12, 0.13), table)
+            plots.plot_ranking_list(_axes(figure, widest + 0.12, 0.13), table)
         return _mark(figure, simulated=simulated)
 
 

@@ -23,7 +23,7 @@ from matplotlib.ticker import (
 from matplotlib.transforms import ScaledTranslation
 
 from .labels import exposure_label, spread, text_width_in
-from .style import ALARM, COLOURS, FAINT, INK, SIZES, SOFT, look
+from .style import ALARM, COLOURS, FAINT, INK, SIZES, SOFT, colour_and_marker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,7 +98,7 @@ def plot_realism(ax: Axes, points: pd.DataFrame, curves: pd.DataFrame, *, named:
     ax.axhline(0.5, **CHANCE)
     ends = []
     for rank, name in enumerate(names):
-        colour, marker = look(rank)
+        colour, marker = colour_and_marker(rank)
         line = curves[curves["series"] == name]
         if len(line):
             x = line["exposure_ms"].to_numpy(float) / 1000
@@ -118,7 +118,7 @@ def plot_realism(ax: Axes, points: pd.DataFrame, curves: pd.DataFrame, *, named:
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
     ax.set_ylabel("Preference rate")
     if named:
-        colours = [SOFT, *(look(rank)[0] for rank in range(len(names)))]
+        colours = [SOFT, *(colour_and_marker(rank)[0] for rank in range(len(names)))]
         _end_labels(ax, ["chance", *names], [0.5, *ends], colours)
     return ax
 
@@ -160,7 +160,7 @@ def plot_preference_dots(ax: Axes, table: pd.DataFrame) -> Axes:
     names = list(dict.fromkeys(table["series"]))
     place, ticks, labels = 0.0, [], []
     for rank, name in enumerate(names):
-        colour, marker = look(rank)
+        colour, marker = colour_and_marker(rank)
         place -= DOT_LINE * name.count("\n")  # a name of several lines stands over its rows
         ax.annotate(name, (0, place), xycoords=("axes fraction", "data"), xytext=(0, -4), color=colour,
                     textcoords="offset points", va="bottom", ha="left", fontweight="bold",
@@ -201,7 +201,7 @@ def plot_ranking(ax: Axes, table: pd.DataFrame) -> Axes:
     ax.axhline(0, **CHANCE)
     ends = []
     for rank, name in enumerate(names):
-        colour, marker = look(rank)
+        colour, marker = colour_and_marker(rank)
         rows = table[table["condition"] == name].sort_values("exposure_ms")
         x = rows["exposure_ms"].to_numpy(float) / 1000 * _beside(rank, len(names))
         y = rows["strength"].to_numpy(float)
@@ -212,7 +212,7 @@ def plot_ranking(ax: Axes, table: pd.DataFrame) -> Axes:
     ax.margins(y=0.08)
     ax.yaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10]))
     ax.set_ylabel("Bradley-Terry strength (log odds)")
-    _end_labels(ax, names, ends, [look(rank)[0] for rank in range(len(names))])
+    _end_labels(ax, names, ends, [colour_and_marker(rank)[0] for rank in range(len(names))])
     return ax
 
 
@@ -359,7 +359,7 @@ def plot_width_price(ax: Axes, table: pd.DataFrame, *, named: bool = True) -> Ax
     names = list(dict.fromkeys(table["series"]))
     ends = []
     for rank, name in enumerate(names):
-        colour, marker = look(rank)
+        colour, marker = colour_and_marker(rank)
         rows = table[table["series"] == name].sort_values("price_usd")
         ax.plot(rows["price_usd"], rows["width"], color=colour, marker=marker, ms=SIZES[marker], mew=0.5,
                 mec="white", lw=1.1)  # fmt: skip
@@ -379,5 +379,5 @@ def plot_width_price(ax: Axes, table: pd.DataFrame, *, named: bool = True) -> Ax
     ax.set_xlabel("Price of the study, fees included")
     ax.set_ylabel("Width of a cell's 95 % interval")
     if named:
-        _end_labels(ax, names, ends, [look(rank)[0] for rank in range(len(names))])
+        _end_labels(ax, names, ends, [colour_and_marker(rank)[0] for rank in range(len(names))])
     return ax

@@ -21,7 +21,15 @@ COLUMN_IN = 3.3
 TEXT_WIDTH_IN = 7.0
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-SIZES = {"o": 3.6, "s": 3.4, "^": 4.4, "D": 3.2, "v": 4.4, "P": 4.2, "X": 4.2}  # look alike, in points
+SIZES = {
+    "o": 3.6,
+    "s": 3.4,
+    "^": 4.4,
+    "D": 3.2,
+    "v": 4.4,
+    "P": 4.2,
+    "X": 4.2,
+}  # points; they look alike
 INK, SOFT, FAINT, ALARM = "#222222", "#6e6e6e", "#9a9a9a", "#D55E00"
 FAMILIES, WEIGHTS = ("Glimpse Sans", "DejaVu Sans"), (400, 700)
 SLANTED_OR_HEAVY = ("bold", "black", "heavy", "light", "thin", "italic", "oblique", "mono", "cond", "narrow")
@@ -56,7 +64,7 @@ STYLE: Any = {
 }
 
 
-def look(rank: int) -> tuple[str, str]:
+def colour_and_marker(rank: int) -> tuple[str, str]:
     """Colour and marker of a series; no two of 49 have both in common."""
     return COLOURS[rank % len(COLOURS)], MARKERS[(rank + rank // len(COLOURS)) % len(MARKERS)]
 

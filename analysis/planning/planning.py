@@ -13,7 +13,7 @@ from glimpse.program import program
 from glimpse.progress import untracked
 from glimpse.study import read_document
 
-from .power import LARGEST_REWARD_USD, SPREADS, Design, design_of, is_amount, plan_table, sentinel_rules
+from .power import LARGEST_REWARD_USD, SPREADS, StudySize, is_amount, plan_table, sentinel_rules, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ class Planned:
     """A planned study: its experiment and design, the table of variants, the table of sentinel rules."""
 
     experiment: dict[str, Any]
-    design: Design
+    design: StudySize
     table: pd.DataFrame
     rules: pd.DataFrame
     settings: dict[str, Any]
@@ -73,7 +73,7 @@ def plan(
 ) -> Planned:
     """Simulate the planned study and its variants. Every number is checked before anything is simulated."""
     _check(changes.get("reward_usd"), rates, spreads, settings["alpha"])
-    design = design_of(experiment, **changes)
+    design = size_of(experiment, **changes)
     named = {f"{worker:g} / {pair:g}": (worker, pair) for worker, pair in spreads} or dict(SPREADS)
     rates = list(dict.fromkeys(rates))
     sentinels = int(experiment.get("sentinels_per_hit") or 0)
@@ -209,7 +209,7 @@ def _variant_lines(table: pd.DataFrame) -> list[str]:
 
 def next_step(planned: Planned, study: Path | None) -> str:
     """Return the command that comes next: to build what was planned, or to look at it where it is built."""
-    own = design_of(planned.experiment)
+    own = size_of(planned.experiment)
     changed = [
         f" {option} {getattr(planned.design, name)}"
         for name, option in BUILD_OPTIONS.items()

@@ -20,6 +20,7 @@ from glimpse.errors import GlimpseError
 from glimpse.pricing import price
 from glimpse.progress import untracked
 
+from ..statistics.choices import ALPHA
 from ..statistics.distributions import binomial_cdf, t_quantile, t_test
 
 if TYPE_CHECKING:
@@ -40,8 +41,9 @@ RULES = ((5, 0), (5, 1), (10, 0), (10, 1), (10, 2), (20, 2))
 
 
 @dataclass(frozen=True)
-class Design:
-    """What determines one cell: counts of a batch, its reward, and how many batches are paid."""
+class StudySize:
+    """How large a study is: counts of a batch, which determine a cell, its reward, and how many batches are
+    paid."""
 
     hits: int
     workers_per_hit: int
@@ -93,8 +95,8 @@ def is_amount(usd: Decimal) -> bool:
     return usd.is_finite() and 0 < usd <= LARGEST_REWARD_USD and usd == usd.quantize(Decimal("0.01"))
 
 
-def design_of(experiment: Mapping[str, Any], **changes: int | str | None) -> Design:
-    """Read a design from the `experiment` of study.json; `changes` that are not None take precedence.
+def size_of(experiment: Mapping[str, Any], **changes: int | str | None) -> StudySize:
+    """Read a study's size from the `experiment` of study.json; `changes` that are not None take precedence.
 
     Raises GlimpseError that names the field that is missing or of a wrong kind.
     """
@@ -110,7 +112,7 @@ def design_of(experiment: Mapping[str, Any], **changes: int | str | None) -> Des
         reward = Decimal(str(values.pop("reward_usd")))
     except (KeyError, TypeError, ValueError, InvalidOperation) as error:
         raise GlimpseError(f"experiment: {type(error).__name__} {error}; build the study again.") from None
-    return Design(reward_usd=reward, batches=len(batches), cells=cells, **values)  # type: ignore[arg-type]
+    return StudySize(reward_usd=reward, batches=len(batches), cells=cells, **values)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ class Outcomes:
 
 
 def simulate_cell(
-    design: Design, rate: float, spread: tuple[float, float], studies: int, rng: np.random.Generator
+    size: StudySize, rate: float, spread: tuple[float, float], studies: int, rng: np.random.Generator
 ) -> Outcomes:
     """Simulate one cell of `studies` studies and analyse each.
 
@@ -132,10 +134,11 @@ def simulate_cell(
     """
     if not 0 < rate < 1:
         raise GlimpseError(f"--rate is {rate:g}; a true preference rate lies between 0 and 1.")
-    size = max(1, ANSWERS_AT_ONCE // design.answers)
-    parts = [_batch(design, rate, spread, min(size, studies - done), rng) for done in range(0, studies, size)]
+    at_once = max(1, ANSWERS_AT_ONCE // size.answers)
+    counts = [min(at_once, studies - done) for done in range(0, studies, at_once)]
+    parts = [_batch(size, rate, spread, count, rng) for count in counts]
     p, variance = (np.concatenate(part) for part in zip(*parts, strict=True))
-    df = min(design.workers, design.pairs) - 1
+    df = min(size.workers, size.pairs) - 1
     low, high = wilson(p, _effective(p, variance, df + 1), float(t_quantile(0.975, df)))
     with np.errstate(divide="ignore"):
         t = np.abs(p - 0.5) / np.sqrt(variance)
@@ -143,10 +146,10 @@ def simulate_cell(
 
 
 def _batch(
-    design: Design, rate: float, spread: tuple[float, float], studies: int, rng: np.random.Generator
+    size: StudySize, rate: float, spread: tuple[float, float], studies: int, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
     """Return rates and two-way variances (S,); answers are (S, H, W, P), workers and pairs nested in HITs."""
-    H, W, P = design.hits, design.workers_per_hit, design.trials_per_cell
+    H, W, P = size.hits, size.workers_per_hit, size.trials_per_cell
     worker_sd, pair_sd = spread
     mu = ndtri(rate) * np.sqrt(1 + worker_sd**2 + pair_sd**2)
     worker = worker_sd * rng.standard_normal((studies, H, W, 1), dtype=np.float32)
@@ -178,25 +181,25 @@ def wilson(p: Floats, n: Floats, z: float) -> tuple[Floats, Floats]:
     return centre - half, centre + half
 
 
-def variants(design: Design) -> list[tuple[str, Design]]:
+def variants(size: StudySize) -> list[tuple[str, StudySize]]:
     """Return designs around the planned one: more or fewer workers a HIT, more or fewer HITs."""
     factors = (0.25, 0.5, 1, 2, 4)
-    least_workers = min(2, design.workers_per_hit)
-    least_hits = 1 if min(design.workers_per_hit, design.trials_per_cell) > 1 else 2
-    workers = sorted({max(least_workers, round(design.workers_per_hit * factor)) for factor in factors})
-    hits = sorted({max(least_hits, round(design.hits * factor)) for factor in factors})
-    found = [("workers per HIT", replace(design, workers_per_hit=value)) for value in workers]
-    return found + [("HITs", replace(design, hits=value)) for value in hits]
+    least_workers = min(2, size.workers_per_hit)
+    least_hits = 1 if min(size.workers_per_hit, size.trials_per_cell) > 1 else 2
+    workers = sorted({max(least_workers, round(size.workers_per_hit * factor)) for factor in factors})
+    hits = sorted({max(least_hits, round(size.hits * factor)) for factor in factors})
+    found = [("workers per HIT", replace(size, workers_per_hit=value)) for value in workers]
+    return found + [("HITs", replace(size, hits=value)) for value in hits]
 
 
 def plan_table(
-    design: Design,
+    size: StudySize,
     *,
     rates: Sequence[float] = (0.55, 0.6, 0.75),
     spreads: Mapping[str, tuple[float, float]] = SPREADS,
     studies: int = 400,
     seed: int = 0,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
     track: Track = untracked,
 ) -> pd.DataFrame:
     """Simulate the planned study and its variants over worker and pair variance, each design once.
@@ -205,7 +208,7 @@ def plan_table(
     answers, price_usd, rate, what `_measured` adds, planned. The planned study stands in both series of
     `vary`. GlimpseError where all that would take too long.
     """
-    cells = list(dict.fromkeys(cell for _, cell in variants(design)))
+    cells = list(dict.fromkeys(cell for _, cell in variants(size)))
     cases = [(name, rate, cell) for name in spreads for rate in rates for cell in cells]
     _check_size(sum(cell.answers for _, _, cell in cases) * studies, studies)
     measured = {}
@@ -223,17 +226,17 @@ def plan_table(
             "price_usd": float(price(cell.reward_usd, cell.workers_per_hit, cell.all_hits).total_usd),
             "rate": rate,
             **measured[name, rate, cell],
-            "planned": cell == design,
+            "planned": cell == size,
         }
         for name in spreads
         for rate in rates
-        for vary, cell in variants(design)
+        for vary, cell in variants(size)
     )
 
 
-def _counts(design: Design) -> dict[str, int]:
+def _counts(size: StudySize) -> dict[str, int]:
     names = ("hits", "workers_per_hit", "trials_per_cell", "workers", "pairs", "answers")
-    return {name: getattr(design, name) for name in names}
+    return {name: getattr(size, name) for name in names}
 
 
 def _check_size(answers: int, studies: int) -> None:

@@ -18,10 +18,12 @@ from ..reading.belonging import belonging
 from ..reading.exclusion import Exclusion, Rules, exclude, included
 from ..reading.results import Results, read_results
 from ..statistics.agreement import agreement_table
+from ..statistics.choices import ALPHA, EXPOSURES
 from ..statistics.clustering import Occurring, way_of
+from ..statistics.columns import PREFERENCE_COLUMNS
 from ..statistics.comparison import comparison_table
 from ..statistics.pairs import pair_table
-from ..statistics.preference import CELL_KEYS, PREFERENCE_COLUMNS, Intervals, design_cells, preference_table
+from ..statistics.preference import CELL_KEYS, Intervals, design_cells, preference_table
 from ..statistics.psychometric import CurveFit, fit_curves
 from ..statistics.ranking import Ranking, rank_conditions
 from ..statistics.timing import achieved_exposures, response_times
@@ -36,16 +38,14 @@ if TYPE_CHECKING:
     from ..figures.stimuli import Stimuli
     from ..reading.judgments import Judgments
 
-EXPOSURES = ("nominal", "measured")
-ALPHA = 0.05
-
 
 @dataclass(frozen=True)
-class Settings:
+class AnalysisSettings:
     """How answers are turned into evidence; every choice that `analyze` offers.
 
-    rules: exclusion. intervals: intervals, tests. curve: logistic, weibull or gaussian. exposure: "nominal"
-    or "measured". compare: set the folders against each other as well as pooling them. seed: of bootstraps.
+    rules: exclusion. intervals: intervals, tests. curve: one of `choices.CURVE_SHAPES`. exposure: one of
+    `choices.EXPOSURES`. compare: set the folders against each other as well as pooling them. seed: of
+    bootstraps.
     """
 
     rules: Rules = field(default_factory=Rules)
@@ -66,7 +66,7 @@ class Evidence:
     """What was found. Tables as DESIGN.md names them; `curves` and `ranking` have no rows where none
     apply."""
 
-    settings: Settings
+    settings: AnalysisSettings
     results: Results
     exclusion: Exclusion
     counts: dict[str, int]
@@ -89,7 +89,7 @@ class Evidence:
 
 def evaluate(
     folders: Sequence[Path],
-    settings: Settings,
+    settings: AnalysisSettings,
     images: Path | None = None,
     track: Track = untracked,
 ) -> Evidence:
@@ -106,7 +106,7 @@ def evaluate(
     try:
         counts = _counts(judgments)
     except NothingLeftError as error:
-        raise GlimpseError(f"{error}{_besides(results)}") from None
+        raise GlimpseError(f"{error}{_problems_found(results)}") from None
     cells = design_cells(results.trials, results.experiment.get("contrasts") or ())
     contrasts = list(dict.fromkeys(cells["contrast"]))
     preference = _preference(judgments, cells, settings)
@@ -145,14 +145,14 @@ def evaluate(
 
 
 def _refuse_twice(folders: Sequence[Path]) -> None:
-    seen: set[Path] = set()
+    named: set[Path] = set()
     for folder in folders:
-        if folder.resolve() in seen:
+        if folder.resolve() in named:
             raise GlimpseError(f"{folder} is named twice; name each results folder once.")
-        seen.add(folder.resolve())
+        named.add(folder.resolve())
 
 
-def _besides(results: Results) -> str:
+def _problems_found(results: Results) -> str:
     """What else was found while reading, for whoever cannot get to the report that lists it."""
     if not results.problems:
         return ""
@@ -180,7 +180,7 @@ def _counts(judgments: Judgments) -> dict[str, int]:
     }
 
 
-def _preference(judgments: Judgments, cells: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+def _preference(judgments: Judgments, cells: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
     """Return preference.csv, with empty cells where the rules leave nothing."""
     rng = np.random.default_rng(settings.seed)
     try:
@@ -191,7 +191,7 @@ def _preference(judgments: Judgments, cells: pd.DataFrame, settings: Settings) -
 
 
 def sensitivity(
-    results: Results, settings: Settings, cells: pd.DataFrame, used: Exclusion, base: pd.DataFrame
+    results: Results, settings: AnalysisSettings, cells: pd.DataFrame, used: Exclusion, base: pd.DataFrame
 ) -> pd.DataFrame:
     """Return how the findings change with the strictness of the sentinel rule.
 
@@ -199,7 +199,7 @@ def sensitivity(
     sentinels that are allowed, each study's "own" where these differ, or "none"), allowed (that number; NaN
     for the others), used (the rule of this report), excluded_assignments, judgments, largest_change (of any
     cell's rate against this report's, in rate units), decisions_changed (cells whose adjusted test changes
-    sides at 0.05). A rule that leaves nothing has NaN in the last three.
+    sides at ALPHA). A rule that leaves nothing has NaN in the last three.
     """
     chosen, own = (
         settings.rules.max_wrong_sentinels,
@@ -220,7 +220,7 @@ def sensitivity(
 
 
 def _strictness(
-    results: Results, settings: Settings, cells: pd.DataFrame, base: pd.DataFrame, rules: Rules
+    results: Results, settings: AnalysisSettings, cells: pd.DataFrame, base: pd.DataFrame, rules: Rules
 ) -> dict[str, Any]:
     """What one rule gives."""
     found = exclude(results, rules)
@@ -244,7 +244,7 @@ def _strictness(
     }
 
 
-def _comparison(judgments: Judgments, cells: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+def _comparison(judgments: Judgments, cells: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
     """Each folder by itself, and its differences from the first."""
     sources = judgments.sources
     return comparison_table(

@@ -19,6 +19,7 @@ from glimpse.progress import untracked
 from ..figures import figures as draw
 from ..figures.plots import MANY_WORKERS
 from ..figures.style import legible, style
+from ..statistics.choices import ALPHA
 from ..statistics.distributions import coin_quantile
 from ..statistics.psychometric import curves_table
 from ..statistics.ranking import ranking_table
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from ..figures.stimuli import Stimuli
     from .evaluation import Evidence
 
-ALPHA = 0.05
 CURVE_POINTS = 121
 PRINT_DPI, PHOTO_DPI = 300, 220
 OPENING = "summary.json"  # by which a folder is known to be a report
@@ -69,15 +69,15 @@ def build_report(
     """
     facts = summarize(evidence, versions)
     found = findings(facts)
-    seen = turned(evidence.preference, evidence.results.real)
+    rates = turned(evidence.preference, evidence.results.real)
     used = evidence.settings.intervals
-    tex = preference_tex(seen, ALPHA, used.level, used.cluster, simulated=evidence.results.simulated)
+    tex = preference_tex(rates, ALPHA, used.level, used.cluster, simulated=evidence.results.simulated)
     methods = methods_text(facts)
     judgments = evidence.exclusion.judgments
     files: dict[str, bytes | Parts] = {"judgments.csv": Parts(lambda: csv_parts(judgments.parts()))}
     files |= {name: text.encode() for name, text in _tables(evidence).items()}
     blocks: dict[str, Block] = {}
-    drawn = _figures(evidence, seen)
+    drawn = _figures(evidence, rates)
     for name, (figure, alt, caption, wide) in track(drawn.items(), "figures", len(drawn)):
         kinds = ("png",) if name == "hardest_pairs" else tuple(dict.fromkeys((*formats, "svg")))
         photographs = name == "hardest_pairs"
@@ -112,9 +112,9 @@ def _tables(evidence: Evidence) -> dict[str, str]:
     return {name: csv_text(table) for name, table in tables.items()}
 
 
-def _figures(evidence: Evidence, seen: pd.DataFrame) -> dict[str, Drawn]:
+def _figures(evidence: Evidence, rates: pd.DataFrame) -> dict[str, Drawn]:
     """Return what is drawn, by name."""
-    answered = seen[seen["n"] > 0]
+    answered = rates[rates["n"] > 0]
     found: dict[str, Drawn] = {}
     if evidence.results.mode == "limited-time":
         found["realism_vs_time"] = _realism(evidence, answered)
@@ -174,10 +174,10 @@ def _intervals(evidence: Evidence) -> str:
     return f"{level_text(used.level)} intervals ({used.cluster})"
 
 
-def _alt(seen: pd.DataFrame) -> str:
+def _alt(rates: pd.DataFrame) -> str:
     parts = [
         f"{row['series']} at {exposure(row['exposure_ms'])}: {100 * row['rate']:.0f} %"
-        for row in records(seen)
+        for row in records(rates)
     ]
     return "Preference rates. " + "; ".join(parts) + "."
 

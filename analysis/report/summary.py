@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from glimpse.files import plain
 
+from ..statistics.workers import WORKER_FLAGS
 from .design import experiment, origin, single
 from .tables import records
 
@@ -147,5 +148,5 @@ def _flags(evidence: Evidence) -> list[dict[str, Any]]:
     of_kept = [flag for text in kept["flags"] for flag in str(text).split("; ") if flag]
     return [
         {"flag": flag, "workers": flags.count(flag), "workers_kept": of_kept.count(flag)}
-        for flag in ("one side", "like a coin", "fast")
+        for flag in WORKER_FLAGS
     ]

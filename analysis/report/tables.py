@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..statistics.choices import CLUSTERS, STANDARD
+from ..statistics.columns import COLUMNS, from_the_other_side
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -145,14 +148,12 @@ def tex(text: str) -> str:
 
 
 def oriented(row: Mapping[str, Any], *, flip: bool) -> dict[str, Any]:
-    """Return a row of preference.csv as it is, or seen from condition B: rates become one minus the rate."""
-    if not flip:
-        return {**row, "winner": row["condition_a"], "loser": row["condition_b"]}
-    turned = {**row, "winner": row["condition_b"], "loser": row["condition_a"]}
-    turned["rate"], turned["low"], turned["high"] = 1 - row["rate"], 1 - row["high"], 1 - row["low"]
-    turned["wilson_low"], turned["wilson_high"] = 1 - row["wilson_high"], 1 - row["wilson_low"]
-    turned["k"] = row["n"] - row["k"]
-    return turned
+    """Return a row of a preference table as it is, or seen from condition B, with its winner and loser."""
+    winner, loser = row["condition_a"], row["condition_b"]
+    own = {name: value for name, value in row.items() if name not in {"winner", "loser"}}
+    if flip:
+        own, winner, loser = from_the_other_side(own), loser, winner
+    return {**own, "winner": winner, "loser": loser}
 
 
 def turned(table: pd.DataFrame, real: str | None) -> pd.DataFrame:
@@ -161,22 +162,12 @@ def turned(table: pd.DataFrame, real: str | None) -> pd.DataFrame:
     Adds winner, loser and series ("real over crn"); the curves are seen from the same side.
     """
     rows = [oriented(row, flip=row["condition_b"] == real) for row in records(table)]
-    seen = pd.DataFrame(rows, columns=[*table.columns, "winner", "loser"])
-    return seen.assign(series=seen["winner"] + " over " + seen["loser"])
-
-
-CLUSTERED = {
-    "two-way": "clustered by worker and by pair of images",
-    "scene": "clustered by worker and by scene",
-    "worker": "clustered by worker",
-    "pair": "clustered by pair of images",
-    "worker-bootstrap": "bootstrap over workers",
-    "pair-bootstrap": "bootstrap over pairs of images",
-}
+    found = pd.DataFrame(rows, columns=[*table.columns, "winner", "loser"])
+    return found.assign(series=found["winner"] + " over " + found["loser"])
 
 
 def preference_tex(
-    table: pd.DataFrame, alpha: float, level: float = 0.95, cluster: str = "two-way", *, simulated: bool
+    table: pd.DataFrame, alpha: float, level: float = 0.95, cluster: str = STANDARD.name, *, simulated: bool
 ) -> str:
     """Return preference.tex (booktabs): contrasts as columns, exposures as rows; or one row a contrast.
 
@@ -192,7 +183,7 @@ def preference_tex(
     shown = level_text(level).replace(f"{NBSP}%", r"\,\%")
     note = [
         f"% Caption: Preference rates (per cent) with {shown} intervals",
-        f"%   ({CLUSTERED[cluster]});",
+        f"%   ({CLUSTERS[cluster].clustered});",
         f"%   $^*$ adjusted $p < {alpha:g}$ against chance (50).{mark}",
     ]
     return "\n".join([*head, *note, *body]) + "\n"
@@ -220,7 +211,8 @@ def _tex_matrix(table: pd.DataFrame, alpha: float) -> list[str]:
 
 def _tex_rows(table: pd.DataFrame, alpha: float) -> list[str]:
     lines = ["\\begin{tabular}{lrrrrr}", "\\toprule"]
-    lines += [r"Contrast & Preference rate & Answers & Workers & Pairs & $p$ (adjusted) \\", "\\midrule"]
+    counted = " & ".join(COLUMNS[name].heading for name in ("n", "n_workers", "n_pairs"))
+    lines += [f"Contrast & Preference rate & {counted} & $p$ (adjusted) \\\\", "\\midrule"]
     for row in records(table):
         p = p_text(row["p_adjusted"]).replace(NBSP, "").replace("<", "$<$").replace(DASH, "--")
         lines.append(
@@ -228,8 +220,3 @@ def _tex_rows(table: pd.DataFrame, alpha: float) -> list[str]:
             f"{row['n_pairs']} & {p} \\\\"
         )
     return [*lines, "\\bottomrule", "\\end{tabular}"]
-
-
-def present(values: Iterable[float]) -> list[float]:
-    """Return the values that are numbers."""
-    return [float(value) for value in values if value is not None and math.isfinite(value)]

@@ -212,12 +212,6 @@ def response_times(
     return np.asarray(median * np.exp(observer.response_sd * rng.normal(size=p_left.shape)), dtype=float)
 
 
-def expected_rate(observer: Observer, psi: Floats) -> Floats:
-    """Return the share of A that all workers together tend to: psi, pulled to 1/2 by lapses and clickers."""
-    attentive = (1 - observer.random_share) * (1 - observer.lapse_mean)
-    return 0.5 + attentive * (np.asarray(psi) - 0.5)
-
-
 def parse_quality(settings: Iterable[str]) -> dict[str, float]:
     """Read `name=value` settings; GlimpseError for what is not of that form, and a name that comes twice."""
     quality: dict[str, float] = {}

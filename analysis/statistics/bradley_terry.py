@@ -7,7 +7,7 @@ comparisons cost one pass over them. Firth's penalty (1993) keeps estimates fini
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy import special
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from .clustering import Floats
 
 ITERATIONS = 1000
-BLOCK = 65_536
 SEPARATED = 15.0  # a logit beyond it is on its way to infinity
 STEP = 3.0
 HALVINGS = 30
@@ -52,21 +51,6 @@ class Strengths(NamedTuple):
         return np.asarray(self.left_bias + self.theta[left] - self.theta[right])
 
 
-def bradley_terry(
-    left: NDArray[np.integer],
-    right: NDArray[np.integer],
-    chose_left: NDArray[np.bool_],
-    names: Sequence[str],
-    *,
-    firth: bool | None = None,
-) -> Strengths:
-    """Estimate strengths from N comparisons.
-
-    left, right: (N,) codes of the conditions in `names`. chose_left: (N,). See `strengths_of`.
-    """
-    return strengths_of(*_counts(left, right, chose_left, len(names)), names, firth=firth)
-
-
 def strengths_of(n: Floats, k: Floats, names: Sequence[str], *, firth: bool | None = None) -> Strengths:
     """Estimate strengths from counts.
 
@@ -77,7 +61,7 @@ def strengths_of(n: Floats, k: Floats, names: Sequence[str], *, firth: bool | No
     K = len(names)
     shown = np.flatnonzero(n)
     refuse_disconnected(shown // K, shown % K, names)
-    X = design(shown // K, shown % K, K)
+    X = design_matrix(shown // K, shown % K, K)
     biased = bool(np.linalg.matrix_rank(X) == K)
     used = X if biased else X[:, :-1]
     found = None if firth else _newton(used, n[shown], k[shown], penalised=False)
@@ -99,22 +83,7 @@ def strengths_of(n: Floats, k: Floats, names: Sequence[str], *, firth: bool | No
     return Strengths(theta, float(beta[K - 1]) if biased else 0.0, biased, bool(firth), full)
 
 
-def _counts(
-    left: NDArray[np.integer], right: NDArray[np.integer], chose_left: NDArray[np.bool_], K: int
-) -> tuple[Floats, Floats]:
-    """How often each ordered pair was shown, and left was chosen: (K * K,) each. Blocks stay in cache."""
-    found = np.zeros(2 * K * K, dtype=np.int64)
-    kind: Any = np.int16 if 2 * K * K < 32_768 else np.int64
-    for start in range(0, len(left), BLOCK):
-        block = slice(start, start + BLOCK)
-        key = (left[block].astype(kind) * kind(K) + right[block].astype(kind)) * kind(2)
-        key += np.asarray(chose_left[block], dtype=bool).view(np.int8)
-        found += np.bincount(key, minlength=2 * K * K)
-    other, chosen = found.reshape(-1, 2).T.astype(float)
-    return other + chosen, chosen
-
-
-def design(left: NDArray[np.integer], right: NDArray[np.integer], K: int) -> Floats:
+def design_matrix(left: NDArray[np.integer], right: NDArray[np.integer], K: int) -> Floats:
     """Rows of the regression: (N, K) = strengths of all conditions but the last, then the intercept."""
     X = np.zeros((len(left), K + 1))
     rows = np.arange(len(left))

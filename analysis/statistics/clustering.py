@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from .choices import STANDARD
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.floating[Any]]
 
 WORKER = "worker"
-TWO_WAY = (WORKER, "pair")
+TWO_WAY = STANDARD.ways
 DENSE = 4  # a table of at most this many entries a row is cheaper than a hash
 
 
@@ -276,28 +278,6 @@ class ScoreSums:
         return Covariances(alone, matrix, np.asarray(total), clusters)
 
 
-def cell_variances(
-    chose: NDArray[np.bool_], cell: NDArray[np.integer], ways: Sequence[NDArray[np.integer]], n_cells: int
-) -> Cells:
-    """As `CellSums`, of answers that stand in memory; ways: each (N,) codes."""
-    named = _named(ways)
-    sums = CellSums(n_cells, tuple(named))
-    sums.add(chose, cell, named)
-    return sums.cells()
-
-
-def score_covariances(scores: Floats, ways: Sequence[NDArray[np.integer]]) -> Covariances:
-    """As `ScoreSums`, of scores (N, d) that stand in memory; ways: each (N,) codes."""
-    named = _named(ways)
-    sums = ScoreSums(tuple(named))
-    sums.add(scores, named)
-    return sums.covariances()
-
-
-def _named(ways: Sequence[NDArray[np.integer]]) -> dict[str, Way]:
-    return {name: way_of(codes) for name, codes in zip((WORKER, "b", "c"), ways, strict=False)}
-
-
 def way_of(column: pd.Series | NDArray[np.integer]) -> Way:
     """The codes of a column, categorical or not, or codes as they are."""
     if isinstance(column, np.ndarray):
@@ -316,18 +296,18 @@ class Occurring:
     """Which clusters occur with each of several groups, part after part."""
 
     def __init__(self) -> None:
-        self._seen: dict[int, NDArray[np.bool_]] = {}
+        self._occurs: dict[int, NDArray[np.bool_]] = {}
 
     def add(self, group: NDArray[np.integer], way: Way) -> None:
         """Add rows: group (N,) codes; way as long."""
         for number in np.unique(group).tolist():
-            seen = self._seen.setdefault(number, np.zeros(way.size, dtype=bool))
-            seen[way.code[group == number]] = True
+            occurs = self._occurs.setdefault(number, np.zeros(way.size, dtype=bool))
+            occurs[way.code[group == number]] = True
 
     def counts(self) -> dict[int, int]:
         """How many clusters occur with each group."""
-        return {number: int(seen.sum()) for number, seen in self._seen.items()}
+        return {number: int(occurs.sum()) for number, occurs in self._occurs.items()}
 
     def shared(self) -> int:
         """How many clusters occur with more than one group."""
-        return int((np.sum(list(self._seen.values()), axis=0) > 1).sum())
+        return int((np.sum(list(self._occurs.values()), axis=0) > 1).sum())

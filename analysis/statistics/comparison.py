@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from .clustering import divide
+from .columns import DIFFERENCE_COLUMNS, PREFERENCE_COLUMNS
 from .distributions import t_test
-from .preference import PREFERENCE_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .clustering import Floats
-
-DIFFERENCE_COLUMNS = ("source", "difference", "difference_low", "difference_high", "p_difference")
 
 
 def comparison_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

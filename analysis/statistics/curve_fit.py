@@ -6,17 +6,15 @@ and simulated studies are fitted together. Inside, a curve is theta = (logit A, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy import special
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
+    from .choices import CurveShape
     from .clustering import Floats
 
 TINY = 1e-9  # rates are kept this far from 0 and 1, where the likelihood has no derivative
@@ -29,46 +27,6 @@ STUCK = 4.0  # logit A from which on the plateau may be on its way to the bound
 DIAGONAL = [0, 1, 2]
 
 
-@dataclass(frozen=True)
-class Family:
-    """A shape F of the curve: F(z), its derivative, and its inverse."""
-
-    name: str
-    cdf: Callable[[Floats], Floats]
-    pdf: Callable[[Floats], Floats]
-    quantile: Callable[[Floats], Floats]
-
-
-def _logistic_pdf(z: Floats) -> Floats:
-    F = special.expit(z)
-    return np.asarray(F * (1 - F))
-
-
-def _gaussian_pdf(z: Floats) -> Floats:
-    return np.asarray(np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi))
-
-
-def _weibull_cdf(z: Floats) -> Floats:
-    # A Weibull function of t is a Gumbel function of log t.
-    return np.asarray(-np.expm1(-np.exp(np.minimum(z, 5.0))))
-
-
-def _weibull_pdf(z: Floats) -> Floats:
-    z = np.minimum(z, 5.0)
-    return np.asarray(np.exp(z - np.exp(z)))
-
-
-def _weibull_quantile(q: Floats) -> Floats:
-    return np.asarray(np.log(-np.log1p(-q)))
-
-
-FAMILIES = {
-    "logistic": Family("logistic", special.expit, _logistic_pdf, special.logit),
-    "weibull": Family("weibull", _weibull_cdf, _weibull_pdf, _weibull_quantile),
-    "gaussian": Family("gaussian", special.ndtr, _gaussian_pdf, special.ndtri),
-}
-
-
 class Fits(NamedTuple):
     """theta: (B, 3); log_likelihood: (B,) without the binomial coefficient; converged: (B,)."""
 
@@ -77,24 +35,24 @@ class Fits(NamedTuple):
     converged: NDArray[np.bool_]
 
 
-def rates(x: Floats, theta: Floats, family: Family) -> Floats:
+def rates(x: Floats, theta: Floats, shape: CurveShape) -> Floats:
     """psi at x = log2 exposure: x (J,) or (B, J), theta (B, 3) -> (B, J) in (0, 1)."""
     z = np.exp(theta[:, 1:2]) * (x - theta[:, 2:3])
-    return np.asarray(0.5 + (special.expit(theta[:, 0:1]) - 0.5) * family.cdf(z))
+    return np.asarray(0.5 + (special.expit(theta[:, 0:1]) - 0.5) * shape.cdf(z))
 
 
-def gradient(x: Floats, theta: Floats, family: Family) -> tuple[Floats, Floats]:
+def gradient(x: Floats, theta: Floats, shape: CurveShape) -> tuple[Floats, Floats]:
     """psi (B, J) and its derivatives by theta (B, J, 3)."""
     slope = np.exp(theta[:, 1:2])
     z = slope * (x - theta[:, 2:3])
     A = special.expit(theta[:, 0:1])
-    F, rise = family.cdf(z), (A - 0.5) * family.pdf(z)
+    F, rise = shape.cdf(z), (A - 0.5) * shape.pdf(z)
     psi = 0.5 + (A - 0.5) * F
     return psi, np.stack([A * (1 - A) * F, rise * z, -rise * slope], axis=-1)
 
 
 def fit_batch(
-    x: Floats, n: Floats, k: Floats, family: Family, *, plateau: Floats | None = None, starts: int = 3
+    x: Floats, n: Floats, k: Floats, shape: CurveShape, *, plateau: Floats | None = None, starts: int = 3
 ) -> Fits:
     """Fit B curves to counts.
 
@@ -102,16 +60,16 @@ def fit_batch(
     to be held fixed, strictly between 0 and 1; None estimates them. starts: how many of the best points of a
     grid each search begins from; the best end is kept.
     """
-    begin = _starts(x, n, k, family, plateau, starts)  # (B, S, 3)
-    fits = _best(x, n, k, begin, family, fixed=plateau is not None)
+    begin = _starts(x, n, k, shape, plateau, starts)  # (B, S, 3)
+    fits = _best(x, n, k, begin, shape, fixed=plateau is not None)
     # A plateau that runs to its bound does so along a flat valley; there A is set, and the rest is searched.
     stuck = ~fits.converged | (np.abs(fits.theta[:, 0]) > STUCK)
     if plateau is not None or not stuck.any():
         return fits
     n, k = n[stuck], k[stuck]
     side = np.where(fits.theta[stuck, 0] > 0, 1.0, -1.0) * LOGIT_BOUND
-    begin = _starts(x, n, k, family, special.expit(side), starts)
-    again = _best(x, n, k, begin, family, fixed=True)
+    begin = _starts(x, n, k, shape, special.expit(side), starts)
+    again = _best(x, n, k, begin, shape, fixed=True)
     for mine, other in zip(fits, again, strict=True):
         mine[stuck] = np.where(
             _column(again.log_likelihood > fits.log_likelihood[stuck], other), other, mine[stuck]
@@ -123,19 +81,21 @@ def _column(flag: NDArray[np.bool_], like: NDArray[np.generic]) -> NDArray[np.bo
     return flag[:, None] if like.ndim == 2 else flag
 
 
-def _best(x: Floats, n: Floats, k: Floats, begin: Floats, family: Family, *, fixed: bool) -> Fits:
+def _best(x: Floats, n: Floats, k: Floats, begin: Floats, shape: CurveShape, *, fixed: bool) -> Fits:
     """Climb from every start (B, S, 3) and keep the best end of each row."""
     B, S, _ = begin.shape
     many_n, many_k = np.repeat(n, S, axis=0), np.repeat(k, S, axis=0)
-    theta, value, converged = _climb(x, many_n, many_k, begin.reshape(B * S, 3), family, fixed)
+    theta, value, converged = _climb(x, many_n, many_k, begin.reshape(B * S, 3), shape, fixed)
     best = np.argmax(value.reshape(B, S), axis=1) + S * np.arange(B)
     return Fits(theta[best], value[best], converged[best])
 
 
-def _starts(x: Floats, n: Floats, k: Floats, family: Family, plateau: Floats | None, starts: int) -> Floats:
+def _starts(
+    x: Floats, n: Floats, k: Floats, shape: CurveShape, plateau: Floats | None, starts: int
+) -> Floats:
     """The best points of a grid over slope and m, with A by least squares: (B, S, 3)."""
     slope, m = (g.ravel() for g in np.meshgrid(SLOPES, np.linspace(x.min() - 1, x.max() + 1, 9)))
-    F = family.cdf(slope[:, None] * (x - m[:, None]))  # (G, J)
+    F = shape.cdf(slope[:, None] * (x - m[:, None]))  # (G, J)
     excess = k - 0.5 * n  # (B, J)
     top, below = excess @ F.T, n @ (F * F).T  # (B, G)
     if plateau is None:
@@ -157,19 +117,19 @@ def _inside(psi: Floats) -> Floats:
 
 
 def _climb(
-    x: Floats, n: Floats, k: Floats, theta: Floats, family: Family, fixed: bool
+    x: Floats, n: Floats, k: Floats, theta: Floats, shape: CurveShape, fixed: bool
 ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """Fisher scoring from each start until no step helps any more; rows that are done are left alone."""
     low = np.array([-LOGIT_BOUND, np.log(SLOPE_BOUNDS[0]), x.min() - MARGIN])
     high = np.array([LOGIT_BOUND, np.log(SLOPE_BOUNDS[1]), x.max() + MARGIN])
     end, end_value, converged = theta.copy(), np.full(len(theta), -np.inf), np.zeros(len(theta), dtype=bool)
     at, damping = np.arange(len(theta)), np.full(len(theta), 1e-3)
-    psi, slopes = gradient(x, theta, family)
+    psi, slopes = gradient(x, theta, shape)
     value = _log_likelihood(n, k, _inside(psi))
     for _ in range(ITERATIONS):
         trial = theta + _step(n, k, psi, slopes, damping, fixed)
         trial = np.minimum(np.maximum(trial, low), high)
-        trial_psi, trial_slopes = gradient(x, trial, family)
+        trial_psi, trial_slopes = gradient(x, trial, shape)
         gain = _log_likelihood(n, k, _inside(trial_psi)) - value
         better = gain > 0
         moved = np.abs(trial - theta).max(axis=1)

@@ -88,11 +88,11 @@ class Grouping:
             if rates:
                 sums.add(one, cell, ways)
             groups.add(key, (np.ones(len(key)), one))
-            for name, seen in clusters.items():
-                seen.add(self._set_of_cell[cell], ways[name])
+            for name, occurring in clusters.items():
+                occurring.add(self._set_of_cell[cell], ways[name])
         if rates:
             self.rates = sums.cells()
-        self._clusters = [seen.counts() for seen in clusters.values()]
+        self._clusters = [occurring.counts() for occurring in clusters.values()]
         self._keys, self._counts = groups.result()
         self._set = self._set_of_cell[self._keys // SPAN]
 

@@ -12,7 +12,9 @@ from glimpse.errors import GlimpseError
 
 from ..reading.exclusion import included
 from ..reading.judgments import parts_of
+from .choices import ADJUSTMENTS, CLUSTERS, STANDARD, Cluster
 from .clustering import TWO_WAY, CellSums, KeyedSums, divide, joint, way_of, ways_of
+from .columns import PREFERENCE_COLUMNS
 from .distributions import coin_test, normal_quantile, t_quantile, t_test
 
 if TYPE_CHECKING:
@@ -23,13 +25,6 @@ if TYPE_CHECKING:
     from ..reading.judgments import Judgments
     from .clustering import Cells, Floats
 
-CLUSTERS = ("two-way", "scene", "worker", "pair", "worker-bootstrap", "pair-bootstrap")
-ADJUSTMENTS = ("holm", "bh")
-PREFERENCE_COLUMNS = (
-    "contrast", "condition_a", "condition_b", "exposure_ms", "n", "k", "rate", "low", "high",
-    "se_worker", "se_pair", "se_two_way", "n_effective", "df", "wilson_low", "wilson_high",
-    "p_value", "p_adjusted", "p_binomial", "n_workers", "n_pairs", "filtered", "note",
-)  # fmt: skip
 CELL_KEYS = ["contrast", "condition_a", "condition_b", "exposure_ms"]
 BLOCK = 2_000_000  # clusters that a bootstrap draws at a time
 TABLE = 131_072  # entries of a table of sums, which then stays in cache
@@ -39,12 +34,12 @@ TABLE = 131_072  # entries of a table of sums, which then stays in cache
 class Intervals:
     """How intervals and tests are made.
 
-    level: of the interval. cluster: one of CLUSTERS; "two-way" (worker and pair) is right in both designs.
-    adjust: "holm" or "bh" over the cells of a study. resamples: of a bootstrap.
+    level: of the interval. cluster: one of `choices.CLUSTERS`; "two-way" (worker and pair) is right in
+    both designs. adjust: one of `choices.ADJUSTMENTS`, over the cells of a study. resamples: of a bootstrap.
     """
 
     level: float = 0.95
-    cluster: str = "two-way"
+    cluster: str = STANDARD.name
     adjust: str = "holm"
     resamples: int = 10_000
 
@@ -91,14 +86,14 @@ def preference_table(
     settings = settings or Intervals()
     if cells is None:
         cells = occurring_cells(judgments, filtered=filtered)
-    ways = _ways(judgments, settings.cluster)
+    cluster = CLUSTERS[settings.cluster]
+    ways = _ways(judgments, cluster)
     two_way, used = CellSums(len(cells)), CellSums(len(cells), ways)
-    resampled = settings.cluster.endswith("-bootstrap")
     clusters = _Clusters(ways[0], len(cells))
     for part in included(judgments, (*CELL_KEYS, *TWO_WAY, *ways, "chose_a"), filtered=filtered):
         cell, chose = place(part, cells), part["chose_a"].to_numpy(bool)
         two_way.add(chose, cell, ways_of(part))
-        if resampled:
+        if cluster.bootstrap:
             clusters.add(chose, cell, part)
         elif ways != TWO_WAY:
             used.add(chose, cell, ways_of(part, ways))
@@ -107,7 +102,7 @@ def preference_table(
     table["n"], table["k"], table["rate"] = found.n, found.k, found.rate
     table["n_workers"], table["n_pairs"] = found.clusters
     table["se_worker"], table["se_pair"] = (np.sqrt(way) for way in found.ways)
-    if resampled:
+    if cluster.bootstrap:
         _bootstrap(table, clusters, settings, rng)
     else:
         table = table.join(cell_intervals(found if ways == TWO_WAY else used.cells(), settings))
@@ -128,14 +123,14 @@ def occurring_cells(judgments: Judgments | pd.DataFrame, *, filtered: bool = Tru
     return cells.assign(condition_a=names[0], condition_b=names[2])[CELL_KEYS].reset_index(drop=True)
 
 
-def _ways(judgments: Judgments | pd.DataFrame, cluster: str) -> tuple[str, ...]:
-    """The columns by which judgments cluster; scenes are worker x scene where both sides show the same scene,
-    else worker x scene of A x scene of B."""
-    if cluster != "scene":
-        return TWO_WAY if cluster == "two-way" else (cluster.removesuffix("-bootstrap"),)
+def _ways(judgments: Judgments | pd.DataFrame, cluster: Cluster) -> tuple[str, ...]:
+    """The columns by which judgments cluster; where both sides always show the same scene, the scenes of the
+    one side are enough."""
+    if not cluster.by_scene:
+        return cluster.ways
     items = parts_of(judgments, ("item_a", "item_b"))
     same = all((part["item_a"].astype(str) == part["item_b"].astype(str)).all() for part in items)
-    return ("worker", "item_a") if same else ("worker", "item_a", "item_b")
+    return tuple(way for way in cluster.ways if not (same and way == "item_b"))
 
 
 def place(part: pd.DataFrame, cells: pd.DataFrame) -> NDArray[np.int64]:
@@ -216,17 +211,11 @@ def _as_in_the_literature(table: pd.DataFrame, settings: Intervals) -> None:
 
 
 def adjust(p_values: Floats, method: str) -> Floats:
-    """Adjust p-values for their number: "holm" (1979) or "bh" (Benjamini & Hochberg 1995); NaN stay out."""
+    """Adjust p-values for their number by one of `choices.ADJUSTMENTS`; NaN stay out."""
     out = np.full(len(p_values), np.nan)
     tested = np.flatnonzero(~np.isnan(p_values))
-    m = len(tested)
     order = tested[np.argsort(p_values[tested], kind="stable")]
-    ranked = p_values[order]
-    if method == "holm":
-        stepped = np.maximum.accumulate(ranked * (m - np.arange(m)))
-    else:
-        stepped = np.minimum.accumulate((ranked * m / np.arange(1, m + 1))[::-1])[::-1]
-    out[order] = np.minimum(stepped, 1.0)
+    out[order] = np.minimum(ADJUSTMENTS[method].step(p_values[order]), 1.0)
     return out
 
 

@@ -16,7 +16,8 @@ from scipy import special
 
 from glimpse.errors import GlimpseError
 
-from .curve_fit import FAMILIES, LOGIT_BOUND, TINY, deviance, fit_batch, gradient, rates
+from .choices import CURVE_SHAPES, EXPOSURES
+from .curve_fit import LOGIT_BOUND, TINY, deviance, fit_batch, gradient, rates
 from .distributions import f_tail, t_quantile
 from .grouping import by_exposure
 from .preference import Intervals, adjust, cell_intervals
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..reading.judgments import Judgments
+    from .choices import CurveShape
     from .clustering import Cells, Covariances, Floats
     from .grouping import Grouping
 
-EXPOSURES = ("nominal", "measured")
 THRESHOLD = 0.75
 MAX_SE_LOG_SLOPE = 1.0  # beyond it the slope is uncertain by a factor of fifty: a step, or a line
 MAX_SE_OCTAVES = 2.0
@@ -91,12 +92,12 @@ class CurveFit:
     def predict(self, exposure_ms: Floats) -> Floats:
         """Fitted preference rates at exposures in ms; GlimpseError for a curve that is not identified."""
         x = np.log2(np.asarray(exposure_ms, dtype=float))
-        return np.asarray(rates(x, self._theta(), FAMILIES[self.family])[0])
+        return np.asarray(rates(x, self._theta(), CURVE_SHAPES[self.family])[0])
 
     def band(self, exposure_ms: Floats) -> tuple[Floats, Floats]:
         """Pointwise confidence band of the curve at exposures in ms, made on the logit scale: (low, high)."""
         psi, slopes = gradient(
-            np.log2(np.asarray(exposure_ms, dtype=float)), self._theta(), FAMILIES[self.family]
+            np.log2(np.asarray(exposure_ms, dtype=float)), self._theta(), CURVE_SHAPES[self.family]
         )
         psi = np.clip(psi[0], TINY, 1 - TINY)
         parts = [np.einsum("ji,il,jl->j", slopes[0], np.array(m), slopes[0]) for m in self.covariances]
@@ -145,8 +146,8 @@ def fit_curves(
     page recorded it, and the planned exposure where not. Judgments of unlimited time have no place on a
     curve; where all are, the list is empty. GlimpseError on unknown names and where no judgment is left.
     """
-    if family not in FAMILIES:
-        raise GlimpseError(f"curve is {family!r}; allowed are {', '.join(FAMILIES)}.")
+    if family not in CURVE_SHAPES:
+        raise GlimpseError(f"curve is {family!r}; allowed are {', '.join(CURVE_SHAPES)}.")
     if exposure not in EXPOSURES:
         raise GlimpseError(f"exposure is {exposure!r}; allowed are {' and '.join(EXPOSURES)}.")
     data = by_exposure(judgments, measured=exposure == "measured", filtered=filtered)
@@ -200,7 +201,7 @@ def _begin(
         contrast=name, condition=a, versus=b, family=family, exposure=exposure, level=level,
         exposures_ms=tuple(points.planned.tolist()), rates=tuple((k / n).tolist()), counts=tuple(n.tolist()),
         n_workers=points.n_workers, n_pairs=points.n_pairs, df=fewest - 1, identified=False,
-        note=_hopeless(n.astype(float), k.astype(float), fewest),
+        note=_too_few(n.astype(float), k.astype(float), fewest),
     )  # fmt: skip
     if blank.note:
         return blank
@@ -210,7 +211,7 @@ def _begin(
     return estimate or replace(blank, note=STEP)
 
 
-def _hopeless(n: Floats, k: Floats, fewest: int) -> str:
+def _too_few(n: Floats, k: Floats, fewest: int) -> str:
     """Why no curve can be identified from these counts, or an empty text."""
     if len(n) < 3:
         return f"a curve has three parameters, and answers are at {len(n)} exposure{'s' * (len(n) != 1)} only"
@@ -245,10 +246,10 @@ class _Estimate(NamedTuple):
     @classmethod
     def of(cls, blank: CurveFit, points: _Points, *, turned: bool) -> _Estimate | None:
         """Fit the points; None where the information is singular."""
-        family = FAMILIES[blank.family]
-        theta = fit_batch(points.x, points.n[None], points.k[None], family, starts=5).theta
+        shape = CURVE_SHAPES[blank.family]
+        theta = fit_batch(points.x, points.n[None], points.k[None], shape, starts=5).theta
         bound = bool(abs(theta[0, 0]) > BOUND_LOGIT)
-        psi, slopes = (array[0] for array in gradient(points.x, theta, family))
+        psi, slopes = (array[0] for array in gradient(points.x, theta, shape))
         psi, slopes = np.clip(psi, TINY, 1 - TINY), slopes[:, [1, 2] if bound else [0, 1, 2]]
         information = (slopes * (points.n / (psi * (1 - psi)))[:, None]).T @ slopes
         if np.linalg.cond(information) > 1e12:
@@ -287,7 +288,7 @@ class _Estimate(NamedTuple):
         )  # fmt: skip
         fit = replace(fit, **_intervals(self.theta, wide, t))
         if self.bound:
-            ends = _bound_interval(points, self.theta, t, fit.deviance_scale or 1.0, FAMILIES[fit.family])
+            ends = _bound_interval(points, self.theta, t, fit.deviance_scale or 1.0, CURVE_SHAPES[fit.family])
             # The others are estimated as if A were at its bound, which must then be nearly certain.
             if ends["plateau_high"] - ends["plateau_low"] > MAX_BOUND_WIDTH:
                 return replace(blank, note=NOT_LEVEL)
@@ -355,12 +356,14 @@ def _intervals(theta: Floats, covariances: Sequence[Floats], t: float) -> dict[s
     return found
 
 
-def _bound_interval(points: _Points, theta: Floats, t: float, scale: float, family: Any) -> dict[str, Any]:
+def _bound_interval(
+    points: _Points, theta: Floats, t: float, scale: float, shape: CurveShape
+) -> dict[str, Any]:
     """Interval of a plateau at 0 or 1, by the profile of the deviance scaled for clustering."""
     upward = theta[0] > 0
     grid = special.expit(np.linspace(0.05, LOGIT_BOUND, 60) * (1 if upward else -1))
     n, k = (np.repeat(row[None], len(grid), axis=0) for row in (points.n, points.k))
-    profile = fit_batch(points.x, n, k, family, plateau=grid).log_likelihood
+    profile = fit_batch(points.x, n, k, shape, plateau=grid).log_likelihood
     inside = grid[2 * (profile.max() - profile) <= t * t * max(scale, 1.0)]
     if upward:
         return {"plateau": 1.0, "plateau_low": float(inside.min()), "plateau_high": 1.0}
@@ -373,10 +376,10 @@ def _threshold(fit: CurveFit, covariances: Sequence[Floats], t: float) -> dict[s
     A = float(special.expit(logit_A))
     if fit.plateau is None or fit.threshold >= A:
         return {"threshold_status": "not reached"}
-    family, slope = FAMILIES[fit.family], float(np.exp(log_slope))
+    shape, slope = CURVE_SHAPES[fit.family], float(np.exp(log_slope))
     q = (fit.threshold - 0.5) / (A - 0.5)
-    z = float(family.quantile(np.array(q)))
-    by_A = -q / (A - 0.5) / float(family.pdf(np.array(z))) / slope
+    z = float(shape.quantile(np.array(q)))
+    by_A = -q / (A - 0.5) / float(shape.pdf(np.array(z))) / slope
     center, error = m + z / slope, _se(covariances, (by_A * A * (1 - A), -z / slope, 1.0))
     open_end = fit.plateau_low is None or fit.plateau_low <= fit.threshold
     first, last = fit.exposures_ms[0], fit.exposures_ms[-1]

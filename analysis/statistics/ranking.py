@@ -11,7 +11,7 @@ from scipy import special
 
 from glimpse.errors import GlimpseError
 
-from .bradley_terry import DisconnectedError, Strengths, design, strengths_of
+from .bradley_terry import DisconnectedError, Strengths, design_matrix, strengths_of
 from .distributions import f_tail, t_quantile, t_test
 from .grouping import by_side
 
@@ -166,7 +166,7 @@ class _Fit(NamedTuple):
         left is chosen (U,)."""
         left, right, contrast = self.shown.left, self.shown.right, self.shown.contrast
         K = len(self.shown.names)
-        X = design(left, right, K)
+        X = design_matrix(left, right, K)
         if not self.fit.biased:
             X[:, K - 1] = 0.0
         sign = np.where(left < right, 1.0, -1.0)[:, None]

@@ -9,12 +9,15 @@ import numpy as np
 import pandas as pd
 
 from ..reading.judgments import parts_of
+from .choices import ALPHA
 from .clustering import TWO_WAY, CellSums, KeyedSums, divide, way_of, ways_of
 from .distributions import coin_test, normal_quantile, t_quantile, t_test
 from .grouping import by_side
 from .preference import adjust, wilson
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from ..reading.judgments import Judgments
@@ -31,9 +34,36 @@ PICKED = (
 )  # fmt: skip
 FAST_MS = 200.0  # no choice between two images is made faster
 FAST_SHARE = 0.1
-ALPHA = 0.05
 CLICKER_Z = 1.645  # agreement with the others that a coin exceeds 5 % of the time
 TELLING_Z = 4.0  # flagged only where an ordinary worker would score at least this
+
+
+@dataclass(frozen=True)
+class WorkerFlag:
+    """Something that stands out about a worker: its name, what such workers did, and who they are.
+
+    raised: of the rows of the worker table, without its flags.
+    """
+
+    name: str
+    words: str
+    raised: Callable[[pd.DataFrame], pd.Series]
+
+
+WORKER_FLAGS = {
+    entry.name: entry
+    for entry in (
+        WorkerFlag("one side", "kept to one side", lambda table: table["p_left_adjusted"] < ALPHA),
+        WorkerFlag(
+            "like a coin",
+            "answered like a coin",
+            lambda table: (table["agreement_z"] < CLICKER_Z) & (table["agreement_z_expected"] > TELLING_Z),
+        ),
+        WorkerFlag(
+            "fast", "answered faster than people can look", lambda table: table["fast_share"] > FAST_SHARE
+        ),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -125,8 +155,8 @@ def worker_table(judgments: Judgments | pd.DataFrame, *, level: float = 0.95) ->
     n: genuine answers. left_low/high: Wilson's interval of the share of left answers; p_left: exact binomial
     test of 1/2, adjusted by Holm over workers. longest_run: most in a row on one side. agreement: mean
     share of the other workers of a trial who chose the same side; agreement_z: what it is worth against a
-    coin, agreement_z_expected: what a worker like the others would score. flags: "one side", "like a coin",
-    "fast". Missing where a worker shares no trial, or no time was recorded.
+    coin, agreement_z_expected: what a worker like the others would score. flags: names of WORKER_FLAGS.
+    Missing where a worker shares no trial, or no time was recorded.
     """
     trials = _Trials(judgments)
     table = pd.concat([_of_workers(part, trials) for part in parts_of(judgments, PICKED)], ignore_index=True)
@@ -235,9 +265,6 @@ def _assignments(table: pd.DataFrame, judgments: pd.DataFrame) -> None:
 
 def _flags(table: pd.DataFrame) -> list[str]:
     """What stands out about each worker, in words."""
-    one_side = table["p_left_adjusted"] < ALPHA
-    coin = (table["agreement_z"] < CLICKER_Z) & (table["agreement_z_expected"] > TELLING_Z)
-    fast = table["fast_share"] > FAST_SHARE
-    names = ("one side", "like a coin", "fast")
-    rows = zip(one_side, coin, fast, strict=True)
-    return ["; ".join(name for name, on in zip(names, row, strict=True) if on) for row in rows]
+    raised = [entry.raised(table) for entry in WORKER_FLAGS.values()]
+    rows = zip(*raised, strict=True)
+    return ["; ".join(name for name, on in zip(WORKER_FLAGS, row, strict=True) if on) for row in rows]

@@ -7,8 +7,9 @@ from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep
 from statsmodels.stats.proportion import test_proportions_2indep as score_test
 
-from glimpse.analysis.statistics.comparison import DIFFERENCE_COLUMNS, comparison_table
-from glimpse.analysis.statistics.preference import PREFERENCE_COLUMNS, wilson
+from glimpse.analysis.statistics.columns import DIFFERENCE_COLUMNS, PREFERENCE_COLUMNS
+from glimpse.analysis.statistics.comparison import comparison_table
+from glimpse.analysis.statistics.preference import wilson
 
 
 def table(k, n, df=10**9, level=0.95):

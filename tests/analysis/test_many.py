@@ -23,8 +23,6 @@ from glimpse.analysis.statistics.clustering import (
     Occurring,
     ScoreSums,
     Way,
-    cell_variances,
-    score_covariances,
 )
 from glimpse.analysis.statistics.pairs import pair_table
 from glimpse.analysis.statistics.preference import Intervals, design_cells, preference_table
@@ -36,6 +34,7 @@ from glimpse.analysis.statistics.workers import sentinel_table, side_bias, worke
 from glimpse.errors import GlimpseError
 from glimpse.files import Parts, write_whole
 from glimpse.main import main
+from tests.analysis.arrays import cell_variances, score_covariances
 from tests.analysis.folders import build_study
 
 SMALL = 97  # judgments a part, where a worker has more

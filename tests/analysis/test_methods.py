@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from glimpse.analysis.reading.exclusion import Rules
-from glimpse.analysis.report.evaluation import Settings, evaluate
+from glimpse.analysis.report.evaluation import AnalysisSettings, evaluate
 from glimpse.analysis.report.findings import findings
 from glimpse.analysis.report.methods import assumptions, citations, methods_text
 from glimpse.analysis.report.quality_sections import design_section, exclusion_section, sensitivity_section
@@ -73,7 +73,7 @@ def copied(folder: Path, to: Path, lines: slice = slice(None)) -> Path:
 
 
 def facts_of(*folders: Path, rules: Rules | None = None) -> Facts:
-    evidence = evaluate(folders, Settings(rules=rules or Rules()))
+    evidence = evaluate(folders, AnalysisSettings(rules=rules or Rules()))
     return summarize(evidence, {"glimpse": "9.9"})
 
 
@@ -392,6 +392,6 @@ def test_few_exposures_are_counted_in_words_that_fit(other: Path) -> None:
 
 
 def test_a_level_is_not_rounded_to_certainty(limited: Path) -> None:
-    settings = Settings(rules=Rules(), intervals=replace(Intervals(), level=0.999999999999))
+    settings = AnalysisSettings(rules=Rules(), intervals=replace(Intervals(), level=0.999999999999))
     text = methods_text(summarize(evaluate([limited], settings), {}))
     assert "given with 99.9999999999% intervals" in text

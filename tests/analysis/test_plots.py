@@ -160,7 +160,7 @@ def test_rates_in_words_stand_beside_the_bars() -> None:
 
 
 def test_no_two_series_look_the_same() -> None:
-    assert len({style.look(rank) for rank in range(49)}) == 49
+    assert len({style.colour_and_marker(rank) for rank in range(49)}) == 49
 
 
 ODD = "模型 🙂 $\\frac{ x$ é"

@@ -10,23 +10,23 @@ import pytest
 from click.testing import CliRunner, Result
 
 from glimpse.analysis.planning.power import (
-    Design,
+    StudySize,
     _batch,
-    design_of,
     plan_table,
     sentinel_rules,
     simulate_cell,
+    size_of,
     variants,
     wilson,
 )
 from glimpse.analysis.statistics import preference
-from glimpse.analysis.statistics.clustering import cell_variances
 from glimpse.errors import GlimpseError
 from glimpse.experiment import preset
 from glimpse.main import main
+from tests.analysis.arrays import cell_variances
 from tests.analysis.folders import build_study
 
-PAPER = Design(hits=10, workers_per_hit=20, trials_per_cell=5, reward_usd=Decimal("2.00"))
+PAPER = StudySize(hits=10, workers_per_hit=20, trials_per_cell=5, reward_usd=Decimal("2.00"))
 
 
 def run(*arguments: object) -> Result:
@@ -48,7 +48,7 @@ def test_variance_and_interval_are_those_of_analyze() -> None:
     H, W, P = 3, 4, 5
     rng = np.random.default_rng(3)
     state = rng.bit_generator.state
-    design = Design(hits=H, workers_per_hit=W, trials_per_cell=P, reward_usd=Decimal(1))
+    design = StudySize(hits=H, workers_per_hit=W, trials_per_cell=P, reward_usd=Decimal(1))
     rate, variance = _batch(design, 0.7, (0.3, 0.6), 1, rng)
     rng.bit_generator.state = state
     worker = 0.3 * rng.standard_normal((1, H, W, 1), dtype=np.float32)
@@ -67,8 +67,8 @@ def test_variance_and_interval_are_those_of_analyze() -> None:
     assert here[1] == pytest.approx(there[1])
 
 
-@pytest.mark.parametrize("design", [PAPER, Design(5, 10, 100, Decimal(1))])
-def test_intervals_of_the_papers_designs_cover(design: Design) -> None:
+@pytest.mark.parametrize("design", [PAPER, StudySize(5, 10, 100, Decimal(1))])
+def test_intervals_of_the_papers_designs_cover(design: StudySize) -> None:
     out = simulate_cell(design, 0.7, (0.25, 0.45), 400, np.random.default_rng(8))
     assert out.rate.mean() == pytest.approx(0.7, abs=0.01)
     assert 0.92 <= ((out.low <= 0.7) & (out.high >= 0.7)).mean() <= 0.98
@@ -114,7 +114,7 @@ def test_monte_carlo_errors_are_what_other_seeds_differ_by() -> None:
 
 @pytest.mark.parametrize("counts", [(2, 20, 1), (10, 1, 5), (2, 1, 1), (1, 2, 2)])
 def test_variants_of_small_designs_are_possible(counts: tuple[int, int, int]) -> None:
-    design = Design(*counts, Decimal(1))
+    design = StudySize(*counts, Decimal(1))
     for name in ("workers per HIT", "HITs"):
         assert design in [variant for vary, variant in variants(design) if vary == name]
 
@@ -151,10 +151,10 @@ def test_wider_spread_is_wider() -> None:
 def test_designs_are_checked(changes: dict[str, int | str], message: str) -> None:
     experiment = preset("limited-time", "glimpse").to_json()
     with pytest.raises(GlimpseError) as error:
-        design_of(experiment, **changes)
+        size_of(experiment, **changes)
     assert str(error.value) == message
     with pytest.raises(GlimpseError, match="experiment: KeyError 'batches'; build the study again"):
-        design_of({})
+        size_of({})
 
 
 def test_power_prints_and_writes(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.sandwich_covariance import cov_cluster_2groups
 
-from glimpse.analysis.statistics.clustering import cell_variances, combine, score_covariances
+from glimpse.analysis.statistics.choices import CLUSTERS
+from glimpse.analysis.statistics.clustering import combine
+from glimpse.analysis.statistics.columns import PREFERENCE_COLUMNS
 from glimpse.analysis.statistics.preference import (
-    CLUSTERS,
-    PREFERENCE_COLUMNS,
     Intervals,
     adjust,
     bootstrap_rates,
@@ -24,6 +24,7 @@ from glimpse.analysis.statistics.preference import (
     wilson,
 )
 from glimpse.errors import GlimpseError
+from tests.analysis.arrays import cell_variances, score_covariances
 
 
 def study(

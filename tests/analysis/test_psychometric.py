@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, special, stats
 
-from glimpse.analysis.statistics.curve_fit import FAMILIES, deviance, fit_batch, gradient, rates
+from glimpse.analysis.statistics.choices import CURVE_SHAPES
+from glimpse.analysis.statistics.curve_fit import deviance, fit_batch, gradient, rates
 from glimpse.analysis.statistics.psychometric import CurveFit, curves_table, fit_curves
 from glimpse.errors import GlimpseError
 
@@ -24,7 +25,7 @@ def theta(plateau=0.9, slope=1.5, midpoint_ms=500.0):
 
 
 def counts(seed=0, n=400, family="logistic", **curve):
-    k = np.random.default_rng(seed).binomial(n, rates(X, theta(**curve), FAMILIES[family]))
+    k = np.random.default_rng(seed).binomial(n, rates(X, theta(**curve), CURVE_SHAPES[family]))
     return np.full((1, 7), float(n)), k.astype(float)
 
 
@@ -34,7 +35,7 @@ def judgments(
     """Judgments of one contrast; the curve is the rate at which `real` is preferred."""
     rng = np.random.default_rng(seed)
     p = (
-        rates(np.log2(exposures), theta(**(curve or {})), FAMILIES["logistic"])[0]
+        rates(np.log2(exposures), theta(**(curve or {})), CURVE_SHAPES["logistic"])[0]
         if p is None
         else np.asarray(p)
     )
@@ -52,9 +53,9 @@ def judgments(
     })  # fmt: skip
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", CURVE_SHAPES)
 def test_families_are_distribution_functions_with_their_inverse_and_derivative(family):
-    shape = FAMILIES[family]
+    shape = CURVE_SHAPES[family]
     z = np.linspace(-4, 1.5, 50)
     assert shape.quantile(shape.cdf(z)) == pytest.approx(z, abs=1e-8)
     step = 1e-6
@@ -64,37 +65,37 @@ def test_families_are_distribution_functions_with_their_inverse_and_derivative(f
 def test_families_are_those_of_scipy():
     z = np.linspace(-5, 4, 40)
     for name, law in [("logistic", stats.logistic), ("gaussian", stats.norm), ("weibull", stats.gumbel_l)]:
-        assert FAMILIES[name].cdf(z) == pytest.approx(law.cdf(z))
+        assert CURVE_SHAPES[name].cdf(z) == pytest.approx(law.cdf(z))
     # In t, the Weibull family is scipy's weibull_min with shape slope / ln 2 and scale 2**m.
     slope, m = 1.3, 9.0
     t = np.array([100.0, 512.0, 3000.0])
     expected = stats.weibull_min.cdf(t, slope / np.log(2), scale=2**m)
-    assert FAMILIES["weibull"].cdf(slope * (np.log2(t) - m)) == pytest.approx(expected)
+    assert CURVE_SHAPES["weibull"].cdf(slope * (np.log2(t) - m)) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", CURVE_SHAPES)
 def test_the_gradient_is_the_derivative(family):
     at = theta()
-    _, slopes = gradient(X, at, FAMILIES[family])
+    _, slopes = gradient(X, at, CURVE_SHAPES[family])
     for column in range(3):
         step = np.zeros((1, 3))
         step[0, column] = 1e-6
-        up, down = (rates(X, at + sign * step, FAMILIES[family]) for sign in (1, -1))
+        up, down = (rates(X, at + sign * step, CURVE_SHAPES[family]) for sign in (1, -1))
         assert slopes[0, :, column] == pytest.approx((up - down)[0] / 2e-6, abs=1e-7)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", CURVE_SHAPES)
 @pytest.mark.parametrize("plateau", [0.95, 0.75, 0.3])
 def test_the_maximum_is_that_of_a_general_optimiser(family, plateau):
     n, k = counts(1, family=family, plateau=plateau)
 
     def loss(at):
-        psi = np.clip(rates(X, at[None], FAMILIES[family])[0], 1e-12, 1 - 1e-12)
+        psi = np.clip(rates(X, at[None], CURVE_SHAPES[family])[0], 1e-12, 1 - 1e-12)
         return -float((k[0] * np.log(psi) + (n[0] - k[0]) * np.log1p(-psi)).sum())
 
     options = {"xatol": 1e-9, "fatol": 1e-11, "maxiter": 9000, "maxfev": 9000}
     best = optimize.minimize(loss, theta(plateau)[0], method="Nelder-Mead", options=options)
-    found = fit_batch(X, n, k, FAMILIES[family])
+    found = fit_batch(X, n, k, CURVE_SHAPES[family])
     assert found.converged.all()
     assert found.log_likelihood[0] == pytest.approx(-best.fun, abs=1e-7)
     assert found.theta[0] == pytest.approx(best.x, abs=1e-4)
@@ -118,7 +119,7 @@ def test_with_a_known_plateau_the_fit_is_a_known_regression():
     table = np.stack([k[0], n[0] - k[0]], axis=1)
     glm = sm.GLM(table, sm.add_constant(X), family=sm.families.Binomial(link=Guessing()))
     reference = glm.fit(start_params=[-13.0, 1.5], tol=1e-12)
-    found = fit_batch(X, n, k, FAMILIES["logistic"], plateau=np.array([0.5 + rise])).theta[0]
+    found = fit_batch(X, n, k, CURVE_SHAPES["logistic"], plateau=np.array([0.5 + rise])).theta[0]
     assert np.exp(found[1]) == pytest.approx(reference.params[1], rel=1e-5)
     assert -np.exp(found[1]) * found[2] == pytest.approx(reference.params[0], rel=1e-5)
 
@@ -131,7 +132,7 @@ def test_psignifit_finds_the_same_curve():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         reference = psignifit.psignifit(data, experiment_type="2AFC", sigmoid="logistic").parameter_estimate
-    found = fit_batch(X, n, k, FAMILIES["logistic"]).theta[0]
+    found = fit_batch(X, n, k, CURVE_SHAPES["logistic"]).theta[0]
     assert special.expit(found[0]) == pytest.approx(1 - reference["lambda"], abs=0.01)
     assert found[2] == pytest.approx(reference["threshold"], abs=0.06)
     # psignifit's width spans 5 % to 95 % of F.
@@ -144,8 +145,8 @@ def test_many_curves_at_once_are_each_alone():
     k = np.concatenate(
         [counts(s, n=300, plateau=rng.uniform(0.7, 0.97), slope=rng.uniform(0.8, 3))[1] for s in range(40)]
     )
-    together = fit_batch(X, n, k, FAMILIES["logistic"])
-    alone = [fit_batch(X, n[[i]], k[[i]], FAMILIES["logistic"]).log_likelihood[0] for i in range(40)]
+    together = fit_batch(X, n, k, CURVE_SHAPES["logistic"])
+    alone = [fit_batch(X, n[[i]], k[[i]], CURVE_SHAPES["logistic"]).log_likelihood[0] for i in range(40)]
     assert together.log_likelihood == pytest.approx(np.array(alone), abs=1e-6)
 
 
@@ -158,13 +159,13 @@ def test_the_deviance_is_that_of_statsmodels():
     assert extreme == pytest.approx(20 * np.log(2))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", CURVE_SHAPES)
 def test_parameters_are_recovered(family):
     rng = np.random.default_rng(6)
     truth = np.array([0.88, 1.6, 600.0])
-    p = rates(X, theta(*truth), FAMILIES[family])
+    p = rates(X, theta(*truth), CURVE_SHAPES[family])
     k = rng.binomial(1000, np.repeat(p, 300, axis=0)).astype(float)
-    found = fit_batch(X, np.full(k.shape, 1000.0), k, FAMILIES[family]).theta
+    found = fit_batch(X, np.full(k.shape, 1000.0), k, CURVE_SHAPES[family]).theta
     back = np.stack([special.expit(found[:, 0]), np.exp(found[:, 1]), np.exp2(found[:, 2])], axis=1)
     assert np.median(back, axis=0) == pytest.approx(truth, rel=0.02)
 
@@ -190,7 +191,7 @@ def test_without_clusters_the_sandwich_is_the_fisher_information():
     frame = judgments(1, workers=2000, pairs=1, spread=0.0)
     frame["worker"] = frame["pair"] = np.arange(len(frame))
     (fit,) = fit_curves(frame, real="real")
-    psi, slopes = gradient(X, np.array([fit.theta]), FAMILIES["logistic"])
+    psi, slopes = gradient(X, np.array([fit.theta]), CURVE_SHAPES["logistic"])
     n = np.array(fit.counts)
     information = (slopes[0] * (n / (psi[0] * (1 - psi[0])))[:, None]).T @ slopes[0]
     assert np.array(fit.covariances[0]) == pytest.approx(np.linalg.inv(information), rel=0.06, abs=2e-3)

@@ -13,10 +13,10 @@ from scipy import optimize, special, stats
 from statsmodels.stats.sandwich_covariance import cov_cluster_2groups
 
 from glimpse.analysis.statistics import bradley_terry as bt
-from glimpse.analysis.statistics.bradley_terry import DisconnectedError, bradley_terry, design
-from glimpse.analysis.statistics.clustering import score_covariances
+from glimpse.analysis.statistics.bradley_terry import DisconnectedError, design_matrix
 from glimpse.analysis.statistics.ranking import RANKING_COLUMNS, Ranking, rank_conditions, ranking_table
 from glimpse.errors import GlimpseError
+from tests.analysis.arrays import bradley_terry, score_covariances
 
 # Agresti, Categorical Data Analysis (2nd ed. 2002), table 10.10: American League East, 1987; row beat column.
 TEAMS = ["Milwaukee", "Detroit", "Toronto", "New York", "Boston", "Cleveland", "Baltimore"]
@@ -96,7 +96,7 @@ def test_statsmodels_finds_the_same_strengths_and_two_way_errors():
     a_left = (frame["side_of_a"] == "left").to_numpy()
     a, b = frame["condition_a"].map(code).to_numpy(), frame["condition_b"].map(code).to_numpy()
     left, right = np.where(a_left, a, b), np.where(a_left, b, a)
-    X = design(left, right, 3)
+    X = design_matrix(left, right, 3)
     y = (frame["chosen_side"] == "left").to_numpy().astype(float)
     logit = sm.GLM(y, X, family=sm.families.Binomial()).fit(tol=1e-12)
     fit = bradley_terry(left, right, y.astype(bool), names)
@@ -318,7 +318,7 @@ def test_firth_s_estimate_is_found_for_any_few_answers():
         i, j = np.array(
             [(i, j) for i in range(K) for j in range(K) if i != j and rng.random() < 0.6] or [(0, 1)]
         ).T
-        X = design(i, j, K)
+        X = design_matrix(i, j, K)
         if np.linalg.matrix_rank(X) < K:
             continue
         n = rng.integers(1, 6, len(X)).astype(float)
