@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from glimpse.program import CALLED_AS, CHECKOUT, command, program
+from glimpse.program import CALLED_AS, checkout, command, program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+START_S = 120  # so long may a busy machine take to start the server, or to end it
 
 
 class Step:
@@ -25,8 +28,10 @@ class Step:
     def __init__(self) -> None:
         # -P: nothing in the folder where the demo runs, a `cli.py` or `glimpse` of the user's own, gets in.
         self.start = [sys.executable, "-P", "-m", "glimpse"]
-        path = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
-        self.environment = {**os.environ, "PYTHONPATH": path, CALLED_AS: program()}
+        self.environment = {**os.environ, CALLED_AS: program()}
+        if here := checkout():  # an installed Glimpse is found by itself
+            path = os.pathsep.join(filter(None, [str(here), os.environ.get("PYTHONPATH")]))
+            self.environment["PYTHONPATH"] = path
 
     def run(self, *words: str) -> None:
         """Run one command; ClickException when it fails, after its own message."""
@@ -43,18 +48,18 @@ class Step:
         with (data / "server.log").open("wb") as log:
             server = subprocess.Popen([*self.start, *words], env=self.environment, stdout=log, stderr=log)
         try:
-            for _ in range(300):
+            for _ in range(START_S * 10):
                 if (data / "endpoint").exists():
                     break
                 if server.poll() is not None:
                     raise click.ClickException(f"the server stopped at once; {data}/server.log says why.")
                 time.sleep(0.1)
             else:
-                raise click.ClickException(f"the server did not start in 30 s; see {data}/server.log.")
+                raise click.ClickException(f"the server did not start in {START_S} s; see {data}/server.log.")
             yield
         finally:
             server.terminate()
-            server.wait(timeout=20)
+            server.wait(timeout=START_S)
 
 
 @click.command()
@@ -96,4 +101,5 @@ def demo(out: str, seed: int) -> None:
         bold=True,
     )
     click.echo(f"The report:          {Path(report).resolve() / 'report.html'}")
-    click.echo(f"Try a HIT yourself:  make try, or {program()} preview {study} --serve")
+    make = "make try, or " if checkout() and out == "demo" else ""
+    click.echo(f"Try a HIT yourself:  {make}{command('preview', study, '--serve')}")

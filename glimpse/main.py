@@ -15,7 +15,7 @@ import click
 from glimpse import __version__
 from glimpse.console import Console
 from glimpse.errors import GlimpseError
-from glimpse.program import program
+from glimpse.program import as_called
 
 # In the order in which a study uses them: command -> (package, what it does).
 COMMANDS = {
@@ -70,7 +70,7 @@ class Commands(click.Group):
         function = name.replace("-", "_")
         module = f"glimpse.{package}.commands.{function}" if package else f"glimpse.{function}"
         command: click.Command = getattr(import_module(module), function)
-        command.help = (command.help or "").replace("python cli.py", program())
+        command.help = as_called(command.help or "")
         return command
 
     def resolve_command(
@@ -89,7 +89,7 @@ class Commands(click.Group):
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what Glimpse is, with the program named as it was called."""
-        self.help = (self.help or "").replace("python cli.py", program())
+        self.help = as_called(self.help or "")
         super().format_help_text(ctx, formatter)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -7,8 +7,13 @@ import shlex
 import sys
 from pathlib import Path
 
-CHECKOUT = Path(__file__).parents[1]
 CALLED_AS = "GLIMPSE_CALLED_AS"  # what a program that runs our commands wants them to print
+HERE = Path(__file__).parent
+
+
+def checkout() -> Path | None:
+    """Return the checkout that this runs from; None where Glimpse is installed, with its packages inside."""
+    return None if (HERE / "analysis").is_dir() else HERE.parent
 
 
 def program() -> str:
@@ -17,15 +22,13 @@ def program() -> str:
     >>> program() in {"python cli.py", "glimpse", "python -m glimpse"}
     True
     """
-    called = Path(sys.argv[0])
     if CALLED_AS in os.environ:
         return os.environ[CALLED_AS]
+    called = Path(sys.argv[0])
     if called.name == "__main__.py" and called.parent.name == "glimpse":
         return "python -m glimpse"
-    if called.name == "cli.py":
-        return "python cli.py"
-    in_checkout = called.stem != "glimpse" and (CHECKOUT / "cli.py").is_file()
-    return "python cli.py" if in_checkout else "glimpse"
+    # Not by the name of what runs: a script of somebody's own that uses Glimpse may be called cli.py, too.
+    return "glimpse" if called.stem == "glimpse" or checkout() is None else "python cli.py"
 
 
 def command(*words: str) -> str:
@@ -35,3 +38,8 @@ def command(*words: str) -> str:
     True
     """
     return f"{program()} {shlex.join(words)}"
+
+
+def as_called(text: str) -> str:
+    """Return a text of help with the program named as it was called; it is written as in a checkout."""
+    return text.replace("python cli.py", program())

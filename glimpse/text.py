@@ -6,6 +6,8 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from glimpse.program import command
+
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
@@ -32,10 +34,12 @@ def environment() -> Environment:
     """Return the one Jinja2 environment: HTML escaped, undefined names an error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(
+    found = Environment(
         loader=PackageLoader("glimpse.templates", "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    found.globals["command"] = command
+    return found

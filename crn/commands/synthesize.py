@@ -119,7 +119,7 @@ def synthesize(
       python cli.py synthesize camvid/valannot --weights camvid-crn
       python cli.py synthesize camvid/valannot --weights scenes-crn --map camvid-cityscapes --size 128x256
       python cli.py synthesize --video drive.mp4
-      torchrun --nproc-per-node 2 cli.py synthesize my_labels/
+      torchrun --nproc-per-node 2 -m glimpse synthesize my_labels/
     """
     from ..training.shards import join_shards
 

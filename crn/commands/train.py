@@ -220,7 +220,7 @@ def train(ctx: click.Context, /, **options: Any) -> None:  # fmt: skip
       python cli.py train --resume
       python cli.py train --data camvid:CamVid --hold-out 0001TP
       python cli.py train --data cityscapes:Cityscapes --preset paper --features vgg19 --download-features
-      torchrun --nproc-per-node 2 cli.py train --batch 2
+      torchrun --nproc-per-node 2 -m glimpse train --batch 2
     """
     console = ctx.obj
     from ..training.preparing import Request, resumed_request, start

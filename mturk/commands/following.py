@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +15,6 @@ if TYPE_CHECKING:
     from glimpse.study import Study
 
 RESULTS = Path("results")
-
-
-def command(command: str, *words: str) -> str:
-    """Return a command line as a shell takes it."""
-    return shlex.join(["python", "cli.py", command, *words])
 
 
 def given(*names: str, without: tuple[str, ...] = ()) -> list[str]:

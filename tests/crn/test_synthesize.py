@@ -335,16 +335,12 @@ def test_bfloat16_is_close(run):
 def test_two_processes_make_what_one_makes(run, shared, tmp_path):
     run("--out", "alone")
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
-    command += [
-        "--rdzv-backend",
-        "c10d",
-        "--rdzv-endpoint",
-        "127.0.0.1:0",
-        str(ROOT / "cli.py"),
-        "synthesize",
-    ]
+    command += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "127.0.0.1:0", "-m", "glimpse", "synthesize"]
     command += [str(shared / "labels"), "--weights", str(shared / "net.safetensors"), "--out", "together"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("together/net/: 3 images made by net") == 1
     for path in [*sorted(Path("alone/net").iterdir()), Path("alone/net.json")]:

@@ -1,6 +1,7 @@
-"""What is installed from the wheel works where there is no checkout."""
+"""What is installed from the wheel works where there is no checkout, beside files of anybody's own names."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,16 @@ from glimpse.main import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("glimpse", "crn", "mturk", "analysis", "templates")
+
+# As a user may call files of their own; each leaves a mark when it is imported.
+OWN = (
+    "analysis/__init__.py",
+    "mturk/__init__.py",
+    "templates/__init__.py",
+    "crn.py",
+    "cli.py",
+    "glimpse_notes.py",
+)
 
 pytestmark = pytest.mark.slow
 
@@ -99,7 +110,78 @@ def test_nothing_comes_from_the_checkout(installed, tmp_path):
     assert {Path(file).is_relative_to(installed.parent) for file in files} == {True}
 
 
-def test_from_label_maps_to_a_report_in_an_empty_folder(installed, tmp_path):
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """Lay out a folder of somebody who calls files as ours are called; each says so when it is imported."""
+    folder = tmp_path_factory.mktemp("own")
+    for name in OWN:
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"from pathlib import Path\nPath(__file__ + '.imported').touch()\nOWN = {name!r}\n")
+    (folder / "templates" / "page").mkdir(parents=True)
+    (folder / "templates" / "page" / "hit.html.j2").write_text("not ours")
+    return folder
+
+
+def imported(folder):
+    return [path.name for path in folder.rglob("*.imported")]
+
+
+def test_the_distribution_has_a_name_that_is_free(wheel):
+    assert re.match(r"glimpse_eval-[\d.]+-py3-none-any\.whl$", wheel.name)
+
+
+def test_our_names_are_ours_and_theirs_stay_theirs(installed, own):
+    """As in a notebook, where the folder itself stands first on the path."""
+    code = (
+        "import sys\nassert sys.path[0] == ''\n"
+        "import glimpse\nfrom glimpse import analysis as ours, crn, mturk, templates\n"
+        "from glimpse.analysis.reading.results import read_results\n"
+        "from glimpse.text import template_text\nassert template_text('page/hit.html.j2') != 'not ours'\n"
+        "print(*(x.__file__ for x in (glimpse, ours, crn, mturk, templates)))\n"
+        "assert not list(__import__('pathlib').Path().rglob('*.imported'))\n"
+        "import analysis, mturk, crn, cli, glimpse_notes\n"
+        "print(*(x.OWN for x in (analysis, mturk, crn, cli, glimpse_notes)))"
+    )
+    ours, theirs = run(installed / "python", "-c", code, folder=own).splitlines()
+    assert {Path(file).is_relative_to(installed.parent) for file in ours.split()} == {True}
+    assert set(theirs.split()) == {name for name in OWN if not name.startswith("templates")}
+    for path in own.rglob("*.imported"):
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("words", "called", "commands"),
+    [
+        (("glimpse",), "glimpse", ("", *COMMANDS)),
+        (("python", "-m", "glimpse"), "python -m glimpse", ("", "train")),
+    ],
+    ids=("glimpse", "module"),
+)
+def test_help_names_the_program_as_it_was_called(installed, own, words, called, commands):
+    first, *others = words
+    for command in commands:
+        help_ = run(installed / first, *others, *filter(None, [command]), "--help", folder=own)
+        assert f"  {called} {command}" in help_
+        assert "cli.py" not in help_
+    assert imported(own) == []
+
+
+def test_the_demo_runs_its_own_commands(installed, own):
+    """The demo's steps, not the whole demo: what is looked at is which program they start."""
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom glimpse.demo import Step\nstep = Step()\n"
+        "step.run('--version')\n"
+        "with step.serve(Path('server'), '--port', '0'): print('serving')"
+    )
+    said = run(installed / "python", "-c", code, folder=own)
+    assert "$ glimpse --version\n" in said
+    assert f"glimpse, version {__version__}\n" in said
+    assert said.endswith("serving\n")
+    assert imported(own) == []
+
+
+def test_from_label_maps_to_a_report_beside_files_of_the_same_names(installed, own):
     """The network is a tiny untrained one: what is looked at is the installation, not the images."""
     code = (
         "import torch, numpy as np\nfrom pathlib import Path\nfrom PIL import Image\n"
@@ -118,10 +200,15 @@ def test_from_label_maps_to_a_report_in_an_empty_folder(installed, tmp_path):
         "        Image.fromarray(noise).save(Path('images') / name / path.name)\n"
         "print(labels)"
     )
-    labels = run(installed / "python", "-c", code, folder=tmp_path).strip()
+    labels = run(installed / "python", "-P", "-c", code, folder=own).strip()
     glimpse = installed / "glimpse"
-    run(glimpse, "synthesize", labels, "--weights", "tiny.safetensors", folder=tmp_path)
-    run(glimpse, "build-hits", "--mode", "limited-time", "--hits-per-batch", "1", folder=tmp_path)
-    run(glimpse, "simulate", folder=tmp_path)
-    run(glimpse, "analyze", "results", "--figures", "png", folder=tmp_path)
-    assert (tmp_path / "report" / "report.html").stat().st_size > 10_000
+    said = [
+        run(glimpse, "synthesize", labels, "--weights", "tiny.safetensors", folder=own),
+        run(glimpse, "build-hits", "--mode", "limited-time", "--hits-per-batch", "1", folder=own),
+        run(glimpse, "simulate", folder=own),
+        run(glimpse, "analyze", "results", "--figures", "png", folder=own),
+    ]
+    assert (own / "report" / "report.html").stat().st_size > 10_000
+    assert all("\nNext: glimpse " in text for text in said[:3])
+    assert "cli.py" not in "".join(said)
+    assert imported(own) == []
