@@ -32,7 +32,7 @@ setup(
     package_dir={f"glimpse.{top}": top for top in INSIDE},
     package_data={
         "glimpse": ["py.typed"],
-        "glimpse.crn": ["weights/*", "samples/**/*", "labelsets/**/*.json"],
+        "glimpse.crn": ["kernels/README.md", "weights/*", "samples/**/*", "labelsets/**/*.json"],
         "glimpse.templates": ["*/*"],
     },
     install_requires=[

@@ -11,9 +11,8 @@ compared: it stays within some 5 % where wall time doubles on a shared machine. 
 
     plain      the step as one would first write it: eager, float32, contiguous (NCHW), unfused Adam
     library    the same channels-last with fused Adam
-    lean       float32 as `train` runs it on a CPU: less arithmetic for the same gradients
-    (`crn.kernels.refining`) bfloat16   mixed precision, `train --precision bfloat16`; its gain is the
-    processor's affair: see the
+    lean       float32 as `train` runs it on a CPU: less arithmetic for the same gradients (crn/kernels/)
+    bfloat16   mixed precision, `train --precision bfloat16`; its gain depends on the processor: see the
                matrix products
 
 The ratio is plain over the faster of lean and bfloat16; the table says which. `--json FILE` writes the

@@ -1,1 +1,1 @@
-"""Convolutions and layers as training runs them on a CPU: the same numbers with less work."""
+"""Convolutions and layers on a CPU: the same numbers with less work. README.md explains them."""
