@@ -27,7 +27,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from glimpse.experiment import designed, preset
-from glimpse.mturk.design.building import Making, build
+from glimpse.mturk.building.building import Making, build
 from glimpse.mturk.design.stimuli import find_images
 from glimpse.mturk.page.previewing import serving
 

@@ -38,7 +38,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from glimpse.crn import scenes
 from glimpse.crn.losses.features import SMALL_FILE, FeatureNetwork, random_features, small_features
 from glimpse.crn.network.checkpoints import bundled_weights, load_weights
-from glimpse.crn.network.inference import Renderer
+from glimpse.crn.synthesis.inference import Renderer
 
 SIZE = (128, 256)
 NAMES = {

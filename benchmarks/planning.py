@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image
 
 from glimpse.experiment import preset
-from glimpse.mturk.design.building import Making, build
+from glimpse.mturk.building.building import Making, build
 from glimpse.mturk.design.planning import plan
 from glimpse.mturk.design.stimuli import find_images
 

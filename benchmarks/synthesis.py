@@ -29,8 +29,8 @@ import torch
 from glimpse.crn.data.labels import one_hot
 from glimpse.crn.network.checkpoints import save_weights
 from glimpse.crn.network.config import PRESETS, NetworkConfig
-from glimpse.crn.network.inference import DTYPES, Cascade
 from glimpse.crn.network.model import CRN, to_images
+from glimpse.crn.synthesis.inference import DTYPES, Cascade
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -204,7 +204,7 @@ def make_one(preset: str, dtype: str, weights: str) -> None:
     import resource
 
     from glimpse.crn.network.checkpoints import load_weights
-    from glimpse.crn.network.inference import DTYPES, Renderer
+    from glimpse.crn.synthesis.inference import DTYPES, Renderer
 
     loaded = load_weights(weights, dtype=DTYPES[dtype])
     Renderer(loaded.model, dtype=dtype, spend=True)(street(PRESETS[preset])[None])

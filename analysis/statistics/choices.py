@@ -8,12 +8,15 @@ that `analyze --help` is instant.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .clustering import Floats
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.floating[Any]]
 
 ALPHA = 0.05  # the level of every test whose verdict is stated: a convention, and no choice
 EXPOSURES = ("nominal", "measured")

@@ -15,8 +15,8 @@ from .options import PlainName, Size, unknown_option
 if TYPE_CHECKING:
     from ..network.config import NetworkConfig
     from ..synthesis.inputs import SynthesisConfig
+    from ..synthesis.shards import Shard
     from ..synthesis.synthesis import Summary
-    from ..training.shards import Shard
 
 
 MANY = 10  # steps from which progress is shown
@@ -121,7 +121,7 @@ def synthesize(
       python cli.py synthesize --video drive.mp4
       torchrun --nproc-per-node 2 -m glimpse synthesize my_labels/
     """
-    from ..training.shards import join_shards
+    from ..synthesis.shards import join_shards
 
     shard = join_shards()
     run = _Run(shard, out, options)
@@ -166,7 +166,7 @@ class _Run:
     def check(self, weights: str, config: SynthesisConfig) -> NetworkConfig:
         """Return the settings of a network, if it can make what is asked for, before anything is written."""
         from ..network.checkpoints import find_weights, read_settings
-        from ..network.inference import find_device
+        from ..synthesis.inference import find_device
         from ..synthesis.inputs import check_network
 
         network = read_settings(weights).config
@@ -177,7 +177,7 @@ class _Run:
     def condition(self, labels: Any, weights: str, name: str | None, config: SynthesisConfig) -> Summary:
         """Make the images of one condition and say so."""
         from ..network.checkpoints import load_weights
-        from ..network.inference import DTYPES
+        from ..synthesis.inference import DTYPES
         from ..synthesis.inputs import images_of, open_label_maps
         from ..synthesis.synthesis import ConditionFolders
         from ..synthesis.synthesis import synthesize as make_images

@@ -136,6 +136,16 @@ class Cell:
         return f"data:{kind};base64,{base64.b64encode(self.data).decode('ascii')}"
 
 
+ENLARGED = """<dialog id="view" aria-label="Enlarged image">
+<div class="bar"><strong class="item"></strong><span class="place"></span>
+<button type="button" class="previous">Previous item</button>
+<button type="button" class="next">Next item</button>
+<button type="button" class="close">Close</button></div>
+<div class="stage"><img alt=""></div>
+<div class="strip"></div>
+</dialog>"""
+
+
 def page(title: str, columns: Sequence[tuple[str, str]], cells: dict[str, list[Cell]]) -> str:
     """Return the page: `columns` are (name, heading), `cells` the images of each item in their order."""
     import json
@@ -171,14 +181,7 @@ through columns and items, the space bar shows the photograph while you hold it,
 {body}
 </tbody>
 </table></main>
-<dialog id="view" aria-label="Enlarged image">
-<div class="bar"><strong class="item"></strong><span class="place"></span>
-<button type="button" class="previous">Previous item</button>
-<button type="button" class="next">Next item</button>
-<button type="button" class="close">Close</button></div>
-<div class="stage"><img alt=""></div>
-<div class="strip"></div>
-</dialog>
+{ENLARGED}
 <script type="application/json" id="columns">{known}</script>
 <script>{SCRIPT}</script>
 </body>

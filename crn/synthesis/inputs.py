@@ -23,7 +23,7 @@ from ..data.labels import (
     read_label_map,
     resize_label_map,
 )
-from ..network.inference import DTYPES
+from .inference import DTYPES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,8 +18,8 @@ from glimpse.errors import GlimpseError
 from glimpse.files import digest, file_digest, write_json, write_whole
 from glimpse.progress import untracked
 
-from ..network.inference import Renderer, find_device
-from ..training.shards import Shard
+from .inference import Renderer, find_device
+from .shards import Shard
 from .video import image_grid
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ class NotFiniteError(GlimpseError):
 
 
 class Learner(Protocol):
-    """What the training loop needs of a method; `CRNLearner` and `pix2pix.Pix2PixLearner` are the two."""
+    """What the training loop needs of a method; `CRNLearner` and `Pix2PixLearner` are the two."""
 
     @property
     def config(self) -> NetworkConfig:

@@ -21,10 +21,11 @@ from ..losses.features import FeatureNetwork, write_features
 from ..network.checkpoints import load_weights, save_weights
 from ..network.config import NetworkConfig
 from ..network.model import CRN
-from ..network.pix2pix import OFFICIAL_WIDTHS, Generator, Pix2PixLearner, build_generator, pix2pix_config
+from ..network.pix2pix import OFFICIAL_WIDTHS, Generator, build_generator, pix2pix_config
 from .feature_training import FeatureTraining, train_features
 from .learner import CRNLearner, Learner
 from .loop import Outcome, Run, train
+from .pix2pix_learner import Pix2PixLearner
 from .record import read_state
 from .schedule import PAPER_STAGES, Stage, TrainingSettings
 from .sources import DataRequest, open_pairs

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from glimpse.experiment import Experiment
 
-    from ..design.building import Built, Making
+    from ..building.building import Built, Making
     from ..design.stimuli import Images
 
 # Options that are fields of the experiment: None means "as the preset says".
@@ -247,7 +247,7 @@ def build_hits(**options: Any) -> None:
       python cli.py build-hits --mode unlimited-time --ours crn --baseline pix2pix
       python cli.py build-hits --contrast mine:real --contrast theirs:real --hits-per-batch 4
     """
-    from ..design.building import Making, Texts, build
+    from ..building.building import Making, Texts, build
     from ..design.stimuli import find_images
 
     console = click.get_current_context().obj
@@ -273,7 +273,7 @@ def build_hits(**options: Any) -> None:
 
 def _from_file(options: dict[str, Any], images: Images, making: Making) -> Built:
     """Build the design of a HIT file; what the file does not say comes from the options."""
-    from ..design.building import build_rows
+    from ..building.building import build_rows
     from ..design.contrasts import money
     from ..importing.batch_csv import read_hit_file
 
@@ -345,7 +345,7 @@ def _experiment(options: dict[str, Any], conditions: tuple[str, ...]) -> Experim
 
 def _report(console: Any, built: Built) -> None:
     """Say what was written and what to type next."""
-    from ..design.design_page import study_price
+    from ..building.design_page import study_price
 
     study, experiment = built.study, built.study.experiment
     trials = ", ".join(str(n) for n in sorted({hit.trials for hit in study.hits}))

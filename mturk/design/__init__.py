@@ -1,1 +1,1 @@
-"""From folders of images to a frozen study."""
+"""What a study shows: contrasts, stimuli as workers get them, and the plan of its trials."""

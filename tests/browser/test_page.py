@@ -21,7 +21,7 @@ from benchmarks.exposures import (
     wait_until,
 )
 from glimpse.experiment import designed, preset
-from glimpse.mturk.design.building import Making, build
+from glimpse.mturk.building.building import Making, build
 from glimpse.mturk.design.stimuli import find_images
 from tests.browser.page_runs import (
     BLUR_AT_ONSET,

@@ -23,8 +23,8 @@ from glimpse.crn.kernels.strips import (
     winograd_kernel,
 )
 from glimpse.crn.network.config import NetworkConfig
-from glimpse.crn.network.inference import Cascade, Renderer, to_bytes
 from glimpse.crn.network.model import CRN, to_images
+from glimpse.crn.synthesis.inference import Cascade, Renderer, to_bytes
 from glimpse.errors import GlimpseError
 
 CHANCE = torch.Generator().manual_seed(3)

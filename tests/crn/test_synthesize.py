@@ -18,9 +18,9 @@ from PIL import Image
 from glimpse.crn.data.labels import one_hot
 from glimpse.crn.network.checkpoints import load_weights, save_weights
 from glimpse.crn.network.config import NetworkConfig
-from glimpse.crn.network.inference import to_bytes
 from glimpse.crn.network.model import CRN
 from glimpse.crn.synthesis import synthesis
+from glimpse.crn.synthesis.inference import to_bytes
 from glimpse.files import file_digest
 from glimpse.main import main
 

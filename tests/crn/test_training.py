@@ -18,11 +18,12 @@ from PIL import Image
 from glimpse.crn.losses.features import FeatureNetwork, FeaturePlan, random_features
 from glimpse.crn.network.config import NetworkConfig
 from glimpse.crn.network.model import CRN
-from glimpse.crn.network.pix2pix import Pix2PixLearner, build_generator, pix2pix_config
+from glimpse.crn.network.pix2pix import build_generator, pix2pix_config
 from glimpse.crn.training import record as training_record
 from glimpse.crn.training.feeding import Feeder, sample_keys
 from glimpse.crn.training.learner import CRNLearner, NotFiniteError, cascade
 from glimpse.crn.training.loop import Outcome, Run, train
+from glimpse.crn.training.pix2pix_learner import Pix2PixLearner
 from glimpse.crn.training.preparing import (
     Request,
     assemble,

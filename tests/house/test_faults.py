@@ -112,11 +112,11 @@ COMMANDS = {
         with_labels, LABELS, "images", ("torch", "crn.synthesis.synthesis"), kills=6, fulls=2, sizes=(100,)
     ),
     "build-hits": Broken(
-        guides.given_own_images, BUILD, "study", ("mturk.design.building",), True,
+        guides.given_own_images, BUILD, "study", ("mturk.building.building",), True,
         sizes=(100, 20_000),
     ),
     "build-hits-again": Broken(
-        with_study, BUILD, "study", ("mturk.design.building",), True,
+        with_study, BUILD, "study", ("mturk.building.building",), True,
         sizes=(100, 20_000),
     ),
     "gallery": Broken(

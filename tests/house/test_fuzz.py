@@ -28,7 +28,7 @@ from glimpse.analysis.simulation.simulation import read_simulated as plan_to_sim
 from glimpse.crn.data.labels import BUNDLED, bundled_label_set, class_mapping, label_set, read_label_map
 from glimpse.errors import GlimpseError
 from glimpse.experiment import designed, preset
-from glimpse.mturk.design.building import Making, build
+from glimpse.mturk.building.building import Making, build
 from glimpse.mturk.design.stimuli import find_images
 from glimpse.mturk.importing.batch_csv import read_hit_file
 from glimpse.mturk.server.pages.panels import MAX_PARAMETER, PANELS, identify

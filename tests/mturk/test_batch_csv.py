@@ -7,7 +7,7 @@ from PIL import Image
 
 from glimpse.errors import GlimpseError
 from glimpse.experiment import Experiment
-from glimpse.mturk.design.building import Making, build_rows
+from glimpse.mturk.building.building import Making, build_rows
 from glimpse.mturk.design.stimuli import find_images
 from glimpse.mturk.importing.batch_csv import image_of, read_hit_file
 from glimpse.mturk.page.pages import page_data

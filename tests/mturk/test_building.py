@@ -17,9 +17,9 @@ from PIL import Image
 
 from glimpse.errors import GlimpseError
 from glimpse.experiment import Experiment, designed, preset
-from glimpse.mturk.design import building, writing
-from glimpse.mturk.design.building import Built, Making, Texts, build
-from glimpse.mturk.design.design_page import cell_counts, excluded_rate, longest_sentinel_run, repeats
+from glimpse.mturk.building import building, writing
+from glimpse.mturk.building.building import Built, Making, Texts, build
+from glimpse.mturk.building.design_page import cell_counts, excluded_rate, longest_sentinel_run, repeats
 from glimpse.mturk.design.stimuli import find_images
 from glimpse.mturk.page.pages import (
     html_question,

@@ -26,7 +26,7 @@ from ..kernels.strips import (
     winograd,
     winograd_kernel,
 )
-from .model import CRN, SLOPE, RefinementModule, normalise_layer
+from ..network.model import CRN, SLOPE, RefinementModule, normalise_layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
