@@ -55,6 +55,13 @@ def _readable(error: Exception) -> click.ClickException:
     )
 
 
+def _say_default(option: click.Parameter) -> None:
+    """Write a default that is described in words as other defaults are written; Click adds parentheses."""
+    if isinstance(option, click.Option) and isinstance(option.show_default, str):
+        option.help = f"{option.help}  [default: {option.show_default}]"
+        option.show_default = False
+
+
 class Commands(click.Group):
     """A group that imports a command's module only when that command is asked for."""
 
@@ -71,6 +78,8 @@ class Commands(click.Group):
         module = f"glimpse.{package}.commands.{function}" if package else f"glimpse.{function}"
         command: click.Command = getattr(import_module(module), function)
         command.help = as_called(command.help or "")
+        for option in command.params:
+            _say_default(option)
         return command
 
     def resolve_command(

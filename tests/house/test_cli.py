@@ -39,6 +39,12 @@ def test_every_command_is_in_the_readme(name):
     assert f"`{name}`" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_defaults_are_written_alike(name):
+    words = CliRunner().invoke(main, [name, "--help"]).output
+    assert "[default: (" not in " ".join(words.split())
+
+
 def test_help_imports_nothing_heavy():
     code = (
         "import sys\nfrom glimpse.main import main\n"
