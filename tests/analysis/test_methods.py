@@ -16,7 +16,7 @@ from glimpse.analysis.report.methods import assumptions, citations, methods_text
 from glimpse.analysis.report.quality_sections import design_section, exclusion_section, sensitivity_section
 from glimpse.analysis.report.summary import summarize
 from glimpse.analysis.statistics.preference import Intervals
-from glimpse.analysis.statistics.psychometric import _hopeless
+from glimpse.analysis.statistics.psychometric import _too_few
 from tests.analysis import folders
 from tests.analysis.folders import build_study
 from tests.analysis.test_report import run
@@ -388,7 +388,7 @@ def test_one_worker_is_not_tested(limited: Path, tmp_path: Path) -> None:
 def test_few_exposures_are_counted_in_words_that_fit(other: Path) -> None:
     few = "a curve has three parameters, and answers are at"
     assert {curve["note"] for curve in facts_of(other)["curves"]} == {f"{few} 2 exposures only"}
-    assert _hopeless(np.array([5.0]), np.array([2.0]), 4) == f"{few} 1 exposure only"
+    assert _too_few(np.array([5.0]), np.array([2.0]), 4) == f"{few} 1 exposure only"
 
 
 def test_a_level_is_not_rounded_to_certainty(limited: Path) -> None:
