@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_rgba
 from matplotlib.ticker import (
@@ -61,7 +62,7 @@ def _end_labels(ax: Axes, names: Sequence[str], ends: Sequence[float], colours: 
     """Write names to the right of the axes at their series' ends, moved apart where they would overlap."""
     low, high = ax.get_ylim()
     height = ax.get_window_extent().height / ax.figure.dpi * 72  # in points
-    line = (high - low) * LINE_PT / height
+    line = (high - low) * LINE_PT * (float(mpl.rcParams["font.size"]) / 7) / height
     places = spread(ends, [line * (1 + name.count("\n")) for name in names], low, high)
     beside = ax.get_yaxis_transform() + ScaledTranslation(BESIDE_PT / 72, 0, ax.figure.dpi_scale_trans)
     for name, end, place, colour in zip(names, ends, places, colours, strict=True):

@@ -18,6 +18,7 @@ from glimpse.progress import untracked
 
 from ..figures import figures as draw
 from ..figures.plots import MANY_WORKERS
+from ..figures.series import by_strength, curve_grid
 from ..figures.style import legible, style
 from ..statistics.choices import ALPHA
 from ..statistics.distributions import coin_quantile
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from ..figures.stimuli import Stimuli
     from .evaluation import Evidence
 
-CURVE_POINTS = 121
 PRINT_DPI, PHOTO_DPI = 300, 220
 OPENING = "summary.json"  # by which a folder is known to be a report
 NUMBERED = " A character that no font of this computer has stands as its Unicode number, as in [U+6A21]."
@@ -119,7 +119,7 @@ def _figures(evidence: Evidence, rates: pd.DataFrame) -> dict[str, Drawn]:
     if evidence.results.mode == "limited-time":
         found["realism_vs_time"] = _realism(evidence, answered)
     found["preference"] = _preference(evidence, answered)
-    strengths = _strengths(evidence)
+    strengths = by_strength(ranking_table(evidence.rankings))
     if len(strengths):
         found["ranking"] = _ranking(evidence, strengths)
     pairs = _pairs(evidence)
@@ -134,7 +134,7 @@ def _figures(evidence: Evidence, rates: pd.DataFrame) -> dict[str, Drawn]:
 
 
 def _realism(evidence: Evidence, answered: pd.DataFrame) -> Drawn:
-    grid = _grid(evidence)
+    grid = curve_grid(evidence.curves)
     level = level_text(evidence.settings.intervals.level)
     caption = (
         f"Share of trials in which the first-named condition was chosen, by exposure. Points: rates with "
@@ -180,34 +180,6 @@ def _alt(rates: pd.DataFrame) -> str:
         for row in records(rates)
     ]
     return "Preference rates. " + "; ".join(parts) + "."
-
-
-def _grid(evidence: Evidence) -> pd.DataFrame:
-    """Return the fitted curves on a grid of exposures: series, exposure_ms, rate, low, high."""
-    parts = []
-    for fit in evidence.curves:
-        if fit.identified:
-            grid = np.geomspace(fit.exposures_ms[0], fit.exposures_ms[-1], CURVE_POINTS)
-            low, high = fit.band(grid)
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "series": f"{fit.condition} over {fit.versus}",
-                        "exposure_ms": grid,
-                        "rate": fit.predict(grid),
-                        "low": low,
-                        "high": high,
-                    }
-                )
-            )
-    columns = ["series", "exposure_ms", "rate", "low", "high"]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
-
-
-def _strengths(evidence: Evidence) -> pd.DataFrame:
-    table = ranking_table([ranking for ranking in evidence.rankings if ranking.identified])
-    order = table.groupby("condition")["strength"].last().sort_values(ascending=False).index
-    return table.set_index("condition").loc[list(order)].reset_index() if len(table) else table
 
 
 def _workers(evidence: Evidence) -> Drawn:
