@@ -75,6 +75,14 @@ class Experiment:
         _check_counts(self)
         _check_sentinels(self)
 
+    def __repr__(self) -> str:
+        contrasts, exposures = len(self.contrasts), len(self.exposures_ms)
+        shown = f" at {exposures} exposure{'s' * (exposures != 1)}" if self.mode == "limited-time" else ""
+        return (
+            f"<Experiment: {self.mode}, {contrasts} contrast{'s' * (contrasts != 1)}{shown}, {self.hits} "
+            f"HIT{'s' * (self.hits != 1)} for {self.workers_per_hit} workers each at ${self.reward_usd}>"
+        )
+
     @property
     def cells(self) -> int:
         """Number of cells over all batches."""

@@ -62,6 +62,14 @@ class Study:
     plan_sha256: str
     page_settings: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        sizes = " or ".join(str(size) for size in sorted({hit.trials for hit in self.hits}))
+        hits, contrasts = len(self.hits), len(self.experiment.contrasts)
+        return (
+            f"<Study in {self.folder}: {hits} HIT{'s' * (hits != 1)} of {sizes} trials, "
+            f"{self.experiment.mode}, {contrasts} contrast{'s' * (contrasts != 1)}>"
+        )
+
     @property
     def identity(self) -> tuple[str, str]:
         """What tells this study from every other: its id, and the digest of its plan."""

@@ -73,11 +73,30 @@ class Exclusion(NamedTuple):
         reasons (all, joined by "; ").
     counts: one row a reason: reason, assignments, workers, judgments. An assignment with two reasons counts
         in both rows; an exposure error counts where its assignment stays. The row "any" counts each once.
+    results: what the rules were applied to.
     """
 
     judgments: Judgments
     assignments: pd.DataFrame
     counts: pd.DataFrame
+    results: Results
+
+    def __repr__(self) -> str:
+        lost = self.counts.set_index("reason").loc["any"]
+        judgments, assignments = len(self.judgments), len(self.assignments)
+        return (
+            f"<Exclusion: {lost['assignments']:,} of {assignments:,} assignments and "
+            f"{lost['judgments']:,} of {judgments:,} judgments excluded>"
+        )
+
+    def table(self) -> pd.DataFrame:
+        """All judgments, as in judgments.csv.
+
+        `attrs` says which condition is real ("real"), and whether any answer is simulated ("simulated").
+        """
+        table = self.judgments.table()
+        table.attrs |= {"real": self.results.real, "simulated": self.results.simulated}
+        return table
 
 
 def exclude(results: Results, rules: Rules | None = None) -> Exclusion:
@@ -99,7 +118,7 @@ def exclude(results: Results, rules: Rules | None = None) -> Exclusion:
     table["reasons"] = [
         "; ".join(name for name in holds if holds[name][number]) for number in range(len(table))
     ]
-    return Exclusion(marked, table, _counts(table, holds))
+    return Exclusion(marked, table, _counts(table, holds), results)
 
 
 def _exposure_errors(judgments: Judgments, table: pd.DataFrame) -> NDArray[np.int64]:

@@ -51,6 +51,19 @@ class Results:
     trials: pd.DataFrame
     problems: tuple[Problem, ...]
 
+    def __repr__(self) -> str:
+        answers, people = int(self.assignments["n_answered"].sum()), self.assignments["worker"].nunique()
+        genuine = self.trials[~self.trials["sentinel"] & ~self.trials["practice"]]
+        contrasts = genuine["contrast"].nunique()
+        parts = [
+            f"{answers:,} answer{'s' * (answers != 1)} of {people:,} worker{'s' * (people != 1)}",
+            self.mode,
+            f"{contrasts} contrast{'s' * (contrasts != 1)}",
+        ]
+        if self.simulated:
+            parts.append("simulated" if self.assignments["simulated"].all() else "partly simulated")
+        return f"<Results: {', '.join(parts)}>"
+
     @cached_property
     def judgments(self) -> Judgments:
         """The answers joined with their assignments and trials; nothing is excluded yet."""

@@ -89,6 +89,14 @@ class CurveFit:
     theta: tuple[float, ...] = ()
     covariances: tuple[tuple[tuple[float, ...], ...], ...] = ()
 
+    def __repr__(self) -> str:
+        head = f"<CurveFit: {self.condition} over {self.versus}"
+        if not self.identified or self.plateau is None:
+            return f"{head}, not identified: {self.note}>"
+        reached = f"{100 * self.threshold:g} % {self.threshold_status}"
+        at = f" at {self.threshold_ms:.0f} ms" if self.threshold_ms is not None else ""
+        return f"{head}, plateau {100 * self.plateau:.1f} %, {reached}{at}>"
+
     def predict(self, exposure_ms: Floats) -> Floats:
         """Fitted preference rates at exposures in ms; GlimpseError for a curve that is not identified."""
         x = np.log2(np.asarray(exposure_ms, dtype=float))

@@ -77,6 +77,13 @@ class Ranking:
     transitivity_p: float | None = None
     differences: tuple[Difference, ...] = ()
 
+    def __repr__(self) -> str:
+        at = "unlimited time" if self.exposure_ms is None else f"{self.exposure_ms:g} ms"
+        if not self.identified:
+            return f"<Ranking at {at}, not identified: {self.note}>"
+        found = zip(self.conditions, self.strengths, strict=True)
+        return f"<Ranking at {at}: {', '.join(f'{name} {strength:+.2f}' for name, strength in found)}>"
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON can hold it."""
         return asdict(self)
