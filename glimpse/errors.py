@@ -1,6 +1,7 @@
 """What goes wrong, in words for the person at the keyboard.
 
 GlimpseError
+├── ArgumentError        an argument of a Python function that it cannot take; also a TypeError
 ├── NothingLeftError     every judgment is excluded, or answers a sentinel
 ├── SubmissionError      an answer that is not what a page of ours sends   (glimpse.submission)
 ├── TurkError            what an endpoint of MTurk's protocol refuses      (mturk.publishing.client)
@@ -20,6 +21,10 @@ class GlimpseError(Exception):
     ...     print(error)
     results/: no assignments. Run collect first.
     """
+
+
+class ArgumentError(GlimpseError, TypeError):
+    """An argument of a wrong kind, or a table that lacks a column: what was given, and what to give."""
 
 
 class NothingLeftError(GlimpseError):

@@ -1,0 +1,1 @@
+"""What `import glimpse` gives of this package: the commands' functions, with arguments that are checked."""

@@ -1,0 +1,106 @@
+"""Planning in Python: how wide the intervals of a study will be, and what it costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from glimpse.calling import in_python, number, numbers, path_of, refuse, whole
+from glimpse.experiment import Experiment, preset
+from glimpse.study import Study
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+    import pandas as pd
+
+PAIRS = "give a list of (worker, pair) standard deviations, such as [(0.25, 0.45)]"
+
+
+@in_python
+def power_table(
+    experiment: Experiment | Study | str | os.PathLike[str] | None = None,
+    *,
+    hits_per_batch: int | None = None,
+    workers_per_hit: int | None = None,
+    trials_per_cell: int | None = None,
+    reward_usd: str | float | Decimal | None = None,
+    rates: Sequence[float] = (0.55, 0.6, 0.75),
+    spreads: Sequence[tuple[float, float]] = (),
+    alpha: float = 0.05,
+    studies: int = 400,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Simulate a planned study many times over: interval width, power and price, before anybody is paid.
+
+    The planned study stands beside the same with fewer and more workers or HITs, for people and pairs that
+    differ little, as usual, or a lot.
+
+    Args:
+        experiment: What `glimpse.plan_study` or `glimpse.build_study` returned, or a study's folder; None:
+            the default experiment in limited time.
+        hits_per_batch, workers_per_hit, trials_per_cell, reward_usd: Numbers that take precedence over the
+            experiment's.
+        rates: True preference rates to find, between 0 and 1.
+        spreads: How much workers and how much pairs differ: (worker, pair) standard deviations in probit
+            units, 0 to 5; empty: (0.1, 0.2), (0.25, 0.45) and (0.5, 0.8).
+        alpha: Level of the two-way test of one cell alone, between 0 and 1.
+        studies: How many studies are simulated of each design, 50 or more.
+        seed: The same seed gives the same table.
+
+    Returns:
+        DataFrame with one row a design, rate and spread, as in power.csv: vary ("workers per HIT" or "HITs"),
+        spread, worker_sd, pair_sd, hits, workers_per_hit, trials_per_cell, workers, pairs and answers of a
+        cell, price_usd (fees included), rate, studies, width (mean full width of the 95 % interval, in
+        [0, 1]) with width_se, coverage, power with power_se, and planned, True for the study as planned.
+
+    Raises:
+        ArgumentError: An argument has a wrong type.
+        GlimpseError: There is no such study, a number is out of its range, or it would take too long.
+
+    Source:
+        Each simulated study is analysed as `glimpse.preference_table` does.
+
+    Example:
+        >>> import glimpse
+        >>> table = glimpse.power_table(rates=[0.6], spreads=[(0.25, 0.45)], studies=50)
+        >>> planned = table[table["planned"] & (table["vary"] == "HITs")].iloc[0]
+        >>> float(planned["price_usd"]), round(float(planned["width"]), 2)
+        (480.0, 0.11)
+    """
+    from ..planning.planning import plan, read_experiment
+
+    if isinstance(experiment, Study):
+        experiment = experiment.experiment
+    if experiment is None:
+        experiment = preset("limited-time")
+    if isinstance(experiment, Experiment):
+        planned = experiment.to_json()
+    else:
+        wanted = "give what glimpse.plan_study or glimpse.build_study returns, or a study's folder"
+        planned = read_experiment(path_of("experiment", experiment, wanted))
+    counts = {"hits": hits_per_batch, "workers_per_hit": workers_per_hit, "trials_per_cell": trials_per_cell}
+    changes = {name: None if value is None else whole(name, value, 1) for name, value in counts.items()}
+    settings = {"studies": whole("studies", studies, 50), "seed": whole("seed", seed),
+                "alpha": number("alpha", alpha), "slip": 0.02}  # fmt: skip
+    return plan(
+        planned,
+        changes={**changes, "reward_usd": None if reward_usd is None else str(reward_usd)},
+        rates=numbers("rates", rates),
+        spreads=_spreads(spreads),
+        settings=settings,
+    ).table
+
+
+def _spreads(spreads: object) -> list[tuple[float, float]]:
+    """Return pairs of standard deviations."""
+    if not isinstance(spreads, list | tuple):
+        refuse("spreads", spreads, PAIRS)
+    found = []
+    for spread in spreads:
+        pair = numbers("spreads", spread)
+        if len(pair) != 2:
+            refuse("spreads", spreads, PAIRS)
+        found.append((pair[0], pair[1]))
+    return found

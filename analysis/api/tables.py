@@ -1,0 +1,317 @@
+"""The statistics in Python: each takes judgments, and gives what `analyze` writes into a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from glimpse.calling import flag, in_python, number, refuse, whole, word
+from glimpse.errors import ArgumentError
+
+from ..reading.exclusion import Exclusion
+from ..reading.results import Results
+from ..statistics import preference, psychometric, ranking
+from ..statistics.preference import Intervals, design_cells
+from ..statistics.psychometric import CurveFit
+from ..statistics.ranking import Ranking
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..reading.judgments import Judgments
+
+T = TypeVar("T")
+
+NEEDED = ("assignment", "worker", "pair", "contrast", "exposure_ms", "sentinel", "excluded", "reason")
+YES_OR_NO = ("sentinel", "excluded", "chose_a")
+
+
+@in_python
+def preference_table(
+    judgments: Exclusion | pd.DataFrame,
+    *,
+    level: float = 0.95,
+    cluster: str = "two-way",
+    adjust: str = "holm",
+    resamples: int = 10_000,
+    filtered: bool = True,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return how often condition A was preferred, for every contrast at every exposure, with intervals.
+
+    The intervals and tests allow for workers who judge many pairs and pairs that many workers judge.
+
+    Args:
+        judgments: What `glimpse.exclude` returned; or rows of its `table()`.
+        level: Confidence level of the intervals, between 0 and 1.
+        cluster: What makes answers alike: "two-way" (their worker, and their pair), "scene", "worker",
+            "pair", "worker-bootstrap" or "pair-bootstrap".
+        adjust: Adjustment of the p-values over all cells: "holm", or "bh" (Benjamini-Hochberg).
+        resamples: How many samples a bootstrap draws.
+        filtered: False puts back what only the sentinel rule excludes.
+        seed: The same seed gives the same bootstrap.
+
+    Returns:
+        DataFrame with one row a cell, as in preference.csv: contrast, condition_a, condition_b, exposure_ms
+        (NaN: unlimited), n answers, k of them for A, rate = k / n, low and high (the interval, in [0, 1]),
+        se_worker, se_pair, se_two_way, n_effective, df, wilson_low and wilson_high (as if answers were
+        independent), p_value against 1/2, p_adjusted, p_binomial, n_workers, n_pairs, filtered, and note,
+        which says why a number is missing.
+
+    Raises:
+        ArgumentError: `judgments` is something else, or lacks a column; an option has a wrong type.
+        GlimpseError: An option is out of its range, or no judgment is left.
+
+    Source:
+        Two-way clustered variance: Cameron, Gelbach & Miller (2011). Interval: Wilson (1927), with the
+        effective sample size. Adjustments: Holm (1979); Benjamini & Hochberg (1995).
+
+    Example:
+        >>> import glimpse
+        >>> judgments = glimpse.exclude(glimpse.read_results("results"))
+        >>> table = glimpse.preference_table(judgments)
+        >>> table.loc[table["exposure_ms"] == 8000, ["contrast", "n", "rate", "low", "high"]].round(2)
+                contrast    n  rate   low  high
+        6       crn:real  389  0.24  0.17  0.34
+        13  pix2pix:real  389  0.01  0.00  0.02
+        20   crn:pix2pix  389  0.94  0.88  0.97
+    """
+    settings = Intervals(
+        number("level", level),
+        word("cluster", cluster),
+        word("adjust", adjust),
+        whole("resamples", resamples),
+    )
+    columns = ("chose_a", *(("item_a", "item_b") if cluster == "scene" else ()))
+    given = _given(judgments, columns)
+    rng = np.random.default_rng(whole("seed", seed))
+    found = preference.preference_table(
+        given.judgments, given.cells, settings, filtered=flag("filtered", filtered), rng=rng
+    )
+    found.attrs |= given.about
+    return found
+
+
+@in_python
+def fit_curves(
+    judgments: Exclusion | pd.DataFrame,
+    *,
+    curve: str = "logistic",
+    exposure: str = "nominal",
+    level: float = 0.95,
+    filtered: bool = True,
+    real: str | None = None,
+) -> list[CurveFit]:
+    """Fit a realism curve to every contrast: how the preference rate rises with the exposure.
+
+    Args:
+        judgments: What `glimpse.exclude` returned; or rows of its `table()`.
+        curve: Shape of the curves: "logistic", "weibull" or "gaussian".
+        exposure: Exposures as planned ("nominal"), or as the page measured them ("measured").
+        level: Confidence level of the intervals, between 0 and 1.
+        filtered: False puts back what only the sentinel rule excludes.
+        real: The condition whose rate a curve shows where it takes part; None: the study's real condition.
+
+    Returns:
+        One CurveFit a contrast, an empty list in unlimited time. Each has plateau, slope (per octave of
+        exposure), midpoint_ms and threshold_ms (where the curve reaches 75 %), each with its interval, or
+        None where the data do not determine it, and note, which says why. `predict(exposure_ms)` gives the
+        fitted rates at exposures in ms, `band(exposure_ms)` the ends of their intervals.
+
+    Raises:
+        ArgumentError: `judgments` is something else, or lacks a column; an option has a wrong type.
+        GlimpseError: An option is out of its range, or no judgment is left.
+
+    Source:
+        psi(t) = 1/2 + (A - 1/2) F(slope (log2 t - m)), by maximum likelihood, with two-way sandwich errors;
+        goodness of fit after Rao & Scott (1984).
+
+    Example:
+        >>> import glimpse
+        >>> judgments = glimpse.exclude(glimpse.read_results("results"))
+        >>> curves = glimpse.fit_curves(judgments)
+        >>> curves[2]
+        <CurveFit: crn over pix2pix, plateau 91.9 %, 75 % reached at 850 ms>
+        >>> curves[2].predict([500, 2000]).round(2)
+        array([0.63, 0.88])
+    """
+    word("exposure", exposure, psychometric.EXPOSURES)
+    columns = ("chose_a", *(("shown_ms",) if exposure == "measured" else ()))
+    given = _given(judgments, columns)
+    about = given.about | ({} if real is None else {"real": word("real", real)})
+    found = psychometric.fit_curves(
+        given.judgments,
+        given.contrasts,
+        real=about.get("real"),
+        family=word("curve", curve),
+        exposure=exposure,
+        level=_level(level),
+        filtered=flag("filtered", filtered),
+    )
+    return Fitted(found, about)
+
+
+@in_python
+def curves_table(curves: Iterable[CurveFit]) -> pd.DataFrame:
+    """Return fitted curves as a table.
+
+    Args:
+        curves: What `glimpse.fit_curves` returned.
+
+    Returns:
+        DataFrame with one row a curve, as in curves.csv: contrast, condition over versus, plateau, slope (per
+        octave of exposure), midpoint_ms, threshold_ms, each with its _low and _high, p_fit, note, ...
+
+    Raises:
+        ArgumentError: `curves` holds something else.
+
+    Example:
+        >>> import glimpse
+        >>> judgments = glimpse.exclude(glimpse.read_results("results"))
+        >>> table = glimpse.curves_table(glimpse.fit_curves(judgments))
+        >>> table[["condition", "versus", "plateau", "threshold_status"]].round(2)
+          condition   versus  plateau threshold_status
+        0      real      crn     0.78          reached
+        1      real  pix2pix     0.99          reached
+        2       crn  pix2pix     0.92          reached
+    """
+    return psychometric.curves_table(each(curves, "curves", CurveFit, "glimpse.fit_curves(judgments)"))
+
+
+@in_python
+def rank_conditions(
+    judgments: Exclusion | pd.DataFrame, *, level: float = 0.95, filtered: bool = True
+) -> list[Ranking]:
+    """Rank the conditions at every exposure by their Bradley-Terry strengths.
+
+    Args:
+        judgments: What `glimpse.exclude` returned; or rows of its `table()`.
+        level: Confidence level of the intervals, between 0 and 1.
+        filtered: False puts back what only the sentinel rule excludes.
+
+    Returns:
+        One Ranking an exposure, the shortest first; unlimited time is one. Each has conditions, the strongest
+        first, with strengths (log odds that sum to 0), low and high in the same order, left_bias (log odds of
+        choosing left between equals), transitivity_p, and differences, every two conditions compared. Where
+        the contrasts do not link all conditions, identified is False, and note says why.
+
+    Raises:
+        ArgumentError: `judgments` is something else, or lacks a column; an option has a wrong type.
+        GlimpseError: An option is out of its range, or no judgment is left.
+
+    Source:
+        Bradley & Terry (1952); Firth (1993) where a condition always won; two-way sandwich errors.
+
+    Example:
+        >>> import glimpse
+        >>> judgments = glimpse.exclude(glimpse.read_results("results"))
+        >>> rankings = glimpse.rank_conditions(judgments)
+        >>> rankings[-1]
+        <Ranking at 8000 ms: real +1.77, crn +0.58, pix2pix -2.35>
+        >>> round(rankings[-1].differences[0].wins, 2)  # the chance that real is chosen beside crn
+        0.77
+    """
+    given = _given(judgments, ("side_of_a", "chosen_side"))
+    found = ranking.rank_conditions(given.judgments, level=_level(level), filtered=flag("filtered", filtered))
+    return Fitted(found, given.about)
+
+
+@in_python
+def ranking_table(rankings: Iterable[Ranking]) -> pd.DataFrame:
+    """Return rankings as a table.
+
+    Args:
+        rankings: What `glimpse.rank_conditions` returned.
+
+    Returns:
+        DataFrame with one row a condition and exposure, as in ranking.csv: exposure_ms (NaN: unlimited),
+        condition, rank, strength (log odds) with low and high, se, left_bias, method, transitivity_p, n,
+        n_workers, n_pairs, df, note.
+
+    Raises:
+        ArgumentError: `rankings` holds something else.
+
+    Example:
+        >>> import glimpse
+        >>> judgments = glimpse.exclude(glimpse.read_results("results"))
+        >>> table = glimpse.ranking_table(glimpse.rank_conditions(judgments))
+        >>> table.loc[table["exposure_ms"] == 8000, ["condition", "rank", "strength"]].round(2)
+           condition  rank  strength
+        18      real     1      1.77
+        19       crn     2      0.58
+        20   pix2pix     3     -2.35
+    """
+    given = each(rankings, "rankings", Ranking, "glimpse.rank_conditions(judgments)")
+    table = ranking.ranking_table(given)
+    table.attrs |= getattr(rankings, "attrs", {})
+    return table
+
+
+class Fitted(list[T]):
+    """A list of curves or rankings that knows its study: the real condition, and if answers are simulated."""
+
+    def __init__(self, items: Iterable[T], about: Mapping[str, Any]) -> None:
+        super().__init__(items)
+        self.attrs = dict(about)
+
+
+class _Given(NamedTuple):
+    """Judgments as the statistics take them; `about` is what `Exclusion.table` says of their study."""
+
+    judgments: Judgments | pd.DataFrame
+    cells: pd.DataFrame | None
+    contrasts: Sequence[str] | None
+    about: dict[str, Any]
+
+
+def _given(judgments: Any, columns: Sequence[str]) -> _Given:
+    """Take judgments in either form; ArgumentError for another thing, or one that lacks `columns`."""
+    if isinstance(judgments, Exclusion):
+        results = judgments.results
+        cells = design_cells(results.trials, results.experiment.get("contrasts") or ())
+        about = {"real": results.real, "simulated": results.simulated}
+        return _Given(judgments.judgments, cells, list(dict.fromkeys(cells["contrast"])), about)
+    if isinstance(judgments, pd.DataFrame):
+        _check_columns(judgments, (*NEEDED, *columns))
+        return _Given(judgments, None, None, {str(key): value for key, value in judgments.attrs.items()})
+    if isinstance(judgments, Results):
+        raise ArgumentError("judgments is of type Results; call glimpse.exclude(results) first.")
+    wanted = "give what glimpse.exclude(results) returns, or a DataFrame of judgments"
+    return refuse("judgments", judgments, wanted)
+
+
+def _check_columns(table: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Raise ArgumentError for a DataFrame that has no rows, lacks a column, or has texts for yes and no."""
+    for name in columns:
+        if name not in table:
+            first = "call glimpse.exclude(results) first" if name in {"excluded", "reason"} else (
+                "give glimpse.exclude(results).table(), or a part of its rows"
+            )  # fmt: skip
+            raise ArgumentError(f"judgments lacks the column {name!r}; {first}.")
+    if not len(table):
+        raise ArgumentError(
+            "judgments has no rows; give glimpse.exclude(results).table(), or a part of its rows."
+        )
+    for name in {*YES_OR_NO} & {*columns}:
+        wrong = table[name][~table[name].isin([False, True])]
+        if len(wrong):
+            raise ArgumentError(
+                f"judgments: {name!r} is {wrong.iloc[0]!r} in a row; it must be True or False."
+            )
+
+
+def _level(level: object) -> float:
+    """Return a confidence level; GlimpseError for one that is out of range."""
+    return Intervals(level=number("level", level)).level
+
+
+def each(items: Any, name: str, kind: type[T], source: str) -> list[T]:
+    """Return a list of results of one kind; ArgumentError for another thing."""
+    found = list(items) if isinstance(items, Iterable) and not isinstance(items, pd.DataFrame) else [items]
+    for item in found:
+        if not isinstance(item, kind):
+            refuse(name, items, f"give what {source} returns")
+    return found

@@ -1,0 +1,234 @@
+"""What `import glimpse` gives of this package: a study planned, and built."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+from glimpse import experiment as experiments
+from glimpse.calling import flag, in_python, known, path_of, refuse, warn, whole, word, words
+from glimpse.console import versions
+from glimpse.experiment import Experiment, check_exclusion_rule
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+    from glimpse.study import Study
+
+IMAGES = "give the path of a folder that holds one folder of images a condition"
+
+
+class Numbers(TypedDict, total=False):
+    """The numbers of an experiment, and how its trials are put together."""
+
+    exposures_ms: Sequence[int]
+    sentinel_exposure_ms: int
+    pairing: str
+    scenes: str
+    sides: str
+    hits_per_batch: int
+    trials_per_cell: int
+    sentinels_per_hit: int
+    max_sentinels_in_a_row: int
+    max_wrong_sentinels: int
+    practice_trials: int
+    break_every: int
+    workers_per_hit: int
+    reward_usd: str | float | Decimal
+    time_allotted_minutes: int
+
+
+WORDS = ("pairing", "scenes", "sides")
+
+
+@in_python
+def plan_study(
+    images: str | os.PathLike[str] | Sequence[str],
+    *,
+    mode: str = "limited-time",
+    preset: str = "glimpse",
+    real: str = "real",
+    sentinel: str | None = None,
+    contrasts: Sequence[str | tuple[str, str]] = (),
+    ours: str | None = None,
+    baselines: Sequence[str] = (),
+    **numbers: Unpack[Numbers],
+) -> Experiment:
+    """Plan a study: which conditions are compared, at which exposures, by how many people; write nothing.
+
+    Args:
+        images: The folder of images, one folder a condition; or the names of the conditions, to plan before
+            there are images.
+        mode: "limited-time" shows each pair for one of several exposures, "unlimited-time" until the answer.
+        preset: Whose numbers are the defaults: "glimpse", "paper" (its text) or "authors" (their files).
+        real: The condition of real photographs.
+        sentinel: The condition whose images, beside real ones, are sentinels, trials with a known answer;
+            None: image-space, if there is one.
+        contrasts: Conditions to compare, each as "a:b" or ("a", "b"). Empty: in limited time every two but
+            the sentinels', in unlimited time `ours` with each baseline.
+        ours, baselines: In unlimited time, the condition that is compared with each of `baselines`; None and
+            empty: crn, and all other conditions.
+        **numbers: Numbers that take the place of the preset's: exposures_ms, sentinel_exposure_ms, pairing
+            ("random" or "same-item"), scenes ("without-replacement" or "with-replacement"), sides ("balanced"
+            or "random"), hits_per_batch, trials_per_cell (in one HIT), sentinels_per_hit,
+            max_sentinels_in_a_row, max_wrong_sentinels (more exclude an assignment), practice_trials,
+            break_every (trials), workers_per_hit, reward_usd (an assignment), time_allotted_minutes.
+
+    Returns:
+        Experiment, which `glimpse.build_study` and `glimpse.power_table` take. Its fields are the numbers
+        above; `trials_per_hit(batch)`, `hits` and `cells` count.
+
+    Raises:
+        ArgumentError: An argument has a wrong type, or there is no number of that name.
+        GlimpseError: A condition is not among the images, or no study can have such a number.
+
+    Source:
+        Chen & Koltun (2017), Section 5 and supplement: the presets "paper" and "authors".
+
+    Example:
+        >>> import glimpse
+        >>> experiment = glimpse.plan_study("images", hits_per_batch=4, reward_usd="1.50")
+        >>> experiment
+        <Experiment: limited-time, 3 contrasts at 7 exposures, 4 HITs for 20 workers each at $1.50>
+        >>> [experiment.trials_per_hit(batch) for batch in experiment.batches]
+        [110]
+    """
+    from .design.contrasts import infer
+
+    known("plan_study", numbers, Numbers.__annotations__)
+    experiment = infer(
+        _preset(mode, preset),
+        _conditions(images),
+        real=word("real", real),
+        sentinel=None if sentinel is None else word("sentinel", sentinel),
+        contrasts=_contrasts(contrasts),
+        ours=None if ours is None else word("ours", ours),
+        baselines=words("baselines", baselines),
+        numbers={name: _number(name, value) for name, value in numbers.items()},
+    )
+    check_exclusion_rule(experiment)
+    return experiment
+
+
+@in_python
+def build_study(
+    images: str | os.PathLike[str],
+    experiment: Experiment | None = None,
+    out: str | os.PathLike[str] = "study",
+    *,
+    seed: int = 0,
+    title: str | None = None,
+    description: str | None = None,
+    question: str | None = None,
+    consent: str | Sequence[str] | None = None,
+    display_width: int | None = None,
+    fixation_ms: int = 600,
+    encoding: str = "auto",
+    allow_missing: bool = False,
+    replace: bool = False,
+) -> Study:
+    """Turn folders of images into a study: designed, checked, frozen in a folder.
+
+    The folder is what `glimpse build-hits` writes: `glimpse preview` shows it, `glimpse publish` puts it
+    online. What its designer should know, such as scenes that a worker meets twice, comes as a UserWarning,
+    and stands in design.html.
+
+    Args:
+        images: The folder of images: one folder a condition, files of one name showing one scene. PNG, JPEG
+            or WebP; images that stand beside each other have one size.
+        experiment: What `glimpse.plan_study` returned; None: `plan_study(images)`.
+        out: The study's folder, which must be new.
+        seed: The same seed and images give the same study.
+        title, description: The title that workers see, and one sentence for the list of HITs.
+        question: The question on the page; None: "Which image is more realistic?"
+        consent: What participants agree to, one text or a list of paragraphs; None: a general one.
+        display_width: Width of an image on the screen, in CSS pixels; None: the images', at most 600.
+        fixation_ms: Time from a trial's start to its images, in ms.
+        encoding: How images are stored: "auto" (as they are if all are encoded alike, else PNG), "keep",
+            "png", "jpeg" or "webp".
+        allow_missing: Leave out items that not every condition has.
+        replace: Replace a study in `out` that was never published.
+
+    Returns:
+        Study: `folder`, `experiment`, `trials` (one Trial a trial), `hits`, `stimuli`.
+
+    Raises:
+        ArgumentError: An argument has a wrong type.
+        GlimpseError: A condition or an item is missing, an image cannot be read or has another size, or
+            `out` exists. Nothing is written then.
+
+    Example:
+        >>> import glimpse
+        >>> numbers = {"trials_per_cell": 1, "sentinels_per_hit": 3, "hits_per_batch": 2}
+        >>> experiment = glimpse.plan_study("images", pairing="same-item", **numbers)
+        >>> glimpse.build_study("images", experiment, "small-study", question="Which image looks real?")
+        <Study in small-study: 2 HITs of 24 trials, limited-time, 3 contrasts>
+    """
+    from .design.building import Making, Texts, build
+    from .design.encoding import ENCODINGS
+    from .design.stimuli import find_images
+
+    folder = path_of("images", images, IMAGES)
+    target = path_of("out", out, "give the path of the study's folder to write")
+    if experiment is None:
+        experiment = plan_study(folder)
+    elif not isinstance(experiment, Experiment):
+        refuse("experiment", experiment, "give what glimpse.plan_study(images) returns")
+    stated = {"title": title, "description": description}
+    texts: dict[str, Any] = {name: word(name, text) for name, text in stated.items() if text is not None}
+    page: dict[str, Any] = {"fixation_ms": whole("fixation_ms", fixation_ms)}
+    if question is not None:
+        page["question"] = word("question", question)
+    if consent is not None:
+        page["consent"] = words("consent", consent)
+    if display_width is not None:
+        page["display_width"] = whole("display_width", display_width, 1)
+    making = Making(
+        seed=whole("seed", seed),
+        versions=versions("numpy", "pillow"),
+        encoding=word("encoding", encoding, ENCODINGS),  # type: ignore[arg-type]
+        texts=Texts(**texts),
+        page=page,
+        force=flag("replace", replace),
+    )
+    missing = flag("allow_missing", allow_missing)
+    built = build(find_images(folder), experiment, target, making, allow_missing=missing)
+    for warning in built.warnings:
+        warn(warning)
+    return built.study
+
+
+def _preset(mode: object, name: object) -> Experiment:
+    """Return the defaults of a mode."""
+    return experiments.preset(word("mode", mode), word("preset", name))
+
+
+def _conditions(images: object) -> tuple[str, ...]:
+    """Return the conditions of a folder of images, or those that are named."""
+    from .design.stimuli import find_images
+
+    if isinstance(images, list | tuple):
+        return words("images", images)
+    return find_images(path_of("images", images, f"{IMAGES}, or the names of the conditions")).conditions
+
+
+def _contrasts(contrasts: object) -> list[str]:
+    """Return contrasts as a:b."""
+    found = []
+    for contrast in contrasts if isinstance(contrasts, list | tuple) else [contrasts]:
+        pair = contrast if isinstance(contrast, tuple) else (contrast,)
+        if not all(isinstance(name, str) for name in pair) or len(pair) > 2:
+            refuse("contrasts", contrasts, 'give a list of "a:b", or of ("a", "b")')
+        found.append(":".join(pair))
+    return found
+
+
+def _number(name: str, value: object) -> object:
+    """Return a number of an experiment as it takes it; ArgumentError for a wrong type."""
+    if name in WORDS:
+        return word(name, value)
+    if name == "exposures_ms":
+        several = value if isinstance(value, list | tuple | range) else [value]
+        return tuple(whole(f"exposures_ms[{place}]", item, 1) for place, item in enumerate(several))
+    return str(value) if name == "reward_usd" else whole(name, value)
