@@ -167,7 +167,7 @@ def simulate(
     """
     from ..simulation.observer import Observer
     from ..simulation.simulated_results import check_out, write_results
-    from ..simulation.simulation import answer_study, read_plan
+    from ..simulation.simulation import answer_study, read_simulated
 
     if isinstance(study, Study) and study.folder is not None:
         study = study.folder
@@ -182,7 +182,7 @@ def simulate(
         side_bias_sd=number("side_bias_sd", side_bias_sd),
     )
     seed, people = whole("seed", seed), None if workers is None else whole("workers", workers, 1)
-    plan = read_plan(folder, observer, versions()["glimpse"])
+    plan = read_simulated(folder, observer, versions()["glimpse"])
     check_out(target)
     visits = answer_study(plan, observer, seed, people)
     used = asdict(replace(observer, quality=plan.quality))
