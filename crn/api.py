@@ -219,10 +219,10 @@ def _condition(
     from .network.checkpoints import load_weights
     from .network.inference import DTYPES
     from .synthesis.inputs import images_of, open_label_maps
-    from .synthesis.synthesis import Place, synthesize
+    from .synthesis.synthesis import ConditionFolders, synthesize
 
     loaded = load_weights(weights, dtype=DTYPES[config.dtype])
-    place = Place(out, name or loaded.name, images_of(config, loaded.config, loaded.name))
+    place = ConditionFolders(out, name or loaded.name, images_of(config, loaded.config, loaded.name))
     maps = open_label_maps(labels, config, loaded)
     if not maps.certain:
         warn(f"The label maps fit several numberings; read as {maps.encoding}. Say which with --encoding.")

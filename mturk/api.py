@@ -187,7 +187,7 @@ def build_study(
     making = Making(
         seed=whole("seed", seed),
         versions=versions("numpy", "pillow"),
-        encoding=word("encoding", encoding, ENCODINGS),  # type: ignore[arg-type]
+        encoding=word("encoding", encoding, ENCODINGS),
         texts=Texts(**texts),
         page=page,
         force=flag("replace", replace),

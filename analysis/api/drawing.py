@@ -172,7 +172,7 @@ def _check(ax: object, table: object, name: str, columns: Sequence[str], source:
 def _seen(preference: pd.DataFrame, real: str | None) -> pd.DataFrame:
     """Return the cells that have answers, each seen from the real condition where that takes part."""
     real = preference.attrs.get("real") if real is None else word("real", real)
-    answered = preference[preference["n"] > 0]
+    answered = preference.loc[preference["n"] > 0, list(RATES)]  # a column of the user's own turns no way
     if not len(answered):
         raise ArgumentError("preference has no row with answers (n > 0); there is nothing to draw.")
     return turned(answered, real)

@@ -14,6 +14,7 @@ from glimpse.errors import ArgumentError
 from ..reading.exclusion import Exclusion
 from ..reading.results import Results
 from ..statistics import preference, psychometric, ranking
+from ..statistics.choices import CLUSTERS, EXPOSURES
 from ..statistics.preference import Intervals, design_cells
 from ..statistics.psychometric import CurveFit
 from ..statistics.ranking import Ranking
@@ -85,8 +86,8 @@ def preference_table(
         word("adjust", adjust),
         whole("resamples", resamples),
     )
-    columns = ("chose_a", *(("item_a", "item_b") if cluster == "scene" else ()))
-    given = _given(judgments, columns)
+    ways = CLUSTERS[cluster].ways if cluster in CLUSTERS else ()
+    given = _given(judgments, ("chose_a", *ways))
     rng = np.random.default_rng(whole("seed", seed))
     found = preference.preference_table(
         given.judgments, given.cells, settings, filtered=flag("filtered", filtered), rng=rng
@@ -138,7 +139,7 @@ def fit_curves(
         >>> curves[2].predict([500, 2000]).round(2)
         array([0.63, 0.88])
     """
-    word("exposure", exposure, psychometric.EXPOSURES)
+    word("exposure", exposure, EXPOSURES)
     columns = ("chose_a", *(("shown_ms",) if exposure == "measured" else ()))
     given = _given(judgments, columns)
     about = given.about | ({} if real is None else {"real": word("real", real)})

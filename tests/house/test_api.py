@@ -20,7 +20,11 @@ from PIL import Image
 
 import glimpse
 from glimpse.analysis.report.tables import csv_text
+from glimpse.analysis.statistics.choices import ADJUSTMENTS, CLUSTERS, CURVE_SHAPES, EXPOSURES
+from glimpse.crn.data.labels import BUNDLED
+from glimpse.experiment import MODES, PRESETS
 from glimpse.main import main
+from glimpse.mturk.design.encoding import ENCODINGS
 from tests.house.api_folder import SMALL
 
 ROOT = Path(__file__).parents[2]
@@ -87,6 +91,20 @@ def test_every_function_says_what_it_takes_and_gives(name):
     assert [one for one in parameters if not re.search(rf"\b{one}\b", told)] == []
     keywords = set(re.findall(r"(?<![\w`])--\w+", text))
     assert keywords == set(), "options belong to commands"
+
+
+@pytest.mark.parametrize(
+    ("function", "choices"),
+    [
+        (glimpse.preference_table, [*CLUSTERS, *ADJUSTMENTS]),
+        (glimpse.fit_curves, [*CURVE_SHAPES, *EXPOSURES]),
+        (glimpse.build_study, ENCODINGS),
+        (glimpse.plan_study, [*MODES, *PRESETS]),
+        (glimpse.synthesize, BUNDLED),
+    ],
+)
+def test_every_choice_is_told(function, choices):
+    assert [name for name in choices if f'"{name}"' not in function.__doc__] == []
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -256,6 +274,7 @@ def test_unlimited_time_is_drawn_without_a_curve(unlimited):
 def test_a_name_with_dollar_signs_is_no_formula(judgments):
     table = glimpse.preference_table(judgments)
     table["condition_a"] = table["condition_a"].replace("crn", "$\\crn$")
+    table["mine"] = "a column of one's own"
     figure = Figure()
     glimpse.plot_realism(figure.subplots(), table)
     figure.canvas.draw()
