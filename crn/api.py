@@ -151,7 +151,7 @@ def render(
         True
     """
     from .network.checkpoints import load_weights
-    from .network.inference import Renderer, find_device
+    from .synthesis.inference import Renderer, find_device
 
     find_device(word("device", device))
     loaded = load_weights(path_of("weights", weights, WEIGHTS))
@@ -217,7 +217,7 @@ def _condition(
 ) -> None:
     """Make the images of one condition that are not there yet."""
     from .network.checkpoints import load_weights
-    from .network.inference import DTYPES
+    from .synthesis.inference import DTYPES
     from .synthesis.inputs import images_of, open_label_maps
     from .synthesis.synthesis import ConditionFolders, synthesize
 

@@ -165,7 +165,7 @@ def build_study(
         >>> glimpse.build_study("images", experiment, "small-study", question="Which image looks real?")
         <Study in small-study: 2 HITs of 24 trials, limited-time, 3 contrasts>
     """
-    from .design.building import Making, Texts, build
+    from .building.building import Making, Texts, build
     from .design.encoding import ENCODINGS
     from .design.stimuli import find_images
 
