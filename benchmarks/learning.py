@@ -65,7 +65,8 @@ class HeldOut:
 def draw(first: int, count: int) -> HeldOut:
     """Draw held-out scenes; the first look of each layout is its photograph."""
     many = [
-        scenes.looks(scenes.split_rng("sample", index), LOOKS, *SIZE) for index in range(first, first + count)
+        scenes.appearances(scenes.split_rng("sample", index), LOOKS, *SIZE)
+        for index in range(first, first + count)
     ]
     labels = np.stack([drawn[0].labels for drawn in many])
     looks = np.stack([[look.photo for look in drawn] for drawn in many])

@@ -32,13 +32,13 @@ def experiment(results: Results, studies: Sequence[str]) -> dict[str, Any]:
     trials = trials.drop_duplicates("trial")  # two folders of one study both bring its trials
     documents = [results.studies[name] for name in studies]
     own = [dict(document["experiment"]) for document in documents]
-    shown = _shown(trials, own[0])
+    shown = _from_trials(trials, own[0])
     stated = {name: single([one.get(name) for one in own]) for name in STATED}
     pairing = single([one.get("pairing") for one in own])
     return {
         "mode": own[0]["mode"],
         "real": own[0].get("real") or None,
-        "question": single([_part(document, "page").get("question") for document in documents]),
+        "question": single([_object(document, "page").get("question") for document in documents]),
         "pairing": "same-item" if shown.pop("same_item") else pairing if pairing != "same-item" else None,
         **stated,
         **shown,
@@ -49,7 +49,7 @@ def experiment(results: Results, studies: Sequence[str]) -> dict[str, Any]:
 def origin(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return where a study comes from: the version of Glimpse that made its pages, or what was imported."""
     return {
-        "run_with": _part(document, "versions").get("glimpse"),
+        "run_with": _object(document, "versions").get("glimpse"),
         "imported_from": document.get("imported_from"),
     }
 
@@ -59,13 +59,13 @@ def single(values: Sequence[Any]) -> Any:
     return values[0] if all(value == values[0] for value in values) else None
 
 
-def _part(document: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _object(document: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return an object of study.json; an empty one where it has none."""
     value = document.get(name)
     return value if isinstance(value, dict) else {}
 
 
-def _shown(trials: pd.DataFrame, stated: Mapping[str, Any]) -> dict[str, Any]:
+def _from_trials(trials: pd.DataFrame, stated: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the trials themselves tell."""
     scored = ~trials["practice"]
     sentinels = trials[scored & trials["sentinel"]]

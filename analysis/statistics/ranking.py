@@ -109,12 +109,12 @@ def rank_conditions(
     """
     data = by_side(judgments, "exposure_ms", filtered=filtered)
     order = np.argsort(data.sets)  # NaN comes last
-    begun = {int(number): _begin(_Shown.of(data, int(number)), level) for number in order}
+    begun = {int(number): _begin(_ExposureGroups.of(data, int(number)), level) for number in order}
     sums = data.covariances({at: fit.scores() for at, fit in begun.items() if isinstance(fit, _Fit)})
     return [fit.finish(sums[at]) if isinstance(fit, _Fit) else fit for at, fit in begun.items()]
 
 
-class _Shown(NamedTuple):
+class _ExposureGroups(NamedTuple):
     """One exposure's groups (U,): codes in `names` of the conditions left and right, answers, and those that
     chose left; `contrast` numbers the unordered pairs of conditions, in their order."""
 
@@ -129,7 +129,7 @@ class _Shown(NamedTuple):
     n_pairs: int
 
     @classmethod
-    def of(cls, data: Grouping, number: int) -> _Shown:
+    def of(cls, data: Grouping, number: int) -> _ExposureGroups:
         """Of one of the exposures."""
         groups = data.groups(number)
         a, b = (data.cells[name].to_numpy(str)[groups.cell] for name in ("condition_a", "condition_b"))
@@ -143,7 +143,7 @@ class _Shown(NamedTuple):
                    np.unique(both, return_inverse=True)[1], *groups[2:])  # fmt: skip
 
 
-def _begin(shown: _Shown, level: float) -> Ranking | _Fit:
+def _begin(shown: _ExposureGroups, level: float) -> Ranking | _Fit:
     """Estimate strengths whose errors are still to be found, or say why none can be had."""
     df = min(shown.n_workers, shown.n_pairs) - 1
     blank = Ranking(
@@ -165,7 +165,7 @@ class _Fit(NamedTuple):
     """Strengths at one exposure, and what their errors follow from."""
 
     blank: Ranking
-    shown: _Shown
+    shown: _ExposureGroups
     fit: Strengths
 
     def _rows(self) -> tuple[Floats, Floats, Floats]:

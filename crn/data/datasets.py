@@ -4,7 +4,7 @@
     dataset.check()                      # every problem of every file, in one message
     classes, photo = dataset.load(0, (256, 512))
 
-Nothing is read before it is asked for, and `check` remembers what it has seen.
+Nothing is read before it is asked for, and `check` remembers what it has found sound.
 """
 
 from __future__ import annotations
@@ -216,10 +216,10 @@ class FileDataset:
         self, memory: Path | None = None, track: Track = untracked
     ) -> tuple[FileDataset, tuple[str, ...]]:
         """Return the dataset without the pairs that cannot be used, and what is wrong with those."""
-        seen = _Memory(
+        checked = _Checked(
             memory, digest(self.kind, self.encoding if self.files else "", repr(self.labels.encodings))
         )
-        todo = [pair for pair in self.files if not seen.has(pair)]
+        todo = [pair for pair in self.files if not checked.has(pair)]
         found: dict[PairFiles, list[str]] = {}
         with ThreadPoolExecutor(max(1, os.cpu_count() or 1)) as pool:
             results = pool.map(self._problems, todo)
@@ -227,8 +227,8 @@ class FileDataset:
                 if problems:
                     found[pair] = problems
                 else:
-                    seen.add(pair)
-        seen.write()
+                    checked.add(pair)
+        checked.write()
         good = tuple(pair for pair in self.files if pair not in found)
         wrong = (*self.problems, *(text for texts in found.values() for text in texts))
         return replace(self, files=good, problems=()), wrong
@@ -337,7 +337,7 @@ def _listing(dataset: FileDataset, problems: tuple[str, ...]) -> DatasetError:
     )
 
 
-class _Memory:
+class _Checked:
     """Remembers pairs that were found sound, by the sizes and times of their files."""
 
     def __init__(self, path: Path | None, key: str) -> None:
@@ -348,7 +348,7 @@ class _Memory:
                 stored = json.loads(path.read_text(encoding="utf-8"))
                 self.sound = set(stored["sound"]) if stored["key"] == key else set()
             except (ValueError, KeyError, TypeError):
-                self.sound = set()  # a damaged memory only costs another look
+                self.sound = set()  # a damaged record only costs another check
 
     def _name(self, pair: PairFiles) -> str:
         stamps = []

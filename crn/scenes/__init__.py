@@ -1,18 +1,18 @@
 """Procedural street scenes in the 19 Cityscapes classes: label maps with photographs, and drives.
 
 `scene` draws one scene, `split_scene` one of a split ("train" or the held-out "sample"), `drive` the frames
-of a moving camera, `looks` many photographs of one label map, `sample_items` lists the bundled samples. The
-layout decides the labels; light, weather and colours are drawn apart from it.
+of a moving camera, `appearances` many photographs of one label map, `sample_items` lists the bundled
+samples. The layout decides the labels; light, weather and colours are drawn apart from it.
 """
 
 from __future__ import annotations
 
-from .look import HOURS, Look, draw_look
+from .appearance import HOURS, Appearance, draw_appearance
 from .making import (
     SPLITS,
+    appearances,
     drive,
     label_image,
-    looks,
     sample_items,
     scene,
     split_rng,
@@ -26,15 +26,15 @@ from .world import World
 __all__ = [
     "HOURS",
     "SPLITS",
-    "Look",
+    "Appearance",
     "Scene",
     "View",
     "World",
+    "appearances",
     "build_world",
-    "draw_look",
+    "draw_appearance",
     "drive",
     "label_image",
-    "looks",
     "render",
     "sample_items",
     "scene",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .look import Look
+    from .appearance import Appearance
     from .noise import Floats
 
 NEAR = 0.4  # metres before the camera at which things are cut
@@ -49,17 +49,17 @@ class Camera:
 class Canvas:
     """Linear light (H, W, 3) float32, labels (H, W) uint8 and object numbers (H, W) int32."""
 
-    def __init__(self, height: int, width: int, camera: Camera, look: Look) -> None:
-        self.height, self.width, self.camera, self.look = height, width, camera, look
+    def __init__(self, height: int, width: int, camera: Camera, appearance: Appearance) -> None:
+        self.height, self.width, self.camera, self.appearance = height, width, camera, appearance
         self.light = np.zeros((height, width, 3), np.float32)
         self.labels = np.zeros((height, width), np.uint8)
         self.numbers = np.zeros((height, width), np.int32)
-        horizon = look.horizon * np.float32(0.95)
-        self.fog_colour = horizon if look.hour != "dusk" else horizon * np.float32(0.8)
+        horizon = appearance.horizon * np.float32(0.95)
+        self.fog_colour = horizon if appearance.hour != "dusk" else horizon * np.float32(0.8)
 
     def fogged(self, colour: Floats, depth: Floats | float) -> Floats:
         """Mix a colour (..., 3) with the fog that lies over `depth` metres (...)."""
-        amount = 1 - np.exp(-self.look.fog * np.asarray(depth, np.float32))
+        amount = 1 - np.exp(-self.appearance.fog * np.asarray(depth, np.float32))
         amount = amount[..., None] if amount.ndim else amount
         result: Floats = colour + (self.fog_colour - colour) * amount
         return result

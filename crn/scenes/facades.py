@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import world as w
+from .appearance import linear
 from .canvas import NEAR, Canvas
 from .ground import sunlit
-from .look import linear
 from .noise import Floats, band, hash01, nearest, sample, stripes, tile
 
 if TYPE_CHECKING:
@@ -106,18 +106,18 @@ def find_patch(canvas: Canvas, surface: Surface, above: float = 0.0) -> Patch | 
 
 def _illumination(canvas: Canvas, world: World, surface: Surface, patch: Patch) -> Floats:
     """Light (h, w, 3) on a surface: ambient, darker near the ground, and sun past the houses opposite."""
-    look = canvas.look
+    appearance = canvas.appearance
     dx, dz = surface.end[0] - surface.start[0], surface.end[1] - surface.start[1]
     normal = np.array([dz, -dx]) / patch.length
     eye = np.array([canvas.camera.x - surface.start[0], canvas.camera.z - surface.start[1]])
     normal = normal if normal @ eye > 0 else -normal
-    direct = max(0.0, normal[0] * look.direction[0] + normal[1] * look.direction[2])
+    direct = max(0.0, normal[0] * appearance.direction[0] + normal[1] * appearance.direction[2])
     occlusion = 0.62 + 0.3 * np.clip(patch.y / 9, 0, 1) + 0.08 * (patch.y > 0.25)
-    light = look.ambient * occlusion[..., None]
+    light = appearance.ambient * occlusion[..., None]
     if direct > 0:
         lateral = patch.x - world.centre(patch.z)
         lit = sunlit(canvas, world, lateral - np.sign(lateral) * 0.3, patch.z, patch.y)
-        light = light + look.sun * (direct * lit)[..., None]
+        light = light + appearance.sun * (direct * lit)[..., None]
     return light.astype(np.float32)
 
 
@@ -147,7 +147,7 @@ class _Facade:
 
     def __init__(self, canvas: Canvas, surface: Surface, patch: Patch) -> None:
         self.canvas, self.surface, self.p = canvas, surface, patch
-        rng = canvas.look.rng(surface.number)
+        rng = canvas.appearance.rng(surface.number)
 
         def pick(colours: tuple[tuple[int, int, int], ...]) -> Floats:
             chosen = colours[int(rng.integers(len(colours)))]
@@ -217,7 +217,7 @@ class _Facade:
         return self.base * (1 + 0.05 * grain * fine)[..., None]
 
     def _windows(self, wall: Floats) -> tuple[Floats, Floats]:
-        p, look = self.p, self.canvas.look
+        p, appearance = self.p, self.canvas.appearance
         first = 4.0 if self.shop else 0.9 if self.surface.kind == "house" else 1.1
         storeys = max(1.0, math.floor((self.surface.top - first) / self.storey))
         count = max(1.0, round(p.length / self.pitch))
@@ -236,8 +236,8 @@ class _Facade:
         luck = hash01(column + 300, storey + 30, self.seed)
         other = hash01(column + 300, storey + 30, self.seed + 1)
         reflected = (
-            look.zenith * 0.2
-            + look.horizon * (0.24 + 0.2 * np.clip(dv / half_v, -1, 1) + 0.2 * (luck - 0.5))[..., None]
+            appearance.zenith * 0.2
+            + appearance.horizon * (0.24 + 0.2 * np.clip(dv / half_v, -1, 1) + 0.2 * (luck - 0.5))[..., None]
         )
         glass = np.float32(0.012) + reflected * (0.5 + 0.5 * (self.material == "glass"))
         curtain = (other > 0.55) & (dv > half_v * (1 - 2 * (other - 0.5)) * 0.9)
@@ -257,12 +257,12 @@ class _Facade:
             wall
             * (1 - 0.3 * band(du, half_u + 0.2, p.wide) * band(dv + half_v + 0.32, 0.1, p.tall))[..., None]
         )
-        lit = (luck < 0.08 + 0.4 * look.lamps) & (look.lamps > 0.02)
+        lit = (luck < 0.08 + 0.4 * appearance.lamps) & (appearance.lamps > 0.02)
         warm = linear(255, 196, 110) * (0.5 + 0.6 * other)[..., None]
-        return wall, warm * (pane * (1 - bars) * lit * (0.1 + 0.9 * look.lamps))[..., None]
+        return wall, warm * (pane * (1 - bars) * lit * (0.1 + 0.9 * appearance.lamps))[..., None]
 
     def _ground_floor(self, wall: Floats) -> Floats:
-        p, look = self.p, self.canvas.look
+        p, appearance = self.p, self.canvas.appearance
         bays = max(1.0, round(p.length / 4.2))
         bay = p.length / bays
         du = p.s - (np.floor(p.s / bay) + 0.5) * bay
@@ -275,7 +275,9 @@ class _Facade:
         )
         mirror = 0.05 + 0.16 * np.clip((p.y - 1.2) / 1.6, 0, 1)
         glass = (
-            display * 0.45 + look.horizon * mirror[..., None] + linear(255, 214, 150) * (0.25 * look.lamps)
+            display * 0.45
+            + appearance.horizon * mirror[..., None]
+            + linear(255, 214, 150) * (0.25 * appearance.lamps)
         )
         door = band(du + bay * 0.25, 0.45, p.wide) * band(p.y - 1.1, 1.1, p.tall)
         glass = glass * (1 - 0.5 * door)[..., None]
@@ -315,7 +317,7 @@ class _Facade:
             dormer = band(du, 0.75, p.wide) * band(over - 1.1, 0.75, p.tall)
             pane = band(du, 0.5, p.wide) * band(over - 1.1, 0.5, p.tall)
             slope = slope + (self.trim - slope) * dormer[..., None]
-            slope = slope + (self.canvas.look.zenith * 0.25 - slope) * pane[..., None]
+            slope = slope + (self.canvas.appearance.zenith * 0.25 - slope) * pane[..., None]
         wall = np.where(on_roof[..., None], slope, wall)
         narrowing = over * (0.7 if surface.kind == "house" else 0.12)
         mask = mask | (
@@ -331,7 +333,7 @@ class _Facade:
 
 
 def _wall(canvas: Canvas, surface: Surface, patch: Patch) -> tuple[Floats, NDArray[np.bool_], None]:
-    rng = canvas.look.rng(surface.seed % 97)
+    rng = canvas.appearance.rng(surface.seed % 97)
     bricks = rng.random() < 0.5
     base = linear(*(BRICK if bricks else STONE)[int(rng.integers(3))])
     s, y = patch.s + 0 * patch.y, patch.y
@@ -353,11 +355,11 @@ def _hedge(canvas: Canvas, surface: Surface, patch: Patch) -> tuple[Floats, NDAr
     leaves = nearest(tile(0.5, 10), s * 34, y * 34) * np.clip(0.15 / patch.wide, 0.2, 1)
     clumps = sample(tile(1.1, 6), s * 14, y * 14)
     tone = 0.75 + 0.35 * leaves + 0.2 * clumps + 0.35 * np.clip(y / surface.top, 0, 1)
-    return canvas.look.leaves * np.maximum(tone, 0.1)[..., None], (y >= -patch.tall) & (y < top), None
+    return canvas.appearance.leaves * np.maximum(tone, 0.1)[..., None], (y >= -patch.tall) & (y < top), None
 
 
 def _fence(canvas: Canvas, surface: Surface, patch: Patch) -> tuple[Floats, NDArray[np.bool_], Floats]:
-    rng = canvas.look.rng(surface.seed % 89)
+    rng = canvas.appearance.rng(surface.seed % 89)
     kind = int(rng.integers(3))
     s, y, ones = patch.s + 0 * patch.y, patch.y, np.ones_like(patch.y)
     wide, tall = patch.wide * ones, patch.tall * ones

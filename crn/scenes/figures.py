@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import world as w
+from .appearance import linear
 from .canvas import NEAR, Canvas, Sprite
-from .look import linear
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +94,7 @@ class Board:
     def finish(self, number: int, rounded: float = 0.18) -> None:
         """Put the drawing on the canvas, rounded by a gradient from the sun's side to the other."""
         h, width = self.sprite.shape
-        side = math.copysign(1.0, self.canvas.look.direction[0] or 1.0)
+        side = math.copysign(1.0, self.canvas.appearance.direction[0] or 1.0)
         shade = (
             1
             + rounded * side * np.linspace(-1, 1, width, dtype=np.float32)[None]
@@ -127,10 +127,10 @@ class _Figure:
     """Somebody's body, drawn from the feet up; `k` is the height as a share of 1.75 metres."""
 
     def __init__(self, board: Board, thing: Thing, shape: np.random.Generator, shade: float) -> None:
-        look = board.canvas.look
+        appearance = board.canvas.appearance
         self.board, self.k = board, thing.size / 1.75
-        self.light = look.light((0.0, 0.35, 0.0), 0.0) + look.sun * np.float32(0.45 * shade)
-        self.own = look.rng(thing.number)
+        self.light = appearance.light((0.0, 0.35, 0.0), 0.0) + appearance.sun * np.float32(0.45 * shade)
+        self.own = appearance.rng(thing.number)
         self.top, self.trousers = (_pick(self.own, colours, self.light) for colours in (CLOTHES, TROUSERS))
         self.skin, self.hair = (_pick(self.own, colours, self.light) for colours in (SKINS, HAIRS))
         self.broad = 0.24 * self.k * shape.uniform(0.88, 1.15)
@@ -189,9 +189,9 @@ def paint_cycle(
     if not board.visible:
         return
     label = w.MOTORCYCLE if motor else w.BICYCLE
-    look = canvas.look
-    light = look.light((0.0, 0.4, 0.0), 0.0) + look.sun * np.float32(0.4 * shade)
-    own = look.rng(thing.number)
+    appearance = canvas.appearance
+    light = appearance.light((0.0, 0.4, 0.0), 0.0) + appearance.sun * np.float32(0.4 * shade)
+    own = appearance.rng(thing.number)
     frame = _pick(own, CLOTHES, light)
     across = math.sin(heading - canvas.camera.yaw)  # how much of the length is seen
     tyre = light * 0.03
@@ -288,8 +288,8 @@ def paint_furniture(canvas: Canvas, thing: Thing, x: float, z: float, shade: flo
     board = Board(canvas, x, z, reach, thing.size + 0.8)
     if not board.visible:
         return
-    look = canvas.look
-    light = look.light((0.0, 0.3, 0.0), 0.0) + look.sun * np.float32(0.4 * shade)
+    appearance = canvas.appearance
+    light = appearance.light((0.0, 0.3, 0.0), 0.0) + appearance.sun * np.float32(0.4 * shade)
     drawers[thing.kind](board, thing, light)
     board.finish(thing.number, 0.08)
 
@@ -300,7 +300,7 @@ def _lamp(board: Board, thing: Thing, light: Floats) -> None:
     board.limb((0, 0), (0, 1.0), 0.2, steel * 0.9, w.POLE)
     board.limb((0, 0), (0, h), 0.13, steel, w.POLE)
     board.limb((0, h), (thing.heading * 1.5, h + 0.25), 0.09, steel, w.POLE)
-    glow = linear(255, 214, 150) * 4 * board.canvas.look.lamps + linear(120, 122, 122) * light
+    glow = linear(255, 214, 150) * 4 * board.canvas.appearance.lamps + linear(120, 122, 122) * light
     board.limb((thing.heading * 1.35, h + 0.2), (thing.heading * 2.0, h + 0.24), 0.17, glow, w.POLE)
 
 
@@ -348,7 +348,7 @@ def _head(board: Board, x: float, y: float, state: int, light: Floats) -> None:
 
 def _light(board: Board, thing: Thing, light: Floats) -> None:
     board.limb((0, 0), (0, thing.size), 0.12, linear(110, 114, 112) * light, w.POLE)
-    state = int(board.canvas.look.rng(71).choice([0, 2, 2, 1], p=[0.4, 0.3, 0.2, 0.1]))
+    state = int(board.canvas.appearance.rng(71).choice([0, 2, 2, 1], p=[0.4, 0.3, 0.2, 0.1]))
     _head(board, 0, thing.size + 0.1, state, light)
 
 
@@ -356,12 +356,12 @@ def _mast(board: Board, thing: Thing, light: Floats) -> None:
     steel = linear(110, 114, 112) * light
     board.limb((0, 0), (0, thing.size), 0.17, steel, w.POLE)
     board.limb((0, thing.size), (thing.heading * 4.2, thing.size), 0.12, steel, w.POLE)
-    state = int(board.canvas.look.rng(71).choice([0, 2, 2, 1], p=[0.4, 0.3, 0.2, 0.1]))
+    state = int(board.canvas.appearance.rng(71).choice([0, 2, 2, 1], p=[0.4, 0.3, 0.2, 0.1]))
     _head(board, thing.heading * 3.9, thing.size + 0.2, state, light)
 
 
 def _bin(board: Board, thing: Thing, light: Floats) -> None:
-    rng = board.canvas.look.rng(thing.number)
+    rng = board.canvas.appearance.rng(thing.number)
     colour = _pick(rng, ((58, 70, 62), (90, 90, 94), (44, 74, 120), (150, 110, 50)), light)
     h = thing.size
     board.polygon([(-0.24, 0), (0.24, 0), (0.28, h * 0.9), (-0.28, h * 0.9)], colour, w.VOID)

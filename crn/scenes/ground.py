@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from . import world as w
-from .look import linear
+from .appearance import linear
 from .noise import Floats, band, hash01, nearest, sample, stripes, tile
 
 if TYPE_CHECKING:
@@ -23,37 +23,37 @@ FAR = 600.0
 
 def paint_sky(canvas: Canvas) -> None:
     """Paint the sky above the horizon: gradient, clouds on a plane, the sun's glow."""
-    camera, look = canvas.camera, canvas.look
+    camera, appearance = canvas.camera, canvas.appearance
     rows = min(canvas.height, max(1, math.ceil(camera.cy) + 2))
     up = ((camera.cy - np.arange(rows, dtype=np.float32) - 0.5) / camera.focal)[:, None]
     right = ((np.arange(canvas.width, dtype=np.float32) + 0.5 - camera.cx) / camera.focal)[None]
     rise = np.clip(up / 0.55, 0, 1) ** 0.6
-    sky = look.horizon + (look.zenith - look.horizon) * rise[..., None]
+    sky = appearance.horizon + (appearance.zenith - appearance.horizon) * rise[..., None]
     sky = np.broadcast_to(sky, (rows, canvas.width, 3)).copy()
     c, s = math.cos(camera.yaw), math.sin(camera.yaw)
     plane = 1 / np.maximum(up + 0.09, 0.03)
-    cu = (right * c + s) * plane * 26 + look.cloud_offset + camera.x * 0.05
-    cv = (c - right * s) * plane * 26 + look.cloud_offset * 1.7 + camera.z * 0.05
+    cu = (right * c + s) * plane * 26 + appearance.cloud_offset + camera.x * 0.05
+    cv = (c - right * s) * plane * 26 + appearance.cloud_offset * 1.7 + camera.z * 0.05
     noise = sample(tile(1.55), cu, cv) * 0.8 + 0.25 * sample(tile(1.1, 1), cu * 3.1, cv * 3.1)
-    cover = np.clip((noise + (look.clouds - 0.45) * 3.0) * 0.9, 0, 1) * np.clip(up / 0.12, 0.15, 1)
-    lit = look.horizon * 0.55 + look.ambient * 0.35 + look.sun * 0.16
-    dark = look.zenith * 0.35 + look.ambient * 0.45
+    cover = np.clip((noise + (appearance.clouds - 0.45) * 3.0) * 0.9, 0, 1) * np.clip(up / 0.12, 0.15, 1)
+    lit = appearance.horizon * 0.55 + appearance.ambient * 0.35 + appearance.sun * 0.16
+    dark = appearance.zenith * 0.35 + appearance.ambient * 0.45
     depth = np.clip(0.55 + 0.5 * sample(tile(1.55), cu + 5, cv - 7), 0, 1)[..., None]
     cloud = lit * depth + dark * (1 - depth)
     sky += (cloud - sky) * (cover * 0.85)[..., None]
-    x, y, z = look.direction
+    x, y, z = appearance.direction
     ahead = z * c + x * s
     if ahead > 0.05:
         su, sv = (x * c - z * s) / ahead, y / ahead
         glow = np.exp(-((right - su) ** 2 + (up - sv) ** 2) * 6)
-        sky += (look.sun * 0.35) * (glow * (1 - 0.6 * look.clouds))[..., None]
+        sky += (appearance.sun * 0.35) * (glow * (1 - 0.6 * appearance.clouds))[..., None]
     canvas.light[:rows] = sky
     canvas.labels[:rows] = w.SKY
 
 
 def paint_distance(canvas: Canvas, world: World) -> None:
     """Paint the skyline at the horizon, so far that it only turns: trees, blocks of houses between them."""
-    camera, look = canvas.camera, canvas.look
+    camera, appearance = canvas.camera, canvas.appearance
     right = (np.arange(canvas.width, dtype=np.float32) + 0.5 - camera.cx) / camera.focal
     bearing = (camera.yaw + np.arctan(right)) * 180
     noise = tile(1.3, 2)
@@ -76,18 +76,18 @@ def paint_distance(canvas: Canvas, world: World) -> None:
     built = np.broadcast_to(houses > trees, mask.shape)
     grain = 1 + 0.25 * nearest(tile(0.6), (bearing * 14)[None] + 0 * up, up * 2500 + 0 * bearing)
     wall = linear(150, 142, 134) * (0.7 + 0.5 * tall)[:, None]
-    leaf = look.leaves * 0.9
+    leaf = appearance.leaves * 0.9
     colour = np.where(
         built[..., None], wall[None] * np.clip(grain, 0.8, 1.2)[..., None], leaf * grain[..., None]
     )
-    colour = colour * (look.ambient + look.sun * 0.35)
+    colour = colour * (appearance.ambient + appearance.sun * 0.35)
     labels = np.where(built, w.BUILDING, w.VEGETATION)
     canvas.paint((top, 0), canvas.fogged(colour, 330.0).astype(np.float32), mask, labels.astype(np.uint8), 0)
 
 
 def paint_ground(canvas: Canvas, world: World, shadows: tuple[Floats, Floats]) -> None:
     """Paint the ground below the horizon; `shadows` = (under objects, of the sun), each (H, W) in [0, 1]."""
-    camera, _look = canvas.camera, canvas.look
+    camera, _look = canvas.camera, canvas.appearance
     top = max(0, math.floor(camera.cy + camera.focal * camera.height / FAR))
     if top >= canvas.height:
         return
@@ -151,7 +151,7 @@ class _Ground:
         fine = np.clip(0.03 / np.maximum(self.deep, 0.001), 0, 1)
         grain = nearest(tile(0.3), self.lateral * 40, self.z * 40) * fine
         patchy = sample(tile(1.4, 3), self.lateral * 9, self.z * 3)
-        road = self._road(canvas.look.asphalt, grain, patchy)
+        road = self._road(canvas.appearance.asphalt, grain, patchy)
         walk = self._walk(canvas, grain, patchy)
         grass = self._grass(canvas, fine)
         labels = self.labels[..., None]
@@ -211,7 +211,7 @@ class _Ground:
         slab = hash01(np.floor(self.lateral / 0.75 + 200), np.floor(self.z / 0.75 + 2000), 3)
         fade = np.clip(0.5 / deep, 0, 1)
         tone = 0.27 * (1 + 0.1 * grain + 0.07 * patchy + 0.16 * (slab - 0.5) * fade)
-        rng = canvas.look.rng(1_000_003)
+        rng = canvas.appearance.rng(1_000_003)
         tint = linear(196, 190, 184) / linear(192, 192, 192) * rng.uniform(0.94, 1.06, 3).astype(np.float32)
         colour = (tone * (1 - 0.35 * joints))[..., None] * tint
         rim = (self.edge < 0.22).astype(np.float32) * 0.45 - 0.4 * band(
@@ -226,12 +226,12 @@ class _Ground:
         tone = 1 + 0.32 * blades + 0.18 * patches
         dry = linear(140, 124, 78)
         mix = np.clip(0.2 + 0.2 * patches, 0, 0.7)[..., None]
-        return (canvas.look.grass * (1 - mix) + dry * mix) * tone[..., None]
+        return (canvas.appearance.grass * (1 - mix) + dry * mix) * tone[..., None]
 
 
 def sunlit(canvas: Canvas, world: World, lateral: Floats, z: Floats, y: Floats | float) -> Floats:
     """Return in [0, 1] how much of the sun passes the buildings and reaches the points (lateral, y, z)."""
-    x_sun, y_sun, z_sun = canvas.look.direction
+    x_sun, y_sun, z_sun = canvas.appearance.direction
     if abs(x_sun) < 0.03:
         return np.ones(np.broadcast(lateral, z).shape, np.float32)
     side = w.RIGHT if x_sun > 0 else w.LEFT
@@ -244,11 +244,15 @@ def sunlit(canvas: Canvas, world: World, lateral: Floats, z: Floats, y: Floats |
 
 
 def _light(canvas: Canvas, world: World, ground: _Ground, under: Floats, cast: Floats) -> Floats:
-    look = canvas.look
-    sun = sunlit(canvas, world, ground.lateral, ground.z, 0.0) * (1 - cast) * max(0.0, look.direction[1])
+    appearance = canvas.appearance
+    sun = (
+        sunlit(canvas, world, ground.lateral, ground.z, 0.0) * (1 - cast) * max(0.0, appearance.direction[1])
+    )
     walls = 0.72 + 0.28 * np.clip(1 - (ground.off / 14) ** 2, 0, 1)
     ambient = walls * (1 - 0.85 * under)
-    light: Floats = look.ambient * ambient[..., None] + look.sun * (sun * (1 - 0.7 * under))[..., None]
+    light: Floats = (
+        appearance.ambient * ambient[..., None] + appearance.sun * (sun * (1 - 0.7 * under))[..., None]
+    )
     return light
 
 
@@ -274,7 +278,7 @@ class Shadows:
         outline = self._outline(corners)
         if outline:
             self._under.polygon(outline, fill=int(255 * strength))
-        x, y, z = self.canvas.look.direction
+        x, y, z = self.canvas.appearance.direction
         stretch = min(height / max(y, 0.12), 14.0)
         shifted = corners - np.array([x, z]) * stretch
         for part in (corners, shifted, (corners + shifted) / 2):
@@ -284,7 +288,7 @@ class Shadows:
 
     def crown(self, x: float, z: float, radius: float, height: float) -> None:
         """Add the shadow of a tree's crown."""
-        sx, sy, sz = self.canvas.look.direction
+        sx, sy, sz = self.canvas.appearance.direction
         stretch = min(height / max(sy, 0.12), 16.0)
         angle = np.linspace(0, 2 * math.pi, 13)[:-1]
         wobble = radius * (1 + 0.18 * np.sin(angle * 3 + x))

@@ -1,4 +1,4 @@
-"""Scenes by seed: single ones, splits that never meet, looks of one layout, drives, the samples."""
+"""Scenes by seed: single ones, splits that never meet, appearances of one layout, drives, the samples."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 from glimpse.errors import GlimpseError
 
-from .look import draw_look
+from .appearance import draw_appearance
 from .render import Scene, View, render
 from .streets import build_world
 from .world import LANE, VOID, World
@@ -37,7 +37,7 @@ class SampleItem(NamedTuple):
 
 def _layout(rng: Generator) -> tuple[World, View, int]:
     """Draw a world, a place in it, and the seed of everything that is only appearance."""
-    seed, look_seed = (int(value) for value in rng.integers(2**31, size=2))
+    seed, appearance_seed = (int(value) for value in rng.integers(2**31, size=2))
     world = build_world(seed, REACH)
     lane = (int(rng.integers(world.lanes)) + 0.5) * LANE
     view = View(
@@ -47,7 +47,7 @@ def _layout(rng: Generator) -> tuple[World, View, int]:
         turn=rng.normal(0, 2.0),
         horizon=rng.uniform(0.42, 0.5),
     )
-    return world, view, look_seed
+    return world, view, appearance_seed
 
 
 def scene(rng: Generator, height: int = 128, width: int = 256) -> Scene:
@@ -57,15 +57,18 @@ def scene(rng: Generator, height: int = 128, width: int = 256) -> Scene:
     Raises GlimpseError for a size under 16 pixels.
     """
     _check_size(height, width)
-    world, view, look_seed = _layout(rng)
-    return render(world, draw_look(look_seed), view, height, width, look_seed)
+    world, view, appearance_seed = _layout(rng)
+    return render(world, draw_appearance(appearance_seed), view, height, width, appearance_seed)
 
 
-def looks(rng: Generator, count: int, height: int = 128, width: int = 256) -> list[Scene]:
+def appearances(rng: Generator, count: int, height: int = 128, width: int = 256) -> list[Scene]:
     """Draw `count` photographs of one and the same layout: equal labels, different light and colours."""
     _check_size(height, width)
-    world, view, look_seed = _layout(rng)
-    return [render(world, draw_look(look_seed + k), view, height, width, look_seed + k) for k in range(count)]
+    world, view, appearance_seed = _layout(rng)
+    return [
+        render(world, draw_appearance(appearance_seed + k), view, height, width, appearance_seed + k)
+        for k in range(count)
+    ]
 
 
 def split_rng(split: str, index: int, seed: int = 0) -> Generator:
@@ -93,18 +96,18 @@ def drive(
     *,
     metres_per_frame: float = 0.5,
     seconds_per_frame: float = 1 / 16,
-    look_seed: int | None = None,
+    appearance_seed: int | None = None,
     hour: str | None = None,
 ) -> Iterator[Scene]:
     """Yield the frames of a camera that drives through one world, one at a time; object numbers are stable.
 
-    `hour` fixes the time of day (HOURS); `look_seed` gives the same drive another appearance.
+    `hour` fixes the time of day (HOURS); `appearance_seed` gives the same drive another appearance.
     """
     _check_size(height, width)
     world = build_world(seed, frames * metres_per_frame + 1)
     rng = np.random.default_rng([seed, 53])
     lateral = (int(rng.integers(world.lanes)) + 0.5) * LANE
-    look = draw_look(seed if look_seed is None else look_seed, hour)
+    appearance = draw_appearance(seed if appearance_seed is None else appearance_seed, hour)
     sway = rng.uniform(0, 2 * np.pi, 2)
     for frame in range(frames):
         view = View(
@@ -115,7 +118,7 @@ def drive(
             horizon=0.46,
             time=frame * seconds_per_frame,
         )
-        yield render(world, look, view, height, width, frame)
+        yield render(world, appearance, view, height, width, frame)
 
 
 def sample_items(folder: Path | None = None) -> list[SampleItem]:

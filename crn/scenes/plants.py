@@ -102,14 +102,18 @@ def paint_plant(canvas: Canvas, thing: Thing, x: float, z: float, shade: float) 
     fu = (np.arange(left, end_u) + 0.5 - u0) / broad
     fu = 1 - fu if rng.random() < 0.5 else fu
     found = _resample(texture, (np.arange(top, end_v) + 0.5 - v0) / tall * h - 0.5, fu * width - 0.5)
-    look = canvas.look
-    own = look.rng(thing.number)
-    leaf = look.leaves * own.uniform(0.82, 1.18, 3).astype(np.float32)
+    appearance = canvas.appearance
+    own = appearance.rng(thing.number)
+    leaf = appearance.leaves * own.uniform(0.82, 1.18, 3).astype(np.float32)
     opacity = found[..., 2]
     tone = np.maximum(found / np.maximum(opacity, 0.05)[..., None], 0)
-    lit = look.ambient * 0.85 + look.sun * (0.62 * shade * (0.35 + 0.65 * max(0.0, look.direction[1])))
+    lit = appearance.ambient * 0.85 + appearance.sun * (
+        0.62 * shade * (0.35 + 0.65 * max(0.0, appearance.direction[1]))
+    )
     lighting = tone[..., :1] ** 1.4 * 2.9
-    colour = leaf * lighting * lit + np.array([0.16, 0.12, 0.09], np.float32) * tone[..., 1:2] * look.ambient
+    colour = (
+        leaf * lighting * lit + np.array([0.16, 0.12, 0.09], np.float32) * tone[..., 1:2] * appearance.ambient
+    )
     colour = canvas.fogged(colour.astype(np.float32), ahead)
     alpha = np.clip(opacity * 1.6 - 0.2, 0, 1)
     mask = opacity > 0.12

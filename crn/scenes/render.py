@@ -1,4 +1,4 @@
-"""A world, a look and a camera -> a label map and a photograph."""
+"""A world, an appearance and a camera -> a label map and a photograph."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .vehicles import paint_vehicle
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .look import Look
+    from .appearance import Appearance
     from .noise import Floats
     from .world import Thing, World
 
@@ -56,10 +56,12 @@ class View:
     time: float = 0.0
 
 
-def render(world: World, look: Look, view: View, height: int, width: int, grain_seed: int = 0) -> Scene:
+def render(
+    world: World, appearance: Appearance, view: View, height: int, width: int, grain_seed: int = 0
+) -> Scene:
     """Render what a camera sees.
 
-    Appearance comes from `look` and `grain_seed` only, labels from `world` and `view` only.
+    Appearance comes from `appearance` and `grain_seed` only, labels from `world` and `view` only.
     """
     times = 2 if height <= SUPERSAMPLED else 1
     rows, columns = height * times, width * times
@@ -72,7 +74,7 @@ def render(world: World, look: Look, view: View, height: int, width: int, grain_
         cx=columns / 2,
         cy=rows * view.horizon,
     )
-    canvas = Canvas(rows, columns, camera, look)
+    canvas = Canvas(rows, columns, camera, appearance)
     placed = [_place(world, thing, view) for thing in world.things if _in_view(thing, view)]
     placed = [found for found in placed if not _in_the_way(found, view)]
     paint_sky(canvas)
@@ -169,7 +171,7 @@ def _develop(canvas: Canvas, times: int, grain_seed: int) -> Scene:
     if times == 2:
         light = (light[::2, ::2] + light[1::2, ::2] + light[::2, 1::2] + light[1::2, 1::2]) * np.float32(0.25)
     h, width = light.shape[:2]
-    light = np.maximum(light, 0) * np.float32(canvas.look.exposure * 1.15)
+    light = np.maximum(light, 0) * np.float32(canvas.appearance.exposure * 1.15)
     light = light * (1 + light * np.float32(0.12)) / (1 + light * np.float32(0.62))
     v, u = np.linspace(-1, 1, h, dtype=np.float32)[:, None], np.linspace(-1, 1, width, dtype=np.float32)[None]
     light *= (1 - 0.1 * (u * u + v * v))[..., None]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import world as w
+from .appearance import linear, paint
 from .bodies import Body, Outline, bodies, footprint
 from .canvas import NEAR, Canvas, Sprite
-from .look import linear, paint
 
 if TYPE_CHECKING:
     from .noise import Floats
@@ -50,7 +50,7 @@ class _Painter:
         dx, dz = camera.x - x, camera.z - z
         c, s = math.cos(heading), math.sin(heading)
         self.eye = (dx * c - dz * s, camera.height, dx * s + dz * c)
-        rng = canvas.look.rng(thing.number)
+        rng = canvas.appearance.rng(thing.number)
         self.body = paint(rng)
         if thing.kind in {"bus", "tram"}:
             self.body = linear(*FLEETS[int(rng.integers(len(FLEETS)))])
@@ -79,10 +79,10 @@ class _Painter:
         if normal not in self.lights:
             c, s = math.cos(self.heading), math.sin(self.heading)
             x, y, z = normal
-            look = self.canvas.look
+            appearance = self.canvas.appearance
             turned = (x * c + z * s, y, z * c - x * s)
-            sky = look.horizon + (look.zenith - look.horizon) * np.float32(max(0.0, y))
-            self.lights[normal] = look.light(turned, self.shade), sky
+            sky = appearance.horizon + (appearance.zenith - appearance.horizon) * np.float32(max(0.0, y))
+            self.lights[normal] = appearance.light(turned, self.shade), sky
         return self.lights[normal]
 
     def faces(self, at: tuple[float, float, float], normal: tuple[float, float, float]) -> bool:
@@ -215,7 +215,7 @@ def _end(
     painter: _Painter, sprite: Sprite, body: Body, z: float, sign: float, high: float, dark: Floats
 ) -> None:
     half = body.width / 2
-    lamps = painter.canvas.look.lamps > 0.2
+    lamps = painter.canvas.appearance.lamps > 0.2
 
     def panel(x0: float, x1: float, y0: float, y1: float, colour: Floats, gloss: float = 0.0) -> None:
         quad = [(x0, y0, z), (x1, y0, z), (x1, y1, z), (x0, y1, z)]

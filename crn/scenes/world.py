@@ -1,8 +1,8 @@
 """What stands where: streets, blocks, buildings, trees and traffic of one world, without any appearance.
 
 Coordinates: metres; x right, z along the street, y up. `lateral` is the offset from the street's centre
-line, which bends with z. Everything follows from the world's seed; appearance is drawn apart (`look.py`), so
-the same label map has many photographs.
+line, which bends with z. Everything follows from the world's seed; appearance is drawn apart
+(`appearance.py`), so the same label map has many photographs.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Pair = tuple[np.ndarray, np.ndarray]  # classes (H, W) integer, photo (H, W, 3) uint8
 
 
-class _Trainee(nn.Module):
+class _PixelClassifier(nn.Module):
     """The plan's convolutions with batch normalisation, and the heads that are thrown away afterwards."""
 
     def __init__(self, plan: FeaturePlan, classes: int):
@@ -80,7 +80,7 @@ class _Trainee(nn.Module):
         return network
 
 
-_UNIT = 64.0  # grey levels (minus the mean) to the trainee's input units
+_UNIT = 64.0  # grey levels (minus the mean) to the classifier's input units
 
 
 @dataclass(frozen=True)
@@ -112,18 +112,18 @@ def train_features(
     rng = np.random.default_rng(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        trainee = channels_last(_Trainee(plan, classes))
-    optimizer = torch.optim.AdamW(trainee.parameters(), lr=learning_rate, weight_decay=1e-4)
+        classifier = channels_last(_PixelClassifier(plan, classes))
+    optimizer = torch.optim.AdamW(classifier.parameters(), lr=learning_rate, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps)
-    trainee.train()
+    classifier.train()
     for step in track(range(steps), "feature network", steps):
         samples = [_crop(pairs[int(rng.integers(len(pairs)))], crop, rng) for _ in range(batch)]
-        row = _update(trainee, optimizer, samples)
+        row = _update(classifier, optimizer, samples)
         schedule.step()
         if log and (step % 25 == 0 or step == steps - 1):
             log({"step": step, **row})
-    trainee.eval()
-    network: FeatureNetwork = trainee.folded()
+    classifier.eval()
+    network: FeatureNetwork = classifier.folded()
     return network
 
 
@@ -140,14 +140,14 @@ def local_statistics(images: Tensor, window: int = 9) -> Tensor:
 
 
 def _update(
-    trainee: _Trainee, optimizer: torch.optim.Optimizer, samples: Sequence[tuple[Tensor, Tensor]]
+    classifier: _PixelClassifier, optimizer: torch.optim.Optimizer, samples: Sequence[tuple[Tensor, Tensor]]
 ) -> dict[str, float]:
     """Do one update; returns the statistics' L1, the segmentation's loss and its accuracy."""
     photos = torch.cat([photo for _, photo in samples]).contiguous(memory_format=torch.channels_last)
-    inputs = (photos - torch.tensor(trainee.plan.mean).view(1, 3, 1, 1)) / _UNIT
+    inputs = (photos - torch.tensor(classifier.plan.mean).view(1, 3, 1, 1)) / _UNIT
     labels = torch.cat([label for label, _ in samples])[:, 2::4, 2::4]
-    labels = labels.masked_fill(labels == trainee.classes - 1, -1)
-    guesses, logits = trainee(inputs)
+    labels = labels.masked_fill(labels == classifier.classes - 1, -1)
+    guesses, logits = classifier(inputs)
     truth = local_statistics(inputs)
     wrong = [
         functional.l1_loss(guess, functional.adaptive_avg_pool2d(truth, (guess.shape[2], guess.shape[3])))

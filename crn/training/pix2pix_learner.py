@@ -77,8 +77,8 @@ class Pix2PixLearner:
                 group["lr"] = rate
         labels, real = batch.labels.to(self.device), batch.photos.to(self.device) / 127.5 - 1
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
-            fake = torch.cat([self._imagine(labels, row) for row in range(len(labels))])
-            judged = self._judge(labels, torch.cat([fake.detach(), real]), batch.share)
+            fake = torch.cat([self._generate(labels, row) for row in range(len(labels))])
+            judged = self._discriminate(labels, torch.cat([fake.detach(), real]), batch.share)
         self._apply(1, judged, judged, batch)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
             verdict = self.discriminator(torch.cat([labels, fake], 1)).float()
@@ -89,7 +89,7 @@ class Pix2PixLearner:
         self.updates += 1
         return dict(zip(("loss", "l1", "gan", "discriminator"), numbers, strict=True))
 
-    def _imagine(self, labels: Tensor, row: int) -> Tensor:
+    def _generate(self, labels: Tensor, row: int) -> Tensor:
         """Return one sample's image, (1, 3, H, W) in [-1, 1].
 
         Dropout's noise is a function of the update and of the sample's place in it: resuming repeats it, and
@@ -102,7 +102,7 @@ class Pix2PixLearner:
             image: Tensor = self.network(labels[row : row + 1])[:, 0].float() / 127.5 - 1
         return image
 
-    def _judge(self, labels: Tensor, images: Tensor, share: float) -> Tensor:
+    def _discriminate(self, labels: Tensor, images: Tensor, share: float) -> Tensor:
         count = len(labels)
         verdict = self.discriminator(torch.cat([labels.repeat(2, 1, 1, 1), images], 1)).float()
         return 0.5 * share * (_bce(verdict[:count], real=False) + _bce(verdict[count:], real=True))

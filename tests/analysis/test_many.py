@@ -1,6 +1,7 @@
 """What is worked on a part at a time, so that millions of judgments fit, comes out as when taken whole."""
 
 import errno
+import gc
 import itertools
 import json
 import shutil
@@ -106,6 +107,8 @@ def peak_bytes(folder):
     """The most memory that the statistics of a folder take at a time, beyond what its tables take."""
     results = read_results(folder)
     marked = exclude(results).judgments
+    thresholds = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)  # `analyze` collects more seldom, and may have run in this process
     tracemalloc.start()
     try:
         preference_table(marked, design_cells(results.trials))
@@ -117,6 +120,7 @@ def peak_bytes(folder):
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+        gc.set_threshold(*thresholds)
 
 
 @pytest.mark.slow

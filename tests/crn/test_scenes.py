@@ -1,4 +1,4 @@
-"""Procedural scenes: seeds decide pictures, labels do not follow looks, splits never meet, drives cohere."""
+"""Procedural scenes: seeds decide pictures, labels ignore appearance, splits never meet, drives cohere."""
 
 from itertools import islice, pairwise
 
@@ -60,17 +60,17 @@ def test_the_global_generator_is_left_alone():
 
 
 def test_a_label_map_has_many_photographs():
-    many = scenes.looks(np.random.default_rng(3), 6, *SMALL)
+    many = scenes.appearances(np.random.default_rng(3), 6, *SMALL)
     assert all(np.array_equal(many[0].labels, other.labels) for other in many)
     assert all(np.array_equal(many[0].numbers, other.numbers) for other in many)
     means = np.array([other.photo.reshape(-1, 3).mean(0) for other in many])
     assert means.std(0).max() > 10  # grey levels: the hour shows
 
 
-def test_paint_and_sky_differ_between_looks_where_the_labels_are_equal():
+def test_paint_and_sky_differ_between_appearances_where_the_labels_are_equal():
     world = scenes.build_world(11, 40)
     views = scenes.View(z=12, lateral=1.6)
-    drawn = [scenes.render(world, scenes.draw_look(seed), views, *SMALL, seed) for seed in range(8)]
+    drawn = [scenes.render(world, scenes.draw_appearance(seed), views, *SMALL, seed) for seed in range(8)]
     for label in (13, 10):
         inside = drawn[0].labels == label
         assert inside.sum() > 50
@@ -86,7 +86,7 @@ def test_every_hour_can_be_asked_for(hour):
 
 def test_unknown_hours_are_refused():
     with pytest.raises(ValueError, match="'midnight' is not one of noon, overcast"):
-        scenes.draw_look(1, "midnight")
+        scenes.draw_appearance(1, "midnight")
 
 
 def test_splits_never_meet():

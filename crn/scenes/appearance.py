@@ -1,4 +1,4 @@
-"""Appearance: light, weather, season, colours, drawn apart from the layout: one layout has many looks."""
+"""Appearance: light, weather, season, colours, drawn apart from the layout: one layout, many appearances."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def linear(*srgb: float) -> Floats:
 
 
 @dataclass(frozen=True)
-class Look:
+class Appearance:
     """Light and colours of a photograph; colours are linear light (3,)."""
 
     seed: int
@@ -109,8 +109,8 @@ _SETTINGS = {  # sun's strength, elevation range in degrees, cloud range, fog pe
 }
 
 
-def draw_look(seed: int, hour: str | None = None) -> Look:
-    """Draw a look; `hour` (one of HOURS) fixes the time of day and the weather.
+def draw_appearance(seed: int, hour: str | None = None) -> Appearance:
+    """Draw an appearance; `hour` (one of HOURS) fixes the time of day and the weather.
 
     Raises ValueError for an unknown hour.
     """
@@ -131,7 +131,7 @@ def draw_look(seed: int, hour: str | None = None) -> Look:
     if rng.random() < 0.22:  # autumn
         leaves = linear(*((150, 104, 40), (164, 132, 44), (122, 84, 42))[int(rng.integers(3))])
     grass = linear(88, 116, 52) * rng.uniform(0.8, 1.2, 3).astype(np.float32)
-    return Look(
+    return Appearance(
         seed=seed,
         hour=hour,
         zenith=colours["zenith"],
