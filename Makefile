@@ -14,7 +14,7 @@ help:
 	@echo "make try       answer a HIT of the demo yourself, in the browser"
 	@echo "make test      the tests, with coverage; its last line says what was skipped and why"
 	@echo "make test-all  the same, and the exhaustive tests"
-	@echo "make check     ruff and mypy"
+	@echo "make check     ruff and mypy; eslint and prettier where node is"
 	@echo "make bench     the benchmarks; each prints ratios against a named peer"
 	@echo "make clean     remove what the targets made"
 
@@ -56,6 +56,15 @@ test-all: $(VENV)/.dev chromium
 	@$(PYTEST) --exhaustive
 check: $(VENV)/.dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@if ! command -v npm >/dev/null; then \
+	  echo "No node and npm here: the scripts of templates/ are not linted."; \
+	elif ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(Number(a * 100 + +b < 2019))'; then \
+	  echo "node is $$(node --version), eslint needs v20.19 or newer: the scripts of templates/ are not linted."; \
+	else $(MAKE) -s node_modules/.package-lock.json && npm run --silent lint; fi
+# What lints the scripts, exactly as package-lock.json has it.
+node_modules/.package-lock.json: package.json package-lock.json
+	@echo "Installing eslint and prettier ..."
+	@npm ci --silent
 bench: $(VENV)/.dev
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 clean:

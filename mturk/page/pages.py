@@ -45,19 +45,23 @@ if TYPE_CHECKING:
 ON_DISK = "../images/"
 MTURK_ORIGINS = ("https://www.mturk.com", "https://workersandbox.mturk.com")
 QUESTION = "Which image is more realistic?"
+# The same of a pair that is no longer on the screen; another question is asked in its own words.
+_ASKED_LATER = {QUESTION: "Which image looked more realistic?"}
 CONSENT = (
     (
         "You will see pairs of images side by side and choose, each time, the one that looks more realistic. "
         "There are no known risks. Taking part is voluntary; you may stop at any time by closing the page."
     ),
     (
-        "Recorded are your choices and their timing, your browser's name, and the size and refresh rate of "
-        "your screen, under a pseudonym. They are used for research only and published only in summary."
+        "We record your choices and their timing, your browser's name, and the size and refresh rate of "
+        "your screen, under a pseudonym. These data are used for research only and published only in summary."
     ),
 )
 DISPLAY_WIDTH, DISPLAY_HEIGHT = 600, 460
 # The page's script, templates/page/<part>.js, in the order in which it runs.
-_SCRIPT = ("state", "screen", "images", "trial", "end", "tab", "input")
+_SCRIPT = ("trials", "refresh", "progress", "state", "screen", "images", "trial", "end", "tab", "input")
+_TEXT = r"""('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`)"""
+_SPACED = r" *([\[\](){},;:?=<>*/&|!%]) *|(?<![-+]) ([-+]) (?![-+])"
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -139,6 +143,7 @@ def page_html(study: Study, hit_name: str, image_base_url: str = ON_DISK) -> str
     return template.render(
         title=study.title,
         question=settings.question,
+        asked_later=_ASKED_LATER.get(settings.question, settings.question),
         consent=settings.consent,
         limited=study.experiment.mode == "limited-time",
         trials=len(trials) - len(practice),
@@ -264,14 +269,17 @@ def _script_json(value: Mapping[str, Any] | str) -> str:
 
 @cache
 def _script() -> Markup:
-    """Return the page's script without comment lines, indentation, and spaces around = and =>.
+    """Return the page's parts as one script, without comments and needless white space.
 
-    No line and no text in it needs any of these.
+    A statement of the outermost function begins a line; what is indented under it is joined to it.
     """
     source = "\n".join(template_text(f"page/{part}.js") for part in _SCRIPT)
-    lines = (line.strip().replace(" => ", "=>").replace(" = ", "=") for line in source.splitlines())
-    kept = "\n".join(line for line in lines if line and not line.startswith("//"))
-    return Markup(f"(() => {{\n'use strict';\n{kept}\n}})();")  # noqa: S704 - our own files
+    lines = [line for line in source.splitlines() if line and not line.lstrip().startswith("//")]
+    joined = "".join(("\n" if re.match(r"[\w$]", line) else " ") + line.strip() for line in lines)
+    # Texts stay as they are; `a + ++b` needs its spaces.
+    compact = re.sub(rf"{_TEXT}|{_SPACED}", lambda found: found[1] or found[2] or found[3], joined)
+    compact = re.sub(r",(?=[\])}])", "", compact)
+    return Markup(f"(() => {{\n'use strict';{compact}\n}})();")  # noqa: S704 - our own files
 
 
 @cache

@@ -1,13 +1,19 @@
 // ---- Images: fetched some trials ahead, put into the page one trial ahead, so that they are rastered before onset.
+const HIDDEN = '.001';
+const AHEAD = 6;
+const RETRIES_MS = [400, 1500, 4000];
 const fetched = new Map();
 async function fetchOne(file, turn = 0) {
   const image = new Image();
   image.className = 'layer';
   image.draggable = false;
   image.src = data.b + file + (turn && /^http/.test(location.protocol) ? '?again=' + turn : '');
-  try { await image.decode(); return image; } catch (error) {
-    if (turn >= 3) throw error;
-    await wait([400, 1500, 4000][turn]);
+  try {
+    await image.decode();
+    return image;
+  } catch (error) {
+    if (turn >= RETRIES_MS.length) throw error;
+    await wait(RETRIES_MS[turn]);
     return fetchOne(file, turn + 1);
   }
 }
@@ -19,8 +25,8 @@ function pair(index) {
   }
   return fetched.get(index);
 }
-const order = place => place < total ? place : state.again[place - total];
-const places = () => total + state.again.length;
+const order = place => trialAt(place, total, state);
+const places = () => placeCount(total, state);
 async function prepare(place) {
   const images = await pair(order(place));
   images.forEach((image, side) => {
@@ -32,7 +38,11 @@ async function prepare(place) {
 async function ahead(place) {
   for (let next = place + 1; next <= place + AHEAD && next < places(); next++) {
     if (state.missing.includes(order(next))) continue;
-    try { if (next === place + 1) await prepare(next); else await pair(order(next)); } catch { return; }
+    try {
+      await (next === place + 1 ? prepare(next) : pair(order(next)));
+    } catch {
+      return;
+    }
   }
 }
 function retire(index) {
@@ -42,28 +52,37 @@ function retire(index) {
 }
 
 // ---- Masks: the same coloured noise for everybody, of all spatial scales, painted once.
+function noise(columns, rows, random) {
+  const canvas = document.createElement('canvas');
+  canvas.width = columns;
+  canvas.height = rows;
+  const to = canvas.getContext('2d');
+  const pixels = to.createImageData(columns, rows);
+  for (let i = 0; i < pixels.data.length; i += 4) {
+    const grey = random() * 255;
+    for (let c = 0; c < 3; c++) pixels.data[i + c] = 0.6 * grey + 0.4 * random() * 255;
+    pixels.data[i + 3] = 255;
+  }
+  to.putImageData(pixels, 0, 0);
+  return canvas;
+}
 function paintMasks() {
   let seed = 20170731;
   const random = () => (seed = (seed * 1103515245 + 12345) % 2147483648) / 2147483648;
   const ratio = Math.min(2, devicePixelRatio || 1);
-  for (const canvas of document.querySelectorAll('.mask')) {
-    canvas.width = data.w * ratio; canvas.height = data.H * ratio;
+  for (const canvas of masks) {
+    canvas.width = data.w * ratio;
+    canvas.height = data.H * ratio;
     const to = canvas.getContext('2d');
     [7, 17, 41, 97, 229].forEach((columns, octave) => {
-      const rows = Math.max(2, Math.round(columns * data.H / data.w)), noise = document.createElement('canvas');
-      noise.width = columns; noise.height = rows;
-      const from = noise.getContext('2d'), pixels = from.createImageData(columns, rows);
-      for (let i = 0; i < pixels.data.length; i += 4) {
-        const grey = random() * 255;
-        for (let c = 0; c < 3; c++) pixels.data[i + c] = .6 * grey + .4 * random() * 255;
-        pixels.data[i + 3] = 255;
-      }
-      from.putImageData(pixels, 0, 0);
-      to.globalAlpha = [1, .5, .42, .36, .3][octave];
+      const rows = Math.max(2, Math.round((columns * data.H) / data.w));
+      to.globalAlpha = [1, 0.5, 0.42, 0.36, 0.3][octave];
       to.imageSmoothingEnabled = false;
-      to.drawImage(noise, 0, 0, canvas.width, canvas.height);
+      to.drawImage(noise(columns, rows, random), 0, 0, canvas.width, canvas.height);
     });
   }
 }
 const masks = [...document.querySelectorAll('.mask')];
-const light = (elements, on) => { for (const element of elements) element.style.opacity = on ? '1' : HIDDEN; };
+const light = (elements, on) => {
+  for (const element of elements) element.style.opacity = on ? '1' : HIDDEN;
+};

@@ -1,8 +1,15 @@
 // ---- One tab at a time: by a lock where the browser has them, else by asking through the storage.
 const WHY = {
   busy: ['This task is open in another tab', ''],
-  moved: ['This task was continued elsewhere', 'It goes on in another tab or browser; this one takes no more answers.'],
-  time: ['The time is over', 'This task takes no more answers. What the server has received is kept, but does not count for the study. If you can accept the task again, you go on from there.'],
+  moved: [
+    'This task was continued elsewhere',
+    'You are working on it in another tab or browser; this one takes no more answers.',
+  ],
+  time: [
+    'Time is up',
+    'This task takes no more answers. What the server has received is kept, but does not count for the study. ' +
+      'If you can accept the task again, you will continue where you stopped.',
+  ],
 };
 const final = () => !/^(loading|busy|moved)?$/.test(stopped);
 function stop(reason = 'over', text = 'Go back to the list of tasks to see why.', next = '') {
@@ -20,23 +27,44 @@ function stop(reason = 'over', text = 'Go back to the list of tasks to see why.'
   $('out').href = next;
   show('stop');
 }
-let claims = 0, answered = false;
-const bus = 'glimpse-tab:' + key, me = String(Math.random());
-const say = word => { try { storage.setItem(bus, word + me); storage.removeItem(bus); } catch {} };
+let claims = 0;
+let answered = false;
+const bus = 'glimpse-tab:' + key;
+const me = String(Math.random());
+function say(word) {
+  try {
+    storage.setItem(bus, word + me);
+    storage.removeItem(bus);
+  } catch {
+    // Without storage there is nobody to hear it.
+  }
+}
 on(window, 'storage', event => {
-  const newest = event.key === key && known(event.newValue), word = event.key === bus && event.newValue || '';
+  const newest = event.key === key && readState(event.newValue);
+  const word = (event.key === bus && event.newValue) || '';
   if (newest && !stopped && newest.seq > state.seq) stop('moved');
   if (word.startsWith('ask') && !stopped) say('here');
   if (word.startsWith('here')) answered = true;
 });
+// Comes true once no other tab works on this assignment, or at once when it is taken over from one.
 function alone(steal) {
   const claim = ++claims;
   return new Promise(done => {
-    // Taking over needs no word: the save that follows is one.
-    const ask = () => { if (steal) return done(); answered = false; say('ask'); setTimeout(() => answered || done(), 400); };
+    const ask = () => {
+      // Taking over needs no word: the save that follows is one.
+      if (steal) return done();
+      answered = false;
+      say('ask');
+      setTimeout(() => answered || done(), 400);
+    };
     if (!navigator.locks) return ask();
-    navigator.locks.request(key, {steal}, () => { done(); return new Promise(() => {}); }).catch(error => {
-      if (error.name !== 'AbortError') ask(); else if (claim === claims) stop('moved');
+    const hold = () => {
+      done();
+      return new Promise(() => {});
+    };
+    navigator.locks.request(key, {steal}, hold).catch(error => {
+      if (error.name !== 'AbortError') ask();
+      else if (claim === claims) stop('moved');
     });
   });
 }

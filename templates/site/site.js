@@ -1,44 +1,50 @@
 // What the server's own pages do in the browser. Everything works without it but the countdown.
-"use strict";
+'use strict';
 
-const $ = (selector) => document.querySelector(selector);
+const $ = selector => document.querySelector(selector);
 
 // After a submission inside the frame, the whole window goes on.
-const leaving = $("[data-leave]");
+const leaving = $('[data-leave]');
 if (leaving) {
-  try { window.top.location.replace(leaving.dataset.leave); } catch { window.location.replace(leaving.dataset.leave); }
+  try {
+    window.top.location.replace(leaving.dataset.leave);
+  } catch {
+    window.location.replace(leaving.dataset.leave);
+  }
 }
 
 // A frame with a height of its own; 0 fills the window.
-for (const frame of document.querySelectorAll("iframe[data-height]")) {
+for (const frame of document.querySelectorAll('iframe[data-height]')) {
   const height = Number(frame.dataset.height);
   if (height > 0) frame.style.height = `max(100%, ${height}px)`;
 }
 
 // Time left, by this browser's monotonic clock; and whether the assignment has ended meanwhile.
-const countdown = $("#countdown");
+const countdown = $('#countdown');
 if (countdown) {
-  const until = (seconds) => performance.now() + 1000 * Number(seconds);
+  const until = seconds => performance.now() + 1000 * Number(seconds);
   let end = until(countdown.dataset.seconds);
   const leave = () => window.location.replace(countdown.dataset.done);
   const check = async () => {
     try {
-      const answer = await fetch(countdown.dataset.state, { cache: "no-store" });
+      const answer = await fetch(countdown.dataset.state, {cache: 'no-store'});
       if (!answer.ok) return;
       const now = await answer.json();
-      if (now.status !== "Accepted") leave();
+      if (now.status !== 'Accepted') leave();
       else end = until(now.seconds_left);
-    } catch { /* The server is away; the page inside keeps the answers. */ }
+    } catch {
+      /* The server is away; the page inside keeps the answers. */
+    }
   };
   const show = () => {
     const left = Math.max(0, Math.ceil((end - performance.now()) / 1000));
     const [hours, minutes, seconds] = [Math.floor(left / 3600), Math.floor(left / 60) % 60, left % 60];
-    const two = (number) => String(number).padStart(2, "0");
+    const two = number => String(number).padStart(2, '0');
     countdown.textContent = (hours ? `${hours}:${two(minutes)}` : `${minutes}`) + `:${two(seconds)}`;
-    countdown.classList.toggle("soon", left < 60);
+    countdown.classList.toggle('soon', left < 60);
     // What would be answered now is not taken any more.
-    $("#work").hidden = left === 0;
-    $("#over").hidden = left > 0;
+    $('#work').hidden = left === 0;
+    $('#over').hidden = left > 0;
     if (left === 0) check();
   };
   show();
@@ -46,44 +52,55 @@ if (countdown) {
   setInterval(check, 15000);
 }
 
-for (const form of document.querySelectorAll("form[data-confirm]")) {
-  form.addEventListener("submit", (event) => { if (!window.confirm(form.dataset.confirm)) event.preventDefault(); });
+for (const form of document.querySelectorAll('form[data-confirm]')) {
+  form.addEventListener('submit', event => {
+    if (!window.confirm(form.dataset.confirm)) event.preventDefault();
+  });
 }
 
-for (const button of document.querySelectorAll("[data-copy]")) {
-  button.addEventListener("click", async () => {
+for (const button of document.querySelectorAll('[data-copy]')) {
+  button.addEventListener('click', async () => {
     const text = document.getElementById(button.dataset.copy).textContent;
-    try { await navigator.clipboard.writeText(text); button.textContent = "Copied"; } catch {
+    try {
+      await navigator.clipboard.writeText(text);
+      button.textContent = 'Copied';
+    } catch {
       window.getSelection().selectAllChildren(document.getElementById(button.dataset.copy));
     }
   });
 }
 
 // Too small a window: say so, and let the person begin once it is large enough.
-const screened = $("[data-min-width]");
+const screened = $('[data-min-width]');
 if (screened) {
-  const begin = $("#begin");
-  const phone = begin.disabled || (screened.dataset.phones !== "1" && window.matchMedia("(pointer: coarse) and (hover: none)").matches);
+  const begin = $('#begin');
+  const phone =
+    begin.disabled ||
+    (screened.dataset.phones !== '1' && window.matchMedia('(pointer: coarse) and (hover: none)').matches);
   const look = () => {
-    const small = window.innerWidth < Number(screened.dataset.minWidth) || window.innerHeight < Number(screened.dataset.minHeight);
-    $("#screen").hidden = !(phone || small);
+    const small =
+      window.innerWidth < Number(screened.dataset.minWidth) ||
+      window.innerHeight < Number(screened.dataset.minHeight);
+    $('#screen').hidden = !(phone || small);
     begin.disabled = phone || small;
   };
   look();
-  window.addEventListener("resize", look);
+  window.addEventListener('resize', look);
 }
 
-const follow = $("[data-follow]");
+const follow = $('[data-follow]');
 if (follow) setTimeout(() => window.location.assign(follow.href), 1000 * Number(follow.dataset.follow));
 
 // The dashboard's counts, every few seconds while somebody looks.
-const live = $("[data-refresh]");
+const live = $('[data-refresh]');
 if (live) {
   setInterval(async () => {
     if (document.hidden) return;
     try {
-      const answer = await fetch(live.dataset.refresh, { cache: "no-store" });
+      const answer = await fetch(live.dataset.refresh, {cache: 'no-store'});
       if (answer.ok) live.innerHTML = await answer.text();
-    } catch { /* Shown again when the server is back. */ }
+    } catch {
+      /* Shown again when the server is back. */
+    }
   }, 5000);
 }

@@ -1,0 +1,40 @@
+// The trials of a page and their order. Pure: no function here touches the page or a variable outside it.
+
+// A trial is 42 characters: two names of 20, the exposure's number, and which of the file types they have.
+const PACKED = 42;
+function unpackTrials({t, x, e, n, d, p}) {
+  return Array.from({length: t.length / PACKED}, (_, i) => {
+    const part = t.slice(PACKED * i, PACKED * (i + 1));
+    const types = parseInt(part[41], 36);
+    return {
+      id: 't' + String(n + i).padStart(d, '0'),
+      files: [part.slice(0, 20) + x[Math.floor(types / x.length)], part.slice(20, 40) + x[types % x.length]],
+      ms: e.length ? e[parseInt(part[40], 36)] : null,
+      correct: i < p.length ? +(p[i] === 'R') : null,
+    };
+  });
+}
+
+// Places count what is shown: every trial once, then the disturbed ones again.
+const placeCount = (total, state) => total + state.again.length;
+const trialAt = (place, total, state) => (place < total ? place : state.again[place - total]);
+// The first place from `state.at` on whose images have not failed; the number of places when there is none.
+function nextPlace(total, state) {
+  let place = state.at;
+  while (place < placeCount(total, state) && state.missing.includes(trialAt(place, total, state))) place++;
+  return place;
+}
+// Whether a break comes before this place: after every `every` scored trials, once.
+function breakDue(place, total, practice, every, rested) {
+  const scored = place - practice;
+  return every > 0 && scored > 0 && scored % every === 0 && place < total && rested < place;
+}
+function placeName(place, total, practice, repeats) {
+  if (place < practice) return `Practice pair ${place + 1} of ${practice}`;
+  if (place < total) return `Pair ${place + 1 - practice} of ${total - practice}`;
+  return `Repeated pair ${place + 1 - total} of ${repeats}`;
+}
+// A disturbed exposure is shown once more at the end. After a reload there is no second look.
+function shownAgain(flags, {timed, practice, repeat}) {
+  return timed && !practice && !repeat && flags.length > 0 && !flags.includes('reload');
+}
