@@ -1,4 +1,4 @@
-"""One browser for the tests of a file."""
+"""One browser for the tests of a file, and windows of it."""
 
 from __future__ import annotations
 
@@ -16,3 +16,27 @@ if TYPE_CHECKING:
 def chrome() -> Iterator[Any]:
     with browser() as found:
         yield found
+
+
+@pytest.fixture
+def window(chrome: Any) -> Iterator[Any]:
+    """A function that opens a window with a storage of its own; an error of a script in it fails the test."""
+    windows: list[Any] = []
+    errors: list[str] = []
+
+    def opened(width: int = 1366, height: int = 768, **more: Any) -> Any:
+        context = chrome.new_context(viewport={"width": width, "height": height}, **more)
+        context.set_default_timeout(20_000)
+        context.on("weberror", lambda found: errors.append(str(found.error)))
+        windows.append(context)
+        return context
+
+    yield opened
+    for context in windows:
+        context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def page(window: Any) -> Any:
+    return window().new_page()

@@ -12,6 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+import pytest
+
+from benchmarks.exposures import chromium
 from glimpse.mturk.answers import parse_submission
 from glimpse.mturk.page.pages import page_html
 
@@ -19,6 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from glimpse.study import Study
+
+
+IN_CHROMIUM = [
+    pytest.mark.browser,
+    pytest.mark.skipif(chromium() is None, reason="without Chromium"),
+]
+# What the page says of a pair that was on the screen before a reload.
+ASKED_LATER = "You saw this pair before the page closed. Which image looked more realistic?"
 
 
 class Server:

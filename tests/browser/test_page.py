@@ -10,7 +10,6 @@ import pytest
 from benchmarks.exposures import (
     ANSWERING,
     READY,
-    chromium,
     do_trial,
     draw_images,
     experiment,
@@ -24,8 +23,10 @@ from glimpse.experiment import designed, preset
 from glimpse.mturk.building.building import Making, build
 from glimpse.mturk.design.stimuli import find_images
 from tests.browser.page_runs import (
+    ASKED_LATER,
     BLUR_AT_ONSET,
     CONTRASTS,
+    IN_CHROMIUM,
     open_at_the_end,
     serving_strictly,
     submit,
@@ -33,29 +34,12 @@ from tests.browser.page_runs import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from glimpse.study import Study
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(chromium() is None, reason="without Chromium"),
-]
+pytestmark = IN_CHROMIUM
 
 
 SIZE = (320, 160)
-
-
-@pytest.fixture
-def page(chrome: Any) -> Iterator[Any]:
-    context = chrome.new_context(viewport={"width": 1366, "height": 768})
-    found = context.new_page()
-    found.set_default_timeout(20_000)
-    errors: list[str] = []
-    found.on("pageerror", lambda error: errors.append(str(error)))
-    yield found
-    context.close()
-    assert errors == []
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +131,7 @@ def test_an_untimed_hit(page: Any, untimed: Study, way: str) -> None:
     count = untimed.hits[0].trials
     with serving_strictly(untimed) as server:
         start(page, server.address())
-        assert page.locator("#count").inner_text() == "Practice 1 of 1"
+        assert page.locator("#count").inner_text() == "Practice pair 1 of 1"
         for number in range(count):
             wait_until(page, ANSWERING)
             page.keyboard.press("Space")
@@ -190,7 +174,7 @@ def test_a_reload_loses_nothing_and_gives_no_second_look(page: Any, timed: Study
         watch_images(page)
         page.click("#start")
         wait_until(page, ANSWERING)
-        assert "before the page was closed" in page.locator("#note").inner_text()
+        assert page.locator("#note").inner_text() == ASKED_LATER
         assert page.evaluate("window.brightest") <= 0.01
         page.keyboard.press("ArrowRight")
         while True:
@@ -261,7 +245,7 @@ def test_answers_go_only_where_the_study_allows(page: Any, untimed: Study, targe
     with serving_strictly(untimed) as server:
         open_at_the_end(page, untimed, server.address(turkSubmitTo=target))
         assert page.locator("#send").is_hidden()
-        assert "is not one that this study allows" in page.locator("#done-text").inner_text()
+        assert "does not allow answers to be sent to" in page.locator("#done-text").inner_text()
         assert '"answers":[' in page.locator("#record").inner_text()
 
 
@@ -284,7 +268,7 @@ def test_an_image_that_fails_is_fetched_again_and_then_reported(page: Any, untim
             if not page.locator("#sorry").is_hidden():
                 break
         assert len(failures) >= 4
-        assert "did not arrive" in page.locator("#sorry-title").inner_text()
+        assert "did not load" in page.locator("#sorry-title").inner_text()
         page.unroute(f"**/{first}.png*")
         page.click("#retry")
         for _ in range(40):
@@ -295,21 +279,19 @@ def test_an_image_that_fails_is_fetched_again_and_then_reported(page: Any, untim
 
 
 def test_small_windows_wait_and_phones_are_refused_in_limited_time(
-    chrome: Any, page: Any, timed: Study
+    window: Any, page: Any, timed: Study
 ) -> None:
     with served(timed) as address:
         page.set_viewport_size({"width": 700, "height": 500})
         page.goto(address)
         page.wait_for_selector("#refuse:not([hidden])")
-        assert "needed are 748" in page.locator("#refuse-size").inner_text()
+        assert "at least 748 × 410" in page.locator("#refuse-size").inner_text()
         page.set_viewport_size({"width": 1366, "height": 768})
         page.wait_for_selector("#consent:not([hidden])")
-        phone = chrome.new_context(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
-        on_phone = phone.new_page()
+        on_phone = window(390, 844, is_mobile=True, has_touch=True).new_page()
         on_phone.goto(address)
         on_phone.wait_for_selector("#refuse:not([hidden])")
         assert on_phone.locator("#refuse-title").inner_text() == "Please use a computer for this study"
-        phone.close()
 
 
 def test_it_works_in_a_frame(page: Any, timed: Study) -> None:
@@ -356,7 +338,7 @@ def test_names_contrast_and_labels(page: Any, timed: Study) -> None:
             "[...document.querySelectorAll('button')].map(b => b.ariaLabel || b.textContent.trim())"
         )
         assert all(names)
-        assert {"The left image is more realistic", "The right image is more realistic"} <= set(names)
+        assert {"Choose the left image", "Choose the right image"} <= set(names)
         assert page.evaluate("[...document.querySelectorAll('img')].every(image => image.alt)")
         assert page.locator("#count").get_attribute("aria-live") == "polite"
         assert min(page.evaluate(CONTRASTS)) >= 4.5

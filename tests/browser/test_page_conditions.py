@@ -9,7 +9,6 @@ import pytest
 from benchmarks.exposures import (
     ANSWERING,
     READY,
-    chromium,
     do_trial,
     experiment,
     make_study,
@@ -17,33 +16,14 @@ from benchmarks.exposures import (
     stored,
     wait_until,
 )
-from tests.browser.page_runs import serving_strictly, watch_images
+from tests.browser.page_runs import IN_CHROMIUM, serving_strictly, watch_images
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from glimpse.study import Study
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(chromium() is None, reason="without Chromium"),
-]
+pytestmark = IN_CHROMIUM
 
 NOTE = "document.getElementById('note').textContent"
-
-
-@pytest.fixture
-def visit(chrome: Any) -> Iterator[Any]:
-    """A function that opens a page in a window of its own."""
-    contexts = []
-
-    def opened(width: int = 1366, height: int = 768, **more: Any) -> Any:
-        contexts.append(chrome.new_context(viewport={"width": width, "height": height}, **more))
-        return contexts[-1].new_page()
-
-    yield opened
-    for context in contexts:
-        context.close()
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +49,7 @@ def hold_back(page: Any) -> Any:
     return release
 
 
-def test_slow_images_are_waited_for(visit: Any, timed: Study) -> None:
-    page = visit()
+def test_slow_images_are_waited_for(page: Any, timed: Study) -> None:
     release = hold_back(page)
     with serving_strictly(timed) as server:
         start(page, server.address())
@@ -91,14 +70,13 @@ def test_slow_images_are_waited_for(visit: Any, timed: Study) -> None:
         page.unroute("**/media/**")
 
 
-def test_a_break_comes_once_and_space_ends_it(visit: Any, timed: Study) -> None:
-    page = visit()
+def test_a_break_comes_once_and_space_ends_it(page: Any, timed: Study) -> None:
     with serving_strictly(timed) as server:
         start(page, server.address())
         for _ in range(2):
             assert do_trial(page)
         page.wait_for_selector("#pause:not([hidden])")
-        assert page.locator("#pause-text").inner_text() == "2 of 4 pairs are done, 2 are left."
+        assert page.locator("#pause-text").inner_text() == "2 of 4 pairs done, 2 to go."
         assert page.evaluate("document.activeElement.id") == "pause-title"
         page.keyboard.press("Space")
         page.wait_for_selector("#trial:not([hidden])")
@@ -111,8 +89,7 @@ def test_a_break_comes_once_and_space_ends_it(visit: Any, timed: Study) -> None:
 
 
 @pytest.mark.parametrize("key", ["Space", "Enter"])
-def test_by_tab_and_one_key_alone(visit: Any, timed: Study, key: str) -> None:
-    page = visit()
+def test_by_tab_and_one_key_alone(page: Any, timed: Study, key: str) -> None:
     with serving_strictly(timed) as server:
         page.goto(server.address())
         wait_until(page, "!document.getElementById('consent').hidden")
@@ -136,8 +113,8 @@ def test_by_tab_and_one_key_alone(visit: Any, timed: Study, key: str) -> None:
 
 
 @pytest.mark.parametrize("colours", [{"color_scheme": "dark"}, {"forced_colors": "active"}])
-def test_the_stage_stays_grey(visit: Any, timed: Study, colours: dict[str, str]) -> None:
-    page = visit(**colours)
+def test_the_stage_stays_grey(window: Any, timed: Study, colours: dict[str, str]) -> None:
+    page = window(**colours).new_page()
     with serving_strictly(timed) as server:
         start(page, server.address())
         grey = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
@@ -148,8 +125,8 @@ def test_the_stage_stays_grey(visit: Any, timed: Study, colours: dict[str, str])
 
 
 @pytest.mark.parametrize(("width", "height"), [(800, 600), (1366, 768), (748, 410)])
-def test_the_trial_fits_the_window(visit: Any, timed: Study, width: int, height: int) -> None:
-    page = visit(width, height)
+def test_the_trial_fits_the_window(window: Any, timed: Study, width: int, height: int) -> None:
+    page = window(width, height).new_page()
     with serving_strictly(timed) as server:
         start(page, server.address())
         wait_until(page, READY)

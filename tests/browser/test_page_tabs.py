@@ -10,7 +10,6 @@ import pytest
 from benchmarks.exposures import (
     ANSWERING,
     READY,
-    chromium,
     do_trial,
     experiment,
     make_study,
@@ -20,17 +19,12 @@ from benchmarks.exposures import (
 )
 from glimpse.mturk.page.previewing import address_on_disk
 from glimpse.mturk.server.pages.submissions import REFUSALS
-from tests.browser.page_runs import serving_strictly, watch_images
+from tests.browser.page_runs import ASKED_LATER, IN_CHROMIUM, serving_strictly, watch_images
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from glimpse.study import Study
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(chromium() is None, reason="without Chromium"),
-]
+pytestmark = IN_CHROMIUM
 
 NO_LOCKS = "Object.defineProperty(navigator, 'locks', {value: undefined})"
 BEGUN = "Object.entries(localStorage).some(([key, text]) => /^glimpse:/.test(key) && JSON.parse(text).open)"
@@ -38,33 +32,21 @@ STOPPED = "!document.getElementById('stop').hidden"
 BUSY = ["This task is open in another tab", ""]
 MOVED = [
     "This task was continued elsewhere",
-    "It goes on in another tab or browser; this one takes no more answers.",
+    "You are working on it in another tab or browser; this one takes no more answers.",
 ]
 TIME = [
-    "The time is over",
+    "Time is up",
     (
         "This task takes no more answers. What the server has received is kept, but does not count for the "
-        "study. If you can accept the task again, you go on from there."
+        "study. If you can accept the task again, you will continue where you stopped."
     ),
 ]
 
 
 @pytest.fixture
-def tabs(chrome: Any) -> Iterator[Any]:
-    """A function that opens a tab of the same browser."""
-    context = chrome.new_context(viewport={"width": 1366, "height": 768})
-    context.set_default_timeout(20_000)
-    errors: list[str] = []
-
-    def opened() -> Any:
-        tab = context.new_page()
-        tab.on("pageerror", lambda error: errors.append(str(error)))
-        return tab
-
-    opened.context = context  # type: ignore[attr-defined]
-    yield opened
-    context.close()
-    assert errors == []
+def tabs(window: Any) -> Any:
+    """A window, for tabs that share its storage."""
+    return window()
 
 
 @pytest.fixture(scope="module")
@@ -91,12 +73,12 @@ def answer(page: Any, count: int) -> None:
 @pytest.mark.parametrize("locks", [True, False], ids=["locks", "storage"])
 def test_one_tab_works_at_a_time(tabs: Any, timed: Study, *, locks: bool) -> None:
     if not locks:
-        tabs.context.add_init_script(NO_LOCKS)
+        tabs.add_init_script(NO_LOCKS)
     with serving_strictly(timed, progress=True) as server:
-        first = tabs()
+        first = tabs.new_page()
         start(first, server.address())
         answer(first, 3)
-        second = tabs()
+        second = tabs.new_page()
         second.goto(server.address())
         assert told(second) == BUSY
         first.bring_to_front()
@@ -127,10 +109,10 @@ def test_one_tab_works_at_a_time(tabs: Any, timed: Study, *, locks: bool) -> Non
 
 def test_a_tab_that_waits_goes_on_when_the_other_is_closed(tabs: Any, timed: Study) -> None:
     with serving_strictly(timed) as server:
-        first = tabs()
+        first = tabs.new_page()
         start(first, server.address())
         answer(first, 2)
-        second = tabs()
+        second = tabs.new_page()
         second.goto(server.address())
         assert told(second) == BUSY
         first.close()
@@ -141,9 +123,9 @@ def test_a_tab_that_waits_goes_on_when_the_other_is_closed(tabs: Any, timed: Stu
 @pytest.mark.parametrize("locks", [True, False], ids=["locks", "storage"])
 def test_a_reload_is_not_another_tab(tabs: Any, timed: Study, *, locks: bool) -> None:
     if not locks:
-        tabs.context.add_init_script(NO_LOCKS)
+        tabs.add_init_script(NO_LOCKS)
     with serving_strictly(timed) as server:
-        page = tabs()
+        page = tabs.new_page()
         start(page, server.address())
         answer(page, 1)
         for _ in range(4):
@@ -154,10 +136,10 @@ def test_a_reload_is_not_another_tab(tabs: Any, timed: Study, *, locks: bool) ->
 
 def test_a_page_from_the_disk_has_one_tab_too(tabs: Any, timed: Study) -> None:
     address = address_on_disk(timed, timed.hits[0].hit, accepted=True)
-    first = tabs()
+    first = tabs.new_page()
     start(first, address)
     answer(first, 1)
-    second = tabs()
+    second = tabs.new_page()
     second.goto(address)
     assert told(second) == BUSY
     second.click("#here")
@@ -169,7 +151,7 @@ def test_a_page_from_the_disk_has_one_tab_too(tabs: Any, timed: Study) -> None:
 def test_a_frame_without_an_origin_works_alone(tabs: Any, timed: Study) -> None:
     """There are neither locks nor storage, nobody to ask, and nothing to wait for."""
     with serving_strictly(timed) as server:
-        page = tabs()
+        page = tabs.new_page()
         frame = f'<iframe src="{server.address()}" width="1300" height="720" sandbox="allow-scripts">'
         page.route("**/outer", lambda route: route.fulfill(content_type="text/html", body=frame))
         page.goto(server.origin + "/outer")
@@ -182,9 +164,9 @@ def test_a_frame_without_an_origin_works_alone(tabs: Any, timed: Study) -> None:
 
 def test_taking_over_during_an_exposure_shows_nothing_more(tabs: Any, timed: Study) -> None:
     with serving_strictly(timed) as server:
-        first = tabs()
+        first = tabs.new_page()
         start(first, server.address())
-        second = tabs()
+        second = tabs.new_page()
         second.goto(server.address())
         assert told(second) == BUSY
         first.bring_to_front()
@@ -199,13 +181,13 @@ def test_taking_over_during_an_exposure_shows_nothing_more(tabs: Any, timed: Stu
         second.bring_to_front()
         second.click("#start")
         wait_until(second, ANSWERING)
-        assert "before the page was closed" in second.locator("#note").inner_text()
+        assert second.locator("#note").inner_text() == ASKED_LATER
 
 
 def test_another_browser_has_gone_further(tabs: Any, timed: Study) -> None:
     """The refusal comes from the server; the newest state is the server's."""
     with serving_strictly(timed, progress=True) as server:
-        page = tabs()
+        page = tabs.new_page()
         start(page, server.address())
         answer(page, 2)
         further = json.loads(server.saved or b"")
@@ -226,7 +208,7 @@ def test_another_browser_has_gone_further(tabs: Any, timed: Study) -> None:
 @pytest.mark.parametrize("reason", sorted(REFUSALS.keys() - {"moved"}))
 def test_the_server_says_that_the_assignment_is_over(tabs: Any, timed: Study, reason: str) -> None:
     with serving_strictly(timed, progress=True) as server:
-        page = tabs()
+        page = tabs.new_page()
         start(page, server.address())
         answer(page, 2)
         server.refusal = {"error": REFUSALS[reason], "reason": reason, "next": "/after"}
@@ -250,7 +232,7 @@ def test_the_server_says_that_the_assignment_is_over(tabs: Any, timed: Study, re
 
 def test_a_refusal_without_words_stops_too(tabs: Any, timed: Study) -> None:
     with serving_strictly(timed, progress=True) as server:
-        page = tabs()
+        page = tabs.new_page()
         start(page, server.address())
         wait_until(page, READY)
         page.route("**/progress", lambda route: route.fulfill(status=409, body="no"))
@@ -260,7 +242,7 @@ def test_a_refusal_without_words_stops_too(tabs: Any, timed: Study) -> None:
 
 def test_the_deadline_comes_without_network(tabs: Any, timed: Study) -> None:
     with serving_strictly(timed, progress=True) as server:
-        page = tabs()
+        page = tabs.new_page()
         server.seconds_left = "4"
         start(page, server.address())
         page.route("**/progress", lambda route: route.abort())

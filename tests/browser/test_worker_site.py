@@ -1,93 +1,32 @@
 """Three people in three browsers do a limited-time study on the worker site, as people do."""
 
 import re
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-from PIL import Image
 
-from benchmarks.exposures import FLAGS
-from benchmarks.exposures import chromium as find_chromium
-from glimpse.main import main
+from tests.browser.page_runs import IN_CHROMIUM
+from tests.browser.sites import Site, begin, sign_in, step
 
-ROOT = Path(__file__).parents[2]
-CHROMIUM = find_chromium()
+pytestmark = [*IN_CHROMIUM, pytest.mark.slow]
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="without Chromium"),
-]
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-class Study:
-    """A published study of short HITs, and the server it is on."""
-
-    def __init__(self, folder, *serve, build=()):
-        self.folder = folder
-        for number, condition in enumerate(("real", "crn", "pix2pix", "image-space")):
-            for item in range(6):
-                path = folder / "images" / condition / f"{item}.png"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                Image.new("RGB", (256, 128), (60 * number, 40 * item, 99)).save(path)
-        self.cli(
-            "build-hits", "--mode", "limited-time", "--images", folder / "images", "--out", folder / "study",
-            "--hits-per-batch", 2, "--trials-per-cell", 1, "--exposure-ms", 125, "--sentinels-per-hit", 1,
-            "--sentinel-exposure-ms", 125, "--workers-per-hit", 3, *build,
-        )  # fmt: skip
-        self.errors = (folder / "errors.txt").open("w")
-        command = [sys.executable, ROOT / "cli.py", "serve", "--port", "0", "--data", folder / "server"]
-        command += ["--study", folder / "study", *serve]
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=self.errors, text=True, cwd=folder
-        )
-        self.url = re.search(r"http://[\d.:]+", self.process.stdout.readline())[0]
-        self.dashboard = re.search(r"http\S+", self.process.stdout.readline())[0]
-        data = ("--data", folder / "server", "--endpoint", self.url)
-        published = self.cli("publish", folder / "study", "--to", "local", "--yes", *data)
-        self.name = re.search(r"/join/(\w+)", published)[1]
-
-    @staticmethod
-    def cli(*arguments):
-        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-        assert result.exit_code == 0, result.output
-        return result.output
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(20)
-        self.process.stdout.close()
-        self.errors.close()
+SHORT = ("--hits-per-batch", 2, "--workers-per-hit", 3)
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    running = Study(tmp_path_factory.mktemp("study"))
+    running = Site(tmp_path_factory.mktemp("study"), build=SHORT)
     yield running
-    running.stop()
+    running.close()
 
 
 class Person:
     """Somebody with a browser of their own."""
 
-    def __init__(self, chromium, study):
+    def __init__(self, chrome, study):
         self.study = study
         self.problems = []
-        self.context = chromium.new_context(viewport={"width": 1366, "height": 768})
+        self.context = chrome.new_context(viewport={"width": 1366, "height": 768})
         self.page = self.context.new_page()
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("console", self.heard)
@@ -97,25 +36,16 @@ class Person:
             self.problems.append(message.text)
 
     def sign_in(self, name):
-        self.page.goto(self.study.url + "/")
-        self.page.fill("#name", name)
-        self.page.click("main button")
+        sign_in(self.page, self.study, name)
 
     def frame(self):
         return self.page.frame_locator("iframe")
 
     def begin(self):
-        self.frame().locator("#agree").click()
-        self.frame().locator("#start").click()
+        begin(self.frame())
 
     def step(self):
-        """Do whatever the page asks for next; returns its button's id."""
-        wanted = ", ".join(f"#{name}:visible" for name in ("go", "pick-left", "continue", "retry", "send"))
-        button = self.frame().locator(wanted).and_(self.frame().locator(":enabled")).first
-        button.wait_for(timeout=30_000)
-        name = button.get_attribute("id")
-        button.click()
-        return name
+        return step(self.frame())
 
     def work(self):
         """Answer every trial and submit."""
@@ -131,8 +61,8 @@ class Person:
 
 
 @pytest.fixture
-def people(chromium, study):
-    three = [Person(chromium, study) for _ in range(3)]
+def people(chrome, study):
+    three = [Person(chrome, study) for _ in range(3)]
     yield three
     for person in three:
         person.context.close()
@@ -220,9 +150,10 @@ def test_price_time_and_return_stand_whole_above_the_page_on_a_narrow_screen(peo
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    running = Study(tmp_path_factory.mktemp("lab"), "--lab", build=("--time-allotted-minutes", 1))
+    build = (*SHORT, "--time-allotted-minutes", 1)
+    running = Site(tmp_path_factory.mktemp("lab"), "--lab", build=build)
     yield running
-    running.stop()
+    running.close()
 
 
 def enter(person, name):
@@ -231,8 +162,8 @@ def enter(person, name):
     person.page.wait_for_url("**/assignments/*")
 
 
-def test_participants_of_a_lab_take_turns_at_one_browser(chromium, lab):
-    person = Person(chromium, lab)
+def test_participants_of_a_lab_take_turns_at_one_browser(chrome, lab):
+    person = Person(chrome, lab)
     link = f"{lab.url}/join/{lab.name}"
     person.page.goto(link)
     enter(person, "P01")
@@ -269,8 +200,8 @@ def test_participants_of_a_lab_take_turns_at_one_browser(chromium, lab):
     person.context.close()
 
 
-def test_no_answer_is_taken_after_the_time_although_the_server_is_away(chromium, lab):
-    person = Person(chromium, lab)
+def test_no_answer_is_taken_after_the_time_although_the_server_is_away(chrome, lab):
+    person = Person(chrome, lab)
     person.page.clock.install()
     person.page.goto(f"{lab.url}/join/{lab.name}")
     enter(person, "P05")

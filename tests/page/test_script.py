@@ -28,10 +28,10 @@ def node() -> Callable[..., str]:
     """A function that runs node and returns what it prints."""
     path = shutil.which("node")
     if path is None:
-        pytest.skip("no node on this machine")
+        pytest.skip("without node")
     version = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout.strip()
     if int(version[1:].split(".")[0]) < OLDEST_NODE:
-        pytest.skip(f"node is {version} on this machine; its test runner came with v{OLDEST_NODE}")
+        pytest.skip(f"node before v{OLDEST_NODE}")
 
     def run(*arguments: str | Path, given: str = "") -> str:
         command = [path, *arguments]
