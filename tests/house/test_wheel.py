@@ -80,7 +80,7 @@ def test_the_wheel_holds_every_file_of_the_packages(wheel):
     wanted = {
         path.relative_to(ROOT if package == "glimpse" else ROOT.parent)
         .as_posix()
-        .replace(f"{ROOT.name}/", "glimpse/")
+        .replace(f"{ROOT.name}/", "glimpse/", 1)
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
