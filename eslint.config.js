@@ -1,4 +1,4 @@
-// Rules for the scripts of templates/ and their tests, `make check` applies them where node is.
+// Rules for the scripts of templates/ and their tests; `make check` applies them where node is.
 //
 // The parts of a HIT's page, templates/page/*.js, run as one function (mturk/page/pages.py): what one declares, all
 // may use. So each is linted as it runs, with the others around it, and what is found is shown at its own lines.

@@ -47,7 +47,7 @@ function refused() {
     'device, or zoom out with Ctrl and \u2212. This page continues by itself as soon as they fit.';
   const width = Math.ceil(data.w * 2 * least + 108);
   const height = Math.ceil(data.H * least + 250);
-  const size = `It is ${innerWidth} \u00d7 ${innerHeight} pixels; it must be at least ${width} \u00d7 ${height}.`;
+  const size = `It is now ${innerWidth} \u00d7 ${innerHeight} pixels; it must be at least ${width} \u00d7 ${height}.`;
   return refuse('The window is too small', text, size);
 }
 let whole = true;
