@@ -124,7 +124,7 @@ class Store:
                 keep_private(name)
         connection = self._connect(path)
         try:
-            migrations.prepare(connection, path)
+            migrations.migrate(connection, path)
         except BaseException:
             connection.close()
             raise

@@ -1,10 +1,11 @@
-"""From the version of a database file to the present one: a ladder with one rung a version.
+"""Migrations: they bring a database file that an older version wrote to the present schema.
 
-`PRAGMA user_version` says which version a file has. A new file gets the present schema at once; an older one
-is brought here rung by rung, in one transaction: whatever interrupts it leaves the file as it was.
+`PRAGMA user_version` says which version of the schema a file has. A new file gets the present schema at once;
+an older one takes one migration a version, all in one transaction: whatever interrupts it leaves the file as
+it was.
 
-To change the schema: edit `schema.py`, raise its VERSION, and add the rung that brings files of the version
-before to the same tables. A rung is never edited once it was released.
+To change the schema: edit `schema.py`, raise its VERSION, and add the migration that turns files of the
+version before into the same tables. A migration that was released is never edited.
 """
 
 from __future__ import annotations
@@ -22,23 +23,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# By the version that a rung leads to, its statements, with semicolons between them.
-RUNGS = {
+# By the version to which a migration leads, its statements, with semicolons between them.
+MIGRATIONS = {
     # The dashboard counts the returned and abandoned assignments of each HIT without reading all assignments.
     2: """CREATE INDEX IF NOT EXISTS given_up ON assignments (hit_id, status)
           WHERE status IN ('Returned', 'Abandoned')""",
 }
 
 
-def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring the file at `path` to the present version; a new one is filled.
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the file at `path` to the present schema; a new file gets its tables.
 
-    GlimpseError when it is of a newer version, or when it could not be done: then it is as it was before.
+    GlimpseError when a newer version wrote it, or when a migration failed: then the file is as it was before.
     """
     before = _version(connection)
     if before > VERSION:
         raise GlimpseError(
-            f"{path} was written by a newer version of Glimpse (its schema is {before}, this one knows "
+            f"{path} was written by a newer version of Glimpse (its schema is {before}, this version reads "
             f"{VERSION} and older). Update Glimpse, or start with another folder: "
             f"{program()} serve --data FOLDER"
         )
@@ -54,7 +55,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise GlimpseError(
-            f"{path} could not be brought from schema {before} to {VERSION} ({error}). Nothing in it was "
+            f"{path} could not be migrated from schema {before} to {VERSION} ({error}). Nothing in it was "
             "changed; the version of Glimpse that wrote it can still use it."
         ) from None
 
@@ -64,16 +65,16 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def _missing(connection: sqlite3.Connection) -> Iterator[str]:
-    """Yield the statements that lead from a file's version to the present one."""
+    """Yield the statements that lead from a file's schema to the present one."""
     if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
         yield from _statements(SCHEMA)
         yield f"INSERT INTO meta VALUES ('secret', '{secrets.token_hex(32)}')"  # noqa: S608 - hexadecimal
         return
-    # A file with tables and no version was restored from a dump of the first one: dumps leave versions out.
+    # A file with tables but without a version was restored from a dump: dumps leave the version out.
     for version in range(max(_version(connection), 1) + 1, VERSION + 1):
-        yield from _statements(RUNGS[version])
+        yield from _statements(MIGRATIONS[version])
 
 
 def _statements(sql: str) -> Iterator[str]:
-    """Yield the statements of a script; one that is executed whole would end the transaction."""
+    """Yield the statements of a script one by one: sqlite3 commits before it runs a script as a whole."""
     yield from (statement for statement in sql.split(";") if statement.strip())

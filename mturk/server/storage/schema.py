@@ -1,4 +1,4 @@
-"""The tables and indices of the server's database as they are now; `migrations` brings older files here."""
+"""The tables and indices of the server's database as they are now; `migrations` brings older files to it."""
 
 VERSION = 2
 

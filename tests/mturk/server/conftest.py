@@ -28,13 +28,17 @@ SESSION = boto3.Session(region_name="us-east-1", aws_access_key_id="none", aws_s
 
 
 class Clock:
-    """Real time, plus what a test has skipped."""
+    """Real time, plus what a test has skipped; or the moment at which it was stopped."""
 
     def __init__(self):
         self.skipped = 0.0
+        self.stopped_at = None
 
     def __call__(self):
-        return time.time() + self.skipped
+        return time.time() + self.skipped if self.stopped_at is None else self.stopped_at
+
+    def stop_at(self, moment):
+        self.stopped_at = moment
 
     def skip(self, seconds):
         self.skipped += seconds

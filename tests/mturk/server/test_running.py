@@ -92,17 +92,6 @@ def test_options_that_cannot_be(tmp_path, option, text):
     assert text in result.output
 
 
-def test_a_database_of_another_version(tmp_path):
-    import sqlite3
-
-    Site(ServerSettings(data=tmp_path)).close()
-    connection = sqlite3.connect(tmp_path / "server.sqlite3")
-    connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    with pytest.raises(GlimpseError, match="written by a newer version"):
-        Site(ServerSettings(data=tmp_path))
-
-
 def test_a_person_is_forgotten_and_the_answers_stay(start, tmp_path, question):
     server = start(tmp_path / "d")
     turk = server.requester()
