@@ -26,8 +26,7 @@ from .pages import (
     worker_site,
 )
 from .pages.sessions import Sessions
-from .protocol import signing
-from .protocol import wire as protocol
+from .protocol import signing, wire
 from .protocol.errors import RequestError, ServiceFault, SignatureError
 from .storage import meta
 from .storage.screening import Exclusions
@@ -64,24 +63,22 @@ async def requester_endpoint(request: Request) -> Response:
     site = web.site_of(request)
     status = 200
     try:
-        body = await web.body_of(request, protocol.MAX_BODY)
+        body = await web.body_of(request, wire.MAX_BODY)
         signing.verify(
             site.keys, ("POST", request.url.path, request.url.query), request.headers, body, site.wall()
         )
-        name, parameters = protocol.parse(request.headers.get("x-amz-target", ""), body)
-        content = protocol.response(name, await run(site, name, parameters))
+        name, parameters = wire.parse(request.headers.get("x-amz-target", ""), body)
+        content = wire.response(name, await run(site, name, parameters))
     except HTTPException as error:
-        status, content = protocol.error_body(RequestError(error.detail, "RequestTooLarge"), site.clock())
+        status, content = wire.error_body(RequestError(error.detail, "RequestTooLarge"), site.clock())
     except (RequestError, SignatureError, ServiceFault) as error:
         if isinstance(error, ServiceFault):
             _log.error("%s", error, exc_info=error.__cause__)
-        status, content = protocol.error_body(error, site.clock())
+        status, content = wire.error_body(error, site.clock())
     except Exception:  # noqa: BLE001 - a defect must reach the client as a ServiceFault
         _log.exception("an operation failed")
-        status, content = protocol.error_body(
-            ServiceFault("The server failed; its log says why."), site.clock()
-        )
-    return Response(content, status, media_type=protocol.CONTENT_TYPE)
+        status, content = wire.error_body(ServiceFault("The server failed; its log says why."), site.clock())
+    return Response(content, status, media_type=wire.CONTENT_TYPE)
 
 
 async def run(site: Site, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
