@@ -95,7 +95,7 @@ async function scrolled() {
   $('stage').scrollIntoView({block: 'center'});
   await wait(150);
   if (whole || !limited) return true;
-  write('note', 'Scroll so that both frames are fully on the screen.');
+  write('note', 'Scroll until both frames are fully visible.');
   return false;
 }
 // Callback after callback: the fixation, until the screen has come to run steadily; the images; the mask.
