@@ -68,11 +68,11 @@ class Step:
     default="demo",
     show_default=True,
     type=click.Path(file_okay=False),
-    help="Folder for everything the demo makes; a second run starts it over.",
+    help="Folder for everything the demo writes; a second run replaces it.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of the design and of the simulated workers.")
 def demo(out: str, seed: int) -> None:
-    """Run the whole way, from label maps to report, on the local server.
+    """Run every step, from label maps to a report, on the local server.
 
     \b
     Simulated workers answer, so the report says SIMULATED. Example:
@@ -80,7 +80,9 @@ def demo(out: str, seed: int) -> None:
     """
     folder = Path(out)
     if folder.exists() and any(folder.iterdir()) and not (folder / ".glimpse-demo").exists():
-        raise click.ClickException(f"{out}/ holds something that is no demo; name another folder with --out.")
+        raise click.ClickException(
+            f"{out}/ holds files that the demo did not write; name another folder with --out."
+        )
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / ".glimpse-demo").touch()

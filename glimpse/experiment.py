@@ -348,4 +348,6 @@ def _check_exposures(experiment: Experiment) -> None:
         if limited and (not isinstance(exposure_ms, int) or not 1 <= exposure_ms <= 60_000):
             raise GlimpseError(f"exposure {exposure_ms!r} in limited-time; allowed are 1 to 60000 ms, whole.")
         if not limited and exposure_ms is not None:
-            raise GlimpseError(f"exposure {exposure_ms} ms in unlimited-time; there the images stay (null).")
+            raise GlimpseError(
+                f"exposure {exposure_ms} ms in unlimited-time, where images stay: it must be null."
+            )

@@ -112,8 +112,8 @@ def refuse_others(
     if others:
         listed = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
         raise GlimpseError(
-            f"{out} holds what {writers} did not write ({listed}); move it, or name another folder with "
-            "--out."
+            f"{out} holds files that {writers} did not write ({listed}); move them, or name another folder "
+            "with --out."
         )
 
 

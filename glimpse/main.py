@@ -19,22 +19,22 @@ from glimpse.program import as_called
 
 # In the order in which a study uses them: command -> (package, what it does).
 COMMANDS = {
-    "synthesize": ("crn", "Turn label maps into images, one folder a condition."),
+    "synthesize": ("crn", "Turn label maps into images, one folder per condition."),
     "train": ("crn", "Train a network from a dataset, stage by stage."),
     "import-weights": ("crn", "Convert published weights into Glimpse's own files."),
     "gallery": ("crn", "Lay out label maps, conditions and photographs side by side."),
-    "build-hits": ("mturk", "Turn folders of images into a study: designed, checked, frozen."),
+    "build-hits": ("mturk", "Turn folders of images into a study: design, check and freeze it."),
     "preview": ("mturk", "Open a HIT's page as a worker would see it."),
     "serve": ("mturk", "Run the MTurk-compatible server with its pages for workers."),
-    "publish": ("mturk", "Host the images and create the HITs; the price comes first."),
+    "publish": ("mturk", "Show the price, host the images and create the HITs."),
     "status": ("mturk", "Show what is open, submitted, excluded so far and paid."),
     "collect": ("mturk", "Fetch new assignments into results/."),
     "review": ("mturk", "Approve, pay bonuses, replace excluded assignments."),
     "import-results": ("mturk", "Read MTurk batch CSV files into results/."),
-    "simulate": ("analysis", "Let simulated workers answer a study; marked simulated."),
+    "simulate": ("analysis", "Let simulated workers answer a study; the answers are marked simulated."),
     "analyze": ("analysis", "Compute tables, figures and the report from results/."),
     "power": ("analysis", "Plan a study: interval width, power and price."),
-    "demo": ("", "Run the whole way, from label maps to report, on the local server."),
+    "demo": ("", "Run every step, from label maps to a report, on the local server."),
 }
 
 
@@ -125,7 +125,7 @@ def main(ctx: click.Context) -> None:
     """Glimpse: human evaluation of generative images, from label maps to a report.
 
     \b
-    The shortest way, on the bundled samples:
+    Quick start, on the bundled samples:
       python cli.py synthesize
       python cli.py build-hits --mode limited-time
       python cli.py simulate

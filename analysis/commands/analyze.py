@@ -29,7 +29,7 @@ PROBLEMS_SHOWN = 5
     default="images",
     show_default=True,
     help="Folder of the images that were shown, for the figure of pairs: one folder a condition, or images/ "
-    "of the study's folder; without it there is no such figure.",
+    "of the study's folder; without it that figure is left out.",
 )
 @click.option(
     "--no-sentinel-filter", is_flag=True, help="Exclude no assignment for wrong answers to sentinels."
@@ -52,8 +52,8 @@ PROBLEMS_SHOWN = 5
     "--max-exposure-error-ms",
     type=float,
     default=None,
-    show_default="none are",
-    help="Leave out answers whose measured exposure was further off the planned one than this.",
+    show_default="none",
+    help="Leave out answers whose measured exposure differs from the planned one by more than this.",
 )
 @click.option(
     "--exposure",
@@ -67,7 +67,7 @@ PROBLEMS_SHOWN = 5
     default=STANDARD.name,
     show_default=True,
     type=click.Choice(list(CLUSTERS)),
-    help="What makes answers alike, in the intervals and tests; two-way: their worker, and their pair.",
+    help="What makes answers correlated, for intervals and tests; two-way: a shared worker or pair.",
 )
 @click.option(
     "--level",
@@ -91,7 +91,7 @@ PROBLEMS_SHOWN = 5
     show_default=True,
     help="Shape of the realism curves.",
 )
-@click.option("--compare", is_flag=True, help="Besides pooling several RESULTS, set each against the first.")
+@click.option("--compare", is_flag=True, help="Pool several RESULTS, and also compare each with the first.")
 @click.option(
     "--figures",
     metavar="FORMATS",
@@ -133,8 +133,8 @@ def analyze(
     """Compute tables, figures and the report from results/.
 
     RESULTS are folders that collect, simulate or import-results wrote (default: results); several are pooled.
-    A study under way can be analysed at any time. Nothing in RESULTS is changed, and an earlier report goes
-    only when the new one is complete.
+    A study under way can be analysed at any time. Nothing in RESULTS is changed, and an earlier report is
+    replaced only when the new one is complete.
 
     \b
     Examples:

@@ -55,7 +55,7 @@ OWN = "the experiment's"
     multiple=True,
     default=(0.55, 0.6, 0.75),
     show_default=True,
-    help="A true preference rate to find, between 0 and 1. Repeatable.",
+    help="A true preference rate to detect, between 0 and 1. Repeatable.",
 )
 @click.option(
     "--spread",
@@ -107,8 +107,8 @@ def power(
 ) -> None:
     """Plan a study: interval width, power and price.
 
-    Simulates the planned study, and the same with fewer and more workers or HITs, for people and pairs that
-    differ little, as usual, or a lot; and says what sentinel rules do. STUDY is a folder written by
+    Simulates the planned study and variants with fewer and more workers or HITs, for workers and pairs that
+    differ a little, as usual, or a lot, and shows what sentinel rules do. STUDY is a folder written by
     build-hits; without it, the default experiment of --mode is planned.
 
     \b

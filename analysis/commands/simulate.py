@@ -22,7 +22,7 @@ from .options import out_option, seed_option
     type=int,
     default=None,
     show_default="as many as fill the study",
-    help="How many people answer, each one HIT.",
+    help="How many simulated workers answer; each does one HIT.",
 )
 @seed_option("Same seed, same answers.")
 @click.option(
@@ -79,8 +79,8 @@ from .options import out_option, seed_option
     is_flag=False,
     flag_value="",
     default=None,
-    help="Instead of writing --out, answer over HTTP on a running server, as its workers; without URL, on "
-    "the one that `serve` runs. Stands after STUDY.",
+    help="Answer over HTTP as workers of a running server, instead of writing --out. Without URL: the server "
+    "that `serve` runs. Put this option after STUDY.",
 )
 @click.option(
     "--concurrency",
@@ -104,11 +104,11 @@ def simulate(
     through_server: str | None,
     concurrency: int,
 ) -> None:
-    """Let simulated workers answer a study; marked simulated.
+    """Let simulated workers answer a study; the answers are marked simulated.
 
     STUDY is a folder written by build-hits (default: study). The people differ in ability, care, side bias
-    and speed, and some click at random; every pair has a difficulty of its own. What they write is marked
-    simulated for good, and never replaces answers of real people.
+    and speed, and some click at random; every pair has a difficulty of its own. Their answers stay marked
+    simulated and never replace answers of real people.
 
     \b
     Examples:
@@ -123,9 +123,13 @@ def simulate(
 
     console = click.get_current_context().obj
     if through_server is None:
-        _refuse_unused("concurrency", "is for answering with --through-server; leave it out, or add that.")
+        _refuse_unused(
+            "concurrency", "works only with --through-server; leave it out, or add --through-server."
+        )
     else:
-        _refuse_unused("out", "does not go with --through-server, where `collect` writes; leave one out.")
+        _refuse_unused(
+            "out", "cannot be combined with --through-server: `collect` writes the results. Leave one out."
+        )
     observer = Observer(
         quality=parse_quality(quality),
         random_share=random_share,

@@ -90,9 +90,9 @@ def _not_shown(paths: list[Path | None], folder: Path) -> list[Problem]:
         return []
     many = f"{len(paths)} images are" if len(paths) > 1 else "it is"
     text = (
-        f"{many} not what was shown, by the SHA-256 in study.json, and left out of the figure of pairs. Name "
-        f"the folder of the study's images with --images; where build-hits wrote them anew, as it does with "
-        f"photographs that hold metadata, that is images/ in the study's own folder"
+        f"{many} not what was shown (the SHA-256 in study.json differs), and left out of the figure of "
+        f"pairs. Name the folder of the study's images with --images. If build-hits re-encoded them or "
+        f"removed metadata, that is images/ in the study folder"
     )
     return [Problem(str(paths[0] if len(paths) == 1 else folder), None, text)]
 

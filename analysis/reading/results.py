@@ -158,8 +158,8 @@ def _design(path: Path) -> Design:
     """Read a folder's design, after saying what a results folder is when this is none."""
     if not path.exists():
         raise GlimpseError(
-            f"{path} does not exist: there are no answers yet. `{program()} collect` brings those of "
-            f"people; `{program()} simulate` lets simulated people answer, marked so everywhere."
+            f"{path} does not exist: there are no answers yet. `{program()} collect` fetches "
+            f"people's; `{program()} simulate` lets simulated people answer, marked so everywhere."
         )
     if not path.is_dir():
         raise GlimpseError(f"{path} is not a folder. Name the results folder that collect or simulate wrote.")

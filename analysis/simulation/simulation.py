@@ -126,9 +126,7 @@ def read_simulated(folder: Path, observer: Observer, version: str = "") -> Simul
     for name in ("study.json", "trials.csv"):
         path = folder / name
         if not path.is_file():
-            raise GlimpseError(
-                f"{folder}: {name} is missing, so this is no study that build-hits has written."
-            )
+            raise GlimpseError(f"{folder}: {name} is missing, so build-hits did not write this folder.")
         files[name] = path.read_bytes()
     document = _document(folder / "study.json")
     trials = list(iterate_trials(folder / "trials.csv"))

@@ -83,8 +83,8 @@ def _check_address(url: str) -> None:
     except httpx.InvalidURL:
         pass
     raise GlimpseError(
-        f"--through-server {url!r}: it must be a server's address, such as {LOCAL}. The folder of the study "
-        "stands before this option."
+        f"--through-server {url!r}: it must be a server's address, such as {LOCAL}. Put the study's folder "
+        "before this option."
     )
 
 

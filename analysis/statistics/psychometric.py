@@ -214,7 +214,7 @@ def _begin(
     if blank.note:
         return blank
     if not _rises(points, level):
-        return replace(blank, note="no rise: no exposure can be told from chance")
+        return replace(blank, note="no rise: no exposure can be distinguished from chance")
     estimate = _Estimate.of(blank, points, turned=turned)
     return estimate or replace(blank, note=STEP)
 

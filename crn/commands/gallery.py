@@ -23,18 +23,17 @@ def _names(value: str) -> list[str]:
 )
 @click.option(
     "--label-set",
-    help="Label set of the label maps: cityscapes, gta5, camvid, nyu, or a .json file.  [default: seen from "
-    "them]",
+    help="Label set of the label maps: cityscapes, gta5, camvid, nyu, or a .json file.  [default: detected]",
 )
 @click.option(
     "--items",
     default="",
-    help="Items to show, with commas between, or how many, from the first.  [default: all; 6 in the figures]",
+    help="Items to show, separated by commas, or how many of the first.  [default: all; 6 in the figures]",
 )
 @click.option(
     "--columns",
     default="",
-    help='Columns in order, with commas between; "layout" is the label maps.  '
+    help='Columns in order, separated by commas; "layout" is the label maps.  '
     "[default: layout, baselines, ours, real]",
 )
 @click.option("--ours", help="The condition that stands beside the photographs.  [default: crn]")
@@ -51,8 +50,8 @@ def _names(value: str) -> list[str]:
 def gallery(images: Path, *, items: str, columns: str, rows: int, out: Path, **options: Any) -> None:
     """Lay out label maps, conditions and photographs side by side.
 
-    IMAGES has a folder for each condition: IMAGES/<condition>/<item>.png. Written are gallery.png,
-    gallery.pdf (for a paper) and index.html, one page to look through everything, from disk.
+    IMAGES has a folder for each condition: IMAGES/<condition>/<item>.png. The command writes gallery.png,
+    gallery.pdf (for a paper) and index.html, a page for looking through everything.
 
     \b
     Examples:

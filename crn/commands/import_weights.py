@@ -17,7 +17,7 @@ from .options import Size
     "--format",
     "kind",
     type=click.Choice(["crn-tensorflow", "pix2pix", "vgg19"]),
-    help="What SOURCE is.  [default: seen from its name and contents]",
+    help="What SOURCE is.  [default: detected from its name and contents]",
 )
 @click.option(
     "--out",

@@ -35,7 +35,9 @@ class PlainName(click.ParamType):  # type: ignore[type-arg]
         """Return the name as it is."""
         if value and (re.search(r"[/\\:\x00-\x1f]", value) or value.startswith((".", "-"))):
             self.fail(
-                f"{value!r} is no name for a folder: no /, \\ or :, and no . or - at its start.", param, ctx
+                f"{value!r} cannot name a folder: leave out /, \\ and :, and do not begin with . or -.",
+                param,
+                ctx,
             )
         return str(value)
 

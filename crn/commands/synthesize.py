@@ -24,7 +24,7 @@ MANY = 10  # steps from which progress is shown
 
 @click.command()
 @click.argument("labels", required=False, type=click.Path(path_type=Path))
-@click.option("--weights", help="Bundled weights by name, or a file.  [default: by the label set]")
+@click.option("--weights", help="Bundled weights by name, or a file.  [default: those for the label set]")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -45,7 +45,7 @@ MANY = 10  # steps from which progress is shown
 )
 @click.option(
     "--encoding",
-    help="colours, or which numbering: train-ids or label-ids.  [default: seen from the label maps]",
+    help="Encoding of the label maps: colours, train-ids or label-ids.  [default: detected]",
 )
 @unknown_option("What to do with ids and colours that the label set does not know.")
 @click.option(
@@ -106,11 +106,11 @@ def synthesize(
     frames: int,
     **options: Any,
 ) -> None:
-    """Turn label maps into images, one folder a condition.
+    """Turn label maps into images, one folder per condition.
 
-    LABELS is a label map (PNG of ids or colours) or a folder of them. Without it, the bundled sample scenes
-    are laid out in every condition: real, crn, pix2pix and image-space. A run that was stopped goes on where
-    it stopped; `torchrun` shares a run between processes.
+    LABELS is a label map (PNG of ids or colours) or a folder of them. Without LABELS, the command makes the
+    bundled sample scenes in every condition: real, crn, pix2pix and image-space. Rerun an interrupted
+    command: it resumes. `torchrun` shares a run between processes.
 
     \b
     Examples:
@@ -190,7 +190,7 @@ class _Run:
         maps = open_label_maps(labels, config, loaded, self.track)
         if not maps.certain and self.shard.first:
             self.console.warn(
-                f"the label maps fit several numberings; read as {maps.encoding}. Say which with --encoding."
+                f"the label maps fit several encodings; read as {maps.encoding}. Change it with --encoding."
             )
         if maps.resized:
             self.say(f"Label maps are resized to {maps.size[0]}x{maps.size[1]} by nearest neighbour.")

@@ -77,7 +77,7 @@ def _given(ctx: click.Context) -> set[str]:
     "--hold-out",
     default="",
     metavar="PREFIX",
-    help="Photographs whose name starts so are never trained on, only shown in the sample grids.",
+    help="Never train on photographs whose names start with PREFIX; show them only in the sample grids.",
 )
 @click.option("--split", default="train", show_default=True, help="The dataset's split to train on.")
 @click.option(
@@ -86,13 +86,13 @@ def _given(ctx: click.Context) -> set[str]:
     metavar="NAME|FILE",
     help="What the label maps' values mean: a bundled set or a JSON file.  [default: the dataset's]",
 )
-@unknown_option("What becomes of label values that the label set does not know.")
+@unknown_option("What to do with label values that the label set does not know.")
 @click.option(
     "--fit",
     type=click.Choice(["crop", "stretch"]),
     default="crop",
     show_default=True,
-    help="Where photographs have another aspect than the network.",
+    help="How to fit photographs whose aspect ratio differs from the network's.",
 )
 @click.option("--scenes", default=400, show_default=True, help="Scenes to draw for --data scenes.")
 @click.option(
@@ -114,7 +114,7 @@ def _given(ctx: click.Context) -> set[str]:
     "outputs",
     default=0,
     metavar="K",
-    help="Images that one label map gives.  [default: 9 with --loss diverse, else 1]",
+    help="Images per label map.  [default: 9 with --loss diverse, else 1]",
 )
 @click.option(
     "--preset",
@@ -149,7 +149,8 @@ def _given(ctx: click.Context) -> set[str]:
     "--features-file",
     default="",
     metavar="FILE",
-    help="Its weights: torchvision's vgg19-dcbb9e9d.pth, imagenet-vgg-verydeep-19.mat, or ours.",
+    help="Weights of the feature network: torchvision's vgg19-dcbb9e9d.pth, imagenet-vgg-verydeep-19.mat, "
+    "or a file of `train --arch features`.",
 )
 @click.option("--download-features", is_flag=True, help="Fetch VGG-19 from download.pytorch.org (548 MB).")
 @click.option(
@@ -171,7 +172,7 @@ def _given(ctx: click.Context) -> set[str]:
     "--final-learning-rate",
     type=float,
     default=None,
-    help="Where the last stage's second half ends.  [default: the preset's]",
+    help="Adam's rate at the end of the last stage, approached in its second half.  [default: the preset's]",
 )
 @click.option("--batch", default=1, show_default=True, help="Samples an update, over all processes.")
 @click.option(
@@ -199,9 +200,12 @@ def _given(ctx: click.Context) -> set[str]:
     help="The run's folder, and its weights' name.  [default: DATA-ARCH or -LOSS]",
 )
 @click.option("--out", default="training", show_default=True, help="Folder of all runs.")
-@click.option("--resume", is_flag=True, help="Go on with the run of this --name, whatever ended it.")
+@click.option("--resume", is_flag=True, help="Resume the run called --name, however it ended.")
 @click.option(
-    "--minutes", default=0.0, show_default=True, help="Stop after so long, resumably; 0: at the end."
+    "--minutes",
+    default=0.0,
+    show_default=True,
+    help="Stop after this many minutes; --resume continues. 0: run to the end.",
 )
 @click.option("--save-minutes", default=5.0, show_default=True, help="Time between checkpoints.")
 @click.option("--sample-steps", default=500, show_default=True, help="Updates between sample grids.")
@@ -212,7 +216,7 @@ def train(ctx: click.Context, /, **options: Any) -> None:  # fmt: skip
     """Train a network from a dataset, stage by stage.
 
     A run lives in training/NAME: NAME.safetensors (for synthesize --weights), latest.pt (for --resume),
-    log.csv, samples/*.png. A run that was killed goes on with --resume as if nothing had happened.
+    log.csv, samples/*.png. After an interruption, --resume continues the run and gives the same weights.
 
     \b
     Examples:
@@ -237,8 +241,8 @@ def train(ctx: click.Context, /, **options: Any) -> None:  # fmt: skip
         if extra := sorted(given - WITH_RESUME):
             shown = ", ".join("--" + name.replace("_", "-") for name in extra)
             raise click.UsageError(
-                f"--resume goes on with the options of before; leave out {shown}, "
-                "or train anew under another --name (--weights FILE starts from what is learnt)."
+                f"--resume keeps the options of the interrupted run; leave out {shown}, "
+                "or start a new run under another --name (--weights FILE starts from trained weights)."
             )
         changes = {name: options[name] for name in ("device", "threads", "minutes")}
         request = resumed_request(options["name"], options["out"], **changes)

@@ -211,7 +211,7 @@ def _guess_label_set(files: dict[str, Path], items: Sequence[str], encoding: str
 
 def _default_order(found: dict[str, dict[str, Path]], ours: str | None, real: str) -> list[str]:
     if ours is not None and ours not in found:
-        raise GlimpseError(f"there is no condition {ours!r} to be ours; there are {', '.join(found)}.")
+        raise GlimpseError(f"--ours {ours!r}: there is no such condition; there are {', '.join(found)}.")
     last = [name for name in (ours or "crn", real) if name in found]
     first = [LAYOUT] if LAYOUT in found else []
     return [*first, *(name for name in found if name not in {*last, LAYOUT}), *last]

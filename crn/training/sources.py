@@ -107,7 +107,9 @@ def open_pairs(request: DataRequest, folder: Path, track: Track = untracked) -> 
     if request.hold_out:
         dataset, looking = dataset.held_out(request.hold_out)
         if not len(looking):
-            raise GlimpseError(f"--hold-out {request.hold_out}: no item of {request.data} starts so.")
+            raise GlimpseError(
+                f"--hold-out {request.hold_out}: no item of {request.data} has a name that starts with this."
+            )
     elif request.split == "train":
         looking = _validation(request, kind, place)
     if not len(dataset):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ..page.pages import PageSettings
 
 TITLE = "Which image is more realistic?"
-DESCRIPTION = "Look at pairs of images and choose the more realistic one of each."
+DESCRIPTION = "Look at pairs of images and choose the more realistic image in each pair."
 KEYWORDS = ("image", "images", "comparison", "perception", "research", "survey")
 # The longest base of image addresses with which every question is sure to fit.
 LONG_BASE = "https://" + "x" * 192 + "/"

@@ -70,12 +70,12 @@ def refuse_existing(target: Path, *, replace: bool) -> None:
         )
     if not replace:
         raise GlimpseError(
-            f"{target} exists already; a study is frozen. Choose another folder with --out, or replace it, "
-            "which is possible as long as it was never published, with --force."
+            f"{target} already exists, and a study is frozen. Choose another folder with --out, or replace "
+            "it, which is possible as long as it was never published, with --force."
         )
     if not (target / "study.json").is_file() and (not target.is_dir() or any(target.iterdir())):
         raise GlimpseError(
-            f"{target} is no study folder; --force replaces nothing else. Choose another --out."
+            f"{target} is not a study folder; --force replaces only study folders. Choose another --out."
         )
 
 

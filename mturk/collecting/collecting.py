@@ -251,8 +251,8 @@ def collect(
     """
     if (out / SIMULATION).exists():
         raise GlimpseError(
-            f"{out} holds answers that `simulate` made up ({SIMULATION}); what people answer does not go "
-            f"into the same folder. Name another one: --out {out}-collected"
+            f"{out} holds answers made by `simulate` ({SIMULATION}); answers of people do not go into the "
+            f"same folder. Choose another one: --out {out}-collected"
         )
     hits = published_hits(ledger)
     if not hits:

@@ -100,7 +100,7 @@ def _count(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[...,
     type=click.Choice(PRESETS),
     default="glimpse",
     show_default=True,
-    help="Whose numbers: ours, the paper's text, the authors' files.",
+    help="Which defaults: Glimpse's own, the paper's, or those of the authors' files.",
 )
 @click.option(
     "--real", metavar="NAME", default="real", show_default=True, help="The condition of real photographs."
@@ -110,7 +110,7 @@ def _count(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[...,
     metavar="NAME",
     default=None,
     show_default="image-space, if there is one",
-    help="Condition whose images, against real ones, are sentinels.",
+    help="Condition to pair with real images in sentinels.",
 )
 @click.option(
     "--contrast",
@@ -133,7 +133,7 @@ def _count(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[...,
     metavar="NAME",
     multiple=True,
     show_default="all other conditions",
-    help="Unlimited-time: a baseline, one batch each (repeatable).",
+    help="Unlimited-time: a baseline, with a batch of its own (repeatable).",
 )
 @click.option(
     "--exposure-ms",
@@ -155,7 +155,7 @@ def _count(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[...,
     type=click.Choice(("random", "same-item")),
     default=None,
     show_default="random; same-item with --preset authors",
-    help="Which scenes stand beside each other.",
+    help="How scenes are paired.",
 )
 @click.option(
     "--scenes",
@@ -169,16 +169,19 @@ def _count(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[...,
     type=click.Choice(("balanced", "random")),
     default=None,
     show_default="balanced",
-    help="How left and right are given.",
+    help="How sides are assigned.",
 )
-@_count("hits_per_batch", "HITs a batch.")
+@_count("hits_per_batch", "HITs per batch.")
 @_count("trials_per_cell", "Trials of each cell in a HIT.")
-@_count("sentinels_per_hit", "Sentinels a HIT.")
+@_count("sentinels_per_hit", "Sentinels per HIT.")
 @_count("max_sentinels_in_a_row", "Longest run of sentinels.")
-@_count("max_wrong_sentinels", "More wrong sentinels exclude an assignment; fewer than --sentinels-per-hit.")
+@_count(
+    "max_wrong_sentinels",
+    "Exclude assignments with more wrong sentinels than this; must be below --sentinels-per-hit.",
+)
 @_count("practice_trials", "Practice trials with feedback, before the HIT's own.")
-@_count("break_every", "A break after so many trials; 0 for none.")
-@_count("workers_per_hit", "Distinct workers a HIT.")
+@_count("break_every", "Offer a break after this many trials; 0: none.")
+@_count("workers_per_hit", "Distinct workers per HIT.")
 @click.option(
     "--reward-usd",
     default=None,
@@ -193,7 +196,7 @@ def _count(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[...,
     type=click.Choice(ENCODINGS),
     default="auto",
     show_default=True,
-    help="auto: keep the pixels' encoding if all images have one, else PNG.",
+    help="auto: keep the encoding if all images share one, else PNG.",
 )
 @click.option("--allow-missing", is_flag=True, help="Leave out items that not every condition has.")
 @click.option(
@@ -208,7 +211,7 @@ def _count(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[...,
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     default=None,
     show_default="a general one",
-    help="Text file of the consent; empty lines part paragraphs.",
+    help="Text file with the consent; empty lines separate paragraphs.",
 )
 @click.option(
     "--display-width",
@@ -218,7 +221,7 @@ def _count(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[...,
     help="Width of an image on the screen, in CSS pixels.",
 )
 @click.option(
-    "--fixation-ms", type=int, default=600, show_default=True, help="From a trial's start to the images."
+    "--fixation-ms", type=int, default=600, show_default=True, help="Time from a trial's start to the images."
 )
 @click.option(
     "--submit-origin",
@@ -236,10 +239,11 @@ def _count(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[...,
 )
 @click.option("--force", is_flag=True, help="Replace a study that was never published.")
 def build_hits(**options: Any) -> None:
-    """Turn folders of images into a study: designed, checked, frozen.
+    """Turn folders of images into a study: design, check and freeze it.
 
-    IMAGES holds one folder a condition; files of the same name show the same scene. The numbers are those of
-    Chen & Koltun (2017) unless you give others; STUDY/design.html tells what was designed and what it costs.
+    The --images folder holds one folder per condition; files of the same name show the same scene. Numbers
+    are those of Chen & Koltun (2017) unless you give others; design.html in the study folder shows the
+    design and its price.
 
     \b
     Examples:
@@ -314,7 +318,7 @@ def _paragraphs(file: Path) -> tuple[str, ...]:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise GlimpseError(
-            f"--consent {file} is no text in UTF-8 ({error.reason} at byte {error.start}). Save it as UTF-8."
+            f"--consent {file} is not UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8."
         ) from None
     found = tuple(" ".join(part.split()) for part in re.split(r"\n\s*\n", text) if part.strip())
     if not found:

@@ -25,7 +25,7 @@ SHOWN_PROBLEMS = 5
 @click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True,
               help="Folder that is written, or added to.")  # fmt: skip
 @click.option(
-    "--watch", is_flag=True, help="Keep looking until every place is done, or Ctrl-C.", show_default=True
+    "--watch", is_flag=True, help="Keep checking until every place is done; Ctrl-C stops.", show_default=True
 )
 @click.option("--interval", "interval_s", metavar="SECONDS", type=click.FloatRange(min=1), default=30,
               show_default=True, help="How often --watch looks.")  # fmt: skip
@@ -44,8 +44,8 @@ def collect(
 ) -> None:
     """Fetch new assignments into results/.
 
-    Run it as often as you like: what is there stays as it is, what is new is added. Workers appear under
-    pseudonyms; who is who stands in workers.csv alone, which only you can read.
+    Run it as often as you like: it adds what is new and leaves the rest as it is. Workers appear under
+    pseudonyms; only workers.csv, which only you can read, says who is who.
 
     \b
     Examples:
@@ -65,7 +65,7 @@ def collect(
             # Found anew each time: a server that was started again may have another address.
             found = collect_study(*find(study, on, endpoint, data), out)
         except KeyboardInterrupt:
-            console.say("Stopped looking; what was collected is on the disk.")
+            console.say("Stopped. Everything collected so far is on disk.")
             break
         except (EndpointError, CredentialsError) as error:
             console.warn(f"{error} (looking again in {interval_s:g} s)")
@@ -85,7 +85,9 @@ def _report(console: Any, found: Collected, out: Path) -> None:
         f"Written: {out}/"
     )
     if found.simulated:
-        console.warn(f"simulated, not people: {counted(found.simulated, 'assignment')} in {out}/")
+        console.warn(
+            f"{out}/ holds {counted(found.simulated, 'assignment')} made by the simulator, not by people"
+        )
     for problem in found.problems[:SHOWN_PROBLEMS]:
         console.warn(f"kept, but not readable: assignment {problem}")
     if len(found.problems) > SHOWN_PROBLEMS:

@@ -37,7 +37,7 @@ SHOWN_PROBLEMS = 10
     multiple=True,
     metavar="NAME",
     help="Trials of NAME against real images are sentinels; repeatable.",
-    show_default="none are",
+    show_default="none",
 )
 @click.option(
     "--practice",
@@ -72,7 +72,7 @@ def import_results(
     """Read MTurk batch CSV files into results/.
 
     The files are what MTurk's website gives under "Download CSV". A condition is the folder in an image's
-    address. Several files of one study go together, such as one a baseline. Rows that cannot be read are
+    address. Name all files of one study together, such as one per baseline. Rows that cannot be read are
     named by line and left out.
 
     \b
@@ -89,7 +89,9 @@ def import_results(
     if kind != "amt-real-vs-fake" and (practice_trials is not None or exposure_ms is not None):
         raise click.UsageError("--practice and --exposure-ms go with --format amt-real-vs-fake.")
     if kind == "glimpse" and (real or sentinels):
-        raise click.UsageError("--real and --sentinel: with --format glimpse the study says them.")
+        raise click.UsageError(
+            "with --format glimpse the study states --real and --sentinel; leave them out."
+        )
     options = Options(real, sentinels, practice_trials, exposure_ms)
     found = read_files(files, kind, options, read_study(study) if kind == "glimpse" else None)
     write_results(found, out)

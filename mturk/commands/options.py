@@ -32,5 +32,5 @@ def published_options(command: Callable[..., Any]) -> Callable[..., Any]:
         type=click.Choice(["auto", "local", "sandbox", "production"]),
         default="auto",
         show_default=True,
-        help="Where the study is published. auto: the only place where it is.",
+        help="Where the study is published; auto: the only place, if there is one.",
     )(endpoint_options(command))

@@ -19,7 +19,7 @@ from .following import given
     "--port", type=click.IntRange(0, 65535), default=0, show_default="any free one", help="Port of --serve."
 )
 @click.option(
-    "--before-accepting", is_flag=True, help="As a worker sees it who has not accepted the HIT yet."
+    "--before-accepting", is_flag=True, help="Show the page as it looks before the HIT is accepted."
 )
 @click.option("--browser/--no-browser", default=True, show_default=True, help="Open a browser window.")
 def preview(

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @click.option(
     "--image-url-prefix",
     metavar="URL",
-    help="The images are here already: study/images/* under their own names.",
+    help="Address at which you have put the files of STUDY/images/, under the same names.",
     show_default="none",
 )
 @click.option(
@@ -54,14 +54,14 @@ if TYPE_CHECKING:
 @click.option("--expires", "expires_days", metavar="DAYS", type=float, default=7, show_default=True,
               help="How long places stay open.")  # fmt: skip
 @click.option("--auto-approve", "auto_approve_days", metavar="DAYS", type=float, default=7, show_default=True,
-              help="After how long a submission that nobody reviewed is approved.")  # fmt: skip
+              help="Approve submissions automatically after this many days without review.")  # fmt: skip
 @click.option(
     "--nines",
     type=click.Choice(["auto", "yes", "no"]),
     default="auto",
     show_default=True,
     help="Split HITs into parts of at most nine places, on which the fee is 20 % instead of 40 %. "
-    "auto: where fees are taken.",
+    "auto: where there are fees.",
 )
 @endpoint_options
 @click.pass_context
@@ -82,10 +82,10 @@ def publish(
     data: Path,
     endpoint: str | None,
 ) -> None:
-    """Host the images and create the HITs; the price comes first.
+    """Show the price, host the images and create the HITs.
 
-    STUDY is the folder that build-hits wrote. Interrupted, it goes on where it stopped when it is run again:
-    nothing is created or paid twice. What was done stands in STUDY/published/.
+    STUDY is the folder that build-hits wrote. Rerun an interrupted command: it resumes, and nothing is
+    created or paid twice. STUDY/published/ records what was done.
 
     \b
     Examples:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("study", type=click.Path(path_type=Path), default=Path("study"))
 @click.option("--approve/--no-approve", default=True, show_default=True,
-              help="Approve every submission that waits, excluded ones too.")  # fmt: skip
+              help="Approve every submission waiting for review, excluded ones too.")  # fmt: skip
 @click.option(
     "--replace", is_flag=True, help="Open a new place for every excluded assignment.", show_default=True
 )
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     "extend_days",
     metavar="DAYS",
     type=float,
-    help="Open expired places again for so long.",
+    help="Reopen expired places for this many days.",
     show_default="they stay closed",
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.", show_default=True)
@@ -97,9 +97,9 @@ def review(
 ) -> None:
     """Approve, pay bonuses, replace excluded assignments.
 
-    Everybody who submitted is approved, unless named with --reject. Exclusion is a matter of the analysis,
-    not of payment: excluded assignments are approved, and --replace opens a new place for each. Run twice,
-    it pays and opens nothing twice.
+    Everybody who submitted is approved, unless named with --reject. Exclusion concerns the analysis, not
+    payment: excluded assignments are approved too, and --replace opens a new place for each. Running it
+    again pays nobody twice and opens no place twice.
 
     \b
     Examples:

@@ -19,9 +19,7 @@ SHOWN_LINKS = 5
 
 
 @click.command()
-@click.option(
-    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for every one."
-)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
 @click.option(
     "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 picks one."
 )
@@ -54,12 +52,20 @@ SHOWN_LINKS = 5
     help="Whether workers may sign in with any name.",
 )
 @click.option(
-    "--public-url", metavar="URL", show_default="none", help="Where a proxy shows this server to the world."
+    "--public-url",
+    metavar="URL",
+    show_default="none",
+    help="Public address of the proxy in front of this server.",
 )
 @click.option(
     "--completion-url", metavar="URL", show_default="none", help="Where participants go when they are done."
 )
-@click.option("--forget", metavar="NAME", show_default="nobody", help="Unname a person in DATA, and stop.")
+@click.option(
+    "--forget",
+    metavar="NAME",
+    show_default="nobody",
+    help="Remove a person's identity from DATA, keep their answers, and exit.",
+)
 @click.option("--open", "open_", is_flag=True, show_default=True, help="Open the dashboard in the browser.")
 def serve(  # noqa: PLR0917 - one an option
     host: str,
@@ -89,7 +95,7 @@ def serve(  # noqa: PLR0917 - one an option
     console = click.get_current_context().obj
     if forget is not None:
         people, assignments = running.forget(data, forget)
-        console.say(f"Forgotten: {people} of that name; {assignments} assignments stay, nameless.")
+        console.say(f"Identities removed: {people}. Assignments kept without a name: {assignments}.")
         console.say("Delete the line of results/workers.csv too.")
         return
     if not studies and Path("study/study.json").is_file():

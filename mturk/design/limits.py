@@ -35,7 +35,7 @@ def check_listing(title: str, description: str, keywords: Sequence[str], experim
 def check_words(option: str, text: str, most: int | None = None) -> None:
     """Raise GlimpseError for words that are blank, cannot be sent, or have more than `most` characters."""
     if not text.strip():
-        raise GlimpseError(f"{option} is empty; workers read it: at least one word.")
+        raise GlimpseError(f"{option} is empty; workers read it, so give at least one word.")
     if code := unsendable(text):
         raise GlimpseError(f"{option} holds the character {code}, which no page can show; leave it out.")
     if most is not None and len(text) > most:

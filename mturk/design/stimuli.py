@@ -49,8 +49,8 @@ def find_images(folder: Path | str) -> Images:
     folder = Path(folder)
     if not folder.is_dir():
         raise GlimpseError(
-            f"There is no folder {folder}. It holds one folder a condition, for example "
-            f"{folder}/real/000001.png; synthesize makes one, --images names another."
+            f"There is no folder {folder}. It should hold one folder per condition, for example "
+            f"{folder}/real/000001.png. Make it with synthesize, or name another with --images."
         )
     found: dict[str, dict[str, Path]] = {}
     for condition in sorted(path for path in folder.iterdir() if path.is_dir()):
@@ -59,7 +59,7 @@ def find_images(folder: Path | str) -> Images:
         _check_name("condition", condition.name, condition)
         found[condition.name] = _items(condition)
     if not found:
-        raise GlimpseError(f"{folder} has no folders; it must hold one folder of images a condition.")
+        raise GlimpseError(f"{folder} has no folders; it must hold one folder of images per condition.")
     return Images(folder, found)
 
 
@@ -138,7 +138,7 @@ def _check_sizes(left: Source, right: Source, *, same_item: bool) -> None:
     hint = "" if same_item else ", or pair only the same scenes with --pairing same-item"
     raise GlimpseError(
         f"{left.path} is {left.width}x{left.height} and {right.path} is {right.width}x{right.height}; images "
-        f"that stand beside each other must be of one size. Resize one of them{hint}."
+        f"shown side by side must have the same size. Resize one of them{hint}."
     )
 
 

@@ -79,7 +79,7 @@ def read_hit_file(
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise GlimpseError(
-            f"{path} is no CSV file in UTF-8 ({error.reason} at byte {error.start})."
+            f"{path} is not a UTF-8 CSV file ({error.reason} at byte {error.start})."
         ) from None
     hits = read_pairs(text, str(path), practice_trials=practice_trials, exposure_ms=exposure_ms)
     experiment = _experiment(hits, real, sentinel, str(path))
@@ -98,7 +98,7 @@ def read_pairs(
         for row in csv.DictReader(io.StringIO(text))
     ]
     if not rows:
-        raise GlimpseError(f"{where} has no row; a HIT file has one a HIT.")
+        raise GlimpseError(f"{where} has no rows; a HIT file has one row per HIT.")
     if "image_A_url_1" in rows[0]:
         trials = numbers(rows[0], r"image_A_url_(\d+)")
         return [[_authors_pair(row, n, f"{where}, row {i}") for n in trials] for i, row in enumerate(rows, 1)]
@@ -123,7 +123,7 @@ def image_of(address: str, where: str) -> Image:
     except ValueError:
         path = PurePosixPath()
     if not path.stem or not path.parent.name:
-        raise GlimpseError(f"{where}: {address!r} is no address of an image in a condition's folder.")
+        raise GlimpseError(f"{where}: {address!r} is not the address of an image in a condition's folder.")
     return path.parent.name, path.stem
 
 
@@ -139,7 +139,7 @@ def _authors_pair(row: Mapping[str, str], number: int, where: str) -> Pair:
     if f"time_{number}" in row:
         cell = _cell(row, f"time_{number}", where)
         if not re.fullmatch(r"\s*[0-9]{1,9}\s*", cell):
-            raise GlimpseError(f"{where}, time_{number}: {cell!r} is no number of milliseconds.")
+            raise GlimpseError(f"{where}, time_{number}: {cell!r} is not a number of milliseconds.")
         exposure = int(cell)
     return Pair(image_of(left, where), image_of(right, where), exposure, practice=False)
 

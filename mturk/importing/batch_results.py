@@ -84,7 +84,7 @@ class Options:
 
 
 def read_rows(path: Path, kind: str) -> Iterator[Row | RowError]:
-    """Yield a file's rows, and an error for each that is none; GlimpseError when it is not such a file."""
+    """Yield a file's rows, and a RowError for each malformed row; GlimpseError for another format."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
@@ -92,13 +92,13 @@ def read_rows(path: Path, kind: str) -> Iterator[Row | RowError]:
             missing = [name for name in (*NEEDED, *COLUMNS[kind]) if name not in names]
             if missing:
                 raise GlimpseError(
-                    f"{path} is no result file of the format {kind}: it lacks "
+                    f"{path} is not a result file of format {kind}: it lacks "
                     f"{', '.join(missing)}. It has {', '.join(names[:6])}{' ...' if len(names) > 6 else ''}"
                 )
             for cells in reader:
                 where = f"{path}, line {reader.line_num}"
                 if None in cells or None in cells.values():
-                    yield RowError(f"{where}: it has another number of cells than the header's {len(names)}")
+                    yield RowError(f"{where}: the row does not have the header's {len(names)} cells")
                 else:
                     yield Row(where, cells)
     except (csv.Error, UnicodeDecodeError) as error:
@@ -203,7 +203,7 @@ def _distinct(rows: list[Row], problems: list[str]) -> Iterator[Row]:
             name = row["AssignmentId"]
             row["WorkerId"]
             if name in seen:
-                raise RowError(f"{row.where}: assignment {name} stands in {seen[name]} already")
+                raise RowError(f"{row.where}: assignment {name} was already read from {seen[name]}")
         except RowError as error:
             problems.append(str(error))
             continue

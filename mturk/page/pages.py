@@ -49,12 +49,14 @@ QUESTION = "Which image is more realistic?"
 _ASKED_LATER = {QUESTION: "Which image looked more realistic?"}
 CONSENT = (
     (
-        "You will see pairs of images side by side and choose, each time, the one that looks more realistic. "
-        "There are no known risks. Taking part is voluntary; you may stop at any time by closing the page."
+        "You will see pairs of images side by side. For each pair, choose the image that looks more "
+        "realistic. There are no known risks. Taking part is voluntary, and you may stop at any time by "
+        "closing the page."
     ),
     (
-        "We record your choices and their timing, your browser's name, and the size and refresh rate of "
-        "your screen, under a pseudonym. These data are used for research only and published only in summary."
+        "We record, under a pseudonym, your choices and their timing, your browser's name, the size of its "
+        "window, your screen's refresh rate and pixel ratio, and how often you leave the page. These data "
+        "are used for research only and published only in summary."
     ),
 )
 DISPLAY_WIDTH, DISPLAY_HEIGHT = 600, 460

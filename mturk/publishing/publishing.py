@@ -79,7 +79,7 @@ class Publisher:
             listed = ", ".join(f"{name} = {getattr(first, name)}" for name in changed)
             raise GlimpseError(
                 f"{self.ledger.path}: publishing began with other settings ({listed}). "
-                "The HITs of a study stay alike: leave these options out to go on"
+                "All HITs of a study have the same settings: leave these options out to continue"
             )
         return first
 

@@ -113,7 +113,7 @@ def forget(data: Path, name: str) -> tuple[int, int]:
     """Cut the tie between a person and their answers in a stopped server's folder; see `workers.forget`."""
     if not (data / "server.sqlite3").is_file():
         raise GlimpseError(
-            f"{data} is no server's data folder: it holds no server.sqlite3. Give it with --data FOLDER"
+            f"{data} is not a server's data folder: it has no server.sqlite3. Name one with --data FOLDER"
         )
     with alone(data):
         site = Site(ServerSettings(data=data))

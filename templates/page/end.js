@@ -94,7 +94,7 @@ function send(address) {
   // Still here after a while: the server did not take it. The answers are here; the button works again.
   setTimeout(() => {
     sending = $('send').disabled = false;
-    write('sent', 'No confirmation has arrived yet. You can submit again.');
+    write('sent', 'The server has not confirmed your answers yet. Please press Submit again.');
   }, 15000);
 }
 on($('form'), 'submit', async event => {

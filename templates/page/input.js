@@ -46,7 +46,7 @@ function lost(flag) {
   disturbed(flag);
   if (screen !== 'trial') return;
   state.losses++;
-  banner('Please stay on this page until the end. Leaving it is recorded.');
+  banner('Please stay on this page until the end. We record when you leave it.');
 }
 on(window, 'blur', () => {
   lost('blur');

@@ -1,6 +1,6 @@
 // ---- One tab at a time: by a lock where the browser has them, else by asking through the storage.
 const WHY = {
-  busy: ['This task is open in another tab', ''],
+  busy: ['This task is open in another tab', 'Go back to that tab, or press "Continue here" to work in this one.'],
   moved: [
     'This task was continued elsewhere',
     'You are working on it in another tab or browser; this one takes no more answers.',
@@ -19,7 +19,7 @@ function stop(reason = 'over', text = 'Go back to the list of tasks to see why.'
   now = null;
   enter('');
   banner('');
-  const [title, words] = WHY[reason] || ['This task takes no more answers', text];
+  const [title, words] = WHY[reason] || ['This task no longer takes answers', text];
   write('stop-title', title);
   write('stop-text', words);
   $('here').hidden = final();

@@ -121,8 +121,8 @@ def _next(tx: Transaction, worker: str, study: str, batch: str | None, arrival: 
         return offers.accept_next(tx, worker, study=study, batch=batch, one_a_batch=True, arrival=arrival)
     except RequestError as error:
         raise RequestError(
-            "All places of this study are taken at the moment, or you have taken part already. "
-            "Thank you for your interest; you may close this page, or try again later.",
+            "All places in this study are taken at the moment, or you have already taken part. "
+            "Thank you for your interest. You may close this page, or try again later.",
             error.code.removeprefix("AWS.MechanicalTurk."),
         ) from None
 

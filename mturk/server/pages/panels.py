@@ -32,8 +32,8 @@ LAB = "lab"
 # What a panel was to fill in, and did not.
 _MARK = re.compile(r"\{\{%\w*%\}\}|%\w+%")
 _NO_PERSON = (
-    "This link does not say who you are, so nobody can take part with it. Open the study where you found it, "
-    "at Prolific, CloudResearch Connect or SONA, and follow the link there: it says who you are."
+    "This link does not say who you are, so you cannot take part with it. Open the study where you found it "
+    "(Prolific, CloudResearch Connect or SONA) and follow the link there."
 )
 
 
@@ -154,8 +154,8 @@ def admitted(parameters: dict[str, str], settings: ServerSettings) -> Arrival:
     unfilled = next((value for value in sent.values() if _MARK.fullmatch(value)), None)
     if unfilled:
         raise RequestError(
-            f"This link still holds {unfilled} where the panel puts who you are. Open the study at the "
-            "panel, and follow the link there.",
+            f"This link still contains {unfilled} where the panel should have put your id. Open the study at "
+            "the panel and follow the link there.",
             "NotFromPanel",
         )
     if not settings.panels_only:

@@ -27,14 +27,14 @@ PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"
 TIME_LEFT = "X-Seconds-Left"
 _ENDED = {"Accepted": "time", "Abandoned": "time", "Returned": "returned"}
 _KEPT = (
-    "What the server has received is kept, but does not count for the study. "
-    "If you can accept the task again, you go on from there."
+    "The server has kept the answers it received, but they do not count for the study. "
+    "If you can accept the task again, you will continue where you stopped."
 )
 REFUSALS = {
     "moved": "This task was continued in another tab or browser.",
-    "time": f"The time is over. {_KEPT}",
-    "returned": f"It was returned. {_KEPT}",
-    "submitted": "It was submitted, and your answers were received. There is nothing left to do here.",
+    "time": f"Time is up. {_KEPT}",
+    "returned": f"You returned this task. {_KEPT}",
+    "submitted": "You submitted this task, and we received your answers. There is nothing left to do.",
 }
 _NOT_YOURS = "This assignment is not yours. Sign in as the worker who accepted it, in this browser."
 
@@ -72,7 +72,7 @@ async def external_submit(request: Request) -> Response:
     except RequestError as error:
         if error.code.endswith("InvalidAssignmentState"):
             raise RequestError(
-                "The time for this assignment is over, or it was returned; it takes no more answers.",
+                "This assignment no longer takes answers: its time is up, or it was returned.",
                 "AssignmentOver",
             ) from None
         raise
@@ -82,7 +82,9 @@ async def external_submit(request: Request) -> Response:
 async def reachable(request: Request) -> Response:
     """Answer a page that asks, before it sends its answers, whether the server can be reached."""
     if request.headers.get("sec-fetch-mode") in {None, "navigate"}:
-        raise RequestError("Answers are sent here by a HIT's page; there is nothing to see.", "NotFound")
+        raise RequestError(
+            "A HIT's page sends its answers to this address; there is nothing to see.", "NotFound"
+        )
     return Response(status_code=204)
 
 

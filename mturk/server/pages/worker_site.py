@@ -276,7 +276,7 @@ def requester_page(hit: Row) -> HTMLResponse:
     """Return a HIT's own HTML with the policy that fits it."""
     question = questions.parse(hit["question"])
     if question.html is None:
-        raise RequestError("This HIT's page stands on another site.", "NotFound")
+        raise RequestError("This HIT's page is on another site.", "NotFound")
     headers = {
         "Content-Security-Policy": questions.content_policy(question.html),
         "Cache-Control": "no-store",

@@ -100,7 +100,9 @@ def forget(tx: Transaction, name: str) -> tuple[int, int]:
     tx.run("PRAGMA secure_delete = ON")
     people = tx.all("SELECT worker_id FROM workers WHERE name = ?1 OR worker_id = ?1", " ".join(name.split()))
     if not people:
-        raise RequestError(f"Nobody here is known by {name[:MAX_NAME]!r}.", "WorkerDoesNotExist")
+        raise RequestError(
+            f"Nobody on this server has the name or id {name[:MAX_NAME]!r}.", "WorkerDoesNotExist"
+        )
     assignments = 0
     for person in people:
         stranger = new_id("A")
