@@ -98,7 +98,7 @@ def evaluate(
     images: the folder of the stimuli, for the pairs that are to be shown.
     """
     if settings.compare and len(folders) < 2:
-        raise GlimpseError("--compare sets several results folders against each other; name two or more.")
+        raise GlimpseError("--compare compares results folders; name two or more.")
     _refuse_twice(folders)
     results = belonging(read_results(list(folders), track=track))
     exclusion = exclude(results, settings.rules)

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 PRINT_DPI, PHOTO_DPI = 300, 220
 OPENING = "summary.json"  # by which a folder is known to be a report
-NUMBERED = " A character that no font of this computer has stands as its Unicode number, as in [U+6A21]."
+NUMBERED = " A character that no font on this computer has is shown by its Unicode number, as in [U+6A21]."
 
 
 class ReportFigure(NamedTuple):
@@ -153,7 +153,7 @@ def _preference(evidence: Evidence, answered: pd.DataFrame) -> ReportFigure:
     rows = answered.assign(label=labels)
     figure = draw.preference_figure(rows, limited=limited, simulated=evidence.results.simulated)
     caption = f"Preference rates with {_intervals(evidence)}" + (
-        ", thin, over the naive ones, pale, which treat answers as independent." if limited else "."
+        ". Thin: these intervals; pale: naive ones, which treat answers as independent." if limited else "."
     )
     many = answered["series"].nunique() > draw.MANY_SERIES
     return ReportFigure(figure, _alt(answered), caption, limited and many)
@@ -207,12 +207,12 @@ def _workers(evidence: Evidence) -> ReportFigure:
         simulated=evidence.results.simulated,
     )
     points = "each worker's speed and share of right sentinels; orange crosses: excluded"
-    cloud = "speeds and shares of right sentinels, the darker the more workers; orange: excluded"
+    cloud = "speeds and shares of right sentinels; darker: more workers; orange: excluded"
     caption = (
-        "Left: wrong sentinels an assignment, in orange what the rule excludes"
-        + ("" if filtered else " (nothing here: the filter is off)")
+        "Left: wrong sentinels per assignment; orange: what the rule excludes"
+        + ("" if filtered else " (nothing: the filter is off)")
         + f". Middle: {cloud if len(panels.dropna()) > MANY_WORKERS else points}. Right: how often "
-        "workers chose the left image; orange: excluded; grey: what chance allows 95 % of them."
+        "workers chose the left image; orange: excluded; grey: the range that chance gives for 95 % of them."
     )
     alt = "Sentinel errors, response times and side bias of the workers."
     return ReportFigure(figure, alt, caption, wide=True)

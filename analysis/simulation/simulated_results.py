@@ -70,7 +70,7 @@ def _simulated(path: Path) -> int:
     if real:
         raise GlimpseError(
             f"{path}: {real} of its {len(lines)} assignments are not marked simulated, and simulated answers "
-            "never replace what people answered. Name another folder with --out."
+            "never replace answers of people. Name another folder with --out."
         )
     return len(lines)
 

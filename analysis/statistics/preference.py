@@ -186,7 +186,7 @@ def _notes(
         [
             "no answers",
             "one worker or one pair only: nothing can be tested, and the interval is 0 to 1",
-            "rate is 0 or 1: n_effective is the smaller of workers and pairs",
+            "the rate is 0 or 1: n_effective is the number of workers or of pairs, whichever is smaller",
             "no spread between workers and pairs: n_effective is the smaller of their numbers",
         ],
         "",
