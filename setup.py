@@ -12,11 +12,9 @@ INSIDE = ("crn", "mturk", "analysis", "templates")
 
 
 def version() -> str:
-    """Return the version that glimpse/__init__.py states, without importing it."""
-    for node in ast.parse((HERE / "glimpse" / "__init__.py").read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__version__":
-            return str(ast.literal_eval(node.value))
-    raise SystemExit("glimpse/__init__.py states no __version__")
+    """Return the version that glimpse/version.py states, without importing it."""
+    (line,) = (HERE / "glimpse" / "version.py").read_text(encoding="utf-8").splitlines()[2:]
+    return str(ast.literal_eval(line.removeprefix("__version__ = ")))
 
 
 setup(

@@ -8,6 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .version import __version__
+
 if TYPE_CHECKING:
     from .analysis.api.answers import exclude, read_results, simulate
     from .analysis.api.drawing import plot_preference, plot_ranking, plot_realism
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from .errors import ArgumentError, GlimpseError
     from .mturk.api import build_study, plan_study
 
-__version__ = "0.1.0"
 __all__ = [
     "ArgumentError",
     "GlimpseError",

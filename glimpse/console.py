@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from glimpse import __version__
+from glimpse.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from glimpse import __version__
+from glimpse.version import __version__
 from glimpse.console import Console
 from glimpse.errors import GlimpseError
 from glimpse.program import as_called

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from glimpse import experiment as experiments
+import glimpse.experiment as experiments
 from glimpse.calling import flag, in_python, known, path_of, refuse, warn, whole, word, words
 from glimpse.console import versions
 from glimpse.experiment import Experiment, check_exclusion_rule
