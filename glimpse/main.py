@@ -12,10 +12,10 @@ from typing import Any
 
 import click
 
-from glimpse.version import __version__
 from glimpse.console import Console
 from glimpse.errors import GlimpseError
 from glimpse.program import as_called
+from glimpse.version import __version__
 
 # In the order in which a study uses them: command -> (package, what it does).
 COMMANDS = {

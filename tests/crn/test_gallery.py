@@ -109,7 +109,7 @@ def test_the_bundled_samples_bring_their_layouts(tmp_path):
         ({"columns": ["real", "gan"]}, "has no column 'gan'; it has crn, image-space, pix2pix, real"),
         ({"columns": ["layout"]}, "no column 'layout'.* Name the label maps' folder with --labels"),
         ({"labels": "/nowhere"}, "/nowhere: no label maps there"),
-        ({"ours": "mine"}, "no condition 'mine' to be ours; there are crn"),
+        ({"ours": "mine"}, "--ours 'mine': there is no such condition; there are crn"),
     ],
 )
 def test_what_is_not_there_is_named(images, options, message):

@@ -287,7 +287,7 @@ def test_sizes_are_height_by_width(run):
 
 @pytest.mark.parametrize("name", ["../evil", "a/b", ".hidden", "-x", "a:b"])
 def test_a_condition_is_a_folder_in_out(run, name):
-    assert f"{name!r} is no name for a folder: no /" in run(f"--condition={name}", status=2)
+    assert f"{name!r} cannot name a folder: leave out /" in run(f"--condition={name}", status=2)
     assert not list(Path().iterdir())
 
 

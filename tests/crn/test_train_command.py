@@ -60,7 +60,7 @@ def test_training_writes_weights_that_can_be_used_and_says_what_is_next(run) -> 
 def test_a_run_lives_in_out(run) -> None:
     result = run(*TINY, "--name", "../elsewhere")
     assert result.exit_code == 2
-    assert "'../elsewhere' is no name for a folder" in result.output
+    assert "'../elsewhere' cannot name a folder" in result.output
     assert not Path("../elsewhere").exists()
 
 

@@ -44,7 +44,7 @@ def test_the_demo_leaves_other_folders_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     result = CliRunner().invoke(main, ["demo", "--out", str(tmp_path)])
     assert result.exit_code == 1
-    assert "holds something that is no demo" in result.output
+    assert "holds files that the demo did not write" in result.output
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
 
 

@@ -188,7 +188,7 @@ def test_bad_rows_are_named_by_line_and_the_others_kept(tmp_path):
         f"{path}, line 5: assignment {rows[3]['AssignmentId']} stands in {path}, line 4 already",
         f"{path}, line 6: Input.time_2 is 'soon', no number of milliseconds",
         f"{path}, line 7: {late}",
-        f"{path}, line 8: it has another number of cells than the header's {len(rows[0])}",
+        f"{path}, line 8: the row does not have the header's {len(rows[0])} cells",
     ]
     assert [line["assignment_id"] for line in found.lines] == ["A03", "A05"]
     assert found.lines[1]["submitted_at"] is None
@@ -197,12 +197,12 @@ def test_bad_rows_are_named_by_line_and_the_others_kept(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "options", "message"),
     [
-        (AMT_REAL_VS_FAKE, Options(), "of the format amt-real-vs-fake: it lacks Input.gt_side0"),
+        (AMT_REAL_VS_FAKE, Options(), "of format amt-real-vs-fake: it lacks Input.gt_side0"),
         (CRN_AUTHORS, Options(real="photo"), "no condition 'photo' in the files; say --real with one of"),
         (CRN_AUTHORS, Options(sentinels=("x",)), "no condition 'x' in the files; say --sentinel with one"),
         (CRN_AUTHORS, Options(sentinels=("real",)), "--sentinel real: it is the real condition"),
         (CRN_AUTHORS, Options(sentinels=("crn", "image-space")), "every trial is a sentinel or practice"),
-        (GLIMPSE, Options(), "is no result file of the format glimpse: it lacks Answer.answers"),
+        (GLIMPSE, Options(), "is not a result file of format glimpse: it lacks Answer.answers"),
         ("csv", Options(), "no format 'csv'; there are crn-authors, amt-real-vs-fake, glimpse"),
     ],
 )  # fmt: skip
@@ -217,7 +217,7 @@ def test_a_binary_file_and_an_empty_one_are_refused(tmp_path):
     with pytest.raises(GlimpseError, match=r"b.csv cannot be read as CSV in UTF-8"):
         import_results([tmp_path / "b.csv"], CRN_AUTHORS, Options())
     (tmp_path / "e.csv").write_bytes(b"")
-    with pytest.raises(GlimpseError, match=r"e.csv is no result file of the format crn-authors"):
+    with pytest.raises(GlimpseError, match=r"e.csv is not a result file of format crn-authors"):
         import_results([tmp_path / "e.csv"], CRN_AUTHORS, Options())
 
 

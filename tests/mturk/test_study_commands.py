@@ -100,8 +100,8 @@ def test_one_clear_message_and_nothing_written(here: Path, words: str, message: 
             ["--description", "x" * 2001],
             "--description has 2001 characters; Mechanical Turk allows 1 to 2000.",
         ),
-        (["--title", " "], "--title is empty; workers read it: at least one word."),
-        (["--question", ""], "--question is empty; workers read it: at least one word."),
+        (["--title", " "], "--title is empty; workers read it, so give at least one word."),
+        (["--question", ""], "--question is empty; workers read it, so give at least one word."),
         (
             ["--title", "Which\x07?"],
             "--title holds the character U+0007, which no page can show; leave it out.",
@@ -122,7 +122,7 @@ def test_one_clear_message_and_nothing_written(here: Path, words: str, message: 
         (
             ["--consent", "latin.txt"],
             (
-                "--consent latin.txt is no text in UTF-8 (invalid continuation byte at byte 3). "
+                "--consent latin.txt is not UTF-8 text (invalid continuation byte at byte 3). "
                 "Save it as UTF-8."
             ),
         ),

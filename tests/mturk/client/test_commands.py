@@ -367,7 +367,7 @@ def test_ctrl_c_ends_watching_quietly(study, server, glimpse, at, monkeypatch):
     glimpse("publish", *at)
     monkeypatch.setattr("glimpse.mturk.commands.collect.time.sleep", interrupt)
     code, out, _ = glimpse("collect", "--watch", *at)
-    assert (code, out[1]) == (0, "Stopped looking; what was collected is on the disk.")
+    assert (code, out[1]) == (0, "Stopped. Everything collected so far is on disk.")
 
 
 @pytest.fixture
