@@ -12,7 +12,7 @@ from glimpse.errors import GlimpseError
 from glimpse.experiment import Experiment
 from glimpse.files import read_json
 from glimpse.stated import check_stated
-from glimpse.trials import read_trials
+from glimpse.trials import iterate_trials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -211,7 +211,7 @@ def _from_json(folder: Path, value: Mapping[str, Any]) -> Study:
         secret=value["secret"],
         stimuli={name: Stimulus(**stimulus) for name, stimulus in value["stimuli"].items()},
         hits=tuple(Hit(**hit) for hit in value["hits"]),
-        trials=read_trials(plan.decode(), f"{folder}/trials.csv"),
+        trials=tuple(iterate_trials(folder / "trials.csv")),
         plan_sha256=value["plan_sha256"],
         page_settings=value["page"],
     )
