@@ -33,7 +33,7 @@ setup(
     package_data={
         "glimpse": ["py.typed"],
         "glimpse.crn": ["kernels/README.md", "weights/*", "samples/**/*", "labelsets/**/*.json"],
-        "glimpse.templates": ["*/*"],
+        "glimpse.templates": ["**/*"],
     },
     install_requires=[
         "boto3>=1.34",

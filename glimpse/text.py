@@ -1,7 +1,8 @@
-"""Words and pages: counts in words, and the folder `templates/`, from which every page is made."""
+"""Words and pages: counts in words, and the folder `templates/`, from which every page and text is made."""
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -30,16 +31,31 @@ def template_text(name: str) -> str:
 
 
 @cache
-def environment() -> Environment:
-    """Return the one Jinja2 environment: HTML escaped, undefined names an error."""
+def environment(*, html: bool = True, prose: bool = False) -> Environment:
+    """Return the one Jinja2 environment of a kind; undefined names are an error.
+
+    html: values are escaped. prose: for templates of sentences, which `joined` makes of what they render.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     found = Environment(
         loader=PackageLoader("glimpse.templates", "."),
-        autoescape=True,
+        autoescape=html,  # noqa: S701 - what is not HTML goes to the console and into text files
         undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+        trim_blocks=not prose,
+        lstrip_blocks=not prose,
+        # Told apart from the ends of line in values.
+        newline_sequence="\r" if prose else "\n",
+        extensions=["jinja2.ext.do"],
     )
     found.globals["command"] = command
     return found
+
+
+def joined(text: str, mark: str, between: str) -> str:
+    """Return sentences without the line breaks and the indentation of their template.
+
+    A line that begins with `mark` (a regular expression) stands after `between`, any other after a space.
+    """
+    text = re.sub(rf" *\r[ \r]*(?={mark})", between, text)
+    return re.sub(r" *\r[ \r]*", " ", text).strip(f" {between}")

@@ -14,7 +14,8 @@ from glimpse.errors import ArgumentError
 from ..figures import plots
 from ..figures.series import by_strength, curve_grid
 from ..figures.style import ALARM
-from ..report.tables import exposure, turned
+from ..report.formats import exposure
+from ..report.tables import turned
 from ..statistics.psychometric import CurveFit
 from ..statistics.ranking import Ranking, ranking_table
 from .tables import each

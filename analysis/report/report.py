@@ -24,12 +24,12 @@ from ..statistics.choices import ALPHA
 from ..statistics.distributions import coin_quantile
 from ..statistics.psychometric import curves_table
 from ..statistics.ranking import ranking_table
-from .blocks import Block, picture
 from .findings import Finding, findings
+from .formats import exposure, level_text
 from .methods import methods_text
-from .page import render, sections
+from .page import picture, render
 from .summary import summarize
-from .tables import csv_parts, csv_text, exposure, level_text, preference_tex, records, turned
+from .tables import csv_parts, csv_text, preference_tex, records, turned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from ..figures.stimuli import Stimuli
     from .evaluation import Evidence
+    from .page import Picture
 
 PRINT_DPI, PHOTO_DPI = 300, 220
 OPENING = "summary.json"  # by which a folder is known to be a report
@@ -76,19 +77,19 @@ def build_report(
     judgments = evidence.exclusion.judgments
     files: dict[str, bytes | Parts] = {"judgments.csv": Parts(lambda: csv_parts(judgments.parts()))}
     files |= {name: text.encode() for name, text in _tables(evidence).items()}
-    blocks: dict[str, Block] = {}
+    pictures: dict[str, Picture] = {}
     drawn = _figures(evidence, rates)
     for name, (figure, alt, caption, wide) in track(drawn.items(), "figures", len(drawn)):
         kinds = ("png",) if name == "hardest_pairs" else tuple(dict.fromkeys((*formats, "svg")))
         photographs = name == "hardest_pairs"
         rendered = draw.render(figure, kinds, PHOTO_DPI if photographs else PRINT_DPI)
         show = "png" if photographs else "svg"
-        blocks[name] = picture(name, rendered[show], show, alt, caption, wide=wide)
+        pictures[name] = picture(name, rendered[show], show, alt, caption, wide=wide)
         files |= {
             f"{name}.{kind}": data for kind, data in rendered.items() if kind in formats or kind == kinds[0]
         }
     facts |= {"findings": [finding.text for finding in found], "methods": methods}
-    page = render(facts, sections(facts, found, methods, tex, blocks))
+    page = render(facts, found, methods, tex, pictures)
     texts = {"preference.tex": tex, "methods.txt": methods + "\n", "report.html": page}
     files |= {name: text.encode() for name, text in texts.items()}
     facts["files"] = sorted([*files, OPENING])

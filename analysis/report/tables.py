@@ -1,93 +1,24 @@
-"""Tables as people meet them: numbers in words, CSV, LaTeX. Nothing is computed here."""
+"""Tables as people meet them: CSV, LaTeX. Nothing is computed here."""
 
 from __future__ import annotations
 
 import math
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from ..statistics.choices import CLUSTERS, STANDARD
-from ..statistics.columns import COLUMNS, from_the_other_side
+from ..statistics.columns import from_the_other_side
+from .formats import DASH, NBSP, exposure, level_text, p_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
-DASH = "–"
-NBSP = "\u00a0"
 CSV_ROWS = 50_000  # written at a time
 NOISE = 1e-12  # a strength of this size is a tie's
-FRACTIONS = {125: "1/8", 250: "1/4", 500: "1/2"}
-
-
-def exposure(exposure_ms: float | None) -> str:
-    """Name an exposure: 125 -> "1/8 s", 2000 -> "2 s", NaN or None -> "unlimited"."""
-    if exposure_ms is None or not math.isfinite(exposure_ms):
-        return "unlimited"
-    return f"{FRACTIONS.get(round(exposure_ms), f'{exposure_ms / 1000:g}')}{NBSP}s"
-
-
-def percent(rate: float | None, digits: int = 1) -> str:
-    """0.7834 -> "78.3 %"; a dash where there is no number."""
-    return DASH if rate is None or not math.isfinite(rate) else f"{100 * rate:.{digits}f}{NBSP}%"
-
-
-def level_text(level: float) -> str:
-    """The level of an interval, unrounded: 0.95 -> "95 %", 0.9999999 -> "99.99999 %"."""
-    return f"{(100 * Decimal(str(level))).normalize():f}{NBSP}%"
-
-
-def interval(low: float, high: float, digits: int = 1) -> str:
-    """Two rates -> "74.0–82.1 %"; a dash where there is none."""
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return DASH
-    return f"{100 * low:.{digits}f}{DASH}{100 * high:.{digits}f}{NBSP}%"
-
-
-def number(value: float | None, digits: int = 2) -> str:
-    """A number with `digits` decimals, a true minus sign, a dash where there is none."""
-    if value is None or not math.isfinite(value):
-        return DASH
-    rounded = round(value, digits) + 0.0  # no negative zero
-    return f"{rounded:.{digits}f}".replace("-", "\u2212")
-
-
-def p_text(p: float | None) -> str:
-    """A p-value as papers print it: "0.032", "< 0.001", a dash where there is none."""
-    if p is None or not math.isfinite(p):
-        return DASH
-    return f"<{NBSP}0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def count(value: int, one: str, many: str | None = None) -> str:
-    """A number with its noun: 1 assignment, 2 assignments."""
-    return f"{value:,}{NBSP}{one if value == 1 else many or one + 's'}"
-
-
-def series(items: Sequence[str], last: str = "and") -> str:
-    """Names in a sentence: "a", "a and b", "a, b and c"; or with another word before the last."""
-    if len(items) < 2:
-        return "".join(items)
-    return f"{', '.join(items[:-1])} {last} {items[-1]}"
-
-
-def seconds_of(exposures_ms: Sequence[float | None], last: str = "and") -> str:
-    """Exposures in a sentence, with the unit once: "1/8, 1 and 3 s"."""
-    unit = f"{NBSP}s"
-    times = [exposure(value) for value in exposures_ms]
-    return series([time.removesuffix(unit) for time in times[:-1]] + times[-1:], last)
-
-
-def dollars(amount: object) -> str:
-    """An amount of money as study.json has it: "1" -> "$1.00"."""
-    try:
-        return f"${Decimal(str(amount)):.2f}"
-    except InvalidOperation:
-        return f"${amount}"
 
 
 def csv_text(table: pd.DataFrame) -> str:
@@ -211,8 +142,7 @@ def _tex_matrix(table: pd.DataFrame, alpha: float) -> list[str]:
 
 def _tex_rows(table: pd.DataFrame, alpha: float) -> list[str]:
     lines = ["\\begin{tabular}{lrrrrr}", "\\toprule"]
-    counted = " & ".join(COLUMNS[name].heading for name in ("n", "n_workers", "n_pairs"))
-    lines += [f"Contrast & Preference rate & {counted} & $p$ (adjusted) \\\\", "\\midrule"]
+    lines += [r"Contrast & Preference rate & Answers & Workers & Pairs & $p$ (adjusted) \\", "\\midrule"]
     for row in records(table):
         p = p_text(row["p_adjusted"]).replace(NBSP, "").replace("<", "$<$").replace(DASH, "--")
         lines.append(

@@ -1,8 +1,8 @@
-"""The columns of tables that say something of a contrast: how each turns, and how the report prints it.
+"""The columns of tables that say something of a contrast, and how each turns.
 
 A contrast has a direction: a row of preference.csv is seen from condition A. Seen from condition B a rate is
 one minus itself, the ends of its interval change places, and a difference changes its sign. Every column says
-so here; CSV files, pages and LaTeX tables take names, headings and order of columns from the same entries.
+so here, and CSV files have them in this order.
 """
 
 from __future__ import annotations
@@ -33,11 +33,9 @@ def _negated(value: Any, row: Mapping[str, Any]) -> Any:  # noqa: ARG001
 @dataclass(frozen=True)
 class TableColumn:
     """One column. turn: its value seen from the other condition. partner: the column with which it changes
-    places then. In the report's tables: heading (may hold {level}), and form, a name of `tables.FORMS`."""
+    places then."""
 
     name: str
-    heading: str = ""
-    form: str = ""
     turn: Callable[[Any, Mapping[str, Any]], Any] = _fixed
     partner: str = ""
 
@@ -46,33 +44,33 @@ PREFERENCE = (
     TableColumn("contrast"),
     TableColumn("condition_a"),
     TableColumn("condition_b"),
-    TableColumn("exposure_ms", "Exposure", "exposure"),
-    TableColumn("n", "Answers", "count"),
-    TableColumn("k", turn=_rest),
-    TableColumn("rate", "Rate", "percent", _complement),
-    TableColumn("low", "{level} interval", "interval", _complement, "high"),
-    TableColumn("high", turn=_complement, partner="low"),
+    TableColumn("exposure_ms"),
+    TableColumn("n"),
+    TableColumn("k", _rest),
+    TableColumn("rate", _complement),
+    TableColumn("low", _complement, "high"),
+    TableColumn("high", _complement, "low"),
     TableColumn("se_worker"),
     TableColumn("se_pair"),
     TableColumn("se_two_way"),
-    TableColumn("n_effective", "n eff.", "rounded"),
+    TableColumn("n_effective"),
     TableColumn("df"),
-    TableColumn("wilson_low", "naive interval", "interval", _complement, "wilson_high"),
-    TableColumn("wilson_high", turn=_complement, partner="wilson_low"),
-    TableColumn("p_value", "p", "p"),
-    TableColumn("p_adjusted", "p adjusted", "p"),
-    TableColumn("p_binomial", "p binomial", "p"),
-    TableColumn("n_workers", "Workers", "plain"),
-    TableColumn("n_pairs", "Pairs", "plain"),
+    TableColumn("wilson_low", _complement, "wilson_high"),
+    TableColumn("wilson_high", _complement, "wilson_low"),
+    TableColumn("p_value"),
+    TableColumn("p_adjusted"),
+    TableColumn("p_binomial"),
+    TableColumn("n_workers"),
+    TableColumn("n_pairs"),
     TableColumn("filtered"),
     TableColumn("note"),
 )
 DIFFERENCE = (
-    TableColumn("source", "Folder", "plain"),
-    TableColumn("difference", "Difference and interval", "difference"),
-    TableColumn("difference_low"),
-    TableColumn("difference_high"),
-    TableColumn("p_difference", "p", "p"),
+    TableColumn("source"),
+    TableColumn("difference", _negated),
+    TableColumn("difference_low", _negated, "difference_high"),
+    TableColumn("difference_high", _negated, "difference_low"),
+    TableColumn("p_difference"),
 )
 COLUMNS = {column.name: column for column in (*PREFERENCE, *DIFFERENCE)}
 PREFERENCE_COLUMNS = tuple(column.name for column in PREFERENCE)

@@ -39,7 +39,7 @@ def other_way(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def numbers(rows: list[dict]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=[*PREFERENCE_COLUMNS]).drop(columns=NAMES)
+    return pd.DataFrame(rows, columns=[*COLUMNS]).drop(columns=NAMES)
 
 
 def compared(change=lambda frame: frame) -> pd.DataFrame:

@@ -1,6 +1,8 @@
 """What the report says of a study is what was done: derived from trials and answers, never from defaults."""
 
+import html
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +14,13 @@ import pytest
 from glimpse.analysis.reading.exclusion import Rules
 from glimpse.analysis.report.evaluation import AnalysisSettings, evaluate
 from glimpse.analysis.report.findings import findings
-from glimpse.analysis.report.methods import assumptions, citations, methods_text
-from glimpse.analysis.report.quality_sections import design_section, exclusion_section, sensitivity_section
+from glimpse.analysis.report.methods import assumptions, methods_text
+from glimpse.analysis.report.page import section
 from glimpse.analysis.report.summary import summarize
+from glimpse.analysis.report.wording import shared_values
 from glimpse.analysis.statistics.preference import Intervals
 from glimpse.analysis.statistics.psychometric import _too_few
+from glimpse.text import joined
 from tests.analysis import folders
 from tests.analysis.folders import build_study
 from tests.analysis.test_report import run
@@ -81,9 +85,17 @@ def said(*folders: Path, rules: Rules | None = None) -> str:
     return methods_text(facts_of(*folders, rules=rules))
 
 
-def words(blocks: Any) -> str:
-    """All texts of a section."""
-    return repr(blocks).replace(NBSP, " ").replace("\\xa0", " ")
+def words(facts: Facts, name: str) -> str:
+    """All texts of a section of the page; of a list of names and values, "name: value."."""
+    found = section(name, shared_values(facts)).html
+    text = re.sub(r"<[^>]+>", " ", found.replace("</dt><dd>", ": ").replace("</dd>", ". "))
+    return html.unescape(text).replace(NBSP, " ")
+
+
+def test_templates_break_lines_where_they_like_and_values_keep_theirs() -> None:
+    text = "\r- One,\r  two\r \r{value}.\r\r- Three".replace("{value}", "a\n  b  c")
+    assert joined(text, "- ", "\n").split("\n- ") == ["- One, two a\n  b  c.", "Three"]
+    assert joined("<p>One,\rtwo</p>\r\r<p>three</p>\r", "<", "") == "<p>One, two</p><p>three</p>"
 
 
 def test_pooled_studies_each_have_their_own_design(limited: Path, other: Path) -> None:
@@ -103,7 +115,7 @@ def test_pooled_studies_each_have_their_own_design(limited: Path, other: Path) -
         "and all but a participant's first in a batch were excluded (" in text
     )
     assert "excluded when it has more wrong sentinels than its study allows (0 or 2); also" in words(
-        exclusion_section(facts)
+        facts, "exclusions"
     )
     assert "The sentinel rule is each study's own." in assumptions(facts)[2]
     rows = [(row["rule"], row["allowed"], row["used"]) for row in facts["sensitivity"]]
@@ -113,11 +125,11 @@ def test_pooled_studies_each_have_their_own_design(limited: Path, other: Path) -
         ("none", None, False),
     ]
     assert facts["sensitivity"][4]["largest_change"] == 0
-    assert "each study's own (this report)" in words(sensitivity_section(facts))
-    design = words(design_section(facts))
-    assert "('Studies', '2, pooled')" in design
-    assert "('Exposures', '1/8, 1/4, 1/2, 1, 2, 3, 4 and 8 s')" in design
-    assert "('Reward', '$2.00 or $1.00')" in design
+    assert "each study's own (this report)" in words(facts, "sensitivity")
+    design = words(facts, "design")
+    assert "Studies: 2, pooled." in design
+    assert "Exposures: 1/8, 1/4, 1/2, 1, 2, 3, 4 and 8 s." in design
+    assert "Reward: $2.00 or $1.00." in design
 
 
 def test_one_rule_for_pooled_studies_is_not_theirs(limited: Path, other: Path) -> None:
@@ -128,7 +140,7 @@ def test_one_rule_for_pooled_studies_is_not_theirs(limited: Path, other: Path) -
     assert "Assignments with wrong answers to more than 1 sentinel, incomplete ones and" in methods_text(
         facts
     )
-    assert "(the studies' own rule: more than 0 or 2)" in words(exclusion_section(facts))
+    assert "(the studies' own rule: more than 0 or 2)" in words(facts, "exclusions")
 
 
 @pytest.mark.parametrize(
@@ -155,7 +167,7 @@ def test_repeats_that_are_kept_are_not_called_excluded(limited: Path) -> None:
     assert "Assignments with a wrong answer to any sentinel and incomplete ones were excluded (" in (
         methods_text(facts)
     )
-    assert "also excluded are incomplete assignments, but no repeats." in words(exclusion_section(facts))
+    assert "also excluded are incomplete assignments, but no repeats." in words(facts, "exclusions")
 
 
 def test_repeats_are_of_a_batch_where_there_are_several(limited: Path, unlimited: Path) -> None:
@@ -187,7 +199,7 @@ def test_answers_left_out_for_their_exposure_are_counted_once(limited: Path) -> 
     )
     found = findings(facts)[-1].text.replace(NBSP, " ")
     assert f"{text} were left out because the measured exposure was more than 5 ms off." in found
-    assert "Exposure error: single answers of assignments that stay." in words(exclusion_section(facts))
+    assert "Exposure error: single answers of assignments that stay." in words(facts, "exclusions")
 
 
 def test_the_question_and_practice_are_the_study_s(tmp_path: Path) -> None:
@@ -255,7 +267,7 @@ def test_folders_of_one_study_fill_its_places_once(limited: Path, tmp_path: Path
         8,
     )
     assert "each HIT was done by 4 to 8 participants, who saw the same pairs." in methods_text(facts)
-    assert "('Places', '8 of 8 filled')" in words(design_section(facts))
+    assert "Places: 8 of 8 filled." in words(facts, "design")
     more = facts_of(tmp_path / "again")
     assert findings(more)[0].text.startswith("The study is under way: 4 of 8 places (50.0\u00a0%) are filled")
 
@@ -274,7 +286,7 @@ def test_a_study_json_that_says_little(limited: Path, tmp_path: Path) -> None:
         "participants submitted 8 assignments and gave 208 answers, 40 of them to sentinels; each HIT was "
         "done by 4 participants, who saw the same pairs. Assignments with" in text
     )
-    assert "None" not in text + words(design_section(facts)[0].entries)
+    assert "None" not in text + words(facts, "design")
     shown = (
         "exposures_ms",
         "sentinel_exposures_ms",
@@ -290,7 +302,7 @@ def test_a_study_json_that_says_little(limited: Path, tmp_path: Path) -> None:
         0,
     ]
     assert facts["counts"]["places"] is None
-    assert "Chen" not in repr(citations(facts))
+    assert "Chen" not in words(facts, "cite")
     result = run("analyze", folder, "--out", tmp_path / "report", "--figures", "svg")
     assert result.exit_code == 0, result.output
     assert "against None" not in (tmp_path / "report" / "report.html").read_text()

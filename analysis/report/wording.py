@@ -1,0 +1,104 @@
+"""The templates that say what was found, and the values that they share beside those of summary.json."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from glimpse.text import environment, joined
+
+from ..statistics.choices import ADJUSTMENTS, CLUSTERS, CURVE_SHAPES
+from ..statistics.workers import WORKER_FLAGS
+from . import formats
+from .tables import oriented
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from jinja2 import Template
+
+Rows = list[dict[str, Any]]
+STATED = ("max_wrong_sentinels", "pairing", "question", "reward_usd", "workers_per_hit")
+
+
+@cache
+def template(name: str, *, prose: bool = True) -> Template:
+    """Return a template of `templates/report/`; values are escaped in one of HTML."""
+    pages = environment(html=name.endswith(".html.j2"), prose=prose)
+    pages.filters |= formats.FILTERS | {
+        "by_contrast": by_contrast,
+        "by_exposure": by_exposure,
+        "in_order": in_order,
+    }
+    return pages.get_template(f"report/{name}")
+
+
+def entries(name: str, values: Mapping[str, Any]) -> list[str]:
+    """Return what a text template says, an entry each: these begin with "- " or "* "."""
+    return joined(template(name).render(values), "[-*] ", "\n").split("\n")
+
+
+def paragraph(name: str, values: Mapping[str, Any]) -> str:
+    """Return what a text template says in one paragraph."""
+    return joined(template(name).render(values), "$", "")
+
+
+def shared_values(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the summary with what follows from it and is said in several places."""
+    experiment, counts, studies = facts["experiment"], facts["counts"], facts["studies"]
+    rules = facts["settings"]
+    return {
+        **facts,
+        "several": len(studies) > 1,
+        "limited": experiment["mode"] == "limited-time",
+        "under_way": counts["places"] is not None and counts["filled"] < counts["places"],
+        # Of the pages of all studies it is known what they do; their design is known to be the paper's.
+        "made_here": all(study["run_with"] for study in studies),
+        "after_the_paper": all(
+            study["run_with"] or study["imported_from"] == "crn-authors" for study in studies
+        ),
+        "stated": {name: stated(facts, name) for name in STATED},
+        "contrasts": list(dict.fromkeys(row["contrast"] for row in facts["preference"])),
+        # What p-values are adjusted for.
+        "tests": sum(row["p_value"] is not None for row in facts["preference"]),
+        "measured": measured_share(facts),
+        "left_out": {row["reason"]: row for row in facts["exclusions"]},
+        "cluster": CLUSTERS[rules["cluster"]],
+        "scenes_apart": CLUSTERS[rules["cluster"]].by_scene and experiment["pairing"] != "same-item",
+        "adjustment": ADJUSTMENTS[rules["adjust"]],
+        "curve_shape": CURVE_SHAPES[rules["curve"]],
+        "flags": WORKER_FLAGS,
+    }
+
+
+def stated(facts: Mapping[str, Any], name: str) -> list[Any]:
+    """What study.json states of the design, each value once; empty where a study does not state it."""
+    values = [study["experiment"][name] for study in facts["studies"]]
+    return [] if None in values else list(dict.fromkeys(values))
+
+
+def measured_share(facts: Mapping[str, Any]) -> float | None:
+    """The share of answers whose exposure the page measured; None where exposure is unlimited."""
+    rows = [row for row in facts["achieved_exposures"] if row["exposure_ms"] is not None]
+    answers = sum(row["n"] for row in rows)
+    return sum(row["n_recorded"] for row in rows) / answers if answers else None
+
+
+def by_contrast(rows: Iterable[Mapping[str, Any]], real: str | None) -> list[tuple[str, Rows]]:
+    """Rows of a preference table by their name ("real over crn"), seen from the real condition."""
+    groups: dict[str, Rows] = {}
+    for row in rows:
+        cell = oriented(row, flip=row["condition_b"] == real)
+        groups.setdefault(f"{cell['winner']} over {cell['loser']}", []).append(cell)
+    return list(groups.items())
+
+
+def by_exposure(cells: Rows) -> Rows:
+    """Cells in the order of their exposures."""
+    return sorted(cells, key=lambda cell: cell["exposure_ms"] or 0.0)
+
+
+def in_order(rows: Rows, key: str, names: Sequence[str]) -> Rows:
+    """Rows in the order of names, which their `key` holds; those that it does not name come first."""
+    places = {name: place for place, name in enumerate(names)}
+    return sorted(rows, key=lambda row: places.get(row[key], -1))
