@@ -48,7 +48,7 @@ OPENING = "summary.json"  # by which a folder is known to be a report
 NUMBERED = " A character that no font of this computer has stands as its Unicode number, as in [U+6A21]."
 
 
-class Drawn(NamedTuple):
+class ReportFigure(NamedTuple):
     """A figure with its alternative text, its caption, and whether it is two columns wide."""
 
     figure: Figure
@@ -113,10 +113,10 @@ def _tables(evidence: Evidence) -> dict[str, str]:
     return {name: csv_text(table) for name, table in tables.items()}
 
 
-def _figures(evidence: Evidence, rates: pd.DataFrame) -> dict[str, Drawn]:
+def _figures(evidence: Evidence, rates: pd.DataFrame) -> dict[str, ReportFigure]:
     """Return what is drawn, by name."""
     answered = rates[rates["n"] > 0]
-    found: dict[str, Drawn] = {}
+    found: dict[str, ReportFigure] = {}
     if evidence.results.mode == "limited-time":
         found["realism_vs_time"] = _realism(evidence, answered)
     found["preference"] = _preference(evidence, answered)
@@ -134,7 +134,7 @@ def _figures(evidence: Evidence, rates: pd.DataFrame) -> dict[str, Drawn]:
     return found
 
 
-def _realism(evidence: Evidence, answered: pd.DataFrame) -> Drawn:
+def _realism(evidence: Evidence, answered: pd.DataFrame) -> ReportFigure:
     grid = curve_grid(evidence.curves)
     level = level_text(evidence.settings.intervals.level)
     caption = (
@@ -144,10 +144,10 @@ def _realism(evidence: Evidence, answered: pd.DataFrame) -> Drawn:
         + "Dashed: chance."
     )
     figure = draw.realism_figure(answered, grid, simulated=evidence.results.simulated)
-    return Drawn(figure, _alt(answered), caption, answered["series"].nunique() > draw.MANY_SERIES)
+    return ReportFigure(figure, _alt(answered), caption, answered["series"].nunique() > draw.MANY_SERIES)
 
 
-def _preference(evidence: Evidence, answered: pd.DataFrame) -> Drawn:
+def _preference(evidence: Evidence, answered: pd.DataFrame) -> ReportFigure:
     limited = evidence.results.mode == "limited-time"
     labels = [exposure(value) for value in answered["exposure_ms"]] if limited else answered["series"]
     rows = answered.assign(label=labels)
@@ -156,10 +156,10 @@ def _preference(evidence: Evidence, answered: pd.DataFrame) -> Drawn:
         ", thin, over the naive ones, pale, which treat answers as independent." if limited else "."
     )
     many = answered["series"].nunique() > draw.MANY_SERIES
-    return Drawn(figure, _alt(answered), caption, limited and many)
+    return ReportFigure(figure, _alt(answered), caption, limited and many)
 
 
-def _ranking(evidence: Evidence, strengths: pd.DataFrame) -> Drawn:
+def _ranking(evidence: Evidence, strengths: pd.DataFrame) -> ReportFigure:
     limited = evidence.results.mode == "limited-time"
     figure = draw.ranking_figure(strengths, limited=limited, simulated=evidence.results.simulated)
     caption = (
@@ -167,7 +167,7 @@ def _ranking(evidence: Evidence, strengths: pd.DataFrame) -> Drawn:
         "a difference of 1 is an odds ratio of 2.7."
     )
     alt = "Bradley-Terry strength of each condition by exposure; the numbers are in the table."
-    return Drawn(figure, alt, caption, wide=False)
+    return ReportFigure(figure, alt, caption, wide=False)
 
 
 def _intervals(evidence: Evidence) -> str:
@@ -183,7 +183,7 @@ def _alt(rates: pd.DataFrame) -> str:
     return "Preference rates. " + "; ".join(parts) + "."
 
 
-def _workers(evidence: Evidence) -> Drawn:
+def _workers(evidence: Evidence) -> ReportFigure:
     table, workers = evidence.exclusion.assignments, evidence.workers
     shown = workers[workers["n"] > 0]
     median = int(shown["n"].median()) if len(shown) else 1
@@ -215,7 +215,7 @@ def _workers(evidence: Evidence) -> Drawn:
         "workers chose the left image; orange: excluded; grey: what chance allows 95 % of them."
     )
     alt = "Sentinel errors, response times and side bias of the workers."
-    return Drawn(figure, alt, caption, wide=True)
+    return ReportFigure(figure, alt, caption, wide=True)
 
 
 def _edges(answers: int) -> NDArray[np.float64]:
@@ -229,7 +229,7 @@ def _edges(answers: int) -> NDArray[np.float64]:
     return np.asarray(0.5 + np.concatenate([-half[::-1], half]) / answers)
 
 
-def _pairs(evidence: Evidence) -> Drawn | None:
+def _pairs(evidence: Evidence) -> ReportFigure | None:
     """Return the figure of pairs with their images, or None where images are missing."""
     table = evidence.pairs
     rows: list[tuple[list[tuple[Stimuli, str, tuple[str, str]]], str]] = []
@@ -257,7 +257,7 @@ def _pairs(evidence: Evidence) -> Drawn | None:
         return None
     figure = draw.pairs_figure(rows, simulated=evidence.results.simulated)
     caption = "The pairs in which the less preferred condition was chosen most and least often."
-    return Drawn(figure, caption, caption, wide=True)
+    return ReportFigure(figure, caption, caption, wide=True)
 
 
 def write_report(files: Mapping[str, bytes | Parts], out: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..statistics.choices import CLUSTERS, STANDARD
-from ..statistics.columns import from_the_other_side
+from ..statistics.columns import COLUMNS, from_the_other_side
 from .formats import DASH, NBSP, exposure, level_text, p_text
 
 if TYPE_CHECKING:
@@ -142,7 +142,8 @@ def _tex_matrix(table: pd.DataFrame, alpha: float) -> list[str]:
 
 def _tex_rows(table: pd.DataFrame, alpha: float) -> list[str]:
     lines = ["\\begin{tabular}{lrrrrr}", "\\toprule"]
-    lines += [r"Contrast & Preference rate & Answers & Workers & Pairs & $p$ (adjusted) \\", "\\midrule"]
+    counted = " & ".join(COLUMNS[name].heading for name in ("n", "n_workers", "n_pairs"))
+    lines += [f"Contrast & Preference rate & {counted} & $p$ (adjusted) \\\\", "\\midrule"]
     for row in records(table):
         p = p_text(row["p_adjusted"]).replace(NBSP, "").replace("<", "$<$").replace(DASH, "--")
         lines.append(

@@ -10,6 +10,7 @@ from glimpse.text import environment, joined
 from ..statistics.choices import ADJUSTMENTS, CLUSTERS, CURVE_SHAPES
 from ..statistics.workers import WORKER_FLAGS
 from . import formats
+from .printing import headings, printed
 from .tables import oriented
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ def template(name: str, *, prose: bool = True) -> Template:
     pages.filters |= formats.FILTERS | {
         "by_contrast": by_contrast,
         "by_exposure": by_exposure,
+        "headings": headings,
         "in_order": in_order,
+        "printed": printed,
     }
     return pages.get_template(f"report/{name}")
 

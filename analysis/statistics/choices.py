@@ -45,6 +45,11 @@ class Cluster:
         """Whether the scenes of the two sides are ways of clustering."""
         return "item_a" in self.ways
 
+    @property
+    def standard(self) -> bool:
+        """Whether it is what realism curves, rankings and the side bias always use."""
+        return self == STANDARD
+
 
 CLUSTERS = {
     entry.name: entry

@@ -1,8 +1,8 @@
-"""The columns of tables that say something of a contrast, and how each turns.
+"""The columns of tables that say something of a contrast: how each turns, and how the report prints it.
 
 A contrast has a direction: a row of preference.csv is seen from condition A. Seen from condition B a rate is
 one minus itself, the ends of its interval change places, and a difference changes its sign. Every column says
-so here, and CSV files have them in this order.
+so here; CSV files, pages and LaTeX tables take names, order and headings from the same entries.
 """
 
 from __future__ import annotations
@@ -33,11 +33,13 @@ def _negated(value: Any, row: Mapping[str, Any]) -> Any:  # noqa: ARG001
 @dataclass(frozen=True)
 class TableColumn:
     """One column. turn: its value seen from the other condition. partner: the column with which it changes
-    places then."""
+    places then. Where the report shows it: heading (may hold {level}), and form, one of `printing.FORMS`."""
 
     name: str
     turn: Callable[[Any, Mapping[str, Any]], Any] = _fixed
     partner: str = ""
+    heading: str = ""
+    form: str = ""
 
 
 PREFERENCE = (
@@ -45,32 +47,32 @@ PREFERENCE = (
     TableColumn("condition_a"),
     TableColumn("condition_b"),
     TableColumn("exposure_ms"),
-    TableColumn("n"),
+    TableColumn("n", heading="Answers", form="count"),
     TableColumn("k", _rest),
-    TableColumn("rate", _complement),
-    TableColumn("low", _complement, "high"),
+    TableColumn("rate", _complement, heading="Rate", form="percent"),
+    TableColumn("low", _complement, "high", heading="{level} interval", form="interval"),
     TableColumn("high", _complement, "low"),
     TableColumn("se_worker"),
     TableColumn("se_pair"),
     TableColumn("se_two_way"),
-    TableColumn("n_effective"),
+    TableColumn("n_effective", heading="n eff.", form="rounded"),
     TableColumn("df"),
-    TableColumn("wilson_low", _complement, "wilson_high"),
+    TableColumn("wilson_low", _complement, "wilson_high", heading="naive interval", form="interval"),
     TableColumn("wilson_high", _complement, "wilson_low"),
-    TableColumn("p_value"),
-    TableColumn("p_adjusted"),
-    TableColumn("p_binomial"),
-    TableColumn("n_workers"),
-    TableColumn("n_pairs"),
+    TableColumn("p_value", heading="p", form="p"),
+    TableColumn("p_adjusted", heading="p adjusted", form="p"),
+    TableColumn("p_binomial", heading="p binomial", form="p"),
+    TableColumn("n_workers", heading="Workers", form="text"),
+    TableColumn("n_pairs", heading="Pairs", form="text"),
     TableColumn("filtered"),
     TableColumn("note"),
 )
 DIFFERENCE = (
-    TableColumn("source"),
-    TableColumn("difference", _negated),
+    TableColumn("source", heading="Folder", form="text"),
+    TableColumn("difference", _negated, heading="Difference and interval", form="difference"),
     TableColumn("difference_low", _negated, "difference_high"),
     TableColumn("difference_high", _negated, "difference_low"),
-    TableColumn("p_difference"),
+    TableColumn("p_difference", heading="p", form="p"),
 )
 COLUMNS = {column.name: column for column in (*PREFERENCE, *DIFFERENCE)}
 PREFERENCE_COLUMNS = tuple(column.name for column in PREFERENCE)

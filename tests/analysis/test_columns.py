@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from glimpse.analysis.report import tables
+from glimpse.analysis.report.printing import FORMS
 from glimpse.analysis.statistics.columns import (
     COLUMNS,
     DIFFERENCE_COLUMNS,
@@ -68,9 +69,11 @@ def test_a_column_that_is_not_declared_is_an_error():
         from_the_other_side({"rate": 0.25, "share_of_b": 0.75})
 
 
-def test_partners_name_one_another():
+def test_partners_name_one_another_and_what_is_shown_can_be_printed():
     for column in COLUMNS.values():
         assert not column.partner or COLUMNS[column.partner].partner == column.name
+        assert bool(column.heading) == bool(column.form)
+        assert not column.form or column.form in FORMS
 
 
 def test_missing_values_stay_missing():
