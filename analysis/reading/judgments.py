@@ -36,14 +36,14 @@ OF_TRIALS = ("trial", "pair", "contrast", "condition_a", "condition_b", "item_a"
 PART = 262_144  # judgments, unless one worker has more
 
 
-class Texts(NamedTuple):
+class TextColumn(NamedTuple):
     """A column of texts: `text[code]`."""
 
     code: NDArray[np.integer]
     text: pd.Index
 
     @classmethod
-    def of(cls, column: pd.Series) -> Texts:
+    def of(cls, column: pd.Series) -> TextColumn:
         """Of a table's column."""
         short = pd.Categorical(column)
         return cls(np.asarray(short.codes), pd.Index(short.categories))
@@ -65,8 +65,8 @@ class Judgments:
     """
 
     file: AnswerFile
-    assignments: dict[str, Texts]
-    trials: dict[str, Texts]
+    assignments: dict[str, TextColumn]
+    trials: dict[str, TextColumn]
     exposure_ms: NDArray[np.float64]
     sentinel: NDArray[np.bool_]
     correct_left: NDArray[np.int8]
@@ -82,8 +82,8 @@ class Judgments:
         worker = pd.factorize(assignments["worker"])[0]
         return cls(
             file,
-            {name: Texts.of(assignments[name]) for name in OF_ASSIGNMENTS},
-            {name: Texts.of(trials[name]) for name in OF_TRIALS},
+            {name: TextColumn.of(assignments[name]) for name in OF_ASSIGNMENTS},
+            {name: TextColumn.of(trials[name]) for name in OF_TRIALS},
             trials["exposure_ms"].to_numpy(float),
             trials["sentinel"].to_numpy(bool),
             correct_left(trials),
