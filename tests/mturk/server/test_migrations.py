@@ -14,9 +14,13 @@ from pathlib import Path
 import pytest
 
 from glimpse.errors import GlimpseError
+from glimpse.mturk.collecting.collecting import collect
+from glimpse.mturk.publishing.client import connect, endpoint
+from glimpse.mturk.publishing.ledger import Ledger, ledger_path
 from glimpse.mturk.server.storage import assignments, schema
 from glimpse.mturk.server.storage.database import Store
 from glimpse.mturk.server.storage.workers import participants_of
+from glimpse.study import read_study
 
 ROOT = Path(__file__).parents[3]
 VERSION_1 = ROOT / "tests/data/version-1"
@@ -232,6 +236,23 @@ def test_people_and_their_progress_are_still_known(listed):
     for assignment_id, expected in EXPECTED["progress"].items():
         row = store.read(lambda tx, name=assignment_id: assignments.find(tx, name))
         assert json.loads(row["progress"]) == expected
+
+
+def answered(folder):
+    """Return the records of a results folder without their status: some were approved later."""
+    lines = (folder / "assignments.jsonl").read_text(encoding="utf-8").splitlines()
+    return [{**json.loads(line), "status": None} for line in lines]
+
+
+def test_a_study_that_was_published_then_is_collected_as_it_was(old, listed, tmp_path):
+    study = read_study(shutil.copytree(VERSION_1 / "study-limited", tmp_path / "study"))
+    ledger = Ledger(ledger_path(study.folder, "local"))
+    assert ledger.pending == {}
+    found, before = tmp_path / "results", VERSION_1 / "results-collected"
+    collect(study, connect(endpoint("local", listed.server.url, old.parent)), ledger, found)
+    assert answered(found) == answered(before)
+    for name in ("study.json", "trials.csv", "workers.csv"):
+        assert (found / name).read_bytes() == (before / name).read_bytes()
 
 
 def test_work_goes_on_in_the_older_database(listed):
