@@ -195,7 +195,7 @@ def test_a_disturbed_exposure_is_flagged_and_shown_once_more(page: Any, timed: S
         page.evaluate(BLUR_AT_ONSET)
         page.keyboard.press("Space")
         wait_until(page, ANSWERING)
-        assert "Leaving it is recorded" in page.locator("#banner").inner_text()
+        assert "We record when you leave it" in page.locator("#banner").inner_text()
         page.keyboard.press("ArrowLeft")
         while True:
             pass_break(page)

@@ -29,7 +29,10 @@ pytestmark = IN_CHROMIUM
 NO_LOCKS = "Object.defineProperty(navigator, 'locks', {value: undefined})"
 BEGUN = "Object.entries(localStorage).some(([key, text]) => /^glimpse:/.test(key) && JSON.parse(text).open)"
 STOPPED = "!document.getElementById('stop').hidden"
-BUSY = ["This task is open in another tab", ""]
+BUSY = [
+    "This task is open in another tab",
+    'Go back to that tab, or press "Continue here" to work in this one.',
+]
 MOVED = [
     "This task was continued elsewhere",
     "You are working on it in another tab or browser; this one takes no more answers.",
@@ -217,7 +220,7 @@ def test_the_server_says_that_the_assignment_is_over(tabs: Any, timed: Study, re
         if reason == "time":
             assert [title, text] == TIME
         else:
-            assert [title, text] == ["This task takes no more answers", REFUSALS[reason]]
+            assert [title, text] == ["This task no longer takes answers", REFUSALS[reason]]
         assert page.locator("#here").is_hidden()
         assert page.locator("#out").get_attribute("href") == "/after"
         assert page.evaluate("document.activeElement.id") == "stop-title"
@@ -237,7 +240,7 @@ def test_a_refusal_without_words_stops_too(tabs: Any, timed: Study) -> None:
         wait_until(page, READY)
         page.route("**/progress", lambda route: route.fulfill(status=409, body="no"))
         page.keyboard.press("Space")
-        assert told(page) == ["This task takes no more answers", "Go back to the list of tasks to see why."]
+        assert told(page) == ["This task no longer takes answers", "Go back to the list of tasks to see why."]
 
 
 def test_the_deadline_comes_without_network(tabs: Any, timed: Study) -> None:

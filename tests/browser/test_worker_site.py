@@ -192,8 +192,8 @@ def test_participants_of_a_lab_take_turns_at_one_browser(chrome, lab):
     assert "Welcome back" in person.frame().locator("#check").inner_text()
 
     person.page.wait_for_url("**/done", timeout=75_000)
-    assert person.heading() == "The time is over"
-    assert "What was answered is not part of the study." in person.page.locator("main").inner_text()
+    assert person.heading() == "Time is up"
+    assert "Your answers are not part of the study." in person.page.locator("main").inner_text()
     person.page.click("text=Next participant")
     enter(person, "P04")
     assert not person.problems
@@ -209,9 +209,9 @@ def test_no_answer_is_taken_after_the_time_although_the_server_is_away(chrome, l
     person.page.route("**/state", lambda route: route.abort())
     person.page.clock.fast_forward(61_000)
     person.page.locator("#over").wait_for(timeout=10_000)
-    assert person.page.locator("#over h1").inner_text() == "The time is over"
+    assert person.page.locator("#over h1").inner_text() == "Time is up"
     said = person.page.locator("#over p").inner_text()
-    assert said == "No more answers are taken. Please wait a moment."
+    assert said == "This HIT no longer takes answers. Please wait a moment."
     assert not person.page.locator("#work").is_visible()
     person.context.close()
 

@@ -128,14 +128,16 @@ def test_what_becomes_of_answers_is_said_as_it_is(server, study):
     assert person.http.put(progress, json={"shown": 7}).status_code == 204
     person.give_back(assignment)
     done = text_of(person.http.get(f"/worker/assignments/{assignment}/done"))
-    assert "You have returned this HIT. What you answered is not part of the study" in done
-    assert "It is kept only so that the same HIT, if you take it again, goes on where you stopped." in done
+    assert "You returned this HIT. Your answers are not part of the study" in done
+    kept = "We keep them only so that you can continue where you stopped if you take the same HIT again."
+    assert kept in done
     again = assignment_of(enter(person, "P01"))
     assert person.http.get(f"/worker/assignments/{again}/progress").json() == {"shown": 7}
     server.clock.skip(601)
     assert person.http.put(f"/worker/assignments/{again}/progress", json={"shown": 8}).status_code == 409
     over = text_of(person.http.get(f"/worker/assignments/{again}/done"))
-    assert "before it was submitted. What was answered is not part of the study." in over
+    assert "before you submitted it. Your answers are not part of the study." in over
+    assert kept in over
     assert person.submit(again).status_code == 409
     third = assignment_of(enter(person, "P01"))
     assert person.http.get(f"/worker/assignments/{third}/progress").json() == {"shown": 7}

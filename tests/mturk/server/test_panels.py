@@ -61,7 +61,7 @@ def test_least_filled_first(server, study):
     assert names == ["b1-h1", "b1-h2", "b2-h1", "b2-h2"] * 2
     late = server.somebody().join("s", PROLIFIC_PID="late")
     assert late.status_code == 409
-    assert "All places of this study are taken" in late.text
+    assert "All places in this study are taken" in late.text
 
 
 def test_one_hit_a_person_and_batch_then_back(server, study):
@@ -77,7 +77,7 @@ def test_one_hit_a_person_and_batch_then_back(server, study):
     person.submit(other["assignment_id"])
     taken = person.join("s", **link, batch="b1")
     assert taken.status_code == 409
-    assert "you have taken part already" in taken.text
+    assert "you have already taken part" in taken.text
 
 
 def test_the_same_name_at_another_panel_is_somebody_else(server, study):
@@ -191,16 +191,19 @@ FROM_THE_PANEL = "Open the study at Prolific, and follow the link there."
 @pytest.mark.parametrize(
     ("sent", "text"),
     [
-        ({}, "This link does not say who you are, so nobody can take part with it."),
-        ({"participant": "Anybody"}, "This link does not say who you are, so nobody can take part with it."),
+        ({}, "This link does not say who you are, so you cannot take part with it."),
+        ({"participant": "Anybody"}, "This link does not say who you are, so you cannot take part with it."),
         ({"PROLIFIC_PID": "x"}, f"lacks STUDY_ID and SESSION_ID, which Prolific sends. {FROM_THE_PANEL}"),
         ({**PROLIFIC, "SESSION_ID": " "}, f"lacks SESSION_ID, which Prolific sends. {FROM_THE_PANEL}"),
         ({"participantId": "p"}, "lacks assignmentId and projectId, which CloudResearch Connect sends."),
         (
             {**PROLIFIC, "PROLIFIC_PID": "{{%PROLIFIC_PID%}}"},
-            "still holds {{%PROLIFIC_PID%}} where the panel",
+            "still contains {{%PROLIFIC_PID%}} where the panel",
         ),
-        ({"survey_code": "%SURVEY_CODE%"}, "still holds %SURVEY_CODE% where the panel puts who you are."),
+        (
+            {"survey_code": "%SURVEY_CODE%"},
+            "still contains %SURVEY_CODE% where the panel should have put your id",
+        ),
     ],
 )
 def test_who_does_not_come_from_a_panel_is_told_how_to(public, sent, text):

@@ -4,8 +4,8 @@ import pytest
 
 from glimpse.mturk.server.pages.submissions import _goes_on
 
-KEPT = "What the server has received is kept, but does not count for the study. "
-AGAIN = "If you can accept the task again, you go on from there."
+KEPT = "The server has kept the answers it received, but they do not count for the study. "
+AGAIN = "If you can accept the task again, you will continue where you stopped."
 
 
 @pytest.fixture
@@ -73,14 +73,14 @@ def over(working):
 def test_after_the_deadline(working, server):
     working.http.put(working.at, json=state(1, "left"))
     server.clock.skip(601)
-    assert over(working) == {"reason": "time", "error": f"The time is over. {KEPT}{AGAIN}"}
+    assert over(working) == {"reason": "time", "error": f"Time is up. {KEPT}{AGAIN}"}
     assert working.http.get(working.at).json() == state(1, "left")
 
 
 def test_after_a_return(working):
     working.http.put(working.at, json=state(1, "left"))
     working.give_back(working.assignment)
-    assert over(working) == {"reason": "returned", "error": f"It was returned. {KEPT}{AGAIN}"}
+    assert over(working) == {"reason": "returned", "error": f"You returned this task. {KEPT}{AGAIN}"}
     assert working.http.get(working.at).json() == state(1, "left")
 
 
@@ -88,5 +88,5 @@ def test_after_a_submission(working):
     working.submit(working.assignment)
     assert over(working) == {
         "reason": "submitted",
-        "error": "It was submitted, and your answers were received. There is nothing left to do here.",
+        "error": "You submitted this task, and we received your answers. There is nothing left to do.",
     }

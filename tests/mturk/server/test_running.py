@@ -111,7 +111,7 @@ def test_a_person_is_forgotten_and_the_answers_stay(start, tmp_path, question):
         return CliRunner().invoke(main, ["serve", "--forget", name, "--data", str(tmp_path / data)])
 
     result = forget("person-of-prolific")
-    assert "Forgotten: 1 of that name; 1 assignments stay" in result.output, result.output
+    assert "Identities removed: 1. Assignments kept without a name: 1." in result.output, result.output
     stored = (tmp_path / "d/server.sqlite3").read_bytes()
     assert worker.id.encode() not in stored
     assert b"person-of-prolific" not in stored
@@ -122,14 +122,14 @@ def test_a_person_is_forgotten_and_the_answers_stay(start, tmp_path, question):
     assert again.list_bonus_payments(HITId=hit)["BonusPayments"][0]["WorkerId"] == found["WorkerId"]
     with alone(tmp_path / "d"):
         assert "Another server is running" in forget("x").output
-    assert "holds no server.sqlite3" in forget("x", "nowhere").output
+    assert "it has no server.sqlite3" in forget("x", "nowhere").output
 
 
 def test_forgetting_nobody(tmp_path):
     Site(ServerSettings(data=tmp_path)).close()
     result = CliRunner().invoke(main, ["serve", "--forget", "x", "--data", str(tmp_path)])
     assert result.exit_code == 1
-    assert "Nobody here is known by 'x'" in result.output
+    assert "Nobody on this server has the name or id 'x'." in result.output
 
 
 def test_what_is_private_is_its_owners_whoever_made_the_folder(tmp_path):

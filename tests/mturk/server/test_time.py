@@ -80,11 +80,11 @@ def test_abandoned_at_the_deadline(server, turk, publish):
     assert turk.list_workers_with_qualification_type(QualificationTypeId=once)["NumResults"] == 0
     late = a.submit(assignment)
     assert late.status_code == 409
-    assert "time for this assignment is over" in late.text
+    assert "This assignment no longer takes answers: its time is up" in late.text
     a.submit(a.take(hits[1]))
     assert a.press(f"/worker/hits/{hits[0]}/accept").status_code == 403
     assert events(server).count("AssignmentAbandoned") == 1
-    assert "The time is over" in a.http.get(f"/worker/assignments/{assignment}/done").text
+    assert "Time is up" in a.http.get(f"/worker/assignments/{assignment}/done").text
 
 
 def test_a_qualification_that_was_there_before_survives_a_return(server, turk, publish):
