@@ -31,7 +31,7 @@ LAYERS = {
         ["trials", "people", "pricing", "experiment", "files", "images"],
         ["text"],
         ["calling"],
-        ["errors", "progress", "program"],
+        ["errors", "progress", "program", "version"],
     ],
     "crn": [
         ["commands", "api"],
