@@ -199,7 +199,7 @@ def sensitivity(
     sentinels that are allowed, each study's "own" where these differ, or "none"), allowed (that number; NaN
     for the others), used (the rule of this report), excluded_assignments, judgments, largest_change (of any
     cell's rate against this report's, in rate units), decisions_changed (cells whose adjusted test changes
-    sides at ALPHA). A rule that leaves nothing has NaN in the last three.
+    its verdict at ALPHA). A rule that leaves nothing has NaN in the last three.
     """
     chosen, own = (
         settings.rules.max_wrong_sentinels,

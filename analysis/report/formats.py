@@ -104,8 +104,8 @@ def milliseconds(value: float) -> str:
 
 
 def points(difference: float) -> str:
-    """A difference of two rates: 0.059 -> "5.9 points"."""
-    return f"{100 * difference:.1f}{NBSP}points"
+    """A difference of two rates: 0.059 -> "5.9 percentage points"."""
+    return f"{100 * difference:.1f}{NBSP}percentage points"
 
 
 def quoted(text: str) -> str:

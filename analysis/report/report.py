@@ -153,7 +153,9 @@ def _preference(evidence: Evidence, answered: pd.DataFrame) -> ReportFigure:
     rows = answered.assign(label=labels)
     figure = draw.preference_figure(rows, limited=limited, simulated=evidence.results.simulated)
     caption = f"Preference rates with {_intervals(evidence)}" + (
-        ". Thin: these intervals; pale: naive ones, which treat answers as independent." if limited else "."
+        ". Thin lines: these intervals; pale lines: naive ones, which treat answers as independent."
+        if limited
+        else "."
     )
     many = answered["series"].nunique() > draw.MANY_SERIES
     return ReportFigure(figure, _alt(answered), caption, limited and many)
@@ -176,11 +178,13 @@ def _intervals(evidence: Evidence) -> str:
 
 
 def _alt(rates: pd.DataFrame) -> str:
-    parts = [
-        f"{row['series']} at {exposure(row['exposure_ms'])}: {100 * row['rate']:.0f} %"
-        for row in records(rates)
-    ]
+    parts = [f"{row['series']}{_at(row['exposure_ms'])}: {100 * row['rate']:.0f} %" for row in records(rates)]
     return "Preference rates. " + "; ".join(parts) + "."
+
+
+def _at(exposure_ms: float | None) -> str:
+    """An exposure after what was shown; nothing where it was unlimited."""
+    return "" if pd.isna(exposure_ms) else f" at {exposure(exposure_ms)}"
 
 
 def _workers(evidence: Evidence) -> ReportFigure:
@@ -238,9 +242,8 @@ def _pairs(evidence: Evidence) -> ReportFigure | None:
         panels: list[tuple[Stimuli, str, tuple[str, str]]] = []
         for index, row in zip(part.index, records(part), strict=True):
             stimuli = evidence.stimuli[int(str(index))]
-            if stimuli is not None:
-                where = "" if pd.isna(row["exposure_ms"]) else f" at {exposure(row['exposure_ms'])}"
-                caption = f"{row['loser']} chosen by {row['k']} of {row['n']}{where}"
+            if stimuli is not None and (row["k"] or end == "least"):
+                caption = f"{row['loser']} chosen by {row['k']} of {row['n']}{_at(row['exposure_ms'])}"
                 panels.append((stimuli, caption, (row["winner"], row["loser"])))
         if panels:
             first = records(part)[0]

@@ -28,8 +28,8 @@ class Cluster:
 
     ways: columns of the judgments, each a way of clustering; a `bootstrap` draws whole clusters of its one
     way. In words: clustered ("Rates with 95 % intervals (...)"), allowance ("Intervals and tests ..."),
-    methods ("intervals that account for correlation within ...") and sampled ("... are a sample of those
-    to whom the findings are meant to apply").
+    methods ("intervals that account for correlation within ...") and sampled ("... are treated as a sample
+    of those to which the findings apply").
     """
 
     name: str
@@ -58,24 +58,24 @@ CLUSTERS = {
             "two-way",
             ("worker", "pair"),
             "clustered by worker and by pair of images",
-            "allow for workers and for pairs of images (two-way)",
+            "account for differences between workers and between pairs of images (two-way)",
             "participants and image pairs (two-way cluster-robust variance; Cameron, Gelbach and Miller "
             "2011)",
-            "Workers, and pairs of images,",
+            "Workers and pairs of images",
         ),
         Cluster(
             "scene",
             ("worker", "item_a", "item_b"),
             "clustered by worker and by scene",
-            "allow for workers and for scenes",
+            "account for differences between workers and between scenes",
             "participants and scenes (multi-way cluster-robust variance; Cameron, Gelbach and Miller 2011)",
-            "Workers, and scenes,",
+            "Workers and scenes",
         ),
         Cluster(
             "worker",
             ("worker",),
             "clustered by worker",
-            "allow for workers, but not for pairs of images",
+            "account for differences between workers, but not between pairs of images",
             "participants (cluster-robust variance)",
             "Workers, but not pairs of images,",
         ),
@@ -83,7 +83,7 @@ CLUSTERS = {
             "pair",
             ("pair",),
             "clustered by pair of images",
-            "allow for pairs of images, but not for workers",
+            "account for differences between pairs of images, but not between workers",
             "image pairs (cluster-robust variance)",
             "Pairs of images, but not workers,",
         ),
@@ -91,7 +91,7 @@ CLUSTERS = {
             "worker-bootstrap",
             ("worker",),
             "bootstrap over workers",
-            "come from a bootstrap over workers, and do not allow for pairs of images",
+            "come from a bootstrap over workers, and ignore differences between pairs of images",
             "participants (percentile bootstrap over participants)",
             "Workers, but not pairs of images,",
             bootstrap=True,
@@ -100,7 +100,7 @@ CLUSTERS = {
             "pair-bootstrap",
             ("pair",),
             "bootstrap over pairs of images",
-            "come from a bootstrap over pairs of images, and do not allow for workers",
+            "come from a bootstrap over pairs of images, and ignore differences between workers",
             "image pairs (percentile bootstrap over pairs)",
             "Pairs of images, but not workers,",
             bootstrap=True,

@@ -234,7 +234,7 @@ def _note(fit: Strengths) -> str:
     if fit.firth:
         note.append("a condition always won or lost: Firth's penalty keeps its strength finite")
     if not fit.biased:
-        note.append("the sides were not mixed, so a bias to the left cannot be told from the strengths")
+        note.append("the sides were not mixed, so a bias to the left cannot be separated from the strengths")
     return "; ".join(note)
 
 

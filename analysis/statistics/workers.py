@@ -53,14 +53,14 @@ class WorkerFlag:
 WORKER_FLAGS = {
     entry.name: entry
     for entry in (
-        WorkerFlag("one side", "kept to one side", lambda table: table["p_left_adjusted"] < ALPHA),
+        WorkerFlag("one side", "chose mostly one side", lambda table: table["p_left_adjusted"] < ALPHA),
         WorkerFlag(
             "like a coin",
-            "answered like a coin",
+            "answered as if by coin toss",
             lambda table: (table["agreement_z"] < CLICKER_Z) & (table["agreement_z_expected"] > TELLING_Z),
         ),
         WorkerFlag(
-            "fast", "answered faster than people can look", lambda table: table["fast_share"] > FAST_SHARE
+            "fast", "answered too fast to have looked", lambda table: table["fast_share"] > FAST_SHARE
         ),
     )
 }
@@ -104,7 +104,7 @@ def side_bias(judgments: Judgments | pd.DataFrame, *, level: float = 0.95, filte
     reach = float(t_quantile((1 + level) / 2, df)) * se
     p_value = float(t_test((balanced - 0.5) / se, df)) if se > 0 else None
     low, high = max(balanced - reach, 0.0), min(balanced + reach, 1.0)
-    note = "" if (sides == 2).all() else "in some cells condition A stood on one side only"
+    note = "" if (sides == 2).all() else "in some cells condition A was on one side only"
     return SideBias(size, raw, balanced, low, high, p_value, note if se > 0 else "no spread between answers")
 
 

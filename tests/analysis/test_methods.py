@@ -114,7 +114,7 @@ def test_pooled_studies_each_have_their_own_design(limited: Path, other: Path) -
         "Assignments with more wrong answers to sentinels than their study allows (0 or 2), incomplete ones "
         "and all but a participant's first in a batch were excluded (" in text
     )
-    assert "excluded when it has more wrong sentinels than its study allows (0 or 2); also" in words(
+    assert "excluded when it has more wrong sentinels than its study allows (0 or 2). Incomplete" in words(
         facts, "exclusions"
     )
     assert "The sentinel rule is each study's own." in assumptions(facts)[2]
@@ -135,12 +135,14 @@ def test_pooled_studies_each_have_their_own_design(limited: Path, other: Path) -
 def test_one_rule_for_pooled_studies_is_not_theirs(limited: Path, other: Path) -> None:
     facts = facts_of(limited, other, rules=Rules(max_wrong_sentinels=1))
     found = findings(facts)[-1].text
-    assert "The sentinel rule is not the studies' own: 1 wrong allowed here, 0 or 2 there." in found
+    assert "This report allows 1 wrong sentinel; the studies' own rules allow 0 or 2." in found.replace(
+        NBSP, " "
+    )
     assert "is not the studies' own." in assumptions(facts)[2]
     assert "Assignments with wrong answers to more than 1 sentinel, incomplete ones and" in methods_text(
         facts
     )
-    assert "(the studies' own rule: more than 0 or 2)" in words(facts, "exclusions")
+    assert "(the studies' own rules: more than 0 or 2)" in words(facts, "exclusions")
 
 
 @pytest.mark.parametrize(
@@ -167,7 +169,9 @@ def test_repeats_that_are_kept_are_not_called_excluded(limited: Path) -> None:
     assert "Assignments with a wrong answer to any sentinel and incomplete ones were excluded (" in (
         methods_text(facts)
     )
-    assert "also excluded are incomplete assignments, but no repeats." in words(facts, "exclusions")
+    assert "Incomplete assignments are excluded too, but a worker's repeated assignments are kept." in words(
+        facts, "exclusions"
+    )
 
 
 def test_repeats_are_of_a_batch_where_there_are_several(limited: Path, unlimited: Path) -> None:
@@ -194,12 +198,14 @@ def test_answers_left_out_for_their_exposure_are_counted_once(limited: Path) -> 
     assert everything["judgments"] == lost["judgments"] + sentinels["judgments"]
     assert everything["workers"] >= max(lost["workers"], sentinels["workers"])
     text = f"{lost['judgments']} more answers"
-    assert f", and so were {text} whose measured exposure was more than 5 ms off, which leaves " in (
-        methods_text(facts)
+    assert (
+        f", and so were {text} whose measured exposure differed from the planned one by more than 5 ms, which leaves "
+        in (methods_text(facts))
     )
     found = findings(facts)[-1].text.replace(NBSP, " ")
-    assert f"{text} were left out because the measured exposure was more than 5 ms off." in found
-    assert "Exposure error: single answers of assignments that stay." in words(facts, "exclusions")
+    left_out = "were left out because the measured exposure differed from the planned one by more than 5 ms."
+    assert f"{text} {left_out}" in found
+    assert "An exposure error excludes a single answer, not its assignment." in words(facts, "exclusions")
 
 
 def test_the_question_and_practice_are_the_study_s(tmp_path: Path) -> None:
@@ -215,7 +221,7 @@ def test_the_question_and_practice_are_the_study_s(tmp_path: Path) -> None:
         in text
     )
     assert (
-        "with a known answer (image-space against real, shown for 4 s); 3 practice trials a HIT were not "
+        "with a known answer (image-space against real, shown for 4 s); 3 practice trials per HIT were not "
         in text
     )
     assert "study (Chen and Koltun 2017), run with Glimpse 9.8 and analysed with Glimpse 9.9." in text
@@ -336,7 +342,7 @@ def test_imported_answers_are_described_by_what_the_file_holds(tmp_path: Path) -
     assert "$" not in text
     assert assumptions(facts)[2].endswith("The study states no sentinel rule of its own.")
     used = facts_of(out, rules=Rules(max_wrong_sentinels=2))
-    assert assumptions(used)[2].endswith("sentinel rule of its own; in its place stands this report's.")
+    assert assumptions(used)[2].endswith("sentinel rule of its own; this report's rule is used instead.")
 
 
 def verdicts(facts: Facts, changes: dict[float, tuple[float, float]], plain: float = 1.0) -> str:
@@ -356,7 +362,7 @@ def verdicts(facts: Facts, changes: dict[float, tuple[float, float]], plain: flo
 
 def test_effects_between_the_first_and_the_last_exposure_are_said(limited: Path) -> None:
     facts = facts_of(limited)
-    chance = "which cannot be told from chance"
+    chance = "which cannot be distinguished from chance"
     start = "At 8 s, people chose crn over pix2pix in 51.2 % (95 % interval 40.0–60.0 %) of trials, "
     start += f"{chance}; at 1/8 s in "
     assert verdicts(facts, {500: (0.9, 0.001), 1000: (0.9, 0.001)}) == (
@@ -367,7 +373,7 @@ def test_effects_between_the_first_and_the_last_exposure_are_said(limited: Path)
         f"crn is significant at 1/8 s."
     )
     assert verdicts(facts, {}) == (
-        f"{start}51.2 % (40.0–60.0 %), {chance} either. At no exposure is a preference significant."
+        f"{start}51.2 % (40.0–60.0 %), {chance} either. No preference is significant at any exposure."
     )
     late = verdicts(facts, {4000: (0.9, 0.001), 8000: (0.9, 0.001)})
     assert late.endswith(f"51.2 % (40.0–60.0 %), {chance}. The preference is significant from 4 s on.")
@@ -376,8 +382,8 @@ def test_effects_between_the_first_and_the_last_exposure_are_said(limited: Path)
 
 
 def test_what_adjustment_takes_away_is_said(limited: Path) -> None:
-    """The interval of such a rate leaves 50 % out: "cannot be told from chance" would contradict it."""
-    adjusted = "which is not significant once adjusted for all cells"
+    """The interval of such a rate leaves 50 % out: "cannot be distinguished from chance" would contradict it."""
+    adjusted = "which is not significant after adjustment for multiple tests"
     text = verdicts(facts_of(limited), {8000: (0.9, 0.001)}, plain=0.02)
     assert text == (
         "At 8 s, people chose crn over pix2pix in 90.0 % (95 % interval 40.0–60.0 %) of trials; at 1/8 s in "

@@ -269,7 +269,7 @@ def test_one_assignment_gives_flagged_rows_and_no_nan(results: Path, tmp_path: P
     assert all(cell["note"].startswith("one worker or one pair only") for cell in summary["preference"])
     assert not summary["curves"][0]["identified"]
     assert "Realism curves" not in summary["methods"]
-    assert "too few workers or pairs for a test" in summary["findings"][1]
+    assert "which cannot be tested with so few workers or pairs" in summary["findings"][1]
     page = (tmp_path / "report" / "report.html").read_text()
     assert "A realism curve starts at chance" not in page
     assert "Lines: fitted curves" not in page
@@ -308,10 +308,10 @@ def test_folders_are_pooled_and_compared(results: Path, tmp_path: Path) -> None:
     assert float(second["difference"]) == pytest.approx(float(second["rate"]) - float(first["rate"]))
     page = (out / "report.html").read_text()
     assert 'id="comparison"' in page
-    assert "Here 0\u00a0workers and 0\u00a0pairs occur in more than one." in page
+    assert "Here 0\u00a0workers and 0\u00a0pairs occur in more than one folder." in page
     assert "<dt>Studies</dt><dd>2, pooled</dd>" in page
     assert "counts as two independent workers" in page
-    assert "Differences between folders take the folders as independent samples." in page
+    assert "Differences between folders treat the folders as independent samples." in page
     row = next(row for row in table if row["difference"] and row["condition_b"] == "real")
     points = [100 * -float(row[name]) for name in ("difference", "difference_high", "difference_low")]
     text = f"{points[0]:.1f} ({points[1]:.1f} to {points[2]:.1f})".replace("-", "\u2212")
@@ -351,20 +351,19 @@ def test_options_reach_the_analysis(results: Path, tmp_path: Path) -> None:
     assert "90% intervals" in summary["methods"]
     assert "Weibull functions of log exposure, as measured by the page, between" in summary["methods"]
     page = (tmp_path / "r" / "report.html").read_text()
-    assert "come from a bootstrap over workers, and do not allow for pairs of images" in page
+    assert "come from a bootstrap over workers, and ignore differences between pairs of images" in page
     assert "rates with 90\u00a0% intervals (worker-bootstrap). Lines: fitted curves with pointwise 90" in page
     assert "two-way 95" not in page
     assert "The sentinel rule was chosen for this report and is not the study&#39;s own." in page
-    assert "The sentinel rule is not the study&#39;s own: 2 wrong allowed here, 0 there." in page
-    assert (
-        "when it has more than 2\u00a0wrong sentinels (the study&#39;s own rule: more than 0); also" in page
-    )
+    assert "This report allows 2\u00a0wrong sentinels; the study&#39;s own rule allows 0." in page
+    assert "when it has more than 2\u00a0wrong sentinels (the study&#39;s own rule: more than 0). " in page
     assert (
         "% Caption: Preference rates (per cent) with 90\\,\\% intervals\n%   (bootstrap over workers);"
         in (tmp_path / "r" / "preference.tex").read_text()
     )
     assert re.search(
-        r"\d+\u00a0more answers were left out because the measured exposure was more than 12.5", page
+        r"\d+\u00a0more answers were left out because the measured exposure differed from the planned one by more than 12.5",
+        page,
     )
     assert any(row["reason"] == "exposure error" and row["judgments"] for row in summary["exclusions"])
 
@@ -375,10 +374,12 @@ def test_exposures_that_nobody_measured_are_not_called_measured(results: Path, t
     path.write_text(re.sub(r'"shown_ms":[\d.]+', '"shown_ms":null', path.read_text()))
     options = ("--exposure", "measured", "--max-exposure-error-ms", 10, *SVG)
     words = " ".join(run("analyze", tmp_path / "r", "--out", tmp_path / "report", *options).output.split())
-    found = "No exposure was measured: the curves take them as planned and no answer is left out for them."
+    found = (
+        "No exposure was measured: the curves use the planned exposures instead and those answers are kept."
+    )
     assert found in words
     page = (tmp_path / "report" / "report.html").read_text()
-    assert "Exposures of the realism curves are taken as planned." in page
+    assert "The realism curves use exposures as planned." in page
     assert "as measured by the page" not in (tmp_path / "report" / "methods.txt").read_text()
 
 
@@ -402,9 +403,12 @@ def test_clusters_of_scenes_are_described_as_they_are(results: Path, tmp_path: P
     result = run("analyze", results, "--out", tmp_path / "r", "--cluster", "scene", *SVG)
     assert result.exit_code == 0, result.output
     page = (tmp_path / "r" / "report.html").read_text()
-    assert "allow for workers and for scenes (that of either side by itself)" in page
-    assert "Where a pair shows two scenes, those of either side cluster by themselves" in page
-    assert "Only preference rates are clustered as chosen" in page
+    assert (
+        "account for differences between workers and between scenes (each side&#39;s scenes separately)"
+        in page
+    )
+    assert "Where a pair shows two scenes, the scenes of each side are clustered separately" in page
+    assert "The chosen clustering applies to preference rates only" in page
 
 
 @pytest.mark.parametrize(

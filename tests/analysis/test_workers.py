@@ -117,7 +117,7 @@ def test_the_left_bias_is_found_whatever_side_the_better_image_stood_on(share):
 
 def test_side_bias_says_what_it_cannot_do():
     frame = judgments(6).assign(side_of_a="left")
-    assert side_bias(frame).note == "in some cells condition A stood on one side only"
+    assert side_bias(frame).note == "in some cells condition A was on one side only"
     alone = side_bias(judgments(workers=1))
     assert (alone.low, alone.p_value, alone.note) == (None, None, "one worker or one pair only")
     same = side_bias(frame.assign(chosen_side="left"))
