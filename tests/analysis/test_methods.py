@@ -198,13 +198,10 @@ def test_answers_left_out_for_their_exposure_are_counted_once(limited: Path) -> 
     assert everything["judgments"] == lost["judgments"] + sentinels["judgments"]
     assert everything["workers"] >= max(lost["workers"], sentinels["workers"])
     text = f"{lost['judgments']} more answers"
-    assert (
-        f", and so were {text} whose measured exposure differed from the planned one by more than 5 ms, which leaves "
-        in (methods_text(facts))
-    )
+    apart = "measured exposure differed from the planned one by more than 5 ms"
+    assert f", and so were {text} whose {apart}, which leaves " in methods_text(facts)
     found = findings(facts)[-1].text.replace(NBSP, " ")
-    left_out = "were left out because the measured exposure differed from the planned one by more than 5 ms."
-    assert f"{text} {left_out}" in found
+    assert f"{text} were left out because the {apart}." in found
     assert "An exposure error excludes a single answer, not its assignment." in words(facts, "exclusions")
 
 
@@ -231,10 +228,16 @@ def test_the_question_and_practice_are_the_study_s(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("stated", "expected"),
     [
-        ({"sides": "balanced"}, "Images were paired at random; order was random and sides were balanced. "),
-        ({"sides": "random"}, "Images were paired at random; order and sides were random. "),
+        (
+            {"sides": "balanced"},
+            "Images were paired at random; the order of trials was random and sides were balanced. ",
+        ),
+        (
+            {"sides": "random"},
+            "Images were paired at random; the order of trials and the sides were random. ",
+        ),
         ({}, "Images were paired at random. "),
-        ({"sides": "random", "pairing": None}, "Order and sides were random. "),
+        ({"sides": "random", "pairing": None}, "The order of trials and the sides were random. "),
         ({"pairing": "same-item"}, ""),  # which the trials do not bear out
         ({"pairing": None}, ""),
     ],
@@ -382,13 +385,26 @@ def test_effects_between_the_first_and_the_last_exposure_are_said(limited: Path)
 
 
 def test_what_adjustment_takes_away_is_said(limited: Path) -> None:
-    """The interval of such a rate leaves 50 % out: "cannot be distinguished from chance" would contradict it."""
+    """The interval of such a rate leaves 50 % out: that chance explains it would contradict this."""
     adjusted = "which is not significant after adjustment for multiple tests"
     text = verdicts(facts_of(limited), {8000: (0.9, 0.001)}, plain=0.02)
     assert text == (
         "At 8 s, people chose crn over pix2pix in 90.0 % (95 % interval 40.0–60.0 %) of trials; at 1/8 s in "
         f"51.2 % (40.0–60.0 %), {adjusted}. The preference is significant at 8 s."
     )
+
+
+def test_a_pair_that_nobody_chose_is_not_called_chosen_most_often(limited: Path) -> None:
+    facts = facts_of(limited)
+    values = shared_values(facts) | {"figures": {}}
+    chosen = str(section("pairs", values).html)
+    assert "crn chosen over real most often" in chosen
+    none = [{**row, "k": 0, "rate": 0.0} for row in facts["pairs"]]
+    never = str(section("pairs", values | {"pairs": none}).html)
+    assert "crn never chosen over real" in never
+    assert "most often" not in never
+    assert "crn chosen over real least often" in never
+    assert never.count("0 of ") == sum(row["end"] == "least" for row in facts["pairs"])
 
 
 def test_one_worker_is_not_tested(limited: Path, tmp_path: Path) -> None:

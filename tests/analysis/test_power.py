@@ -175,7 +175,7 @@ def test_power_prints_and_writes(tmp_path: Path) -> None:
     assert (
         "Each width and power comes from 50 simulated studies: their Monte Carlo\n"
         f"standard errors are at most {100 * table['width_se'].max():.2f} and "
-        f"{100 * table['power_se'].max():.1f} percentage points; more --studies, less.\n"
+        f"{100 * table['power_se'].max():.1f} percentage points; raise --studies to lower them.\n"
     ) in result.output
     assert (table["studies"] == 50).all()
     names = {"power.csv", "sentinel_rules.csv", "power.json"}
@@ -212,7 +212,7 @@ def test_a_plan_goes_into_no_folder_that_holds_something_else(tmp_path: Path) ->
     assert (result.exit_code, result.output) == (
         1,
         (
-            f"Error: {tmp_path} holds what power did not write (crn); move it, or name another folder with "
+            f"Error: {tmp_path} holds files that power did not write (crn); move them, or name another folder with "
             "--out.\n"
         ),
     )

@@ -317,10 +317,7 @@ def test_folders_are_pooled_and_compared(results: Path, tmp_path: Path) -> None:
     text = f"{points[0]:.1f} ({points[1]:.1f} to {points[2]:.1f})".replace("-", "\u2212")
     assert f">{text}</td>" in page
     alone = run("analyze", results, "--compare", "--out", tmp_path / "x")
-    assert (
-        alone.output
-        == "Error: --compare sets several results folders against each other; name two or more.\n"
-    )
+    assert alone.output == "Error: --compare compares results folders; name two or more.\n"
 
 
 def test_options_reach_the_analysis(results: Path, tmp_path: Path) -> None:
@@ -362,7 +359,8 @@ def test_options_reach_the_analysis(results: Path, tmp_path: Path) -> None:
         in (tmp_path / "r" / "preference.tex").read_text()
     )
     assert re.search(
-        r"\d+\u00a0more answers were left out because the measured exposure differed from the planned one by more than 12.5",
+        r"\d+\u00a0more answers were left out because the measured exposure differed from the planned one by "
+        r"more than 12.5",
         page,
     )
     assert any(row["reason"] == "exposure error" and row["judgments"] for row in summary["exclusions"])
@@ -429,8 +427,8 @@ def test_wrong_options_are_one_line(results: Path, tmp_path: Path, options: list
 def test_folders_that_are_no_results(tmp_path: Path) -> None:
     missing = run("analyze", tmp_path / "r", "--out", tmp_path / "report")
     assert missing.output == (
-        f"Error: {tmp_path}/r does not exist: there are no answers yet. `python cli.py collect` brings those "
-        "of people; `python cli.py simulate` lets simulated people answer, marked so everywhere.\n"
+        f"Error: {tmp_path}/r does not exist: there are no answers yet. `python cli.py collect` fetches "
+        "people's; `python cli.py simulate` lets simulated people answer, marked so everywhere.\n"
     )
     (tmp_path / "r").write_text("")
     file = run("analyze", tmp_path / "r", "--out", tmp_path / "report")
@@ -449,7 +447,9 @@ def test_what_analyze_did_not_write_is_never_replaced(report: Path, tmp_path: Pa
     out.mkdir()
     check_out(out)
     (out / "thesis.tex").write_text("years of work")
-    with pytest.raises(GlimpseError, match=r"holds what analyze did not write \(thesis.tex\); move it"):
+    with pytest.raises(
+        GlimpseError, match=r"holds files that analyze did not write \(thesis.tex\); move them"
+    ):
         check_out(out)
     (tmp_path / "file").write_text("")
     with pytest.raises(GlimpseError, match="is a file; name a folder for the report with --out"):

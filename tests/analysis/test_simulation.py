@@ -124,7 +124,7 @@ def test_results_go_into_no_folder_that_holds_something_else(tmp_path: Path) -> 
     assert (result.exit_code, result.output.splitlines()[-1]) == (
         1,
         (
-            f"Error: {tmp_path}/images holds what simulate and collect did not write (crn, real); move it, "
+            f"Error: {tmp_path}/images holds files that simulate and collect did not write (crn, real); move them, "
             "or name another folder with --out."
         ),
     )
