@@ -212,8 +212,8 @@ def test_a_plan_goes_into_no_folder_that_holds_something_else(tmp_path: Path) ->
     assert (result.exit_code, result.output) == (
         1,
         (
-            f"Error: {tmp_path} holds files that power did not write (crn); move them, or name another folder with "
-            "--out.\n"
+            f"Error: {tmp_path} holds files that power did not write (crn); move them, or name another "
+            "folder with --out.\n"
         ),
     )
 

@@ -198,7 +198,7 @@ def test_adjusted_p_values_are_those_of_statsmodels(ours, theirs):
 def test_rates_of_0_and_1_have_an_interval_and_a_note(answers, cluster):
     frame = one_cell(answers, workers=[0, 1, 2, 3] * 3, pairs=[0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2])
     row = preference_table(frame, settings=Intervals(cluster=cluster), rng=np.random.default_rng(0)).iloc[0]
-    assert row["note"].startswith("rate is 0 or 1")
+    assert row["note"].startswith("the rate is 0 or 1")
     assert row["high"] - row["low"] > 0.2
     assert row["low"] <= row["rate"] <= row["high"]
     assert row["n_effective"] == row["df"] + 1

@@ -111,7 +111,7 @@ def test_real_answers_are_never_replaced(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert result.output.splitlines()[-1] == (
         f"Error: {path}: 1 of its 18 assignments are not marked simulated, and simulated answers "
-        "never replace what people answered. Name another folder with --out."
+        "never replace answers of people. Name another folder with --out."
     )
     assert path.read_bytes() == before
 
@@ -124,8 +124,8 @@ def test_results_go_into_no_folder_that_holds_something_else(tmp_path: Path) -> 
     assert (result.exit_code, result.output.splitlines()[-1]) == (
         1,
         (
-            f"Error: {tmp_path}/images holds files that simulate and collect did not write (crn, real); move them, "
-            "or name another folder with --out."
+            f"Error: {tmp_path}/images holds files that simulate and collect did not write (crn, real); "
+            "move them, or name another folder with --out."
         ),
     )
     assert sorted(path.name for path in (tmp_path / "images").iterdir()) == ["crn", "real"]
@@ -213,11 +213,11 @@ def test_a_baseline_that_is_its_own_sentinel_is_still_compared(tmp_path: Path) -
         (["--seed", -1], 2, "Invalid value for '--seed': -1 is not in the range x>=0."),
         (
             ["--concurrency", 3], 2,
-            "--concurrency is for answering with --through-server; leave it out, or add that.",
+            "--concurrency works only with --through-server; leave it out, or add --through-server.",
         ),
         (
             ["--through-server", "http://127.0.0.1:9"], 2,
-            "--out does not go with --through-server, where `collect` writes; leave one out.",
+            "--out cannot be combined with --through-server: `collect` writes the results. Leave one out.",
         ),
     ],
 )  # fmt: skip

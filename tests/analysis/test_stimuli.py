@@ -72,7 +72,7 @@ def test_images_that_were_not_shown_are_left_out_and_said(tmp_path, images):
     loaded, (problem,) = load_stimuli(images, PAIR, found)
     assert loaded == [None]
     assert str(problem).startswith(
-        f"{images}: 2 images are not what was shown, by the SHA-256 in study.json, and"
+        f"{images}: 2 images are not what was shown (the SHA-256 in study.json differs), and"
     )
 
 

@@ -236,7 +236,7 @@ def test_what_is_no_address_is_refused_at_once(study: Path, url: str) -> None:
         1,
         (
             f"Error: --through-server {url!r}: it must be a server's address, such as "
-            "http://127.0.0.1:8080. The folder of the study stands before this option.\n"
+            "http://127.0.0.1:8080. Put the study's folder before this option.\n"
         ),
     )
 
