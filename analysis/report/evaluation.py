@@ -63,8 +63,8 @@ class AnalysisSettings:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was found. Tables as DESIGN.md names them; `curves` and `ranking` have no rows where none
-    apply."""
+    """What was found. Tables as docs/file-formats.md names them; `curves` and `ranking` have no rows where
+    none apply."""
 
     settings: AnalysisSettings
     results: Results

@@ -11,7 +11,7 @@ BASE_HEIGHT = 4
 
 
 def authors_features(height: int) -> int:
-    """Return the features of the refinement module at `height` pixels in the published network (CRN.md)."""
+    """Return the features of the refinement module at `height` pixels in the published network."""
     if height < 128:
         return 1024
     if height <= 256:
@@ -121,7 +121,7 @@ class NetworkConfig:
         return cls(**{**value, "features": tuple(value.get("features", ()))})
 
 
-# The networks of the paper (CRN.md), by the names that `train` and `import-weights` take.
+# The networks of the paper (Chen & Koltun 2017), by the names that `train` and `import-weights` take.
 PRESETS: dict[str, NetworkConfig] = {
     "cityscapes-256p": NetworkConfig(),
     "cityscapes-512p": NetworkConfig(height=512, width=1024),

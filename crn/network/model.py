@@ -122,7 +122,7 @@ class CRN(nn.Module):
             raise GlimpseError(f"label maps are {height}x{width}; this network needs multiples of {step}.")
 
     def grown(self, features: int | None = None, generator: torch.Generator | None = None) -> CRN:
-        """Return a network with one module more: all weights kept but the head's, which are new (CRN.md)."""
+        """Return a network with one module more: all weights kept but the head's, which are new."""
         taller = CRN(self.config.grown(features), generator)
         kept = {name: value for name, value in self.state_dict().items() if not name.startswith("head.")}
         taller.load_state_dict(kept, strict=False)
