@@ -179,7 +179,7 @@ def _precision_lines(table: pd.DataFrame) -> list[str]:
     width, power = 100 * table["width_se"].max(), 100 * table["power_se"].max()
     return [
         f"Each width and power comes from {table['studies'].iloc[0]:,} simulated studies: their Monte Carlo",
-        f"standard errors are at most {width:.2f} and {power:.1f} percentage points; "
+        f"standard errors are at most {width:.2f} and {power:.1f} percentage points;",
         "raise --studies to lower them.",
     ]
 

@@ -1,8 +1,8 @@
 """Whatever arrives from outside is read, or refused in words: nothing else ever comes out of a parser.
 
-The parsers' own tests hold the rest: answer XML, submissions (tests/mturk/test_answers.py), result CSVs
-(tests/mturk/test_batch_results.py), assignments.jsonl (tests/analysis/test_results.py), ledgers and collected
-lines (tests/mturk/client), requests, forms and questions (tests/mturk/server).
+The parsers' own tests hold the rest: answer XML, submissions (tests/glimpse/test_submission.py), result CSVs
+(tests/mturk/importing/test_batch_results.py), assignments.jsonl (tests/analysis/reading/test_results.py),
+ledgers and collected lines (tests/mturk/client), requests, forms and questions (tests/mturk/server).
 """
 
 import contextlib

@@ -10,7 +10,7 @@ import pytest
 from glimpse.analysis.commands.analyze import analyze
 from glimpse.analysis.statistics.choices import ADJUSTMENTS, CLUSTERS, CURVE_SHAPES, EXPOSURES, STANDARD
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 HOME = ROOT / "analysis" / "statistics" / "choices.py"
 REGISTRIES = {"cluster": CLUSTERS, "adjust": ADJUSTMENTS, "curve": CURVE_SHAPES}
 # Names that stand for nothing but the choice; the defaults are written where the default is decided, too.

@@ -23,7 +23,7 @@ from glimpse.analysis.statistics.psychometric import _too_few
 from glimpse.text import joined
 from tests.analysis import folders
 from tests.analysis.folders import build_study
-from tests.analysis.test_report import run
+from tests.analysis.report.test_report import run
 
 Facts = dict[str, Any]
 NBSP = "\u00a0"
@@ -318,7 +318,7 @@ def test_a_study_json_that_says_little(limited: Path, tmp_path: Path) -> None:
 
 
 def test_imported_answers_are_described_by_what_the_file_holds(tmp_path: Path) -> None:
-    from tests.mturk.test_batch_results import authors_rows, write
+    from tests.mturk.importing.test_batch_results import authors_rows, write
 
     rows = authors_rows()
     for row in rows:

@@ -27,7 +27,7 @@ from glimpse.crn.data.labels import (
 )
 from glimpse.errors import GlimpseError
 
-SHARED = Path(__file__).parents[3] / "shared" / "data"
+SHARED = Path(__file__).parents[4] / "shared" / "data"
 CITYSCAPES, CAMVID = label_set("cityscapes"), label_set("camvid")
 
 

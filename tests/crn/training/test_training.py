@@ -367,7 +367,7 @@ def test_two_processes_train_the_weights_of_one(tmp_path, loss) -> None:
         python = [sys.executable]
         if count == 2:
             python += ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[3])}
         done = subprocess.run(
             [*python, str(script)], env=environment, capture_output=True, text=True, check=False, timeout=300
         )

@@ -494,7 +494,7 @@ def test_every_field_is_documented(results: Path, tmp_path: Path) -> None:
     run("simulate", study, "--out", tmp_path / "pilot", "--seed", 7)
     run("analyze", results, tmp_path / "pilot", "--compare", "--out", tmp_path / "r", *SVG)
     summary = json.loads((tmp_path / "r" / "summary.json").read_text())
-    text = (Path(__file__).parents[2] / "docs" / "summary.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "summary.md").read_text()
     sections = {part.split("`")[0]: part for part in text.split("\n## `")[1:]}
     assert set(sections) == set(summary)
 

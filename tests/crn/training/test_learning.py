@@ -8,7 +8,7 @@ import pytest
 
 from glimpse.crn.losses.features import random_features
 
-FILE = Path(__file__).parents[2] / "benchmarks" / "learning.py"
+FILE = Path(__file__).parents[3] / "benchmarks" / "learning.py"
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from glimpse.crn.synthesis.inference import to_bytes
 from glimpse.files import file_digest
 from glimpse.main import main
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def network(folder, name, label_set="cityscapes", classes=20, outputs=1, **settings):

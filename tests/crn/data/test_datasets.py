@@ -11,7 +11,7 @@ from glimpse.crn.data.datasets import DatasetError, fitted, mirrored, open_datas
 from glimpse.crn.data.labels import label_set
 from glimpse.errors import GlimpseError
 
-CAMVID = Path(__file__).parents[3] / "shared" / "data" / "camvid"
+CAMVID = Path(__file__).parents[4] / "shared" / "data" / "camvid"
 
 
 def image(path, height=20, width=40, seed=0):

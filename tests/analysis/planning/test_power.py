@@ -175,7 +175,7 @@ def test_power_prints_and_writes(tmp_path: Path) -> None:
     assert (
         "Each width and power comes from 50 simulated studies: their Monte Carlo\n"
         f"standard errors are at most {100 * table['width_se'].max():.2f} and "
-        f"{100 * table['power_se'].max():.1f} percentage points; raise --studies to lower them.\n"
+        f"{100 * table['power_se'].max():.1f} percentage points;\nraise --studies to lower them.\n"
     ) in result.output
     assert (table["studies"] == 50).all()
     names = {"power.csv", "sentinel_rules.csv", "power.json"}

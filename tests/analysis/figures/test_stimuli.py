@@ -11,7 +11,7 @@ from PIL import Image
 from glimpse.analysis.figures.stimuli import load_stimuli
 from glimpse.analysis.reading.results import read_results
 from glimpse.errors import GlimpseError
-from tests.analysis.test_results import assignment, trial, write
+from tests.analysis.reading.test_results import assignment, trial, write
 
 # What write() makes of trial(1): crn shows item i1crn as s1crn, real shows i1real as s1real.
 SHOWN = {("crn", "i1crn"): "s1crn", ("real", "i1real"): "s1real"}

@@ -12,7 +12,7 @@ from glimpse.crn.network.converting import read_crn
 from glimpse.crn.network.model import CRN, LayerNorm, label_pyramid, to_images
 from glimpse.errors import GlimpseError
 
-REFERENCE = Path(__file__).parent / "data" / "tensorflow_reference.npz"
+REFERENCE = Path(__file__).parent / "tensorflow_reference.npz"
 NARROW = NetworkConfig(height=32, width=64, features=(7, 6, 5, 4), outputs=3)
 
 

@@ -15,7 +15,7 @@ from glimpse.crn.network.checkpoints import load_weights
 from glimpse.crn.network.pix2pix import Generator
 from glimpse.main import main
 
-CAMVID = Path(__file__).parents[3] / "shared" / "data" / "camvid"
+CAMVID = Path(__file__).parents[4] / "shared" / "data" / "camvid"
 TINY = (
     "--scenes",
     "3",

@@ -15,7 +15,7 @@ from PIL import Image
 from glimpse.analysis.reading.results import read_results
 from glimpse.main import main
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PLACES, TRIALS = 6, 21 + 5
 
 

@@ -18,7 +18,7 @@ from glimpse.crn.synthesis import gallery as module
 from glimpse.crn.synthesis.gallery import compose, natural, open_gallery, write_gallery
 from glimpse.errors import GlimpseError
 
-CLI = Path(__file__).parents[2] / "cli.py"
+CLI = Path(__file__).parents[3] / "cli.py"
 
 
 def paint(path, colour, size=(32, 64)):
