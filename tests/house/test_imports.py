@@ -166,16 +166,17 @@ def test_no_import_goes_up(package):
 
 
 @pytest.mark.parametrize("package", LAYERS)
-def test_every_file_has_a_layer(package):
+def test_every_file_has_a_layer_and_every_layer_a_file(package):
     homes = {module: home(module)[1] for module in FILES if home(module)[0] == package}
     assert [
         module for module, layer in homes.items() if not layer and FILES[module].name != "__init__.py"
     ] == []
+    assert set(itertools.chain.from_iterable(LAYERS[package])) - set(homes.values()) == set()
 
 
 @pytest.mark.parametrize("module", FILES)
 def test_no_file_and_no_function_outgrows_a_reader(module):
-    """A file has up to 420 lines, a function up to 46 below its signature and docstring."""
+    """A file has up to 420 lines, a function up to 45 below its signature and docstring."""
     text = FILES[module].read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 420
     long = []
@@ -183,5 +184,5 @@ def test_no_file_and_no_function_outgrows_a_reader(module):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             body = node.body[1:] if ast.get_docstring(node) else node.body
             lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
-            long += [f"{node.name}: {lines}"] if lines > 46 else []
+            long += [f"{node.name}: {lines}"] if lines > 45 else []
     assert long == []
