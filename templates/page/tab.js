@@ -1,13 +1,16 @@
 // ---- One tab at a time: by a lock where the browser has them, else by asking through the storage.
 const WHY = {
-  busy: ['This task is open in another tab', 'Go back to that tab, or press "Continue here" to work in this one.'],
+  busy: [
+    'This task is open in another tab',
+    'Go back to that tab, or press "Continue here" to work in this one.',
+  ],
   moved: [
     'This task was continued elsewhere',
     'You are working on it in another tab or browser; this one takes no more answers.',
   ],
   time: [
     'Time is up',
-    'This task takes no more answers. What the server has received is kept, but does not count for the study. ' +
+    'The server has kept the answers it received, but they do not count for the study. ' +
       'If you can accept the task again, you will continue where you stopped.',
   ],
 };

@@ -40,8 +40,8 @@ MOVED = [
 TIME = [
     "Time is up",
     (
-        "This task takes no more answers. What the server has received is kept, but does not count for the "
-        "study. If you can accept the task again, you will continue where you stopped."
+        "The server has kept the answers it received, but they do not count for the study. "
+        "If you can accept the task again, you will continue where you stopped."
     ),
 ]
 
