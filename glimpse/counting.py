@@ -61,6 +61,19 @@ def fails_sentinels(n_wrong: Any, max_wrong: Any) -> Any:
     return n_wrong > max_wrong
 
 
+def chance_of_exclusion(sentinels: int, max_wrong: int, wrong_rate: float) -> float:
+    """Return how likely `fails_sentinels` is where each sentinel is wrong with probability `wrong_rate`.
+
+    >>> chance_of_exclusion(5, 0, 0.5)
+    0.96875
+    """
+    kept = (
+        math.comb(sentinels, k) * wrong_rate**k * (1 - wrong_rate) ** (sentinels - k)
+        for k in range(max_wrong + 1)
+    )
+    return 1.0 - sum(kept) if sentinels > max_wrong else 0.0
+
+
 def fits_plan(shown_ms: Any, exposure_ms: Any) -> Any:
     """Tell whether a measured exposure can be its trial's; none can where `exposure_ms` is NaN."""
     return abs(shown_ms - exposure_ms) <= FOREIGN_OFF * exposure_ms

@@ -16,12 +16,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
+from glimpse.counting import chance_of_exclusion
 from glimpse.errors import GlimpseError
 from glimpse.pricing import price
 from glimpse.progress import untracked
 
 from ..statistics.choices import ALPHA
-from ..statistics.distributions import binomial_cdf, t_quantile, t_test
+from ..statistics.distributions import t_quantile, t_test
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -283,7 +284,7 @@ def sentinel_rules(extra: tuple[int, int] | None = None, slip: float = 0.02) -> 
         {
             "sentinels": count,
             "allowed": allowed,
-            "random_passes": binomial_cdf(allowed, count, 0.5),
-            "careful_excluded": 1 - binomial_cdf(allowed, count, slip),
+            "random_passes": [1 - chance_of_exclusion(*rule, 0.5) for rule in rules],
+            "careful_excluded": [chance_of_exclusion(*rule, slip) for rule in rules],
         }
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from math import comb
 from typing import TYPE_CHECKING, Any
 
+from glimpse.counting import chance_of_exclusion
 from glimpse.pricing import Price, price
 from glimpse.text import environment
 
@@ -97,14 +97,6 @@ def longest_sentinel_run(trials: Iterable[Trial]) -> int:
     return longest
 
 
-def excluded_rate(sentinels: int, max_wrong: int, wrong_rate: float) -> float:
-    """Return the probability that more than `max_wrong` of `sentinels` independent answers are wrong."""
-    kept = (
-        comb(sentinels, k) * wrong_rate**k * (1 - wrong_rate) ** (sentinels - k) for k in range(max_wrong + 1)
-    )
-    return 1.0 - sum(kept) if sentinels > max_wrong else 0.0
-
-
 def study_price(experiment: Experiment) -> Price:
     """Return what the whole study costs, in batches of nine where that is cheaper."""
     return price(experiment.reward_usd, experiment.workers_per_hit, experiment.hits)
@@ -138,10 +130,10 @@ def discard_rates(experiment: Experiment) -> list[tuple[str, float]]:
     """Return how many assignments the sentinel rule excludes, for some kinds of workers."""
     rule = experiment.sentinels_per_hit, experiment.max_wrong_sentinels
     honest = [
-        (f"a careful worker who slips in {slip:.0%} of trials", excluded_rate(*rule, slip))
+        (f"a careful worker who slips in {slip:.0%} of trials", chance_of_exclusion(*rule, slip))
         for slip in HONEST_SLIPS
     ]
-    return [*honest, ("somebody who answers at random", excluded_rate(*rule, 0.5))]
+    return [*honest, ("somebody who answers at random", chance_of_exclusion(*rule, 0.5))]
 
 
 def _facts(study: Study) -> dict[str, Any]:

@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from glimpse.counting import chance_of_exclusion
 from glimpse.errors import GlimpseError
 from glimpse.experiment import Experiment, designed, preset
 from glimpse.mturk.building import building, writing
 from glimpse.mturk.building.building import Built, Making, Texts, build
-from glimpse.mturk.building.design_page import cell_counts, excluded_rate, longest_sentinel_run, repeats
+from glimpse.mturk.building.design_page import cell_counts, longest_sentinel_run, repeats
 from glimpse.mturk.design.stimuli import find_images
 from glimpse.mturk.page.pages import (
     html_question,
@@ -262,7 +263,7 @@ def test_words_of_the_requester_are_escaped(images: Path, tmp_path: Path) -> Non
 def test_an_existing_study_is_refused(images: Path, tmp_path: Path) -> None:
     found, target = find_images(images), tmp_path / "study"
     first = build(found, small(), target, MAKING).study
-    with pytest.raises(GlimpseError, match="exists already; a study is frozen"):
+    with pytest.raises(GlimpseError, match="already exists, and a study is frozen"):
         build(found, small(), target, MAKING)
     second = build(found, small(), target, replace(MAKING, seed=5, force=True)).study
     assert first.study != second.study
@@ -366,7 +367,7 @@ def test_a_sentinel_exposure_of_its_own_is_warned_of(images: Path, tmp_path: Pat
     [((5, 0), 0.5, 0.96875), ((10, 1), 0.5, 0.98926), ((5, 0), 0.02, 0.0961), ((10, 1), 0.02, 0.0162)],
 )
 def test_expected_discard_rates(rule: tuple[int, int], slip: float, rate: float) -> None:
-    assert excluded_rate(*rule, slip) == pytest.approx(rate, abs=5e-5)
+    assert chance_of_exclusion(*rule, slip) == pytest.approx(rate, abs=5e-5)
 
 
 def test_the_design_report_names_what_matters(built: Built) -> None:
