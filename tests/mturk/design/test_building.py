@@ -275,7 +275,7 @@ def test_an_existing_study_is_refused(images: Path, tmp_path: Path) -> None:
     other = tmp_path / "mine"
     other.mkdir()
     (other / "thesis.tex").write_text("")
-    with pytest.raises(GlimpseError, match="is no study folder; --force replaces nothing else"):
+    with pytest.raises(GlimpseError, match="is not a study folder; --force replaces only study folders"):
         build(found, small(), other, replace(MAKING, force=True))
 
 
