@@ -145,8 +145,8 @@ def test_simulated_results_are_left_alone(published, tmp_path):
     with pytest.raises(GlimpseError) as raised:
         fetch(study, server, out)
     assert str(raised.value) == (
-        f"{out} holds answers that `simulate` made up (simulation.json); what people answer does not go into "
-        f"the same folder. Name another one: --out {out}-collected"
+        f"{out} holds answers made by `simulate` (simulation.json); answers of people do not go into the "
+        f"same folder. Choose another one: --out {out}-collected"
     )
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     assert fetch(study, server, tmp_path / "results-collected").new == 1

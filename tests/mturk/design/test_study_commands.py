@@ -152,7 +152,7 @@ def test_an_existing_study_is_refused_and_forced(here: Path) -> None:
     assert run(*words).exit_code == 0
     refused = run(*words)
     assert refused.exit_code == 1
-    assert "study exists already" in refused.output
+    assert "study already exists" in refused.output
     assert run(*words, "--force").exit_code == 0
 
 

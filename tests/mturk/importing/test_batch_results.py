@@ -185,7 +185,7 @@ def test_bad_rows_are_named_by_line_and_the_others_kept(tmp_path):
     assert sorted(found.problems) == [
         f"{path}, line 2: Answer.choice_3 is 'optionC'; allowed are optionA, optionB and nothing",
         f"{path}, line 3: column WorkerId is missing or empty",
-        f"{path}, line 5: assignment {rows[3]['AssignmentId']} stands in {path}, line 4 already",
+        f"{path}, line 5: assignment {rows[3]['AssignmentId']} was already read from {path}, line 4",
         f"{path}, line 6: Input.time_2 is 'soon', no number of milliseconds",
         f"{path}, line 7: {late}",
         f"{path}, line 8: the row does not have the header's {len(rows[0])} cells",
