@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
 
+    from glimpse.study import Study
     from glimpse.submission import Answer, Submission
     from glimpse.trials import Trial
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 # what no other rule excludes.
 INCOMPLETE, REPEAT = "incomplete", "repeat worker"
 EXPOSURE, SENTINELS = "exposure error", "wrong sentinels"
+# What never becomes a judgment: the analysis names it among the problems of its input.
+UNREADABLE, FOREIGN = "unreadable", "of another study"
 REASONS = {
     INCOMPLETE: "An assignment is incomplete where a trial of its HIT has no answer: collect again, or check "
     "that trials.csv is the design that was answered.",
@@ -89,14 +92,14 @@ def is_foreign(n_measured: Any, n_off: Any) -> Any:
     return (n_measured >= FOREIGN_FEWEST) & (2 * n_off > n_measured)
 
 
-def repeats(assignments: Iterable[tuple[Hashable, Any, Hashable]]) -> set[Hashable]:
+def repeats(assignments: Iterable[tuple[Hashable, Any, str]]) -> set[str]:
     """Return the assignments that are not their worker's first in a batch.
 
-    `assignments` are (batch and worker, when it was submitted, assignment); those without a time (None, or an
-    empty text) come first, and equal times keep their order.
+    `assignments` are (batch and worker, when it was submitted, assignment's id). Those without a time (None,
+    or an empty text) come first, in the order given; equal times are put in order by the ids.
     """
-    ordered = sorted(assignments, key=lambda one: (bool(one[1]), one[1] or 0))
-    first: dict[Hashable, Hashable] = {}
+    ordered = sorted(assignments, key=lambda one: (True, one[1], one[2]) if one[1] else (False,))
+    first: dict[Hashable, str] = {}
     for who, _, name in ordered:
         first.setdefault(who, name)
     return {name for who, _, name in ordered if first[who] != name}
@@ -120,7 +123,7 @@ class Tally:
     def reason(self, max_wrong_sentinels: int) -> str | None:
         """Return why the study's own rules leave the assignment out; None where it counts."""
         if not self.n_trials or is_foreign(self.n_measured, self.n_off):
-            return "foreign"
+            return FOREIGN
         if is_incomplete(self.n_answered, self.n_trials):
             return INCOMPLETE
         return SENTINELS if fails_sentinels(self.n_wrong, max_wrong_sentinels) else None
@@ -158,14 +161,33 @@ def tally(submission: Submission, trials: Sequence[Trial]) -> Tally:
     )
 
 
-def reason_left_out(
-    submission: Submission | None, trials: Sequence[Trial], max_wrong_sentinels: int
-) -> str | None:
-    """Return why the study's rules leave one assignment out; None where it counts.
+class Submitted(NamedTuple):
+    """A submitted assignment as its endpoint has it; `submission` is None where it cannot be read.
 
-    `submission` is None where the answer could not be read; `trials` are those of the HIT that was answered,
-    none where the study has no such HIT. Whether the worker took part before is not looked at: see `repeats`.
+    `hit` and `batch` are those that were served, whatever the submission says; `at` is when it came.
     """
-    if submission is None:
-        return "unreadable"
-    return tally(submission, trials).reason(max_wrong_sentinels)
+
+    assignment_id: str
+    worker_id: str
+    batch: str
+    hit: str
+    at: Any
+    submission: Submission | None
+
+
+def reason_left_out(study: Study, one: Submitted) -> str | None:
+    """Return why a study's rules leave one assignment out, by itself; None where it counts."""
+    submission = one.submission
+    if submission is None or (submission.study, submission.hit) != (study.study, one.hit):
+        return UNREADABLE
+    return tally(submission, study.trials_of(one.hit)).reason(study.experiment.max_wrong_sentinels)
+
+
+def left_out(study: Study, assignments: Iterable[Submitted]) -> dict[str, str]:
+    """Return assignment id -> reason of all that a study's rules leave out, as the analysis does."""
+    known = {one.assignment_id: one for one in assignments}
+    reasons = {name: reason_left_out(study, one) for name, one in known.items()}
+    # What belongs to another study is nobody's first assignment in this one.
+    own = [one for name, one in known.items() if reasons[name] != FOREIGN]
+    later = repeats(((one.batch, one.worker_id), one.at, one.assignment_id) for one in own)
+    return {name: reason or REPEAT for name, reason in reasons.items() if reason is not None or name in later}

@@ -120,7 +120,7 @@ def refuse_others(
 def read_json(path: Path) -> dict[str, Any]:
     """Read one JSON object; GlimpseError names the file (and line) when it is missing or damaged."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise GlimpseError(f"{path} does not exist.") from None
     except UnicodeDecodeError as error:
@@ -128,6 +128,10 @@ def read_json(path: Path) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise GlimpseError(
             f"{path}, line {error.lineno}: not JSON ({error.msg}). Copy the file again from its origin."
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise GlimpseError(
+            f"{path}: cannot be read ({error}). Copy the file again from its origin."
         ) from None
     if not isinstance(found, dict):
         raise GlimpseError(f"{path}: a JSON object is expected, found {type(found).__name__}.")

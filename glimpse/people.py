@@ -13,6 +13,8 @@ import hmac
 import io
 from typing import TYPE_CHECKING
 
+from glimpse.errors import GlimpseError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
@@ -41,9 +43,17 @@ def workers_csv(rows: Iterable[Iterable[str]]) -> str:
 
 
 def read_workers(path: Path) -> list[list[str]]:
-    """Return the rows of the file, its head first; none when there is no file."""
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    return [row for row in csv.reader(io.StringIO(text)) if len(row) >= 2]
+    """Return the rows of the file, its head first; none when there is no file.
+
+    GlimpseError where it is not a CSV file in UTF-8.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
+        return [row for row in csv.reader(io.StringIO(text)) if len(row) >= 2]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise GlimpseError(
+            f"{path}: not a CSV file in UTF-8 ({error}). Save it as one, or move it."
+        ) from None
 
 
 def is_narrow(rows: list[list[str]]) -> bool:

@@ -46,7 +46,7 @@ def _is_amount(value: Any) -> bool:
     """A finite number from 0, or a text of one, as money is written."""
     try:
         return not isinstance(value, bool) and math.isfinite(float(value)) and float(value) >= 0
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
 
 

@@ -234,6 +234,8 @@ def read_line(raw: bytes) -> dict[str, Any]:
         raise AnswerError(f"not JSON ({cut}); the line was left out, the others were read") from None
     except RecursionError:
         raise AnswerError("nested too deeply to be an assignment; the line was left out") from None
+    except ValueError:  # a number of thousands of digits
+        raise AnswerError("holds a number that is too long; the line was left out") from None
     if not isinstance(line, dict):
         raise AnswerError(f"a JSON object is expected, found {type(line).__name__}; the line was left out")
     return line

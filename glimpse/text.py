@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
+FRACTIONS = {125: "1/8", 250: "1/4", 500: "1/2"}  # exposures in ms that are named as parts of a second
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun: `1 place`, `3 places`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glimpse.errors import GlimpseError
@@ -45,6 +46,7 @@ class Trial(NamedTuple):
 
 TRIAL_COLUMNS = Trial._fields
 NEEDED = TRIAL_COLUMNS[: -len(Trial._field_defaults)]
+_NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
 MAY_BE_EMPTY = {"position", "exposure_ms", "correct_side"}
 
 
@@ -96,7 +98,7 @@ def _trials(lines: Iterable[str], where: str) -> Iterator[Trial]:
         place = _places(next(rows, []), where)
         names: set[str] = set()
         for row in rows:
-            if not row:
+            if not row or (len(row) == 1 and not row[0].strip()):
                 continue
             trial = _trial(row, place, f"{where}, line {rows.line_num}")
             if trial.trial in names:
@@ -162,14 +164,12 @@ def _check(trial: Trial, where: str) -> None:
 
 
 def _position(text: str, where: str) -> int:
-    if text.isdecimal():
-        return int(text)
     number = _number("position", text, where)
     return 0 if number is None else int(number)
 
 
 def _exposure(text: str, where: str) -> float | None:
-    number = int(text) if text.isdecimal() else _number("exposure_ms", text, where)
+    number = _number("exposure_ms", text, where)
     if number is not None and number <= 0:
         raise _refused(where, "exposure_ms", number, "a positive number of ms, or empty")
     return number
@@ -178,10 +178,7 @@ def _exposure(text: str, where: str) -> float | None:
 def _number(column: str, text: str, where: str) -> float | None:
     if not text:
         return None
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
+    number = float(text) if _NUMBER.fullmatch(text) else math.nan
     if not math.isfinite(number):
         raise _refused(where, column, text, "a number, or empty")
     return int(number) if number.is_integer() else number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -180,7 +181,7 @@ def analyze(
         # Wrapped first, so that no line ends between a number and its unit.
         console.say(click.wrap_text(finding.text, 100, "- ", "  ").replace("\u00a0", " "))
     console.say(f"\nWrote {out}/: report.html, {len(files) - 1} more files (tables, figures, summary.json).")
-    console.next(f"python -m webbrowser -t {out / 'report.html'}")
+    console.next(shlex.join(["python", "-m", "webbrowser", "-t", str(out / "report.html")]))
 
 
 def _warn(console: Any, problems: Sequence[Problem]) -> None:

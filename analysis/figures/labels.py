@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
+from glimpse.text import FRACTIONS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-FRACTIONS = {125: "1/8", 250: "1/4", 500: "1/2"}
 
 
 def exposure_label(exposure_ms: float) -> str:

@@ -8,12 +8,14 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
+from glimpse.experiment import LARGEST_REWARD_USD
 from glimpse.files import refuse_others, write_whole
 from glimpse.program import program
 from glimpse.progress import untracked
+from glimpse.stated import allowed_wrong
 from glimpse.study import read_document
 
-from .power import LARGEST_REWARD_USD, SPREADS, StudySize, is_amount, plan_table, sentinel_rules, size_of
+from .power import SPREADS, StudySize, is_amount, plan_table, sentinel_rules, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -77,7 +79,7 @@ def plan(
     named = {f"{worker:g} / {pair:g}": (worker, pair) for worker, pair in spreads} or dict(SPREADS)
     rates = list(dict.fromkeys(rates))
     sentinels = int(experiment.get("sentinels_per_hit") or 0)
-    own = (sentinels, int(experiment.get("max_wrong_sentinels") or 0)) if sentinels else None
+    own = (sentinels, allowed_wrong(experiment)) if sentinels else None
     rules = sentinel_rules(own, settings["slip"])
     table = plan_table(
         design,
@@ -161,7 +163,7 @@ def _rows(table: pd.DataFrame) -> list[Any]:
 
 
 def _is_own(experiment: Mapping[str, Any], row: Any) -> bool:
-    rule = (experiment.get("sentinels_per_hit"), experiment.get("max_wrong_sentinels"))
+    rule = (experiment.get("sentinels_per_hit"), allowed_wrong(experiment))
     return rule == (row.sentinels, row.allowed)
 
 

@@ -18,6 +18,7 @@ from scipy.special import ndtr, ndtri
 
 from glimpse.counting import chance_of_exclusion
 from glimpse.errors import GlimpseError
+from glimpse.experiment import LARGEST_REWARD_USD
 from glimpse.pricing import price
 from glimpse.progress import untracked
 
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 # Name -> (worker, pair) standard deviation in probit units. "typical" is near what the simulated default has.
 SPREADS = {"low": (0.1, 0.2), "typical": (0.25, 0.45), "high": (0.5, 0.8)}
 ANSWERS_AT_ONCE = 4_000_000
-LARGEST_REWARD_USD = 10_000
 ANSWERS_IN_ALL = 10_000_000_000  # a few minutes
 RULES = ((5, 0), (5, 1), (10, 0), (10, 1), (10, 2), (20, 2))
 

@@ -182,13 +182,13 @@ def _allowed(results: Results, rules: Rules) -> int | NDArray[np.int64]:
 
 
 def _repeats(table: pd.DataFrame) -> np.ndarray:
-    """Assignments that are not their worker's first in a batch, by time of submission, then by order of file.
+    """Assignments that are not their worker's first in a batch, by time of submission.
 
     Where no time of submission is known the order of the file decides.
     """
     who = zip(table["study"], table["batch"], table["worker"], strict=True)
-    later = repeats(zip(who, table["submitted_at"], range(len(table)), strict=True))
-    return np.array([row in later for row in range(len(table))], dtype=bool)
+    later = repeats(zip(who, table["submitted_at"], table["assignment"], strict=True))
+    return table["assignment"].isin(later).to_numpy()
 
 
 def _first_reason(holds: dict[str, np.ndarray], size: int) -> np.ndarray:

@@ -211,12 +211,11 @@ class _Reader:
             return ""
         try:
             time = datetime.fromisoformat(value)
-        except (TypeError, ValueError):
+            in_utc = time.astimezone(UTC) if time.utcoffset() else None
+        except (TypeError, ValueError, OverflowError):
             self.log.add(line, f"{name} is {value!r}, not a time in ISO 8601; read as not known")
             return ""
-        if not time.utcoffset():
-            return str(value)
-        return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return str(value) if in_utc is None else in_utc.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def _answers(
         self, answers: list[Any], hit: int, refresh_hz: float, line: int

@@ -6,12 +6,13 @@ import math
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
+from glimpse.text import FRACTIONS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DASH = "–"
 NBSP = "\u00a0"
-FRACTIONS = {125: "1/8", 250: "1/4", 500: "1/2"}
 
 
 def exposure(exposure_ms: float | None) -> str:

@@ -36,9 +36,12 @@ def template(name: str, *, prose: bool = True) -> Template:
     return pages.get_template(f"report/{name}")
 
 
+APART = "\x1e"  # between entries: a control character that no name of a condition can have meant
+
+
 def entries(name: str, values: Mapping[str, Any]) -> list[str]:
     """Return what a text template says, an entry each: these begin with "- " or "* "."""
-    return joined(template(name).render(values), "[-*] ", "\n").split("\n")
+    return joined(template(name).render(values), "[-*] ", APART).split(APART)
 
 
 def paragraph(name: str, values: Mapping[str, Any]) -> str:

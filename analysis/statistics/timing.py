@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from glimpse.counting import USUAL_HZ
+
 from ..reading.exclusion import included
 from .clustering import divide
 from .preference import occurring_cells, place
@@ -29,7 +31,6 @@ EXPOSURE_COLUMNS = (
     "exposure_ms", "n", "n_recorded", "mean_ms", "sd_ms", "p05_ms", "median_ms", "p95_ms",
     "largest_error_ms", "within_one_frame", "note",
 )  # fmt: skip
-USUAL_HZ = 60.0
 SLACK_MS = 0.5  # rounding of the clock, when "within one frame" is judged
 
 

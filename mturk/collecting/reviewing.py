@@ -13,12 +13,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
-from glimpse.pricing import FEE_RATE, LARGE_HIT, split
+from glimpse.pricing import CENT, FEE_RATE, LARGE_HIT, split
 from glimpse.progress import untracked
 
 from ..publishing.client import NO_MORE_PLACES, WRONG_STATE, TurkError
 from ..publishing.ledger import Ledger, OnceCall, call_once, exclusive, token
-from ..publishing.publication import CENT, Part, PublishedHit, cost
+from ..publishing.publication import Part, PublishedHit, cost
 from ..publishing.publishing import Publisher
 from .status import HitState, SubmittedAssignment, survey
 

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from glimpse.counting import reason_left_out, repeats
-from glimpse.pricing import FEE_RATE, fee_usd
+from glimpse.counting import Submitted, left_out
+from glimpse.pricing import CENT, FEE_RATE, fee_usd
 from glimpse.progress import untracked
 from glimpse.submission import STATUSES, AnswerError
 
 from ..answers import read_submission
 from ..publishing.client import TurkError
-from ..publishing.publication import CENT, published_hits
+from ..publishing.publication import published_hits
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from glimpse.progress import Track
     from glimpse.study import Study
-    from glimpse.trials import Trial
+    from glimpse.submission import Submission
 
     from ..publishing.client import Requester
     from ..publishing.ledger import Ledger
@@ -94,15 +95,13 @@ def survey(
     track: Track = untracked,
 ) -> list[HitState]:
     """Ask the endpoint about every published HIT and its assignments."""
-    plan: dict[str, list[Trial]] = {}
-    for trial in study.trials:
-        plan.setdefault(trial.hit, []).append(trial)
     hits = published_hits(ledger)
-    states = [_state(study, requester, hit, plan) for hit in track(hits, "Asking about HITs", len(hits))]
-    return _mark_repeats(states)
+    submissions: dict[str, Submission] = {}
+    states = [_state(requester, hit, submissions) for hit in track(hits, "Asking about HITs", len(hits))]
+    return _mark_excluded(study, states, submissions)
 
 
-def _state(study: Study, requester: Requester, hit: PublishedHit, plan: dict[str, list[Trial]]) -> HitState:
+def _state(requester: Requester, hit: PublishedHit, submissions: dict[str, Submission]) -> HitState:
     try:
         found = requester.call("GetHIT", HITId=hit.hit_id)["HIT"]
     except TurkError:
@@ -113,7 +112,7 @@ def _state(study: Study, requester: Requester, hit: PublishedHit, plan: dict[str
         "ListAssignmentsForHIT", "Assignments", HITId=hit.hit_id, AssignmentStatuses=list(STATUSES)
     )
     for page in pages:
-        seen += [_submitted(study, one, hit, plan) for one in page]
+        seen += [_submitted(one, submissions) for one in page]
     free = found["NumberOfAssignmentsAvailable"]
     is_open = found["HITStatus"] == "Assignable"
     return HitState(
@@ -129,19 +128,11 @@ def _state(study: Study, requester: Requester, hit: PublishedHit, plan: dict[str
     )
 
 
-def _submitted(
-    study: Study, one: dict[str, Any], hit: PublishedHit, plan: dict[str, list[Trial]]
-) -> SubmittedAssignment:
-    try:
-        submission = read_submission(one.get("Answer") or "")
-    except AnswerError:
-        submission = None
-    if submission is not None and (submission.study, submission.hit) != (study.study, hit.part.hit):
-        submission = None
-    trials = plan.get(hit.part.hit, ())
-    excluded = reason_left_out(submission, trials, study.experiment.max_wrong_sentinels) is not None
+def _submitted(one: dict[str, Any], submissions: dict[str, Submission]) -> SubmittedAssignment:
+    with contextlib.suppress(AnswerError):
+        submissions[one["AssignmentId"]] = read_submission(one.get("Answer") or "")
     return SubmittedAssignment(
-        one["AssignmentId"], one["WorkerId"], one["AssignmentStatus"], one.get("SubmitTime"), excluded
+        one["AssignmentId"], one["WorkerId"], one["AssignmentStatus"], one.get("SubmitTime"), excluded=False
     )
 
 
@@ -154,22 +145,29 @@ def _bonuses(requester: Requester, hit_id: str) -> tuple[Bonus, ...]:
     )
 
 
-def _mark_repeats(states: list[HitState]) -> list[HitState]:
-    """Mark as excluded, as the analysis does, every assignment of a batch after a worker's first."""
-    by_id = sorted(
-        ((state.hit.part.batch, one) for state in states for one in state.submitted),
-        key=lambda pair: pair[1].assignment_id,
-    )
-    later = repeats(
-        ((batch, one.worker_id), one.submitted_at and one.submitted_at.timestamp(), one.assignment_id)
-        for batch, one in by_id
+def _mark_excluded(
+    study: Study, states: list[HitState], submissions: dict[str, Submission]
+) -> list[HitState]:
+    """Mark what the analysis leaves out; `submissions` are those that can be read, by assignment id."""
+    out = left_out(
+        study,
+        (
+            Submitted(
+                one.assignment_id,
+                one.worker_id,
+                state.hit.part.batch,
+                state.hit.part.hit,
+                one.submitted_at and one.submitted_at.timestamp(),
+                submissions.get(one.assignment_id),
+            )
+            for state in states
+            for one in state.submitted
+        ),
     )
     return [
         replace(
             state,
-            submitted=tuple(
-                replace(one, excluded=True) if one.assignment_id in later else one for one in state.submitted
-            ),
+            submitted=tuple(replace(one, excluded=one.assignment_id in out) for one in state.submitted),
         )
         for state in states
     ]

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
-from glimpse.pricing import fee_usd, price
+from glimpse.pricing import CENT, fee_usd, price
 
 from .qualifications import MAX_REQUIREMENTS
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from .ledger import Ledger
 
 DAY_S = 86_400
-CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True)

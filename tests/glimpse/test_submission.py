@@ -15,6 +15,7 @@ from glimpse.mturk.answers import (
     parse_submission,
     read_submission,
 )
+from glimpse.submission import read_line
 
 RECORD = {
     "trial": "t1",
@@ -168,3 +169,9 @@ def test_any_text_is_read_or_refused(text):
 def read_or_refuse(read, text):
     with contextlib.suppress(AnswerError):
         read(text)
+
+
+@pytest.mark.parametrize("raw", [b'{"zz": %s}' % (b"9" * 5000), b"[" * 100_000, b"\xff", b"7", b'{"a": '])
+def test_a_line_that_is_none_is_said(raw):
+    with pytest.raises(AnswerError, match="the line was left out"):
+        read_line(raw)

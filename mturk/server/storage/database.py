@@ -122,14 +122,26 @@ class Store:
         for name in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
             if name == path or name.exists():
                 keep_private(name)
-        connection = self._connect(path)
-        try:
-            migrations.migrate(connection, path)
-        except BaseException:
-            connection.close()
-            raise
+        connection = self._opened(path)
         self._thread = threading.Thread(target=self._write, args=(connection,), name="store", daemon=True)
         self._thread.start()
+
+    def _opened(self, path: Path) -> sqlite3.Connection:
+        """Return a connection to a database of the present schema; GlimpseError where it is damaged."""
+        connection = None
+        try:
+            connection = self._connect(path)
+            migrations.migrate(connection, path)
+        except BaseException as error:
+            if connection is not None:
+                connection.close()
+            if type(error) is sqlite3.DatabaseError:
+                raise GlimpseError(
+                    f"{path} is damaged, or not a database ({error}). Restore it from a backup, or start "
+                    "with another --data folder."
+                ) from None
+            raise
+        return connection
 
     @staticmethod
     def _connect(path: Path) -> sqlite3.Connection:

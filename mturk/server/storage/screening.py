@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from glimpse.counting import reason_left_out
+from glimpse.counting import Submitted, left_out
 from glimpse.errors import GlimpseError
 from glimpse.submission import AnswerError
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glimpse.study import Study
+    from glimpse.submission import Submission
 
     from .database import Row
 
@@ -23,30 +24,43 @@ _log = logging.getLogger("mturk.server")
 
 
 class Exclusions:
-    """Counts exclusions of the studies in `folders`; each assignment is read once."""
+    """Counts exclusions of the studies in `folders`; each assignment's answer is read once."""
 
     def __init__(self, folders: Iterable[Path]) -> None:
         self._folders = tuple(folders)
         self._studies: dict[str, Study] | None = None
-        self._known: dict[str, bool] = {}
+        self._submissions: dict[str, Submission | None] = {}
 
     def readable(self, study: str) -> bool:
         """Tell whether this server was given the study's folder."""
         return study in self._read()
 
     def excluded(self, study: str, rows: Iterable[Row]) -> set[str]:
-        """Return the assignment ids among `rows` (assignment_id, answer) that the study's rule excludes."""
+        """Return the assignment ids among `rows`, as `assignments.answers` gives them, that are left out."""
         plan = self._read().get(study)
         if plan is None:
             return set()
-        found = set()
-        for row in rows:
-            identifier = row["assignment_id"]
-            if identifier not in self._known:
-                self._known[identifier] = _is_excluded(plan, row["answer"])
-            if self._known[identifier]:
-                found.add(identifier)
-        return found
+        found = (
+            Submitted(
+                row["assignment_id"],
+                row["worker_id"],
+                row["batch"] or "",
+                (row["name"] or "").partition(".")[0],
+                row["submitted"],
+                self._submission(row),
+            )
+            for row in rows
+        )
+        return set(left_out(plan, found))
+
+    def _submission(self, row: Row) -> Submission | None:
+        name = row["assignment_id"]
+        if name not in self._submissions:
+            try:
+                self._submissions[name] = read_submission(row["answer"])
+            except AnswerError:
+                self._submissions[name] = None
+        return self._submissions[name]
 
     def _read(self) -> dict[str, Study]:
         if self._studies is None:
@@ -60,12 +74,3 @@ class Exclusions:
                 except (GlimpseError, ImportError, OSError) as error:
                     _log.warning("The dashboard cannot count exclusions of %s: %s", folder, error)
         return self._studies
-
-
-def _is_excluded(plan: Study, answer: str) -> bool:
-    try:
-        submission = read_submission(answer)
-    except AnswerError:
-        return True
-    trials = plan.trials_of(submission.hit)
-    return reason_left_out(submission, trials, plan.experiment.max_wrong_sentinels) is not None

@@ -265,3 +265,16 @@ def test_work_goes_on_in_the_older_database(listed):
     listed.turk.approve_assignment(AssignmentId=waiting["AssignmentId"])
     found = listed.turk.get_assignment(AssignmentId=waiting["AssignmentId"])["Assignment"]
     assert found["AssignmentStatus"] == "Approved"
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: bytes(100) + data[100:], lambda data: data[: len(data) // 2]]
+)
+def test_a_damaged_database_is_said_as_that(tmp_path, damage):
+    source = ROOT / "tests" / "data" / "version-1" / "server" / "server.sqlite3"
+    path = tmp_path / "server.sqlite3"
+    path.write_bytes(damage(source.read_bytes()))
+    with pytest.raises(
+        GlimpseError, match=r"server.sqlite3 is damaged, or not a database \(.*Restore it from"
+    ):
+        Store(path, time.time)
