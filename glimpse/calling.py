@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import wraps
+from inspect import Parameter, signature
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
@@ -95,10 +96,17 @@ def _argument(match: re.Match[str]) -> str:
 
 
 def in_python(function: Callable[P, T]) -> Callable[P, T]:
-    """Let a function's errors speak of its arguments, not of the options of a command."""
+    """Let a function's errors speak of its arguments, not of the options of a command.
+
+    A keyword argument that it does not have is an ArgumentError, with the nearest name.
+    """
+    parameters = signature(function).parameters
+    takes_any = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values())
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        if not takes_any:
+            known(function.__name__, kwargs, parameters)
         try:
             return function(*args, **kwargs)
         except GlimpseError as error:

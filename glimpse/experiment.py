@@ -270,20 +270,22 @@ def _check_choices(experiment: Experiment) -> None:
             _check_choice(name, value, get_args(words))
 
 
+SMALLEST = {
+    "hits_per_batch": 1,
+    "trials_per_cell": 1,
+    "sentinels_per_hit": 0,
+    "max_sentinels_in_a_row": 1,
+    "max_wrong_sentinels": 0,
+    "practice_trials": 0,
+    "break_every": 0,
+    "workers_per_hit": 1,
+    "time_allotted_minutes": 1,
+}
+
+
 def _check_counts(experiment: Experiment) -> None:
     """Check every count against its smallest value."""
-    smallest = {
-        "hits_per_batch": 1,
-        "trials_per_cell": 1,
-        "sentinels_per_hit": 0,
-        "max_sentinels_in_a_row": 1,
-        "max_wrong_sentinels": 0,
-        "practice_trials": 0,
-        "break_every": 0,
-        "workers_per_hit": 1,
-        "time_allotted_minutes": 1,
-    }
-    for name, least in smallest.items():
+    for name, least in SMALLEST.items():
         count = getattr(experiment, name)
         if not isinstance(count, int) or isinstance(count, bool) or count < least:
             raise GlimpseError(f"{name} is {count!r}; it must be a whole number of at least {least}.")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import glimpse.experiment as experiments
 from glimpse.calling import flag, in_python, known, path_of, refuse, warn, whole, word, words
 from glimpse.console import versions
-from glimpse.experiment import Experiment, check_exclusion_rule
+from glimpse.errors import GlimpseError
+from glimpse.experiment import SMALLEST, Experiment, check_exclusion_rule
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
     from decimal import Decimal
+    from pathlib import Path
 
     from glimpse.study import Study
 
@@ -96,7 +99,7 @@ def plan_study(
     """
     from .design.contrasts import infer
 
-    known("plan_study", numbers, Numbers.__annotations__)
+    known("plan_study", numbers, {*Numbers.__annotations__, *signature(plan_study).parameters} - {"numbers"})
     experiment = infer(
         _preset(mode, preset),
         _conditions(images),
@@ -169,7 +172,7 @@ def build_study(
     from .design.encoding import ENCODINGS
     from .design.stimuli import find_images
 
-    folder = path_of("images", images, IMAGES)
+    folder = _folder(images, IMAGES)
     target = path_of("out", out, "give the path of the study's folder to write")
     if experiment is None:
         experiment = plan_study(folder)
@@ -210,7 +213,15 @@ def _conditions(images: object) -> tuple[str, ...]:
 
     if isinstance(images, list | tuple):
         return words("images", images)
-    return find_images(path_of("images", images, f"{IMAGES}, or the names of the conditions")).conditions
+    return find_images(_folder(images, f"{IMAGES}, or the names of the conditions")).conditions
+
+
+def _folder(images: object, wanted: str) -> Path:
+    """Return the folder of images; GlimpseError for a study."""
+    folder = path_of("images", images, wanted)
+    if (folder / "study.json").is_file():
+        raise GlimpseError(f"{folder} is a study, not a folder of images; {wanted}.")
+    return folder
 
 
 def _contrasts(contrasts: object) -> list[str]:
@@ -231,4 +242,4 @@ def _number(name: str, value: object) -> object:
     if name == "exposures_ms":
         several = value if isinstance(value, list | tuple | range) else [value]
         return tuple(whole(f"exposures_ms[{place}]", item, 1) for place, item in enumerate(several))
-    return str(value) if name == "reward_usd" else whole(name, value)
+    return str(value) if name == "reward_usd" else whole(name, value, SMALLEST.get(name, 1))

@@ -8,7 +8,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 
-from glimpse.calling import flag, in_python, refuse, word
+from glimpse.calling import flag, in_python, refuse, warn
 from glimpse.errors import ArgumentError
 
 from ..figures import plots
@@ -18,6 +18,7 @@ from ..report.formats import exposure
 from ..report.tables import turned
 from ..statistics.psychometric import CurveFit
 from ..statistics.ranking import Ranking, ranking_table
+from .checks import known_condition
 from .tables import each
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def plot_realism(
         curves: What `glimpse.fit_curves` returned; without it, points alone are drawn.
         real: The condition whose rate is shown where it takes part; None: the study's real condition.
         named: Write each series' name at its end.
-        simulated: Write SIMULATED above the axes; None: where `preference` says that answers are.
+        simulated: Write SIMULATED above the axes; None: where `preference` says that answers are;
+            a UserWarning where it says neither.
 
     Returns:
         `ax`.
@@ -92,7 +94,8 @@ def plot_preference(
         ax: The Axes to draw on; its x axis becomes the rate, from 0 to 100 %.
         preference: What `glimpse.preference_table` returned.
         real: The condition whose rate is shown where it takes part; None: the study's real condition.
-        simulated: Write SIMULATED above the axes; None: where `preference` says that answers are.
+        simulated: Write SIMULATED above the axes; None: where `preference` says that answers are;
+            a UserWarning where it says neither.
 
     Returns:
         `ax`.
@@ -127,7 +130,8 @@ def plot_ranking(
     Args:
         ax: The Axes to draw on.
         ranking: What `glimpse.rank_conditions` or `glimpse.ranking_table` returned.
-        simulated: Write SIMULATED above the axes; None: where `ranking` says that answers are.
+        simulated: Write SIMULATED above the axes; None: where `ranking` says that answers are; a
+            UserWarning where it says neither.
 
     Returns:
         `ax`.
@@ -172,7 +176,11 @@ def _check(ax: object, table: object, name: str, columns: Sequence[str], source:
 
 def _seen(preference: pd.DataFrame, real: str | None) -> pd.DataFrame:
     """Return the cells that have answers, each seen from the real condition where that takes part."""
-    real = preference.attrs.get("real") if real is None else word("real", real)
+    if real is None:
+        real = preference.attrs.get("real")
+    else:
+        names = {*preference["condition_a"], *preference["condition_b"]}
+        real = known_condition(real, names, "preference")
     answered = preference.loc[preference["n"] > 0, list(RATES)]  # a column of the user's own turns no way
     if not len(answered):
         raise ArgumentError("preference has no row with answers (n > 0); there is nothing to draw.")
@@ -182,6 +190,11 @@ def _seen(preference: pd.DataFrame, real: str | None) -> pd.DataFrame:
 def _mark(ax: Axes, simulated: bool | None, table: pd.DataFrame) -> Axes:
     """Write SIMULATED above the axes, in the colour of alarm, where answers are."""
     stated: Any = table.attrs.get("simulated") if simulated is None else flag("simulated", simulated)
+    if stated is None:
+        warn(
+            "The table does not say whether its answers are simulated (a CSV file does not keep it): give "
+            "simulated=True, and the figure says so, or simulated=False."
+        )
     if stated:
         ax.annotate("SIMULATED", (1, 1), xycoords="axes fraction", xytext=(0, 2), ha="right", va="bottom",
                     textcoords="offset points", fontweight="bold", color=ALARM,

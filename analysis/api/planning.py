@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from glimpse.calling import in_python, number, numbers, path_of, refuse, whole
+from glimpse.errors import GlimpseError
 from glimpse.experiment import Experiment, preset
 from glimpse.study import Study
 
@@ -79,7 +80,13 @@ def power_table(
         planned = experiment.to_json()
     else:
         wanted = "give what glimpse.plan_study or glimpse.build_study returns, or a study's folder"
-        planned = read_experiment(path_of("experiment", experiment, wanted))
+        folder = path_of("experiment", experiment, wanted)
+        if not (folder / "study.json").is_file():
+            raise GlimpseError(
+                f"{folder}: study.json is missing, so this is no study that glimpse.build_study has written. "
+                "Name one, or give what glimpse.plan_study(...) returns."
+            )
+        planned = read_experiment(folder)
     counts = {"hits": hits_per_batch, "workers_per_hit": workers_per_hit, "trials_per_cell": trials_per_cell}
     changes = {name: None if value is None else whole(name, value, 1) for name, value in counts.items()}
     settings = {"studies": whole("studies", studies, 50), "seed": whole("seed", seed),

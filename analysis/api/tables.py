@@ -18,6 +18,7 @@ from ..statistics.choices import CLUSTERS, EXPOSURES
 from ..statistics.preference import Intervals, design_cells
 from ..statistics.psychometric import CurveFit
 from ..statistics.ranking import Ranking
+from .checks import check_judgments, known_condition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from ..reading.judgments import Judgments
 
 T = TypeVar("T")
-
-NEEDED = ("assignment", "worker", "pair", "contrast", "exposure_ms", "sentinel", "excluded", "reason")
-YES_OR_NO = ("sentinel", "excluded", "chose_a")
 
 
 @in_python
@@ -142,7 +140,12 @@ def fit_curves(
     word("exposure", exposure, EXPOSURES)
     columns = ("chose_a", *(("shown_ms",) if exposure == "measured" else ()))
     given = _given(judgments, columns)
-    about = given.about | ({} if real is None else {"real": word("real", real)})
+    about = given.about
+    if real is not None:
+        table = given.judgments
+        contrasts = table["contrast"].unique() if isinstance(table, pd.DataFrame) else given.contrasts or ()
+        names = {name for contrast in contrasts for name in contrast.split(":")}
+        about = about | {"real": known_condition(real, names, "judgments")}
     found = psychometric.fit_curves(
         given.judgments,
         given.contrasts,
@@ -276,32 +279,12 @@ def _given(judgments: Any, columns: Sequence[str]) -> _Given:
         about = {"real": results.real, "simulated": results.simulated}
         return _Given(judgments.judgments, cells, list(dict.fromkeys(cells["contrast"])), about)
     if isinstance(judgments, pd.DataFrame):
-        _check_columns(judgments, (*NEEDED, *columns))
+        check_judgments(judgments, columns)
         return _Given(judgments, None, None, {str(key): value for key, value in judgments.attrs.items()})
     if isinstance(judgments, Results):
         raise ArgumentError("judgments is of type Results; call glimpse.exclude(results) first.")
     wanted = "give what glimpse.exclude(results) returns, or a DataFrame of judgments"
     return refuse("judgments", judgments, wanted)
-
-
-def _check_columns(table: pd.DataFrame, columns: Sequence[str]) -> None:
-    """Raise ArgumentError for a DataFrame that has no rows, lacks a column, or has texts for yes and no."""
-    for name in columns:
-        if name not in table:
-            first = "call glimpse.exclude(results) first" if name in {"excluded", "reason"} else (
-                "give glimpse.exclude(results).table(), or a part of its rows"
-            )  # fmt: skip
-            raise ArgumentError(f"judgments lacks the column {name!r}; {first}.")
-    if not len(table):
-        raise ArgumentError(
-            "judgments has no rows; give glimpse.exclude(results).table(), or a part of its rows."
-        )
-    for name in {*YES_OR_NO} & {*columns}:
-        wrong = table[name][~table[name].isin([False, True])]
-        if len(wrong):
-            raise ArgumentError(
-                f"judgments: {name!r} is {wrong.iloc[0]!r} in a row; it must be True or False."
-            )
 
 
 def _level(level: object) -> float:

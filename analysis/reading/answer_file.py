@@ -26,6 +26,9 @@ class AnswerFile:
         self._closing = weakref.finalize(self, self._file.close)
         self.size = 0
 
+    def __repr__(self) -> str:
+        return f"<AnswerFile: {self.size:,} answers>"
+
     def append(self, answers: NDArray[Any]) -> None:
         """Add answers of dtype ANSWER. GlimpseError where the disk is full."""
         try:

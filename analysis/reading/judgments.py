@@ -93,6 +93,9 @@ class Judgments:
             np.zeros(len(assignments), dtype=np.int8),
         )
 
+    def __repr__(self) -> str:
+        return f"<Judgments: {len(self):,} of {len(self.order):,} assignments>"
+
     def __len__(self) -> int:
         """How many judgments there are."""
         return int(self.count[self.order].sum())

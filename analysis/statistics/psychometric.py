@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from glimpse.calling import refuse
 from glimpse.errors import GlimpseError
 
 from .choices import CURVE_SHAPES, EXPOSURES
@@ -99,14 +100,11 @@ class CurveFit:
 
     def predict(self, exposure_ms: Floats) -> Floats:
         """Fitted preference rates at exposures in ms; GlimpseError for a curve that is not identified."""
-        x = np.log2(np.asarray(exposure_ms, dtype=float))
-        return np.asarray(rates(x, self._theta(), CURVE_SHAPES[self.family])[0])
+        return np.asarray(rates(_octaves(exposure_ms), self._theta(), CURVE_SHAPES[self.family])[0])
 
     def band(self, exposure_ms: Floats) -> tuple[Floats, Floats]:
         """Pointwise confidence band of the curve at exposures in ms, made on the logit scale: (low, high)."""
-        psi, slopes = gradient(
-            np.log2(np.asarray(exposure_ms, dtype=float)), self._theta(), CURVE_SHAPES[self.family]
-        )
+        psi, slopes = gradient(_octaves(exposure_ms), self._theta(), CURVE_SHAPES[self.family])
         psi = np.clip(psi[0], TINY, 1 - TINY)
         parts = [np.einsum("ji,il,jl->j", slopes[0], np.array(m), slopes[0]) for m in self.covariances]
         se = np.sqrt(np.max(parts, axis=0)) / (psi * (1 - psi))
@@ -131,6 +129,14 @@ class CurveFit:
         if unknown:
             raise GlimpseError(f"unknown field(s) of a curve: {', '.join(sorted(unknown))}.")
         return cls(**{name: _frozen(value) for name, value in values.items()})
+
+
+def _octaves(exposure_ms: object) -> Floats:
+    """Return log2 of exposures in ms; ArgumentError for what is none."""
+    found = np.asarray(exposure_ms)
+    if found.dtype.kind not in "iuf" or not np.all(np.isfinite(found) & (found > 0)):
+        refuse("exposure_ms", exposure_ms, "give exposures in ms, positive numbers such as [250, 1000]")
+    return np.asarray(np.log2(found.astype(float)))
 
 
 def _frozen(value: Any) -> Any:

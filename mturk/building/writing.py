@@ -68,14 +68,14 @@ def refuse_existing(target: Path, *, replace: bool) -> None:
         raise GlimpseError(
             f"{target} was published; it is never overwritten. Choose another folder with --out."
         )
+    if not (target / "study.json").is_file() and (not target.is_dir() or any(target.iterdir())):
+        raise GlimpseError(
+            f"{target} is not a study folder; --force replaces only study folders. Choose another --out."
+        )
     if not replace:
         raise GlimpseError(
             f"{target} already exists, and a study is frozen. Choose another folder with --out, or replace "
             "it, which is possible as long as it was never published, with --force."
-        )
-    if not (target / "study.json").is_file() and (not target.is_dir() or any(target.iterdir())):
-        raise GlimpseError(
-            f"{target} is not a study folder; --force replaces only study folders. Choose another --out."
         )
 
 

@@ -134,6 +134,13 @@ def test_the_guides_python_runs(here):
     assert (here / "realism.pdf").stat().st_size > 1_000
 
 
+def test_the_readmes_python_runs(here):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(compile(block, "README.md", "exec"), {"__name__": "readme"})
+    mpl.pyplot.close("all")
+
+
 # Equal to what the commands write
 
 
@@ -304,6 +311,9 @@ def test_a_result_is_summed_up_in_a_line(made, judgments, unlimited, rows):
         ): "<Experiment: limited-time, 3 contrasts at 7 exposures, 1 HIT for 20 workers each at $2.00>",
     }
     assert list(told) == list(told.values())
+    assert study.secret not in repr(study)
+    assert repr(judgments.judgments) == "<Judgments: 9,600 of 400 assignments>"
+    assert repr(judgments.results.answers) == "<AnswerFile: 9,600 answers>"
     ones = rows[(rows["exposure_ms"] == 500) & (rows["contrast"] == "crn:real")]
     assert repr(glimpse.fit_curves(ones)).startswith(
         "[<CurveFit: real over crn, not identified: a curve has three"

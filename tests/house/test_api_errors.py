@@ -56,6 +56,16 @@ plan_study('images', hits_per_bach=3)
     no argument 'hits_per_bach'; did you mean hits_per_batch?
 plan_study('images', hits_per_batch='3')
     hits_per_batch is '3' (str); give a whole number
+plan_study('images', hits_per_batch='8')
+    hits_per_batch is '8' (str); give a whole number of at least 1.
+plan_study('images', sentinels_per_hit=-1)
+    sentinels_per_hit is -1 (int); give a whole number of at least 0.
+plan_study('images', sentinal='crn')
+    plan_study() has no argument 'sentinal'; did you mean sentinel?
+read_results('results', folder='x')
+    read_results() has no argument 'folder'; did you mean folders?
+build_study('images', sed=1)
+    build_study() has no argument 'sed'; did you mean seed?
 plan_study('images', exposures_ms=[0.1])
     exposures_ms[0] is 0.1 (float); give a whole numb
 plan_study('images', contrasts=[('crn', 3)])
@@ -152,8 +162,14 @@ simulate('study', quality={'x': 0})
     `quality` names x, which study does not have
 power_table(rates=[2])
     rates is 2; it must lie between 0 and 1
-power_table('labels')
-    no study that glimpse.build_study has written
+build_study('images', None, 'images')
+    images is not a study folder; `replace=True` replaces only study folders.
+power_table('images')
+    no study that glimpse.build_study has written. Name one, or give what glimpse.plan_study(...) returns.
+plan_study('study')
+    study is a study, not a folder of images; give the path
+build_study('study', None, 'new')
+    study is a study, not a folder of images; give the path
 power_table(hits_per_batch=1, trials_per_cell=1)
     Raise `hits_per_batch`, `workers_per_hit` or `trials_per_cell`.
 synthesize('labels', 'x', size=(100, 100))
@@ -228,6 +244,68 @@ def test_what_is_not_excluded_yet_is_refused(name, made, rows):
         function(rows.assign(excluded="no"))
     with pytest.raises(glimpse.GlimpseError, match=r"excluded .*Analyse with `sentinel_filter=False`"):
         function(rows.assign(excluded=True, reason="wrong sentinels"))
+
+
+BAD_VALUES = [
+    ("exposure_ms", "abc", "'abc' in a row; it must be a positive number, in ms"),
+    ("exposure_ms", -125.0, "-125.0 in a row; it must be a positive number, in ms"),
+    ("exposure_ms", np.nan, "nan in a row; it must be a positive number, in ms, or missing in all rows"),
+    ("worker", None, "None in a row; every row needs one"),
+    ("pair", None, "None in a row; every row needs one"),
+    ("contrast", None, "None in a row; it must name two conditions"),
+    ("contrast", "crn", "'crn' in a row; it must name two conditions"),
+    ("chose_a", None, "None in a row; it must be True or False"),
+]
+
+
+@pytest.mark.parametrize("name", STATISTICS)
+@pytest.mark.parametrize(("column", "value", "told"), BAD_VALUES)
+def test_a_value_that_a_column_cannot_have_is_named(name, column, value, told, rows):
+    if (name, column) == ("rank_conditions", "chose_a"):
+        return  # a ranking takes the sides instead
+    wrong = rows[:500].astype({column: object})
+    wrong.loc[7, column] = value
+    with pytest.raises(glimpse.ArgumentError, match=re.escape(f"judgments: {column!r} is {told}")):
+        getattr(glimpse, name)(wrong)
+
+
+def test_exposures_and_sides_as_other_texts_are_refused(rows):
+    texts = rows.assign(exposure_ms=rows["exposure_ms"].astype(int).astype(str))
+    with pytest.raises(glimpse.ArgumentError, match="'exposure_ms' is '4000' in a row; it must be a posi"):
+        glimpse.preference_table(texts)
+    with pytest.raises(glimpse.ArgumentError, match="'chosen_side' is 'Left' in a row; it must be 'left' or"):
+        glimpse.rank_conditions(rows.assign(chosen_side="Left"))
+    with pytest.raises(glimpse.ArgumentError, match="'shown_ms' is 'x' in a row; it must be a number, in ms"):
+        glimpse.fit_curves(rows.assign(shown_ms="x"), exposure="measured")
+
+
+def test_a_real_condition_that_is_not_there_is_refused(judgments):
+    table, ax = glimpse.preference_table(judgments), Figure().subplots()
+    for draw in (glimpse.plot_realism, glimpse.plot_preference):
+        with pytest.raises(glimpse.ArgumentError, match=r"real is 'crnn' \(str\); preference has the cond"):
+            draw(ax, table, real="crnn")
+    for given in (judgments, judgments.table()):
+        with pytest.raises(glimpse.ArgumentError, match=r"real is 'crnn' \(str\); judgments has the cond"):
+            glimpse.fit_curves(given, real="crnn")
+
+
+@pytest.mark.parametrize("exposures", ["a", ["a"], [-1], [0, 250], [np.nan]])
+def test_a_curve_takes_exposures_alone(judgments, exposures):
+    curve = glimpse.fit_curves(judgments)[0]
+    for ask in (curve.band, curve.predict):
+        with pytest.raises(glimpse.ArgumentError, match=r"exposure_ms is .*; give exposures in ms, positive"):
+            ask(exposures)
+
+
+def test_a_figure_warns_where_its_table_does_not_say_what_is_simulated(judgments):
+    table = glimpse.preference_table(judgments)
+    table.attrs.clear()
+    ranking = glimpse.rank_conditions(judgments)[:1]
+    for draw, given in ((glimpse.plot_realism, table), (glimpse.plot_ranking, ranking)):
+        with pytest.warns(UserWarning, match="does not say whether its answers are simulated") as caught:
+            draw(Figure().subplots(), given)
+        assert [warning.filename for warning in caught] == [__file__]
+    glimpse.plot_preference(Figure().subplots(), table, simulated=True)
 
 
 @pytest.mark.parametrize("column", ["contrast", "rate", "n", "wilson_low"])
