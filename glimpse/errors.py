@@ -24,7 +24,7 @@ class GlimpseError(Exception):
 
 
 class ArgumentError(GlimpseError, TypeError):
-    """An argument of a wrong kind, or a table that lacks a column: what was given, and what to give."""
+    """An argument that is wrong by itself, or a table with a wrong column: what was given, what to give."""
 
 
 class NothingLeftError(GlimpseError):

@@ -141,7 +141,7 @@ read_results('nowhere')
 read_results('study')
     Run collect, glimpse.simulate or import-results first.
 plan_study('nowhere')
-    glimpse.synthesize makes one, `images` names another.
+    Make it with glimpse.synthesize, or name another with `images`.
 plan_study(['a', 'real'])
     Name one with `sentinel`, or do without: `sentinels_per_hit=0`.
 plan_study('images', ours='crn')
@@ -153,7 +153,7 @@ build_study('images')
 simulate('nowhere')
     Build a study first: glimpse.build_study(...)
 simulate('study', 'labels')
-    move it, or name another folder with `out`.
+    move them, or name another folder with `out`.
 simulate('study', lapse=0.7)
     lapse is 0.7; it must be a number from 0 to 0.5.
 simulate('study', workers=10000)
