@@ -70,7 +70,7 @@ def power_table(
         >>> float(planned["price_usd"]), round(float(planned["width"]), 2)
         (480.0, 0.11)
     """
-    from ..planning.planning import plan, read_experiment
+    from ..planning.planning import plan_power, read_experiment
 
     if isinstance(experiment, Study):
         experiment = experiment.experiment
@@ -91,7 +91,7 @@ def power_table(
     changes = {name: None if value is None else whole(name, value, 1) for name, value in counts.items()}
     settings = {"studies": whole("studies", studies, 50), "seed": whole("seed", seed),
                 "alpha": number("alpha", alpha), "slip": 0.02}  # fmt: skip
-    return plan(
+    return plan_power(
         planned,
         changes={**changes, "reward_usd": None if reward_usd is None else str(reward_usd)},
         rates=numbers("rates", rates),

@@ -119,7 +119,7 @@ def power(
     """
     from glimpse.experiment import preset
 
-    from ..planning.planning import check_out, describe, next_step, plan, read_experiment, write_plan
+    from ..planning.planning import check_out, describe, next_step, plan_power, read_experiment, write_plan
 
     context = click.get_current_context()
     console = context.obj
@@ -127,7 +127,7 @@ def power(
         raise click.UsageError(f"--mode is for planning without STUDY; {study} has its own. Leave one out.")
     check_out(out)
     experiment = preset(mode, "glimpse").to_json() if study is None else read_experiment(study)
-    found = plan(
+    found = plan_power(
         experiment,
         changes={
             "hits": hits,

@@ -64,7 +64,7 @@ def read_experiment(study: Path) -> dict[str, Any]:
     return dict(read_document(study / "study.json")["experiment"])
 
 
-def plan(
+def plan_power(
     experiment: Mapping[str, Any],
     *,
     changes: Mapping[str, int | str | None],

@@ -85,7 +85,7 @@ def serve(  # noqa: PLR0917 - one an option
     use it. On the first start it makes a key pair in DATA/credentials. Stop it with Ctrl-C.
 
     \b
-    Example:
+    Examples:
       python cli.py serve --port 8080
       python cli.py publish --to local
     """  # fmt: skip
