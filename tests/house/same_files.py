@@ -33,6 +33,7 @@ import pickletools
 import re
 import shlex
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -208,7 +209,8 @@ def content(path):
     elif path.suffix == ".pt":
         lines = []
         with zipfile.ZipFile(path) as members:
-            for name in members.namelist():
+            # torch's id of a file is a digest of the rest.
+            for name in [name for name in members.namelist() if not name.endswith("/serialization_id")]:
                 data = members.read(name)
                 opcodes = pickletools.genops(data) if name.endswith(".pkl") else []
                 lines += [f"{name} {op.name} {arg!r}" for op, arg, _ in opcodes] or [f"{name} {digest(data)}"]
@@ -298,6 +300,7 @@ def main():
     parser.add_argument("--only", action="append", choices=list(GROUPS))
     parser.add_argument("--lines", type=int, default=1, help="differing lines to show of a file")
     asked = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background
     with tempfile.TemporaryDirectory() as temporary:
         root = (asked.keep or Path(temporary)).resolve()
         old = Side("old", root / "old", asked.old, asked.old_python)
