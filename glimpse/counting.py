@@ -161,33 +161,35 @@ def tally(submission: Submission, trials: Sequence[Trial]) -> Tally:
     )
 
 
-class Submitted(NamedTuple):
-    """A submitted assignment as its endpoint has it; `submission` is None where it cannot be read.
+def reason_left_out(study: Study, hit: str, submission: Submission | None) -> str | None:
+    """Return why a study's rules leave one assignment out, by itself; None where it counts.
 
-    `hit` and `batch` are those that were served, whatever the submission says; `at` is when it came.
+    `hit` is the HIT that was served, whatever the submission says; `submission` is None where it cannot be
+    read. An assignment's reason never changes, so that it is found out once.
     """
+    if submission is None or (submission.study, submission.hit) != (study.study, hit):
+        return UNREADABLE
+    return tally(submission, study.trials_of(hit)).reason(study.experiment.max_wrong_sentinels)
+
+
+class Submitted(NamedTuple):
+    """A submitted assignment: the batch that was served, when it came, and its own `reason_left_out`."""
 
     assignment_id: str
     worker_id: str
     batch: str
-    hit: str
     at: Any
-    submission: Submission | None
+    reason: str | None
 
 
-def reason_left_out(study: Study, one: Submitted) -> str | None:
-    """Return why a study's rules leave one assignment out, by itself; None where it counts."""
-    submission = one.submission
-    if submission is None or (submission.study, submission.hit) != (study.study, one.hit):
-        return UNREADABLE
-    return tally(submission, study.trials_of(one.hit)).reason(study.experiment.max_wrong_sentinels)
-
-
-def left_out(study: Study, assignments: Iterable[Submitted]) -> dict[str, str]:
-    """Return assignment id -> reason of all that a study's rules leave out, as the analysis does."""
-    known = {one.assignment_id: one for one in assignments}
-    reasons = {name: reason_left_out(study, one) for name, one in known.items()}
+def left_out(assignments: Iterable[Submitted]) -> dict[str, str]:
+    """Return assignment id -> reason of all that are left out, a worker's later ones among them."""
+    known = list(assignments)
     # What belongs to another study is nobody's first assignment in this one.
-    own = [one for name, one in known.items() if reasons[name] != FOREIGN]
+    own = [one for one in known if one.reason != FOREIGN]
     later = repeats(((one.batch, one.worker_id), one.at, one.assignment_id) for one in own)
-    return {name: reason or REPEAT for name, reason in reasons.items() if reason is not None or name in later}
+    return {
+        one.assignment_id: one.reason or REPEAT
+        for one in known
+        if one.reason is not None or one.assignment_id in later
+    }

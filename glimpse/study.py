@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
 from glimpse.experiment import Experiment
-from glimpse.files import read_json
+from glimpse.files import file_digest, read_json
 from glimpse.stated import check_stated
 from glimpse.trials import iterate_trials
 
@@ -169,6 +169,12 @@ def identity(document: Mapping[str, Any]) -> tuple[Any, Any]:
     return document["study"], document.get("plan_sha256")
 
 
+def is_own_plan(document: Mapping[str, Any], trials: Path) -> bool:
+    """Tell whether a trials.csv is the plan that its study.json states; any is where it states none."""
+    stated = document.get("plan_sha256")
+    return stated is None or stated == file_digest(trials)
+
+
 def read_study(folder: Path | str) -> Study:
     """Read a study folder; plan and pages are compared with their digests, images only by their presence.
 
@@ -195,8 +201,8 @@ def digest(text: str) -> str:
 
 def _from_json(folder: Path, value: Mapping[str, Any]) -> Study:
     """Build the study from study.json and the trials.csv beside it."""
-    plan = _read(folder / "trials.csv")
-    if plan is None or _sha256(plan) != value["plan_sha256"]:
+    plan = folder / "trials.csv"
+    if not plan.is_file() or file_digest(plan) != value["plan_sha256"]:
         raise GlimpseError(f"{folder}/trials.csv is missing or changed since build-hits; {_REBUILD}")
     _check_kinds(value)
     return Study(
@@ -211,7 +217,7 @@ def _from_json(folder: Path, value: Mapping[str, Any]) -> Study:
         secret=value["secret"],
         stimuli={name: Stimulus(**stimulus) for name, stimulus in value["stimuli"].items()},
         hits=tuple(Hit(**hit) for hit in value["hits"]),
-        trials=tuple(iterate_trials(folder / "trials.csv")),
+        trials=tuple(iterate_trials(plan)),
         plan_sha256=value["plan_sha256"],
         page_settings=value["page"],
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 FIELD = "answers"
+ASSIGNMENTS, SIMULATION = "assignments.jsonl", "simulation.json"  # of a results folder
 SCHEMA = 1
 MAX_CHARACTERS = 1_000_000
 MAX_ANSWERS = 5_000

@@ -68,22 +68,11 @@ def trials_csv(trials: Iterable[Trial]) -> str:
     return text.getvalue()
 
 
-def read_trials(text: str, where: str = "trials.csv") -> tuple[Trial, ...]:
-    """Read what `trials_csv` wrote; `where` is the file's name in messages.
-
-    GlimpseError as of `iterate_trials`.
-    """
-    return tuple(_trials(io.StringIO(text, newline=""), where))
-
-
 def iterate_trials(path: Path) -> Iterator[Trial]:
-    """Read a trials.csv row by row.
-
-    GlimpseError names the file, the line, the column, what was found and what is allowed.
-    """
+    """Read a trials.csv row by row; GlimpseError as of `read_trials`, or where there is no such file."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
-            yield from _trials(lines, str(path))
+            yield from read_trials(lines, str(path))
     except FileNotFoundError:
         raise GlimpseError(
             f"{path} does not exist; answers cannot be joined to their trials. Copy it from the study folder."
@@ -92,7 +81,11 @@ def iterate_trials(path: Path) -> Iterator[Trial]:
         raise GlimpseError(f"{path}: not a readable CSV file ({error}).") from None
 
 
-def _trials(lines: Iterable[str], where: str) -> Iterator[Trial]:
+def read_trials(lines: Iterable[str], where: str = "trials.csv") -> Iterator[Trial]:
+    """Read the lines that `trials_csv` wrote; `where` is the file's name in messages.
+
+    GlimpseError names the file, the line, the column, what was found and what is allowed.
+    """
     rows = csv.reader(lines)
     try:
         place = _places(next(rows, []), where)

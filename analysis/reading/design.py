@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
 
-from glimpse.files import file_digest
-from glimpse.study import read_document
+from glimpse.study import is_own_plan, read_document
 from glimpse.trials import SIDES, TRIAL_COLUMNS, iterate_trials
 
 if TYPE_CHECKING:
@@ -64,8 +63,7 @@ def read_design(folder: Path) -> Design:
     path = folder / "trials.csv"
     problems = []
     trials = _table(path)
-    found = file_digest(path)
-    if (study.get("plan_sha256") or found) != found:
+    if not is_own_plan(study, path):
         text = "its SHA-256 is not the plan_sha256 of study.json: the design was edited after it was frozen"
         problems.append(Problem(str(path), None, text))
     return Design(study, trials, tuple(problems))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from glimpse.errors import GlimpseError
 from glimpse.files import refuse_others, write_whole
 from glimpse.people import PRIVATE, WORKER_COLUMNS, WORKERS, pseudonym, workers_csv
-from glimpse.submission import AnswerError, assignment_line, read_line, write_lines
+from glimpse.submission import ASSIGNMENTS, SIMULATION, AnswerError, assignment_line, read_line, write_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 # What `simulate` and `collect` write into a results folder, apart from hidden files.
-WRITTEN = ("study.json", "trials.csv", "assignments.jsonl", "workers.csv", "simulation.json")
+WRITTEN = ("study.json", "trials.csv", ASSIGNMENTS, WORKERS, SIMULATION)
 
 
 def _entity(kind: str, *parts: object) -> str:
@@ -53,7 +53,7 @@ def check_out(results: Path) -> int:
     Raises GlimpseError where it is no results folder, and where an assignment in it is not simulated.
     """
     refuse_others(results, WRITTEN, "results", "simulate and collect")
-    return _simulated(results / "assignments.jsonl")
+    return _simulated(results / ASSIGNMENTS)
 
 
 def _simulated(path: Path) -> int:
@@ -93,5 +93,5 @@ def write_results(
     names = [(line["worker"], visit.worker_id) for line, visit in zip(lines, visits, strict=True)]
     write_whole(results / WORKERS, workers_csv([WORKER_COLUMNS[:2], *names]), mode=PRIVATE)
     if record is not None:
-        write_whole(results / "simulation.json", json.dumps(record, indent=1) + "\n")
-    write_whole(results / "assignments.jsonl", write_lines(lines, compact=True))
+        write_whole(results / SIMULATION, json.dumps(record, indent=1) + "\n")
+    write_whole(results / ASSIGNMENTS, write_lines(lines, compact=True))

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ import numpy as np
 from glimpse.errors import GlimpseError
 from glimpse.program import program
 from glimpse.progress import untracked
-from glimpse.study import read_document
+from glimpse.study import is_own_plan, read_document
 from glimpse.submission import SCHEMA, SIMULATOR
 from glimpse.trials import iterate_trials
 
@@ -136,8 +135,7 @@ def read_simulated(folder: Path, observer: Observer, version: str = "") -> Simul
         hits.setdefault((trial.batch, trial.hit), []).append(trial)
     quality = _qualities(folder, document["experiment"], trials, observer)
     built = tuple(_hit(batch, hit, own, quality, pairs) for (batch, hit), own in hits.items())
-    stated = document.get("plan_sha256")
-    if stated is not None and stated != hashlib.sha256(files["trials.csv"]).hexdigest():
+    if not is_own_plan(document, folder / "trials.csv"):
         raise GlimpseError(f"{folder / 'trials.csv'}: changed since build-hits. Build the study again.")
     agent = SIMULATOR + (f"/{version}" if version else "")
     return SimulatedStudy(folder, str(document["study"]), document, built, len(pairs), quality, files, agent)

@@ -30,7 +30,15 @@ from glimpse.people import (
 )
 from glimpse.progress import untracked
 from glimpse.study import identity, read_document
-from glimpse.submission import STATUSES, AnswerError, assignment_line, read_head, write_lines
+from glimpse.submission import (
+    ASSIGNMENTS,
+    SIMULATION,
+    STATUSES,
+    AnswerError,
+    assignment_line,
+    read_head,
+    write_lines,
+)
 
 from ..answers import read_submission
 from ..publishing.client import TurkError
@@ -50,8 +58,6 @@ if TYPE_CHECKING:
     from ..publishing.client import Requester
     from ..publishing.ledger import Ledger
     from ..publishing.publication import PublishedHit
-
-ASSIGNMENTS, SIMULATION = "assignments.jsonl", "simulation.json"
 
 
 @dataclass

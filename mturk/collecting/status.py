@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from glimpse.counting import Submitted, left_out
+from glimpse.counting import Submitted, left_out, reason_left_out
 from glimpse.pricing import CENT, FEE_RATE, fee_usd
 from glimpse.progress import untracked
 from glimpse.submission import STATUSES, AnswerError
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     from glimpse.progress import Track
     from glimpse.study import Study
-    from glimpse.submission import Submission
 
     from ..publishing.client import Requester
     from ..publishing.ledger import Ledger
@@ -30,13 +28,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SubmittedAssignment:
-    """A submitted assignment: whose, its state, and whether the study's rules leave it out."""
+    """A submitted assignment: whose, its state, and why the study's rules leave it out, if they do."""
 
     assignment_id: str
     worker_id: str
     status: str
     submitted_at: datetime | None
-    excluded: bool
+    reason: str | None
+
+    @property
+    def excluded(self) -> bool:
+        """Whether it is left out of the analysis."""
+        return self.reason is not None
 
 
 @dataclass(frozen=True)
@@ -96,12 +99,11 @@ def survey(
 ) -> list[HitState]:
     """Ask the endpoint about every published HIT and its assignments."""
     hits = published_hits(ledger)
-    submissions: dict[str, Submission] = {}
-    states = [_state(requester, hit, submissions) for hit in track(hits, "Asking about HITs", len(hits))]
-    return _mark_excluded(study, states, submissions)
+    states = [_state(study, requester, hit) for hit in track(hits, "Asking about HITs", len(hits))]
+    return _mark_repeats(states)
 
 
-def _state(requester: Requester, hit: PublishedHit, submissions: dict[str, Submission]) -> HitState:
+def _state(study: Study, requester: Requester, hit: PublishedHit) -> HitState:
     try:
         found = requester.call("GetHIT", HITId=hit.hit_id)["HIT"]
     except TurkError:
@@ -112,7 +114,7 @@ def _state(requester: Requester, hit: PublishedHit, submissions: dict[str, Submi
         "ListAssignmentsForHIT", "Assignments", HITId=hit.hit_id, AssignmentStatuses=list(STATUSES)
     )
     for page in pages:
-        seen += [_submitted(one, submissions) for one in page]
+        seen += [_submitted(study, one, hit) for one in page]
     free = found["NumberOfAssignmentsAvailable"]
     is_open = found["HITStatus"] == "Assignable"
     return HitState(
@@ -128,11 +130,14 @@ def _state(requester: Requester, hit: PublishedHit, submissions: dict[str, Submi
     )
 
 
-def _submitted(one: dict[str, Any], submissions: dict[str, Submission]) -> SubmittedAssignment:
-    with contextlib.suppress(AnswerError):
-        submissions[one["AssignmentId"]] = read_submission(one.get("Answer") or "")
+def _submitted(study: Study, one: dict[str, Any], hit: PublishedHit) -> SubmittedAssignment:
+    try:
+        submission = read_submission(one.get("Answer") or "")
+    except AnswerError:
+        submission = None
+    reason = reason_left_out(study, hit.part.hit, submission)
     return SubmittedAssignment(
-        one["AssignmentId"], one["WorkerId"], one["AssignmentStatus"], one.get("SubmitTime"), excluded=False
+        one["AssignmentId"], one["WorkerId"], one["AssignmentStatus"], one.get("SubmitTime"), reason
     )
 
 
@@ -145,29 +150,23 @@ def _bonuses(requester: Requester, hit_id: str) -> tuple[Bonus, ...]:
     )
 
 
-def _mark_excluded(
-    study: Study, states: list[HitState], submissions: dict[str, Submission]
-) -> list[HitState]:
-    """Mark what the analysis leaves out; `submissions` are those that can be read, by assignment id."""
+def _mark_repeats(states: list[HitState]) -> list[HitState]:
+    """Leave out, as the analysis does, every assignment of a batch after a worker's first."""
     out = left_out(
-        study,
-        (
-            Submitted(
-                one.assignment_id,
-                one.worker_id,
-                state.hit.part.batch,
-                state.hit.part.hit,
-                one.submitted_at and one.submitted_at.timestamp(),
-                submissions.get(one.assignment_id),
-            )
-            for state in states
-            for one in state.submitted
-        ),
+        Submitted(
+            one.assignment_id,
+            one.worker_id,
+            state.hit.part.batch,
+            one.submitted_at and one.submitted_at.timestamp(),
+            one.reason,
+        )
+        for state in states
+        for one in state.submitted
     )
     return [
         replace(
             state,
-            submitted=tuple(replace(one, excluded=one.assignment_id in out) for one in state.submitted),
+            submitted=tuple(replace(one, reason=out.get(one.assignment_id)) for one in state.submitted),
         )
         for state in states
     ]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from glimpse.analysis.reading.belonging import belonging
 from glimpse.analysis.reading.exclusion import exclude
 from glimpse.analysis.reading.results import read_results
-from glimpse.counting import REASONS, Submitted, left_out, repeats, tally
+from glimpse.counting import REASONS, Submitted, left_out, reason_left_out, repeats, tally
 from glimpse.submission import FLAGS, assignment_line, parse_submission, write_lines
 from glimpse.trials import OTHER_SIDE, Trial, trials_csv
 
@@ -62,12 +62,12 @@ class OneHit:
         return PLAN if hit == "h1" else ()
 
 
-def submitted(name, submission, worker="ann", at=None, hit="h1"):
-    return Submitted(name, worker, "b1", hit, at, submission)
+def submitted(name, submission, worker="ann", at=None, hit="h1", allowed=0):
+    return Submitted(name, worker, "b1", at, reason_left_out(OneHit(allowed), hit, submission))
 
 
 def reason(answers, allowed=0):
-    return left_out(OneHit(allowed), [submitted("A", page(answers))]).get("A")
+    return left_out([submitted("A", page(answers), allowed=allowed)]).get("A")
 
 
 def test_sentinels_of_the_own_hit_are_counted_and_practice_is_not():
@@ -87,8 +87,8 @@ def test_what_cannot_be_read_or_is_of_another_hit_is_left_out():
     other = parse_submission(json.dumps({"schema": 1, "study": "s1", "hit": "h2", "answers": sound()}))
     strange = parse_submission(json.dumps({"schema": 1, "study": "s2", "hit": "h1", "answers": sound()}))
     assignments = [submitted(name, one, name) for name, one in (("A", None), ("B", other), ("C", strange))]
-    assert left_out(OneHit(), assignments) == dict.fromkeys("ABC", "unreadable")
-    assert left_out(OneHit(), [submitted("D", other, hit="h2")]) == {"D": "of another study"}
+    assert left_out(assignments) == dict.fromkeys("ABC", "unreadable")
+    assert left_out([submitted("D", other, hit="h2")]) == {"D": "of another study"}
 
 
 def test_a_worker_counts_once_in_a_batch():
@@ -97,7 +97,7 @@ def test_a_worker_counts_once_in_a_batch():
     assert repeats([("ann", 1, "b"), ("ann", 1, "a")]) == {"b"}
     assert repeats([("ann", "", "b"), ("ann", "", "a")]) == {"a"}
     twice = [submitted("B", page(sound()), at=2), submitted("A", page(sound()), at=1)]
-    assert left_out(OneHit(), twice) == {"B": "repeat worker"}
+    assert left_out(twice) == {"B": "repeat worker"}
 
 
 @given(st.lists(st.tuples(st.sampled_from(["t1", "t2", "t3", "x"]), st.sampled_from(["left", "right"]))))
@@ -135,7 +135,7 @@ CASES = [
 def test_server_and_analysis_leave_out_the_same(tmp_path, answers, expected):
     """The records that MTurk's protocol returns, and the same records in results; B is A's worker again."""
     given_ = {"A": (answers, "ann"), "B": (sound(), "ann"), "C": (sound(), "bob")}
-    out = left_out(OneHit(), [submitted(name, page(one), who, at=1) for name, (one, who) in given_.items()])
+    out = left_out([submitted(name, page(one), who, at=1) for name, (one, who) in given_.items()])
     (tmp_path / "trials.csv").write_text(trials_csv(PLAN))
     experiment = {"mode": "limited-time", "max_wrong_sentinels": 0}
     (tmp_path / "study.json").write_text(json.dumps({"study": "s1", "experiment": experiment}))

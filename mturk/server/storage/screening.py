@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from glimpse.counting import Submitted, left_out
+from glimpse.counting import Submitted, left_out, reason_left_out
 from glimpse.errors import GlimpseError
 from glimpse.submission import AnswerError
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glimpse.study import Study
-    from glimpse.submission import Submission
 
     from .database import Row
 
@@ -29,7 +28,7 @@ class Exclusions:
     def __init__(self, folders: Iterable[Path]) -> None:
         self._folders = tuple(folders)
         self._studies: dict[str, Study] | None = None
-        self._submissions: dict[str, Submission | None] = {}
+        self._reasons: dict[str, str | None] = {}
 
     def readable(self, study: str) -> bool:
         """Tell whether this server was given the study's folder."""
@@ -45,22 +44,24 @@ class Exclusions:
                 row["assignment_id"],
                 row["worker_id"],
                 row["batch"] or "",
-                (row["name"] or "").partition(".")[0],
                 row["submitted"],
-                self._submission(row),
+                self._reason(plan, row),
             )
             for row in rows
         )
-        return set(left_out(plan, found))
+        return set(left_out(found))
 
-    def _submission(self, row: Row) -> Submission | None:
+    def _reason(self, plan: Study, row: Row) -> str | None:
         name = row["assignment_id"]
-        if name not in self._submissions:
+        if name not in self._reasons:
             try:
-                self._submissions[name] = read_submission(row["answer"])
+                submission = read_submission(row["answer"])
             except AnswerError:
-                self._submissions[name] = None
-        return self._submissions[name]
+                submission = None
+            # The parts of a HIT show the same page: `b1-h01`, `b1-h01.2`.
+            hit = (row["name"] or "").partition(".")[0]
+            self._reasons[name] = reason_left_out(plan, hit, submission)
+        return self._reasons[name]
 
     def _read(self) -> dict[str, Study]:
         if self._studies is None:

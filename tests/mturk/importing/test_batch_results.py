@@ -88,7 +88,7 @@ def amt_rows(workers=2, trials=14):
 
 
 def trials_of(found):
-    return {trial.trial: trial for trial in read_trials(found.trials_csv)}
+    return {trial.trial: trial for trial in read_trials(found.trials_csv.splitlines(keepends=True))}
 
 
 def test_the_authors_rows_become_a_limited_time_study(tmp_path):
