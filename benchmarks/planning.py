@@ -24,8 +24,8 @@ from PIL import Image
 
 from glimpse.experiment import preset
 from glimpse.mturk.building.building import Making, build
-from glimpse.mturk.design.planning import plan
 from glimpse.mturk.design.stimuli import find_images
+from glimpse.plan import plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable

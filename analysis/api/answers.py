@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from glimpse.calling import flag, in_python, number, path_of, refuse, whole, word
 from glimpse.console import versions
 from glimpse.errors import GlimpseError
+from glimpse.precision import IMAGE_SD, PAIR_SD
 from glimpse.study import Study
 
 from ..reading import exclusion, results
@@ -124,15 +125,16 @@ def simulate(
     quality: Mapping[str, float] | None = None,
     random_share: float = 0.01,
     lapse: float = 0.003,
-    pair_sd: float = 0.45,
+    pair_sd: float = PAIR_SD,
+    image_sd: float = IMAGE_SD,
     ability_sd: float = 0.25,
     side_bias_sd: float = 0.10,
 ) -> Results:
     """Let simulated people answer a study, to try out an analysis before anybody is asked.
 
-    The people differ in ability, care, side bias and speed, some click at random, and every pair of images
-    has a difficulty of its own. What they answer is marked simulated for good: in the files, and on every
-    figure.
+    The people differ in ability, care, side bias and speed, and some click at random; some images look more
+    real than others of their condition, and some pairs are easier than others. What they answer is marked
+    simulated for good: in the files, and on every figure.
 
     Args:
         study: What `glimpse.build_study` returned, or the study's folder.
@@ -144,7 +146,9 @@ def simulate(
             beside one of -1 it is chosen 84 % of the time. None: by the condition's name and role.
         random_share: Share of workers who click at random, 0 to 1.
         lapse: Share of trials that the others answer without looking, on average, 0 to 0.5.
-        pair_sd: How much pairs differ, a standard deviation in probit units, 0 to 5.
+        pair_sd: How much pairs differ, beyond their images, a standard deviation in probit units, 0 to 5.
+        image_sd: How much the images of a condition differ in how real they look, a standard deviation in
+            probit units, 0 to 5. With both defaults, what pairs show differs by 0.45 in all.
         ability_sd: How much workers differ in how well they see, a standard deviation around 1, 0 to 1.
         side_bias_sd: How much workers lean to one side, a standard deviation in probit units, 0 to 5.
 
@@ -178,6 +182,7 @@ def simulate(
         random_share=number("random_share", random_share),
         lapse_mean=number("lapse", lapse),
         pair_sd=number("pair_sd", pair_sd),
+        image_sd=number("image_sd", image_sd),
         ability_sd=number("ability_sd", ability_sd),
         side_bias_sd=number("side_bias_sd", side_bias_sd),
     )

@@ -74,9 +74,9 @@ def preference_table(
         >>> table = glimpse.preference_table(judgments)
         >>> table.loc[table["exposure_ms"] == 8000, ["contrast", "n", "rate", "low", "high"]].round(2)
                 contrast    n  rate   low  high
-        6       crn:real  389  0.24  0.17  0.34
-        13  pix2pix:real  389  0.01  0.00  0.02
-        20   crn:pix2pix  389  0.94  0.88  0.97
+        6       crn:real  389  0.18  0.13  0.24
+        13  pix2pix:real  389  0.01  0.00  0.04
+        20   crn:pix2pix  389  0.92  0.87  0.95
     """
     settings = Intervals(
         number("level", level),
@@ -133,9 +133,9 @@ def fit_curves(
         >>> judgments = glimpse.exclude(glimpse.read_results("results"))
         >>> curves = glimpse.fit_curves(judgments)
         >>> curves[2]
-        <CurveFit: crn over pix2pix, plateau 91.9 %, 75 % reached at 850 ms>
+        <CurveFit: crn over pix2pix, plateau 91.4 %, 75 % reached at 783 ms>
         >>> curves[2].predict([500, 2000]).round(2)
-        array([0.63, 0.88])
+        array([0.66, 0.88])
     """
     word("exposure", exposure, EXPOSURES)
     columns = ("chose_a", *(("shown_ms",) if exposure == "measured" else ()))
@@ -178,9 +178,9 @@ def curves_table(curves: Iterable[CurveFit]) -> pd.DataFrame:
         >>> table = glimpse.curves_table(glimpse.fit_curves(judgments))
         >>> table[["condition", "versus", "plateau", "threshold_status"]].round(2)
           condition   versus  plateau threshold_status
-        0      real      crn     0.78          reached
+        0      real      crn     0.84          reached
         1      real  pix2pix     0.99          reached
-        2       crn  pix2pix     0.92          reached
+        2       crn  pix2pix     0.91          reached
     """
     return psychometric.curves_table(each(curves, "curves", CurveFit, "glimpse.fit_curves(judgments)"))
 
@@ -214,9 +214,9 @@ def rank_conditions(
         >>> judgments = glimpse.exclude(glimpse.read_results("results"))
         >>> rankings = glimpse.rank_conditions(judgments)
         >>> rankings[-1]
-        <Ranking at 8000 ms: real +1.77, crn +0.58, pix2pix -2.35>
+        <Ranking at 8000 ms: real +1.86, crn +0.31, pix2pix -2.17>
         >>> round(rankings[-1].differences[0].wins, 2)  # the chance that real is chosen beside crn
-        0.77
+        0.82
     """
     given = _given(judgments, ("side_of_a", "chosen_side"))
     found = ranking.rank_conditions(given.judgments, level=_level(level), filtered=flag("filtered", filtered))
@@ -244,9 +244,9 @@ def ranking_table(rankings: Iterable[Ranking]) -> pd.DataFrame:
         >>> table = glimpse.ranking_table(glimpse.rank_conditions(judgments))
         >>> table.loc[table["exposure_ms"] == 8000, ["condition", "rank", "strength"]].round(2)
            condition  rank  strength
-        18      real     1      1.77
-        19       crn     2      0.58
-        20   pix2pix     3     -2.35
+        18      real     1      1.86
+        19       crn     2      0.31
+        20   pix2pix     3     -2.17
     """
     given = each(rankings, "rankings", Ranking, "glimpse.rank_conditions(judgments)")
     table = ranking.ranking_table(given)

@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from glimpse.console import versions
+from glimpse.precision import IMAGE_SD, PAIR_SD
 from glimpse.program import program
 
 from .options import out_option, seed_option
@@ -53,9 +54,18 @@ from .options import out_option, seed_option
     "--pair-sd",
     type=float,
     metavar="SD",
-    default=0.45,
+    default=PAIR_SD,
     show_default=True,
-    help="How much the pairs of a contrast differ: standard deviation on the scale of --quality, 0 to 5.",
+    help="How much pairs differ, beyond their images: standard deviation on the scale of --quality, 0 to 5.",
+)
+@click.option(
+    "--image-sd",
+    type=float,
+    metavar="SD",
+    default=IMAGE_SD,
+    show_default=True,
+    help="How much the images of a condition differ in how real they look: standard deviation on the scale "
+    "of --quality, 0 to 5.",
 )
 @click.option(
     "--ability-sd",
@@ -99,6 +109,7 @@ def simulate(
     random_share: float,
     lapse: float,
     pair_sd: float,
+    image_sd: float,
     ability_sd: float,
     side_bias_sd: float,
     through_server: str | None,
@@ -107,8 +118,8 @@ def simulate(
     """Let simulated workers answer a study; the answers are marked simulated.
 
     STUDY is a folder written by build-hits (default: study). The people differ in ability, care, side bias
-    and speed, and some click at random; every pair has a difficulty of its own. Their answers stay marked
-    simulated and never replace answers of real people.
+    and speed, and some click at random; some images look more real than others of their condition, and some
+    pairs are easier than others. The answers stay marked simulated and never replace answers of real people.
 
     \b
     Examples:
@@ -135,6 +146,7 @@ def simulate(
         random_share=random_share,
         lapse_mean=lapse,
         pair_sd=pair_sd,
+        image_sd=image_sd,
         ability_sd=ability_sd,
         side_bias_sd=side_bias_sd,
     )

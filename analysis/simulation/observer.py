@@ -1,16 +1,18 @@
 """Simulated workers: what they see in an exposure, how able and careful they are, which side they choose.
 
 The model, in probit units. A contrast has a realism curve psi(t), the share of trials in which its condition
-A is chosen by people as a whole. A worker multiplies what there is to see by an ability g, a pair adds a
-difficulty v of its own, and a side bias b pulls to the left:
+A is chosen by people as a whole. A worker multiplies what there is to see by an ability g, an image looks
+more real than its condition by u in every pair in which it stands, a pair adds a v of its own, and a side
+bias b pulls to the left:
 
-    P(left) = (1 - lapse) Phi(g mu s + v s + b) + lapse / 2,       s = +1 where A stands left, else -1
+    P(left) = (1 - lapse) Phi((g mu + d) s + b) + lapse / 2,       s = +1 where A stands left, else -1
 
-    mu = z sqrt((1 + sd_v^2 + sd_b^2) / (1 - sd_g^2 z^2)),         z = Phi^-1(psi(t))
+    d = u_A - u_B + v,                                             sd_d^2 = 2 sd_u^2 + sd_v^2
+    mu = z sqrt((1 + sd_d^2 + sd_b^2) / (1 - sd_g^2 z^2)),         z = Phi^-1(psi(t))
 
-mu is larger than z by just so much that the average over workers and pairs is psi(t) again: the integral of
-Phi(mu + N(0, sd^2)) is Phi(mu / sqrt(1 + sd^2)). So a simulated study has a known truth, whatever its spread.
-Random clickers press either side with probability 1/2, fast.
+mu is larger than z by just so much that the average over workers, pairs and images is psi(t) again: the
+integral of Phi(mu + N(0, sd^2)) is Phi(mu / sqrt(1 + sd^2)). So a simulated study has a known truth, whatever
+its spread. Random clickers press either side with probability 1/2, fast.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import numpy as np
 from scipy.special import expit, ndtr, ndtri
 
 from glimpse.errors import GlimpseError
+from glimpse.precision import IMAGE_SD, PAIR_SD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -62,6 +65,7 @@ QUALITY_SCALE = "real is 0; with -1 the photograph is chosen 84 % of the time"
 LIMITS = {
     "ability_sd": ("--ability-sd", 1.0),
     "pair_sd": ("--pair-sd", 5.0),
+    "image_sd": ("--image-sd", 5.0),
     "side_bias_sd": ("--side-bias-sd", 5.0),
     "lapse_mean": ("--lapse", 0.5),
     "random_share": ("--random-share", 1.0),
@@ -70,10 +74,17 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class Observer:
-    """Settings of simulated people and pairs; standard deviations are between workers, or between pairs."""
+    """Settings of simulated people, pairs and images.
+
+    Standard deviations are between workers, pairs or images of a condition. By default d differs between
+    pairs by sqrt(0.15^2 + 2 * 0.3^2) = 0.45 probit: most of what makes pairs differ is how real either of
+    the images looks, as in models in which a choice follows from the difference of two appearances
+    (Thurstone 1927).
+    """
 
     ability_sd: float = 0.25
-    pair_sd: float = 0.45
+    pair_sd: float = PAIR_SD
+    image_sd: float = IMAGE_SD
     side_bias_sd: float = 0.10
     lapse_mean: float = 0.003
     random_share: float = 0.01
@@ -102,14 +113,19 @@ class Observer:
 
     @classmethod
     def from_json(cls, settings: Mapping[str, Any]) -> Observer:
-        """Build from plain values; raises GlimpseError for a key that there is no setting for."""
+        """Build from plain values, such as those of simulation.json.
+
+        Before version 0.2.0 images had no effect of their own, and pairs all of it: where `pair_sd` stands
+        without `image_sd`, that is 0. Raises GlimpseError for a key that there is no setting for.
+        """
         known = {item.name for item in fields(cls)}
         unknown = sorted(set(settings) - known)
         if unknown:
             raise GlimpseError(
                 f"observer: there is no setting {', '.join(unknown)}; there are {', '.join(sorted(known))}."
             )
-        return cls(**settings)
+        before = {"image_sd": 0.0} if "pair_sd" in settings else {}
+        return cls(**{**before, **settings})
 
     def quality_of(self, condition: str, role: str = "compared") -> float:
         """Return how real `condition` looks, in probit units below a photograph (0).
@@ -177,22 +193,30 @@ def draw_workers(observer: Observer, count: int, rng: np.random.Generator) -> Wo
 
 
 def draw_pairs(observer: Observer, count: int, rng: np.random.Generator) -> Floats:
-    """Draw the difficulty of `count` pairs (P,), in probit units towards condition A."""
+    """Draw the effects of `count` pairs (P,), v in the model: probit units towards condition A."""
     return observer.pair_sd * rng.normal(size=count)
 
 
+def draw_images(observer: Observer, count: int, rng: np.random.Generator) -> Floats:
+    """Draw the effects of `count` images (I,), u in the model: probit units above their condition."""
+    return observer.image_sd * rng.normal(size=count)
+
+
 def strength(observer: Observer, psi: Floats) -> Floats:
-    """Return mu, what an average worker sees in an average pair, so that the average over both is `psi`."""
+    """Return mu, what an average worker sees between average images, so that the average of all is `psi`."""
     z = ndtri(np.clip(psi, 1e-9, 1 - 1e-9))
-    spread = 1 + observer.pair_sd**2 + observer.side_bias_sd**2
+    spread = 1 + 2 * observer.image_sd**2 + observer.pair_sd**2 + observer.side_bias_sd**2
     room = np.maximum(1 - (observer.ability_sd * z) ** 2, 0.05)
     return np.asarray(z * np.sqrt(spread / room), dtype=float)
 
 
-def chance_of_left(mu: Floats, pair: Floats, a_is_left: NDArray[np.bool_], workers: Workers) -> Floats:
-    """Return P(left), shape (W, T), for workers (W,) and trials: `mu`, `pair` and `a_is_left` are (T,)."""
+def chance_of_left(mu: Floats, d: Floats, a_is_left: NDArray[np.bool_], workers: Workers) -> Floats:
+    """Return P(left), shape (W, T), for workers (W,) and trials (T,).
+
+    mu: what an average worker sees; d: what images and pair add. Both in probit units towards condition A.
+    """
     sign = np.where(a_is_left, 1.0, -1.0)
-    drive = workers.ability[:, None] * (mu * sign) + pair * sign + workers.side_bias[:, None]
+    drive = workers.ability[:, None] * (mu * sign) + d * sign + workers.side_bias[:, None]
     lapse = workers.lapse[:, None]
     return np.where(workers.random[:, None], 0.5, (1 - lapse) * ndtr(drive) + lapse / 2)
 

@@ -22,6 +22,7 @@ from .observer import (
     Observer,
     chance_of_left,
     choose_left,
+    draw_images,
     draw_pairs,
     draw_workers,
     realism_curve,
@@ -48,7 +49,7 @@ LATE_FRAME = 0.004
 
 @dataclass(frozen=True)
 class SimulatedHit:
-    """The trials of one HIT, one entry of every array a trial (T,)."""
+    """The trials of one HIT, one entry of every array a trial (T,); pairs and images are numbers from 0."""
 
     name: str
     batch: str
@@ -57,6 +58,8 @@ class SimulatedHit:
     exposure_ms: NDArray[np.float64]
     a_is_left: NDArray[np.bool_]
     pair: NDArray[np.int64]
+    image_a: NDArray[np.int64]
+    image_b: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ class SimulatedStudy:
     document: dict[str, Any]
     hits: tuple[SimulatedHit, ...]
     pairs: int
+    images: int
     quality: dict[str, float]
     files: dict[str, bytes]
     agent: str
@@ -130,15 +134,17 @@ def read_simulated(folder: Path, observer: Observer, version: str = "") -> Simul
     document = _document(folder / "study.json")
     trials = list(iterate_trials(folder / "trials.csv"))
     pairs: dict[tuple[str, ...], int] = {}
+    images: dict[tuple[str, ...], int] = {}
     hits: dict[tuple[str, str], list[Trial]] = {}
     for trial in trials:
         hits.setdefault((trial.batch, trial.hit), []).append(trial)
     quality = _qualities(folder, document["experiment"], trials, observer)
-    built = tuple(_hit(batch, hit, own, quality, pairs) for (batch, hit), own in hits.items())
+    built = tuple(_hit(batch, hit, own, quality, pairs, images) for (batch, hit), own in hits.items())
     if not is_own_plan(document, folder / "trials.csv"):
         raise GlimpseError(f"{folder / 'trials.csv'}: changed since build-hits. Build the study again.")
     agent = SIMULATOR + (f"/{version}" if version else "")
-    return SimulatedStudy(folder, str(document["study"]), document, built, len(pairs), quality, files, agent)
+    name, counts = str(document["study"]), (len(pairs), len(images))
+    return SimulatedStudy(folder, name, document, built, *counts, quality, files, agent)
 
 
 def _document(path: Path) -> dict[str, Any]:
@@ -182,10 +188,13 @@ def _hit(
     trials: Sequence[Trial],
     quality: Mapping[str, float],
     pairs: dict[tuple[str, ...], int],
+    images: dict[tuple[str, ...], int],
 ) -> SimulatedHit:
     a_is_left = np.array([one.condition_left == one.contrast.partition(":")[0] for one in trials])
     distance = np.array([quality[one.condition_left] - quality[one.condition_right] for one in trials])
     keys = [(one.contrast, *sorted((one.stimulus_left, one.stimulus_right))) for one in trials]
+    left = _codes([(one.condition_left, one.item_left) for one in trials], images)
+    right = _codes([(one.condition_right, one.item_right) for one in trials], images)
     return SimulatedHit(
         name=name,
         batch=batch,
@@ -193,8 +202,15 @@ def _hit(
         distance=np.where(a_is_left, distance, -distance),
         exposure_ms=np.array([one.exposure_ms or math.inf for one in trials], dtype=float),
         a_is_left=a_is_left,
-        pair=np.array([pairs.setdefault(key, len(pairs)) for key in keys], dtype=np.int64),
+        pair=_codes(keys, pairs),
+        image_a=np.where(a_is_left, left, right),
+        image_b=np.where(a_is_left, right, left),
     )
+
+
+def _codes(keys: Sequence[tuple[str, ...]], known: dict[tuple[str, ...], int]) -> NDArray[np.int64]:
+    """Return the number of each key; those not yet in `known` are added to it."""
+    return np.array([known.setdefault(key, len(known)) for key in keys], dtype=np.int64)
 
 
 def answer_study(
@@ -219,7 +235,8 @@ class Crowd:
     def __init__(self, plan: SimulatedStudy, observer: Observer, seed: int) -> None:
         self.plan, self.observer, self.seed = plan, observer, seed
         self.people = draw_workers(observer, plan.places, np.random.default_rng([seed, 1]))
-        self.difficulty = draw_pairs(observer, plan.pairs, np.random.default_rng([seed, 2]))
+        self.pairs = draw_pairs(observer, plan.pairs, np.random.default_rng([seed, 2]))
+        self.images = draw_images(observer, plan.images, np.random.default_rng([seed, 4]))
 
     def worker_id(self, slot: int) -> str:
         """Return the id under which a person signs in, in the platform's form."""
@@ -228,8 +245,9 @@ class Crowd:
     def visit(self, slot: int, hit: SimulatedHit) -> Visit:
         """Let the person with number `slot` answer a HIT."""
         rng = np.random.default_rng([self.seed, 3, slot])
-        person, difficulty = _one(self.people, slot), self.difficulty[hit.pair]
-        submission, seconds = _submission(self.plan, hit, person, difficulty, self.observer, rng)
+        person = _one(self.people, slot)
+        d = self.images[hit.image_a] - self.images[hit.image_b] + self.pairs[hit.pair]
+        submission, seconds = _submission(self.plan, hit, person, d, self.observer, rng)
         return Visit(self.worker_id(slot), hit.name, slot, submission, seconds)
 
 
@@ -244,13 +262,13 @@ def _submission(
     plan: SimulatedStudy,
     hit: SimulatedHit,
     person: Workers,
-    pair: NDArray[np.float64],
+    d: NDArray[np.float64],
     observer: Observer,
     rng: np.random.Generator,
 ) -> tuple[dict[str, Any], float]:
     """Return what the page would send, and how many seconds it took."""
     mu = strength(observer, realism_curve(hit.distance, hit.exposure_ms, observer.slope))
-    p_left = chance_of_left(mu, pair, hit.a_is_left, person)
+    p_left = chance_of_left(mu, d, hit.a_is_left, person)
     left = choose_left(p_left, rng)[0]
     response = response_times(observer, p_left, person, rng)[0]
     refresh_hz = float(rng.choice(REFRESH_HZ))

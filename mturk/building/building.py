@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glimpse.plan import Plan, plan, scenes_needed
 from glimpse.progress import untracked
 from glimpse.study import Hit, Stimulus, Study, digest
 from glimpse.trials import Trial, trials_csv
 
 from ..design.encoding import Encoding, Source, choose, encode, extension
 from ..design.limits import check_listing
-from ..design.planning import Plan, plan, scenes_needed
 from ..design.stimuli import Images, common_items, inspect_all, opaque_id, study_secret
 from ..page.pages import page_html, page_settings, question_xml, template_sha256
 from .design_page import design_html

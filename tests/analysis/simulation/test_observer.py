@@ -1,5 +1,7 @@
 """The simulated people: what they tend to is what the model says."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from glimpse.analysis.simulation.observer import (
     Workers,
     chance_of_left,
     choose_left,
+    draw_images,
     draw_pairs,
     draw_workers,
     parse_quality,
@@ -22,15 +25,24 @@ from glimpse.errors import GlimpseError
 GRID = np.array([125.0, 250, 500, 1000, 2000, 4000, 8000])
 
 
-def test_a_crowd_tends_to_its_curve_whatever_its_spread() -> None:
-    observer = Observer(lapse_mean=0.0, random_share=0.0, ability_sd=0.25, pair_sd=0.6, side_bias_sd=0.2)
+def differences(observer: Observer, count: int, rng: np.random.Generator) -> np.ndarray:
+    """What `count` pairs add, whose images stand in no other pair."""
+    images = draw_images(observer, 2 * count, rng)
+    return draw_pairs(observer, count, rng) + images[:count] - images[count:]
+
+
+@pytest.mark.parametrize("image_sd", [0.0, 0.3, 0.8])
+def test_a_crowd_tends_to_its_curve_whatever_its_spread(image_sd: float) -> None:
+    observer = Observer(
+        lapse_mean=0.0, random_share=0.0, ability_sd=0.25, pair_sd=0.4, image_sd=image_sd, side_bias_sd=0.2
+    )
     rng = np.random.default_rng(1)
     psi = np.repeat(realism_curve(np.array([-0.85, 1.5])[:, None], GRID).ravel(), 4000)
     people = draw_workers(observer, 300, rng)
     a_left = rng.random(psi.size) < 0.5
-    p_left = chance_of_left(strength(observer, psi), draw_pairs(observer, psi.size, rng), a_left, people)
+    p_left = chance_of_left(strength(observer, psi), differences(observer, psi.size, rng), a_left, people)
     p_a = np.where(a_left, p_left, 1 - p_left).mean(axis=0).reshape(-1, 4000).mean(axis=1)
-    assert np.abs(p_a - psi[::4000]).max() < 0.012
+    assert np.abs(p_a - psi[::4000]).max() < 0.015
 
 
 def test_answers_follow_the_expected_rate_with_lapses_and_clickers() -> None:
@@ -38,7 +50,7 @@ def test_answers_follow_the_expected_rate_with_lapses_and_clickers() -> None:
     rng = np.random.default_rng(2)
     psi = np.full(6000, 0.9)
     a_left = rng.random(psi.size) < 0.5
-    pair = draw_pairs(observer, psi.size, rng)
+    pair = differences(observer, psi.size, rng)
     left = choose_left(
         chance_of_left(strength(observer, psi), pair, a_left, draw_workers(observer, 800, rng)), rng
     )
@@ -113,6 +125,21 @@ def test_settings_are_checked(settings: dict[str, object], message: str) -> None
     with pytest.raises(GlimpseError) as error:
         Observer.from_json(settings)
     assert str(error.value).startswith(message)
+
+
+def test_by_default_pairs_differ_as_before_and_mostly_by_their_images() -> None:
+    now = Observer()
+    assert now.pair_sd**2 + 2 * now.image_sd**2 == pytest.approx(0.45**2)
+    assert differences(now, 100_000, np.random.default_rng(4)).std() == pytest.approx(0.45, rel=0.01)
+    assert 2 * now.image_sd**2 > 4 * now.pair_sd**2
+
+
+def test_settings_of_earlier_versions_have_no_image_effects() -> None:
+    old = {"ability_sd": 0.25, "pair_sd": 0.45, "side_bias_sd": 0.1, "quality": {"crn": -1.0}}
+    assert Observer.from_json(old) == Observer(image_sd=0.0, **old)
+    assert Observer.from_json({"slope": 2.0}) == Observer(slope=2.0)
+    now = Observer(image_sd=0.7)
+    assert Observer.from_json(asdict(now)) == now
 
 
 @pytest.mark.parametrize("text", ["crn", "=1", "crn=", "crn=x", "crn=nan"])

@@ -2,11 +2,13 @@
 
 import csv
 import hashlib
+import io
 import json
 import re
 import stat
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -14,7 +16,7 @@ from glimpse import __version__
 from glimpse.analysis.reading.exclusion import exclude
 from glimpse.analysis.reading.results import read_results
 from glimpse.analysis.simulation.observer import Observer
-from glimpse.analysis.simulation.simulation import answer_study, read_simulated
+from glimpse.analysis.simulation.simulation import Crowd, answer_study, read_simulated
 from glimpse.errors import GlimpseError
 from glimpse.main import main
 from glimpse.people import pseudonym
@@ -137,6 +139,59 @@ def test_results_go_into_no_folder_that_holds_something_else(tmp_path: Path) -> 
     )
 
 
+def test_an_image_looks_alike_in_every_pair_and_in_every_contrast(tmp_path: Path) -> None:
+    study = build_study(tmp_path / "study", hits=4, per_cell=3, workers=2, sentinels=0)
+    with (study / "trials.csv").open() as file:
+        trials = {row["trial"]: row for row in csv.DictReader(file)}
+    few = {name: f"{int(row['item_left']) % 3},{int(row['item_right']) % 3}" for name, row in trials.items()}
+    plan = read_simulated(with_items(study, few), Observer())
+    assert plan.images == 3 * 3
+    crowd = Crowd(plan, Observer(pair_sd=0.0, image_sd=1.0), seed=0)
+    assert np.std(crowd.images) > 0.5
+    shown: dict[tuple[str, str], set[float]] = {}
+    for hit in plan.hits:
+        for name, a, b in zip(hit.trials, hit.image_a, hit.image_b, strict=True):
+            row = trials[name]
+            left, right = few[name].split(",")
+            sides = [(row["condition_left"], left), (row["condition_right"], right)]
+            first = row["contrast"].split(":")[0]
+            for key in sides:
+                shown.setdefault(key, set()).add(crowd.images[a if key[0] == first else b])
+    assert len(shown) == 9
+    assert all(len(effects) == 1 for effects in shown.values())
+
+
+def test_image_effects_leave_the_people_as_they_were(tmp_path: Path) -> None:
+    plan = read_simulated(build_study(tmp_path / "study"), Observer())
+    old, new = (Crowd(plan, Observer(image_sd=sd), seed=3) for sd in (0.0, 0.3))
+    assert not old.images.any()
+    assert (old.people.ability == new.people.ability).all()
+    assert (old.pairs == new.pairs).all()
+
+
+def test_image_effects_are_recorded(tmp_path: Path) -> None:
+    study = build_study(tmp_path / "study")
+    texts = []
+    for sd in (0.3, 0.0):
+        assert run("simulate", study, "--out", tmp_path / "r", "--image-sd", sd).exit_code == 0
+        assert json.loads((tmp_path / "r" / "simulation.json").read_text())["observer"]["image_sd"] == sd
+        texts.append((tmp_path / "r" / "assignments.jsonl").read_text())
+    assert texts[0] != texts[1]
+
+
+def with_items(study: Path, items: dict[str, str]) -> Path:
+    """Let the trials of a study show other items: trial -> "left,right"."""
+    rows = list(csv.DictReader((study / "trials.csv").read_text().splitlines()))
+    for row in rows:
+        row["item_left"], row["item_right"] = items[row["trial"]].split(",")
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    (study / "trials.csv").write_text(text.getvalue())
+    return renamed(study, {})
+
+
 def test_a_condition_that_the_study_lacks_is_an_error(tmp_path: Path) -> None:
     study = build_study(tmp_path / "study")
     result = run("simulate", study, "--out", tmp_path / "r", "--quality", "crnn=-3", "--quality", "crn=-1")
@@ -198,6 +253,7 @@ def test_a_baseline_that_is_its_own_sentinel_is_still_compared(tmp_path: Path) -
         ),
         (["--random-share", 2], 1, "--random-share is 2.0; it must be a number from 0 to 1."),
         (["--lapse", "nan"], 1, "--lapse is nan; it must be a number from 0 to 0.5."),
+        (["--image-sd", -0.1], 1, "--image-sd is -0.1; it must be a number from 0 to 5."),
         (["--pair-sd", "1e300"], 1, "--pair-sd is 1e+300; it must be a number from 0 to 5."),
         (["--ability-sd", -1], 1, "--ability-sd is -1.0; it must be a number from 0 to 1."),
         (["--side-bias-sd", "inf"], 1, "--side-bias-sd is inf; it must be a number from 0 to 5."),

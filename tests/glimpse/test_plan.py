@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from glimpse.errors import GlimpseError
 from glimpse.experiment import MODES, PRESETS, designed, preset
-from glimpse.mturk.design.planning import plan, scenes_needed
+from glimpse.plan import plan, scenes_needed
 
 if TYPE_CHECKING:
     from glimpse.experiment import Experiment
-    from glimpse.mturk.design.planning import Plan
+    from glimpse.plan import Plan
 
 CONTRASTS = (("crn", "real"), ("pix2pix", "real"), ("crn", "pix2pix"), ("other", "crn"))
 PATIENT = settings(max_examples=120)

@@ -103,19 +103,30 @@ def plan(experiment: Experiment, batch: Batch, items: int, rng: np.random.Genera
         practice=experiment.practice_trials,
         max_sentinels_in_a_row=experiment.max_sentinels_in_a_row,
     )
-    label = _labels(layout, rng)
-    if experiment.scenes == "with-replacement":
-        item_a = rng.integers(items, size=label.shape)
-        item_b = item_a if same else rng.integers(items, size=label.shape)
-    elif layout.trials * (1 if same else 2) <= items:
-        item_a, item_b = _distinct_scenes(layout, label, items, rng, same=same)
-    else:
-        label, item_a, item_b = _repeated_scenes(layout, label, items, rng, same=same)
+    label, item_a, item_b = deal(
+        layout, items, rng, same_item=same, replacement=experiment.scenes == "with-replacement"
+    )
     if experiment.sides == "random":
         a_left = rng.random(label.shape) < 0.5
     else:
         a_left = _balanced_sides(layout, label, rng)
     return Plan(layout, label, item_a, item_b, a_left)
+
+
+def deal(
+    layout: Layout, items: int, rng: np.random.Generator, *, same_item: bool, replacement: bool = False
+) -> tuple[Ints, Ints, Ints]:
+    """Return the labels and both scenes of every trial, (HITs, trials a HIT), in the order shown.
+
+    same_item: both sides show one scene. replacement: scenes are drawn at random, not dealt evenly.
+    """
+    label = _labels(layout, rng)
+    if replacement:
+        item_a = rng.integers(items, size=label.shape)
+        return label, item_a, item_a if same_item else rng.integers(items, size=label.shape)
+    if layout.trials * (1 if same_item else 2) <= items:
+        return label, *_distinct_scenes(layout, label, items, rng, same=same_item)
+    return _repeated_scenes(layout, label, items, rng, same=same_item)
 
 
 def _labels(layout: Layout, rng: np.random.Generator) -> Ints:
