@@ -44,8 +44,10 @@ class Step:
         """Keep a server running on `data` meanwhile; its log goes to <data>/server.log."""
         words = ("serve", "--data", str(data), *words)
         click.secho(f"\n$ {command(*words)} &", fg="cyan", bold=True)
-        data.mkdir(parents=True, exist_ok=True)
-        with (data / "server.log").open("wb") as log:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # The log has the link that opens the dashboard.
+        descriptor = os.open(data / "server.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as log:
             server = subprocess.Popen([*self.start, *words], env=self.environment, stdout=log, stderr=log)
         try:
             for _ in range(START_S * 10):
@@ -94,7 +96,8 @@ def demo(out: str, seed: int) -> None:
     step.run("build-hits", "--mode", "limited-time", "--images", images, "--out", study, "--seed", str(seed))
     with step.serve(Path(data), "--port", "0", "--study", study):
         step.run("publish", study, "--to", "local", "--data", data)
-        step.run("simulate", study, "--through-server", (Path(data) / "endpoint").read_text().strip())
+        at = (Path(data) / "endpoint").read_text().strip()
+        step.run("simulate", study, "--through-server", at, "--data", data)
         step.run("review", study, "--data", data)
         step.run("collect", study, "--data", data, "--out", results)
     step.run("analyze", results, "--out", report, "--images", images)

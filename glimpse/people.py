@@ -2,7 +2,7 @@
 
 A row is `worker` (the pseudonym), `worker_id`, `participant`: the id under which a panel sent the person, a
 lab's code, or the name that they signed in with; empty where there is none, or where nobody says. Files of
-earlier versions have the first two columns.
+earlier versions have the first two columns. Cells are `guarded`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import hmac
 import io
 from typing import TYPE_CHECKING
 
+from glimpse.cells import guarded
 from glimpse.errors import GlimpseError
 
 if TYPE_CHECKING:
@@ -36,24 +37,37 @@ def pseudonym(secret: str, worker_id: str) -> str:
 
 
 def workers_csv(rows: Iterable[Iterable[str]]) -> str:
-    """Return rows as the file has them; begin with WORKER_COLUMNS, or its first two."""
+    """Return rows as the file has them; begin with WORKER_COLUMNS, or its first two.
+
+    Participants chose their names: no cell is a formula for the spreadsheet that opens the file.
+    """
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    csv.writer(text, lineterminator="\n").writerows(map(guarded, row) for row in rows)
     return text.getvalue()
 
 
-def read_workers(path: Path) -> list[list[str]]:
-    """Return the rows of the file, its head first; none when there is no file.
+def read_workers(path: Path) -> tuple[list[list[str]], list[str]]:
+    """Return the rows of the file, its head first, and what is wrong with others; none without a file.
 
-    GlimpseError where it is not a CSV file in UTF-8.
+    A row that is not CSV in UTF-8 is named and left; it keeps nobody from reading the others. GlimpseError
+    where no row can be read.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
-        return [row for row in csv.reader(io.StringIO(text)) if len(row) >= 2]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise GlimpseError(
-            f"{path}: not a CSV file in UTF-8 ({error}). Save it as one, or move it."
-        ) from None
+    if not path.exists():
+        return [], []
+    rows, problems = [], []
+    for number, raw in enumerate(path.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines(), start=1):
+        try:
+            row = next(csv.reader([raw.decode("utf-8")], strict=True), [])
+        except (UnicodeDecodeError, csv.Error) as error:
+            problems.append(f"{path}, line {number}: not CSV in UTF-8 ({error})")
+            continue
+        if len(row) >= 2:
+            rows.append(row)
+        elif row:
+            problems.append(f"{path}, line {number}: {len(row)} cell where {len(WORKER_COLUMNS)} are needed")
+    if problems and not rows:
+        raise GlimpseError(f"{problems[0]}. Save it as CSV in UTF-8, or move it.")
+    return rows, problems
 
 
 def is_narrow(rows: list[list[str]]) -> bool:

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 FIELD = "answers"
 ASSIGNMENTS, SIMULATION = "assignments.jsonl", "simulation.json"  # of a results folder
 SCHEMA = 1
-MAX_CHARACTERS = 1_000_000
+MAX_CHARACTERS = 1_048_576  # of what a page sends: as many as a form of the server may have bytes
 MAX_ANSWERS = 5_000
+MAX_DEPTH = 32  # of lists and objects within one another; a page's own submission has four
 LONGEST_NAME = 200
 LARGEST = 1e15
 NUMBERS = ("response_ms", "shown_ms", "frames", "onset_ms")
@@ -100,6 +101,9 @@ def parse_submission(text: str) -> Submission:
         raise AnswerError(f"submission: 'answers' is {_kind(answers)}, not a list")
     if len(answers) > MAX_ANSWERS:
         raise AnswerError(f"submission has {len(answers)} answers; at most {MAX_ANSWERS} are read")
+    # Every answer has one bracket of its own, so that this looks closer at hardly any submission.
+    if text.count("[") + text.count("{") - len(answers) > MAX_DEPTH and _is_deep(data):
+        raise AnswerError(f"submission is nested more than {MAX_DEPTH} levels deep")
     page = data.get("page", {})
     if not isinstance(page, dict):
         raise AnswerError(f"submission: 'page' is {_kind(page)}, not an object")
@@ -110,6 +114,22 @@ def parse_submission(text: str) -> Submission:
         answers=_answers(answers),
         simulated=data.get("simulated") is True or str(page.get("user_agent", "")).startswith(SIMULATOR),
     )
+
+
+def _is_deep(data: Any) -> bool:
+    """Tell whether lists and objects stand within one another deeper than MAX_DEPTH.
+
+    What can just be read at some depth of Python's stack cannot always be written at another.
+    """
+    level = [data]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, (dict, list))
+        ]
+    return bool(level)
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 NAMESPACE = (
     "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2005-10-01/QuestionFormAnswers.xsd"
 )
+# What the server takes from a page is what every reader here reads: a longer answer is refused at the door.
+MAX_XML = 2 * MAX_CHARACTERS
 # Characters that no XML 1.0 document may hold, not even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -46,8 +48,8 @@ def parse_answer_xml(xml: str) -> dict[str, str]:
 
     Raises AnswerError for what is not such a document, and for entities and document types, which none needs.
     """
-    if len(xml) > 2 * MAX_CHARACTERS:
-        raise AnswerError(f"answer XML of {len(xml)} characters; at most {2 * MAX_CHARACTERS} are read")
+    if len(xml) > MAX_XML:
+        raise AnswerError(f"answer XML of {len(xml)} characters; at most {MAX_XML} are read")
     try:
         root = fromstring(xml, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError) as error:

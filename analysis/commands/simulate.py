@@ -99,6 +99,13 @@ from .options import out_option, seed_option
     show_default=True,
     help="With --through-server: workers at a time.",
 )
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=Path("server"),
+    show_default=True,
+    help="With --through-server: data folder of the server, with its key.",
+)
 def simulate(
     *,
     study: Path,
@@ -114,6 +121,7 @@ def simulate(
     side_bias_sd: float,
     through_server: str | None,
     concurrency: int,
+    data: Path,
 ) -> None:
     """Let simulated workers answer a study; the answers are marked simulated.
 
@@ -134,9 +142,8 @@ def simulate(
 
     console = click.get_current_context().obj
     if through_server is None:
-        _refuse_unused(
-            "concurrency", "works only with --through-server; leave it out, or add --through-server."
-        )
+        for name in ("concurrency", "data"):
+            _refuse_unused(name, "works only with --through-server; leave it out, or add --through-server.")
     else:
         _refuse_unused(
             "out", "cannot be combined with --through-server: `collect` writes the results. Leave one out."
@@ -152,8 +159,8 @@ def simulate(
     )
     plan = read_simulated(study, observer, versions()["glimpse"])
     if through_server is not None:
-        url = through_server or default_url()
-        done, idle = answer_on_server(url, plan, observer, seed, workers, concurrency, console.track)
+        url = through_server or default_url(data)
+        done, idle = answer_on_server(url, data, plan, observer, seed, workers, concurrency, console.track)
         console.say(f"{done} simulated workers answered at {url}, every assignment marked simulated.")
         if idle:
             console.say(f"{idle} found nothing to do: they had answered before, or every place is taken.")

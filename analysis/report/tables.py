@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from glimpse.cells import guarded
+
 from ..statistics.choices import CLUSTERS, STANDARD
 from ..statistics.columns import COLUMNS, from_the_other_side
 from .formats import DASH, NBSP, exposure, level_text, p_text
@@ -23,6 +25,8 @@ NOISE = 1e-12  # a strength of this size is a tie's
 
 def csv_text(table: pd.DataFrame) -> str:
     """A table as CSV: true and false as 1 and 0, ten significant digits, empty where there is no value.
+
+    Texts that a spreadsheet would take for a formula are `guarded`.
 
     A float32 has the digits that tell it from its neighbours: 613.9. What arithmetic leaves of a zero is 0;
     only p-values are ever that small.
@@ -48,6 +52,8 @@ def _plain(column: pd.Series) -> pd.Series | NDArray[np.object_]:
     if column.dtype.kind == "f":  # what recurs, as times and exposures do, is written once
         values, place = np.unique(column.to_numpy(), return_inverse=True)
         return np.array(_digits(values, str(column.name)), dtype=object)[place]
+    if column.dtype.kind == "O" or isinstance(column.dtype, pd.StringDtype | pd.CategoricalDtype):
+        return column.map(lambda cell: guarded(cell) if isinstance(cell, str) else cell)
     return column
 
 

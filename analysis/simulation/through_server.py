@@ -44,8 +44,24 @@ def default_url(data: Path = Path("server")) -> str:
         return LOCAL
 
 
+def requester_token(data: Path) -> str:
+    """Return what tells a server's requester from everybody else; GlimpseError without it.
+
+    An answer is marked simulated because the requester's own simulator gave it, not because it says so.
+    """
+    path = data / "dashboard-token"
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise GlimpseError(
+            f"{path}: {error.strerror}. The server takes simulated answers from its requester alone, who has "
+            "this file. Name the folder that it is in with --data FOLDER."
+        ) from None
+
+
 def answer_on_server(
     url: str,
+    data: Path,
     plan: SimulatedStudy,
     observer: Observer,
     seed: int,
@@ -55,6 +71,8 @@ def answer_on_server(
 ) -> tuple[int, int]:
     """Let `workers` people (default: as many as fill the study) answer; return how many did and did not.
 
+    `data` is the server's folder, with its `requester_token`.
+
     Raises GlimpseError when `url` is no address, when no server answers, when the study is not published
     there, or when the server answers what it should not.
     """
@@ -63,9 +81,9 @@ def answer_on_server(
     crowd = Crowd(plan, observer, seed)
     tls = httpx.create_ssl_context()
     _require_study(url, plan, tls)
-    done = 0
+    token, done = requester_token(data), 0
     with ThreadPoolExecutor(concurrency) as pool:
-        visits = pool.map(lambda slot: _visit(url, crowd, slot, tls), range(count))
+        visits = pool.map(lambda slot: _visit(url, token, crowd, slot, tls), range(count))
         try:
             for answered in track(visits, "simulated workers", count):
                 done += answered
@@ -101,15 +119,16 @@ def _require_study(url: str, plan: SimulatedStudy, tls: ssl.SSLContext) -> None:
             )
 
 
-def _visit(url: str, crowd: Crowd, slot: int, tls: ssl.SSLContext) -> bool:
+def _visit(url: str, token: str, crowd: Crowd, slot: int, tls: ssl.SSLContext) -> bool:
     """Do what one person does; True when answers were taken."""
     plan, agent = crowd.plan, {"User-Agent": crowd.plan.agent}
     with httpx.Client(base_url=url, headers=agent, timeout=TIMEOUT_S, verify=tls) as browser:
-        token = _get(browser, "/worker/session").json()["csrf"]
-        _post(browser, "/worker/sign-in", {"name": crowd.worker_id(slot), "csrf": token})
-        token = _get(browser, "/worker/session").json()["csrf"]
+        csrf = _get(browser, "/worker/session").json()["csrf"]
+        proof = {"Authorization": f"Bearer {token}"}
+        _post(browser, "/worker/sign-in", {"name": crowd.worker_id(slot), "csrf": csrf}, headers=proof)
+        csrf = _get(browser, "/worker/session").json()["csrf"]
         address = f"/worker/studies/{plan.study}/accept"
-        accepted = _post(browser, address, {"csrf": token}, {"batch": plan.hit_of(slot).batch})
+        accepted = _post(browser, address, {"csrf": csrf}, {"batch": plan.hit_of(slot).batch})
         if accepted.status_code in (404, 409):
             unfinished = _ASSIGNMENT.search(_get(browser, "/worker/").text)
             if unfinished is None:
@@ -136,9 +155,13 @@ def _get(browser: httpx.Client, address: str) -> httpx.Response:
 
 
 def _post(
-    browser: httpx.Client, address: str, form: dict[str, str], query: dict[str, str] | None = None
+    browser: httpx.Client,
+    address: str,
+    form: dict[str, str],
+    query: dict[str, str] | None = None,
+    headers: dict[str, str] | None = None,
 ) -> httpx.Response:
-    return _ask(browser, "POST", address, data=form, params=query)
+    return _ask(browser, "POST", address, data=form, params=query, headers=headers)
 
 
 def _ask(browser: httpx.Client, method: str, address: str, **content: Any) -> httpx.Response:

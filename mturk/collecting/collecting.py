@@ -45,7 +45,7 @@ from ..publishing.client import TurkError
 from ..publishing.ledger import exclusive
 from ..publishing.publication import places, published_hits
 from ..publishing.publishing import check_known
-from .participants import participants
+from .participants import People, participants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,7 +65,8 @@ class Collected:
     """What a pass found.
 
     `new` lines were written; `total` of the `places` have their assignment now. Of all lines in the folder
-    `simulated` are no people, and `unreadable` hold an answer that is not what the page sends.
+    `simulated` are no people, and `unreadable` hold an answer that is not what the page sends. `problems` has
+    these, `damaged` the lines of files that could not be read and were left as they are.
     """
 
     new: int = 0
@@ -74,6 +75,7 @@ class Collected:
     unreadable: int = 0
     places: int = 0
     problems: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
@@ -81,18 +83,22 @@ class Collected:
         return self.total >= self.places
 
 
-def record(assignment: dict[str, Any], hit: str, study: Study, own: frozenset[str]) -> dict[str, Any]:
+def record(
+    assignment: dict[str, Any], hit: str, study: Study, own: frozenset[str], *, simulated: bool = False
+) -> dict[str, Any]:
     """Return the line of assignments.jsonl for an assignment as the API returns it.
 
-    `hit` is the HIT to which it belongs, `own` the ids of that HIT's trials.
+    `hit` is the HIT to which it belongs, `own` the ids of that HIT's trials. `simulated` is what the endpoint
+    says of the worker: what a page says of itself decides nothing.
     """
-    body: dict[str, Any] = {"simulated": False, "page": {}, "answers": []}
+    body: dict[str, Any] = {"simulated": simulated, "page": {}, "answers": []}
     raw = assignment.get("Answer") or ""
     try:
         submission = read_submission(raw)
-        problem = _mismatch(submission, hit, study.study, own)
-        body = {"simulated": submission.simulated, "page": submission.page}
-        body["answers"] = [answer.record for answer in submission.answers]
+        problem = _unconfirmed(submission, simulated=simulated)
+        if not problem:
+            body |= {"page": submission.page, "answers": [answer.record for answer in submission.answers]}
+            problem = _mismatch(submission, hit, study.study, own)
     except AnswerError as error:
         problem = str(error)
     if problem:
@@ -107,6 +113,13 @@ def record(assignment: dict[str, Any], hit: str, study: Study, own: frozenset[st
         body=body,
         study=study.study,
     )
+
+
+def _unconfirmed(submission: Submission, *, simulated: bool) -> str | None:
+    """Return what is wrong with an answer that calls itself simulated where no simulator of ours answered."""
+    if submission.simulated and not simulated:
+        return "submission says that it is simulated, and the requester's key does not confirm it; left out"
+    return None
 
 
 def _mismatch(submission: Submission, hit: str, study: str, own: frozenset[str]) -> str | None:
@@ -124,10 +137,10 @@ def _iso(moment: datetime | None) -> str | None:
 class ResultsFolder:
     """A results folder that is being appended to; use it while holding its lock.
 
-    `who` returns worker id -> participant, for the list of who is who.
+    `who` says who is who, and who is no person. `damaged` lists the lines that could not be read.
     """
 
-    def __init__(self, folder: Path, study: Study, who: Callable[[], dict[str, str]] = dict) -> None:
+    def __init__(self, folder: Path, study: Study, who: Callable[[], People] = People) -> None:
         self.folder, self.study, self._who = folder, study, who
         self._prepare()
         for name in (ASSIGNMENTS, WORKERS):
@@ -138,9 +151,10 @@ class ResultsFolder:
         self.counts: dict[str, int] = {}
         self.known: set[str] = set()
         self.simulated = self.unreadable = 0
-        for line in read_heads(folder / ASSIGNMENTS):
+        self.damaged: list[str] = []
+        for line in read_heads(folder / ASSIGNMENTS, self.damaged):
             self._note(line)
-        self._participants: dict[str, str] = {}
+        self._people = People()
         self.workers = self._read_workers()
 
     def _note(self, line: dict[str, Any]) -> None:
@@ -151,10 +165,11 @@ class ResultsFolder:
 
     def _read_workers(self) -> set[str]:
         """Return the pseudonyms that the list has; give it its third column where it was written without."""
-        found = read_workers(self.folder / WORKERS)
-        if is_narrow(found):
-            self._participants = self._who()
-            text = workers_csv(widened(found, self._participants))
+        found, problems = read_workers(self.folder / WORKERS)
+        self.damaged += problems
+        if is_narrow(found) and not problems:
+            self._people = self._who()
+            text = workers_csv(widened(found, self._people.names))
             write_whole(self.folder / WORKERS, text, mode=PRIVATE)
         return {row[0] for row in found}
 
@@ -183,15 +198,16 @@ class ResultsFolder:
     def append(self, page: list[dict[str, Any]], hit: str) -> list[dict[str, Any]]:
         """Write those of a page's assignments that are new, and return their lines, which are on the disk."""
         fresh = [assignment for assignment in page if assignment["AssignmentId"] not in self.known]
+        if any(assignment["WorkerId"] not in self._people.names for assignment in fresh):
+            self._people = self._who()
         own = frozenset(self.trials.get(hit, ()))
-        lines = [record(assignment, hit, self.study, own) for assignment in fresh]
+        simulated = self._people.simulated
+        lines = [record(one, hit, self.study, own, simulated=one["WorkerId"] in simulated) for one in fresh]
         names = {line["worker"]: one["WorkerId"] for line, one in zip(lines, fresh, strict=True)}
         strangers = [(name, worker) for name, worker in names.items() if name not in self.workers]
         if strangers:
-            if any(worker not in self._participants for _, worker in strangers):
-                self._participants = self._who()
             rows = workers_csv(
-                (name, worker, self._participants.get(worker, "")) for name, worker in strangers
+                (name, worker, self._people.names.get(worker, "")) for name, worker in strangers
             )
             _append(self.folder / WORKERS, rows, mode=PRIVATE, head=workers_csv([WORKER_COLUMNS]))
             self.workers.update(name for name, _ in strangers)
@@ -202,18 +218,20 @@ class ResultsFolder:
         return lines
 
 
-def read_heads(path: Path) -> Iterator[dict[str, Any]]:
+def read_heads(path: Path, damaged: list[str] | None = None) -> Iterator[dict[str, Any]]:
     """Yield what stands before the answers of each line of assignments.jsonl, and whether it has a `problem`.
 
-    What is no line of ours is passed over; the analysis says so, too.
+    What is no line of ours is passed over, and named in `damaged`; the analysis says so, too.
     """
     if not path.exists():
         return
     with path.open("rb") as file:
-        for raw in file:
+        for number, raw in enumerate(file, start=1):
             line = read_head(raw)
             if line is not None:
                 yield line
+            elif damaged is not None and raw.strip():
+                damaged.append(f"{path}, line {number}: not an assignment")
 
 
 def _append(path: Path, text: str, *, mode: int = 0o666, head: str = "") -> None:
@@ -268,6 +286,7 @@ def collect(
     with exclusive(out / ".lock", f"{out}: another collect is running", wait=True):
         folder = ResultsFolder(out, study, lambda: participants(requester, study.study))
         found = Collected(places=sum(places(ledger, hit) for hit in hits))
+        found.damaged = [*ledger.damaged, *folder.damaged]
         for hit in track(hits, "Collecting HITs", len(hits)):
             if folder.counts.get(hit.hit_id, 0) < places(ledger, hit):
                 _collect_hit(requester, ledger, folder, hit, found)

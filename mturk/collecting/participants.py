@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..publishing.client import REGION, SERVICE, CredentialsError, EndpointError, nobody_answers, session
@@ -12,11 +13,19 @@ if TYPE_CHECKING:
 _TIMEOUT_S = 60.0
 
 
-def participants(requester: Requester, study: str) -> dict[str, str]:
-    """Return worker id -> participant of everybody who took a HIT of a study; nothing where nobody says."""
+@dataclass(frozen=True)
+class People:
+    """Who took part: worker id -> participant, and which workers are our own simulator's."""
+
+    names: dict[str, str] = field(default_factory=dict)
+    simulated: frozenset[str] = frozenset()
+
+
+def participants(requester: Requester, study: str) -> People:
+    """Return everybody who took a HIT of a study; nobody where nobody says."""
     target = requester.endpoint
     if target.name != "local":
-        return {}
+        return People()
     import httpx
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
@@ -31,9 +40,11 @@ def participants(requester: Requester, study: str) -> dict[str, str]:
     except httpx.HTTPError as error:
         raise EndpointError(f"{url}: {error or type(error).__name__}") from None
     if response.status_code == httpx.codes.NOT_FOUND:
-        return {}  # another server of MTurk's protocol
+        return People()  # another server of MTurk's protocol
     if response.status_code == httpx.codes.FORBIDDEN:
         raise CredentialsError(f"{url} refuses the keys in {target.data}/credentials: {response.text[:200]}")
     if response.status_code != httpx.codes.OK:
         raise EndpointError(f"{url} answers {response.status_code}: {response.text[:200]}")
-    return dict(response.json()["participants"])
+    found = response.json()
+    # A server of an earlier version does not say who is simulated.
+    return People(dict(found["participants"]), frozenset(found.get("simulated", ())))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from glimpse.counting import Submitted, left_out, reason_left_out
@@ -14,8 +16,10 @@ from glimpse.submission import STATUSES, AnswerError
 from ..answers import read_submission
 from ..publishing.client import TurkError
 from ..publishing.publication import published_hits
+from .participants import participants
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from glimpse.progress import Track
@@ -99,11 +103,14 @@ def survey(
 ) -> list[HitState]:
     """Ask the endpoint about every published HIT and its assignments."""
     hits = published_hits(ledger)
-    states = [_state(study, requester, hit) for hit in track(hits, "Asking about HITs", len(hits))]
+    simulated = cache(lambda: participants(requester, study.study).simulated)
+    states = [_state(study, requester, hit, simulated) for hit in track(hits, "Asking about HITs", len(hits))]
     return _mark_repeats(states)
 
 
-def _state(study: Study, requester: Requester, hit: PublishedHit) -> HitState:
+def _state(
+    study: Study, requester: Requester, hit: PublishedHit, simulated: Callable[[], frozenset[str]]
+) -> HitState:
     try:
         found = requester.call("GetHIT", HITId=hit.hit_id)["HIT"]
     except TurkError:
@@ -114,7 +121,7 @@ def _state(study: Study, requester: Requester, hit: PublishedHit) -> HitState:
         "ListAssignmentsForHIT", "Assignments", HITId=hit.hit_id, AssignmentStatuses=list(STATUSES)
     )
     for page in pages:
-        seen += [_submitted(study, one, hit) for one in page]
+        seen += [_submitted(study, one, hit, simulated) for one in page]
     free = found["NumberOfAssignmentsAvailable"]
     is_open = found["HITStatus"] == "Assignable"
     return HitState(
@@ -130,11 +137,14 @@ def _state(study: Study, requester: Requester, hit: PublishedHit) -> HitState:
     )
 
 
-def _submitted(study: Study, one: dict[str, Any], hit: PublishedHit) -> SubmittedAssignment:
-    try:
+def _submitted(
+    study: Study, one: dict[str, Any], hit: PublishedHit, simulated: Callable[[], frozenset[str]]
+) -> SubmittedAssignment:
+    submission = None
+    with suppress(AnswerError):
         submission = read_submission(one.get("Answer") or "")
-    except AnswerError:
-        submission = None
+        if submission.simulated and one["WorkerId"] not in simulated():
+            submission = None  # `collect` leaves it out, too
     reason = reason_left_out(study, hit.part.hit, submission)
     return SubmittedAssignment(
         one["AssignmentId"], one["WorkerId"], one["AssignmentStatus"], one.get("SubmitTime"), reason

@@ -88,6 +88,10 @@ def _report(console: Any, found: Collected, out: Path) -> None:
         console.warn(
             f"{out}/ holds {counted(found.simulated, 'assignment')} made by the simulator, not by people"
         )
+    for line in found.damaged[:SHOWN_PROBLEMS]:
+        console.warn(f"left as it is, and passed over: {line}")
+    if len(found.damaged) > SHOWN_PROBLEMS:
+        console.warn(f"... and {len(found.damaged) - SHOWN_PROBLEMS} more lines")
     for problem in found.problems[:SHOWN_PROBLEMS]:
         console.warn(f"kept, but not readable: assignment {problem}")
     if len(found.problems) > SHOWN_PROBLEMS:

@@ -51,6 +51,8 @@ def status(console: Any, study: Path, on: str, data: Path, endpoint: str | None)
     frozen, requester, ledger = find(study, on, endpoint, data)
     target = requester.endpoint
     named = given("study", "on", "data", "endpoint")
+    for line in ledger.damaged:
+        console.warn(f"passed over: {line}")
     states = survey(frozen, requester, ledger, console.track)
     if not states:
         console.say(f"Study {frozen.study} at {target.name} ({target.url}): no HIT was created yet.")

@@ -184,13 +184,17 @@ def _own(rows: list[Row], problems: list[str], study: Study | None) -> Imported:
                     f"{row.where}: HIT {submission.hit} of study {submission.study}, "
                     f"which is not in {study.folder} ({study.study})"
                 )
+            if submission.simulated:
+                raise RowError(
+                    f"{row.where}: the answer says that it is simulated; `simulate` writes its results itself"
+                )
         except RowError as error:
             problems.append(str(error))
         except AnswerError as error:
             problems.append(f"{row.where}: {error}")
         else:
             answers = [answer.record for answer in submission.answers]
-            body = {"simulated": submission.simulated, "page": submission.page, "answers": answers}
+            body = {"simulated": False, "page": submission.page, "answers": answers}
             _add(found, row, submission.hit, study, body)
     return found
 

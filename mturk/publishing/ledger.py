@@ -49,17 +49,22 @@ def token(*parts: str) -> str:
 class Ledger:
     """The lines of one ledger, by key; `record` appends.
 
-    `outcomes` holds the result of every finished call, `pending` the intents whose end is not known.
+    `outcomes` holds the result of every finished call, `pending` the intents whose end is not known. A line
+    that cannot be read is a GlimpseError; whoever only looks may ask for `damaged` to be listed instead, with
+    the other lines read.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], str] = now) -> None:
+    def __init__(self, path: Path, clock: Callable[[], str] = now, *, lenient: bool = False) -> None:
         self.path = path
         self.clock = clock
+        self.damaged: list[str] = []
         self.opened: dict[str, Any] = {}
         self.outcomes: dict[str, dict[str, Any]] = {}
         self.pending: dict[str, dict[str, Any]] = {}
-        for line in _lines(path):
+        for line in _lines(path, self.damaged):
             self._take(line)
+        if self.damaged and not lenient:
+            raise GlimpseError(f"{self.damaged[0]}. Copy the file again from a backup, or move it away")
 
     def _take(self, line: dict[str, Any]) -> None:
         event, key = line["event"], str(line.get("key", ""))
@@ -169,19 +174,38 @@ def _marks(study: Study) -> dict[str, str]:
     return {"study": study.study, "plan_sha256": study.plan_sha256, "pages_sha256": pages_sha256}
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+# What the rest of Glimpse reads of an outcome, by the beginning of its key.
+_FACTS: dict[str, dict[str, type]] = {
+    "hit:": {"hit": str, "batch": str, "part": int, "places": int, "hit_id": str, "hit_type_id": str},
+    "grow:": {"hit_id": str, "places": int},
+    "images": {"base_url": str},
+    "settings": {"settings": dict},
+}
+
+
+def _lines(path: Path, damaged: list[str]) -> Iterator[dict[str, Any]]:
+    """Yield the lines of a ledger; those that are none are named in `damaged`."""
     rows = path.read_bytes().split(b"\n") if path.exists() else []
     for number, row in enumerate(rows, start=1):
         try:
             line = json.loads(row)
-        except ValueError:
+        except (ValueError, RecursionError):
             # Cut short by a crash: an intent whose call was then not made, or an outcome whose intent stands.
             if not row or row.startswith(b"{"):
                 continue
             line = None
-        if not isinstance(line, dict) or line.get("event") not in EVENTS:
-            raise GlimpseError(f"{path}: line {number} is not a ledger's line: {row[:60]!r}")
-        yield line
+        if _is_line(line):
+            yield line
+        else:
+            damaged.append(f"{path}: line {number} is not a ledger's line: {row[:60]!r}")
+
+
+def _is_line(line: Any) -> bool:
+    if not isinstance(line, dict) or line.get("event") not in EVENTS:
+        return False
+    key = str(line.get("key", ""))
+    facts = next((facts for start, facts in _FACTS.items() if key.startswith(start)), {})
+    return line["event"] != "outcome" or all(isinstance(line.get(name), kind) for name, kind in facts.items())
 
 
 @contextmanager

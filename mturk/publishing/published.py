@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 def find(folder: Path, on: str, url: str | None, data: Path) -> tuple[Study, Requester, Ledger]:
     """Return a study with its client and its ledger; `on` is an endpoint's name, or auto where there is one.
 
-    Without `url`, the sandbox and the paid site are where the study was published. GlimpseError when the
-    study is not published there, or at several places and none is named.
+    Without `url`, the sandbox and the paid site are where the study was published. Lines of the ledger that
+    cannot be read are listed in its `damaged`: they do not keep the others from being used.
+
+    GlimpseError when the study is not published there, or at several places and none is named.
     """
     study = read_study(folder)
     names = published_endpoints(folder)
@@ -38,7 +40,7 @@ def find(folder: Path, on: str, url: str | None, data: Path) -> tuple[Study, Req
             f"{folder} is not published at {name}, but at {', '.join(names)}. "
             f"Publish it: {publish} --to {name}"
         )
-    ledger = Ledger(ledger_path(folder, name))
+    ledger = Ledger(ledger_path(folder, name), lenient=True)
     if url is None and name != "local":
         url = ledger.opened.get("url")
     target = known_endpoint(name, url, data)

@@ -90,7 +90,7 @@ def test_simulated_submissions_say_so(changes):
             submission(answers=[{**RECORD, "flags": ["late", 7]}]),
             "answer 1 has flags ['late', 7], not a list of words",
         ),
-        (" " * 1_000_001, "submission of 1000001 characters; at most 1000000 are read"),
+        (" " * 1_048_577, "submission of 1048577 characters; at most 1048576 are read"),
     ],
 )
 def test_a_malformed_submission_is_refused_in_words(text, message):
@@ -108,7 +108,7 @@ def test_a_malformed_submission_is_refused_in_words(text, message):
             '<!DOCTYPE a [<!ENTITY b "c">]><QuestionFormAnswers>&b;</QuestionFormAnswers>',
             "answer XML cannot be read: DTDForbidden",
         ),
-        (" " * 2_000_001, "answer XML of 2000001 characters"),
+        (" " * 2_097_153, "answer XML of 2097153 characters"),
     ],
 )
 def test_malformed_xml_is_refused_in_words(xml, message):

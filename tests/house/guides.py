@@ -42,7 +42,7 @@ def given_answers(folder: Path) -> None:
     """Let simulated workers do the published study through the running server."""
     endpoint = (folder / "server" / "endpoint").read_text().strip()
     study = next(folder.glob("*/published")).parent.name
-    _command(folder, "simulate", study, "--through-server", endpoint)
+    _command(folder, "simulate", study, "--through-server", endpoint, "--data", "server")
 
 
 def given_simulated_results(folder: Path) -> None:

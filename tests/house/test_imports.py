@@ -32,7 +32,7 @@ LAYERS = {
         ["trials", "people", "pricing", "precision", "experiment", "files", "images"],
         ["text"],
         ["calling"],
-        ["errors", "progress", "program", "version"],
+        ["cells", "errors", "progress", "program", "version"],
     ],
     "crn": [
         ["commands", "api"],

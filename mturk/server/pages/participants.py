@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from ..protocol import signing
 from ..protocol.errors import SignatureError
-from ..storage.workers import participants_of
+from ..storage.workers import participants_of, simulated_of
 from . import web
 
 if TYPE_CHECKING:
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 async def get_participants(request: Request) -> Response:
-    """Return {"participants": {worker id: participant}} of a study to whoever signs with the server's key."""
+    """Tell whoever signs with the server's key who took part in a study.
+
+    {"participants": {worker id: participant}, "simulated": [worker id]}
+    """
     site = web.site_of(request)
     try:
         signing.verify(
@@ -26,7 +29,8 @@ async def get_participants(request: Request) -> Response:
     except SignatureError as error:
         return JSONResponse({"error": error.message}, 403)
     study = request.path_params["study"]
-    return JSONResponse({"participants": await site.read(lambda tx: participants_of(tx, study))})
+    names, simulated = await site.read(lambda tx: (participants_of(tx, study), simulated_of(tx, study)))
+    return JSONResponse({"participants": names, "simulated": simulated})
 
 
 ROUTES = [Route("/participants/{study}", get_participants, methods=["GET"])]

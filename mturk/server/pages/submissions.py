@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ...answers import encode
+from ...answers import MAX_XML, encode
 from ..protocol.errors import RequestError
 from ..storage import assignments
 from ..storage.transitions import submit
@@ -60,6 +60,8 @@ async def external_submit(request: Request) -> Response:
         raise RequestError("The form holds no answer besides assignmentId.", "MalformedForm")
     worker = _submitter(request, assignment_id)
     xml = encode(answers)
+    if len(xml) > MAX_XML:
+        raise HTTPException(413, f"Your answers are too long: {len(xml)} characters; allowed: {MAX_XML}.")
 
     def store(tx: Transaction) -> None:
         if worker is None:

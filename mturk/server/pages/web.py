@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import hmac
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import cache
@@ -122,6 +123,21 @@ def from_elsewhere(request: Request) -> bool:
     """Tell whether a browser says that another site made this request."""
     stated = request.headers.get("origin")
     return stated is not None and stated != origin(request)
+
+
+def is_our_simulator(request: Request) -> bool:
+    """Tell whether the requester's own simulator asks, by the token of the data folder.
+
+    HTTP 403 for another token: whoever is not the simulator sends none.
+    """
+    kind, _, shown = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() != "bearer":
+        return False
+    if not hmac.compare_digest(shown.encode("utf-8", "replace"), site_of(request).requester_token.encode()):
+        raise HTTPException(
+            403, "This token is not the one in `dashboard-token` of the server's data folder."
+        )
+    return True
 
 
 def bar_px(*, lab: bool) -> int:

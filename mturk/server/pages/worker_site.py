@@ -31,7 +31,7 @@ from ..protocol import questions
 from ..protocol.errors import RequestError
 from ..storage import assignments, hits, offers
 from ..storage.transitions import accept, release, unmet
-from ..storage.workers import LOCAL, worker_for
+from ..storage.workers import LOCAL, SIMULATOR, worker_for
 from . import web
 from .submissions import PREVIEW, own_assignment
 
@@ -70,11 +70,12 @@ async def sign_in(request: Request) -> Response:
     """Remember who works in this browser."""
     session, fields = await web.checked_form(request)
     site = web.site_of(request)
-    if not site.settings.sign_in:
+    panel = SIMULATOR if web.is_our_simulator(request) else LOCAL
+    if panel == LOCAL and not site.settings.sign_in:
         raise RequestError(
             "Signing in by name is switched off. Open the link that you were given.", "NotSignedIn"
         )
-    worker = await site.write(lambda tx: worker_for(tx, site.secret, LOCAL, fields.get("name", "")))
+    worker = await site.write(lambda tx: worker_for(tx, site.secret, panel, fields.get("name", "")))
     response = redirect("/worker/")
     sessions = web.sessions_of(request)
     sessions.keep(response, sessions.sign_in(session, worker), secure=web.is_secure(request))

@@ -7,6 +7,8 @@ leaves unchecked: maxima, patterns, enumerations.
 from __future__ import annotations
 
 import json
+import logging
+import math
 import re
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn, cast
@@ -20,6 +22,8 @@ from .errors import RequestError, ServiceFault, SignatureError
 
 if TYPE_CHECKING:
     from botocore.model import ListShape, ServiceModel, Shape, StringShape, StructureShape
+
+_log = logging.getLogger("mturk.server")
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 MAX_BODY = 1_048_576
@@ -60,12 +64,38 @@ def parse(target: str, body: bytes) -> tuple[str, dict[str, Any]]:
 
 
 def response(name: str, result: dict[str, Any]) -> bytes:
-    """Return the body of an operation's response; ServiceFault when the result does not fit the model."""
+    """Return the body of an operation's response; ServiceFault when the result does not fit the model.
+
+    Of a list, what does not fit is left out and named in the log: one bad record must not stop the others.
+    """
     shape = model().operation_model(name).output_shape
-    problem = mismatch(shape, result, "") if shape else None
-    if problem:
-        raise ServiceFault(f"The server made a response of {name} that its model does not allow: {problem}")
+    if shape:
+        members = shape.members
+        lists = {key: value for key, value in result.items() if key in members and isinstance(value, list)}
+        problem = mismatch(shape, {**result, **{key: [] for key in lists}}, "", received=False)
+        if problem:
+            raise ServiceFault(
+                f"The server made a response of {name} that its model does not allow: {problem}"
+            )
+        for key, records in lists.items():
+            fitting = _fitting(f"{name}: {key}", cast("ListShape", members[key]).member, records)
+            result = {**result, key: fitting}
+            if "NumResults" in result:
+                result["NumResults"] = len(fitting)
     return json.dumps(result, separators=(",", ":")).encode()
+
+
+def _fitting(where: str, shape: Shape, records: list[Any]) -> list[Any]:
+    """Return the records that the model allows; the log names the others."""
+    kept = []
+    for place, record in enumerate(records):
+        problem = mismatch(shape, record, f"{where}[{place}]", received=False)
+        if problem:
+            named = {key: value for key, value in record.items() if key.endswith("Id")}
+            _log.error("%s Left out: %s", problem, _short(named))
+        else:
+            kept.append(record)
+    return kept
 
 
 def error_body(error: RequestError | SignatureError | ServiceFault, now: float) -> tuple[int, bytes]:
@@ -83,21 +113,23 @@ def error_body(error: RequestError | SignatureError | ServiceFault, now: float) 
     ).encode()
 
 
-def mismatch(shape: Shape, value: Any, path: str) -> str | None:
-    """Return how a JSON value differs from what the model allows, or None."""
-    check = {
-        "structure": _structure,
-        "list": _list,
-        "string": _string,
-        "integer": _integer,
-        "long": _integer,
-        "boolean": _boolean,
-        "timestamp": _timestamp,
-    }[shape.type_name]
-    return check(shape, value, path)
+def mismatch(shape: Shape, value: Any, path: str, *, received: bool = True) -> str | None:
+    """Return how a JSON value differs from what the model allows, or None.
+
+    Texts for which the model states no maximum have our own where they are `received`. What was taken is
+    never too long to be told.
+    """
+    if shape.type_name == "structure":
+        return _structure(shape, value, path, received=received)
+    if shape.type_name == "list":
+        return _list(shape, value, path, received=received)
+    if shape.type_name == "string":
+        return _string(shape, value, path, _MAX_STRING if received else math.inf)
+    check = {"integer": _integer, "long": _integer, "boolean": _boolean, "timestamp": _timestamp}
+    return check[shape.type_name](shape, value, path)
 
 
-def _structure(shape: Shape, value: Any, path: str) -> str | None:
+def _structure(shape: Shape, value: Any, path: str, *, received: bool) -> str | None:
     shape = cast("StructureShape", shape)
     if not isinstance(value, dict):
         return _wrong(path, value, "an object")
@@ -107,32 +139,34 @@ def _structure(shape: Shape, value: Any, path: str) -> str | None:
     for name, inner in value.items():
         if name not in shape.members:
             return f"{_join(path, name)} is not known; known here: {', '.join(shape.members)}."
-        problem = None if inner is None else mismatch(shape.members[name], inner, _join(path, name))
+        if inner is None:
+            continue
+        problem = mismatch(shape.members[name], inner, _join(path, name), received=received)
         if problem:
             return problem
     return None
 
 
-def _list(shape: Shape, value: Any, path: str) -> str | None:
+def _list(shape: Shape, value: Any, path: str, *, received: bool) -> str | None:
     shape = cast("ListShape", shape)
     if not isinstance(value, list):
         return _wrong(path, value, "a list")
     for number, inner in enumerate(value):
-        problem = mismatch(shape.member, inner, f"{path}[{number}]")
+        problem = mismatch(shape.member, inner, f"{path}[{number}]", received=received)
         if problem:
             return problem
     return None
 
 
-def _string(shape: Shape, value: Any, path: str) -> str | None:
+def _string(shape: Shape, value: Any, path: str, longest: float) -> str | None:
     shape = cast("StringShape", shape)
     if not isinstance(value, str):
         return _wrong(path, value, "a string")
-    if "\0" in value or not _encodable(value):
+    if longest < math.inf and ("\0" in value or not _encodable(value)):
         return f"{path} holds characters that cannot be stored."
     if shape.enum and value not in shape.enum:
         return f"{path} is {_short(value)}; allowed: {', '.join(shape.enum)}."
-    low, high = shape.metadata.get("min", 0), shape.metadata.get("max", _MAX_STRING)
+    low, high = shape.metadata.get("min", 0), shape.metadata.get("max", longest)
     if not low <= len(value) <= high:
         return f"{path} has {len(value)} characters; allowed: {low} to {high}."
     pattern = shape.metadata.get("pattern")

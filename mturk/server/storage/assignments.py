@@ -161,10 +161,10 @@ def given_up(tx: Transaction, study: str | None) -> dict[tuple[str, str], int]:
 
 
 def answers(tx: Transaction, study: str | None) -> list[Row]:
-    """Return a study's answers, with HIT, batch, name of the HIT, worker and time of submission."""
+    """Return a study's answers, with HIT, batch, name of the HIT, worker, panel and time of submission."""
     return tx.all(
-        "SELECT assignment_id, hit_id, batch, name, worker_id, assignments.submitted, answer "
-        "FROM assignments JOIN hits USING (hit_id) "
+        "SELECT assignment_id, hit_id, batch, hits.name, worker_id, panel, assignments.submitted, answer "
+        "FROM assignments JOIN hits USING (hit_id) LEFT JOIN workers USING (worker_id) "
         "WHERE study IS ? AND answer IS NOT NULL",
         study,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from glimpse.counting import Submitted, left_out, reason_left_out
@@ -10,6 +11,7 @@ from glimpse.errors import GlimpseError
 from glimpse.submission import AnswerError
 
 from ...answers import read_submission
+from .workers import SIMULATOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,10 +56,11 @@ class Exclusions:
     def _reason(self, plan: Study, row: Row) -> str | None:
         name = row["assignment_id"]
         if name not in self._reasons:
-            try:
-                submission = read_submission(row["answer"])
-            except AnswerError:
-                submission = None
+            submission = None
+            with suppress(AnswerError):
+                found = read_submission(row["answer"])
+                # `collect` leaves out, too, what says that it is simulated and is not our simulator's.
+                submission = None if found.simulated and row["panel"] != SIMULATOR else found
             # The parts of a HIT show the same page: `b1-h01`, `b1-h01.2`.
             hit = (row["name"] or "").partition(".")[0]
             self._reasons[name] = reason_left_out(plan, hit, submission)

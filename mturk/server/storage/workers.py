@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _MTURK_ID = re.compile(r"A[A-Z0-9]{4,63}")
 MAX_NAME = 100
-# Who named themselves on the worker site, and who came by a link that names nobody.
-LOCAL, GUEST = "local", "guest"
+# Who named themselves on the worker site; who came by a link that names nobody; the requester's simulator.
+LOCAL, GUEST, SIMULATOR = "local", "guest", "simulator"
 
 
 def worker_for(tx: Transaction, secret: str, panel: str, name: str) -> str:
@@ -27,13 +27,13 @@ def worker_for(tx: Transaction, secret: str, panel: str, name: str) -> str:
 
     `panel` keeps people apart who have the same name in different places. On the local site a name that looks
     like an MTurk worker id is taken as that id, so that a requester can grant qualifications beforehand; one
-    that belongs to somebody of a panel is refused.
+    that belongs to somebody of a panel is refused. Simulated workers are called by such ids, too.
     """
     name = clean_name(name)
     known = tx.one("SELECT worker_id FROM workers WHERE panel = ? AND name = ?", panel, name)
     if known:
         return str(known["worker_id"])
-    if panel == LOCAL and _MTURK_ID.fullmatch(name):
+    if panel in {LOCAL, SIMULATOR} and _MTURK_ID.fullmatch(name):
         if tx.one("SELECT 1 FROM workers WHERE worker_id = ?", name):
             raise RequestError("This worker id belongs to somebody else.", "NotYours")
         worker_id = name
@@ -76,6 +76,16 @@ def participants_of(tx: Transaction, study: str) -> dict[str, str]:
     )  # fmt: skip
     nameless = {row["worker_id"] for row in rows if row["panel"] == GUEST or row["name"] == row["worker_id"]}
     return {row["worker_id"]: "" if row["worker_id"] in nameless else row["name"] for row in rows}
+
+
+def simulated_of(tx: Transaction, study: str) -> list[str]:
+    """Return the ids of our simulator's workers who took an assignment of a study."""
+    rows = tx.all(
+        "SELECT DISTINCT worker_id FROM workers JOIN assignments USING (worker_id) JOIN hits USING (hit_id) "
+        "WHERE panel = ? AND study = ?",
+        SIMULATOR, study,
+    )  # fmt: skip
+    return [row["worker_id"] for row in rows]
 
 
 _TRACES = (

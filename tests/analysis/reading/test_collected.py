@@ -67,13 +67,13 @@ def test_answers_through_the_server_are_collected_and_analysed(study: Path, url:
     assert f"Publish it first: python cli.py publish {study} --to local" in unpublished.output
     run("publish", study, "--to", "local", "--data", data)
 
-    run("simulate", study, "--through-server", url, "--workers", 4)
+    run("simulate", study, "--through-server", url, "--data", data, "--workers", 4)
     run("collect", study, "--data", data, "--out", results)
     analysed = run("analyze", results, "--out", report, "--no-sentinel-filter", "--figures", "svg")
     assert "4 of 6 places (66.7 %) are filled" in analysed
     assert "4 of 6 places" in (report / "report.html").read_text()
 
-    rest = run("simulate", study, "--through-server", url)
+    rest = run("simulate", study, "--through-server", url, "--data", data)
     assert "2 simulated workers answered" in rest
     assert "4 found nothing to do: they had answered before" in rest
     run("collect", study, "--data", data, "--out", results)

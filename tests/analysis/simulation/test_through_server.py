@@ -137,6 +137,21 @@ def server() -> Iterator[tuple[str, Site]]:
 
 
 @pytest.fixture(autouse=True)
+def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lay the server's key where it is looked for."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "server").mkdir()
+    (tmp_path / "server" / "dashboard-token").write_text("the key\n")
+
+
+def test_without_the_requester_s_key_nobody_answers(study: Path, server: tuple[str, Site]) -> None:
+    result = run("simulate", study, "--through-server", server[0], "--data", "elsewhere")
+    assert result.exit_code == 1
+    assert "elsewhere/dashboard-token: No such file or directory. The server takes simulated" in result.output
+    assert server[1].submitted == {}
+
+
+@pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(through_server, "WAIT_S", 0.005)
 

@@ -101,12 +101,12 @@ class Running:
     def hits(self):
         return self.site.store.read(lambda tx: tx.all("SELECT * FROM hits ORDER BY seq"))
 
-    def worker(self, name):
-        return self.change(lambda tx: worker_for(tx, self.site.secret, LOCAL, name))
+    def worker(self, name, panel=LOCAL):
+        return self.change(lambda tx: worker_for(tx, self.site.secret, panel, name))
 
-    def submit(self, study, hit_id, name, *, wrong=0, answer=None, **changes):
+    def submit(self, study, hit_id, name, *, wrong=0, answer=None, panel=LOCAL, **changes):
         """Let a worker accept a HIT and answer it, `wrong` sentinels wrongly; returns the assignment id."""
-        worker = self.worker(name)
+        worker = self.worker(name, panel)
         assignment = self.change(lambda tx: transitions.accept(tx, hit_id, worker))
         hit = (
             next(row["annotation"] for row in self.hits() if row["hit_id"] == hit_id)

@@ -21,7 +21,7 @@ from glimpse.mturk.publishing.ledger import Ledger, ledger_path
 from glimpse.mturk.publishing.publication import PublicationSettings
 from glimpse.mturk.publishing.publishing import publish
 from glimpse.mturk.server.storage import assignments, transitions
-from glimpse.mturk.server.storage.workers import LOCAL, worker_for
+from glimpse.mturk.server.storage.workers import LOCAL, SIMULATOR, worker_for
 from glimpse.people import pseudonym
 
 
@@ -58,7 +58,7 @@ def test_new_assignments_are_added_and_old_ones_stay(published, tmp_path):
     first = server.submit(study, one, "ann")
     assert (fetch(study, server, out).new, fetch(study, server, out).new) == (1, 0)
     before = (out / "assignments.jsonl").read_bytes()
-    second = server.submit(study, two, "bob", simulated=True)
+    second = server.submit(study, two, "bob", panel=SIMULATOR, simulated=True)
     found = fetch(study, server, out)
     assert (found.new, found.total, found.places, found.simulated, found.complete) == (1, 2, 6, 1, False)
     assert (out / "assignments.jsonl").read_bytes().startswith(before)

@@ -59,7 +59,7 @@ def test_from_publish_to_review(study, server, glimpse, at):
     ]
     one, two = (row["hit_id"] for row in server.hits())
     server.submit(study, one, "ann", wrong=1)
-    server.submit(study, two, "bob", simulated=True)
+    server.submit(study, two, "bob", panel="simulator", simulated=True)
     bad = server.submit(study, two, "cid", answer="<a/>")
     code, out, errors = glimpse("collect", *at)
     assert (code, out) == (

@@ -250,8 +250,8 @@ def test_the_requester_alone_is_told_who_is_who(server, study):
     refused = browser.get(address)
     assert (refused.status_code, "5f1c" in refused.text) == (403, False)
     target = Endpoint("local", server.url, server.site.settings.data)
-    assert participants(connect(target), "s") == {person.id: "5f1c", guest.id: ""}
-    assert participants(connect(target), "other") == {}
+    assert participants(connect(target), "s").names == {person.id: "5f1c", guest.id: ""}
+    assert participants(connect(target), "other").names == {}
 
 
 def test_the_dashboard_names_participants(server, study):
