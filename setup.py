@@ -42,6 +42,7 @@ setup(
         "itsdangerous>=2.1",
         "jinja2>=3.1",
         "matplotlib>=3.8",
+        "msgspec>=0.18",
         "numpy>=1.26",
         "pandas>=2.1",
         "pillow>=10.1",
@@ -54,7 +55,7 @@ setup(
     ],
     extras_require={
         "import": ["tensorflow>=2.15"],
-        "bench": ["choix", "psignifit"],
+        "bench": ["choix", "orjson>=3.9", "psignifit"],
         "dev": [
             "boto3-stubs",
             "build",
@@ -64,6 +65,7 @@ setup(
             "moto[s3,server]",
             "mypy",
             "pandas-stubs",
+            "orjson>=3.9",
             "playwright",
             "psignifit",
             "pytest",

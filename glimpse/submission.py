@@ -251,7 +251,7 @@ def read_line(raw: bytes) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise AnswerError("not UTF-8 text; the line was left out") from None
     except json.JSONDecodeError as error:
-        cut = "cut short" if error.pos >= len(raw.decode("utf-8").rstrip()) else f"{error.msg} at {error.pos}"
+        cut = "cut short" if error.pos >= len(error.doc.rstrip()) else f"{error.msg} at {error.pos}"
         raise AnswerError(f"not JSON ({cut}); the line was left out, the others were read") from None
     except RecursionError:
         raise AnswerError("nested too deeply to be an assignment; the line was left out") from None

@@ -171,7 +171,10 @@ def read_or_refuse(read, text):
         read(text)
 
 
-@pytest.mark.parametrize("raw", [b'{"zz": %s}' % (b"9" * 5000), b"[" * 100_000, b"\xff", b"7", b'{"a": '])
+@pytest.mark.parametrize(
+    "raw",
+    [b'{"zz": %s}' % (b"9" * 5000), b"[" * 100_000, b"\xff", b"7", b'{"a": ', b"\xed\xa0\x80"],
+)
 def test_a_line_that_is_none_is_said(raw):
     with pytest.raises(AnswerError, match="the line was left out"):
         read_line(raw)

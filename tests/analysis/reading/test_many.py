@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from glimpse.analysis.reading import answer_file, design, judgments, submissions
+from glimpse.analysis.reading import answer_file, design, judgments, lines
 from glimpse.analysis.reading.answer_file import ANSWER, AnswerFile
 from glimpse.analysis.reading.exclusion import Rules, exclude
 from glimpse.analysis.reading.results import read_results
@@ -92,8 +92,8 @@ def test_parts_give_what_the_whole_gives(folder, monkeypatch):
     results, whole = read(folder)
     assert len(list(whole.parts())) == 1
     expected = everything(whole.table(), results)
-    for name in ("CHUNK", "ROWS"):
-        monkeypatch.setattr(submissions if name == "CHUNK" else design, name, 7)
+    monkeypatch.setattr(lines, "CHUNK", 7)
+    monkeypatch.setattr(design, "ROWS", 7)
     monkeypatch.setattr(judgments, "PART", SMALL)
     monkeypatch.setattr(answer_file, "IN_MEMORY", 1000)
     results, parts = read(folder)

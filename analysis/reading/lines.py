@@ -1,0 +1,254 @@
+"""Lines of assignments.jsonl as they usually are, parsed fast; any other line is passed on as it is.
+
+A usual line is ASCII, has the fields of docs/file-formats.md and no others, and holds answers to trials of
+its HIT. It reads as `glimpse.submission.read_line` and the careful reading in `submissions` read it, at a
+quarter of the time. Nothing here knows of other lines, so that several processes can each parse a part.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from array import array
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+
+import msgspec
+import numpy as np
+from msgspec import Meta, Struct
+
+from glimpse.counting import replaces
+from glimpse.submission import LARGEST, LONGEST_NAME
+
+from .answer_file import ANSWER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+CHUNK = 1024  # lines
+BUFFER = 2**20  # bytes; a line has about ten thousand
+CHUNK_BYTES = 32 * 2**20  # of lines, where they are long
+
+_Id = Annotated[str, Meta(min_length=1)]
+_Number = Annotated[float, Meta(ge=-LARGEST, lt=LARGEST)]
+_Time = Annotated[float, Meta(ge=0, lt=LARGEST)]
+
+
+# `gc=False`: they hold no cycles, and the collector need not visit a million of them.
+class UsualAnswer(Struct, gc=False, forbid_unknown_fields=True):
+    """An answer whose every field is what the page sends."""
+
+    trial: Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
+    side: Literal["left", "right"]
+    response_ms: _Time | None = None
+    shown_ms: _Time | None = None
+    frames: _Number | None = None
+    onset_ms: _Number | None = None
+    presented_ms: _Number | None = None
+    period_ms: _Number | None = None
+    flags: list[str] | None = None
+    repeat: Annotated[int, Meta(ge=0, le=100)] = 0
+
+
+class UsualPage(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """What a page says of itself."""
+
+    user_agent: str = ""
+    viewport: list[float] = []
+    device_pixel_ratio: float | None = None
+    refresh_hz: float | None = None
+    focus_losses: float | None = None
+    missing: list[str] | None = None
+
+
+class UsualLine(Struct, gc=False, forbid_unknown_fields=True):
+    """A line without `problem`; `study` is None where the line states none (null is not usual)."""
+
+    assignment_id: _Id
+    hit: _Id
+    worker: _Id
+    answers: list[UsualAnswer]
+    study: str = None  # type: ignore[assignment]
+    hit_id: str | None = None
+    status: Literal["Submitted", "Approved", "Rejected"] = "Submitted"
+    accepted_at: str | None = None
+    submitted_at: str | None = None
+    simulated: bool | None = None
+    page: UsualPage = UsualPage()
+
+
+_decode = msgspec.json.Decoder(UsualLine).decode
+_TRIAL, _SIDE, _RESPONSE, _SHOWN = map(attrgetter, ("trial", "side", "response_ms", "shown_ms"))
+_is_left = "left".__eq__
+
+
+class Head(NamedTuple):
+    """An assignment without its answers: the first of `submissions.FIELDS`, in their order."""
+
+    assignment: str
+    hit: str
+    worker: str
+    status: str
+    accepted_at: Any
+    submitted_at: Any
+    simulated: bool
+    user_agent: str
+    viewport_width: float
+    viewport_height: float
+    device_pixel_ratio: float
+    refresh_hz: float
+    focus_losses: float
+    n_answered: int
+    n_repeated: int
+
+
+class Chunk(NamedTuple):
+    """Some lines in their order: a Head, the bytes of an unusual line, or None of an empty one.
+
+    answers: those of the heads, one after another, of dtype ANSWER; practice is left out.
+    """
+
+    lines: list[Head | bytes | None]
+    answers: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class TrialIndex:
+    """What of a design joins an answer to its trial.
+
+    row_of: the row of each trial in the plan, by name and in order. hits: a number for each HIT.
+    hit_of, practice, exposure_ms: (T,) the number of each trial's HIT, whether it is practice, and how long
+    it is shown, NaN where it lasts until the answer. first_trial: what to add to a row.
+    """
+
+    study: str
+    row_of: dict[str, int]
+    hits: dict[str, int]
+    hit_of: NDArray[np.integer]
+    practice: NDArray[np.bool_]
+    exposure_ms: NDArray[np.float64]
+    first_trial: int
+
+    def planned_ms(self, trial: str) -> float | None:
+        """Return the planned exposure of a trial of the plan; None where it lasts until the answer."""
+        planned = float(self.exposure_ms[self.row_of[trial]])
+        return None if math.isnan(planned) else planned
+
+
+class LineParser:
+    """Parses lines, and gathers the answers of the usual ones until `take` hands them over."""
+
+    def __init__(self, index: TrialIndex) -> None:
+        self.index = index
+        self.names = list(index.row_of)
+        self.last: dict[int, tuple[list[str], NDArray[np.int32], int]] = {}  # of each HIT, see `_find`
+        self._clear()
+
+    def _clear(self) -> None:
+        self.rows: list[NDArray[np.int32]] = []
+        self.left, self.response, self.shown = bytearray(), array("f"), array("f")
+
+    def chunks(self, path: Path, start: int = 0, stop: float = math.inf) -> Iterator[Chunk]:
+        """Parse the lines that begin from byte `start` on and before byte `stop`; OSError without a file."""
+        with path.open("rb", buffering=BUFFER) as file:
+            if start:
+                file.seek(start - 1)
+                file.readline()  # the line that begins before `start` is not ours
+            lines: list[Head | bytes | None] = []
+            place, begun = file.tell(), file.tell()
+            while place < stop and (raw := file.readline()):
+                place += len(raw)
+                lines.append(None if raw.isspace() else self.parse(raw) or raw)
+                if len(lines) == CHUNK or place - begun > CHUNK_BYTES:
+                    yield Chunk(lines, self.take())
+                    lines, begun = [], place
+            yield Chunk(lines, self.take())
+
+    def parse(self, raw: bytes) -> Head | None:
+        """Return the head of a usual line and keep its answers; None for any other line."""
+        # Only ASCII: json.loads also reads UTF-16, and halves of surrogate pairs.
+        if not raw.isascii():
+            return None
+        try:
+            line = _decode(raw)
+        except msgspec.DecodeError:
+            return None
+        hit, page = self.index.hits.get(line.hit), line.page
+        if hit is None or (line.study is not None and line.study != self.index.study):
+            return None
+        refresh_hz = _or_nan(page.refresh_hz)
+        names, answers, repeated = list(map(_TRIAL, line.answers)), line.answers, 0
+        found = self._find(names, hit)
+        if found is None and len(set(names)) < len(names):
+            kept = self._without_repeats(answers, refresh_hz)
+            if kept is not None:
+                repeated, answers = len(answers) - len(kept), kept
+                found = self._find(list(map(_TRIAL, answers)), hit)
+        if found is None:
+            return None
+        self._keep(found[1], answers)
+        width, height = [*page.viewport, math.nan, math.nan][:2]
+        return Head(
+            line.assignment_id, sys.intern(line.hit), line.worker, line.status, line.accepted_at or "",
+            line.submitted_at or "", bool(line.simulated), sys.intern(page.user_agent), width, height,
+            _or_nan(page.device_pixel_ratio), refresh_hz, _or_nan(page.focus_losses), found[2], repeated,
+        )  # fmt: skip
+
+    def _find(self, names: list[str], hit: int) -> tuple[list[str], NDArray[np.int32], int] | None:
+        """Return the names, their rows, and how many are not practice; None unless all are of the HIT."""
+        # Most workers of a HIT answer its trials in the same order.
+        if hit in self.last and self.last[hit][0] == names:
+            return self.last[hit]
+        rows = np.array([self.index.row_of.get(name, -1) for name in names], dtype=np.int32)
+        if len(set(names)) < len(names) or (rows < 0).any() or (self.index.hit_of[rows] != hit).any():
+            return None
+        genuine = len(rows) - int(self.index.practice[rows].sum())
+        self.last[hit] = ([self.names[row] for row in rows], rows, genuine)
+        return self.last[hit]
+
+    def _without_repeats(self, answers: list[UsualAnswer], refresh_hz: float) -> list[UsualAnswer] | None:
+        """Return the answer that counts of each trial; None where one is answered twice without a repeat."""
+        kept: dict[str, Any] = {}  # trial -> UsualAnswer
+        answer: Any
+        for answer in answers:
+            if answer.trial not in kept:
+                kept[answer.trial] = answer
+                continue
+            if answer.trial not in self.index.row_of or not answer.repeat:
+                return None
+            if replaces(answer, self.index.planned_ms(answer.trial), refresh_hz):
+                kept[answer.trial] = answer
+        return list(kept.values())
+
+    def _keep(self, rows: NDArray[np.int32], answers: list[UsualAnswer]) -> None:
+        self.rows.append(rows)
+        self.left.extend(map(_is_left, map(_SIDE, answers)))
+        self.response += _times(_RESPONSE, answers)
+        self.shown += _times(_SHOWN, answers)
+
+    def take(self) -> NDArray[Any]:
+        """Hand over the answers kept so far."""
+        rows = np.concatenate([np.empty(0, np.int32), *self.rows])
+        answers = np.empty(len(rows), dtype=ANSWER)
+        answers["trial"], answers["left"] = rows + self.index.first_trial, np.frombuffer(self.left, np.bool_)
+        answers["response_ms"] = np.frombuffer(self.response, np.float32)
+        answers["shown_ms"] = np.frombuffer(self.shown, np.float32)
+        self._clear()
+        genuine: NDArray[Any] = answers[~self.index.practice[rows]]
+        return genuine
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _times(of: Callable[[UsualAnswer], float | None], answers: list[UsualAnswer]) -> array[float]:
+    """Return a time of each answer as float32, NaN where there is none."""
+    try:
+        return array("f", map(of, answers))  # type: ignore[arg-type]
+    except TypeError:
+        return array("f", map(_or_nan, map(of, answers)))
