@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from glimpse.errors import GlimpseError
+from glimpse.stop_rule import StopRule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +43,8 @@ class Experiment:
     names its own, or where there are none. A cell is one contrast at one exposure; `trials_per_cell` counts
     in one HIT. `pairing`, `scenes` and `sides` are None where a file that a design
     was taken from does not say them.
-    An assignment is excluded when more than `max_wrong_sentinels` of its sentinels are wrong.
+    An assignment is excluded when more than `max_wrong_sentinels` of its sentinels are wrong. The study may
+    stop before its places are filled when `stop_when` holds; None: it states no such rule.
     """
 
     mode: Mode
@@ -66,6 +68,7 @@ class Experiment:
     workers_per_hit: int
     reward_usd: Decimal
     time_allotted_minutes: int
+    stop_when: StopRule | None = None
 
     def __post_init__(self) -> None:
         """Refuse settings that no study can have; GlimpseError names the field."""
@@ -74,6 +77,8 @@ class Experiment:
         _check_exposures(self)
         _check_counts(self)
         _check_sentinels(self)
+        if self.stop_when is not None:
+            self.stop_when.check(self.contrasts, self.exposures_ms)
 
     def __repr__(self) -> str:
         contrasts, exposures = len(self.contrasts), len(self.exposures_ms)
@@ -110,20 +115,28 @@ class Experiment:
         return tuple(dict.fromkeys(named))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the experiment as study.json holds it; `Experiment.from_json` reads it back."""
+        """Return the experiment as study.json holds it; `Experiment.from_json` reads it back.
+
+        A study without a rule for stopping says nothing of it, as those of earlier versions do.
+        """
         value: dict[str, Any] = {}
         for field in fields(self):
             value[field.name] = _plain(getattr(self, field.name))
+        if self.stop_when is None:
+            del value["stop_when"]
         return value
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Experiment:
         """Read what `to_json` wrote; GlimpseError for missing and unknown keys and values of a wrong kind."""
+        value = {"stop_when": None, **value}
         _check_keys("experiment", value, {field.name for field in fields(cls)})
+        stated = value["stop_when"]
         try:
             return cls(
                 **{
                     **value,
+                    "stop_when": None if stated is None else StopRule.from_json(stated),
                     "contrasts": _contrasts(value["contrasts"]),
                     "batches": tuple(_batch(batch) for batch in value["batches"]),
                     "exposures_ms": tuple(value["exposures_ms"]),
@@ -185,9 +198,8 @@ def designed(
     In unlimited time each contrast is a batch; without `sentinel` its sentinels use the contrast's own second
     condition (or first, where the second is `real`). GlimpseError as in `Experiment`.
     """
-    _check_keys(
-        "experiment", {**experiment.to_json(), **numbers}, {field.name for field in fields(experiment)}
-    )
+    known = {field.name for field in fields(experiment)}
+    _check_keys("experiment", {**experiment.to_json(), "stop_when": None, **numbers}, known)
     return replace(
         experiment,
         real=real,
@@ -241,7 +253,7 @@ def _plain(value: Any) -> Any:
         return {"batch": value.batch, "contrasts": _plain(value.contrasts), "sentinel": value.sentinel}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    return value
+    return value.to_json() if isinstance(value, StopRule) else value
 
 
 def _check_keys(where: str, value: Mapping[str, Any], known: set[str]) -> None:

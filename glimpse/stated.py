@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
 from glimpse.experiment import MODES, preset
+from glimpse.stop_rule import StopRule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,6 +27,16 @@ def check_stated(experiment: Any, where: str) -> None:
         value = experiment.get(name)
         if value is not None and not fits(value):
             raise GlimpseError(f"{where}: experiment.{name} is {value!r}; {allowed} is needed.")
+    try:
+        stop_rule(experiment)
+    except GlimpseError as error:
+        raise GlimpseError(f"{where}: experiment.{error}") from None
+
+
+def stop_rule(experiment: Mapping[str, Any]) -> StopRule | None:
+    """Return when an experiment may stop early; None where it states no rule. GlimpseError as of StopRule."""
+    stated = experiment.get("stop_when")
+    return None if stated is None else StopRule.from_json(stated)
 
 
 def allowed_wrong(experiment: Mapping[str, Any]) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from glimpse.program import command
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from importlib.resources.abc import Traversable
 
     from jinja2 import Environment
@@ -21,6 +22,18 @@ FRACTIONS = {125: "1/8", 250: "1/4", 500: "1/2"}  # exposures in ms that are nam
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun: `1 place`, `3 places`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names in a sentence: `a`, `a and b`, `a, b and c`."""
+    return " and ".join([*filter(None, [", ".join(names[:-1])]), *names[-1:]])
+
+
+def exposure_name(exposure_ms: float | None) -> str:
+    """Return an exposure in words: `1/8 s`, `2 s`, `unlimited`."""
+    if exposure_ms is None:
+        return "unlimited"
+    return f"{FRACTIONS.get(round(exposure_ms), f'{exposure_ms / 1000:g}')} s"
 
 
 def template_file(name: str) -> Traversable:

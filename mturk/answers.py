@@ -7,6 +7,7 @@ here trusts it, and what is not as it should be ends in an `AnswerError` that sa
 from __future__ import annotations
 
 import re
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import ParseError
 from xml.sax.saxutils import escape
@@ -17,6 +18,8 @@ from defusedxml.ElementTree import fromstring
 from glimpse.submission import FIELD, MAX_CHARACTERS, AnswerError, parse_submission
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from glimpse.submission import Submission
 
 NAMESPACE = (
@@ -64,6 +67,11 @@ def parse_answer_xml(xml: str) -> dict[str, str]:
             raise AnswerError("answer XML holds something else than <Answer> with one <QuestionIdentifier>")
         fields.setdefault(names[0], []).extend(text for tag, text in children if tag != "QuestionIdentifier")
     return {name: "|".join(values) for name, values in fields.items()}
+
+
+def iso_time(moment: datetime | None) -> str | None:
+    """Return a time of MTurk's as results have it, in UTC to the second; None for none."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
 
 
 def _local(tag: Any) -> str:

@@ -10,6 +10,7 @@ from glimpse.calling import flag, in_python, known, path_of, refuse, warn, whole
 from glimpse.console import versions
 from glimpse.errors import GlimpseError
 from glimpse.experiment import SMALLEST, Experiment, check_exclusion_rule
+from glimpse.stop_rule import StopRule
 
 if TYPE_CHECKING:
     import os
@@ -40,6 +41,7 @@ class Numbers(TypedDict, total=False):
     workers_per_hit: int
     reward_usd: str | float | Decimal
     time_allotted_minutes: int
+    stop_when: str
 
 
 WORDS = ("pairing", "scenes", "sides")
@@ -76,7 +78,8 @@ def plan_study(
             ("random" or "same-item"), scenes ("without-replacement" or "with-replacement"), sides ("balanced"
             or "random"), hits_per_batch, trials_per_cell (in one HIT), sentinels_per_hit,
             max_sentinels_in_a_row, max_wrong_sentinels (more exclude an assignment), practice_trials,
-            break_every (trials), workers_per_hit, reward_usd (an assignment), time_allotted_minutes.
+            break_every (trials), workers_per_hit, reward_usd (an assignment), time_allotted_minutes,
+            stop_when (when the study may stop early, such as "excludes-chance" or "width=0.10").
 
     Returns:
         Experiment, which `glimpse.build_study` and `glimpse.power_table` take. Its fields are the numbers
@@ -239,6 +242,8 @@ def _number(name: str, value: object) -> object:
     """Return a number of an experiment as it takes it; ArgumentError for a wrong type."""
     if name in WORDS:
         return word(name, value)
+    if name == "stop_when":
+        return StopRule.parse(word(name, value))
     if name == "exposures_ms":
         several = value if isinstance(value, list | tuple | range) else [value]
         return tuple(whole(f"exposures_ms[{place}]", item, 1) for place, item in enumerate(several))

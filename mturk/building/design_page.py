@@ -158,6 +158,8 @@ def _settings(experiment: Experiment) -> dict[str, str]:
     )
     exposures = [str(exposure) for exposure in experiment.exposures_ms if exposure is not None]
     settings["exposures_ms"] = ", ".join(exposures) or "unlimited"
+    if experiment.stop_when:
+        settings["stop_when"] = experiment.stop_when.text(limited=experiment.mode == "limited-time")
     return {name: "none" if value == "None" else value for name, value in settings.items()}
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
@@ -40,7 +39,7 @@ from glimpse.submission import (
     write_lines,
 )
 
-from ..answers import read_submission
+from ..answers import iso_time, read_submission
 from ..publishing.client import TurkError
 from ..publishing.ledger import exclusive
 from ..publishing.publication import places, published_hits
@@ -109,7 +108,7 @@ def record(
         assignment["HITId"],
         pseudonym(study.secret, assignment["WorkerId"]),
         status=assignment["AssignmentStatus"],
-        times=(_iso(assignment.get("AcceptTime")), _iso(assignment.get("SubmitTime"))),
+        times=(iso_time(assignment.get("AcceptTime")), iso_time(assignment.get("SubmitTime"))),
         body=body,
         study=study.study,
     )
@@ -128,10 +127,6 @@ def _mismatch(submission: Submission, hit: str, study: str, own: frozenset[str])
         return f"submission is of HIT {submission.hit} of study {submission.study}, the assignment of {hit}"
     strange = [answer.trial for answer in submission.answers if answer.trial not in own]
     return f"submission answers trials that its HIT does not have, such as {strange[0]}" if strange else None
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
 
 
 class ResultsFolder:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from glimpse.counting import Submitted, left_out, reason_left_out
 from glimpse.pricing import CENT, FEE_RATE, fee_usd
 from glimpse.progress import untracked
+from glimpse.stopping import Observed, cell_means, cell_state, cell_trials, in_rounds, submission_order
 from glimpse.submission import STATUSES, AnswerError
 
-from ..answers import read_submission
+from ..answers import iso_time, read_submission
 from ..publishing.client import TurkError
 from ..publishing.publication import published_hits
 from .participants import participants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from glimpse.progress import Track
+    from glimpse.stopping import Cell, CellState
     from glimpse.study import Study
 
     from ..publishing.client import Requester
@@ -32,13 +36,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SubmittedAssignment:
-    """A submitted assignment: whose, its state, and why the study's rules leave it out, if they do."""
+    """A submitted assignment: whose, its state, and why the study's rules leave it out, if they do.
+
+    means: what it chose in each cell, where the study states a rule for stopping.
+    """
 
     assignment_id: str
     worker_id: str
     status: str
     submitted_at: datetime | None
     reason: str | None
+    means: Mapping[Cell, float] = field(default_factory=dict)
 
     @property
     def excluded(self) -> bool:
@@ -146,8 +154,11 @@ def _submitted(
         if submission.simulated and one["WorkerId"] not in simulated():
             submission = None  # `collect` leaves it out, too
     reason = reason_left_out(study, hit.part.hit, submission)
+    means: Mapping[Cell, float] = {}
+    if study.experiment.stop_when and submission is not None and reason is None:
+        means = cell_means(submission, study.trials_of(hit.part.hit))
     return SubmittedAssignment(
-        one["AssignmentId"], one["WorkerId"], one["AssignmentStatus"], one.get("SubmitTime"), reason
+        one["AssignmentId"], one["WorkerId"], one["AssignmentStatus"], one.get("SubmitTime"), reason, means
     )
 
 
@@ -180,6 +191,33 @@ def _mark_repeats(states: list[HitState]) -> list[HitState]:
         )
         for state in states
     ]
+
+
+def stopping(study: Study, states: list[HitState]) -> list[CellState]:
+    """Return how the study's rule for stopping stands in each cell that it names; none where it has none."""
+    rule = study.experiment.stop_when
+    if rule is None:
+        return []
+    counted = [(state.hit.part.hit, one) for state in states for one in state.submitted if not one.excluded]
+    submitted = [(iso_time(one.submitted_at) or "", one.assignment_id) for _, one in counted]
+    places = submission_order(submitted)
+    workers = {name: number for number, name in enumerate({one.worker_id for _, one in counted})}
+    times = [at for at, _ in sorted(submitted)]
+    trials = cell_trials(study.trials)
+    found = []
+    for (a, b), exposure_ms in rule.cells(study.experiment.contrasts, study.experiment.exposures_ms):
+        cell = (f"{a}:{b}", exposure_ms)
+        hits = list(trials[cell])
+        rows = [
+            (hits.index(hit), workers[one.worker_id], place, one.means[cell])
+            for (hit, one), place in zip(counted, places, strict=True)
+            if cell in one.means
+        ]
+        columns = np.array(rows, dtype=float).reshape(-1, 4).T
+        hit, worker, place = columns[:3].astype(np.int64)
+        observed = Observed(hit, worker, place, columns[3])
+        found.append(cell_state(cell, in_rounds(observed, trials[cell], times), rule))
+    return found
 
 
 def by_batch(states: list[HitState], reward_usd: Decimal, *, fees: bool) -> list[BatchStatus]:

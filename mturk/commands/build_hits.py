@@ -13,6 +13,7 @@ from glimpse.console import versions
 from glimpse.errors import GlimpseError
 from glimpse.experiment import MODES, PRESETS, check_exclusion_rule, preset
 from glimpse.program import command
+from glimpse.stop_rule import StopRule
 
 from ..design.encoding import ENCODINGS
 from .following import given
@@ -40,6 +41,7 @@ NUMBERS = (
     "workers_per_hit",
     "reward_usd",
     "time_allotted_minutes",
+    "stop_when",
 )
 # What a HIT file says nothing about; the other options that a HIT file decides do not go with it.
 BESIDE_A_FILE = (
@@ -48,6 +50,7 @@ BESIDE_A_FILE = (
     "workers_per_hit",
     "reward_usd",
     "time_allotted_minutes",
+    "stop_when",
 )
 FILE_DECIDES = (
     "mode",
@@ -191,6 +194,14 @@ def _count(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[...,
 )
 @_count("time_allotted_minutes", "Time a worker has for a HIT.")
 @click.option(
+    "--stop-when",
+    default=None,
+    metavar="RULE",
+    show_default="none",
+    help="When the study may stop before its places are filled: excludes-chance, or width=0.10, in every "
+    "contrast at the longest exposure; add contrast=A:B, exposure=MS or level=0.99 for others. status tells.",
+)
+@click.option(
     "--encode",
     "encoding",
     type=click.Choice(ENCODINGS),
@@ -294,6 +305,8 @@ def _from_file(options: dict[str, Any], images: Images, making: Making) -> Built
     numbers = _stated(options, *BESIDE_A_FILE)
     if "reward_usd" in numbers:
         numbers["reward_usd"] = money(numbers["reward_usd"])
+    if "stop_when" in numbers:
+        numbers["stop_when"] = StopRule.parse(numbers["stop_when"])
     experiment = replace(design.experiment, **numbers)
     check_exclusion_rule(experiment)
     return build_rows(images, experiment, design.trials, options["out"], making, design.warnings)
@@ -333,6 +346,8 @@ def _experiment(options: dict[str, Any], conditions: tuple[str, ...]) -> Experim
     numbers = _stated(options, *NUMBERS, "sentinel_exposure_ms")
     if options["exposures_ms"]:
         numbers["exposures_ms"] = options["exposures_ms"]
+    if "stop_when" in numbers:
+        numbers["stop_when"] = StopRule.parse(numbers["stop_when"])
     experiment = infer(
         preset(options["mode"], options["preset_name"]),
         conditions,
@@ -367,5 +382,8 @@ def _report(console: Any, built: Built) -> None:
         f"  workers     {experiment.workers_per_hit} a HIT at ${experiment.reward_usd}: "
         f"${study_price(experiment).total_usd} with Mechanical Turk's fees"
     )
+    if experiment.stop_when:
+        rule = experiment.stop_when.text(limited=experiment.mode == "limited-time")
+        console.say(f"  may stop    when {rule}")
     console.say(f"  design      {study.folder}/design.html")
     console.next(command("preview", *([] if study.folder == Path("study") else [str(study.folder)])))

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from glimpse.program import command
-from glimpse.text import counted
+from glimpse.text import counted, exposure_name, listed
 
 from .following import given, results_option
 from .options import published_options
 
 if TYPE_CHECKING:
+    from glimpse.experiment import Experiment
+    from glimpse.stopping import CellState
+
     from ..collecting.status import BatchStatus
 
 COLUMNS = (
@@ -44,7 +47,7 @@ def status(console: Any, study: Path, on: str, data: Path, endpoint: str | None)
       python cli.py status
       python cli.py status pilot-study --on sandbox
     """
-    from ..collecting.status import by_batch, survey
+    from ..collecting.status import by_batch, stopping, survey
     from ..publishing.published import find
     from ..publishing.publishing import where_workers_go
 
@@ -63,6 +66,8 @@ def status(console: Any, study: Path, on: str, data: Path, endpoint: str | None)
     console.say(f"Study {frozen.study} at {target.name} ({target.url})")
     for line in table(batches):
         console.say(line)
+    for line in stopping_lines(frozen.experiment, stopping(frozen, states)):
+        console.say(line)
     expired = sum(batch.expired_places for batch in batches)
     if expired:
         console.say(
@@ -77,6 +82,41 @@ def status(console: Any, study: Path, on: str, data: Path, endpoint: str | None)
         console.next(command("review", *named))
     else:
         console.next(command("collect", *named, *results_option(frozen)))
+
+
+SHORT_NAMED = 3  # HITs that the next round waits for
+
+
+def stopping_lines(experiment: Experiment, cells: list[CellState]) -> list[str]:
+    """Return how the study's rule for stopping stands, a line a cell; none where it states no rule."""
+    rule = experiment.stop_when
+    if rule is None:
+        return []
+    limited = experiment.mode == "limited-time"
+    met = sum(cell.met_after is not None for cell in cells)
+    verdict = "holds: you may stop here" if met == len(cells) else "does not hold yet"
+    if 0 < met < len(cells):
+        verdict = f"holds in {met} of {len(cells)} cells so far"
+    names = [f"{cell.contrast}{f' at {exposure_name(cell.exposure_ms)}' * limited}" for cell in cells]
+    width = max(map(len, names))
+    return [
+        f"May stop when {rule.text(limited=limited)}.",
+        *(f"  {name.ljust(width)}  {_state(cell)}" for name, cell in zip(names, cells, strict=True)),
+        f"The rule {verdict}. The intervals hold however often you look, for the images of this study.",
+    ]
+
+
+def _state(cell: CellState) -> str:
+    """Return the first condition's rate in a cell, and since when the rule holds, or what it waits for."""
+    shown = f"{100 * cell.low:.1f} to {100 * cell.high:.1f} %"
+    after = f"after {counted(cell.rounds, 'whole round')} of {counted(cell.hits, 'HIT')}"
+    if cell.met_after is not None:
+        since = f" ({cell.met_at})" if cell.met_at else ""
+        return f"{shown} {after}: holds since round {cell.met_after}{since}"
+    names = cell.short[:SHORT_NAMED]
+    more = len(cell.short) - len(names)
+    waits = listed([*names, *([f"{more} more"] if more else [])])
+    return f"{shown} {after}: not yet; the next round needs a worker in {waits}"
 
 
 def table(batches: list[BatchStatus]) -> list[str]:

@@ -1,0 +1,150 @@
+"""Intervals that hold at every look, and how a study's rule for stopping stands.
+
+The intervals are of the rate over the images that were shown. `glimpse.betting` says how they are made, what
+they assume, and why HITs go by rounds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from glimpse.errors import NothingLeftError
+from glimpse.stated import stop_rule
+from glimpse.stopping import Observed, cell_state, in_rounds, submission_order
+
+from ..reading.exclusion import included
+from .preference import CELL_KEYS, design_cells, place
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from glimpse.stopping import Rounds
+
+    from ..reading.exclusion import Exclusion
+
+ANYTIME = ("anytime_low", "anytime_high")
+STATE_COLUMNS = (
+    "study", "rule", "level", "contrast", "condition_a", "condition_b", "exposure_ms", "low", "high",
+    "rounds", "hits", "workers", "met_after", "met_at",
+)  # fmt: skip
+
+
+class CellRounds:
+    """The rounds of every cell, from one pass over the judgments."""
+
+    def __init__(self, exclusion: Exclusion, cells: pd.DataFrame) -> None:
+        """exclusion: what counts. cells: as `design_cells` gives them."""
+        self.cells = cells
+        self._assignments = exclusion.assignments.reset_index(drop=True)
+        trials = exclusion.results.trials
+        self._trials = trials[~(trials["sentinel"] | trials["practice"])].drop_duplicates("trial")
+        submitted = list(
+            zip(self._assignments["submitted_at"].astype(str), self._assignments["assignment"], strict=True)
+        )
+        self._trial_cell = place(self._trials, cells)
+        self._place = submission_order(submitted)
+        self._times = [submitted[row][0] for row in np.argsort(self._place)]
+        self._worker = pd.factorize(self._assignments["worker"])[0]
+        self._row, self._cell, self._mean = self._gather(exclusion)
+
+    def _gather(
+        self, exclusion: Exclusion
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Each assignment's row, cell and mean choice of condition A; an assignment is in one part."""
+        known = pd.Index(self._assignments["assignment"])
+        found = []
+        try:
+            for part in included(exclusion.judgments, ("assignment", "contrast", "exposure_ms", "chose_a")):
+                names = part["assignment"].cat
+                key = names.codes.to_numpy(np.int64) * len(self.cells) + place(part, self.cells)
+                code, keys = pd.factorize(key)
+                chose = np.bincount(code, weights=part["chose_a"].to_numpy(), minlength=len(keys))
+                row = known.get_indexer(names.categories)[keys // len(self.cells)]
+                found.append((row, keys % len(self.cells), chose / np.bincount(code, minlength=len(keys))))
+        except NothingLeftError:
+            pass
+        row, cell, mean = (np.concatenate(column) for column in zip(*found, strict=True)) if found else (
+            np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0)
+        )  # fmt: skip
+        return row, cell, mean
+
+    def occurring(self, study: str) -> list[int]:
+        """The rows of the cells that a study has."""
+        return sorted(set(self._trial_cell[self._trials["study"] == study].tolist()))
+
+    def of(self, cell: int, study: str | None = None) -> Rounds:
+        """Those of one cell, by its row; of one study, or of all of them."""
+        shown = self._trials[self._trial_cell == cell]
+        if study is not None:
+            shown = shown[shown["study"] == study]
+        trials = shown["hit"].astype(str).value_counts().sort_index()
+        row, mean = (column[self._cell == cell] for column in (self._row, self._mean))
+        hit = trials.index.get_indexer(self._assignments["hit"].astype(str).to_numpy()[row])
+        row, mean, hit = (column[hit >= 0] for column in (row, mean, hit))
+        observed = Observed(hit, self._worker[row], self._place[row], mean)
+        return in_rounds(observed, {str(name): int(n) for name, n in trials.items()}, self._times)
+
+
+def anytime_table(
+    exclusion: Exclusion, level: float = 0.95, rounds: CellRounds | None = None
+) -> pd.DataFrame:
+    """Return the interval of every cell that holds at every look.
+
+    Args:
+        exclusion: What counts.
+        level: Confidence level.
+        rounds: Of the same; None: they are gathered.
+
+    Returns:
+        One row a cell of the design: CELL_KEYS, ANYTIME (of the rate at which condition A is chosen, in
+        [0, 1]), rounds (whole ones), hits (that show the cell), workers (who count).
+    """
+    rounds = rounds or CellRounds(exclusion, _cells(exclusion))
+    rows = []
+    for number in range(len(rounds.cells)):
+        found = rounds.of(number)
+        rows.append((*found.interval(level), len(found.means), len(found.weights), found.observed))
+    columns = [*ANYTIME, "rounds", "hits", "workers"]
+    return rounds.cells[CELL_KEYS].reset_index(drop=True).join(pd.DataFrame(rows, columns=columns))
+
+
+def stopping_table(exclusion: Exclusion, rounds: CellRounds | None = None) -> pd.DataFrame:
+    """Return how the studies' rules for stopping stand: STATE_COLUMNS, one row a study and cell of its rule.
+
+    No row where no study states a rule. low, high: the interval at the rule's level, of the study's answers;
+    met_after: the rounds after which the rule held at first, <NA> where it does not hold; met_at: when that
+    was, in UTC.
+    """
+    results = exclusion.results
+    rows: list[dict[str, object]] = []
+    for study, document in results.studies.items():
+        rule = stop_rule(document["experiment"])
+        if rule is None:
+            continue
+        rounds = rounds or CellRounds(exclusion, _cells(exclusion))
+        cells = rounds.cells.iloc[rounds.occurring(study)]
+        keys = list(zip(cells["contrast"], map(_exposure, cells["exposure_ms"]), strict=True))
+        contrasts = [(a, b) for a, _, b in (name.partition(":") for name in cells["contrast"].unique())]
+        exposures = list(dict.fromkeys(exposure_ms for _, exposure_ms in keys))
+        meant = rule.cells(contrasts, exposures)
+        text = rule.text(limited=results.mode == "limited-time")
+        for number, (key, row) in enumerate(zip(keys, rounds.occurring(study), strict=True)):
+            if (tuple(key[0].split(":")), key[1]) in meant:
+                about = {"study": study, "rule": text, "level": rule.level}
+                names = cells.iloc[number][["condition_a", "condition_b"]]
+                rows.append(asdict(cell_state(key, rounds.of(row, study), rule)) | about | dict(names))
+    table = pd.DataFrame(rows, columns=list(STATE_COLUMNS))
+    return table.astype({"met_after": "Int64", "exposure_ms": float})
+
+
+def _cells(exclusion: Exclusion) -> pd.DataFrame:
+    results = exclusion.results
+    return design_cells(results.trials, results.experiment.get("contrasts") or ())
+
+
+def _exposure(value: float) -> float | None:
+    return None if pd.isna(value) else float(value)
