@@ -93,8 +93,15 @@ def rate_variance(counts: CellSize, spread: Spread = TYPICAL, rate: float = 0.5)
 
 
 def interval_width(counts: CellSize, spread: Spread = TYPICAL, rate: float = 0.5) -> float:
-    """About how wide the 95 % interval of a cell's rate is, in [0, 1]: twice t times the standard error."""
+    """About how wide the 95 % interval of a cell's rate is, in [0, 1]: Wilson's, with a t quantile.
+
+    >>> few = CellSize(answers=1000, workers=200, pairs=50, images_a=8, images_b=8)
+    >>> many = CellSize(answers=1000, workers=200, pairs=50, images_a=50, images_b=50)
+    >>> round(interval_width(few), 2), round(interval_width(many), 2)
+    (0.26, 0.11)
+    """
     from scipy.special import stdtrit
 
     t = float(stdtrit(max(counts.fewest - 1, 1), (1 + LEVEL) / 2))
-    return 2 * t * math.sqrt(rate_variance(counts, spread, rate))
+    ratio = t**2 * rate_variance(counts, spread, rate) / (rate * (1 - rate))
+    return 2 * math.sqrt(ratio * rate * (1 - rate) + ratio**2 / 4) / (1 + ratio)

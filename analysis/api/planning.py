@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from glimpse.calling import in_python, number, numbers, path_of, refuse, whole
 from glimpse.errors import GlimpseError
 from glimpse.experiment import Experiment, preset
+from glimpse.precision import PAPER_IMAGES
 from glimpse.study import Study
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-PAIRS = "give a list of (worker, pair) standard deviations, such as [(0.25, 0.45)]"
+PAIRS = "give a list of (worker, pair) standard deviations, such as [(0.25, 0.15)]"
 
 
 @in_python
@@ -26,35 +27,43 @@ def power_table(
     hits_per_batch: int | None = None,
     workers_per_hit: int | None = None,
     trials_per_cell: int | None = None,
+    images: int | None = None,
     reward_usd: str | float | Decimal | None = None,
     rates: Sequence[float] = (0.55, 0.6, 0.75),
     spreads: Sequence[tuple[float, float]] = (),
+    image_spread: float | None = None,
     alpha: float = 0.05,
     studies: int = 400,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Simulate a planned study many times over: interval width, power and price, before anybody is paid.
 
-    The planned study stands beside the same with fewer and more workers or HITs, for people and pairs that
-    differ little, as usual, or a lot.
+    The planned study stands beside the same with fewer and more workers, HITs or images, for people, pairs
+    and images that differ little, as usual, or a lot. Images are dealt as `glimpse.build_study` deals them.
 
     Args:
         experiment: What `glimpse.plan_study` or `glimpse.build_study` returned, or a study's folder; None:
             the default experiment in limited time.
         hits_per_batch, workers_per_hit, trials_per_cell, reward_usd: Numbers that take precedence over the
             experiment's.
+        images: How many images each condition has; None: as many as a built study shows, else the paper's
+            500.
         rates: True preference rates to find, between 0 and 1.
-        spreads: How much workers and how much pairs differ: (worker, pair) standard deviations in probit
-            units, 0 to 5; empty: (0.1, 0.2), (0.25, 0.45) and (0.5, 0.8).
-        alpha: Level of the two-way test of one cell alone, between 0 and 1.
+        spreads: How much workers differ, and pairs beyond their images: (worker, pair) standard deviations in
+            probit units, 0 to 5; empty: (0.1, 0.07), (0.25, 0.15) and (0.5, 0.27).
+        image_spread: How much the images of a condition differ in how real they look, a standard deviation in
+            probit units, 0 to 5; None: 0.3, and without `spreads` 0.14, 0.3 and 0.54.
+        alpha: Level of the test of one cell alone, between 0 and 1.
         studies: How many studies are simulated of each design, 50 or more.
         seed: The same seed gives the same table.
 
     Returns:
-        DataFrame with one row a design, rate and spread, as in power.csv: vary ("workers per HIT" or "HITs"),
-        spread, worker_sd, pair_sd, hits, workers_per_hit, trials_per_cell, workers, pairs and answers of a
-        cell, price_usd (fees included), rate, studies, width (mean full width of the 95 % interval, in
-        [0, 1]) with width_se, coverage, power with power_se, and planned, True for the study as planned.
+        DataFrame with one row a design, rate and spread, as in power.csv: vary ("workers per HIT", "HITs" or
+        "images"), spread, worker_sd, pair_sd, image_sd, hits, workers_per_hit, trials_per_cell, images of a
+        condition, workers, pairs and answers of a cell, pairs_per_image (in how many pairs of a cell an image
+        stands, on average), price_usd (fees included), rate, studies, width (mean full width of the 95 %
+        interval, in [0, 1]) with width_se, coverage, power with power_se, and planned, True for the study as
+        planned.
 
     Raises:
         ArgumentError: An argument has a wrong type.
@@ -65,30 +74,17 @@ def power_table(
 
     Example:
         >>> import glimpse
-        >>> table = glimpse.power_table(rates=[0.6], spreads=[(0.25, 0.45)], studies=50)
+        >>> table = glimpse.power_table(rates=[0.6], spreads=[(0.25, 0.15)], images=24, studies=50)
         >>> planned = table[table["planned"] & (table["vary"] == "HITs")].iloc[0]
         >>> float(planned["price_usd"]), round(float(planned["width"]), 2)
-        (480.0, 0.11)
+        (480.0, 0.16)
     """
-    from ..planning.planning import plan_power, read_experiment
+    from ..planning.planning import plan_power
 
-    if isinstance(experiment, Study):
-        experiment = experiment.experiment
-    if experiment is None:
-        experiment = preset("limited-time")
-    if isinstance(experiment, Experiment):
-        planned = experiment.to_json()
-    else:
-        wanted = "give what glimpse.plan_study or glimpse.build_study returns, or a study's folder"
-        folder = path_of("experiment", experiment, wanted)
-        if not (folder / "study.json").is_file():
-            raise GlimpseError(
-                f"{folder}: study.json is missing, so this is no study that glimpse.build_study has written. "
-                "Name one, or give what glimpse.plan_study(...) returns."
-            )
-        planned = read_experiment(folder)
+    planned, known = _planned(experiment)
     counts = {"hits": hits_per_batch, "workers_per_hit": workers_per_hit, "trials_per_cell": trials_per_cell}
     changes = {name: None if value is None else whole(name, value, 1) for name, value in counts.items()}
+    changes["images"] = known if images is None else whole("images", images, 2)
     settings = {"studies": whole("studies", studies, 50), "seed": whole("seed", seed),
                 "alpha": number("alpha", alpha), "slip": 0.02}  # fmt: skip
     return plan_power(
@@ -96,8 +92,29 @@ def power_table(
         changes={**changes, "reward_usd": None if reward_usd is None else str(reward_usd)},
         rates=numbers("rates", rates),
         spreads=_spreads(spreads),
+        image_spread=None if image_spread is None else number("image_spread", image_spread),
         settings=settings,
     ).table
+
+
+def _planned(experiment: object) -> tuple[dict[str, Any], int]:
+    """Return the experiment's plain values, and how many images a condition has."""
+    from ..planning.planning import known_images, read_experiment, shown_images
+
+    if isinstance(experiment, Study):
+        return experiment.experiment.to_json(), shown_images(experiment.trials)
+    if experiment is None:
+        experiment = preset("limited-time")
+    if isinstance(experiment, Experiment):
+        return experiment.to_json(), PAPER_IMAGES
+    wanted = "give what glimpse.plan_study or glimpse.build_study returns, or a study's folder"
+    folder = path_of("experiment", experiment, wanted)
+    if not (folder / "study.json").is_file():
+        raise GlimpseError(
+            f"{folder}: study.json is missing, so this is no study that glimpse.build_study has written. "
+            "Name one, or give what glimpse.plan_study(...) returns."
+        )
+    return read_experiment(folder), known_images(folder)[0]
 
 
 def _spreads(spreads: object) -> list[tuple[float, float]]:

@@ -47,6 +47,14 @@ OWN = "the experiment's"
     help="Trials of a cell (one contrast at one exposure) in a HIT.",
 )
 @click.option(
+    "--images",
+    type=click.IntRange(2, 100_000),
+    default=None,
+    metavar="N",
+    show_default="those of STUDY, else of images/, else the paper's 500",
+    help="Images of each condition.",
+)
+@click.option(
     "--reward", default=None, metavar="USD", show_default=OWN, help="Reward of an assignment in dollars."
 )
 @click.option(
@@ -62,9 +70,18 @@ OWN = "the experiment's"
     type=(float, float),
     multiple=True,
     metavar="WORKER PAIR",
-    show_default="0.1 0.2, 0.25 0.45, 0.5 0.8",
-    help="How much workers and how much pairs differ: standard deviations in probit units, 0 to 5. "
-    "Repeatable.",
+    show_default="0.1 0.07, 0.25 0.15, 0.5 0.27",
+    help="How much workers differ, and pairs beyond their images: standard deviations in probit units, 0 to "
+    "5. Repeatable.",
+)
+@click.option(
+    "--image-spread",
+    type=float,
+    default=None,
+    metavar="SD",
+    show_default="0.3; without --spread 0.14, 0.3, 0.54",
+    help="How much the images of a condition differ in how real they look: standard deviation in probit "
+    "units, 0 to 5.",
 )
 @click.option(
     "--slip",
@@ -78,7 +95,7 @@ OWN = "the experiment's"
     type=float,
     default=ALPHA,
     show_default=True,
-    help="Level of the two-way test of one cell alone, between 0 and 1.",
+    help="Level of the test of one cell alone, between 0 and 1.",
 )
 @click.option(
     "--studies",
@@ -96,9 +113,11 @@ def power(
     hits: int | None,
     workers_per_hit: int | None,
     trials_per_cell: int | None,
+    images: int | None,
     reward: str | None,
     rate: tuple[float, ...],
     spread: tuple[tuple[float, float], ...],
+    image_spread: float | None,
     slip: float,
     alpha: float,
     studies: int,
@@ -107,19 +126,27 @@ def power(
 ) -> None:
     """Plan a study: interval width, power and price.
 
-    Simulates the planned study and variants with fewer and more workers or HITs, for workers and pairs that
-    differ a little, as usual, or a lot, and shows what sentinel rules do. STUDY is a folder written by
-    build-hits; without it, the default experiment of --mode is planned.
+    Simulates the planned study and variants with fewer and more workers, HITs or images, for workers, pairs
+    and images that differ a little, as usual, or a lot, and shows what sentinel rules do. STUDY is a folder
+    written by build-hits; without it, the default experiment of --mode is planned.
 
     \b
     Examples:
       python cli.py power
-      python cli.py power --mode unlimited-time --rate 0.52
+      python cli.py power --mode unlimited-time --rate 0.52 --images 24
       python cli.py power study/ --workers-per-hit 9 --reward 1.50
     """
     from glimpse.experiment import preset
 
-    from ..planning.planning import check_out, describe, next_step, plan_power, read_experiment, write_plan
+    from ..planning.planning import (
+        check_out,
+        describe,
+        known_images,
+        next_step,
+        plan_power,
+        read_experiment,
+        write_plan,
+    )
 
     context = click.get_current_context()
     console = context.obj
@@ -127,6 +154,7 @@ def power(
         raise click.UsageError(f"--mode is for planning without STUDY; {study} has its own. Leave one out.")
     check_out(out)
     experiment = preset(mode, "glimpse").to_json() if study is None else read_experiment(study)
+    count, source = known_images(study) if images is None else (images, "")
     found = plan_power(
         experiment,
         changes={
@@ -134,10 +162,12 @@ def power(
             "workers_per_hit": workers_per_hit,
             "trials_per_cell": trials_per_cell,
             "reward_usd": reward,
+            "images": count,
         },
         rates=rate,
         spreads=spread,
-        settings={"studies": studies, "seed": seed, "alpha": alpha, "slip": slip},
+        image_spread=image_spread,
+        settings={"studies": studies, "seed": seed, "alpha": alpha, "slip": slip, "images_from": source},
         track=console.track,
     )
     for line in describe(found):

@@ -5,27 +5,35 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
 from glimpse.experiment import LARGEST_REWARD_USD
 from glimpse.files import refuse_others, write_whole
+from glimpse.images import ENDINGS
+from glimpse.precision import PAPER_IMAGES, SPREADS, TYPICAL, Spread
 from glimpse.program import program
 from glimpse.progress import untracked
 from glimpse.stated import allowed_wrong
 from glimpse.study import read_document
+from glimpse.trials import iterate_trials
 
-from .power import SPREADS, StudySize, is_amount, plan_table, sentinel_rules, size_of
+from .power import plan_table, sentinel_rules
+from .size import is_amount, size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
 
     from glimpse.progress import Track
+    from glimpse.trials import Trial
+
+    from .size import StudySize
 
 
+IMAGES = Path("images")  # where build-hits looks
 LARGEST_SPREAD = 5
 FIGURE = "width_vs_price"
 WRITTEN = (
@@ -64,19 +72,50 @@ def read_experiment(study: Path) -> dict[str, Any]:
     return dict(read_document(study / "study.json")["experiment"])
 
 
+def known_images(study: Path | None, folder: Path = IMAGES) -> tuple[int, str]:
+    """Return how many images a condition has, and where that is known from.
+
+    Those of the study's trials; without one, those that every condition in `folder` has; else the paper's.
+    """
+    if study is not None:
+        return shown_images(iterate_trials(study / "trials.csv")), f"as {study} shows"
+    if found := _images_in(folder):
+        return found, f"as {folder} holds"
+    return PAPER_IMAGES, "as in the paper; yours with --images"
+
+
+def shown_images(trials: Iterable[Trial]) -> int:
+    """Return how many images a condition of a study has: every item of its trials has one."""
+    return len({item for trial in trials for item in (trial.item_left, trial.item_right)})
+
+
+def _images_in(folder: Path) -> int:
+    conditions = sorted(folder.glob("[!.]*/")) if folder.is_dir() else []
+    items = [
+        {path.stem for path in one.iterdir() if path.suffix.lower() in ENDINGS and path.name[0] != "."}
+        for one in conditions
+    ]
+    return len(set.intersection(*items)) if items else 0
+
+
 def plan_power(
     experiment: Mapping[str, Any],
     *,
     changes: Mapping[str, int | str | None],
     rates: Sequence[float],
     spreads: Sequence[tuple[float, float]],
+    image_spread: float | None = None,
     settings: Mapping[str, Any],
     track: Track = untracked,
 ) -> Planned:
-    """Simulate the planned study and its variants. Every number is checked before anything is simulated."""
-    _check(changes.get("reward_usd"), rates, spreads, settings["alpha"])
+    """Simulate the planned study and its variants. Every number is checked before anything is simulated.
+
+    spreads: (worker, pair) standard deviations; none: SPREADS. image_spread: that of images, in every one of
+    them; None: the typical one, or those of SPREADS.
+    """
+    _check(changes.get("reward_usd"), rates, spreads, image_spread, settings["alpha"])
     design = size_of(experiment, **changes)
-    named = {f"{worker:g} / {pair:g}": (worker, pair) for worker, pair in spreads} or dict(SPREADS)
+    named = _named(spreads, image_spread)
     rates = list(dict.fromkeys(rates))
     sentinels = int(experiment.get("sentinels_per_hit") or 0)
     own = (sentinels, allowed_wrong(experiment)) if sentinels else None
@@ -94,8 +133,19 @@ def plan_power(
     return Planned(dict(experiment), design, table, rules, settings)
 
 
+def _named(spreads: Sequence[tuple[float, float]], image: float | None) -> dict[str, Spread]:
+    if not spreads:
+        return {name: one if image is None else one._replace(image=image) for name, one in SPREADS.items()}
+    full = [Spread(*one, TYPICAL.image if image is None else image) for one in spreads]
+    return {" / ".join(f"{sd:g}" for sd in one): one for one in full}
+
+
 def _check(
-    reward: object, rates: Sequence[float], spreads: Sequence[tuple[float, float]], alpha: float
+    reward: object,
+    rates: Sequence[float],
+    spreads: Sequence[tuple[float, float]],
+    image: float | None,
+    alpha: float,
 ) -> None:
     """Raise GlimpseError that names the option with a value that no plan can have."""
     if reward is not None and not _is_reward(str(reward)):
@@ -110,8 +160,12 @@ def _check(
         if not (0 <= worker <= LARGEST_SPREAD and 0 <= pair <= LARGEST_SPREAD):
             raise GlimpseError(
                 f"--spread is {worker:g} {pair:g}; both standard deviations must be from 0 to "
-                f"{LARGEST_SPREAD}, for example 0.25 0.45."
+                f"{LARGEST_SPREAD}, for example 0.25 0.15."
             )
+    if image is not None and not 0 <= image <= LARGEST_SPREAD:
+        raise GlimpseError(
+            f"--image-spread is {image:g}; it must be from 0 to {LARGEST_SPREAD}, for example 0.3."
+        )
     if not 0 < alpha < 1:
         raise GlimpseError(f"--alpha is {alpha:g}; it must lie between 0 and 1, for example 0.05.")
 
@@ -134,14 +188,15 @@ def describe(planned: Planned) -> list[str]:
             f"at ${design.reward_usd}: ${cost:,.2f}, fees included."
         ),
         f"A cell has {design.answers} answers of {design.workers} workers on {design.pairs} pairs.",
+        *_image_lines(planned),
         "",
-        "As planned: full width of the 95 % interval, and power (chance that the two-way test finds it),",
-        "by how much workers and pairs differ (standard deviations in probit units).",
+        "As planned: full width of the 95 % interval, and power (chance that the test finds it), by how much",
+        "workers, pairs and images differ (standard deviations in probit units).",
         *_precision_lines(table),
         "",
     ]
     lines += _planned_lines(table)
-    lines += ["", f"What money buys (rate {_middle(table):g}, spread {_typical(table)}):", ""]
+    lines += ["", f"What money and images buy (rate {_middle(table):g}, spread {_typical(table)}):", ""]
     lines += _variant_lines(table)
     lines += [
         "",
@@ -156,6 +211,17 @@ def describe(planned: Planned) -> list[str]:
             f"{100 * row.careful_excluded:21.1f} %{mark}"
         )
     return lines
+
+
+def _image_lines(planned: Planned) -> list[str]:
+    source = planned.settings.get("images_from", "")
+    recurring = planned.table.loc[planned.table["planned"], "pairs_per_image"].iloc[0]
+    return [
+        f"Each condition has {planned.design.images} images{source and f' ({source})'}.",
+        f"An image that a cell shows stands in {recurring:.1f} of its pairs on average."
+        if round(recurring, 1) > 1
+        else "An image that a cell shows stands in one of its pairs.",
+    ]
 
 
 def _rows(table: pd.DataFrame) -> list[Any]:
@@ -189,23 +255,26 @@ def _precision_lines(table: pd.DataFrame) -> list[str]:
 def _planned_lines(table: pd.DataFrame) -> list[str]:
     rows = table[table["planned"] & (table["vary"] == "HITs")]
     rates = list(dict.fromkeys(rows["rate"]))
-    lines = ["  spread    worker  pair   " + "   ".join(f"true rate {100 * rate:g} %" for rate in rates)]
+    width = max(9, *(len(name) for name in rows["spread"]))
+    head = f"  {'spread':{width}s} worker  pair  image   "
+    lines = [head + "   ".join(f"true rate {100 * rate:g} %" for rate in rates)]
     for name in dict.fromkeys(rows["spread"]):
         mine = rows[rows["spread"] == name]
         first = mine.iloc[0]
         cells = [f"{100 * r.width:5.1f} %, {100 * r.power:4.0f} %" for r in _rows(mine)]
-        lines.append(f"  {name:9s} {first.worker_sd:5.2f} {first.pair_sd:5.2f}   " + "   ".join(cells))
+        sds = f"{first.worker_sd:6.2f} {first.pair_sd:5.2f} {first.image_sd:6.2f}"
+        lines.append(f"  {name:{width}s} {sds}   " + "   ".join(cells))
     return lines
 
 
 def _variant_lines(table: pd.DataFrame) -> list[str]:
     rows = table[(table["rate"] == _middle(table)) & (table["spread"] == _typical(table))]
-    lines = ["  vary             HITs  workers/HIT  pairs  answers       price   width   power"]
+    lines = ["  vary             HITs  workers/HIT  pairs  images  answers       price   width   power"]
     for row in _rows(rows):
         mark = "  <- as planned" if row.planned else ""
         lines.append(
-            f"  {row.vary:15s} {row.hits:5d} {row.workers_per_hit:12d} {row.pairs:6d} {row.answers:8d} "
-            f"{row.price_usd:11,.2f} {100 * row.width:5.1f} % {100 * row.power:5.0f} %{mark}"
+            f"  {row.vary:15s} {row.hits:5d} {row.workers_per_hit:12d} {row.pairs:6d} {row.images:7d} "
+            f"{row.answers:8d} {row.price_usd:11,.2f} {100 * row.width:5.1f} % {100 * row.power:5.0f} %{mark}"
         )
     return lines
 
@@ -223,6 +292,10 @@ def next_step(planned: Planned, study: Path | None) -> str:
     return f"build-hits --mode {planned.experiment['mode']}{''.join(changed)}"
 
 
+def _listed(row: Any) -> str:
+    return f"{row.worker_sd:g} / {row.pair_sd:g} / {row.image_sd:g}"
+
+
 def check_out(out: Path) -> None:
     """Raise GlimpseError unless `out` is absent, or holds an earlier plan and nothing else."""
     refuse_others(out, WRITTEN, "plan", "power")
@@ -233,11 +306,9 @@ def write_plan(planned: Planned, out: Path, versions: Mapping[str, str]) -> list
     from ..figures.figures import render, width_price_figure
 
     table = planned.table[planned.table["rate"] == _middle(planned.table)]
+    table = table[table["vary"] != "images"]  # which cost nothing
     drawn = table.assign(
-        panel=[
-            f"{name}: workers {w:g}, pairs {p:g}"
-            for name, w, p in zip(table["spread"], table["worker_sd"], table["pair_sd"], strict=True)
-        ],
+        panel=[row.spread if "/" in row.spread else f"{row.spread} ({_listed(row)})" for row in _rows(table)],
         series="more " + table["vary"].str.replace("workers per HIT", "workers"),
     )
     files: dict[str, bytes | str] = {

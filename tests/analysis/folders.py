@@ -37,6 +37,7 @@ def build_study(
     seed: int = 0,
     study: str = "abcdefgh01234567",
     contrasts: list[list[str]] | None = None,
+    images: int = 10**6,
 ) -> Path:
     """Write study.json and trials.csv and return the folder."""
     rng = np.random.default_rng(seed)
@@ -61,7 +62,7 @@ def build_study(
                 ("image-space:real", 4000 if limited else None, 0, 1, "image-space", "real")
             ] * practice
             for position, place in enumerate(rng.permutation(len(trials)), start=1):
-                rows.append(_row(batch, hit, position, trials[place], rng))
+                rows.append(_row(batch, hit, position, trials[place], images, rng))
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
     folder.mkdir(parents=True)
@@ -101,9 +102,11 @@ def build_study(
     return folder
 
 
-def _row(batch: str, hit: str, position: int, trial: tuple[Any, ...], rng: np.random.Generator) -> list[Any]:
+def _row(
+    batch: str, hit: str, position: int, trial: tuple[Any, ...], images: int, rng: np.random.Generator
+) -> list[Any]:
     contrast, exposure_ms, sentinel, practice, a, b = trial
-    left, right = [(name, f"{rng.integers(10**6):06d}") for name in (a, b)]
+    left, right = [(name, f"{rng.integers(images):06d}") for name in (a, b)]
     if rng.random() < 0.5:
         left, right = right, left
     correct = ("left" if left[0] == "real" else "right") if sentinel else ""

@@ -210,12 +210,14 @@ def test_images_equal_those_of_the_command(here, tmp_path):
 
 
 def test_power_equals_that_of_the_command(here, tmp_path):
-    run("power", "study", "--rate", 0.6, "--spread", 0.25, 0.45, "--studies", 50, "--workers-per-hit", 4,
-        "--out", tmp_path / "power")  # fmt: skip
-    for experiment in ("study", glimpse.plan_study("images", hits_per_batch=20, **SMALL)):
+    run("power", "study", "--rate", 0.6, "--spread", 0.25, 0.15, "--image-spread", 0.4, "--studies", 50,
+        "--workers-per-hit", 4, "--out", tmp_path / "power")  # fmt: skip
+    planned = glimpse.plan_study("images", hits_per_batch=20, **SMALL)
+    for experiment, images in (("study", None), (planned, 24)):
         table = glimpse.power_table(
-            experiment, rates=[0.6], spreads=[(0.25, 0.45)], studies=50, workers_per_hit=4
-        )
+            experiment, images=images, rates=[0.6], spreads=[(0.25, 0.15)], image_spread=0.4, studies=50,
+            workers_per_hit=4,
+        )  # fmt: skip
         text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
         assert (tmp_path / "power" / "power.csv").read_text() == text
 

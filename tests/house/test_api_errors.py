@@ -96,6 +96,10 @@ power_table(spreads=[0.2])
     spreads is [0.2] (list); give a list of (worker, pair)
 power_table(rates=['x'])
     rates[0] is 'x' (str); give a number.
+power_table(image_spread='x')
+    image_spread is 'x' (str); give a number.
+power_table(images=1)
+    images is 1 (int); give a whole number of at least 2.
 synthesize(3)
     labels is 3 (int); give the path of a label map, or of a folder of them.
 synthesize('labels', size=256)

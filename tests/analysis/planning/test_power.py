@@ -1,6 +1,7 @@
 """`power`: the planner's statistics against those of `analyze`, known probabilities, and what it prints."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,20 +10,14 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from glimpse.analysis.planning.power import (
-    StudySize,
-    _batch,
-    plan_table,
-    sentinel_rules,
-    simulate_cell,
-    size_of,
-    variants,
-    wilson,
-)
-from glimpse.analysis.statistics import preference
+from glimpse.analysis.planning.cell import Deal, deals, simulate_cell, three_way
+from glimpse.analysis.planning.power import plan_table, sentinel_rules, variants
+from glimpse.analysis.planning.size import StudySize, size_of
 from glimpse.errors import GlimpseError
 from glimpse.experiment import preset
 from glimpse.main import main
+from glimpse.plan import plan
+from glimpse.precision import TYPICAL, Spread, as_equal
 from tests.analysis.arrays import cell_variances
 from tests.analysis.folders import build_study
 
@@ -44,44 +39,68 @@ def test_sentinel_rules_are_the_binomial_probabilities() -> None:
         sentinel_rules(slip=0.7)
 
 
-def test_variance_and_interval_are_those_of_analyze() -> None:
+@pytest.mark.parametrize("same_item", [False, True])
+@pytest.mark.parametrize("images", [3, 5, 200])
+def test_the_variance_is_that_of_analyze(images: int, same_item: bool) -> None:
+    H, W, P = 3, 4, 7
+    rng = np.random.default_rng(images)
+    a = rng.integers(images, size=(H, P))
+    dealt = Deal(*(np.unique(side, return_inverse=True)[1].reshape(H, P)
+                   for side in (a, a if same_item else rng.integers(images, size=(H, P)))))  # fmt: skip
+    chosen = rng.random((2, H, P, W)) < 0.7
+    variance, clusters = three_way(dealt, chosen)
+    h, p, w = np.indices((H, P, W)).reshape(3, -1)
+    ways = [h * W + w, dealt.image_a[h, p], dealt.image_b[h, p]]
+    for study in range(2):
+        cells = cell_variances(chosen[study].ravel(), np.zeros(H * W * P, dtype=int), ways, 1)
+        assert variance[study] == pytest.approx(cells.combined[0])
+        assert clusters == tuple(number[0] for number in cells.clusters)
+
+
+def test_where_no_image_recurs_it_is_the_variance_of_workers_and_pairs() -> None:
     H, W, P = 3, 4, 5
-    rng = np.random.default_rng(3)
-    state = rng.bit_generator.state
-    design = StudySize(hits=H, workers_per_hit=W, trials_per_cell=P, reward_usd=Decimal(1))
-    rate, variance = _batch(design, 0.7, (0.3, 0.6), 1, rng)
-    rng.bit_generator.state = state
-    worker = 0.3 * rng.standard_normal((1, H, W, 1), dtype=np.float32)
-    pair = 0.6 * rng.standard_normal((1, H, 1, P), dtype=np.float32)
-    from scipy.special import ndtr, ndtri
-
-    mu = np.float32(ndtri(0.7) * np.sqrt(1 + 0.3**2 + 0.6**2))
-    chosen = rng.random((1, H, W, P), dtype=np.float32) < ndtr(mu + worker + pair)
-    h, w, p = np.indices((H, W, P)).reshape(3, -1)
-    ways = [h * W + w, h * P + p]
-    cells = cell_variances(chosen.ravel(), np.zeros(H * W * P, dtype=int), ways, 1)
-    assert rate[0] == pytest.approx(cells.rate[0])
+    a = np.arange(H * P).reshape(H, P)
+    chosen = np.random.default_rng(0).random((1, H, P, W)) < 0.6
+    variance, _ = three_way(Deal(a, a[::-1]), chosen)
+    h, p, w = np.indices((H, P, W)).reshape(3, -1)
+    cells = cell_variances(chosen.ravel(), np.zeros(H * P * W, dtype=int), [h * W + w, a[h, p]], 1)
     assert variance[0] == pytest.approx(cells.combined[0])
-    here, there = wilson(rate, np.array([9.0]), 2.1), preference.wilson(rate, np.array([9.0]), 2.1)
-    assert here[0] == pytest.approx(there[0])
-    assert here[1] == pytest.approx(there[1])
 
 
-@pytest.mark.parametrize("design", [PAPER, StudySize(5, 10, 100, Decimal(1))])
-def test_intervals_of_the_papers_designs_cover(design: StudySize) -> None:
-    out = simulate_cell(design, 0.7, (0.25, 0.45), 400, np.random.default_rng(8))
-    assert out.rate.mean() == pytest.approx(0.7, abs=0.01)
+@pytest.mark.parametrize("mode", ["limited-time", "unlimited-time"])
+@pytest.mark.parametrize("pairing", ["random", "same-item"])
+@pytest.mark.parametrize("images", [8, 24, 200, 500])
+def test_images_recur_as_often_as_in_a_study(mode: str, pairing: str, images: int) -> None:
+    experiment = replace(preset(mode), pairing=pairing)
+    built = plan(experiment, experiment.batches[0], images, np.random.default_rng(1))
+    planned = deals(size_of(experiment.to_json(), images=images), np.random.default_rng(2))
+    for side in ("a", "b"):
+        there = [
+            as_equal(getattr(built, f"item_{side}")[built.label == cell].tolist())
+            for cell in range(built.layout.cells)
+        ]
+        here = [as_equal(getattr(one, f"image_{side}").ravel().tolist()) for one in planned]
+        assert np.mean(here) == pytest.approx(np.mean(there), rel=0.06)
+    assert all((one.image_a == one.image_b).all() == (pairing == "same-item") for one in planned)
+
+
+@pytest.mark.parametrize("images", [8, 24, 500])
+@pytest.mark.parametrize("mode", ["limited-time", "unlimited-time"])
+def test_intervals_of_the_papers_designs_cover(mode: str, images: int) -> None:
+    design = size_of(preset(mode).to_json(), images=images)
+    out = simulate_cell(design, 0.7, TYPICAL, 400, np.random.default_rng(8))
+    assert out.rate.mean() == pytest.approx(0.7, abs=0.012)
     assert 0.92 <= ((out.low <= 0.7) & (out.high >= 0.7)).mean() <= 0.98
 
 
 def test_the_test_keeps_its_level() -> None:
-    out = simulate_cell(PAPER, 0.5, (0.25, 0.45), 1000, np.random.default_rng(5))
+    out = simulate_cell(PAPER, 0.5, TYPICAL, 1000, np.random.default_rng(5))
     assert 0.03 <= (out.p_value <= 0.05).mean() <= 0.075
 
 
 def test_more_workers_hit_a_floor_that_more_hits_do_not() -> None:
-    table = plan_table(PAPER, rates=(0.6,), spreads={"typical": (0.25, 0.45)}, studies=150)
-    assert list(table["planned"]) == [False, False, True, False, False] * 2
+    table = plan_table(PAPER, rates=(0.6,), spreads={"typical": TYPICAL}, studies=150)
+    assert list(table["planned"]) == [False, False, True, False, False] * 3
     workers, hits = (
         table[table["vary"] == name].set_index("answers") for name in ("workers per HIT", "HITs")
     )
@@ -89,20 +108,20 @@ def test_more_workers_hit_a_floor_that_more_hits_do_not() -> None:
     assert hits.loc[4000, "width"] < 0.65 * workers.loc[4000, "width"]
     assert workers.loc[4000, "width"] > 0.8 * workers.loc[1000, "width"]
     pd.testing.assert_frame_equal(
-        table, plan_table(PAPER, rates=(0.6,), spreads={"typical": (0.25, 0.45)}, studies=150)
+        table, plan_table(PAPER, rates=(0.6,), spreads={"typical": TYPICAL}, studies=150)
     )
 
 
 def test_the_planned_study_is_simulated_once() -> None:
-    table = plan_table(PAPER, rates=(0.55, 0.6), spreads={"typical": (0.25, 0.45)}, studies=50)
+    table = plan_table(PAPER, rates=(0.55, 0.6), spreads={"typical": TYPICAL}, studies=50)
     planned = table[table["planned"]].drop(columns="vary")
-    assert len(planned) == 4
+    assert len(planned) == 6
     assert len(planned.drop_duplicates()) == 2
 
 
 def test_monte_carlo_errors_are_what_other_seeds_differ_by() -> None:
     tables = [
-        plan_table(PAPER, rates=(0.6,), spreads={"high": (0.5, 0.8)}, studies=50, seed=seed)
+        plan_table(PAPER, rates=(0.6,), spreads={"high": Spread(0.5, 0.27, 0.54)}, studies=50, seed=seed)
         for seed in range(40)
     ]
     for number in ("width", "power"):
@@ -115,14 +134,14 @@ def test_monte_carlo_errors_are_what_other_seeds_differ_by() -> None:
 @pytest.mark.parametrize("counts", [(2, 20, 1), (10, 1, 5), (2, 1, 1), (1, 2, 2)])
 def test_variants_of_small_designs_are_possible(counts: tuple[int, int, int]) -> None:
     design = StudySize(*counts, Decimal(1))
-    for name in ("workers per HIT", "HITs"):
+    for name in ("workers per HIT", "HITs", "images"):
         assert design in [variant for vary, variant in variants(design) if vary == name]
 
 
 def test_wider_spread_is_wider() -> None:
     widths = [
         (out.high - out.low).mean()
-        for spread in ((0.0, 0.0), (0.25, 0.45), (0.5, 0.8))
+        for spread in (Spread(0, 0, 0), TYPICAL, Spread(0.5, 0.27, 0.54))
         for out in [simulate_cell(PAPER, 0.6, spread, 100, np.random.default_rng(1))]
     ]
     assert widths == sorted(widths)
@@ -162,15 +181,19 @@ def test_power_prints_and_writes(tmp_path: Path) -> None:
     result = run("power", "--studies", 50, "--rate", 0.6, "--out", out)
     assert result.exit_code == 0, result.output
     assert "limited-time: 10 HITs of 20 workers at $2.00: $480.00, fees included." in result.output
-    assert "A cell has 1000 answers of 200 workers on 50 pairs." in result.output
+    assert (
+        "A cell has 1000 answers of 200 workers on 50 pairs.\n"
+        "Each condition has 500 images (as in the paper; yours with --images).\n"
+        "An image that a cell shows stands in one of its pairs.\n"
+    ) in result.output
     assert (
         "          5              0                  3.1 %                    9.6 %  <- as planned"
         in result.output
     )
     assert "         10              1                  1.1 %                    1.6 %" in result.output
     planned = [line for line in result.output.splitlines() if line.endswith("  <- as planned")]
-    assert [line[:18].strip() for line in planned[:2]] == ["workers per HIT", "HITs"]
-    assert planned[0][18:] == planned[1][18:]
+    assert [line[:18].strip() for line in planned[:3]] == ["workers per HIT", "HITs", "images"]
+    assert planned[0][18:] == planned[1][18:] == planned[2][18:]
     table = pd.read_csv(out / "power.csv")
     assert (
         "Each width and power comes from 50 simulated studies: their Monte Carlo\n"
@@ -181,7 +204,7 @@ def test_power_prints_and_writes(tmp_path: Path) -> None:
     names = {"power.csv", "sentinel_rules.csv", "power.json"}
     names |= {f"width_vs_price.{kind}" for kind in ("png", "pdf", "svg")}
     assert {path.name for path in out.iterdir()} == names
-    assert len(pd.read_csv(out / "power.csv")) == 30
+    assert len(pd.read_csv(out / "power.csv")) == 45
     record = json.loads((out / "power.json").read_text())
     assert (record["settings"]["studies"], record["settings"]["rates"]) == (50, [0.6])
     assert record["design"]["hits"] == 10
@@ -204,6 +227,52 @@ def test_power_reads_a_study_and_changes_it(tmp_path: Path) -> None:
     )
     again = run("power", study, "--studies", 50, "--rate", 0.6, "--out", tmp_path / "p")
     assert again.output.endswith(f"\nNext: python cli.py preview {study}\n")
+
+
+def table_of(*arguments: object, out: Path) -> pd.DataFrame:
+    result = run("power", "--studies", 50, "--rate", 0.6, *arguments, "--out", out)
+    assert result.exit_code == 0, result.output
+    return pd.read_csv(out / "power.csv")
+
+
+def test_images_are_those_of_the_study_else_of_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = build_study(tmp_path / "study", images=9)
+    out = tmp_path / "p"
+    table = table_of(study, out=out)
+    assert table.loc[table["planned"], "images"].unique().tolist() == [9]
+    assert (table.loc[table["planned"], "pairs_per_image"] > 1).all()
+    assert f"Each condition has 9 images (as {study} shows)." in run("power", study, "--out", out).output
+    table = table_of(study, "--images", 12, out=out)
+    assert table.loc[table["planned"], "images"].unique().tolist() == [12]
+    monkeypatch.chdir(tmp_path)
+    for condition, items in (("real", "abc"), ("crn", "abcd"), (".hidden", "a")):
+        (tmp_path / "images" / condition).mkdir(parents=True)
+        for item in items:
+            (tmp_path / "images" / condition / f"{item}.png").touch()
+        (tmp_path / "images" / condition / "notes.txt").touch()
+    table = table_of(out=out)
+    assert table.loc[table["planned"], "images"].unique().tolist() == [3]
+
+
+def test_the_spread_of_images_goes_with_every_other(tmp_path: Path) -> None:
+    def spreads(*options: object) -> list[list[float]]:
+        table = table_of("--hits", 2, "--workers-per-hit", 2, *options, out=tmp_path / "p")
+        return table[["worker_sd", "pair_sd", "image_sd"]].drop_duplicates().to_numpy().tolist()
+
+    assert spreads("--spread", 0.1, 0.2, "--spread", 0, 0) == [[0.1, 0.2, 0.3], [0, 0, 0.3]]
+    assert spreads("--spread", 0.1, 0.2, "--image-spread", 0) == [[0.1, 0.2, 0]]
+    assert spreads("--image-spread", 1) == [[0.1, 0.07, 1], [0.25, 0.15, 1], [0.5, 0.27, 1]]
+
+
+def test_few_images_are_wide_and_more_of_them_help(tmp_path: Path) -> None:
+    table = table_of("--images", 8, "--spread", 0.25, 0.15, "--studies", 200, out=tmp_path / "p")
+    width = table[table["vary"] == "images"].set_index("images")["width"]
+    assert list(width.index) == [2, 4, 8, 16, 32]
+    assert list(width) == sorted(width, reverse=True)
+    workers = table[table["vary"] == "workers per HIT"].set_index("answers")["width"]
+    assert workers[4000] > 0.9 * workers[1000] > 1.3 * width[32]
 
 
 def test_a_plan_goes_into_no_folder_that_holds_something_else(tmp_path: Path) -> None:
@@ -237,14 +306,22 @@ def test_a_plan_goes_into_no_folder_that_holds_something_else(tmp_path: Path) ->
         ],
         (
             ["--spread", "9", "1"],
-            "Error: --spread is 9 1; both standard deviations must be from 0 to 5, for example 0.25 0.45.",
+            "Error: --spread is 9 1; both standard deviations must be from 0 to 5, for example 0.25 0.15.",
+        ),
+        (["--image-spread", "nan"], "Error: --image-spread is nan; it must be from 0 to 5, for example 0.3."),
+        (
+            ["--hits", "20000", "--workers-per-hit", "2", "--studies", "50", "--rate", "0.6"],
+            (
+                "Error: plan: the largest design has 8,800,000 trials a batch; at most 4,000,000 are "
+                "planned. Lower --hits or --trials-per-cell."
+            ),
         ),
         (["--alpha", "0"], "Error: --alpha is 0; it must lie between 0 and 1, for example 0.05."),
         (["--slip", "nan"], "Error: --slip is nan; it must be from 0 to 0.5."),
         (
             ["--studies", "1000000000"],
             (
-                "Error: plan: 1,000,000,000 studies of each design are 130,050,000,000,000 simulated "
+                "Error: plan: 1,000,000,000 studies of each design are 166,050,000,000,000 simulated "
                 "answers; at most 10,000,000,000 are simulated, which takes minutes. Lower --studies, "
                 "--hits, --workers-per-hit or --trials-per-cell, or name fewer --rate and --spread."
             ),
@@ -268,6 +345,7 @@ def test_wrong_options_are_one_line(options: list[str], message: str, tmp_path: 
     ("options", "message"),
     [
         (["--studies", "1"], "Invalid value for '--studies': 1 is not in the range x>=50."),
+        (["--images", "1"], "Invalid value for '--images': 1 is not in the range 2<=x<=100000."),
         (["--hits", "0"], "Invalid value for '--hits': 0 is not in the range x>=1."),
         (
             ["study", "--mode", "limited-time"],
