@@ -20,6 +20,7 @@ from ..design.limits import check_listing
 from ..design.stimuli import Images, common_items, inspect_all, opaque_id, study_secret
 from ..page.pages import page_html, page_settings, question_xml, template_sha256
 from .design_page import design_html
+from .recurrence import recurrence
 from .writing import refuse_existing, write_study
 
 if TYPE_CHECKING:
@@ -106,8 +107,9 @@ def build_rows(
     pages = {hit.hit: page_html(study, hit.hit) for hit in study.hits}
     size = max(len(question_xml(study, hit.hit, LONG_BASE).encode()) for hit in study.hits)
     study = replace(study, hits=tuple(replace(hit, page_sha256=digest(pages[hit.hit])) for hit in study.hits))
-    warnings = (*warnings, *_blind_warnings(experiment))
-    report = design_html(study, warnings=warnings, encoding=encoding, question_bytes=size)
+    recurring = recurrence(study.trials, experiment.workers_per_hit)
+    warnings = (*warnings, *(recurring.warnings() if recurring else ()), *_blind_warnings(experiment))
+    report = design_html(study, recurring, warnings=warnings, encoding=encoding, question_bytes=size)
     extra = {"design.html": report}
     written = write_study(study, target, pages, encoder.write, extra, replace=making.force)
     return Built(written, warnings, encoding, size)

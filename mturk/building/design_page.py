@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from glimpse.study import Study
     from glimpse.trials import Trial
 
+    from .recurrence import Recurrence
+
 HONEST_SLIPS = (0.01, 0.02, 0.05)
 
 
@@ -102,7 +104,14 @@ def study_price(experiment: Experiment) -> Price:
     return price(experiment.reward_usd, experiment.workers_per_hit, experiment.hits)
 
 
-def design_html(study: Study, *, warnings: Sequence[str], encoding: str, question_bytes: int) -> str:
+def design_html(
+    study: Study,
+    recurring: Recurrence | None,
+    *,
+    warnings: Sequence[str],
+    encoding: str,
+    question_bytes: int,
+) -> str:
     """Return the design report: one self-contained HTML page."""
     experiment = study.experiment
     cells = cell_counts(study.trials, experiment.contrasts)
@@ -114,6 +123,7 @@ def design_html(study: Study, *, warnings: Sequence[str], encoding: str, questio
             experiment=experiment,
             cells=cells,
             repeats=repeats(study.trials),
+            recurring=recurring,
             longest_run=longest_sentinel_run(study.trials),
             price=study_price(experiment),
             discarded=discard_rates(experiment),

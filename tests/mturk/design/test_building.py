@@ -77,6 +77,11 @@ def test_the_sample_of_24_scenes_makes_the_papers_study(built: Built) -> None:
     assert sum(trial.sentinel for trial in study.trials) == 50
     assert len({trial.trial for trial in study.trials}) == 1100
     assert "24 scenes, and a HIT shows 220" in built.warnings[0]
+    assert built.warnings[1] == (
+        "Each condition shows 24 images, and one stands in 2.3 of a cell's 50 pairs on average. Answers "
+        "about one image are alike, so intervals will be about 55 % wider than if every image "
+        "stood in one pair. More images make them narrower; power shows by how much."
+    )
     assert repeats(study.trials) == {"most": 10, "closest": 11}
     assert longest_sentinel_run(study.trials) <= 2
 
@@ -379,6 +384,10 @@ def test_the_design_report_names_what_matters(built: Built) -> None:
         "9 + 9 + 2",
         "8000 ms",
         built.warnings[0],
+        built.warnings[1].replace("'", "&#39;"),
+        "images of a condition</td><td>24</td>",
+        "2.3 of 50",
+        "about</td><td>55 %</td>",
         "image-space:real sentinel",
     ):
         assert text in report
