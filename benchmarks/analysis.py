@@ -1,6 +1,7 @@
 """The statistics against named peers, as ratios of processor time within one run.
 
-    python benchmarks/analysis.py [--quick] [--only bootstrap,ranking,curve,scale,study]
+    python benchmarks/analysis.py [--quick] [--only bootstrap,ranking,curve,scale,json,study]
+    python benchmarks/analysis.py --only json --judgments 1000000
 
 bootstrap: 10,000 worker resamples of 50 workers x 110 answers, against a plain loop over resamples, and
     against a loop of the shape that the most used script of the field has (workers, then images within each).
@@ -10,8 +11,11 @@ scale: 1 and 10 million judgments, from the bytes of a results folder (a gigabyt
     the report, the sensitivity to the sentinel rule included: processor time, and the peak of memory; of
     10 HITs with ever more workers, and of 20 workers a HIT with ever more HITs, whose trials and pairs are
     kept. The figures are left out, as they cost the same at any size.
-study: the paper's limited-time study (22,000 answers): read and analysed, and `cli.py analyze` as a whole,
-    from the start of the interpreter to the written report with its figures in three formats.
+json: 10 million judgments (or --judgments) from JSON to every table of the report, in wall time, against
+    orjson parsing the same lines on one core; and the most memory at a time, helpers included.
+study: the paper's limited-time study (22,000 answers) on the demo's images: `cli.py analyze` as a whole, from
+    the start of the interpreter to the written report with its figures in three formats, against importing
+    pandas, scipy.optimize and matplotlib.pyplot, in wall time.
 Figures are medians of repeated runs; peers that take many seconds run once or on a stated part.
 """
 
@@ -20,7 +24,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -36,10 +39,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks._measures import Watch, peak_mb, processor, wall_seconds
+from benchmarks._sizes import some_of, whole_number
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 EXPOSURES_MS = (125, 250, 500, 1000, 2000, 4000, 8000)
+JUDGMENTS = {False: 10_000_000, True: 1_000_000}  # of `json`, quick or not
 CONTRASTS = (("crn", "real"), ("pix2pix", "real"), ("crn", "pix2pix"))
 
 
@@ -216,9 +223,11 @@ def analyse(folder: Path) -> dict[str, float]:
     from glimpse.analysis.statistics.workers import sentinel_table, side_bias, worker_table
 
     marks: dict[str, float] = {"start_mb": peak_mb()}
-    began = time.process_time()
+    watch = Watch()
+    began, began_wall = time.process_time(), time.perf_counter()
     results = read_results(folder)
     marks["read"], marks["read_mb"] = time.process_time() - began, peak_mb()
+    marks["read_wall"], marks["read_together_mb"] = time.perf_counter() - began_wall, watch.most_mb
     exclusion = exclude(results)
     judged, cells = exclusion.judgments, design_cells(results.trials)
     names = list(dict.fromkeys(cells["contrast"]))
@@ -241,15 +250,7 @@ def analyse(folder: Path) -> dict[str, float]:
         marks[name] = time.process_time() - start
         found = {"preference": found["preference"]}
     marks |= {"total": time.process_time() - began, "peak_mb": peak_mb(), "judgments": len(judged)}
-    return marks
-
-
-def peak_mb() -> float:
-    """Peak resident memory of this process in MB; where Linux tells, without what its parent had."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        return int(status.read_text().partition("VmHWM:")[2].split()[0]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return marks | {"wall": time.perf_counter() - began_wall, "together_mb": max(watch.most_mb, peak_mb())}
 
 
 def in_a_process(folder: Path) -> dict[str, float]:
@@ -290,35 +291,52 @@ def _scaled(growth: str, size: int, workers: int) -> dict[str, float]:
     return found
 
 
-def bench_study(_: bool) -> None:
-    """The paper's limited-time study, in a fresh process."""
+def bench_json(quick: bool) -> None:
+    """From JSON to every table, against a parser alone."""
+    import orjson
+
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "results"
-        write_results(folder, 22_000)
-        found = [in_a_process(folder) for _ in range(3)]
-        middle = sorted(found, key=lambda marks: marks["total"])[1]
-        answers = f"the paper's study ({middle['judgments']:,.0f} answers)"
-        print(f"{answers}: {middle['total']:.2f} s from answers to tables", flush=True)
-        command = [
-            sys.executable,
-            str(Path(__file__).resolve().parent.parent / "cli.py"),
-            "analyze",
-            str(folder),
-        ]
-        taken = []
-        for _ in range(4):
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            subprocess.run(
-                [*command, "--out", str(Path(scratch) / "report")], capture_output=True, check=True
-            )
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            taken.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-        print(f"{answers}: {statistics.median(taken[1:]):.2f} s of processor time for the whole command, "
-              "interpreter, imports, figures in three formats and report included")  # fmt: skip
+        write_results(folder, JUDGMENTS[quick], max(20, JUDGMENTS[quick] // 1100))
+
+        def peer() -> None:
+            with (folder / "assignments.jsonl").open("rb") as lines:
+                for raw in lines:
+                    orjson.loads(raw)
+
+        parsing = statistics.median(wall_seconds(peer) for _ in range(3))
+        found = sorted((in_a_process(folder) for _ in range(3)), key=lambda marks: marks["wall"])[1]
+    print(f"{found['judgments']:,.0f} judgments on {processor()}: orjson alone {parsing:.1f} s; reading "
+          f"{found['read_wall']:.1f} s, ratio {found['read_wall'] / parsing:.2f} (aim: 1.2); to every table "
+          f"{found['wall']:.1f} s, ratio {found['wall'] / parsing:.2f} (aim: at most 2); peak "
+          f"{found['read_together_mb']:,.0f} MB for reading, {found['together_mb']:,.0f} MB in all "
+          "(aim: at most 400)", flush=True)  # fmt: skip
+
+
+def bench_study(_: bool) -> None:
+    """The paper's limited-time study on the demo's images, in fresh processes."""
+    glimpse = [sys.executable, str(Path(__file__).resolve().parent.parent / "cli.py")]
+    imports = [sys.executable, "-c", "import pandas, scipy.optimize, matplotlib.pyplot"]
+    with tempfile.TemporaryDirectory() as scratch:
+
+        def run(*words: str) -> None:
+            subprocess.run(words, cwd=scratch, capture_output=True, check=True)
+
+        run(*glimpse, "synthesize")
+        run(*glimpse, "build-hits", "--mode", "limited-time")
+        run(*glimpse, "simulate")
+        analyze = [*glimpse, "analyze", "results", "--images", "images"]
+        run(*analyze)  # and compile what is imported
+        taken = [(wall_seconds(lambda: run(*analyze)), wall_seconds(lambda: run(*imports))) for _ in range(5)]
+    whole, bare = (statistics.median(column) for column in zip(*taken, strict=True))
+    ratio = statistics.median(ours / peer for ours, peer in taken)
+    print(f"the paper's study (22,000 answers) on {processor()}: analyze {whole:.2f} s; importing pandas, "
+          f"scipy.optimize and matplotlib.pyplot {bare:.2f} s; ratio {ratio:.2f} "
+          "(aim: at most 2)", flush=True)  # fmt: skip
 
 
 BENCHES = {"bootstrap": bench_bootstrap, "ranking": bench_ranking, "curve": bench_curve, "scale": bench_scale,
-           "study": bench_study}  # fmt: skip
+           "json": bench_json, "study": bench_study}  # fmt: skip
 
 
 def main() -> None:
@@ -327,15 +345,16 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="smaller sizes, for a look")
-    parser.add_argument("--only", default=",".join(BENCHES), help="which, by name")
+    parser.add_argument("--only", type=some_of(BENCHES), default=list(BENCHES), help="which, by name")
+    parser.add_argument("--judgments", type=whole_number(1), help="how many `json` reads")
     parser.add_argument("--analyse", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.analyse:
         print(json.dumps(analyse(options.analyse)))
         return
-    for name in options.only.split(","):
-        if name not in BENCHES:
-            parser.error(f"{name!r} is no benchmark; there are {', '.join(BENCHES)}")
+    if options.judgments:
+        JUDGMENTS[options.quick] = options.judgments
+    for name in options.only:
         BENCHES[name](options.quick)
 
 

@@ -29,8 +29,13 @@ from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks._sizes import whole_number
+
 PER_HIT = 1000
 PEER_AT_MOST = 20_000
+COLLECTED_HITS = 10
+# Where nobody is asked who took part, which only a running local server can say.
+ENDPOINT = "sandbox"
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
@@ -50,13 +55,14 @@ def make_study(folder: Path, hits: int) -> None:
 
 
 class StandIn:
-    """Gives `total` assignments, a page at a time, as boto3 would."""
+    """Gives `total` assignments, a page at a time, as boto3 would; the first HITs have one more."""
 
     def __init__(self, study, total: int) -> None:
         from glimpse.mturk.answers import encode
 
-        self.total, self.given = total, {}
         self.hit_ids = {f"3HIT{number:04d}": hit.hit for number, hit in enumerate(study.hits)}
+        each, more = divmod(total, len(self.hit_ids))
+        self.share = {hit_id: each + (place < more) for place, hit_id in enumerate(self.hit_ids)}
         self.answers = {}
         for hit_id, hit in self.hit_ids.items():
             times = {"response_ms": 812.5, "shown_ms": 250.1, "frames": 15, "onset_ms": 3.2}
@@ -72,8 +78,7 @@ class StandIn:
 
     def list_assignments_for_hit(self, HITId: str, NextToken: str = "0", MaxResults: int = 100, **_):
         """Answer ListAssignmentsForHIT."""
-        share = self.total // len(self.hit_ids)
-        start = int(NextToken)
+        share, start = self.share[HITId], int(NextToken)
         page = [self._one(HITId, n) for n in range(start, min(share, start + MaxResults))]
         more = {"NextToken": str(start + MaxResults)} if start + MaxResults < share else {}
         return {"Assignments": page, "NumResults": len(page), **more}
@@ -112,14 +117,13 @@ def we_collect(study, client: StandIn, out: Path) -> None:
     from glimpse.mturk.publishing.client import Requester, endpoint
     from glimpse.mturk.publishing.ledger import Ledger, ledger_path
 
-    ledger = Ledger(ledger_path(study.folder, "local"))
-    share = client.total // len(client.hit_ids)
+    ledger = Ledger(ledger_path(study.folder, ENDPOINT))
     for hit_id, hit in client.hit_ids.items():
-        facts = {"hit": hit, "batch": "b1", "part": 1, "places": share + 1, "hit_id": hit_id}
+        facts = {"hit": hit, "batch": "b1", "part": 1, "places": client.share[hit_id] + 1, "hit_id": hit_id}
         ledger.record("outcome", key=f"hit:{hit}:1", hit_type_id="3TYPE", **facts)
-    found = collect(study, Requester(endpoint("local"), client), ledger, out)
-    if found.new != share * len(client.hit_ids):
-        raise SystemExit(f"{found.new} assignments were collected, not {share * len(client.hit_ids)}")
+    found = collect(study, Requester(endpoint(ENDPOINT), client), ledger, out)
+    if found.new != sum(client.share.values()):
+        raise SystemExit(f"{found.new} assignments were collected, not {sum(client.share.values())}")
 
 
 def one_collection(kind: str, folder: Path, total: int) -> None:
@@ -137,7 +141,7 @@ def one_collection(kind: str, folder: Path, total: int) -> None:
         we_collect(study, client, out)
     seconds, cpu = time.perf_counter() - started, time.process_time() - worked
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({"seconds": seconds, "cpu": cpu, "grown_mb": (peak - before) / 1024}))
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "grown_mb": max(peak - before, 4) / 1024}))
 
 
 def collecting(folder: Path, kind: str, total: int) -> dict[str, float]:
@@ -162,7 +166,7 @@ def report_collecting(folder: Path, total: int) -> None:
         elif kind == "first":
             ratios = (one[name] / peer[name] for name in ("seconds", "cpu", "grown_mb"))
             print("  ratio: time {:.2f}, processor {:.2f}, memory {:.3f}".format(*ratios))
-        (folder / "study" / "published" / "local.jsonl").unlink(missing_ok=True)
+        (folder / "study" / "published" / f"{ENDPOINT}.jsonl").unlink(missing_ok=True)
     size = (folder / "ours" / "assignments.jsonl").stat().st_size / 1e6
     print(f"  {size:.0f} MB were written, each page of 100 synced")
 
@@ -212,8 +216,8 @@ def publishing(folder: Path, hits: int) -> dict[str, float]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--assignments", type=int, default=100_000)
-    parser.add_argument("--hits", type=int, default=1000)
+    parser.add_argument("--assignments", type=whole_number(1), default=100_000)
+    parser.add_argument("--hits", type=whole_number(1, 10_000), default=1000)
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
@@ -223,7 +227,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "collecting"
         folder.mkdir()
-        make_study(folder, 10)
+        make_study(folder, COLLECTED_HITS)
         print(f"collecting {chosen.assignments} assignments of 110 answers:")
         report_collecting(folder, chosen.assignments)
     with tempfile.TemporaryDirectory() as name:

@@ -26,6 +26,7 @@ from scipy import optimize, special
 # The package, not the benchmark of the same name that stands beside this file.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks._sizes import whole_number
 from glimpse.analysis.statistics.choices import CURVE_SHAPES
 from glimpse.analysis.statistics.clustering import Cells, CellSums, way_of
 from glimpse.analysis.statistics.preference import Intervals, cell_intervals, wilson
@@ -243,9 +244,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--replications", type=int, default=4000, help="cells simulated a row")
-    parser.add_argument("--studies", type=int, default=400, help="whole studies simulated a row")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--replications", type=whole_number(1), default=4000, help="cells simulated a row")
+    parser.add_argument("--studies", type=whole_number(1), default=400, help="whole studies simulated a row")
+    parser.add_argument("--seed", type=whole_number(0), default=0)
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).resolve().parent.parent / "docs" / "coverage.md"
     )

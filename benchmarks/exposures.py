@@ -15,6 +15,7 @@ import io
 import json
 import os
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -26,6 +27,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageFilter
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks._sizes import whole_number
 from glimpse.experiment import designed, preset
 from glimpse.mturk.building.building import Making, build
 from glimpse.mturk.design.stimuli import find_images
@@ -374,8 +378,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--trials", type=int, default=100)
-    parser.add_argument("--exposure-ms", type=int, action="append", default=None)
+    parser.add_argument("--trials", type=whole_number(1), default=100)
+    parser.add_argument("--exposure-ms", type=whole_number(1), action="append", default=None)
     parser.add_argument("--peer", action="store_true")
     options = parser.parse_args()
     exposures_ms = tuple(options.exposure_ms or (125, 250))

@@ -35,6 +35,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks._sizes import whole_number
 from glimpse.crn import scenes
 from glimpse.crn.losses.features import SMALL_FILE, FeatureNetwork, random_features, small_features
 from glimpse.crn.network.checkpoints import bundled_weights, load_weights
@@ -278,14 +279,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--scenes", type=int, default=48)
-    parser.add_argument("--first", type=int, default=24, help="index of the first held-out scene")
+    parser.add_argument("--scenes", type=whole_number(2), default=48)
+    parser.add_argument("--first", type=whole_number(0), default=24, help="index of the first held-out scene")
     parser.add_argument("--weights", nargs="*", default=[], metavar="CONDITION=FILE")
     parser.add_argument("--features", type=Path, default=SMALL_FILE, help="the feature network that judges")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     named = {**{key: name for key, name in NAMES.items() if name in bundled_weights()}}
-    named |= dict(pair.split("=", 1) for pair in options.weights)
+    for pair in options.weights:
+        condition, _, file = pair.partition("=")
+        if not Path(file).is_file() or not condition:
+            parser.error(f"--weights {pair}: CONDITION=FILE is needed, with a file that is there")
+        named[condition] = file
     if not named:
         raise SystemExit("No bundled weights of the sample scenes yet; name some with --weights crn=FILE.")
     held = draw(options.first, options.scenes)

@@ -13,6 +13,7 @@ import argparse
 import json
 import random
 import shutil
+import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -22,6 +23,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks._sizes import whole_number
 from glimpse.experiment import preset
 from glimpse.mturk.building.building import Making, build
 from glimpse.mturk.design.stimuli import find_images
@@ -112,9 +116,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--trials", type=int, default=1_000_000)
+    parser.add_argument("--trials", type=whole_number(1, 100_000_000), default=1_000_000)
     options = parser.parse_args()
-    steps = [options.trials // 100, options.trials // 10, options.trials]
+    steps = sorted({max(1, options.trials // part) for part in (100, 10, 1)})
     print(json.dumps({"planning": [planning(step) for step in steps], "building": building()}, indent=2))
 
 

@@ -27,8 +27,11 @@ import time
 from pathlib import Path
 from urllib.parse import urlencode
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks._sizes import whole_number
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
 
 WORKERS = 64
 EACH = 40
@@ -281,7 +284,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--kill", type=int, default=0, metavar="N", help="run the kill test N times instead")
+    parser.add_argument(
+        "--kill", type=whole_number(0), default=0, metavar="N", help="run the kill test N times instead"
+    )
     parser.add_argument("--only", choices=["submissions", "publishing", "listing"], help="one of the three")
     options = parser.parse_args()
     print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {WORKERS} workers at once")

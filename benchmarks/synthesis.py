@@ -26,6 +26,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read when torch is loaded
 import numpy as np
 import torch
 
+from benchmarks._sizes import whole_number
 from glimpse.crn.data.labels import one_hot
 from glimpse.crn.network.checkpoints import save_weights
 from glimpse.crn.network.config import PRESETS, NetworkConfig
@@ -217,8 +218,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=3, help="rounds, each every peer once")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of every peer")
+    parser.add_argument("--rounds", type=whole_number(1), default=3, help="rounds, each every peer once")
+    parser.add_argument(
+        "--threads", type=whole_number(1), default=torch.get_num_threads(), help="threads of every peer"
+    )
     parser.add_argument("--memory", action="store_true", help="measure peak memory instead of speed")
     parser.add_argument("--tensorflow", action="store_true", help="also the authors' graph, where installed")
     parser.add_argument("--one", choices=sorted(PRESETS), help=argparse.SUPPRESS)

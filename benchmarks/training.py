@@ -40,7 +40,11 @@ if TYPE_CHECKING:
     import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks._sizes import some_of, whole_number
+
 SIZES = {256: (256, 512), 512: (512, 1024), 1024: (1024, 2048)}
+HEIGHTS = [str(height) for height in SIZES]
 KINDS = ("plain", "library", "lean", "bfloat16")
 OURS = ("lean", "bfloat16")  # the best of them counts
 AIMS = {256: (1.9, 4.6), 512: (1.7, 6.0), 1024: (1.8, 7.0)}  # ratio, GiB
@@ -236,11 +240,11 @@ def scaling() -> dict[str, float]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", default="256,512,1024")
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--kinds", default=",".join(KINDS))
+    parser.add_argument("--sizes", type=some_of(HEIGHTS), default=HEIGHTS)
+    parser.add_argument("--rounds", type=whole_number(1), default=1)
+    parser.add_argument("--steps", type=whole_number(1), default=1)
+    parser.add_argument("--threads", type=whole_number(0), default=0, help="0: as many as torch takes")
+    parser.add_argument("--kinds", type=some_of(KINDS), default=list(KINDS))
     parser.add_argument("--skip-published", action="store_true")
     parser.add_argument("--skip-small", action="store_true")
     parser.add_argument("--json", type=Path)
@@ -254,9 +258,8 @@ def main() -> None:
         print("CPU seconds a step (GiB)")
         print("size " + "".join(f"{kind:>15}" for kind in KINDS) + "   plain / ours")
         results |= {"peak": flops, "published": []}
-        kinds = options.kinds.split(",")
-        for height in (int(size) for size in options.sizes.split(",")):
-            row = compare(height, kinds, options.rounds, options.steps, options.threads)
+        for height in map(int, options.sizes):
+            row = compare(height, options.kinds, options.rounds, options.steps, options.threads)
             show(row)
             results["published"].append(row)
     if not options.skip_small:
