@@ -6,12 +6,14 @@ import csv
 import io
 import math
 import re
+from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glimpse.errors import GlimpseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 SIDES = ("left", "right")
@@ -87,102 +89,113 @@ def read_trials(lines: Iterable[str], where: str = "trials.csv") -> Iterator[Tri
     GlimpseError names the file, the line, the column, what was found and what is allowed.
     """
     rows = csv.reader(lines)
+    names: set[str] = set()
     try:
-        place = _places(next(rows, []), where)
-        names: set[str] = set()
+        cells_of = _cells_of(next(rows, []), where)
         for row in rows:
             if not row or (len(row) == 1 and not row[0].strip()):
                 continue
-            trial = _trial(row, place, f"{where}, line {rows.line_num}")
+            trial = _trial(cells_of(row))
             if trial.trial in names:
-                raise _refused(
-                    f"{where}, line {rows.line_num}", "trial", trial.trial, "unique within the study"
-                )
+                raise _WrongCellError("trial", trial.trial, "unique within the study")
             names.add(trial.trial)
             yield trial
     except csv.Error as error:
         raise GlimpseError(f"{where}: not a readable CSV file ({error}).") from None
+    except _WrongCellError as error:
+        raise GlimpseError(f"{where}, line {rows.line_num}: {error}") from None
     if not names:
         raise GlimpseError(f"{where}: no trials. A study has at least one.")
 
 
-def _places(head: list[str], where: str) -> list[int | None]:
-    """Return in which column of the file each of TRIAL_COLUMNS stands; None where it may be missing."""
+class _WrongCellError(Exception):
+    """A cell is not what it must be."""
+
+    def __init__(self, column: str, found: Any, allowed: str) -> None:
+        shown = repr(found) if isinstance(found, str) else f"{found:g}"
+        super().__init__(f"{column} is {shown}; it must be {allowed}.")
+
+
+def _cells_of(head: list[str], where: str) -> Callable[[list[str]], Sequence[str]]:
+    """Return what takes the cells of TRIAL_COLUMNS from a row, in their order."""
     if not head:
         raise GlimpseError(f"{where}: not a readable CSV file (it is empty).")
     missing = [name for name in NEEDED if name not in head]
     if missing:
         raise GlimpseError(f"{where}: column(s) {', '.join(missing)} are missing; found {head}.")
-    return [head.index(name) if name in head else None for name in TRIAL_COLUMNS]
+    known = [name for name in TRIAL_COLUMNS if name in head]
+    take = itemgetter(*map(head.index, known))
+    absent = ("",) * (len(TRIAL_COLUMNS) - len(known))  # `practice`, the last one
+    named = head.index("trial")
+
+    def cells_of(row: list[str]) -> Sequence[str]:
+        try:
+            cells: Sequence[str] = take(row) + absent
+        except IndexError:
+            cells = ()
+        if not cells or "" in _FILLED(cells):
+            allowed = "followed by every column that may not be empty; the line is cut short"
+            raise _WrongCellError("trial", row[named] if named < len(row) else row[0], allowed)
+        return cells
+
+    return cells_of
 
 
-def _trial(row: list[str], place: list[int | None], where: str) -> Trial:
-    try:
-        cells = ["" if column is None else row[column] for column in place]
-    except IndexError:
-        cells = []
-    if not cells or not all(cells[index] for index in _FILLED):
-        named = place[TRIAL_COLUMNS.index("trial")] or 0
-        shown = row[named] if named < len(row) else row[0]
-        allowed = "followed by every column that may not be empty; the line is cut short"
-        raise _refused(where, "trial", shown, allowed)
+_FILLED = itemgetter(*(index for index, name in enumerate(NEEDED) if name not in MAY_BE_EMPTY))
+
+
+def _trial(cells: Sequence[str]) -> Trial:
     batch, hit, position, name, contrast, exposure, sentinel, correct, *sides, practice = cells
     condition_left, item_left, stimulus_left, condition_right, item_right, stimulus_right = sides
     trial = Trial(
-        batch, hit, _position(position, where), name, contrast, _exposure(exposure, where),
-        _flag("sentinel", sentinel, where), correct or None, condition_left, item_left, stimulus_left,
-        condition_right, item_right, stimulus_right, _flag("practice", practice or "0", where),
+        batch, hit, _position(position), name, contrast, _exposure(exposure),
+        _flag("sentinel", sentinel), correct or None, condition_left, item_left, stimulus_left,
+        condition_right, item_right, stimulus_right, _flag("practice", practice or "0"),
     )  # fmt: skip
-    _check(trial, where)
+    if correct not in _CORRECT or (trial.sentinel and not correct):
+        raise _WrongCellError("correct_side", correct, "left or right (a sentinel needs one), or empty")
+    if not _shows(contrast, condition_left, condition_right):
+        raise _WrongCellError("contrast", contrast, "'a:b' with the two conditions that the trial shows")
+    if stimulus_left == stimulus_right:
+        raise _WrongCellError("stimulus_left", stimulus_left, "the id of a stimulus, not the right one's")
     return trial
 
 
-_FILLED = [index for index, name in enumerate(NEEDED) if name not in MAY_BE_EMPTY]
+_CORRECT = {*SIDES, ""}
+# What many trials share is looked at once: their positions, exposures and contrasts.
+_once = lru_cache(maxsize=4096)
 
 
-def _check(trial: Trial, where: str) -> None:
-    """Refuse a trial whose parts do not fit one another."""
-    correct = trial.correct_side
-    if correct not in {*SIDES, None} or (trial.sentinel and correct is None):
-        raise _refused(where, "correct_side", correct or "", "left or right (a sentinel needs one), or empty")
-    a, _, b = trial.contrast.partition(":")
-    if a == b or {a, b} != {trial.condition_left, trial.condition_right}:
-        raise _refused(
-            where, "contrast", trial.contrast, "'a:b' with the two conditions that the trial shows"
-        )
-    if trial.stimulus_left == trial.stimulus_right:
-        raise _refused(
-            where, "stimulus_left", trial.stimulus_left, "the id of a stimulus, not the right one's"
-        )
+@_once
+def _shows(contrast: str, left: str, right: str) -> bool:
+    a, _, b = contrast.partition(":")
+    return a != b and {a, b} == {left, right}
 
 
-def _position(text: str, where: str) -> int:
-    number = _number("position", text, where)
+@_once
+def _position(text: str) -> int:
+    number = _number("position", text)
     return 0 if number is None else int(number)
 
 
-def _exposure(text: str, where: str) -> float | None:
-    number = _number("exposure_ms", text, where)
+@_once
+def _exposure(text: str) -> float | None:
+    number = _number("exposure_ms", text)
     if number is not None and number <= 0:
-        raise _refused(where, "exposure_ms", number, "a positive number of ms, or empty")
+        raise _WrongCellError("exposure_ms", number, "a positive number of ms, or empty")
     return number
 
 
-def _number(column: str, text: str, where: str) -> float | None:
+def _number(column: str, text: str) -> float | None:
     if not text:
         return None
     number = float(text) if _NUMBER.fullmatch(text) else math.nan
     if not math.isfinite(number):
-        raise _refused(where, column, text, "a number, or empty")
+        raise _WrongCellError(column, text, "a number, or empty")
     return int(number) if number.is_integer() else number
 
 
-def _flag(column: str, text: str, where: str) -> bool:
-    if text not in {"0", "1"}:
-        raise _refused(where, column, text, "0 or 1")
-    return text == "1"
-
-
-def _refused(where: str, column: str, found: Any, allowed: str) -> GlimpseError:
-    shown = repr(found) if isinstance(found, str) else f"{found:g}"
-    return GlimpseError(f"{where}: {column} is {shown}; it must be {allowed}.")
+def _flag(column: str, text: str) -> bool:
+    if text in {"0", "1"}:
+        return text == "1"
+    raise _WrongCellError(column, text, "0 or 1")
