@@ -31,7 +31,7 @@ MOST = 4  # processes; each needs 50 MB
 def chunks(path: Path, index: TrialIndex) -> Generator[Chunk]:
     """Parse all lines of a file; OSError when there is none."""
     size = path.stat().st_size
-    count = max(1, min(MOST, _cores(), size // RANGE_BYTES))
+    count = max(1, min(MOST, _cores(), size // RANGE_BYTES)) if sys.executable else 1
     edges = [*(size * number // count for number in range(count)), sys.maxsize]
     (_, first_stop), *others = itertools.pairwise(edges)
     with ExitStack() as stack:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -281,6 +282,19 @@ def test_wherever_a_file_is_divided_each_line_is_read_once(mixed):
         halves = [LineParser(index).chunks(file, 0, place), LineParser(index).chunks(file, place)]
         found = [entry for half in halves for chunk in half for entry in chunk.lines]
         assert str(found) == str(expected), place
+
+
+def test_a_helper_starts_without_pandas():
+    code = "import sys, glimpse.analysis.reading.ranges; sys.exit('pandas' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_without_an_interpreter_one_process_reads_all(mixed, monkeypatch):
+    whole = read(mixed)
+    started = in_ranges(monkeypatch, 1000, 2)
+    monkeypatch.setattr(sys, "executable", None)
+    assert_same(read(mixed), whole)
+    assert not started
 
 
 @pytest.mark.parametrize("broken", ["no interpreter", "it fails", "no room", "a full disk"])
