@@ -13,6 +13,7 @@ from .version import __version__ as __version__
 if TYPE_CHECKING:
     from .analysis.api.answers import exclude, read_results, simulate
     from .analysis.api.drawing import plot_preference, plot_ranking, plot_realism
+    from .analysis.api.metrics import anytime_table, metric_pairs, metric_table, plot_metric
     from .analysis.api.planning import power_table
     from .analysis.api.tables import (
         curves_table,
@@ -28,11 +29,15 @@ if TYPE_CHECKING:
 __all__ = [
     "ArgumentError",
     "GlimpseError",
+    "anytime_table",
     "build_study",
     "curves_table",
     "exclude",
     "fit_curves",
+    "metric_pairs",
+    "metric_table",
     "plan_study",
+    "plot_metric",
     "plot_preference",
     "plot_ranking",
     "plot_realism",
@@ -49,6 +54,7 @@ __all__ = [
 _HOMES = {
     "analysis.api.answers": ("exclude", "read_results", "simulate"),
     "analysis.api.drawing": ("plot_preference", "plot_ranking", "plot_realism"),
+    "analysis.api.metrics": ("anytime_table", "metric_pairs", "metric_table", "plot_metric"),
     "analysis.api.planning": ("power_table",),
     "analysis.api.tables": (
         "curves_table",

@@ -37,6 +37,8 @@ ARGUMENTS = {
     "--hits": "hits_per_batch",
     "--map": "mapping",
     "--max-wrong": "max_wrong_sentinels",
+    "--metric": "scores",
+    "--metric-direction": "direction",
     "--rate": "rates",
     "--reward": "reward_usd",
     "--spread": "spreads",

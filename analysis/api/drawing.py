@@ -79,7 +79,7 @@ def plot_realism(
         )
     with mpl.rc_context({"text.parse_math": False}):
         plots.plot_realism(ax, points, curve_grid(fits), named=flag("named", named))
-        return _mark(ax, simulated, preference)
+        return mark(ax, simulated, preference)
 
 
 @in_python
@@ -118,7 +118,7 @@ def plot_preference(
     labels = [exposure(value) for value in seen["exposure_ms"]] if limited else seen["series"]
     draw = plots.plot_preference_dots if limited else plots.plot_preference_bars
     with mpl.rc_context({"text.parse_math": False}):
-        return _mark(draw(ax, seen.assign(label=labels)), simulated, preference)
+        return mark(draw(ax, seen.assign(label=labels)), simulated, preference)
 
 
 @in_python
@@ -160,7 +160,7 @@ def plot_ranking(
     limited = bool(table["exposure_ms"].notna().all())
     draw = plots.plot_ranking if limited else plots.plot_ranking_list
     with mpl.rc_context({"text.parse_math": False}):
-        return _mark(draw(ax, table), simulated, given)
+        return mark(draw(ax, table), simulated, given)
 
 
 def _check(ax: object, table: object, name: str, columns: Sequence[str], source: str) -> None:
@@ -187,7 +187,7 @@ def _seen(preference: pd.DataFrame, real: str | None) -> pd.DataFrame:
     return turned(answered, real)
 
 
-def _mark(ax: Axes, simulated: bool | None, table: pd.DataFrame) -> Axes:
+def mark(ax: Axes, simulated: bool | None, table: pd.DataFrame) -> Axes:
     """Write SIMULATED above the axes, in the colour of alarm, where answers are."""
     stated: Any = table.attrs.get("simulated") if simulated is None else flag("simulated", simulated)
     if stated is None:

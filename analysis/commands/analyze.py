@@ -94,6 +94,24 @@ PROBLEMS_SHOWN = 5
 )
 @click.option("--compare", is_flag=True, help="Pool several RESULTS, and also compare each with the first.")
 @click.option(
+    "--metric",
+    "metrics",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    show_default="none",
+    help="CSV file with the columns item, condition, value: a metric's scores of images, to be set against "
+    "people (repeatable).",
+)
+@click.option(
+    "--metric-direction",
+    "directions",
+    metavar="[NAME=]lower|higher",
+    multiple=True,
+    show_default="as usual names say",
+    help="Which values of --metric are better; usual names such as lpips and clip need none (repeatable).",
+)
+@click.option(
     "--figures",
     metavar="FORMATS",
     default="png,pdf,svg",
@@ -127,6 +145,8 @@ def analyze(
     adjust: str,
     curve: str,
     compare: bool,
+    metrics: tuple[Path, ...],
+    directions: tuple[str, ...],
     figures: str,
     output: str,
     seed: int,
@@ -142,6 +162,7 @@ def analyze(
       python cli.py analyze results/
       python cli.py analyze results/ --no-sentinel-filter --out report-unfiltered/
       python cli.py analyze pilot/ main/ --compare
+      python cli.py analyze results/ --metric lpips.csv --metric clip.csv
     """
     import gc
 
@@ -165,6 +186,8 @@ def analyze(
         exposure=exposure,
         compare=compare,
         seed=seed,
+        metrics=metrics,
+        directions=directions,
     )
     check_out(out)
     evidence = evaluate(results or (Path("results"),), settings, images)

@@ -26,8 +26,10 @@ from ..statistics.pairs import pair_table
 from ..statistics.preference import CELL_KEYS, Intervals, design_cells, preference_table
 from ..statistics.psychometric import CurveFit, fit_curves
 from ..statistics.ranking import Ranking, rank_conditions
+from ..statistics.sequential import stopping_table, with_anytime
 from ..statistics.timing import achieved_exposures, response_times
 from ..statistics.workers import SideBias, sentinel_table, side_bias, worker_table
+from .metrics import Metrics, compare_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +47,7 @@ class AnalysisSettings:
 
     rules: exclusion. intervals: intervals, tests. curve: one of `choices.CURVE_SHAPES`. exposure: one of
     `choices.EXPOSURES`. compare: set the folders against each other as well as pooling them. seed: of
-    bootstraps.
+    bootstraps. metrics, directions: as `scores.read_scores` takes them.
     """
 
     rules: Rules = field(default_factory=Rules)
@@ -54,6 +56,8 @@ class AnalysisSettings:
     exposure: str = "nominal"
     compare: bool = False
     seed: int = 0
+    metrics: tuple[Path, ...] = ()
+    directions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the choices that no other part checks."""
@@ -83,6 +87,8 @@ class Evidence:
     sensitivity: pd.DataFrame
     pairs: pd.DataFrame
     comparison: pd.DataFrame
+    stopping: pd.DataFrame
+    metrics: Metrics
     stimuli: Sequence[Stimuli | None]
     digests: tuple[tuple[str, str], ...]
 
@@ -114,26 +120,23 @@ def evaluate(
     other = _preference(lifted.judgments, cells, settings)
     pairs = pair_table(judgments, contrasts, results.real)
     stimuli, problems = load_stimuli(images, pairs, results) if images else ([None] * len(pairs), ())
+    level = settings.intervals.level
+    metrics = compare_metrics(results, judgments, contrasts, settings.metrics, settings.directions, level)
     return Evidence(
         settings=settings,
-        results=replace(results, problems=(*results.problems, *problems)),
+        results=replace(results, problems=(*results.problems, *problems, *metrics.problems)),
         exclusion=exclusion,
         counts=counts,
-        preference=preference.assign(filtered=settings.rules.sentinel_filter),
-        unfiltered=other.assign(filtered=not settings.rules.sentinel_filter),
-        curves=fit_curves(
-            judgments,
-            contrasts,
-            real=results.real,
-            family=settings.curve,
-            exposure=settings.exposure,
-            level=settings.intervals.level,
-        ),
-        rankings=rank_conditions(judgments, level=settings.intervals.level),
-        workers=worker_table(judgments, level=settings.intervals.level),
-        agreement=agreement_table(judgments, level=settings.intervals.level),
-        sentinels=sentinel_table(judgments, level=settings.intervals.level),
-        side_bias=side_bias(judgments, level=settings.intervals.level),
+        preference=with_anytime(preference, exclusion, level).assign(filtered=settings.rules.sentinel_filter),
+        unfiltered=with_anytime(other, lifted, level).assign(filtered=not settings.rules.sentinel_filter),
+        stopping=stopping_table(exclusion),
+        metrics=metrics,
+        curves=_curves(judgments, contrasts, results.real, settings),
+        rankings=rank_conditions(judgments, level=level),
+        workers=worker_table(judgments, level=level),
+        agreement=agreement_table(judgments, level=level),
+        sentinels=sentinel_table(judgments, level=level),
+        side_bias=side_bias(judgments, level=level),
         response_times=response_times(judgments),
         exposures=achieved_exposures(judgments, results.assignments),
         sensitivity=sensitivity(results, settings, cells, exclusion, preference),
@@ -141,6 +144,19 @@ def evaluate(
         stimuli=stimuli,
         comparison=_comparison(judgments, cells, settings) if settings.compare else pd.DataFrame(),
         digests=tuple(_digest(folder) for folder in folders),
+    )
+
+
+def _curves(
+    judgments: Judgments, contrasts: Sequence[str], real: str | None, settings: AnalysisSettings
+) -> list[CurveFit]:
+    return fit_curves(
+        judgments,
+        contrasts,
+        real=real,
+        family=settings.curve,
+        exposure=settings.exposure,
+        level=settings.intervals.level,
     )
 
 

@@ -27,6 +27,7 @@ from ..statistics.ranking import ranking_table
 from .findings import Finding, findings
 from .formats import exposure, level_text
 from .methods import methods_text
+from .metrics import figure_of
 from .page import picture, render
 from .summary import summarize
 from .tables import csv_parts, csv_text, preference_tex, records, turned
@@ -110,6 +111,8 @@ def _tables(evidence: Evidence) -> dict[str, str]:
     }
     if len(evidence.comparison):
         tables["comparison.csv"] = evidence.comparison
+    if len(evidence.metrics.table):
+        tables |= {"metric.csv": evidence.metrics.table, "metric_pairs.csv": evidence.metrics.pairs}
     return {name: csv_text(table) for name, table in tables.items()}
 
 
@@ -126,6 +129,8 @@ def _figures(evidence: Evidence, rates: pd.DataFrame) -> dict[str, ReportFigure]
     pairs = _pairs(evidence)
     if pairs is not None:
         found["hardest_pairs"] = pairs
+    if len(evidence.metrics.pairs):
+        found["metric"] = _metric(evidence)
     names = {*answered["winner"], *answered["loser"]}
     with style(names):
         if any(legible(name) != name for name in names):
@@ -170,6 +175,16 @@ def _ranking(evidence: Evidence, strengths: pd.DataFrame) -> ReportFigure:
     )
     alt = "Bradley-Terry strength of each condition by exposure; the numbers are in the table."
     return ReportFigure(figure, alt, caption, wide=False)
+
+
+def _metric(evidence: Evidence) -> ReportFigure:
+    figure, alt = figure_of(evidence.metrics, evidence.results.real, simulated=evidence.results.simulated)
+    caption = (
+        "Each point is a pair of images: how much better the first-named condition's image is by a metric, "
+        "and how often people chose it. Line: logistic fit through 1/2 at no "
+        "difference. Above: how often the metric prefers the image that people chose."
+    )
+    return ReportFigure(figure, alt, caption, evidence.metrics.pairs["metric"].nunique() > 1)
 
 
 def _intervals(evidence: Evidence) -> str:

@@ -51,6 +51,8 @@ def summarize(evidence: Evidence, versions: Mapping[str, str]) -> dict[str, Any]
         "sensitivity": records(evidence.sensitivity),
         "pairs": records(evidence.pairs),
         "comparison": records(evidence.comparison),
+        "stopping": records(evidence.stopping),
+        "metrics": records(evidence.metrics.table),
         "problems": [str(problem) for problem in results.problems[:PROBLEMS_LISTED]],
         "problem_count": len(results.problems),
     }

@@ -74,9 +74,15 @@ DIFFERENCE = (
     TableColumn("difference_high", _negated, "difference_low"),
     TableColumn("p_difference", heading="p", form="p"),
 )
-COLUMNS = {column.name: column for column in (*PREFERENCE, *DIFFERENCE)}
+# Of preference.csv too, where a study states a rule for stopping.
+ANYTIME = (
+    TableColumn("anytime_low", _complement, "anytime_high"),
+    TableColumn("anytime_high", _complement, "anytime_low"),
+)
+COLUMNS = {column.name: column for column in (*PREFERENCE, *DIFFERENCE, *ANYTIME)}
 PREFERENCE_COLUMNS = tuple(column.name for column in PREFERENCE)
 DIFFERENCE_COLUMNS = tuple(column.name for column in DIFFERENCE)
+ANYTIME_COLUMNS = tuple(column.name for column in ANYTIME)
 
 
 def from_the_other_side(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from glimpse.stated import stop_rule
 from glimpse.stopping import Observed, cell_state, in_rounds, submission_order
 
 from ..reading.exclusion import included
+from .columns import ANYTIME_COLUMNS
 from .preference import CELL_KEYS, design_cells, place
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from ..reading.exclusion import Exclusion
 
-ANYTIME = ("anytime_low", "anytime_high")
 STATE_COLUMNS = (
     "study", "rule", "level", "contrast", "condition_a", "condition_b", "exposure_ms", "low", "high",
     "rounds", "hits", "workers", "met_after", "met_at",
@@ -100,15 +100,15 @@ def anytime_table(
         rounds: Of the same; None: they are gathered.
 
     Returns:
-        One row a cell of the design: CELL_KEYS, ANYTIME (of the rate at which condition A is chosen, in
-        [0, 1]), rounds (whole ones), hits (that show the cell), workers (who count).
+        One row a cell of the design: CELL_KEYS, ANYTIME_COLUMNS (of the rate at which condition A is chosen,
+        in [0, 1]), rounds (whole ones), hits (that show the cell), workers (who count).
     """
     rounds = rounds or CellRounds(exclusion, _cells(exclusion))
     rows = []
     for number in range(len(rounds.cells)):
         found = rounds.of(number)
         rows.append((*found.interval(level), len(found.means), len(found.weights), found.observed))
-    columns = [*ANYTIME, "rounds", "hits", "workers"]
+    columns = [*ANYTIME_COLUMNS, "rounds", "hits", "workers"]
     return rounds.cells[CELL_KEYS].reset_index(drop=True).join(pd.DataFrame(rows, columns=columns))
 
 
@@ -139,6 +139,18 @@ def stopping_table(exclusion: Exclusion, rounds: CellRounds | None = None) -> pd
                 rows.append(asdict(cell_state(key, rounds.of(row, study), rule)) | about | dict(names))
     table = pd.DataFrame(rows, columns=list(STATE_COLUMNS))
     return table.astype({"met_after": "Int64", "exposure_ms": float})
+
+
+def with_anytime(preference: pd.DataFrame, exclusion: Exclusion, level: float) -> pd.DataFrame:
+    """Return preference.csv with ANYTIME_COLUMNS where a study states a rule for stopping; else as it is.
+
+    preference: of the same exclusion, with the rows of the design's cells.
+    """
+    if not any(stop_rule(document["experiment"]) for document in exclusion.results.studies.values()):
+        return preference
+    found = anytime_table(exclusion, level).set_index(CELL_KEYS)[list(ANYTIME_COLUMNS)]
+    rows = pd.MultiIndex.from_frame(preference[CELL_KEYS])
+    return preference.assign(**found.reindex(rows).reset_index(drop=True))
 
 
 def _cells(exclusion: Exclusion) -> pd.DataFrame:

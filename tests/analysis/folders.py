@@ -115,3 +115,26 @@ def _row(
         batch, hit, position, f"{hit}-{position}", contrast, "" if exposure_ms is None else exposure_ms,
         sentinel, correct, *left, stimuli[0], *right, stimuli[1], practice,
     ]  # fmt: skip
+
+
+def state_rule(study: Path, rule: dict[str, Any]) -> None:
+    """Let a study state when it may stop."""
+    document = json.loads((study / "study.json").read_text())
+    document["experiment"]["stop_when"] = rule
+    (study / "study.json").write_text(json.dumps(document))
+
+
+QUALITY = {"real": 0.0, "crn": 0.4, "pix2pix": 0.8, "encoder-decoder": 0.7, "image-space": 2.0}
+
+
+def write_scores(study: Path, file: Path, *, noise: float = 0.3, sign: float = 1.0) -> Path:
+    """Write a metric of every image that the study shows: worse for worse conditions, and noise."""
+    rng = np.random.default_rng(1)
+    with (study / "trials.csv").open(newline="") as text:
+        rows = list(csv.DictReader(text))
+    images = dict.fromkeys(
+        (row[f"item_{side}"], row[f"condition_{side}"]) for row in rows for side in ("left", "right")
+    )
+    lines = [f"{item},{name},{sign * (QUALITY[name] + noise * rng.normal()):.6f}" for item, name in images]
+    file.write_text("\n".join(["item,condition,value", *lines]) + "\n")
+    return file

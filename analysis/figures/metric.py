@@ -1,0 +1,126 @@
+"""Metrics against people as figures: each pair's difference by the metric, and how people chose in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
+
+from .figures import LINE_IN, TOP_IN, blank
+from .labels import fold
+from .plots import CHANCE, mark_simulated
+from .style import COLUMN_IN, INK, SIZES, SOFT, TEXT_WIDTH_IN, colour_and_marker, legible, style
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PANELS_A_ROW, MOST_NAMED, LINE_POINTS = 3, 6, 101
+LARGEST_PT = 16.0  # area of the point of the pair with the most answers, in square points
+
+
+def plot_metric(ax: Axes, pairs: pd.DataFrame, line: pd.DataFrame) -> Axes:
+    """Draw the preference rate of each pair against the metric's difference, and the fitted line.
+
+    pairs: series, difference (above 0 where the metric prefers the first-named condition), n (answers) and
+    rate (in [0, 1]), one row a pair; areas go with n. line: difference and rate on a grid; none without rows.
+    The axes' title and the x axis' label are the caller's.
+    """
+    ax.axhline(0.5, **CHANCE)
+    ax.axvline(0, color=SOFT, lw=0.5, zorder=1)
+    names = list(dict.fromkeys(pairs["series"]))
+    area = LARGEST_PT * pairs["n"] / max(float(pairs["n"].max()), 1.0)
+    for rank, name in enumerate(names):
+        colour, marker = colour_and_marker(rank) if len(names) <= MOST_NAMED else (SOFT, "o")
+        mine = (pairs["series"] == name).to_numpy()
+        ax.scatter(
+            pairs["difference"][mine], pairs["rate"][mine], s=area[mine] * (SIZES[marker] / SIZES["o"]) ** 2,
+            marker=marker, color=colour, alpha=0.45, linewidths=0, zorder=2, clip_on=False,
+        )  # fmt: skip
+    ax.plot(line["difference"], line["rate"], color=INK, zorder=3)
+    ax.set_ylim(-0.02, 1.02)
+    ax.yaxis.set_major_locator(MultipleLocator(0.25))
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.set_ylabel("Preference rate of the pair")
+    return ax
+
+
+def metric_figure(
+    pairs: pd.DataFrame, lines: pd.DataFrame, titles: Sequence[tuple[str, str]], *, simulated: bool
+) -> Figure:
+    """Draw a panel a metric: one column wide for one, else two.
+
+    pairs, lines: as `plot_metric` takes them, and metric. titles: (metric, what stands under its name).
+    """
+    names = list(dict.fromkeys(pairs["series"]))
+    with style([*names, *(text for title in titles for text in title)]):
+        columns = min(len(titles), PANELS_A_ROW)
+        rows = -(-len(titles) // columns)
+        width = COLUMN_IN if columns == 1 else TEXT_WIDTH_IN
+        shown = names if len(names) <= MOST_NAMED else []
+        legend = LINE_IN * len(shown) + (0.06 if shown else 0)
+        figure = blank(width, 2.5 * rows + legend + TOP_IN)
+        height = figure.get_size_inches()[1]
+        grid = figure.subplots(rows, columns, squeeze=False).ravel()
+        figure.subplots_adjust(
+            left=0.58 / width, right=1 - 0.12 / width, bottom=0.42 / height,
+            top=1 - (legend + TOP_IN + 0.34) / height, wspace=0.2, hspace=0.55,
+        )  # fmt: skip
+        for place, ax in enumerate(grid):
+            if place >= len(titles):
+                ax.set_axis_off()
+                continue
+            metric, title = titles[place]
+            plot_metric(ax, *(table[table["metric"] == metric] for table in (pairs, lines)))
+            name = fold(legible(metric), width / columns - 0.7, 7.5, bold=True)
+            ax.set_title(f"{name}\n{legible(title)}", loc="left")
+            ax.set_xlabel(fold(legible(f"How much better by {metric}"), width / columns - 0.5, 7.5))
+            if place % columns:
+                ax.set_ylabel("")
+        _name(figure, shown)
+        if simulated:
+            mark_simulated(figure)
+    return figure
+
+
+def _name(figure: Figure, names: Sequence[str]) -> None:
+    """Write the series' names above the panels, each in its colour behind its marker."""
+    width, height = figure.get_size_inches()
+    for rank, name in enumerate(names):
+        colour, marker = colour_and_marker(rank)
+        y = 1 - (TOP_IN + LINE_IN * (rank + 0.5)) / height
+        point = mpl.lines.Line2D([0.64 / width], [y], color=colour, marker=marker, ms=SIZES[marker], lw=0)
+        figure.add_artist(point)
+        figure.text(0.74 / width, y, legible(name), color=colour, fontweight="bold", va="center")
+
+
+def seen_from(pairs: pd.DataFrame, real: str | None) -> pd.DataFrame:
+    """Return pairs as `plot_metric` takes them: seen from `real` where it takes part, else from condition A.
+
+    pairs: `metric.PAIR_COLUMNS`. Adds series ("real over crn") and rate.
+    """
+    flip = (pairs["condition_b"] == real).to_numpy()
+    first, second = (
+        pairs[f"condition_{one}"].where(~flip, pairs[f"condition_{other}"]).astype(str)
+        for one, other in ("ab", "ba")
+    )
+    rate = pairs["k"] / pairs["n"]
+    return pairs.assign(
+        series=first + " over " + second,
+        difference=pairs["difference"].where(~flip, -pairs["difference"]),
+        rate=rate.where(~flip, 1 - rate),
+    )
+
+
+def line_of(slope: float, differences: pd.Series) -> pd.DataFrame:
+    """Return the fitted line 1 / (1 + exp(-slope d)) over the differences; no rows where the slope is NaN."""
+    if not np.isfinite(slope):
+        return pd.DataFrame({"difference": [], "rate": []})
+    grid = np.linspace(float(differences.min()), float(differences.max()), LINE_POINTS)
+    return pd.DataFrame({"difference": grid, "rate": 1 / (1 + np.exp(-np.clip(slope * grid, -500, 500)))})
