@@ -1,10 +1,10 @@
-"""How often the default 95 % intervals hold the truth, by simulation in the paper's two designs.
+"""How often 95 % intervals hold the truth, and how often tests reject what is true, by simulation.
 
-    python benchmarks/coverage.py [--replications 4000] [--studies 400] [--out docs/coverage.md]
+    python benchmarks/coverage.py [--replications 2000] [--studies 200] [--out docs/coverage.md]
 
-Answers are drawn from logit P = mu + worker + pair, worker ~ N(0, s_worker^2), pair ~ N(0, s_pair^2); the
-truth is the mean of P over workers and pairs. Every interval comes from the functions that `analyze` uses: a
-replication is a cell of one large table.
+Answers are drawn from a model in which workers, pairs and images differ (`_drawing.py`), and analysed by the
+functions that `analyze` uses: once as before version 0.2.0, clustered by worker and pair, and once as now, by
+worker, image of one side and image of the other. A statistic is a function from judgments to its claims.
 """
 
 from __future__ import annotations
@@ -13,227 +13,336 @@ import argparse
 import os
 import sys
 import time
-from dataclasses import dataclass
+from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-import pandas as pd
-from scipy import optimize, special
+from scipy import special
 
 # The package, not the benchmark of the same name that stands beside this file.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks._drawing import (
+    EXPOSURES_MS,
+    FEW,
+    LIMITED,
+    PARTIAL,
+    UNEQUAL,
+    UNLIMITED,
+    Setting,
+    draw_cells,
+    draw_study,
+)
 from benchmarks._sizes import whole_number
-from glimpse.analysis.statistics.choices import CURVE_SHAPES
-from glimpse.analysis.statistics.clustering import Cells, CellSums, way_of
-from glimpse.analysis.statistics.preference import Intervals, cell_intervals, wilson
-from glimpse.analysis.statistics.psychometric import fit_curves
-from glimpse.analysis.statistics.ranking import rank_conditions
+from glimpse.analysis.statistics import psychometric, ranking, workers
+from glimpse.analysis.statistics.choices import CURVE_SHAPES, STANDARD
+from glimpse.analysis.statistics.preference import Intervals, preference_table
 from glimpse.files import write_whole
 
-NOMINAL = 0.95
-BLOCK = 2_000_000  # answers drawn at a time
-RATES = (0.5, 0.75, 0.9, 0.97)
-EXPOSURES_MS = (125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0)
-NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(61)
+
+def _later(name: str) -> Any:
+    """A module of version 0.2.0; None before it is there."""
+    full = f"glimpse.analysis.statistics.{name}"
+    return import_module(full) if find_spec(full) else None
+
+
+differences = _later("differences")
+# Before it is there, only preference rates can be clustered by image.
+grouping = _later("grouping") if differences else None
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    import pandas as pd
+
+    Statistic = Callable[[pd.DataFrame, "Truth", str], "Claims"]
+
+BEFORE = "two-way"
+NOW = STANDARD.name if STANDARD.name != BEFORE else "scene"
+ALPHA = 0.05
+BLOCK = 200_000  # answers analysed at a time
+IMAGES = (8, 16, 24, 50, 200)
+RATES = (0.5, 0.75, 0.95)
 
 
 @dataclass(frozen=True)
-class Design:
-    """One cell: HITs, workers a HIT, and how many of the cell's pairs a HIT holds."""
+class Truth:
+    """What is true of a study: how often A is chosen, by contrast and exposure; curves, strengths by name.
 
-    name: str
-    hits: int
-    workers_per_hit: int
-    pairs_per_hit: int
-
-
-LIMITED = Design("limited-time", 10, 20, 5)
-UNLIMITED = Design("unlimited-time", 5, 10, 100)
-SPREADS = {"none": (0.0, 0.0), "worker": (0.6, 0.2), "pair": (0.2, 0.8), "both": (0.5, 0.8)}
-
-
-def mean_rate(mu: float, spread: float) -> float:
-    """The mean of logistic(mu + N(0, spread^2))."""
-    return float((special.expit(mu + spread * NODES) * WEIGHTS).sum() / WEIGHTS.sum())
-
-
-def center(rate: float, spread: float) -> float:
-    """The mu at which the mean rate is `rate`."""
-    return float(optimize.brentq(lambda mu: mean_rate(mu, spread) - rate, -20, 20, xtol=1e-12))
-
-
-def draw(
-    design: Design, rate: float, spreads: tuple[float, float], replications: int, rng: Any
-) -> tuple[Any, ...]:
-    """Answers of `replications` cells: (chose, replication, worker, pair), the last two coded within one."""
-    s_worker, s_pair = spreads
-    H, W, P = design.hits, design.workers_per_hit, design.pairs_per_hit
-    worker = rng.normal(0, s_worker, (replications, H, W, 1)) if s_worker else np.zeros((1, 1, 1, 1))
-    pair = rng.normal(0, s_pair, (replications, H, 1, P)) if s_pair else np.zeros((1, 1, 1, 1))
-    logit = center(rate, float(np.hypot(s_worker, s_pair))) + worker + pair
-    shape = (replications, H, W, P)
-    chose = rng.random(shape, dtype=np.float32) < special.expit(logit)
-    replication, hit, w, p = (grid.ravel() for grid in np.indices(shape, dtype=np.int32))
-    return chose.ravel(), replication, hit * W + w, hit * P + p
-
-
-def holds(low: Any, high: Any, truth: float) -> float:
-    """Share of intervals that hold the truth."""
-    return float(np.mean((np.asarray(low) <= truth) & (truth <= np.asarray(high))))
-
-
-def intervals_of(found: Cells, settings: Intervals) -> dict[str, tuple[Any, Any]]:
-    """The default interval and those it is compared with: name -> (low, high)."""
-    default = cell_intervals(found, settings)
-    z = 1.959963984540054
-    made = {
-        "default": (default["low"], default["high"]),
-        "naive": wilson(found.rate, found.n.astype(float), z),
-    }
-    for name, variance in (("worker", found.ways[0]), ("pair", found.ways[1]), ("two-way z", found.combined)):
-        made[name] = found.rate - z * np.sqrt(variance), found.rate + z * np.sqrt(variance)
-    return made
-
-
-def preference_coverage(design: Design, replications: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Coverage of each kind of interval, and the default's mean width, over rates and spreads."""
-    size = design.hits * design.workers_per_hit * design.pairs_per_hit
-    rows = []
-    for label, spreads in SPREADS.items():
-        for rate in RATES:
-            hits: dict[str, list[float]] = {}
-            widths, weights = [], []
-            for start in range(0, replications, max(1, BLOCK // size)):
-                count = min(max(1, BLOCK // size), replications - start)
-                chose, cell, worker, pair = draw(design, rate, spreads, count, rng)
-                sums = CellSums(count)
-                sums.add(chose, cell, {"worker": way_of(worker), "pair": way_of(pair)})
-                made = intervals_of(sums.cells(), Intervals())
-                for name, (low, high) in made.items():
-                    hits.setdefault(name, []).append(holds(low, high, rate))
-                widths.append(float(np.mean(made["default"][1] - made["default"][0])))
-                weights.append(count)
-            row = {
-                "design": design.name,
-                "spread": label,
-                "s_worker": spreads[0],
-                "s_pair": spreads[1],
-                "rate": rate,
-            }
-            row |= {name: float(np.average(values, weights=weights)) for name, values in hits.items()}
-            rows.append(row | {"width": float(np.average(widths, weights=weights))})
-    return pd.DataFrame(rows)
-
-
-def limited_study(
-    contrasts: dict[str, Any], spreads: tuple[float, float], rng: np.random.Generator
-) -> pd.DataFrame:
-    """Judgments of one limited-time study: 10 HITs x 20 workers x 7 exposures x 5 pairs x the contrasts.
-
-    contrasts: "a:b" -> the mean rate at which a is chosen at each exposure (7,).
+    curves: contrast -> plateau, midpoint_ms and threshold_ms. strengths: (exposure_ms, condition) -> Bradley-
+    Terry strength.
     """
-    s_worker, s_pair = spreads
-    H, W, P, E = 10, 20, 5, len(EXPOSURES_MS)
-    spread = float(np.hypot(s_worker, s_pair))
-    worker = rng.normal(0, s_worker, (H, W, 1, 1))
-    frames = []
-    for contrast, rates in contrasts.items():
-        mu = np.array([center(rate, spread) for rate in rates])[:, None]
-        logit = mu + worker + rng.normal(0, s_pair, (H, 1, E, P))
-        chose = (rng.random((H, W, E, P)) < special.expit(logit)).ravel()
-        hit, w, e, p = (grid.ravel() for grid in np.indices((H, W, E, P)))
-        a_left = np.broadcast_to(rng.random((H, 1, E, P)) < 0.5, (H, W, E, P)).ravel()
-        a, b = contrast.split(":")
-        frames.append(pd.DataFrame({
-            "worker": hit * W + w, "pair": (hit * E + e) * P + p + len(frames) * H * E * P,
-            "contrast": contrast,
-            "condition_a": a, "condition_b": b, "exposure_ms": np.array(EXPOSURES_MS)[e], "chose_a": chose,
-            "side_of_a": np.where(a_left, "left", "right"), "shown_ms": np.nan,
-            "chosen_side": np.where(chose == a_left, "left", "right"), "excluded": False, "sentinel": False,
-        }))  # fmt: skip
-    return pd.concat(frames, ignore_index=True)
+
+    rates: dict[tuple[str, float], float]
+    curves: dict[str, dict[str, float]]
+    strengths: dict[tuple[float, str], float]
+
+    def rate(self, contrast: str, exposure_ms: float) -> float:
+        """How often A is chosen; unlimited time has the exposure 0."""
+        return self.rates[contrast, float(np.nan_to_num(exposure_ms))]
 
 
-TRUE_CURVE = {"plateau": 0.92, "slope": 1.4, "midpoint_ms": 500.0}
+# What a statistic claims: by name, 1 for each interval that holds the truth and each test that rejects, else
+# 0. Names of tests end in "?".
+Claims = dict[str, list[float]]
 
 
-def curve_coverage(studies: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Coverage of the curve's parameters and threshold, and how often the true family is rejected at 5 %."""
-    logistic = CURVE_SHAPES["logistic"]
-    x = np.log2(np.array(EXPOSURES_MS))
-    A, slope, m = TRUE_CURVE["plateau"], TRUE_CURVE["slope"], np.log2(TRUE_CURVE["midpoint_ms"])
-    rates = 0.5 + (A - 0.5) * logistic.cdf(slope * (x - m))
-    threshold = 2 ** (m + float(logistic.quantile(np.array(0.25 / (A - 0.5)))) / slope)
-    truth = {
-        "plateau": ("", A),
-        "slope": ("", slope),
-        "midpoint": ("_ms", 2**m),
-        "threshold": ("_ms", threshold),
+def taken(judgments: pd.DataFrame, way: str) -> Any:
+    """Judgments as the statistics take them, clustered in a way."""
+    return judgments if grouping is None else grouping.analysed(judgments, cluster=way)
+
+
+def holds(low: float | None, high: float | None, truth: float) -> float:
+    """1 where an interval holds the truth; an end that is missing has no bound."""
+    return float((low is None or low <= truth) and (high is None or truth <= high))
+
+
+def rate_claims(judgments: pd.DataFrame, truth: Truth, way: str) -> Claims:
+    """Preference rates, and their tests of 1/2 where that is true."""
+    table = preference_table(taken(judgments, way), settings=Intervals(cluster=way))
+    claims: Claims = defaultdict(list)
+    null, adjusted = [], []
+    for row in table.itertuples():
+        rate = truth.rate(str(row.contrast), row.exposure_ms)
+        claims["rate"].append(holds(row.low, row.high, rate))
+        claims["width"].append(row.high - row.low)
+        claims["naive"].append(holds(row.wilson_low, row.wilson_high, rate))
+        null.append(rate == 0.5)
+        adjusted.append(row.p_adjusted)
+        if rate == 0.5:
+            claims["rate = 1/2 ?"].append(float(row.p_value < ALPHA))
+    if all(null):
+        claims["any rate = 1/2, Holm ?"].append(float(np.nanmin(adjusted) < ALPHA))
+    return claims
+
+
+def curve_claims(judgments: pd.DataFrame, truth: Truth, way: str) -> Claims:
+    """Plateau, midpoint, threshold and band of realism curves, and their goodness of fit."""
+    if not truth.curves or (grouping is None and way != BEFORE):
+        return {}
+    claims: Claims = defaultdict(list)
+    for fit in psychometric.fit_curves(taken(judgments, way), list(truth.curves), real="real"):
+        claims["identified"].append(float(fit.identified))
+        if not fit.identified:
+            continue
+        true = truth.curves[fit.contrast]
+        claims["plateau"].append(holds(fit.plateau_low, fit.plateau_high, true["plateau"]))
+        claims["midpoint"].append(holds(fit.midpoint_low_ms, fit.midpoint_high_ms, true["midpoint_ms"]))
+        if fit.threshold_status == "reached":
+            claims["threshold"].append(
+                holds(fit.threshold_low_ms, fit.threshold_high_ms, true["threshold_ms"])
+            )
+        ends = zip(*fit.band(np.array(EXPOSURES_MS)), EXPOSURES_MS, strict=True)
+        claims["curve"] += [
+            holds(low, high, 1 - truth.rate(fit.contrast, exposure)) for low, high, exposure in ends
+        ]
+        if fit.p_fit is not None:
+            claims["curve fits ?"].append(float(fit.p_fit < ALPHA))
+    return claims
+
+
+def ranking_claims(judgments: pd.DataFrame, truth: Truth, way: str) -> Claims:
+    """Bradley-Terry strengths and their differences, the left-side intercept, transitivity."""
+    if not truth.strengths or (grouping is None and way != BEFORE):
+        return {}
+    claims: Claims = defaultdict(list)
+    for found in ranking.rank_conditions(taken(judgments, way)):
+        at = float(found.exposure_ms or 0)
+        strengths = [truth.strengths[at, name] for name in found.conditions]
+        claims["strength"] += [holds(*ends) for ends in zip(found.low, found.high, strengths, strict=True)]
+        claims["left = right ?"].append(1 - holds(found.left_low, found.left_high, 0.0))
+        if found.transitivity_p is not None:
+            claims["transitive ?"].append(float(found.transitivity_p < ALPHA))
+        if not any(strengths):
+            claims["equal strengths ?"] += [float(one.p_value < ALPHA) for one in found.differences]
+    return claims
+
+
+def side_claims(judgments: pd.DataFrame, truth: Truth, way: str) -> Claims:
+    """Left/right bias over all answers."""
+    if not truth.strengths or (grouping is None and way != BEFORE):
+        return {}
+    found = workers.side_bias(taken(judgments, way))
+    return {"no side bias ?": [float(found.p_value is not None and found.p_value < ALPHA)]}
+
+
+def difference_claims(judgments: pd.DataFrame, truth: Truth, way: str) -> Claims:
+    """Two methods against the same real images: differences of rates, plateaus and thresholds (octaves)."""
+    if differences is None or not truth.strengths:
+        return {}
+    answers, contrasts = taken(judgments, way), [name for name in truth.curves if name.endswith(":real")]
+    blank = psychometric.blank_curve("logistic", "nominal", 0.95, 0.75)
+    fits = psychometric.estimate_curves(answers, contrasts or None, "real", blank)
+    claims: Claims = defaultdict(list)
+    for row in differences.difference_table(answers, fits, "real", Intervals(cluster=way)).itertuples():
+        one, two = f"{row.method_1}:real", f"{row.method_2}:real"
+        if row.measure == "rate":
+            true = truth.rate(one, row.exposure_ms) - truth.rate(two, row.exposure_ms)
+        elif not truth.curves:
+            continue
+        elif row.measure == "plateau":
+            true = truth.curves[two]["plateau"] - truth.curves[one]["plateau"]
+        else:
+            true = float(np.log2(truth.curves[one]["threshold_ms"] / truth.curves[two]["threshold_ms"]))
+        claims[f"difference of {row.measure}s"].append(holds(row.low, row.high, true))
+        if row.measure == "rate" and true == 0:
+            claims["equal rates ?"].append(float(row.p_value < ALPHA))
+    return claims
+
+
+STATISTICS: tuple[Statistic, ...] = (
+    rate_claims, curve_claims, ranking_claims, side_claims, difference_claims,
+)  # fmt: skip
+
+
+def claims_of(
+    studies: Iterable[tuple[pd.DataFrame, Truth]], statistics: Iterable[Statistic] = STATISTICS
+) -> dict[str, tuple[float, float]]:
+    """Return, for each name, the mean of what the statistics claim, (before, now)."""
+    found: dict[str, Claims] = {way: defaultdict(list) for way in (BEFORE, NOW)}
+    for judgments, truth in studies:
+        for way, own in found.items():
+            for statistic in statistics:
+                for name, values in statistic(judgments, truth, way).items():
+                    own[name] += values
+    names = dict.fromkeys(name for own in found.values() for name in own)
+    before, now = found.values()
+    return {name: (_mean(before[name]), _mean(now[name])) for name in names}
+
+
+def _mean(values: list[float]) -> float:
+    return float(np.mean(values)) if values else float("nan")
+
+
+def cells(
+    setting: Setting, rate: float, count: int, rng: np.random.Generator
+) -> Iterator[tuple[pd.DataFrame, Truth]]:
+    """Studies of which one cell is looked at, many in a table of judgments."""
+    size = setting.hits * setting.workers_per_hit * setting.trials_per_cell
+    at_once = max(2, BLOCK // size)
+    for done in range(0, count, at_once):
+        here = min(at_once, count - done)
+        truth = Truth({(f"a{k}:b{k}", 0.0): rate for k in range(here)}, {}, {})
+        yield draw_cells(setting, rate, here, rng), truth
+
+
+# (plateau, slope per octave, midpoint in ms) of how often the real image is chosen.
+CURVES = {"crn:real": (0.84, 1.2, 800.0), "pix2pix:real": (0.95, 1.4, 450.0)}
+
+
+def whole_truth() -> Truth:
+    """Three conditions, for which Bradley-Terry holds at every exposure, and logistic curves against real."""
+    x, logistic, curves = np.log2(EXPOSURES_MS), CURVE_SHAPES["logistic"], {}
+    real = {}
+    for name, (A, slope, midpoint_ms) in CURVES.items():
+        real[name] = 0.5 + (A - 0.5) * logistic.cdf(slope * (x - np.log2(midpoint_ms)))
+        octaves = float(logistic.quantile(np.array(0.25 / (A - 0.5)))) / slope
+        curves[name] = {
+            "plateau": A, "midpoint_ms": midpoint_ms, "threshold_ms": midpoint_ms * 2**octaves
+        }  # fmt: skip
+    crn, pix = (-special.logit(real[name]) for name in CURVES)
+    rates = {"crn:real": 1 - real["crn:real"], "pix2pix:real": 1 - real["pix2pix:real"],
+             "crn:pix2pix": special.expit(crn - pix)}  # fmt: skip
+    strengths = {"real": -(crn + pix) / 3, "crn": crn - (crn + pix) / 3, "pix2pix": pix - (crn + pix) / 3}
+    return Truth(
+        {
+            (name, at): float(rate)
+            for name, of in rates.items()
+            for at, rate in zip(EXPOSURES_MS, of, strict=True)
+        },
+        curves,
+        {
+            (at, name): float(s)
+            for name, of in strengths.items()
+            for at, s in zip(EXPOSURES_MS, of, strict=True)
+        },
+    )
+
+
+def null_truth() -> Truth:
+    """Three conditions that nobody can tell apart."""
+    contrasts, names = ("crn:real", "pix2pix:real", "crn:pix2pix"), ("crn", "pix2pix", "real")
+    return Truth({(name, at): 0.5 for name in contrasts for at in EXPOSURES_MS}, {},
+                 {(at, name): 0.0 for name in names for at in EXPOSURES_MS})  # fmt: skip
+
+
+def studies(
+    setting: Setting, truth: Truth, count: int, rng: np.random.Generator
+) -> Iterator[tuple[pd.DataFrame, Truth]]:
+    """Whole limited-time studies."""
+    contrasts = dict.fromkeys(name for name, _ in truth.rates)
+    rates = {name: np.array([truth.rates[name, at] for at in EXPOSURES_MS]) for name in contrasts}
+    for _ in range(count):
+        yield draw_study(setting, rates, rng), truth
+
+
+def about(setting: Setting) -> str:
+    """What tells a row of a table from the others."""
+    pairing = ", same item" if setting.same_item else ""
+    differ = "" if setting.image else " that do not differ"
+    return f"{setting.name}, {setting.images} images{differ}{pairing}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table: a setting; one true rate of single cells, or the truth of whole studies."""
+
+    setting: Setting
+    count: int
+    seed: tuple[int, ...]
+    rate: float | None = None
+    truth: Truth | None = None
+
+    def measured(self) -> dict[str, str]:
+        """Simulate the row."""
+        rng = np.random.default_rng(self.seed)
+        if self.truth is None:
+            rate = float(self.rate or 0)
+            found = claims_of(cells(self.setting, rate, self.count, rng), [rate_claims])
+            head = {"study": about(self.setting), "true rate": f"{rate:g}"}
+            left_out = {"any rate = 1/2, Holm ?"}
+        else:
+            found = claims_of(studies(self.setting, self.truth, self.count, rng))
+            head, left_out = {"study": about(self.setting)}, {"naive", "width"}
+        return head | shown({name: both for name, both in found.items() if name not in left_out})
+
+
+def rate_rows(count: int, seed: int) -> list[Row]:
+    """Coverage of preference rates, a row a setting and rate."""
+    settings = [replace(design, images=n) for design in (LIMITED, UNLIMITED) for n in IMAGES]
+    settings += [replace(LIMITED, same_item=True), replace(LIMITED, image=0.0), FEW, UNEQUAL, PARTIAL]
+    wanted = [(setting, rate) for setting in settings for rate in RATES]
+    return [Row(setting, count, (seed, 0, n), rate=rate) for n, (setting, rate) in enumerate(wanted)]
+
+
+def study_rows(truth: Truth, count: int, seed: tuple[int, int]) -> list[Row]:
+    """Coverage and rejections in whole studies, a row a setting."""
+    settings = [replace(LIMITED, images=n) for n in IMAGES]
+    settings += [replace(LIMITED, same_item=True), replace(LIMITED, image=0.0), PARTIAL]
+    return [Row(setting, count, (*seed, n), truth=truth) for n, setting in enumerate(settings)]
+
+
+def shown(found: dict[str, tuple[float, float]]) -> dict[str, str]:
+    """Percentages as a table shows them, "before -> now", or one where both are the same."""
+    texts = {
+        name: ["-" if np.isnan(one) else f"{100 * one:.1f}" for one in both] for name, both in found.items()
     }
-    rows = []
-    for label, spreads in SPREADS.items():
-        fits = [
-            fit_curves(limited_study({"real:crn": rates}, spreads, rng), real="real")[0]
-            for _ in range(studies)
-        ]
-        sound = [fit for fit in fits if fit.identified]
-        row: dict[str, Any] = {"spread": label, "studies": studies, "identified": len(sound) / studies}
-        for name, (unit, value) in truth.items():
-            low = [getattr(fit, f"{name}_low{unit}") for fit in sound]
-            high = [getattr(fit, f"{name}_high{unit}") or np.inf for fit in sound]
-            row[name] = holds(low, high, value)
-        row["curve"] = float(np.mean([_band_holds(fit, rates) for fit in sound]))
-        row["fit rejected"] = float(np.mean([fit.p_fit is not None and fit.p_fit < 0.05 for fit in sound]))
-        rows.append(row)
-    return pd.DataFrame(rows)
+    return {name: " -> ".join(dict.fromkeys(both)) for name, both in texts.items()}
 
 
-def _band_holds(fit: Any, rates: Any) -> float:
-    low, high = fit.band(np.array(EXPOSURES_MS))
-    return float(np.mean((low <= rates) & (rates <= high)))
-
-
-def ranking_coverage(studies: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Coverage of strengths, and how often a true Bradley-Terry model fails the transitivity check at 5 %.
-
-    The truth is Bradley-Terry in the mean rates, which is what the study's rates estimate.
-    """
-    theta = {"real": 1.0, "crn": 0.1, "pix2pix": -1.1}
-    one = {f"{a}:{b}": [float(special.expit(theta[a] - theta[b]))] * 7
-           for a, b in (("crn", "real"), ("pix2pix", "real"), ("crn", "pix2pix"))}  # fmt: skip
-    rows = []
-    for label, spreads in SPREADS.items():
-        fits = [
-            ranking for _ in range(studies) for ranking in rank_conditions(limited_study(one, spreads, rng))
-        ]
-        row: dict[str, Any] = {"spread": label, "fits": len(fits)}
-        for name, value in theta.items():
-            at = [fit.conditions.index(name) for fit in fits]
-            row[name] = holds([f.low[i] for f, i in zip(fits, at, strict=True)],
-                              [f.high[i] for f, i in zip(fits, at, strict=True)], value)  # fmt: skip
-        row["left bias"] = holds([fit.left_low for fit in fits], [fit.left_high for fit in fits], 0.0)
-        row["transitivity rejected"] = float(np.mean([(fit.transitivity_p or 1.0) < 0.05 for fit in fits]))
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def markdown(table: pd.DataFrame, percent: set[str]) -> str:
-    """A Markdown table; columns in `percent` are written as percentages with one decimal."""
-    lines = ["| " + " | ".join(table.columns) + " |", "|" + "---|" * len(table.columns)]
-    for row in table.to_dict("records"):
-        cells = [_shown(value, str(name) in percent) for name, value in row.items()]
-        lines.append("| " + " | ".join(cells) + " |")
+def markdown(rows: list[dict[str, str]]) -> str:
+    """A Markdown table of rows, which may lack columns."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+    lines += ["| " + " | ".join(str(row.get(name, "-")) for name in names) + " |" for row in rows]
     return "\n".join(lines)
-
-
-def _shown(value: Any, percent: bool) -> str:
-    if percent:
-        return f"{100 * value:.1f}"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 MARK = "<!-- measured: everything below is written by benchmarks/coverage.py -->"
@@ -244,35 +353,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--replications", type=whole_number(1), default=4000, help="cells simulated a row")
-    parser.add_argument("--studies", type=whole_number(1), default=400, help="whole studies simulated a row")
+    parser.add_argument("--replications", type=whole_number(1), default=2000, help="cells simulated a row")
+    parser.add_argument("--studies", type=whole_number(1), default=200, help="whole studies simulated a row")
     parser.add_argument("--seed", type=whole_number(0), default=0)
+    parser.add_argument(
+        "--jobs", type=whole_number(1, 256), default=os.cpu_count(), help="rows simulated at a time"
+    )
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).resolve().parent.parent / "docs" / "coverage.md"
     )
     options = parser.parse_args()
-    rng = np.random.default_rng(options.seed)
-    began = time.process_time()
-    percent = {"default", "naive", "worker", "pair", "two-way z"}
-    parts = [f"Seed {options.seed}; {options.replications} cells and {options.studies} studies a row.", ""]
-    for design in (LIMITED, UNLIMITED):
-        table = preference_coverage(design, options.replications, rng).drop(columns="design")
-        parts += [f"## Preference rates, {design.name}", "", markdown(table, percent), ""]
-        parts.append(
-            f"Default interval: {100 * table['default'].min():.1f} to {100 * table['default'].max():.1f} %.\n"
-        )
-        print("\n".join(parts[-4:]), flush=True)
-    curves = curve_coverage(options.studies, rng)
-    share = {"identified", "plateau", "slope", "midpoint", "threshold", "curve", "fit rejected"}
-    parts += ["## Realism curves", "", markdown(curves, share), ""]
-    ranking = ranking_coverage(max(1, options.studies // 4), rng)
-    share = {"real", "crn", "pix2pix", "left bias", "transitivity rejected"}
-    parts += ["## Ranking", "", markdown(ranking, share), ""]
-    print("\n".join(parts[-8:]))
+    began, seed = time.perf_counter(), options.seed
+    parts = [f"Seed {seed}; {options.replications} cells and {options.studies} studies a row.", ""]
+    tables = {
+        "Preference rates": rate_rows(options.replications, seed),
+        "Whole studies": study_rows(whole_truth(), options.studies, (seed, 1)),
+        "Whole studies of conditions that nobody can tell apart": study_rows(
+            null_truth(), options.studies, (seed, 2)
+        ),
+    }
+    with ProcessPoolExecutor(options.jobs) as pool:
+        for title, rows in tables.items():
+            parts += [f"## {title}", "", markdown(list(pool.map(Row.measured, rows))), ""]
+            print("\n".join(parts[-4:]), flush=True)
     text = options.out.read_text(encoding="utf-8") if options.out.exists() else ""
     head = text.partition(MARK)[0] or "# Coverage\n\n"
     write_whole(options.out, head + MARK + "\n\n" + "\n".join(parts))
-    print(f"{time.process_time() - began:.0f} s of processor time; wrote {options.out}")
+    print(f"{time.perf_counter() - began:.0f} s; wrote {options.out}")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from scipy.special import ndtr, ndtri
 
 from glimpse.errors import GlimpseError
 from glimpse.plan import deal
+from glimpse.precision import as_equal
 
 from ..statistics.distributions import t_quantile, t_test
 from ..statistics.preference import wilson
@@ -137,25 +138,28 @@ def _pair_codes(dealt: Deal) -> tuple[Ints, int]:
 def _analysed(dealt: Deal, chosen: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats, Floats]:
     """Return rate, interval and p-value of each study (S,)."""
     p: Floats = chosen.mean(axis=(1, 2, 3), dtype=np.float64)
-    variance, clusters = three_way(dealt, chosen)
-    df = degrees_of_freedom(clusters)
-    if df < 1:  # one image of a side: nothing can be said
+    variance = three_way(dealt, chosen)
+    df = degrees_of_freedom(dealt, chosen.shape[3])
+    if df <= 0:  # one image of a side: nothing can be said
         return p, np.zeros_like(p), np.ones_like(p), np.ones_like(p)
     flat = variance <= 0
     n = np.where(flat, df + 1, p * (1 - p) / np.where(flat, 1.0, variance))
     low, high = wilson(p, n, float(t_quantile(0.975, df)))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(flat, np.abs(p - 0.5) * np.sqrt(4 * n), np.abs(p - 0.5) / np.sqrt(variance))
-    return p, low, high, np.asarray(t_test(t, df))
+    # The interval's dual: p is below 5 % exactly where the interval leaves 1/2 out.
+    return p, low, high, np.asarray(t_test(2 * (p - 0.5) * np.sqrt(n), df))
 
 
-def degrees_of_freedom(clusters: tuple[int, int, int]) -> int:
-    """Return those of the t quantile for so many workers, images of side A and images of side B."""
-    return min(clusters) - 1
+def degrees_of_freedom(dealt: Deal, workers_per_hit: int) -> float:
+    """Return those of the t quantile: the fewest effective clusters of any way, less one.
+
+    Clusters of unequal size are worth fewer equal ones (Carter, Schnepel & Steigerwald 2017): `as_equal`.
+    """
+    workers = len(dealt.image_a) * workers_per_hit
+    return min(workers, *(as_equal(side.ravel().tolist()) for side in dealt)) - 1
 
 
-def three_way(dealt: Deal, chosen: NDArray[np.bool_]) -> tuple[Floats, tuple[int, int, int]]:
-    """Return the variance of each study's rate (S,), and how many workers and images of A and B there are."""
+def three_way(dealt: Deal, chosen: NDArray[np.bool_]) -> Floats:
+    """Return the variance of each study's rate (S,): by worker, image of side A and image of side B."""
     S, H, P, W = chosen.shape
     a, b = dealt
     pair, _ = _pair_codes(dealt)
@@ -184,4 +188,4 @@ def three_way(dealt: Deal, chosen: NDArray[np.bool_]) -> tuple[Floats, tuple[int
     v_a, v_b, v_ab = (variance(sums, codes, W) for codes in (a, b, pair))
     v_wa, v_wb, v_wab = (variance(rows, within + codes, 1) for codes in (a, b, pair))
     total = v_w + v_a + v_b - v_wa - v_wb - v_ab + v_wab
-    return np.maximum.reduce([total, v_w, v_a, v_b, v_wab]), (H * W, _count(a), _count(b))
+    return np.asarray(np.maximum.reduce([total, v_w, v_a, v_b, v_wab]))

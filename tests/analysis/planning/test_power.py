@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from decimal import Decimal
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from glimpse.analysis.planning.cell import Deal, deals, simulate_cell, three_way
+from glimpse.analysis.planning.cell import Deal, deals, degrees_of_freedom, simulate_cell, three_way
 from glimpse.analysis.planning.power import plan_table, sentinel_rules, variants
 from glimpse.analysis.planning.size import StudySize, size_of
 from glimpse.errors import GlimpseError
@@ -18,7 +19,6 @@ from glimpse.experiment import preset
 from glimpse.main import main
 from glimpse.plan import plan
 from glimpse.precision import TYPICAL, Spread, as_equal
-from tests.analysis.arrays import cell_variances
 from tests.analysis.folders import build_study
 
 PAPER = StudySize(hits=10, workers_per_hit=20, trials_per_cell=5, reward_usd=Decimal("2.00"))
@@ -39,32 +39,65 @@ def test_sentinel_rules_are_the_binomial_probabilities() -> None:
         sentinel_rules(slip=0.7)
 
 
+def plain_variance(chosen: np.ndarray, ways: list[np.ndarray]) -> float:
+    """The multiway variance of a rate, in a loop over clusters, without any of power's own code."""
+    residual, parts = chosen - chosen.mean(), {}
+    for size in range(1, len(ways) + 1):
+        for subset in combinations(range(len(ways)), size):
+            sums: dict[tuple[int, ...], float] = {}
+            for answer, key in zip(residual, zip(*(ways[way] for way in subset), strict=True), strict=True):
+                sums[key] = sums.get(key, 0.0) + answer
+            squares = sum(value**2 for value in sums.values())
+            parts[subset] = squares / len(chosen) ** 2 * len(sums) / (len(sums) - 1)
+    total = sum(value if len(subset) % 2 else -value for subset, value in parts.items())
+    floor = [value for subset, value in parts.items() if len(subset) in {1, len(ways)}]
+    return max(total, *floor)
+
+
 @pytest.mark.parametrize("same_item", [False, True])
 @pytest.mark.parametrize("images", [3, 5, 200])
-def test_the_variance_is_that_of_analyze(images: int, same_item: bool) -> None:
+def test_the_variance_is_that_of_workers_and_of_the_images_of_both_sides(
+    images: int, same_item: bool
+) -> None:
     H, W, P = 3, 4, 7
     rng = np.random.default_rng(images)
     a = rng.integers(images, size=(H, P))
     dealt = Deal(*(np.unique(side, return_inverse=True)[1].reshape(H, P)
                    for side in (a, a if same_item else rng.integers(images, size=(H, P)))))  # fmt: skip
     chosen = rng.random((2, H, P, W)) < 0.7
-    variance, clusters = three_way(dealt, chosen)
     h, p, w = np.indices((H, P, W)).reshape(3, -1)
     ways = [h * W + w, dealt.image_a[h, p], dealt.image_b[h, p]]
-    for study in range(2):
-        cells = cell_variances(chosen[study].ravel(), np.zeros(H * W * P, dtype=int), ways, 1)
-        assert variance[study] == pytest.approx(cells.combined[0])
-        assert clusters == tuple(number[0] for number in cells.clusters)
+    for study, variance in zip(chosen, three_way(dealt, chosen), strict=True):
+        assert variance == pytest.approx(plain_variance(study.ravel(), ways))
 
 
 def test_where_no_image_recurs_it_is_the_variance_of_workers_and_pairs() -> None:
     H, W, P = 3, 4, 5
     a = np.arange(H * P).reshape(H, P)
     chosen = np.random.default_rng(0).random((1, H, P, W)) < 0.6
-    variance, _ = three_way(Deal(a, a[::-1]), chosen)
     h, p, w = np.indices((H, P, W)).reshape(3, -1)
-    cells = cell_variances(chosen.ravel(), np.zeros(H * P * W, dtype=int), [h * W + w, a[h, p]], 1)
-    assert variance[0] == pytest.approx(cells.combined[0])
+    expected = plain_variance(chosen.ravel(), [h * W + w, a[h, p]])
+    assert three_way(Deal(a, a[::-1]), chosen)[0] == pytest.approx(expected)
+
+
+def test_unequal_images_leave_fewer_degrees_of_freedom() -> None:
+    once = np.arange(6).reshape(2, 3)
+    assert degrees_of_freedom(Deal(once, once), 20) == 5
+    assert degrees_of_freedom(Deal(once, once), 2) == 3
+    assert degrees_of_freedom(Deal(once, np.array([[0, 0, 0], [0, 1, 2]])), 20) == 36 / 18 - 1
+
+
+def test_a_test_rejects_where_its_interval_leaves_half_out() -> None:
+    out = simulate_cell(replace(PAPER, images=24), 0.58, TYPICAL, 300, np.random.default_rng(4))
+    assert ((out.p_value < 0.05) == ((out.low > 0.5) | (out.high < 0.5))).all()
+
+
+def test_one_image_a_side_says_nothing() -> None:
+    out = simulate_cell(
+        replace(PAPER, images=2, hits=2, trials_per_cell=1), 0.6, TYPICAL, 50, np.random.default_rng(0)
+    )
+    assert out.low.min() == 0
+    assert np.isfinite(out.p_value).all()
 
 
 @pytest.mark.parametrize("mode", ["limited-time", "unlimited-time"])
