@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..publishing.client import REGION, SERVICE, CredentialsError, EndpointError, nobody_answers, session
+from ..publishing.client import CredentialsError, EndpointError
+from ..publishing.own_server import TIMEOUT_S, ask, signer
 
 if TYPE_CHECKING:
     from ..publishing.client import Requester
-
-_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -27,18 +26,11 @@ def participants(requester: Requester, study: str) -> People:
     if target.name != "local":
         return People()
     import httpx
-    from botocore.auth import SigV4Auth
-    from botocore.awsrequest import AWSRequest
 
     url = f"{target.url}/participants/{study}"
-    request = AWSRequest("GET", url)
-    SigV4Auth(session(target).get_credentials(), SERVICE, REGION).add_auth(request)
-    try:
-        response = httpx.get(url, headers=dict(request.headers.items()), timeout=_TIMEOUT_S)
-    except httpx.ConnectError:
-        raise nobody_answers(target) from None
-    except httpx.HTTPError as error:
-        raise EndpointError(f"{url}: {error or type(error).__name__}") from None
+    signed = signer(target)
+    with httpx.Client(timeout=TIMEOUT_S) as client:
+        response = ask(target, client, "GET", url, headers=lambda: signed("GET", url))
     if response.status_code == httpx.codes.NOT_FOUND:
         return People()  # another server of MTurk's protocol
     if response.status_code == httpx.codes.FORBIDDEN:

@@ -98,6 +98,7 @@ def publish(
     from ..publishing.client import connect
     from ..publishing.client import endpoint as known_endpoint
     from ..publishing.ledger import published_endpoints
+    from ..publishing.own_server import await_start
     from ..publishing.publication import PublicationSettings
     from ..publishing.publishing import publish as publish_study
     from ..publishing.publishing import where_workers_go
@@ -111,6 +112,8 @@ def publish(
         in_nines=to != "local" if nines == "auto" else nines == "yes",
         requirements=tuple(requirement(text) for text in qualifications),
     )
+    if to == "local" and endpoint is None:
+        await_start(data, console.say)
     target = known_endpoint(to, endpoint, data)
     hosting = _hosting(target, s3_bucket, s3_prefix, s3_endpoint, image_url_prefix)
     requester = connect(target)

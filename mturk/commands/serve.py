@@ -66,6 +66,12 @@ SHOWN_LINKS = 5
     show_default="nobody",
     help="Remove a person's identity from DATA, keep their answers, and exit.",
 )
+@click.option(
+    "--accept-clock",
+    is_flag=True,
+    show_default=True,
+    help="The clock is right, though it is more than a day from when the server last ran.",
+)
 @click.option("--open", "open_", is_flag=True, show_default=True, help="Open the dashboard in the browser.")
 def serve(  # noqa: PLR0917 - one an option
     host: str,
@@ -77,6 +83,7 @@ def serve(  # noqa: PLR0917 - one an option
     public_url: str | None,
     completion_url: str | None,
     forget: str | None,
+    accept_clock: bool,
     open_: bool,
 ) -> None:
     """Run the MTurk-compatible server with its pages for workers.
@@ -90,6 +97,7 @@ def serve(  # noqa: PLR0917 - one an option
       python cli.py publish --to local
     """  # fmt: skip
     from ..server import running
+    from ..server.clock import jump_text
     from ..server.site import ServerSettings
 
     console = click.get_current_context().obj
@@ -113,13 +121,15 @@ def serve(  # noqa: PLR0917 - one an option
         for line in _links(site, public):
             console.say(f"Link to hand out:  {line}")
         console.say(f"boto3 endpoint:    {public}/  with AWS_SHARED_CREDENTIALS_FILE={data / 'credentials'}")
+        if site.clock_jump_s:
+            console.warn(jump_text(site.clock_jump_s))
         console.say("Stop with Ctrl-C.")
         named = given("studies")[1:] if len(studies) == 1 else []
         console.next(command("publish", *named, "--to", "local", *given("data")))
         if open_:
             click.launch(link)
 
-    running.serve(settings, host, port, started=started)
+    running.serve(settings, host, port, started=started, accept_clock=accept_clock)
 
 
 def _links(site: Site, public: str) -> list[str]:

@@ -48,12 +48,15 @@ def status(console: Any, study: Path, on: str, data: Path, endpoint: str | None)
       python cli.py status pilot-study --on sandbox
     """
     from ..collecting.status import by_batch, stopping, survey
+    from ..publishing.own_server import clock_notice
     from ..publishing.published import find
     from ..publishing.publishing import where_workers_go
 
     frozen, requester, ledger = find(study, on, endpoint, data)
     target = requester.endpoint
     named = given("study", "on", "data", "endpoint")
+    if notice := clock_notice(target):
+        console.warn(notice)
     for line in ledger.damaged:
         console.warn(f"passed over: {line}")
     states = survey(frozen, requester, ledger, console.track)

@@ -106,11 +106,11 @@ def endpoint(name: str, url: str | None = None, data: Path = Path("server")) -> 
         raise GlimpseError(f"--endpoint {url}: an address starts with http:// or https://")
     public = None
     if url is None and name == "local":
-        url, public = _said(data / "endpoint") or LOCAL_URL, _said(data / "public-url")
+        url, public = said(data / "endpoint") or LOCAL_URL, said(data / "public-url")
     return Endpoint(name, (url or URLS[name]).rstrip("/"), data, public)
 
 
-def _said(path: Path) -> str | None:
+def said(path: Path) -> str | None:
     """Return what a running server wrote into a file of its folder; None where there is no such file."""
     return path.read_text(encoding="utf-8").strip() if path.exists() else None
 

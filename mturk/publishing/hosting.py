@@ -9,12 +9,13 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from glimpse.errors import GlimpseError
 from glimpse.images import content_type
 
-from .client import REGION, SERVICE, Endpoint, nobody_answers, service, session
+from .client import REGION, Endpoint, service
+from .own_server import TIMEOUT_S, ask, signer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from glimpse.study import Study
 
 
+T = TypeVar("T")
+R = TypeVar("R")
 THREADS = 8
-TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -80,35 +82,38 @@ class LocalHosting:
         """Upload every image."""
         import httpx
 
-        credentials = session(self.target).get_credentials().get_frozen_credentials()
+        sign = signer(self.target)
         with httpx.Client(timeout=TIMEOUT_S) as client:
 
             def put(image: Image) -> None:
                 url = f"{self.target.url}/media/{study}/{image.name}"
                 body = image.path.read_bytes()
-                response = client.put(url, content=body, headers=_signed(credentials, url, body, image))
+                digest = {
+                    "Content-Type": image.content_type,
+                    "X-Amz-Content-SHA256": sha256(body).hexdigest(),
+                }
+                response = ask(
+                    self.target, client, "PUT", url,
+                    headers=lambda: sign("PUT", url, body, digest), content=body,
+                )  # fmt: skip
                 if response.status_code not in (200, 201, 204):
                     said = f"{response.status_code}: {response.text[:200]}"
                     raise GlimpseError(f"{url}: the server refused {image.path} ({said})")
 
-            try:
-                _each(put, images, "Uploading images", track)
-            except httpx.ConnectError:
-                raise nobody_answers(self.target) from None
-            except httpx.HTTPError as error:
-                raise GlimpseError(
-                    f"{self.target.url}: uploading failed: {error or type(error).__name__}"
-                ) from None
+            _each(put, images, "Uploading images", track)
 
+    def missing(self, study: str, names: Sequence[str], track: Track) -> list[str]:
+        """Return which of a study's images are not there, whatever was hosted before."""
+        import httpx
 
-def _signed(credentials: Any, url: str, body: bytes, image: Image) -> dict[str, str]:
-    from botocore.auth import SigV4Auth
-    from botocore.awsrequest import AWSRequest
+        with httpx.Client(timeout=TIMEOUT_S) as client:
 
-    headers = {"Content-Type": image.content_type, "X-Amz-Content-SHA256": sha256(body).hexdigest()}
-    request = AWSRequest("PUT", url, headers, body)
-    SigV4Auth(credentials, SERVICE, REGION).add_auth(request)
-    return dict(request.headers.items())
+            def absent(name: str) -> bool:
+                found = ask(self.target, client, "HEAD", f"{self.target.url}/media/{study}/{name}")
+                return found.status_code != httpx.codes.OK
+
+            answers = _each(absent, names, "Checking images", track)
+        return [name for name, gone in zip(names, answers, strict=True) if gone]
 
 
 class S3Hosting:
@@ -278,13 +283,12 @@ def _problem(client: httpx.Client, url: str, image: Image, *, whole: bool) -> st
     return None
 
 
-def _each(action: Callable[[Image], None], images: Sequence[Image], label: str, track: Track) -> None:
-    """Run an action on every image, a few at a time; the first failure ends it."""
+def _each(action: Callable[[T], R], items: Sequence[T], label: str, track: Track) -> list[R]:
+    """Run an action on every item, a few at a time, and return what it returns; a failure ends it."""
     with ThreadPoolExecutor(THREADS) as pool:
-        futures = [pool.submit(action, image) for image in images]
+        futures = [pool.submit(action, item) for item in items]
         try:
-            for future in track(futures, label, len(futures)):
-                future.result()
+            return [future.result() for future in track(futures, label, len(futures))]
         finally:
             for future in futures:
                 future.cancel()

@@ -59,6 +59,7 @@ class Publisher:
         if missing:
             self._check_balance(quote)
         self._open(settings, found)
+        self._host_again(hosting, track)
         if missing:
             base_url = self._hosted(hosting, track)
             batches = dict.fromkeys(part.batch for part in missing)
@@ -157,6 +158,18 @@ class Publisher:
         hosting.host(self.study.study, images_of(self.study), track)
         self.ledger.record("outcome", key="images", base_url=base_url)
         return base_url
+
+    def _host_again(self, hosting: Hosting | None, track: Track) -> None:
+        """Put images back that our own server has lost, as after a restore of its database alone."""
+        from .hosting import LocalHosting, images_of
+
+        if not isinstance(hosting, LocalHosting) or self.base_url() is None:
+            return
+        names = [stimulus.file for stimulus in self.study.stimuli.values()]
+        lost = set(hosting.missing(self.study.study, names, track))
+        if lost:
+            again = [image for image in images_of(self.study) if image.name in lost]
+            hosting.host(self.study.study, again, track)
 
     def base_url(self) -> str | None:
         """Return where the images of a published study are."""

@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from .clock import jump_text
 from .operations import table
 from .pages import (
     dashboard,
@@ -96,9 +97,11 @@ async def front_door(_request: Request) -> Response:
 
 
 async def health(request: Request) -> Response:
-    """Say that the server and its database answer; for a proxy or a supervisor."""
-    await web.site_of(request).read(meta.secret)
-    return Response("ok\n", media_type="text/plain")
+    """Say to a proxy or a supervisor that the server answers, and whether its clock jumped."""
+    site = web.site_of(request)
+    await site.read(meta.secret)
+    jump_s = site.clock_jump_s
+    return Response("ok\n" + (f"{jump_text(jump_s)}\n" if jump_s else ""), media_type="text/plain")
 
 
 async def refused(request: Request, error: Exception) -> Response:
@@ -186,6 +189,6 @@ def create_app(site: Site) -> Starlette:
         lifespan=lifespan,
     )
     app.state.site = site
-    app.state.sessions = Sessions(site.secret)
+    app.state.sessions = Sessions(site.secret, site.ended)
     app.state.exclusions = Exclusions(site.settings.studies)
     return app

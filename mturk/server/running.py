@@ -6,6 +6,7 @@ import errno
 import fcntl
 import logging
 import socket
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,16 @@ from glimpse.files import write_whole
 from glimpse.program import program
 
 from .app import create_app
+from .clock import StudyClock
 from .site import ServerSettings, Site
 from .storage import workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+
+_LOCK_TRIES = 5
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -55,13 +60,18 @@ def alone(data: Path) -> Iterator[None]:
     """Hold a server's data folder; GlimpseError when another server holds it."""
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (data / "lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise GlimpseError(
-                f"Another server is running on the folder {data}. Stop it, or give a folder "
-                "of its own: --data FOLDER"
-            ) from None
+        # Several tries: whoever asks whether a server runs holds the lock for a moment.
+        for attempt in range(_LOCK_TRIES):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if attempt == _LOCK_TRIES - 1:
+                    raise GlimpseError(
+                        f"Another server is running on the folder {data}. Stop it, or give a folder "
+                        "of its own: --data FOLDER"
+                    ) from None
+                time.sleep(0.05)
         yield
 
 
@@ -77,15 +87,35 @@ def serve(
     port: int,
     *,
     started: Callable[[Site, str], None] = lambda _site, _url: None,
+    accept_clock: bool = False,
 ) -> None:
     """Run a server until SIGINT or SIGTERM; `started` is told the site and its local address.
 
+    `accept_clock`: the clock is right, however far it is from when the server last ran.
     Running work is finished and the database closed before this returns.
     """
-    with alone(settings.data), listen(host, port) as bound:
-        site = Site(settings)
+    endpoint, public = settings.data / "endpoint", settings.data / "public-url"
+    with alone(settings.data):
+        # Left behind by a server that was killed: nobody must be sent there while this one starts.
+        endpoint.unlink(missing_ok=True)
+        public.unlink(missing_ok=True)
+        _serve_alone(settings, host, port, started, accept_clock=accept_clock)
+
+
+def _serve_alone(
+    settings: ServerSettings,
+    host: str,
+    port: int,
+    started: Callable[[Site, str], None],
+    *,
+    accept_clock: bool,
+) -> None:
+    endpoint, public = settings.data / "endpoint", settings.data / "public-url"
+    with listen(host, port) as bound:
+        site = Site(settings, clock=StudyClock())
+        if accept_clock:
+            site.accept_clock()
         url = address_of(bound, host)
-        endpoint, public = settings.data / "endpoint", settings.data / "public-url"
         config = uvicorn.Config(
             create_app(site),
             log_level=logging.WARNING,

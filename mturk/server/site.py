@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
@@ -13,8 +14,10 @@ from urllib.parse import urlsplit
 from glimpse.errors import GlimpseError
 from glimpse.files import write_whole
 
+from .clock import StudyClock
 from .protocol import signing
-from .storage import due, meta, transitions
+from .protocol.errors import ServiceFault
+from .storage import due, ended_sessions, meta, transitions
 from .storage.database import Clock, Store, Transaction, keep_private
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Track = Callable[..., None]
+_NOTE_TIME_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,9 @@ class Site:
     keys: dict[str, str] = field(init=False)
     secret: str = field(init=False)
     requester_token: str = field(init=False)
+    ended: set[str] = field(init=False)
     _due: float = field(init=False, default=-math.inf)
+    _noted: float = field(init=False, default=-math.inf)
 
     def __post_init__(self) -> None:
         data = self.settings.data
@@ -87,9 +93,31 @@ class Site:
         self.keys = signing.load_keys(data / "credentials")
         self.store = Store(data / "server.sqlite3", self.clock)
         self.secret = self.store.read(meta.secret)
+        self.ended = self.store.read(ended_sessions.nonces)
+        self._resume_clock()
         self.requester_token = _kept_token(data / "dashboard-token")
         for name in ("credentials", "dashboard-token"):
             keep_private(data / name)
+
+    def _resume_clock(self) -> None:
+        """Do not believe a clock that differs from when the server stopped, if something would end by it."""
+        last = self.store.read(meta.last_time)
+        if last is None or not isinstance(self.clock, StudyClock):
+            return
+        now = self.clock()
+        if now < last or self.store.read(due.next_due) <= now:
+            self.clock.resume(last)
+
+    @property
+    def clock_jump_s(self) -> float:
+        """By how much the wall clock has jumped and is not believed yet."""
+        return self.clock.jump_s if isinstance(self.clock, StudyClock) and self.clock() else 0.0
+
+    def accept_clock(self) -> None:
+        """Believe the wall clock as it is; whatever is due by it is done at the next request."""
+        if isinstance(self.clock, StudyClock):
+            self.clock.accept()
+        self._due = -math.inf
 
     async def write(self, change: Callable[[Transaction], T]) -> T:
         """Run a change on the writer's thread and wait until it is on disk."""
@@ -109,7 +137,8 @@ class Site:
 
     async def settle(self) -> None:
         """Do what time has made due: abandon, approve, expire, dispose."""
-        if self.clock() < self._due:
+        now = self.clock()
+        if now < self._due and abs(now - self._noted) < _NOTE_TIME_S:
             return
         try:
             await asyncio.wrap_future(self.store.write(self._sweep))
@@ -120,10 +149,13 @@ class Site:
 
     def _sweep(self, tx: Transaction) -> None:
         transitions.sweep(tx)
-        self._due = due.next_due(tx)
+        meta.keep_time(tx)
+        self._due, self._noted = due.next_due(tx), tx.now
 
     def close(self) -> None:
         """Finish what waits and close the database."""
+        with suppress(ServiceFault):
+            self.store.write(meta.keep_time)
         self.store.close()
 
 

@@ -51,10 +51,11 @@ function finish() {
     'done-text',
     target
       ? `This study does not allow answers to be sent to ${target}. Please send the text below to the requester.`
-      : 'This was a test run: the page was opened without an address to send answers to. It would have sent this:',
+      : 'This was a test run, without an address to send answers to. This would have been sent:',
   );
 }
-// A form that cannot reach its server would replace this page by an error. Any reply at all will do.
+// A form that cannot reach its server, or is refused there, would replace this page by an error. Where progress is
+// saved, the server says whether it still knows who works here; elsewhere any reply at all will do.
 async function reachable(address) {
   let blocked = false;
   const notice = () => {
@@ -65,7 +66,8 @@ async function reachable(address) {
     const slow = wait(8000).then(() => {
       throw new Error('slow');
     });
-    await Promise.race([fetch(address, {mode: 'no-cors', cache: 'no-store', credentials: 'omit'}), slow]);
+    const options = {mode: 'no-cors', cache: 'no-store', credentials: 'omit'};
+    await Promise.race([progress ? told() : fetch(address, options), slow]);
     return true;
   } catch {
     await wait(50);

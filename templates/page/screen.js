@@ -35,9 +35,7 @@ function refuse(title, text, size) {
 }
 function refused() {
   if (phone()) {
-    const text =
-      'Images must be shown at one size and for exact fractions of a second, which phones cannot do reliably. ' +
-      'Please open this task on a laptop or desktop computer; you lose nothing by leaving now.';
+    const text = 'Phones cannot show images for exact fractions of a second. Please open this task on a computer.';
     return refuse('Please use a computer for this study', text, '');
   }
   const least = limited ? 1 : 0.3;

@@ -95,11 +95,14 @@ async function heard(reply, late) {
     clearTimeout(alarm);
     alarm = setTimeout(ended, 1000 * left);
   }
+  // The address is right, as it came from the server: this browser is not the worker's any more.
+  if (/40[13]/.test(reply.status) && !sending) stop('out');
   if (reply.status !== 409) return reply;
   const said = await reply.json().catch(() => ({}));
   if (!sending && !(late && said.reason === 'moved')) stop(said.reason, said.error, said.next);
   return reply;
 }
+const told = () => fetch(progress).then(heard);
 function forgetOthers() {
   try {
     for (const name of Object.keys(storage || {})) {
@@ -115,10 +118,9 @@ async function load() {
   const mine = stored();
   let kept = null;
   if (progress) {
-    const reply = fetch(progress)
-      .then(heard)
-      .then(found => found.text());
+    const reply = told().then(found => found.text());
     kept = readState(await Promise.race([wait(4000), reply]).catch(() => ''));
   }
-  state = {...state, ...newerState(mine, kept), seen: Date.now()};
+  // What this page holds is newer where a browser stores nothing and the server refused the last saves.
+  state = {...state, ...newerState(state, newerState(mine, kept)), seen: Date.now()};
 }

@@ -8,13 +8,17 @@ const WHY = {
     'This task was continued elsewhere',
     'You are working on it in another tab or browser; this one takes no more answers.',
   ],
+  out: [
+    'You are signed out',
+    'This tab keeps your answers. Open the task or sign in again in another tab, then press "Continue here".',
+  ],
   time: [
     'Time is up',
     'The server has kept the answers it received, but they do not count for the study. ' +
       'If you can accept the task again, you will continue where you stopped.',
   ],
 };
-const final = () => !/^(loading|busy|moved)?$/.test(stopped);
+const final = () => !/^(loading|busy|moved|out)?$/.test(stopped);
 function stop(reason = 'over', text = 'Go back to the list of tasks to see why.', next = '') {
   if (final() && !next) return;
   stopped = reason;
@@ -76,9 +80,10 @@ async function work(steal) {
   await alone(steal);
   clearTimeout(slow);
   if (final()) return;
-  await load();
-  if (final()) return;
   const later = stopped !== 'loading';
+  stopped = 'loading';
+  await load();
+  if (stopped !== 'loading') return;
   stopped = '';
   if (later) save();
   resume();

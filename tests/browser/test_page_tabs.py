@@ -19,7 +19,7 @@ from benchmarks.exposures import (
 )
 from glimpse.mturk.page.previewing import address_on_disk
 from glimpse.mturk.server.pages.submissions import REFUSALS
-from tests.browser.page_runs import ASKED_LATER, IN_CHROMIUM, serving_strictly, watch_images
+from tests.browser.page_runs import ASKED_LATER, IN_CHROMIUM, serving_strictly, submit, watch_images
 
 if TYPE_CHECKING:
     from glimpse.study import Study
@@ -36,6 +36,10 @@ BUSY = [
 MOVED = [
     "This task was continued elsewhere",
     "You are working on it in another tab or browser; this one takes no more answers.",
+]
+OUT = [
+    "You are signed out",
+    'This tab keeps your answers. Open the task or sign in again in another tab, then press "Continue here".',
 ]
 TIME = [
     "Time is up",
@@ -241,6 +245,48 @@ def test_a_refusal_without_words_stops_too(tabs: Any, timed: Study) -> None:
         page.route("**/progress", lambda route: route.fulfill(status=409, body="no"))
         page.keyboard.press("Space")
         assert told(page) == ["This task no longer takes answers", "Go back to the list of tasks to see why."]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("storage", [True, False], ids=["storage", "no storage"])
+def test_whoever_is_signed_out_keeps_every_answer(
+    tabs: Any, timed: Study, status: int, *, storage: bool
+) -> None:
+    if not storage:
+        tabs.add_init_script(
+            "delete window.localStorage; Object.defineProperty(window, 'localStorage', {value: null})"
+        )
+    with serving_strictly(timed, progress=True) as server:
+        page = tabs.new_page()
+        start(page, server.address())
+        for _ in range(2):
+            assert do_trial(page)
+        wait_until(page, READY)
+        page.route("**/progress", lambda route: route.fulfill(status=status, body="no"))
+        page.keyboard.press("Space")
+        assert told(page) == OUT
+        with page.expect_response("**/progress"):
+            page.click("#here")
+        assert told(page) == OUT, "not signed in yet"
+        page.unroute("**/progress")
+        page.click("#here")
+        page.wait_for_selector("#instructions:not([hidden])")
+        page.click("#start")
+        wait_until(page, ANSWERING)
+        assert page.locator("#note").inner_text() == ASKED_LATER
+        page.keyboard.press("ArrowLeft")
+        while do_trial(page):
+            pass
+        page.route("**/progress", lambda route: route.fulfill(status=status, body="no"))
+        page.click("#send")
+        assert told(page) == OUT
+        assert server.submitted == []
+        page.unroute("**/progress")
+        page.click("#here")
+        page.wait_for_selector("#done:not([hidden])")
+        submission = submit(page, server)
+        answered = list(dict.fromkeys(answer.trial for answer in submission.answers))
+        assert answered == [trial.trial for trial in timed.trials]
 
 
 def test_the_deadline_comes_without_network(tabs: Any, timed: Study) -> None:

@@ -53,7 +53,7 @@ LAYERS = {
         ["server/operations"],
         ["server/site"],
         ["server/storage"],
-        ["server/protocol"],
+        ["server/protocol", "server/clock"],
         ["collecting"],
         ["importing", "building"],
         ["publishing"],

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from ..clock import jump_text
 from ..protocol.errors import RequestError
 from ..storage import hits, studies
 from . import panels, web
@@ -50,7 +51,8 @@ async def index(request: Request) -> Response:
         return response
     enter(request)
     found = await _apart(site, hits.studies)
-    return web.page(request, "dashboard", studies=found)
+    session = web.sessions_of(request).of(request)
+    return web.page(request, "dashboard", session=session, studies=found, clock_notice=_clock_notice(request))
 
 
 async def _apart(site: Site, reading: Any) -> Any:
@@ -74,6 +76,7 @@ async def study_page(request: Request) -> Response:
         links=links,
         panels_only=web.site_of(request).settings.panels_only,
         saved="saved" in request.query_params,
+        clock_notice=_clock_notice(request),
         **found,
     )
 
@@ -125,7 +128,21 @@ async def save_settings(request: Request) -> Response:
     return RedirectResponse(f"/dashboard/studies/{study}?saved=1", 303)
 
 
+async def accept_clock(request: Request) -> Response:
+    """Believe the clock after a jump, as the requester says."""
+    enter(request)
+    await web.checked_form(request)
+    web.site_of(request).accept_clock()
+    return RedirectResponse("/dashboard/", 303)
+
+
+def _clock_notice(request: Request) -> str:
+    jump_s = web.site_of(request).clock_jump_s
+    return jump_text(jump_s) if jump_s else ""
+
+
 ROUTES = [
+    Route("/dashboard/clock", accept_clock, methods=["POST"]),
     Route("/dashboard/", index, methods=["GET"]),
     Route("/dashboard/studies/{study}", study_page, methods=["GET"]),
     Route("/dashboard/studies/{study}/live", live, methods=["GET"]),

@@ -99,6 +99,8 @@ async def join(request: Request) -> Response:
         return arrived, _next(tx, worker, study, parameters.get("batch"), arrived.arrival)
 
     arrived, assignment_id = await site.write(change)
+    if arrived.nonce != session.nonce:
+        await web.end_session(request, session)
     response = redirect(f"/worker/assignments/{assignment_id}")
     web.sessions_of(request).keep(response, arrived, secure=web.is_secure(request))
     return response

@@ -13,9 +13,12 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from ..protocol.errors import RequestError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from starlette.requests import Request
     from starlette.responses import Response
 
+# Its browser forgets a session after this time. The server never does: its clock may be wrong.
 _LIFE_S = 60 * 86_400
 
 
@@ -29,10 +32,10 @@ class Session:
 
 
 class Sessions:
-    """Reads and writes the cookies of one server, signed with its secret."""
+    """Reads and writes the cookies of one server, signed with its secret; `ended` sessions are nobody's."""
 
-    def __init__(self, secret: str) -> None:
-        self._secret = secret.encode()
+    def __init__(self, secret: str, ended: Collection[str] = ()) -> None:
+        self._secret, self._ended = secret.encode(), ended
         # Browsers share cookies between the ports of a host: two servers must not overwrite each other's.
         mark = hashlib.sha256(b"cookie:" + self._secret).hexdigest()[:8]
         self.cookie, self._requester_cookie = f"glimpse_{mark}", f"glimpse_requester_{mark}"
@@ -42,10 +45,12 @@ class Sessions:
     def of(self, request: Request) -> Session:
         """Return the session of a request; a new, empty one when its cookie is missing or not ours."""
         try:
-            nonce, worker, arrival = self._cookie.loads(request.cookies.get(self.cookie, ""), max_age=_LIFE_S)
-            return Session(str(nonce), worker, arrival)
+            nonce, worker, arrival = self._cookie.loads(request.cookies.get(self.cookie, ""))
         except (BadSignature, ValueError, TypeError):
             return Session(secrets.token_urlsafe(12))
+        if nonce in self._ended:
+            return Session(secrets.token_urlsafe(12))
+        return Session(str(nonce), worker, arrival)
 
     def keep(self, response: Response, session: Session, *, secure: bool) -> None:
         """Send a session to the browser."""
@@ -96,6 +101,6 @@ class Sessions:
     def may_submit(self, token: str) -> str | None:
         """Return the assignment that a submit token is for; None when it is not ours."""
         try:
-            return str(self._submit.loads(token, max_age=400 * 86_400))
+            return str(self._submit.loads(token))
         except BadSignature:
             return None

@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, Response
 from glimpse.text import environment, template_text
 
 from ..protocol.errors import RequestError
+from ..storage import ended_sessions
 
 if TYPE_CHECKING:
     from starlette.datastructures import FormData
@@ -103,6 +104,14 @@ async def checked_form(request: Request) -> tuple[Session, dict[str, str]]:
     fields = dict(await form_of(request))
     sessions_of(request).check_csrf(session, fields.get("csrf", ""))
     return session, fields
+
+
+async def end_session(request: Request, session: Session) -> None:
+    """Let the cookie of a browser that somebody leaves count no more, wherever a copy of it is kept."""
+    site = site_of(request)
+    if session.worker is not None:
+        await site.write(lambda tx: ended_sessions.end(tx, session.nonce))
+        site.ended.add(session.nonce)
 
 
 def origin(request: Request) -> str:

@@ -76,6 +76,7 @@ async def sign_in(request: Request) -> Response:
             "Signing in by name is switched off. Open the link that you were given.", "NotSignedIn"
         )
     worker = await site.write(lambda tx: worker_for(tx, site.secret, panel, fields.get("name", "")))
+    await web.end_session(request, session)
     response = redirect("/worker/")
     sessions = web.sessions_of(request)
     sessions.keep(response, sessions.sign_in(session, worker), secure=web.is_secure(request))
@@ -84,7 +85,8 @@ async def sign_in(request: Request) -> Response:
 
 async def sign_out(request: Request) -> Response:
     """Forget who works in this browser; in the lab the next participant of a `study` is asked for."""
-    _, fields = await web.checked_form(request)
+    session, fields = await web.checked_form(request)
+    await web.end_session(request, session)
     study = fields.get("study")
     response = redirect(f"/join/{quote(study, safe='')}" if study else "/worker/sign-in")
     web.sessions_of(request).forget(response)

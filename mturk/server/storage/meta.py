@@ -10,6 +10,22 @@ if TYPE_CHECKING:
     from .database import Transaction
 
 
+def last_time(tx: Transaction) -> float | None:
+    """Return the latest moment (epoch seconds) of which this database knows; None for a new one."""
+    kept = tx.one("SELECT value FROM meta WHERE key = 'time'")
+    event = tx.one("SELECT at FROM events ORDER BY id DESC LIMIT 1")
+    known = [float(row[0]) for row in (kept, event) if row]
+    return max(known, default=None)
+
+
+def keep_time(tx: Transaction) -> None:
+    """Write down what the time is, for a later start of the server."""
+    tx.run(
+        "INSERT INTO meta VALUES ('time', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        repr(tx.now),
+    )
+
+
 def secret(tx: Transaction) -> str:
     """Return the secret that signs cookies and makes worker ids; GlimpseError when it is gone."""
     row = tx.one("SELECT value FROM meta WHERE key = 'secret'")

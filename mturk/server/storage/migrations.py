@@ -28,6 +28,12 @@ MIGRATIONS = {
     # The dashboard counts the returned and abandoned assignments of each HIT without reading all assignments.
     2: """CREATE INDEX IF NOT EXISTS given_up ON assignments (hit_id, status)
           WHERE status IN ('Returned', 'Abandoned')""",
+    # Whoever signs out is signed out for good, whoever kept their cookie. Before, the simulator signed in by
+    # name and without a key; whoever came by a panel's link could not be it, whatever their answers say.
+    3: """CREATE TABLE ended_sessions (nonce TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
+          UPDATE workers SET panel = 'simulator' WHERE panel = 'local' AND worker_id IN (
+            SELECT worker_id FROM assignments WHERE answer LIKE '%"simulated":true%'
+            AND answer LIKE '%"user_agent":"glimpse-simulator%')""",
 }
 
 

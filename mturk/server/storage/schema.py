@@ -1,6 +1,6 @@
 """The tables and indices of the server's database as they are now; `migrations` brings older files to it."""
 
-VERSION = 2
+VERSION = 3
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -69,6 +69,7 @@ CREATE INDEX messages_by_worker ON messages (worker_id);
 CREATE TABLE tokens (
   operation TEXT NOT NULL, token TEXT NOT NULL, at REAL NOT NULL, result TEXT NOT NULL,
   PRIMARY KEY (operation, token)) WITHOUT ROWID;
+CREATE TABLE ended_sessions (nonce TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE study_settings (study TEXT PRIMARY KEY, settings TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE events (
   id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, kind TEXT NOT NULL, hit_id TEXT, assignment_id TEXT,

@@ -17,12 +17,20 @@ from PIL import Image
 
 from glimpse.main import main
 from glimpse.mturk.answers import encode
+from glimpse.mturk.publishing import own_server
 from glimpse.mturk.publishing.client import Endpoint, Requester, connect
 from glimpse.mturk.server.app import create_app
 from glimpse.mturk.server.site import ServerSettings, Site
 from glimpse.mturk.server.storage import assignments, transitions
 from glimpse.mturk.server.storage.workers import LOCAL, worker_for
 from glimpse.study import read_study
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch):
+    """Wait for nobody: neither between two attempts nor for a server that is being started."""
+    monkeypatch.setattr(own_server, "WAIT_S", 0.001)
+    monkeypatch.setattr(own_server, "UNSEEN_S", 0.0)
 
 
 @pytest.fixture(scope="session")

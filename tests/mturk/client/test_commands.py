@@ -211,7 +211,7 @@ def serve(server, glimpse, monkeypatch):
     """Run `serve` up to where it would begin to answer; returns its links and its last line."""
     monkeypatch.setattr(
         "glimpse.mturk.server.running.serve",
-        lambda *_, started: started(server.site, "http://127.0.0.1:8080"),
+        lambda *_, started, **_more: started(server.site, "http://127.0.0.1:8080"),
     )
 
     def run(*words):

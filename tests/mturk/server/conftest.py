@@ -55,8 +55,8 @@ class Quick(uvicorn.Server):
 class Running:
     """One server on a port of its own, in a thread."""
 
-    def __init__(self, data: Path, **settings):
-        self.clock = Clock()
+    def __init__(self, data: Path, clock=None, **settings):
+        self.clock = clock or Clock()
         self.site = Site(ServerSettings(data=data, **settings), clock=self.clock)
         self.socket = listen("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"

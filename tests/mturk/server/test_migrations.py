@@ -27,6 +27,9 @@ VERSION_1 = ROOT / "tests/data/version-1"
 EXPECTED = json.loads((VERSION_1 / "expected.json").read_text(encoding="utf-8"))
 
 
+SIMULATED = 3  # workers in the first version's database
+
+
 @pytest.fixture
 def old(tmp_path):
     """A database that the first version wrote, in a folder of its own."""
@@ -53,6 +56,10 @@ def digests(path):
         found = {}
         for table, expected in EXPECTED["tables"].items():
             rows = connection.execute(f"SELECT {', '.join(expected['columns'])} FROM {table}").fetchall()
+            if table == "workers":  # the third version tells the simulator's from people who gave a name
+                panels = [row[expected["columns"].index("panel")] for row in rows]
+                assert panels.count("simulator") in {0, SIMULATED}
+                rows = [["local" if cell == "simulator" else cell for cell in row] for row in rows]
             text = "\n".join(sorted(json.dumps(list(row), ensure_ascii=False) for row in rows))
             found[table] = (len(rows), hashlib.sha256(text.encode()).hexdigest())
         return found
