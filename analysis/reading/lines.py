@@ -8,10 +8,9 @@ quarter of the time. Nothing here knows of other lines, so that several processe
 from __future__ import annotations
 
 import math
+import struct
 import sys
-from array import array
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import msgspec
@@ -24,7 +23,7 @@ from glimpse.submission import LARGEST, LONGEST_NAME
 from .answer_file import ANSWER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -82,8 +81,6 @@ class UsualLine(Struct, gc=False, forbid_unknown_fields=True):
 
 
 _decode = msgspec.json.Decoder(UsualLine).decode
-_TRIAL, _SIDE, _RESPONSE, _SHOWN = map(attrgetter, ("trial", "side", "response_ms", "shown_ms"))
-_is_left = "left".__eq__
 
 
 class Head(NamedTuple):
@@ -150,7 +147,7 @@ class LineParser:
 
     def _clear(self) -> None:
         self.rows: list[NDArray[np.int32]] = []
-        self.left, self.response, self.shown = bytearray(), array("f"), array("f")
+        self.left, self.response, self.shown = bytearray(), bytearray(), bytearray()
 
     def chunks(self, path: Path, start: int = 0, stop: float = math.inf) -> Iterator[Chunk]:
         """Parse the lines that begin from byte `start` on and before byte `stop`; OSError without a file."""
@@ -181,13 +178,13 @@ class LineParser:
         if hit is None or (line.study is not None and line.study != self.index.study):
             return None
         refresh_hz = _or_nan(page.refresh_hz)
-        names, answers, repeated = list(map(_TRIAL, line.answers)), line.answers, 0
+        names, answers, repeated = [answer.trial for answer in line.answers], line.answers, 0
         found = self._find(names, hit)
         if found is None and len(set(names)) < len(names):
             kept = self._without_repeats(answers, refresh_hz)
             if kept is not None:
                 repeated, answers = len(answers) - len(kept), kept
-                found = self._find(list(map(_TRIAL, answers)), hit)
+                found = self._find([answer.trial for answer in answers], hit)
         if found is None:
             return None
         self._keep(found[1], answers)
@@ -226,9 +223,10 @@ class LineParser:
 
     def _keep(self, rows: NDArray[np.int32], answers: list[UsualAnswer]) -> None:
         self.rows.append(rows)
-        self.left.extend(map(_is_left, map(_SIDE, answers)))
-        self.response += _times(_RESPONSE, answers)
-        self.shown += _times(_SHOWN, answers)
+        # Packed at once: a third of the time that an array takes, which looks at each value.
+        self.left += struct.pack(f"={len(answers)}?", *[answer.side == "left" for answer in answers])
+        self.response += _times([answer.response_ms for answer in answers])
+        self.shown += _times([answer.shown_ms for answer in answers])
 
     def take(self) -> NDArray[Any]:
         """Hand over the answers kept so far."""
@@ -246,9 +244,9 @@ def _or_nan(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _times(of: Callable[[UsualAnswer], float | None], answers: list[UsualAnswer]) -> array[float]:
-    """Return a time of each answer as float32, NaN where there is none."""
+def _times(values: list[float | None]) -> bytes:
+    """Return times as float32, NaN where there is none."""
     try:
-        return array("f", map(of, answers))  # type: ignore[arg-type]
-    except TypeError:
-        return array("f", map(_or_nan, map(of, answers)))
+        return struct.pack(f"={len(values)}f", *values)
+    except struct.error:
+        return struct.pack(f"={len(values)}f", *map(_or_nan, values))
