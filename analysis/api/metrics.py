@@ -243,7 +243,8 @@ def _scores(judgments: Any, scores: Any, name: str, direction: str | None) -> Sc
     else:
         refuse("judgments", judgments, f"{JUDGED}, or a DataFrame of judgments")
     if isinstance(scores, pd.DataFrame):
-        found = Scores(name, _which(name, direction), _table(scores))
+        table = _table(scores)
+        found = Scores(name, _which(name, direction), table)
     else:
         file = path_of("scores", scores, SCORES)
         several = read_scores([file], [direction] if direction else [])

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANELS_A_ROW, MOST_NAMED, LINE_POINTS = 3, 6, 101
+LEFT_IN, RIGHT_IN, BETWEEN_IN, PANEL_IN = 0.58, 0.12, 0.4, 1.75  # of the panels
 LARGEST_PT = 16.0  # area of the point of the pair with the most answers, in square points
 
 
@@ -63,30 +64,32 @@ def metric_figure(
         columns = min(len(titles), PANELS_A_ROW)
         rows = -(-len(titles) // columns)
         width = COLUMN_IN if columns == 1 else TEXT_WIDTH_IN
+        panel = (width - LEFT_IN - RIGHT_IN - (columns - 1) * BETWEEN_IN) / columns
+        heads = [f"{fold(legible(name), panel, 7.5)}\n{legible(title)}" for name, title in titles]
+        feet = [fold(legible(f"How much better by {name}"), panel, 7.5) for name, _ in titles]
+        above, below = 0.1 + LINE_IN * _lines(heads), 0.25 + LINE_IN * _lines(feet)
         shown = names if len(names) <= MOST_NAMED else []
-        legend = LINE_IN * len(shown) + (0.06 if shown else 0)
-        figure = blank(width, 2.5 * rows + legend + TOP_IN)
+        legend = TOP_IN + LINE_IN * len(shown)
+        figure = blank(width, legend + rows * (above + PANEL_IN + below))
         height = figure.get_size_inches()[1]
-        grid = figure.subplots(rows, columns, squeeze=False).ravel()
-        figure.subplots_adjust(
-            left=0.58 / width, right=1 - 0.12 / width, bottom=0.42 / height,
-            top=1 - (legend + TOP_IN + 0.34) / height, wspace=0.2, hspace=0.55,
-        )  # fmt: skip
-        for place, ax in enumerate(grid):
-            if place >= len(titles):
-                ax.set_axis_off()
-                continue
-            metric, title = titles[place]
+        for place, (metric, _) in enumerate(titles):
+            line, column = divmod(place, columns)
+            left = LEFT_IN + column * (panel + BETWEEN_IN)
+            bottom = height - legend - (line + 1) * (above + PANEL_IN + below) + below
+            ax = figure.add_axes((left / width, bottom / height, panel / width, PANEL_IN / height))
             plot_metric(ax, *(table[table["metric"] == metric] for table in (pairs, lines)))
-            name = fold(legible(metric), width / columns - 0.7, 7.5, bold=True)
-            ax.set_title(f"{name}\n{legible(title)}", loc="left")
-            ax.set_xlabel(fold(legible(f"How much better by {metric}"), width / columns - 0.5, 7.5))
-            if place % columns:
-                ax.set_ylabel("")
+            ax.set_title(heads[place], loc="left")
+            ax.set_xlabel(feet[place])
+            ax.set_ylabel("" if column else ax.get_ylabel())
         _name(figure, shown)
         if simulated:
             mark_simulated(figure)
     return figure
+
+
+def _lines(texts: Sequence[str]) -> int:
+    """How many lines the longest of the texts has."""
+    return max(1 + text.count("\n") for text in texts)
 
 
 def _name(figure: Figure, names: Sequence[str]) -> None:

@@ -38,6 +38,17 @@ def given_own_images(folder: Path, name: str = "images") -> None:
             photo.filter(ImageFilter.GaussianBlur(radius)).save(path)
 
 
+def given_scores(folder: Path) -> None:
+    """Write lpips.csv, a metric of all images."""
+    rng = np.random.default_rng(0)
+    rows = [
+        f"{item:06d},{condition},{radius + rng.random():.4f}"
+        for item in range(24)
+        for condition, radius in (("real", 0), ("mine", 1), ("theirs", 2), ("blurred", 6))
+    ]
+    (folder / "lpips.csv").write_text("\n".join(["item,condition,value", *rows]) + "\n")
+
+
 def given_answers(folder: Path) -> None:
     """Let simulated workers do the published study through the running server."""
     endpoint = (folder / "server" / "endpoint").read_text().strip()

@@ -161,6 +161,29 @@ def test_tables_equal_those_of_the_report(report, judgments):
     assert (report / "judgments.csv").read_text() == csv_text(judgments.table())
 
 
+def test_metrics_equal_those_of_the_report(made, judgments, tmp_path):
+    images = pd.concat(
+        judgments.results.trials[[f"item_{side}", f"condition_{side}"]]
+        .astype(str).set_axis(["item", "condition"], axis=1) for side in "ab"
+    ).drop_duplicates()  # fmt: skip
+    scores = images.assign(value=np.random.default_rng(0).random(len(images)).round(3))
+    scores.to_csv(tmp_path / "lpips.csv", index=False)
+    run("analyze", made / "results", "--metric", tmp_path / "lpips.csv", "--out", tmp_path / "report",
+        "--figures", "svg")  # fmt: skip
+    for given in (scores, tmp_path / "lpips.csv"):
+        table = glimpse.metric_table(judgments, given, name="lpips")
+        assert (tmp_path / "report" / "metric.csv").read_text() == csv_text(table)
+        pairs = glimpse.metric_pairs(judgments, given, name="lpips", direction="lower")
+        assert (tmp_path / "report" / "metric_pairs.csv").read_text() == csv_text(pairs)
+    ax = glimpse.plot_metric(Figure().subplots(), pairs)
+    assert [text.get_text() for text in ax.texts] == ["SIMULATED"]
+
+
+def test_a_plan_states_when_it_may_stop(made):
+    experiment = glimpse.plan_study(made / "images", stop_when="width=0.10 contrast=crn:real", **SMALL)
+    assert experiment.stop_when.contrasts == (("crn", "real"),)
+
+
 def test_a_dataframe_gives_what_the_judgments_give(report, judgments, rows):
     expected = glimpse.preference_table(judgments)
     plateaus = {fit.contrast: fit.plateau for fit in glimpse.fit_curves(judgments)}

@@ -23,10 +23,13 @@ def cases(text):
     return list(zip(lines[::2], lines[1::2], strict=True))
 
 
+SCORES = pd.DataFrame({"item": ["1"], "condition": ["crn"], "value": [1.0]})
+
+
 def call(code, of=None):
     """Run a call of the API; `of` stands for judgments."""
     names = {name: getattr(glimpse, name) for name in glimpse.__all__}
-    return eval(code, {**names, "np": np, "pd": pd, "Figure": Figure, "Odd": Odd, "of": of})
+    return eval(code, {**names, "np": np, "pd": pd, "Figure": Figure, "Odd": Odd, "of": of, "SCORES": SCORES})
 
 
 WRONG = cases("""
@@ -100,6 +103,18 @@ power_table(image_spread='x')
     image_spread is 'x' (str); give a number.
 power_table(images=1)
     images is 1 (int); give a whole number of at least 2.
+plan_study(['real', 'crn', 'image-space'], stop_when=3)
+    stop_when is 3 (int); give a text.
+anytime_table(3)
+    judgments is 3 (int); give what glimpse.exclude(results) returns.
+metric_table(3, 'lpips.csv')
+    judgments is 3 (int); give what glimpse.exclude(results) returns, or a DataFrame of judgments.
+plot_metric(None, 3)
+    ax is None (NoneType); give the Axes to draw on
+plot_metric(Figure().subplots(), 3)
+    pairs is 3 (int); give what glimpse.metric_pairs(judgments, scores) returns.
+plot_metric(Figure().subplots(), pd.DataFrame())
+    pairs lacks the column 'metric'; give what glimpse.metric_pairs returns.
 synthesize(3)
     labels is 3 (int); give the path of a label map, or of a folder of them.
 synthesize('labels', size=256)
@@ -123,6 +138,22 @@ def test_a_wrong_type_is_an_error_that_says_what_to_give(code, text, here):
     assert isinstance(caught.value, TypeError)
 
 
+@pytest.mark.parametrize(
+    ("scores", "text"),
+    [
+        (3, "scores is 3 (int); give a DataFrame with the columns item, condition, value, or the path"),
+        (SCORES[["item", "value"]], "scores lacks the column 'condition'; give a DataFrame"),
+        (SCORES.assign(value="x"), "scores: 'value' is 'x' in a row; it must be a finite number."),
+        (pd.concat([SCORES, SCORES]), "scores has item '1' of crn twice; give one value an image."),
+        (SCORES, 'direction is None, and the name \'metric\' does not tell; give "lower" or "higher".'),
+    ],
+    ids=range(5),
+)
+def test_scores_that_are_none_are_refused(judgments, scores, text):
+    with pytest.raises(glimpse.ArgumentError, match=re.escape(text)):
+        glimpse.metric_table(judgments, scores)
+
+
 @pytest.mark.parametrize("option", ["level", "cluster", "adjust", "resamples", "filtered", "seed"])
 def test_every_option_of_a_statistic_is_checked(judgments, option):
     with pytest.raises(glimpse.ArgumentError, match=f"{option} is of type Odd; give "):
@@ -136,6 +167,14 @@ preference_table(of, cluster='x')
     cluster is 'x'; allowed are
 fit_curves(of, curve='x')
     curve is 'x'; allowed are
+anytime_table(of, level=2)
+    level is 2.0; it must lie between 0 and 1
+metric_table(of, 'nothing.csv')
+    nothing.csv is no file; `scores` takes a CSV file with the columns item, condition, value.
+metric_table(of, SCORES, direction='lower')
+    metric: no trial shows two images that have a value of metric.
+plan_study(['real', 'crn', 'image-space'], stop_when='soon')
+    stop_when: 'soon' is no part of a rule; allowed are excludes-chance,
 fit_curves(of, exposure='x')
     exposure is 'x' (str); allowed are 'nominal', 'measured'.
 read_results(['results', './results'])
