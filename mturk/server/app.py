@@ -55,6 +55,7 @@ _STATUS = {
     "InvalidAssignmentState": 409,
     "HITDoesNotExist": 404,
     "AssignmentDoesNotExist": 404,
+    "QualificationTypeDoesNotExist": 404,
     "NotFound": 404,
 }
 
@@ -64,6 +65,7 @@ async def requester_endpoint(request: Request) -> Response:
     site = web.site_of(request)
     status = 200
     try:
+        signing.claim(site.keys, request.headers, site.wall())
         body = await web.body_of(request, wire.MAX_BODY)
         signing.verify(
             site.keys, ("POST", request.url.path, request.url.query), request.headers, body, site.wall()
@@ -189,6 +191,7 @@ def create_app(site: Site) -> Starlette:
         lifespan=lifespan,
     )
     app.state.site = site
+    app.state.arriving = 0
     app.state.sessions = Sessions(site.secret, site.ended)
     app.state.exclusions = Exclusions(site.settings.studies)
     return app

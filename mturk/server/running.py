@@ -18,6 +18,7 @@ from glimpse.program import program
 
 from .app import create_app
 from .clock import StudyClock
+from .connections import BoundedProtocol, most_connections
 from .site import ServerSettings, Site
 from .storage import workers
 
@@ -112,13 +113,16 @@ def _serve_alone(
 ) -> None:
     endpoint, public = settings.data / "endpoint", settings.data / "public-url"
     with listen(host, port) as bound:
+        BoundedProtocol.most = most_connections()
         site = Site(settings, clock=StudyClock())
         if accept_clock:
             site.accept_clock()
         url = address_of(bound, host)
         config = uvicorn.Config(
             create_app(site),
-            log_level=logging.WARNING,
+            # Warnings tell of requests that are no HTTP: as many as a stranger likes to send.
+            log_level=logging.ERROR,
+            http=BoundedProtocol,
             access_log=False,
             server_header=False,
             timeout_keep_alive=30,

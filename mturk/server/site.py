@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Track = Callable[..., None]
 _NOTE_TIME_S = 3600.0
+_SHORTEST_TOKEN = 16
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,14 @@ class Site:
 def _kept_token(path: Path) -> str:
     import secrets
 
-    if not path.exists():
-        write_whole(path, secrets.token_urlsafe(24) + "\n", mode=0o600)
-    return path.read_text(encoding="utf-8").strip()
+    token = path.read_text(encoding="utf-8").strip() if path.exists() else ""
+    if not token:
+        # Nobody must be let in by an empty token.
+        token = secrets.token_urlsafe(24)
+        write_whole(path, token + "\n", mode=0o600)
+    if len(token) < _SHORTEST_TOKEN:
+        raise GlimpseError(
+            f"{path} holds {len(token)} characters; needed: {_SHORTEST_TOKEN} or more, which nobody can "
+            "guess. Delete the file to have a new token made."
+        )
+    return token

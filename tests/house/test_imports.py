@@ -53,7 +53,7 @@ LAYERS = {
         ["server/operations"],
         ["server/site"],
         ["server/storage"],
-        ["server/protocol", "server/clock"],
+        ["server/protocol", "server/clock", "server/connections"],
         ["collecting"],
         ["importing", "building"],
         ["publishing"],

@@ -88,13 +88,18 @@ async def join(request: Request) -> Response:
                 "This study needs a computer with a keyboard. Please open the same link there.",
                 "NotOnThisDevice",
             )
-        arrived = _arrive(tx, site.secret, session, study, came)
-        worker = str(arrived.worker)
+        worker = _worker(tx, site.secret, session, came)
+        known = session.worker == worker or _is_the_same(tx, worker, study, came, lab=site.settings.lab)
+        arrived = _arrive(tx, session, worker, study, came)
         running = assignments.unfinished(tx, worker, study)
         if running:
+            if not known:
+                raise RequestError(_ELSEWHERE, "NotYours")
             return arrived, str(running[0]["assignment_id"])
         finished = assignments.last_submitted(tx, worker, study)
         if finished and "batch" not in parameters:
+            if not known:
+                raise RequestError(_ALREADY, "WorkerAlreadyHasAssignment")
             return arrived, finished
         return arrived, _next(tx, worker, study, parameters.get("batch"), arrived.arrival)
 
@@ -106,12 +111,36 @@ async def join(request: Request) -> Response:
     return response
 
 
-def _arrive(tx: Transaction, secret: str, session: Session, study: str, came: Arrival) -> Session:
-    """Enter the participant and the link that they came by."""
+_ELSEWHERE = (
+    "Somebody is taking part under this id in another browser. If that is you, go on there. If you cannot, "
+    "open the study again where you found it, or wait until the time of the first attempt is over."
+)
+_ALREADY = (
+    "You have already taken part in this study. To see your completion code again, open this page in the "
+    "browser in which you took part."
+)
+
+
+def _worker(tx: Transaction, secret: str, session: Session, came: Arrival) -> str:
     if came.person:
-        worker = worker_for(tx, secret, came.panel.name, came.person)
-    else:
-        worker = session.worker or worker_for(tx, secret, GUEST, secrets.token_hex(8))
+        return worker_for(tx, secret, came.panel.name, came.person)
+    return session.worker or worker_for(tx, secret, GUEST, secrets.token_hex(8))
+
+
+def _is_the_same(tx: Transaction, worker: str, study: str, came: Arrival, *, lab: bool) -> bool:
+    """Tell whether a link shows that its bearer is who came before under the same id.
+
+    An id alone is no secret. Panels send a session's id with it, the same one each time a person opens the
+    study, and one that others do not know. In the lab somebody stands by.
+    """
+    if lab:
+        return True
+    kept = studies.parameters_of(tx, worker, study)
+    return any(came.kept.values()) and any(came.kept.items() <= parameters.items() for parameters in kept)
+
+
+def _arrive(tx: Transaction, session: Session, worker: str, study: str, came: Arrival) -> Session:
+    """Enter the link that a participant came by."""
     parameters = {"participant": came.person[:MAX_PARAMETER], **came.kept}
     arrival = studies.add_arrival(tx, worker, study, came.panel.name, parameters)
     nonce = session.nonce if session.worker == worker else secrets.token_urlsafe(12)

@@ -49,6 +49,7 @@ def own_assignment(tx: Transaction, assignment_id: str, worker: str | None) -> R
 
 async def external_submit(request: Request) -> Response:
     """Store a worker's answer. The acknowledgement means that it is on disk; repeating it changes nothing."""
+    _check_known(request)
     fields = await web.form_of(request)
     assignment_id = dict(fields).get("assignmentId") or request.query_params.get("assignmentId", "")
     if assignment_id == PREVIEW:
@@ -88,6 +89,14 @@ async def reachable(request: Request) -> Response:
             "A HIT's page sends its answers to this address; there is nothing to see.", "NotFound"
         )
     return Response(status_code=204)
+
+
+def _check_known(request: Request) -> None:
+    """Refuse strangers before their form is read."""
+    token, sessions = request.path_params.get("token"), web.sessions_of(request)
+    known = sessions.of(request).worker if token is None else sessions.may_submit(token)
+    if known is None:
+        raise RequestError(_NOT_YOURS, "NotYours")
 
 
 def _submitter(request: Request, assignment_id: str) -> str | None:
@@ -135,6 +144,8 @@ async def save_progress(request: Request) -> Response:
     """
     if web.from_elsewhere(request):
         raise HTTPException(403)
+    if web.sessions_of(request).of(request).worker is None:
+        raise RequestError(_NOT_YOURS, "NotYours")
     body = await web.body_of(request, MAX_PROGRESS)
     try:
         text = body.decode("utf-8")

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from .sessions import Session, Sessions
 
 MAX_FORM = 1_048_576
+MAX_OWN_FORM = 65_536  # the forms of our own pages have a few short fields
+MAX_ARRIVING = 268_435_456  # bytes of all bodies that are being received
 MAX_FIELDS = 1000
 _BODY_TIMEOUT_S = 60
 ASSETS = {"site.css": "text/css; charset=utf-8", "site.js": "text/javascript; charset=utf-8"}
@@ -52,26 +54,34 @@ def sessions_of(request: Request) -> Sessions:
 
 
 async def body_of(request: Request, limit: int) -> bytes:
-    """Return a request's body; HTTP 413 above `limit` bytes, 408 when it does not arrive."""
+    """Return a request's body; HTTP 413 above `limit` bytes, 408 when it does not arrive.
+
+    HTTP 503 where the bodies that are just arriving hold more memory than a server should give to them.
+    """
     stated = request.headers.get("content-length", "0")
-    if not stated.isdigit() or int(stated) > limit:
+    if not stated.isdigit() or len(stated) > 15 or int(stated) > limit:
         raise HTTPException(413, f"More than {limit} bytes were sent.")
-    parts, size = [], 0
+    state, parts, size = request.app.state, [], 0
     try:
         async with asyncio.timeout(_BODY_TIMEOUT_S):
             async for part in request.stream():
                 size += len(part)
+                state.arriving += len(part)
                 if size > limit:
                     raise HTTPException(413, f"More than {limit} bytes were sent.")
+                if state.arriving > MAX_ARRIVING:
+                    raise HTTPException(503, "The server is busy. Please try again in a moment.")
                 parts.append(part)
     except TimeoutError:
         raise HTTPException(408, "The request did not arrive in time.") from None
+    finally:
+        state.arriving -= size
     return b"".join(parts)
 
 
-async def form_of(request: Request) -> list[tuple[str, str]]:
+async def form_of(request: Request, limit: int = MAX_FORM) -> list[tuple[str, str]]:
     """Return a form's fields in order; RequestError when it is not one that can be read."""
-    body = await body_of(request, MAX_FORM)
+    body = await body_of(request, limit)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
         if kind == "application/x-www-form-urlencoded":
@@ -101,7 +111,7 @@ def _texts(form: FormData) -> list[tuple[str, str]]:
 async def checked_form(request: Request) -> tuple[Session, dict[str, str]]:
     """Return the session and the fields of one of our own forms, its CSRF token checked."""
     session = sessions_of(request).of(request)
-    fields = dict(await form_of(request))
+    fields = dict(await form_of(request, MAX_OWN_FORM))
     sessions_of(request).check_csrf(session, fields.get("csrf", ""))
     return session, fields
 

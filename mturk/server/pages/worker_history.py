@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.routing import Route
 
 from ..operations.qualifications import request_qualification
+from ..protocol.errors import missing
 from ..storage import assignments, bonuses, hits, messages, offers, workers
 from ..storage.qualifications import for_worker
 from . import panels, web
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from ..storage.database import Transaction
+    from ..storage.database import Row, Transaction
 
 _SHOWN = 200
 
@@ -63,8 +64,18 @@ async def history(request: Request) -> Response:
 async def qualifications(request: Request) -> Response:
     """List the qualifications that a worker has or may ask for."""
     session, worker = signed_in(request)
-    rows = await web.site_of(request).read(lambda tx: for_worker(tx, worker))
+
+    def reading(tx: Transaction) -> list[Row]:
+        return [row for row in for_worker(tx, worker) if _is_open(tx, worker, row["qualification_type_id"])]
+
+    rows = await web.site_of(request).read(reading)
     return web.page(request, "qualifications", session=session, types=rows)
+
+
+def _is_open(tx: Transaction, worker: str, type_id: str) -> bool:
+    """Tell whether somebody may ask for a qualification: by a study's link, for one of that study's."""
+    came_for = workers.studies_open_to(tx, worker)
+    return came_for is None or type_id in hits.required_by(tx, came_for)
 
 
 async def ask(request: Request) -> Response:
@@ -72,7 +83,13 @@ async def ask(request: Request) -> Response:
     session, _ = await web.checked_form(request)
     worker = session.worker or signed_in(request)[1]
     type_id = request.path_params["type_id"]
-    await web.site_of(request).write(lambda tx: request_qualification(tx, worker, type_id))
+
+    def change(tx: Transaction) -> None:
+        if not _is_open(tx, worker, type_id):
+            raise missing("QualificationType", type_id)
+        request_qualification(tx, worker, type_id)
+
+    await web.site_of(request).write(change)
     return redirect("/worker/qualifications")
 
 

@@ -20,6 +20,7 @@ study, batch,
 
 from __future__ import annotations
 
+import asyncio
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -30,7 +31,7 @@ from starlette.routing import Route
 from ..protocol import questions
 from ..protocol.errors import RequestError
 from ..storage import assignments, hits, offers
-from ..storage.transitions import accept, release, unmet
+from ..storage.transitions import accept, check_open, release, unmet
 from ..storage.workers import LOCAL, SIMULATOR, worker_for
 from . import web
 from .submissions import PREVIEW, own_assignment
@@ -151,6 +152,7 @@ async def preview(request: Request) -> Response:
 
     def reading(tx: Transaction) -> tuple[Row, bool, bool]:
         hit = hits.find(tx, request.path_params["hit_id"])
+        check_open(tx, hit, worker)
         may = (unmet(tx, hit, worker, "Discover") or unmet(tx, hit, worker, "Preview")) == []
         return hit, may, may and not unmet(tx, hit, worker, "Accept")
 
@@ -171,11 +173,12 @@ async def preview_page(request: Request) -> Response:
 
     def reading(tx: Transaction) -> Row:
         hit = hits.find(tx, request.path_params["hit_id"])
+        check_open(tx, hit, worker)
         if unmet(tx, hit, worker, "Preview"):
             raise RequestError("You do not have the qualifications that this HIT requires.", "NotQualified")
         return hit
 
-    return requester_page(await web.site_of(request).read(reading))
+    return await requester_page(await web.site_of(request).read(reading))
 
 
 async def accept_hit(request: Request) -> Response:
@@ -272,16 +275,16 @@ async def work_page(request: Request) -> Response:
     _, assignment, hit = await _own(request)
     if assignment["status"] != "Accepted":
         return redirect(f"/worker/assignments/{assignment['assignment_id']}/done")
-    return requester_page(hit)
+    return await requester_page(hit)
 
 
-def requester_page(hit: Row) -> HTMLResponse:
-    """Return a HIT's own HTML with the policy that fits it."""
+async def requester_page(hit: Row) -> HTMLResponse:
+    """Return a HIT's own HTML with the policy that fits it; found on another thread, so that nobody waits."""
     question = questions.parse(hit["question"])
     if question.html is None:
         raise RequestError("This HIT's page is on another site.", "NotFound")
     headers = {
-        "Content-Security-Policy": questions.content_policy(question.html),
+        "Content-Security-Policy": await asyncio.to_thread(questions.content_policy, question.html),
         "Cache-Control": "no-store",
     }
     return HTMLResponse(question.html, headers=headers)

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import math
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from html.parser import HTMLParser
@@ -97,7 +96,9 @@ def _checked_url(url: str) -> str:
     return url
 
 
-_PAGE_DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
+_PAGE_DATA = '<script type="application/json" id="data">'
+# Tags and comments of a page that never end: each makes a parser look through all the rest.
+_MAX_UNFINISHED = 32
 
 
 @dataclass(frozen=True)
@@ -115,9 +116,9 @@ def needed_window(html: str) -> Window | None:
 
     `scale` of hit_screen.js: in limited time the images have their full size, else at least 0.3 of it.
     """
-    found = _PAGE_DATA.search(html)
+    text = html.partition(_PAGE_DATA)[2].partition("</script>")[0]
     try:
-        data = json.loads(found[1]) if found else {}
+        data = json.loads(text) if text else {}
         limited = bool(data["e"])
         factor = 1 if limited else 0.3
         return Window(math.ceil(2 * data["w"] * factor + 108), math.ceil(data["H"] * factor + 250), limited)
@@ -134,7 +135,42 @@ class _Blocks(HTMLParser):
         self.attributes: dict[str, list[str]] = {"script": [], "style": []}
         self.linked: dict[str, list[str]] = {"script": [], "style": []}
         self._inside: str | None = None
-        self._text = ""
+        self._text: list[str] = []
+        self._unfinished = 0
+
+    def _ended(self, position: int) -> int:
+        """Return where a tag or comment ends, negative where it never does; RequestError for too many."""
+        self._unfinished += position < 0
+        if self._unfinished > _MAX_UNFINISHED:
+            raise RequestError(
+                f"This HIT's page cannot be shown: more than {_MAX_UNFINISHED} of its tags and comments "
+                "never end.",
+                "InvalidQuestion",
+            )
+        return position
+
+    def parse_starttag(self, i: int) -> int:
+        """Read a start tag, as the base class does."""
+        return self._ended(super().parse_starttag(i))
+
+    def parse_endtag(self, i: int) -> int:
+        """Read an end tag, as the base class does."""
+        return self._ended(super().parse_endtag(i))
+
+    def parse_comment(self, i: int, report: bool = True) -> int:
+        """Read a comment, as the base class does."""
+        return self._ended(super().parse_comment(i, report))
+
+    def parse_pi(self, i: int) -> int:
+        """Read a processing instruction, as the base class does."""
+        return self._ended(super().parse_pi(i))
+
+    def parse_html_declaration(self, i: int) -> int:
+        """Read what follows `<!`, as the base class does."""
+        try:
+            return self._ended(super().parse_html_declaration(i))
+        except AssertionError:  # of a marked section without a name
+            return self._ended(-1)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note event handlers, style attributes and addresses; begin an inline block."""
@@ -147,19 +183,19 @@ class _Blocks(HTMLParser):
         if tag == "script" and "src" in named:
             self.linked["script"].append(named["src"])
         elif tag in self.inline:
-            self._inside, self._text = tag, ""
+            self._inside, self._text = tag, []
         elif tag == "link" and "stylesheet" in named.get("rel", "").lower().split():
             self.linked["style"].append(named.get("href", ""))
 
     def handle_data(self, data: str) -> None:
         """Collect the text of an inline block."""
         if self._inside:
-            self._text += data
+            self._text.append(data)
 
     def handle_endtag(self, tag: str) -> None:
         """End an inline block."""
         if tag == self._inside:
-            self.inline[tag].append(self._text)
+            self.inline[tag].append("".join(self._text))
             self._inside = None
 
 

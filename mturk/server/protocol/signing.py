@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SKEW_S = 15 * 60
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+# What decides what is done must be signed: else a signed request could be turned into another.
+_DECIDING = {"x-amz-target", "x-amz-content-sha256", "x-amz-security-token"}
 _FORM = re.compile(
     r"AWS4-HMAC-SHA256 Credential=(?P<key>[^/,\s]{1,128})/(?P<day>\d{8})/(?P<region>[a-z0-9-]{1,32})/"
     r"(?P<service>[a-z0-9-]{1,32})/aws4_request,\s*SignedHeaders=(?P<headers>[a-z0-9;-]{1,512}),\s*"
@@ -51,7 +54,7 @@ def load_keys(path: Path) -> dict[str, str]:
     keys = {
         section["aws_access_key_id"]: section["aws_secret_access_key"]
         for section in parser.values()
-        if "aws_access_key_id" in section and "aws_secret_access_key" in section
+        if section.get("aws_access_key_id", "").strip() and section.get("aws_secret_access_key", "").strip()
     }
     if not keys:
         raise GlimpseError(
@@ -73,40 +76,58 @@ def _generated() -> str:
     return text.getvalue()
 
 
-def verify(
-    keys: Mapping[str, str],
-    request: tuple[str, str, str],
-    headers: Mapping[str, str],
-    body: bytes,
-    now: float,
-) -> str:
-    """Return the access key that signed a request; SignatureError when none of `keys` did.
+def claim(keys: Mapping[str, str], headers: Mapping[str, str], now: float) -> re.Match[str]:
+    """Return what the Authorization header claims, as far as it can be judged before a body is read.
 
-    `request` is (method, path, query string); `headers` have lower-case names; `now` is the wall clock in
-    epoch seconds, from which a signature may differ by 15 minutes. The body's digest is always checked, so
-    what was signed is what arrived.
+    SignatureError where a key, a moment or the list of signed headers is wrong: then no byte of the body is
+    worth the memory. Arguments as in `verify`.
     """
     found = _FORM.fullmatch(headers.get("authorization", ""))
     if found is None:
         raise SignatureError(
             "The request is not signed (AWS4-HMAC-SHA256).", "MissingAuthenticationTokenException"
         )
-    key, signed = found["key"], found["headers"].split(";")
-    if key not in keys:
+    if found["key"] not in keys:
         raise SignatureError(
             "The access key is not one of this server's. They stand in `credentials` in its data folder.",
             "UnrecognizedClientException",
         )
-    stamp = headers.get("x-amz-date", "")
-    _check_moment(stamp, found["day"], now)
+    _check_moment(headers.get("x-amz-date", ""), found["day"], now)
     if (found["region"], found["service"]) != ("us-east-1", "mturk-requester"):
         raise SignatureError("Credential should be scoped to us-east-1/mturk-requester.")
-    if not {"host", "x-amz-date"} <= set(signed) or not set(signed) <= set(headers):
-        raise SignatureError("SignedHeaders must name host and x-amz-date, and only headers that were sent.")
-    _check_digest(headers.get("x-amz-content-sha256"), body)
+    signed = set(found["headers"].split(";"))
+    needed = {"host", "x-amz-date", *(_DECIDING & set(headers))}
+    if not needed <= signed or not signed <= set(headers):
+        raise SignatureError(
+            f"SignedHeaders must name {', '.join(sorted(needed))}, and only headers that were sent."
+        )
+    return found
+
+
+def verify(
+    keys: Mapping[str, str],
+    request: tuple[str, str, str],
+    headers: Mapping[str, str],
+    body: bytes | None,
+    now: float,
+) -> str:
+    """Return the access key that signed a request; SignatureError when none of `keys` did.
+
+    `request` is (method, path, query string); `headers` have lower-case names; `now` is the wall clock in
+    epoch seconds, from which a signature may differ by 15 minutes. `body` None is one that is not read yet:
+    then X-Amz-Content-SHA256 must be signed, and `check_digest` follows. Else what was signed has arrived.
+    """
+    found = claim(keys, headers, now)
+    if body is not None:
+        check_digest(headers, body)
+    elif not _DIGEST.fullmatch(headers.get("x-amz-content-sha256", "")):
+        raise SignatureError("X-Amz-Content-SHA256 must be sent, and signed: the digest of the body.")
+    key, stamp = found["key"], headers["x-amz-date"]
     method, path, query = request
     url = f"http://{headers['host']}{path}" + (f"?{query}" if query else "")
-    again = AWSRequest(method, url, {name: headers[name] for name in signed}, body)
+    # The signer takes the digest that the header states, where it states one.
+    signed = {name: headers[name] for name in found["headers"].split(";")}
+    again = AWSRequest(method, url, signed, body or b"")
     again.context["timestamp"] = stamp
     signer = SigV4Auth(Credentials(key, keys[key]), found["service"], found["region"])
     text = signer.string_to_sign(again, signer.canonical_request(again))
@@ -129,6 +150,8 @@ def _check_moment(stamp: str, day: str, now: float) -> None:
         raise SignatureError(f"Signature expired: {stamp} is more than 15 minutes from the server's clock.")
 
 
-def _check_digest(stated: str | None, body: bytes) -> None:
+def check_digest(headers: Mapping[str, str], body: bytes) -> None:
+    """Raise SignatureError where X-Amz-Content-SHA256 is sent, and not the digest of the body."""
+    stated = headers.get("x-amz-content-sha256")
     if stated is not None and stated != hashlib.sha256(body).hexdigest():
         raise SignatureError("X-Amz-Content-SHA256 is not the digest of what arrived.")

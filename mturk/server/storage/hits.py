@@ -11,6 +11,8 @@ from .database import new_id
 from .listing import Listing
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from .database import Row, Transaction
 
 NO_STUDY = "-"
@@ -205,6 +207,16 @@ def open_to(
 
 
 # Studies
+
+
+def required_by(tx: Transaction, names: Collection[str]) -> set[str]:
+    """Return the qualification types that HITs of these studies require."""
+    rows = tx.all(
+        "SELECT DISTINCT requirements FROM hits JOIN hit_types USING (hit_type_id) "
+        "WHERE study IN (SELECT value FROM json_each(?))",
+        json.dumps(list(names)),
+    )  # fmt: skip
+    return {one["QualificationTypeId"] for row in rows for one in json.loads(row["requirements"])}
 
 
 def of_study(tx: Transaction, study: str) -> list[Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..protocol.errors import RequestError
-from . import blocks, hits
+from . import blocks, hits, workers
 from .transitions import accept, unmet
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ def open_hits(
     """Return the HITs with free slots that a worker may discover, preview or accept, least-filled first."""
     if blocks.holds(tx, worker_id):
         return []
+    came_for = workers.studies_open_to(tx, worker_id)
     found = hits.open_to(tx, worker_id, study=study, hit_type=hit_type, batch=batch, one_a_batch=one_a_batch)
+    found = [hit for hit in found if came_for is None or hit["study"] in came_for]
     allowed: dict[str, bool] = {}
     for hit in found:
         kind = hit["hit_type_id"]

@@ -33,6 +33,18 @@ def add_arrival(tx: Transaction, worker_id: str, study: str, panel: str, paramet
     )  # fmt: skip
 
 
+def parameters_of(tx: Transaction, worker_id: str, study: str) -> list[dict[str, str]]:
+    """Return the parameters of every link by which a worker came for a study."""
+    rows = tx.all("SELECT parameters FROM arrivals WHERE worker_id = ? AND study = ?", worker_id, study)
+    return [json.loads(row["parameters"]) for row in rows]
+
+
+def came_for(tx: Transaction, number: int | None) -> str | None:
+    """Return the study whose link an arrival came by."""
+    row = tx.one("SELECT study FROM arrivals WHERE id = ?", number)
+    return str(row["study"]) if row else None
+
+
 def arrival(tx: Transaction, number: int | None) -> Row | None:
     """Return an arrival (panel, parameters as JSON); None when there is none."""
     return tx.one("SELECT panel, parameters FROM arrivals WHERE id = ?", number)

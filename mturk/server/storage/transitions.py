@@ -10,8 +10,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ..protocol import lifecycle
-from ..protocol.errors import RequestError, wrong_state
-from . import assignments, blocks, due, events, hits, qualifications, workers
+from ..protocol.errors import RequestError, missing, wrong_state
+from . import assignments, blocks, due, events, hits, qualifications, studies, workers
 
 if TYPE_CHECKING:
     from .database import Row, Transaction
@@ -102,12 +102,15 @@ def accept(tx: Transaction, hit_id: str, worker_id: str, arrival: int | None = N
         return str(held["assignment_id"])
     if held:
         raise RequestError("You have already done this HIT.", "WorkerAlreadyHasAssignment")
+    check_open(tx, hit, worker_id)
     if blocks.holds(tx, worker_id):
         raise RequestError("This requester does not offer you any HITs.", "WorkerBlocked")
     if status(hit, tx.now) != "Assignable":
         raise RequestError("No assignment of this HIT is available any more.", "NoHITsAvailable")
     if unmet(tx, hit, worker_id, "Accept"):
         raise RequestError("You do not have the qualifications that this HIT requires.", "NotQualified")
+    if studies.came_for(tx, arrival) != hit["study"]:
+        arrival = None
     assignment_id = assignments.add(tx, hit, worker_id, arrival)
     hits.add_counts(tx, hit_id, pending=1)
     tx.wake(tx.now + hit["duration_s"])
@@ -115,6 +118,13 @@ def accept(tx: Transaction, hit_id: str, worker_id: str, arrival: int | None = N
     for type_id in _once_types(tx, hit):
         grant(tx, worker_id, type_id, 1, assignment_id=assignment_id)
     return assignment_id
+
+
+def check_open(tx: Transaction, hit: Row, worker_id: str) -> None:
+    """Refuse whoever came by the link of another study; to them this HIT does not exist."""
+    came_for = workers.studies_open_to(tx, worker_id)
+    if came_for is not None and hit["study"] not in came_for:
+        raise missing("HIT", hit["hit_id"])
 
 
 def release(tx: Transaction, assignment: Row, *, abandoned: bool) -> None:

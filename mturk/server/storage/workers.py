@@ -50,6 +50,18 @@ def name_of(tx: Transaction, worker_id: str) -> str:
     return str(row["name"]) if row else worker_id
 
 
+def studies_open_to(tx: Transaction, worker_id: str) -> set[str] | None:
+    """Return the studies whose links a worker came by; None for who signed in by name, to whom all are open.
+
+    A link opens its own study: whoever came by one neither sees nor takes HITs of another.
+    """
+    row = tx.one("SELECT panel FROM workers WHERE worker_id = ?", worker_id)
+    if row is None or row["panel"] in {LOCAL, SIMULATOR}:
+        return None
+    rows = tx.all("SELECT DISTINCT study FROM arrivals WHERE worker_id = ?", worker_id)
+    return {row["study"] for row in rows}
+
+
 def decided(tx: Transaction, worker_id: str) -> tuple[int, int]:
     """Return how many assignments of a worker are approved and rejected."""
     row = tx.one("SELECT approved, rejected FROM workers WHERE worker_id = ?", worker_id)

@@ -24,7 +24,7 @@ def run(*words):
 
 @pytest.fixture
 def breaking(monkeypatch):
-    """Let connections break: the first request to each address is not sent, the answer to the second is lost."""
+    """Let connections break: an address's first request is not sent, the answer to its second is lost."""
     send, asked = httpx.HTTPTransport.handle_request, []
 
     def handle(self, request):

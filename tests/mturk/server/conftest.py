@@ -13,6 +13,7 @@ import uvicorn
 from botocore.config import Config
 
 from glimpse.mturk.server.app import create_app
+from glimpse.mturk.server.connections import BoundedProtocol
 from glimpse.mturk.server.protocol.signing import load_keys
 from glimpse.mturk.server.running import listen
 from glimpse.mturk.server.site import ServerSettings, Site
@@ -60,7 +61,12 @@ class Running:
         self.site = Site(ServerSettings(data=data, **settings), clock=self.clock)
         self.socket = listen("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
-        config = uvicorn.Config(create_app(self.site), log_level="critical", timeout_graceful_shutdown=2)
+        config = uvicorn.Config(
+            create_app(self.site),
+            log_level="critical",
+            timeout_graceful_shutdown=2,
+            http=BoundedProtocol,
+        )
         self.server = Quick(config)
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]}, daemon=True)
         self.thread.start()

@@ -1,5 +1,6 @@
 """Images in and out; what the requester sees."""
 
+import hashlib
 import io
 import json
 
@@ -22,11 +23,14 @@ def image(kind="PNG", colour=0):
     return data.getvalue()
 
 
-def put(server, path, body, *, secret=None):
+def put(server, path, body, *, secret=None, sent=None):
     key, own = next(iter(server.site.keys.items()))
-    request = AWSRequest("PUT", server.url + path, {}, body)
+    digest = {"X-Amz-Content-SHA256": hashlib.sha256(body).hexdigest()}
+    request = AWSRequest("PUT", server.url + path, digest, body)
     SigV4Auth(Credentials(key, secret or own), "mturk-requester", "us-east-1").add_auth(request)
-    return httpx.put(server.url + path, content=body, headers=dict(request.headers), verify=False)
+    return httpx.put(
+        server.url + path, content=body if sent is None else sent, headers=dict(request.headers), verify=False
+    )
 
 
 @pytest.mark.parametrize(("name", "kind"), [("a.png", "PNG"), ("b.jpg", "JPEG"), ("c.webp", "WEBP")])
