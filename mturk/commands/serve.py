@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import click
 
 from glimpse.program import command
+from glimpse.text import counted
 
 from .following import given
 
@@ -67,6 +68,23 @@ SHOWN_LINKS = 5
     help="Remove a person's identity from DATA, keep their answers, and exit.",
 )
 @click.option(
+    "--backup",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    show_default="none",
+    help="Write DATA, with its images and keys, into one file, and exit. The server may run meanwhile.",
+)
+@click.option(
+    "--restore",
+    metavar="FILE",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    show_default="none",
+    help="Put a backup into DATA, and exit.",
+)
+@click.option(
+    "--replace", is_flag=True, show_default=True, help="With --restore: move what DATA holds already aside."
+)
+@click.option(
     "--accept-clock",
     is_flag=True,
     show_default=True,
@@ -83,6 +101,9 @@ def serve(  # noqa: PLR0917 - one an option
     public_url: str | None,
     completion_url: str | None,
     forget: str | None,
+    backup: Path | None,
+    restore: Path | None,
+    replace: bool,
     accept_clock: bool,
     open_: bool,
 ) -> None:
@@ -101,10 +122,12 @@ def serve(  # noqa: PLR0917 - one an option
     from ..server.site import ServerSettings
 
     console = click.get_current_context().obj
-    if forget is not None:
-        people, assignments = running.forget(data, forget)
-        console.say(f"Identities removed: {people}. Assignments kept without a name: {assignments}.")
-        console.say("Delete the line of results/workers.csv too.")
+    if replace and restore is None:
+        raise click.UsageError("--replace goes with --restore FILE.")
+    if sum(task is not None for task in (forget, backup, restore)) > 1:
+        raise click.UsageError("--forget, --backup and --restore: give one of them.")
+    if forget is not None or backup is not None or restore is not None:
+        _care_for(console, data, forget, backup, restore, replace=replace)
         return
     if not studies and Path("study/study.json").is_file():
         studies = (Path("study"),)
@@ -130,6 +153,28 @@ def serve(  # noqa: PLR0917 - one an option
             click.launch(link)
 
     running.serve(settings, host, port, started=started, accept_clock=accept_clock)
+
+
+def _care_for(
+    console: Any, data: Path, forget: str | None, backup: Path | None, restore: Path | None, *, replace: bool
+) -> None:
+    """Do what needs no running server, and say what was done."""
+    from ..server import backup as backups
+    from ..server import running
+
+    if forget is not None:
+        people, assignments = running.forget(data, forget)
+        console.say(f"Identities removed: {people}. Assignments kept without a name: {assignments}.")
+        console.say("Delete the line of results/workers.csv too, and old backups.")
+    elif backup is not None:
+        images = backups.backup(data, backup)
+        console.say(f"Written: {backup}, with the database, the keys and {counted(images, 'image')}.")
+    elif restore is not None:
+        aside = backups.restore(restore, data, replace=replace)
+        console.say(f"Restored: {data} from {restore}.")
+        if aside is not None:
+            console.say(f"What was there is in {aside}.")
+        console.next(command("serve", *given("data")))
 
 
 def _links(site: Site, public: str) -> list[str]:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 
 _LOCK_TRIES = 5
+# A folder of this name holds what a restore has not moved into its place yet.
+RESTORING = "restoring"
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -97,10 +99,24 @@ def serve(
     """
     endpoint, public = settings.data / "endpoint", settings.data / "public-url"
     with alone(settings.data):
+        _refuse_unfinished(settings.data)
         # Left behind by a server that was killed: nobody must be sent there while this one starts.
         endpoint.unlink(missing_ok=True)
         public.unlink(missing_ok=True)
         _serve_alone(settings, host, port, started, accept_clock=accept_clock)
+
+
+def _refuse_unfinished(data: Path) -> None:
+    if (data / RESTORING).exists():
+        raise GlimpseError(
+            f"A restore into {data} was broken off. Run it again: {program()} serve --data {data} "
+            "--restore FILE"
+        )
+
+
+def is_data_folder(data: Path) -> bool:
+    """Tell whether a server ran on a folder."""
+    return (data / "server.sqlite3").is_file()
 
 
 def _serve_alone(
@@ -145,11 +161,12 @@ def _serve_alone(
 
 def forget(data: Path, name: str) -> tuple[int, int]:
     """Cut the tie between a person and their answers in a stopped server's folder; see `workers.forget`."""
-    if not (data / "server.sqlite3").is_file():
+    if not is_data_folder(data):
         raise GlimpseError(
             f"{data} is not a server's data folder: it has no server.sqlite3. Name one with --data FOLDER"
         )
     with alone(data):
+        _refuse_unfinished(data)
         site = Site(ServerSettings(data=data))
         try:
             return site.store.write(lambda tx: workers.forget(tx, name)).result()

@@ -47,6 +47,7 @@ LAYERS = {
     ],
     "mturk": [
         ["commands", "api"],
+        ["server/backup"],
         ["server/running"],
         ["server/app"],
         ["server/pages"],

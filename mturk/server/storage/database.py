@@ -22,15 +22,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from glimpse.errors import GlimpseError
+from glimpse.program import program
 
 from ..protocol.errors import ServiceFault
-from . import migrations
+from . import copies, migrations
 
 T = TypeVar("T")
 Clock = Callable[[], float]
 Row = sqlite3.Row
 
 _TOGETHER = 128
+_DAMAGED = "The server's database is damaged; stop it, and restore a backup"
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -131,14 +133,16 @@ class Store:
         connection = None
         try:
             connection = self._connect(path)
+            if damage := copies.damage_of(connection):
+                raise sqlite3.DatabaseError(damage)
             migrations.migrate(connection, path)
         except BaseException as error:
             if connection is not None:
                 connection.close()
             if type(error) is sqlite3.DatabaseError:
                 raise GlimpseError(
-                    f"{path} is damaged, or not a database ({error}). Restore it from a backup, or start "
-                    "with another --data folder."
+                    f"{path} is damaged, or not a database ({error}). Restore it from a backup "
+                    f"({program()} serve --restore FILE --replace), or start with another --data folder."
                 ) from None
             raise
         return connection
@@ -176,6 +180,10 @@ class Store:
                 return function(Transaction(connection, self.clock()))
         except sqlite3.OperationalError as error:
             raise ServiceFault(f"The server could not read this ({error}); try again.") from error
+        except sqlite3.DatabaseError as error:
+            if type(error) is sqlite3.DatabaseError:
+                raise ServiceFault(f"{_DAMAGED} ({error}).") from error
+            raise
 
     def close(self) -> None:
         """Finish what waits, then close. Safe to call twice."""
@@ -214,8 +222,10 @@ class Store:
                 self._apply(connection, change)
             connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - whoever waits must hear, and the writer live on
+            damaged = type(error) is sqlite3.DatabaseError
+            what = _DAMAGED if damaged else "The server could not store this"
             failure = ServiceFault(
-                f"The server could not store this ({error}). Nothing was changed; try again."
+                f"{what} ({error}). Nothing was changed{'' if damaged else '; try again'}."
             )
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -228,7 +238,9 @@ class Store:
             change.value = change.function(Transaction(connection, self.clock()))
         except sqlite3.OperationalError:
             raise
-        except Exception as error:  # noqa: BLE001 - it belongs to whoever asked, not to the others
+        except Exception as error:
+            if type(error) is sqlite3.DatabaseError:
+                raise
             change.error = error
             connection.execute("ROLLBACK TO one")
         connection.execute("RELEASE one")

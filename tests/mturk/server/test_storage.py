@@ -13,7 +13,18 @@ ROOT = Path(__file__).parents[3]
 SERVER = ROOT / "mturk/server"
 STORAGE = SERVER / "storage"
 # From what knows least to what knows all; each may import itself and those before it.
-LAYERS = ("clock", "connections", "protocol", "storage", "site", "operations", "pages", "app", "running")
+LAYERS = (
+    "clock",
+    "connections",
+    "protocol",
+    "storage",
+    "site",
+    "operations",
+    "pages",
+    "app",
+    "running",
+    "backup",
+)
 
 SQL = re.compile(
     r"\s*(SELECT|INSERT (OR \w+ )?INTO|UPDATE \w+ SET|DELETE FROM|CREATE (TABLE|(UNIQUE )?INDEX)|PRAGMA)\b"
