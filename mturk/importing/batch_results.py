@@ -42,6 +42,10 @@ OPPOSITE = {"left": "right", "right": "left"}
 ZONES = {"PST": -8, "PDT": -7, "UTC": 0, "GMT": 0}
 
 
+# One long answer must not keep the others from being read; by itself csv stops at 131,072 characters.
+csv.field_size_limit(2**31 - 1)
+
+
 class RowError(GlimpseError):
     """A row that cannot be an assignment; the text says why."""
 

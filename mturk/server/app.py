@@ -126,9 +126,9 @@ async def refused(request: Request, error: Exception) -> Response:
 
 
 def _message(request: Request, status: int, heading: str, text: str) -> Response:
-    """Show a message; when an answer could not be stored, with the way back to the page that still has it."""
+    """Show a message; when an answer was not stored, with the way back to the page that still has it."""
     came_from = _WORK.search(request.headers.get("referer", ""))
-    back = came_from[0] if came_from and status >= 500 else None
+    back = came_from[0] if came_from and (status >= 500 or status in {401, 403, 413}) else None
     return web.page(
         request, "message", status_code=status, ancestors="'self'", heading=heading, text=text, back=back,
         between=True,

@@ -36,7 +36,10 @@ REFUSALS = {
     "returned": f"You returned this task. {_KEPT}",
     "submitted": "You submitted this task, and we received your answers. There is nothing left to do.",
 }
-_NOT_YOURS = "This assignment is not yours. Sign in as the worker who accepted it, in this browser."
+_NOT_YOURS = (
+    "This assignment is not yours. Open the task again where you found it, or sign in as the worker who "
+    "accepted it, in this browser. Then go back and submit again: the page has kept your answers."
+)
 
 
 def own_assignment(tx: Transaction, assignment_id: str, worker: str | None) -> Row:
@@ -49,7 +52,7 @@ def own_assignment(tx: Transaction, assignment_id: str, worker: str | None) -> R
 
 async def external_submit(request: Request) -> Response:
     """Store a worker's answer. The acknowledgement means that it is on disk; repeating it changes nothing."""
-    _check_known(request)
+    known, by_token = _known(request), "token" in request.path_params
     fields = await web.form_of(request)
     assignment_id = dict(fields).get("assignmentId") or request.query_params.get("assignmentId", "")
     if assignment_id == PREVIEW:
@@ -59,16 +62,17 @@ async def external_submit(request: Request) -> Response:
     answers = _joined(fields)
     if not answers:
         raise RequestError("The form holds no answer besides assignmentId.", "MalformedForm")
-    worker = _submitter(request, assignment_id)
+    if by_token and known != assignment_id:
+        raise RequestError(_NOT_YOURS, "NotYours")
     xml = encode(answers)
     if len(xml) > MAX_XML:
         raise HTTPException(413, f"Your answers are too long: {len(xml)} characters; allowed: {MAX_XML}.")
 
     def store(tx: Transaction) -> None:
-        if worker is None:
+        if by_token:
             submit(tx, assignments.find(tx, assignment_id), xml)
         else:
-            submit(tx, own_assignment(tx, assignment_id, worker), xml)
+            submit(tx, own_assignment(tx, assignment_id, known), xml)
 
     try:
         await web.site_of(request).write(store)
@@ -91,27 +95,18 @@ async def reachable(request: Request) -> Response:
     return Response(status_code=204)
 
 
-def _check_known(request: Request) -> None:
-    """Refuse strangers before their form is read."""
+def _known(request: Request) -> str:
+    """Return the worker who submits, or the assignment that the page's submit token is for.
+
+    Strangers are refused before their form is read.
+    """
     token, sessions = request.path_params.get("token"), web.sessions_of(request)
+    if token is None and web.from_elsewhere(request):
+        raise RequestError("This form was sent from another site.", "NotYours")
     known = sessions.of(request).worker if token is None else sessions.may_submit(token)
     if known is None:
         raise RequestError(_NOT_YOURS, "NotYours")
-
-
-def _submitter(request: Request, assignment_id: str) -> str | None:
-    """Return the worker who submits; None when the page holds the submit token of this assignment."""
-    token = request.path_params.get("token")
-    if token is not None:
-        if web.sessions_of(request).may_submit(token) != assignment_id:
-            raise RequestError(_NOT_YOURS, "NotYours")
-        return None
-    if web.from_elsewhere(request):
-        raise RequestError("This form was sent from another site.", "NotYours")
-    worker = web.sessions_of(request).of(request).worker
-    if worker is None:
-        raise RequestError(_NOT_YOURS, "NotYours")
-    return worker
+    return known
 
 
 def _joined(fields: list[tuple[str, str]]) -> dict[str, str]:

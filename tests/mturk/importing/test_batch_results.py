@@ -282,6 +282,26 @@ def test_our_own_page_in_the_web_interface(own):
         assert (folder / "results" / name).read_bytes() == (study.folder / name).read_bytes()
 
 
+def test_one_bad_answer_of_our_page_stops_no_other(own):
+    """Longer than csv reads by itself, longer than anything reads, or calling itself simulated."""
+    study, rows, folder = own
+    bad = [{**rows[0], "AssignmentId": f"B{number}"} for number in range(3)]
+    bad[0]["Answer.answers"] = "x" * 200_000
+    bad[1]["Answer.answers"] = "x" * 1_100_000
+    bad[2]["Answer.answers"] = json.dumps({**json.loads(bad[2]["Answer.answers"]), "simulated": True})
+    path = write(folder / "r.csv", [*bad, *rows])
+    found = import_results([path], GLIMPSE, Options(), study)
+    assert [line["assignment_id"] for line in found.lines] == ["A0", "A1"]
+    assert not any(line["simulated"] for line in found.lines)
+    assert [
+        word
+        for word, problem in zip(
+            ("not JSON", "1100000 characters", "says that it is simulated"), found.problems, strict=True
+        )
+        if word in problem
+    ] == ["not JSON", "1100000 characters", "says that it is simulated"]
+
+
 def test_results_stand_alone_and_are_never_overwritten(tmp_path):
     path = write(tmp_path / "r.csv", authors_rows())
     found = import_results([path], CRN_AUTHORS, Options(sentinels=("image-space",)))

@@ -126,6 +126,18 @@ def test_signing_out_ends_the_session_and_not_only_the_cookie(server, studies):
     assert thief.get(f"/worker/assignments/{at}/progress").status_code == 403
 
 
+def test_an_answer_of_somebody_signed_out_says_what_to_do_and_leads_back(server, studies):
+    worker = server.worker("ann")
+    at = worker.take(studies["a"])
+    work = f"{server.url}/worker/assignments/{at}"
+    worker.press("/worker/sign-out")
+    form = {"assignmentId": at, "choice": "left"}
+    reply = worker.http.post("/mturk/externalSubmit", data=form, headers={"Referer": f"{work}/page"})
+    assert reply.status_code == 403
+    assert "Then go back and submit again: the page has kept your answers." in reply.text
+    assert f'href="/worker/assignments/{at}"' in reply.text
+
+
 def test_whoever_leaves_a_browser_to_another_is_signed_out(server, studies):
     person = server.somebody()
     person.join("a", **LINK)
