@@ -90,6 +90,10 @@ def test_simulated_submissions_say_so(changes):
             submission(answers=[{**RECORD, "flags": ["late", 7]}]),
             "answer 1 has flags ['late', 7], not a list of words",
         ),
+        (
+            submission(page={}).replace('"page": {}', '"page": {"x": ' + "[" * 40 + "]" * 40 + "}"),
+            "submission is nested more than 32 levels deep",
+        ),
         (" " * 1_048_577, "submission of 1048577 characters; at most 1048576 are read"),
     ],
 )
