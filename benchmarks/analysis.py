@@ -215,9 +215,12 @@ def analyse(folder: Path) -> dict[str, float]:
     from glimpse.analysis.reading.results import read_results
     from glimpse.analysis.report.evaluation import AnalysisSettings, sensitivity
     from glimpse.analysis.statistics.agreement import agreement_table
+    from glimpse.analysis.statistics.differences import difference_table
+    from glimpse.analysis.statistics.gathering import design_cells, gather
+    from glimpse.analysis.statistics.grouping import analysed
     from glimpse.analysis.statistics.pairs import pair_table
-    from glimpse.analysis.statistics.preference import design_cells, preference_table
-    from glimpse.analysis.statistics.psychometric import fit_curves
+    from glimpse.analysis.statistics.preference import Intervals, preference_table
+    from glimpse.analysis.statistics.psychometric import blank_curve, estimate_curves
     from glimpse.analysis.statistics.ranking import rank_conditions
     from glimpse.analysis.statistics.timing import achieved_exposures, response_times
     from glimpse.analysis.statistics.workers import sentinel_table, side_bias, worker_table
@@ -229,27 +232,32 @@ def analyse(folder: Path) -> dict[str, float]:
     marks["read"], marks["read_mb"] = time.process_time() - began, peak_mb()
     marks["read_wall"], marks["read_together_mb"] = time.perf_counter() - began_wall, watch.most_mb
     exclusion = exclude(results)
-    judged, cells = exclusion.judgments, design_cells(results.trials)
+    cells, blank = design_cells(results.trials), blank_curve("logistic", "nominal", 0.95, 0.75)
     names = list(dict.fromkeys(cells["contrast"]))
+    start = time.process_time()
+    gathered = gather(exclusion.judgments, cells)
+    answers = analysed(gathered)
+    marks["gather"] = time.process_time() - start
     found: dict[str, Any] = {}
     steps: dict[str, Callable[[], Any]] = {
-        "preference": lambda: preference_table(judged, cells),
-        "curves": lambda: fit_curves(judged, real="real"),
-        "ranking": lambda: rank_conditions(judged),
-        "agreement": lambda: agreement_table(judged),
-        "workers": lambda: (worker_table(judged), side_bias(judged), sentinel_table(judged)),
-        "timing": lambda: (response_times(judged), achieved_exposures(judged, results.assignments)),
+        "preference": lambda: preference_table(answers, cells),
+        "curves": lambda: estimate_curves(answers, names, "real", blank),
+        "differences": lambda: difference_table(answers, found["curves"], "real", Intervals()),
+        "ranking": lambda: rank_conditions(answers),
+        "agreement": lambda: agreement_table(answers),
+        "workers": lambda: (worker_table(gathered), side_bias(answers), sentinel_table(gathered)),
+        "timing": lambda: (response_times(answers), achieved_exposures(answers, results.assignments)),
         "sensitivity": lambda: sensitivity(
-            results, AnalysisSettings(), cells, exclusion, found["preference"]
+            results, AnalysisSettings(), answers, exclusion, found["preference"]
         ),
-        "pairs": lambda: pair_table(judged, names, "real"),
+        "pairs": lambda: pair_table(answers, names, "real"),
     }
     for name, step in steps.items():
         start = time.process_time()
         found[name] = step()
         marks[name] = time.process_time() - start
-        found = {"preference": found["preference"]}
-    marks |= {"total": time.process_time() - began, "peak_mb": peak_mb(), "judgments": len(judged)}
+        found = {kept: found[kept] for kept in ("preference", "curves") if kept in found}
+    marks |= {"total": time.process_time() - began, "peak_mb": peak_mb(), "judgments": len(gathered)}
     return marks | {"wall": time.perf_counter() - began_wall, "together_mb": max(watch.most_mb, peak_mb())}
 
 
@@ -263,7 +271,8 @@ def in_a_process(folder: Path) -> dict[str, float]:
 
 
 STEPS = (
-    "read", "preference", "curves", "ranking", "agreement", "workers", "timing", "sensitivity", "pairs",
+    "read", "gather", "preference", "curves", "differences", "ranking", "agreement", "workers", "timing",
+    "sensitivity", "pairs",
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from ..figures.series import by_strength, curve_grid
 from ..figures.style import ALARM
 from ..report.formats import exposure
 from ..report.tables import turned
-from ..statistics.psychometric import CurveFit
+from ..statistics.curve import CurveFit
 from ..statistics.ranking import Ranking, ranking_table
 from .checks import known_condition
 from .tables import each

@@ -28,6 +28,9 @@ JUDGED = "give what glimpse.exclude(results) returns"
 SCORES = "give a DataFrame with the columns item, condition, value, or the path of such a CSV file"
 
 
+OF_ANSWERS = ("worker", "trial", "contrast", "condition_a", "item_a", "condition_b", "item_b", "chose_a")
+
+
 @in_python
 def anytime_table(judgments: Exclusion, *, level: float = 0.95) -> pd.DataFrame:
     """Return intervals of the preference rates that hold at every look, however often somebody looks.
@@ -238,7 +241,7 @@ def _scores(judgments: Any, scores: Any, name: str, direction: str | None) -> Sc
     if isinstance(judgments, Exclusion):
         shown = judgments.results.trials
     elif isinstance(judgments, pd.DataFrame):
-        check_judgments(judgments, metric.OF_ANSWERS)
+        check_judgments(judgments, OF_ANSWERS)
         shown = judgments.assign(practice=False)
     else:
         refuse("judgments", judgments, f"{JUDGED}, or a DataFrame of judgments")

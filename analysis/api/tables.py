@@ -13,10 +13,13 @@ from glimpse.errors import ArgumentError
 
 from ..reading.exclusion import Exclusion
 from ..reading.results import Results
+from ..statistics import curve as curves_of
 from ..statistics import preference, psychometric, ranking
-from ..statistics.choices import CLUSTERS, EXPOSURES
-from ..statistics.preference import Intervals, design_cells
-from ..statistics.psychometric import CurveFit
+from ..statistics.choices import EXPOSURES
+from ..statistics.curve import CurveFit
+from ..statistics.gathering import design_cells
+from ..statistics.grouping import analysed
+from ..statistics.preference import Intervals
 from ..statistics.ranking import Ranking
 from .checks import check_judgments, known_condition
 
@@ -24,8 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..reading.judgments import Judgments
+    from ..statistics.grouping import Analysed
 
 T = TypeVar("T")
+IMAGES = ("item_a", "item_b")
 
 
 @in_python
@@ -33,22 +38,25 @@ def preference_table(
     judgments: Exclusion | pd.DataFrame,
     *,
     level: float = 0.95,
-    cluster: str = "two-way",
+    cluster: str = "images",
     adjust: str = "holm",
+    equivalence: float | None = None,
     resamples: int = 10_000,
     filtered: bool = True,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Return how often condition A was preferred, for every contrast at every exposure, with intervals.
 
-    The intervals and tests allow for workers who judge many pairs and pairs that many workers judge.
+    The intervals and tests allow for workers who judge many pairs, and for images that recur in many pairs.
 
     Args:
         judgments: What `glimpse.exclude` returned; or rows of its `table()`.
         level: Confidence level of the intervals, between 0 and 1.
-        cluster: What makes answers alike: "two-way" (their worker, and their pair), "scene", "worker",
-            "pair", "worker-bootstrap" or "pair-bootstrap".
+        cluster: What makes answers alike: "images" (their worker, and each of their images), or, narrower,
+            "two-way" (their worker, and their pair), "worker", "pair", "worker-bootstrap" or
+            "pair-bootstrap"; "scene" is an earlier name of "images".
         adjust: Adjustment of the p-values over all cells: "holm", or "bh" (Benjamini-Hochberg).
+        equivalence: How far a rate may lie from 1/2 to count as equivalent, such as 0.05; None: not tested.
         resamples: How many samples a bootstrap draws.
         filtered: False puts back what only the sentinel rule excludes.
         seed: The same seed gives the same bootstrap.
@@ -56,17 +64,18 @@ def preference_table(
     Returns:
         DataFrame with one row a cell, as in preference.csv: contrast, condition_a, condition_b, exposure_ms
         (NaN: unlimited), n answers, k of them for A, rate = k / n, low and high (the interval, in [0, 1]),
-        se_worker, se_pair, se_two_way, n_effective, df, wilson_low and wilson_high (as if answers were
-        independent), p_value against 1/2, p_adjusted, p_binomial, n_workers, n_pairs, filtered, and note,
-        which says why a number is missing.
+        se_worker, se_image_a, se_image_b, se_pair, se, n_effective, df, wilson_low and wilson_high (as if
+        answers were independent), p_value against 1/2, p_adjusted, p_binomial, p_equivalent, n_workers,
+        n_images_a, n_images_b, n_pairs, filtered, and note, which says why a number is missing.
 
     Raises:
         ArgumentError: `judgments` is something else, or lacks a column; an option has a wrong type.
         GlimpseError: An option is out of its range, or no judgment is left.
 
     Source:
-        Two-way clustered variance: Cameron, Gelbach & Miller (2011). Interval: Wilson (1927), with the
-        effective sample size. Adjustments: Holm (1979); Benjamini & Hochberg (1995).
+        Multi-way clustered variance: Cameron, Gelbach & Miller (2011). Interval: Wilson (1927), with the
+        effective sample size. Equivalence: two one-sided tests (Schuirmann 1987). Adjustments: Holm (1979);
+        Benjamini & Hochberg (1995).
 
     Example:
         >>> import glimpse
@@ -83,9 +92,9 @@ def preference_table(
         word("cluster", cluster),
         word("adjust", adjust),
         whole("resamples", resamples),
+        None if equivalence is None else number("equivalence", equivalence),
     )
-    ways = CLUSTERS[cluster].ways if cluster in CLUSTERS else ()
-    given = _given(judgments, ("chose_a", *ways))
+    given = _given(judgments, ("chose_a", *IMAGES))
     rng = np.random.default_rng(whole("seed", seed))
     found = preference.preference_table(
         given.judgments, given.cells, settings, filtered=flag("filtered", filtered), rng=rng
@@ -101,6 +110,8 @@ def fit_curves(
     curve: str = "logistic",
     exposure: str = "nominal",
     level: float = 0.95,
+    cluster: str = "images",
+    threshold: float = 0.75,
     filtered: bool = True,
     real: str | None = None,
 ) -> list[CurveFit]:
@@ -111,13 +122,15 @@ def fit_curves(
         curve: Shape of the curves: "logistic", "weibull" or "gaussian".
         exposure: Exposures as planned ("nominal"), or as the page measured them ("measured").
         level: Confidence level of the intervals, between 0 and 1.
+        cluster: What makes answers alike, as for `preference_table`.
+        threshold: The rate whose exposure is sought, between 1/2 and 1.
         filtered: False puts back what only the sentinel rule excludes.
         real: The condition whose rate a curve shows where it takes part; None: the study's real condition.
 
     Returns:
         One CurveFit a contrast, an empty list in unlimited time. Each has plateau, slope (per octave of
-        exposure), midpoint_ms and threshold_ms (where the curve reaches 75 %), each with its interval, or
-        None where the data do not determine it, and note, which says why. `predict(exposure_ms)` gives the
+        exposure), midpoint_ms and threshold_ms (where the curve reaches `threshold`), each with its interval,
+        or None where the data do not determine it, and note, which says why. `predict(exposure_ms)` gives the
         fitted rates at exposures in ms, `band(exposure_ms)` the ends of their intervals.
 
     Raises:
@@ -125,7 +138,7 @@ def fit_curves(
         GlimpseError: An option is out of its range, or no judgment is left.
 
     Source:
-        psi(t) = 1/2 + (A - 1/2) F(slope (log2 t - m)), by maximum likelihood, with two-way sandwich errors;
+        psi(t) = 1/2 + (A - 1/2) F(slope (log2 t - m)), by maximum likelihood, with clustered sandwich errors;
         goodness of fit after Rao & Scott (1984).
 
     Example:
@@ -138,7 +151,7 @@ def fit_curves(
         array([0.66, 0.88])
     """
     word("exposure", exposure, EXPOSURES)
-    columns = ("chose_a", *(("shown_ms",) if exposure == "measured" else ()))
+    columns = ("chose_a", *IMAGES, *(("shown_ms",) if exposure == "measured" else ()))
     given = _given(judgments, columns)
     about = given.about
     if real is not None:
@@ -147,13 +160,13 @@ def fit_curves(
         names = {name for contrast in contrasts for name in contrast.split(":")}
         about = about | {"real": known_condition(real, names, "judgments")}
     found = psychometric.fit_curves(
-        given.judgments,
+        given.analysed(cluster, filtered),
         given.contrasts,
         real=about.get("real"),
         family=word("curve", curve),
         exposure=exposure,
         level=_level(level),
-        filtered=flag("filtered", filtered),
+        threshold=number("threshold", threshold),
     )
     return Fitted(found, about)
 
@@ -182,18 +195,23 @@ def curves_table(curves: Iterable[CurveFit]) -> pd.DataFrame:
         1      real  pix2pix     0.99          reached
         2       crn  pix2pix     0.91          reached
     """
-    return psychometric.curves_table(each(curves, "curves", CurveFit, "glimpse.fit_curves(judgments)"))
+    return curves_of.curves_table(each(curves, "curves", CurveFit, "glimpse.fit_curves(judgments)"))
 
 
 @in_python
 def rank_conditions(
-    judgments: Exclusion | pd.DataFrame, *, level: float = 0.95, filtered: bool = True
+    judgments: Exclusion | pd.DataFrame,
+    *,
+    level: float = 0.95,
+    cluster: str = "images",
+    filtered: bool = True,
 ) -> list[Ranking]:
     """Rank the conditions at every exposure by their Bradley-Terry strengths.
 
     Args:
         judgments: What `glimpse.exclude` returned; or rows of its `table()`.
         level: Confidence level of the intervals, between 0 and 1.
+        cluster: What makes answers alike, as for `preference_table`.
         filtered: False puts back what only the sentinel rule excludes.
 
     Returns:
@@ -207,7 +225,7 @@ def rank_conditions(
         GlimpseError: An option is out of its range, or no judgment is left.
 
     Source:
-        Bradley & Terry (1952); Firth (1993) where a condition always won; two-way sandwich errors.
+        Bradley & Terry (1952); Firth (1993) where a condition always won; clustered sandwich errors.
 
     Example:
         >>> import glimpse
@@ -218,8 +236,8 @@ def rank_conditions(
         >>> round(rankings[-1].differences[0].wins, 2)  # the chance that real is chosen beside crn
         0.82
     """
-    given = _given(judgments, ("side_of_a", "chosen_side"))
-    found = ranking.rank_conditions(given.judgments, level=_level(level), filtered=flag("filtered", filtered))
+    given = _given(judgments, ("side_of_a", "chosen_side", *IMAGES))
+    found = ranking.rank_conditions(given.analysed(cluster, filtered), level=_level(level))
     return Fitted(found, given.about)
 
 
@@ -233,7 +251,7 @@ def ranking_table(rankings: Iterable[Ranking]) -> pd.DataFrame:
     Returns:
         DataFrame with one row a condition and exposure, as in ranking.csv: exposure_ms (NaN: unlimited),
         condition, rank, strength (log odds) with low and high, se, left_bias, method, transitivity_p, n,
-        n_workers, n_pairs, df, note.
+        n_workers, n_images, n_pairs, df, note.
 
     Raises:
         ArgumentError: `rankings` holds something else.
@@ -269,6 +287,11 @@ class _Given(NamedTuple):
     cells: pd.DataFrame | None
     contrasts: Sequence[str] | None
     about: dict[str, Any]
+
+    def analysed(self, cluster: object, filtered: object) -> Analysed:
+        """Those that are analysed; GlimpseError for a clustering that there is not."""
+        name = Intervals(cluster=word("cluster", cluster)).cluster
+        return analysed(self.judgments, self.cells, cluster=name, filtered=flag("filtered", filtered))
 
 
 def _given(judgments: Any, columns: Sequence[str]) -> _Given:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..reading.design import Problem
+    from ..report.findings import Finding
 
 PROBLEMS_SHOWN = 5
 
@@ -68,7 +69,8 @@ PROBLEMS_SHOWN = 5
     default=STANDARD.name,
     show_default=True,
     type=click.Choice(list(CLUSTERS)),
-    help="What makes answers correlated, for intervals and tests; two-way: a shared worker or pair.",
+    help="What makes answers correlated, for intervals and tests; images: a shared worker or image; two-way: "
+    "a shared worker or pair.",
 )
 @click.option(
     "--level",
@@ -91,6 +93,23 @@ PROBLEMS_SHOWN = 5
     default="logistic",
     show_default=True,
     help="Shape of the realism curves.",
+)
+@click.option(
+    "--threshold",
+    type=float,
+    default=75,
+    show_default=True,
+    metavar="PERCENT",
+    help="Preference rate at which the realism curves say how long people must look, between 50 and 100.",
+)
+@click.option(
+    "--equivalence",
+    type=float,
+    default=None,
+    metavar="POINTS",
+    show_default="not tested",
+    help='Test "cannot be told from" too: that a rate lies within this many percentage points of 50 %, and '
+    "that a method is no worse than another by as much.",
 )
 @click.option("--compare", is_flag=True, help="Pool several RESULTS, and also compare each with the first.")
 @click.option(
@@ -144,6 +163,8 @@ def analyze(
     level: float,
     adjust: str,
     curve: str,
+    threshold: float,
+    equivalence: float | None,
     compare: bool,
     metrics: tuple[Path, ...],
     directions: tuple[str, ...],
@@ -181,9 +202,10 @@ def analyze(
     formats = figure_formats(figures)
     settings = AnalysisSettings(
         rules=Rules(not no_sentinel_filter, max_wrong, repeat_workers, max_exposure_error_ms),
-        intervals=Intervals(level=level, cluster=cluster, adjust=adjust),
+        intervals=Intervals(level, cluster, adjust, equivalence=equivalence and equivalence / 100),
         curve=curve,
         exposure=exposure,
+        threshold=threshold / 100,
         compare=compare,
         seed=seed,
         metrics=metrics,
@@ -198,13 +220,18 @@ def analyze(
     if output == "json":
         console.say((out / "summary.json").read_text(encoding="utf-8").rstrip())
         return
-    if evidence.results.simulated:
+    _say(console, findings, simulated=evidence.results.simulated)
+    console.say(f"\nWrote {out}/: report.html, {len(files) - 1} more files (tables, figures, summary.json).")
+    console.next(shlex.join(["python", "-m", "webbrowser", "-t", str(out / "report.html")]))
+
+
+def _say(console: Any, findings: Sequence[Finding], *, simulated: bool) -> None:
+    """Print the findings."""
+    if simulated:
         console.say("SIMULATED answers: nothing below is evidence about people.\n")
     for finding in findings:
         # Wrapped first, so that no line ends between a number and its unit.
         console.say(click.wrap_text(finding.text, 100, "- ", "  ").replace("\u00a0", " "))
-    console.say(f"\nWrote {out}/: report.html, {len(files) - 1} more files (tables, figures, summary.json).")
-    console.next(shlex.join(["python", "-m", "webbrowser", "-t", str(out / "report.html")]))
 
 
 def _warn(console: Any, problems: Sequence[Problem]) -> None:

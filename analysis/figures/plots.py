@@ -154,7 +154,7 @@ def plot_preference_bars(ax: Axes, table: pd.DataFrame) -> Axes:
 
 
 def plot_preference_dots(ax: Axes, table: pd.DataFrame) -> Axes:
-    """Draw one row a cell, grouped by series: dot, two-way interval, the naive one pale beneath.
+    """Draw one row a cell, grouped by series: dot, interval, the naive one pale beneath.
 
     table: series, label, rate, low, high, wilson_low, wilson_high; rows in the order from top to bottom.
     """

@@ -10,7 +10,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..statistics.psychometric import CurveFit
+    from ..statistics.curve import CurveFit
 
 CURVE_POINTS = 121
 

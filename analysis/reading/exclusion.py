@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,14 +16,11 @@ from glimpse.counting import (
     SENTINELS,
     fails_sentinels,
     is_incomplete,
-    repeats,
 )
-from glimpse.errors import GlimpseError, NothingLeftError
-
-from .judgments import parts_of
+from glimpse.errors import GlimpseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -105,7 +101,7 @@ def exclude(results: Results, rules: Rules | None = None) -> Exclusion:
     table = results.assignments[list(COUNTED)].reset_index(drop=True)
     holds = {
         INCOMPLETE: is_incomplete(table["n_answered"], table["n_trials"]).to_numpy(),
-        REPEAT: _repeats(table) if rules.repeat_workers == "first" else np.zeros(len(table), dtype=bool),
+        REPEAT: results.repeated if rules.repeat_workers == "first" else np.zeros(len(table), dtype=bool),
         SENTINELS: fails_sentinels(table["n_wrong"], _allowed(results, rules)).to_numpy()
         & rules.sentinel_filter,
     }
@@ -133,44 +129,16 @@ def _exposure_errors(judgments: Judgments, table: pd.DataFrame) -> NDArray[np.in
     return off
 
 
-def included(
-    judgments: Judgments | pd.DataFrame, columns: Sequence[str], *, filtered: bool = True
-) -> Iterator[pd.DataFrame]:
-    """Parts of the judgments to be analysed: not excluded, no sentinels; with these columns.
-
-    filtered: False puts back what only the sentinel rule excludes. NothingLeftError at the end when there was
-    none.
-    """
-    some = False
-    for part in parts_of(judgments, (*columns, "excluded", "reason", "sentinel")):
-        out = part["excluded"].to_numpy(bool)
-        if not filtered:
-            out = out & (part["reason"] != SENTINELS).to_numpy()
-        keep = ~(out | part["sentinel"].to_numpy(bool))
-        if keep.any():
-            some = True
-            wanted = [name for name in dict.fromkeys(columns) if name in part]
-            # As part[wanted][keep], in a third of the time.
-            yield pd.DataFrame({name: part[name].array[keep] for name in wanted}, copy=False)
-    if not some:
-        raise NothingLeftError(_none_left(judgments))
-
-
-def _none_left(judgments: Judgments | pd.DataFrame) -> str:
-    reasons: Counter[str] = Counter()
-    assignments: set[str] = set()
-    genuine = False
-    for part in parts_of(judgments, ("assignment", "sentinel", "excluded", "reason")):
-        assignments.update(part["assignment"].unique())
-        reasons.update(part.loc[part["excluded"], "reason"].astype(str).value_counts().to_dict())
-        genuine = genuine or not part["sentinel"].all()
+def none_left(assignments: int, found: Mapping[str, int], *, genuine: bool) -> str:
+    """Say why nothing is left to analyse. found: judgments by reason; genuine: whether there is any trial
+    that is no sentinel."""
     if not genuine:
         return "every answer is to a sentinel; there is no genuine trial to analyse."
-    found = ", ".join(f"{number} for {reason!r}" for reason, number in reasons.most_common())
-    many = len(assignments)
-    which = f"all {many} assignments are" if many > 1 else "the only assignment is"
-    hints = [hint for reason, hint in REASONS.items() if reasons[reason]]
-    return f"{which} excluded (judgments: {found}). {' '.join(hints)}"
+    most = sorted(found.items(), key=lambda item: -item[1])
+    listed = ", ".join(f"{number} for {reason!r}" for reason, number in most)
+    which = f"all {assignments} assignments are" if assignments > 1 else "the only assignment is"
+    hints = [hint for reason, hint in REASONS.items() if reason in found]
+    return f"{which} excluded (judgments: {listed}). {' '.join(hints)}"
 
 
 def _allowed(results: Results, rules: Rules) -> int | NDArray[np.int64]:
@@ -179,16 +147,6 @@ def _allowed(results: Results, rules: Rules) -> int | NDArray[np.int64]:
         return rules.max_wrong_sentinels
     own = {study: results.max_wrong_of(study) for study in results.studies}
     return np.asarray(results.assignments["study"].map(own), dtype=np.int64)
-
-
-def _repeats(table: pd.DataFrame) -> np.ndarray:
-    """Assignments that are not their worker's first in a batch, by time of submission.
-
-    Where no time of submission is known the order of the file decides.
-    """
-    who = zip(table["study"], table["batch"], table["worker"], strict=True)
-    later = repeats(zip(who, table["submitted_at"], table["assignment"], strict=True))
-    return table["assignment"].isin(later).to_numpy()
 
 
 def _first_reason(holds: dict[str, np.ndarray], size: int) -> np.ndarray:

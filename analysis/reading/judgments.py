@@ -107,10 +107,23 @@ class Judgments:
         `shown_ms` and `response_ms` (float32) are NaN where nothing was recorded; `correct` is <NA> where no
         side is correct; `reason` is empty where `excluded` is False.
         """
+        for part in self._parts():
+            yield pd.DataFrame({name: part.column(name) for name in columns}, copy=False)
+
+    def coded(self) -> Iterator[tuple[NDArray[np.int64], NDArray[Any], NDArray[np.int8]]]:
+        """The same judgments as codes: rows of their assignments, answers (`answer_file.ANSWER`), and 0, or
+        1 + the place in REASONS of why each is excluded."""
+        for part in self._parts():
+            yield part.assignment, part.answers, part.reasons()
+
+    def answers(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """The answers (`answer_file.ANSWER`) of some assignments, one after another."""
+        return self.file.read(self.first[rows], self.count[rows])
+
+    def _parts(self) -> Iterator[_Part]:
         for rows in self._stretches():
             assignment = np.repeat(rows, self.count[rows])
-            part = _Part(self, assignment, self.file.read(self.first[rows], self.count[rows]))
-            yield pd.DataFrame({name: part.column(name) for name in columns}, copy=False)
+            yield _Part(self, assignment, self.answers(rows))
 
     def _stretches(self) -> Iterator[NDArray[np.int64]]:
         """Rows of the assignments of a part: those of as many workers as have PART judgments, or of one."""
@@ -191,19 +204,26 @@ class _Part(NamedTuple):
 
     def excluded(self) -> Any:
         """Whether any reason holds."""
-        return self._reasons() > 0
+        return self.reasons() > 0
 
     def reason(self) -> Any:
         """The first that holds, as a text."""
-        return pd.Categorical.from_codes(self._reasons(), pd.Index(["", *REASONS]))
+        return pd.Categorical.from_codes(self.reasons(), pd.Index(["", *REASONS]))
 
-    def _reasons(self) -> NDArray[np.int8]:
+    def reasons(self) -> NDArray[np.int8]:
         """0, or 1 + the place in REASONS, of each judgment."""
         code: NDArray[np.int8] = self.of.reason[self.assignment]
         if self.of.max_error_ms is not None:
-            off = np.abs(self.answers["shown_ms"] - self.exposure_ms()) > self.of.max_error_ms
-            code[off & ((code == 0) | (code > EXPOSURE_CODE))] = EXPOSURE_CODE
+            mark_exposure_errors(
+                code, np.abs(self.answers["shown_ms"] - self.exposure_ms()) > self.of.max_error_ms
+            )
         return code
+
+
+def mark_exposure_errors(reason: NDArray[np.int8], off: NDArray[np.bool_]) -> None:
+    """Enter the reason of those judgments that were shown for too long or too short, where none ranks
+    before it."""
+    reason[off & ((reason == 0) | (reason > EXPOSURE_CODE))] = EXPOSURE_CODE
 
 
 def parts_of(judgments: Judgments | pd.DataFrame, columns: Sequence[str]) -> Iterator[pd.DataFrame]:

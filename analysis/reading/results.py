@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from glimpse.counting import repeats
 from glimpse.errors import GlimpseError
 from glimpse.program import program
 from glimpse.progress import untracked
@@ -22,6 +23,8 @@ from .submissions import read_answers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from glimpse.progress import Track
 
@@ -68,6 +71,15 @@ class Results:
     def judgments(self) -> Judgments:
         """The answers joined with their assignments and trials; nothing is excluded yet."""
         return Judgments.join(self.answers, self.assignments, self.trials)
+
+    @cached_property
+    def repeated(self) -> NDArray[np.bool_]:
+        """Which assignments are not their worker's first in a batch, by time of submission; where none is
+        known the order of the file decides."""
+        table = self.assignments
+        who = zip(table["study"], table["batch"], table["worker"], strict=True)
+        later = repeats(zip(who, table["submitted_at"], table["assignment"], strict=True))
+        return np.asarray(table["assignment"].isin(later))
 
     @property
     def study(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..statistics.preference import design_cells
+from ..statistics.gathering import design_cells
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,16 +15,18 @@ from glimpse.progress import untracked
 
 from ..figures.stimuli import load_stimuli
 from ..reading.belonging import belonging
-from ..reading.exclusion import Exclusion, Rules, exclude, included
+from ..reading.exclusion import Exclusion, Rules, exclude
 from ..reading.results import Results, read_results
 from ..statistics.agreement import agreement_table
-from ..statistics.choices import ALPHA, EXPOSURES
-from ..statistics.clustering import Occurring, way_of
 from ..statistics.columns import PREFERENCE_COLUMNS
 from ..statistics.comparison import comparison_table
+from ..statistics.curve import THRESHOLD
+from ..statistics.differences import difference_table
+from ..statistics.gathering import CELL_KEYS, Gathered, design_cells, gather
+from ..statistics.grouping import analysed
 from ..statistics.pairs import pair_table
-from ..statistics.preference import CELL_KEYS, Intervals, design_cells, preference_table
-from ..statistics.psychometric import CurveFit, fit_curves
+from ..statistics.preference import Intervals, preference_table
+from ..statistics.psychometric import blank_curve, estimate_curves
 from ..statistics.ranking import Ranking, rank_conditions
 from ..statistics.sequential import stopping_table, with_anytime
 from ..statistics.timing import achieved_exposures, response_times
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 
     from ..figures.stimuli import Stimuli
     from ..reading.judgments import Judgments
+    from ..statistics.curve import CurveFit
+    from ..statistics.grouping import Analysed
 
 
 @dataclass(frozen=True)
@@ -46,14 +50,16 @@ class AnalysisSettings:
     """How answers are turned into evidence; every choice that `analyze` offers.
 
     rules: exclusion. intervals: intervals, tests. curve: one of `choices.CURVE_SHAPES`. exposure: one of
-    `choices.EXPOSURES`. compare: set the folders against each other as well as pooling them. seed: of
-    bootstraps. metrics, directions: as `scores.read_scores` takes them.
+    `choices.EXPOSURES`. threshold: the rate whose exposure the curves are asked for. compare: set the folders
+    against each other as well as pooling them. seed: of bootstraps. metrics, directions: as
+    `scores.read_scores` takes them.
     """
 
     rules: Rules = field(default_factory=Rules)
     intervals: Intervals = field(default_factory=Intervals)
     curve: str = "logistic"
     exposure: str = "nominal"
+    threshold: float = THRESHOLD
     compare: bool = False
     seed: int = 0
     metrics: tuple[Path, ...] = ()
@@ -61,8 +67,12 @@ class AnalysisSettings:
 
     def __post_init__(self) -> None:
         """Check the choices that no other part checks."""
-        if self.exposure not in EXPOSURES:
-            raise GlimpseError(f"exposure is {self.exposure!r}; allowed are {' and '.join(EXPOSURES)}.")
+        blank_curve(self.curve, self.exposure, self.intervals.level, self.threshold)
+
+    @property
+    def alpha(self) -> float:
+        """The level of every test whose verdict is stated: what the intervals leave."""
+        return self.intervals.alpha
 
 
 @dataclass(frozen=True)
@@ -74,9 +84,11 @@ class Evidence:
     results: Results
     exclusion: Exclusion
     counts: dict[str, int]
+    images: pd.DataFrame
     preference: pd.DataFrame
     unfiltered: pd.DataFrame
     curves: list[CurveFit]
+    differences: pd.DataFrame
     rankings: list[Ranking]
     workers: pd.DataFrame
     agreement: pd.DataFrame
@@ -108,55 +120,58 @@ def evaluate(
     _refuse_twice(folders)
     results = belonging(read_results(list(folders), track=track))
     exclusion = exclude(results, settings.rules)
-    judgments = exclusion.judgments
+    cells = design_cells(results.trials, results.experiment.get("contrasts") or ())
+    gathered = gather(exclusion.judgments, cells)
+    cluster, level = settings.intervals.cluster, settings.intervals.level
     try:
-        counts = _counts(judgments)
+        answers = analysed(gathered, cluster=cluster)
     except NothingLeftError as error:
         raise GlimpseError(f"{error}{_problems_found(results)}") from None
-    cells = design_cells(results.trials, results.experiment.get("contrasts") or ())
     contrasts = list(dict.fromkeys(cells["contrast"]))
-    preference = _preference(judgments, cells, settings)
-    lifted = exclude(results, replace(settings.rules, sentinel_filter=not settings.rules.sentinel_filter))
-    other = _preference(lifted.judgments, cells, settings)
-    pairs = pair_table(judgments, contrasts, results.real)
+    blank = blank_curve(settings.curve, settings.exposure, level, settings.threshold)
+    curves = estimate_curves(answers, contrasts, results.real, blank)
+    preference, unfiltered = _filtered_or_not(results, settings, answers, exclusion)
+    pairs = pair_table(answers, contrasts, results.real)
     stimuli, problems = load_stimuli(images, pairs, results) if images else ([None] * len(pairs), ())
-    level = settings.intervals.level
-    metrics = compare_metrics(results, judgments, contrasts, settings.metrics, settings.directions, level)
+    metrics = compare_metrics(results, answers, contrasts, settings.metrics, settings.directions, level)
     return Evidence(
         settings=settings,
         results=replace(results, problems=(*results.problems, *problems, *metrics.problems)),
         exclusion=exclusion,
-        counts=counts,
-        preference=with_anytime(preference, exclusion, level).assign(filtered=settings.rules.sentinel_filter),
-        unfiltered=with_anytime(other, lifted, level).assign(filtered=not settings.rules.sentinel_filter),
-        stopping=stopping_table(exclusion),
+        counts=_counts(answers),
+        images=_images(answers, results.real),
+        preference=preference,
+        unfiltered=unfiltered,
+        stopping=stopping_table(exclusion, gathered),
         metrics=metrics,
-        curves=_curves(judgments, contrasts, results.real, settings),
-        rankings=rank_conditions(judgments, level=level),
-        workers=worker_table(judgments, level=level),
-        agreement=agreement_table(judgments, level=level),
-        sentinels=sentinel_table(judgments, level=level),
-        side_bias=side_bias(judgments, level=level),
-        response_times=response_times(judgments),
-        exposures=achieved_exposures(judgments, results.assignments),
-        sensitivity=sensitivity(results, settings, cells, exclusion, preference),
+        curves=[one.curve for one in curves],
+        differences=difference_table(answers, curves, results.real, settings.intervals),
+        rankings=rank_conditions(answers, level=level, adjustment=settings.intervals.adjust),
+        workers=worker_table(gathered, level=level),
+        agreement=agreement_table(answers, level=level),
+        sentinels=sentinel_table(gathered, level=level, cluster=cluster),
+        side_bias=side_bias(answers, level=level),
+        response_times=response_times(answers),
+        exposures=achieved_exposures(answers, results.assignments),
+        sensitivity=sensitivity(results, settings, answers, exclusion, preference),
         pairs=pairs,
         stimuli=stimuli,
-        comparison=_comparison(judgments, cells, settings) if settings.compare else pd.DataFrame(),
+        comparison=_comparison(exclusion.judgments, cells, settings) if settings.compare else pd.DataFrame(),
         digests=tuple(_digest(folder) for folder in folders),
     )
 
 
-def _curves(
-    judgments: Judgments, contrasts: Sequence[str], real: str | None, settings: AnalysisSettings
-) -> list[CurveFit]:
-    return fit_curves(
-        judgments,
-        contrasts,
-        real=real,
-        family=settings.curve,
-        exposure=settings.exposure,
-        level=settings.intervals.level,
+def _filtered_or_not(
+    results: Results, settings: AnalysisSettings, answers: Analysed, exclusion: Exclusion
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return preference.csv as the settings have it, and with the other choice of the sentinel filter."""
+    on, level = settings.rules.sentinel_filter, settings.intervals.level
+    lifted = exclude(results, replace(settings.rules, sentinel_filter=not on))
+    gathered = _under(answers.gathered, lifted)
+    mine, other = _preference(answers, settings), _preference(gathered, settings, answers)
+    return (
+        with_anytime(mine, exclusion, answers.gathered, level).assign(filtered=on),
+        with_anytime(other, lifted, gathered, level).assign(filtered=not on),
     )
 
 
@@ -176,38 +191,65 @@ def _problems_found(results: Results) -> str:
     return f" Problems in the input: {results.problems[0]}{more}."
 
 
-def _counts(judgments: Judgments) -> dict[str, int]:
-    """Judgments by kind, and what they are of. NothingLeftError where none is analysed."""
-    workers, pairs, in_source = Occurring(), Occurring(), Occurring()
-    found = {"judgments": len(judgments), "analysed": 0, "sentinels": 0}
-    for part in included(judgments, ("worker",)):
-        found["analysed"] += len(part)
-        workers.add(np.zeros(len(part), dtype=np.int8), way_of(part["worker"]))
-    for part in judgments.parts(("pair", "sentinel", "source")):
-        sentinel, pair = part["sentinel"].to_numpy(bool), way_of(part["pair"])
-        found["sentinels"] += int(sentinel.sum())
-        pairs.add(sentinel, pair)
-        in_source.add(way_of(part["source"]).code, pair)
-    return found | {
-        "genuine": found["judgments"] - found["sentinels"],
-        "analysed_workers": workers.counts()[0],
-        "pairs": pairs.counts()[False],
-        "shared_pairs": in_source.shared(),
+def _counts(answers: Analysed) -> dict[str, int]:
+    """Judgments by kind, and what they are of."""
+    gathered, shown = answers.gathered, answers.gathered.shown
+    sentinel = (shown.cell < 0)[gathered.trial]
+    genuine, source = gathered.trial[~sentinel], gathered.source[gathered.assignment]
+    sources = len(gathered.sources)
+    seen = np.unique(shown.pair[gathered.trial].astype(np.int64) * sources + source) // max(sources, 1)
+    return {
+        "judgments": len(gathered),
+        "analysed": int(answers.keep.sum()),
+        "sentinels": int(sentinel.sum()),
+        "genuine": len(genuine),
+        "analysed_workers": len(np.unique(answers.worker())),
+        "pairs": len(np.unique(shown.pair[genuine])),
+        "shared_pairs": int((np.bincount(seen) > 1).sum()),
     }
 
 
-def _preference(judgments: Judgments, cells: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
-    """Return preference.csv, with empty cells where the rules leave nothing."""
+def _images(answers: Analysed, real: str | None) -> pd.DataFrame:
+    """How many images of each condition were judged, and in how many pairs of a cell each stood on average:
+    condition, images, pairs_per_image."""
+    shown, cells = answers.gathered.shown, answers.gathered.cells
+    trial = np.flatnonzero(answers.by_trial[0])
+    names = [cells[f"condition_{side}"].to_numpy(str)[shown.cell[trial]] for side in "ab"]
+    table = pd.DataFrame({
+        "condition": np.concatenate(names), "cell": np.tile(shown.cell[trial], 2),
+        "image": np.concatenate([shown.image_a[trial], shown.image_b[trial]]),
+        "pair": np.tile(shown.pair[trial], 2),
+    }).drop_duplicates()  # fmt: skip
+    each = table.groupby("condition")
+    uses = table.groupby(["condition", "cell"])
+    per_image = (uses.size() / uses["image"].nunique()).groupby("condition").mean()
+    found = pd.DataFrame({"images": each["image"].nunique(), "pairs_per_image": per_image}).reset_index()
+    return found.sort_values("condition", key=lambda names: names == real, kind="stable", ignore_index=True)
+
+
+def _under(gathered: Gathered, rules: Exclusion) -> Gathered:
+    """The same answers under other rules."""
+    return gathered.marked(rules.judgments.reason, rules.judgments.max_error_ms)
+
+
+def _preference(
+    judgments: Gathered | Analysed, settings: AnalysisSettings, base: Analysed | None = None
+) -> pd.DataFrame:
+    """Return preference.csv, with empty cells where the rules leave nothing. base: answers that were counted
+    under other rules."""
     rng = np.random.default_rng(settings.seed)
+    gathered = judgments if isinstance(judgments, Gathered) else judgments.gathered
     try:
-        return preference_table(judgments, cells, settings.intervals, rng=rng)
+        answers = base.under(gathered) if base else analysed(judgments, cluster=settings.intervals.cluster)
+        return preference_table(answers, gathered.cells, settings.intervals, rng=rng)
     except NothingLeftError:
-        table = cells[CELL_KEYS].assign(n=0, k=0, n_workers=0, n_pairs=0, filtered=True, note="no answers")
-        return table.reindex(columns=list(PREFERENCE_COLUMNS)).astype({"df": "Int64"})
+        nothing = {"n": 0, "k": 0, "n_workers": 0, "n_images_a": 0, "n_images_b": 0, "n_pairs": 0}
+        table = gathered.cells[CELL_KEYS].assign(**nothing, filtered=True, note="no answers")
+        return table.reindex(columns=list(PREFERENCE_COLUMNS))
 
 
 def sensitivity(
-    results: Results, settings: AnalysisSettings, cells: pd.DataFrame, used: Exclusion, base: pd.DataFrame
+    results: Results, settings: AnalysisSettings, answers: Analysed, used: Exclusion, base: pd.DataFrame
 ) -> pd.DataFrame:
     """Return how the findings change with the strictness of the sentinel rule.
 
@@ -226,34 +268,34 @@ def sensitivity(
     kinds: list[tuple[str, int | None]] = [("number", number) for number in sorted(numbers)]
     kinds += [("own", None)] if len(own) > 1 else []
     mine = ("number", *ours) if len(ours) == 1 else ("own", None)
-    rows = []
+    rows: list[dict[str, Any]] = []
+    known: dict[bytes, dict[str, Any]] = {}
     for kind, allowed in [*kinds, ("none", None)]:
         rules = replace(settings.rules, sentinel_filter=kind != "none", max_wrong_sentinels=allowed)
         this = (kind, allowed) == mine if settings.rules.sentinel_filter else kind == "none"
         row = {"rule": kind, "allowed": math.nan if allowed is None else float(allowed), "used": this}
-        rows.append(row | _strictness(results, settings, cells, base, rules))
+        found = exclude(results, rules)
+        same = found.judgments.reason.tobytes()  # rules that exclude the same give the same
+        if same not in known:
+            known[same] = _strictness(_under(answers.gathered, found), answers, settings, base)
+        out = {"excluded_assignments": int(found.assignments["excluded"].sum())}
+        rows.append(row | out | known[same])
     return pd.DataFrame(rows)
 
 
 def _strictness(
-    results: Results, settings: AnalysisSettings, cells: pd.DataFrame, base: pd.DataFrame, rules: Rules
+    gathered: Gathered, answers: Analysed, settings: AnalysisSettings, base: pd.DataFrame
 ) -> dict[str, Any]:
     """What one rule gives."""
-    found = exclude(results, rules)
-    row: dict[str, Any] = {
-        "excluded_assignments": int(found.assignments["excluded"].sum()),
-        "judgments": 0,
-        "largest_change": math.nan,
-        "decisions_changed": math.nan,
-    }
-    table = _preference(found.judgments, cells, settings)
+    row: dict[str, Any] = {"judgments": 0, "largest_change": math.nan, "decisions_changed": math.nan}
+    table = _preference(gathered, settings, answers)
     kept = int(table["n"].sum())
     if not kept:
         return row
     change = (table["rate"] - base["rate"]).abs()
     both = table["p_adjusted"].notna() & base["p_adjusted"].notna()
-    moved = (table["p_adjusted"] < ALPHA) != (base["p_adjusted"] < ALPHA)
-    return row | {
+    moved = (table["p_adjusted"] < settings.alpha) != (base["p_adjusted"] < settings.alpha)
+    return {
         "judgments": kept,
         "largest_change": float(change.max()),
         "decisions_changed": int((moved & both).sum()),
@@ -262,9 +304,8 @@ def _strictness(
 
 def _comparison(judgments: Judgments, cells: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
     """Each folder by itself, and its differences from the first."""
-    sources = judgments.sources
     return comparison_table(
-        {name: _preference(judgments.of_source(name), cells, settings) for name in sources}
+        {name: _preference(gather(judgments.of_source(name), cells), settings) for name in judgments.sources}
     )
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..statistics.choices import ALPHA
+from ..statistics.choices import CLUSTERS
 from .tables import oriented
 from .wording import entries, shared_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-FEWEST = 2  # workers, and pairs, below which nothing can be said of their spread
 Cell = dict[str, Any]
+FEWEST_WORTH = 5  # equal workers, or images, below which there is no finding
+FEWEST = 8
+FEW_OF = {
+    name: tuple(f"{way}s" for way in cluster.ways if way != "pair") for name, cluster in CLUSTERS.items()
+}
 
 
 @dataclass(frozen=True)
@@ -47,14 +51,21 @@ def findings(facts: Mapping[str, Any]) -> list[Finding]:
     values = shared_values(facts)
     curves = {curve["contrast"]: curve for curve in facts["curves"]}
     compared = [_compared(facts, name, curves.get(name)) for name in values["contrasts"]]
-    said = entries("findings.j2", values | {"compared": compared})
+    told = {
+        "compared": compared,
+        "compared_methods": _methods(facts["differences"]),
+        "few": _few(facts),
+        "equivalent": _equivalent(compared, facts["settings"]["alpha"]),
+    }
+    said = entries("findings.j2", values | told)
     return [Finding(text[2:], text.startswith("*")) for text in said]
 
 
 def _compared(facts: Mapping[str, Any], name: str, curve: Mapping[str, Any] | None) -> Compared:
     rows = [row for row in facts["preference"] if row["contrast"] == name and row["n"]]
     cells = [oriented(row, flip=row["condition_b"] == facts["experiment"]["real"]) for row in rows]
-    last = _verdict(cells[-1]) if cells else 0
+    alpha = facts["settings"]["alpha"]
+    last = _verdict(cells[-1], alpha) if cells else 0
     if last < 0:
         cells = [
             oriented({**cell, "condition_a": cell["winner"], "condition_b": cell["loser"]}, flip=True)
@@ -62,35 +73,82 @@ def _compared(facts: Mapping[str, Any], name: str, curve: Mapping[str, Any] | No
         ]
     return Compared(
         name,
-        [{**cell, "verdict": _verdict(cell), "doubt": _doubt(cell)} for cell in cells],
-        _significant(cells) if len(cells) > 1 else [],
+        [{**cell, "verdict": _verdict(cell, alpha), "doubt": _doubt(cell, alpha)} for cell in cells],
+        _significant(cells, alpha) if len(cells) > 1 else [],
         len(cells) > 1 and any(cell["p_adjusted"] is not None for cell in cells),
         curve if last > 0 else None,
     )
 
 
-def _verdict(cell: Mapping[str, Any]) -> int:
-    """1: significantly above 1/2, -1: below, 0: neither, by the adjusted two-way test."""
+def _methods(differences: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The differences of methods at the longest exposure at which both were judged."""
+    rates = [row for row in differences if row["measure"] == "rate" and row["low"] is not None]
+    last = {(row["reference"], row["method_1"], row["method_2"]): row for row in rates}
+    return list(last.values())
+
+
+def _equivalent(
+    compared: Sequence[Compared], alpha: float
+) -> list[tuple[tuple[float, float | None], list[tuple[str, str]]]]:
+    """Pairs of conditions whose equivalence was tested at the longest exposure: by whether it is shown (the
+    largest p-value of those, or 0), and by that exposure."""
+    found: dict[tuple[bool, float | None], list[Cell]] = {}
+    for contrast in compared:
+        for cell in contrast.cells[-1:]:
+            if cell["p_equivalent"] is not None:
+                found.setdefault((cell["p_equivalent"] < alpha, cell["exposure_ms"]), []).append(cell)
+    return [
+        ((max(cell["p_equivalent"] for cell in cells) if shown else 0.0, at),
+         [(cell["winner"], cell["loser"]) for cell in cells])
+        for (shown, at), cells in found.items()
+    ]  # fmt: skip
+
+
+def _few(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What is too few for intervals to be trusted: workers, or images.
+
+    pilot: worth fewer than FEWEST_WORTH equal ones; else fewer than FEWEST, or with most answers by few.
+    """
+    found = []
+    for what in FEW_OF[facts["settings"]["cluster"]]:
+        cells = [
+            (row["n_workers"] if what == "workers" else min(row["n_images_a"], row["n_images_b"]),
+             row[f"effective_{what}"])
+            for row in facts["preference"] if row["n"]
+        ]  # fmt: skip
+        pilot = [cell for cell in cells if cell[1] < FEWEST_WORTH]
+        doubtful = [(n, worth) for n, worth in cells if n < FEWEST or worth < min(n / 2, FEWEST)]
+        if pilot or doubtful:
+            number, worth = min(pilot or doubtful, key=lambda cell: cell[1])
+            found.append({
+                "what": what, "pilot": bool(pilot), "cells": len(pilot or doubtful), "number": number,
+                "effective": worth, "unequal": worth < 0.9 * number,
+            })  # fmt: skip
+    return found
+
+
+def _verdict(cell: Mapping[str, Any], alpha: float) -> int:
+    """1: significantly above 1/2, -1: below, 0: neither, by the adjusted test."""
     p = cell["p_adjusted"]
-    if p is None or not p < ALPHA:
+    if p is None or not p < alpha:
         return 0
     return 1 if cell["rate"] > 0.5 else -1
 
 
-def _doubt(cell: Mapping[str, Any]) -> str:
+def _doubt(cell: Mapping[str, Any], alpha: float) -> str:
     """Why a cell without a verdict has none; empty for one that has."""
-    if _verdict(cell):
+    if _verdict(cell, alpha):
         return ""
-    if cell["p_adjusted"] is None or min(cell["n_workers"], cell["n_pairs"]) < FEWEST:
+    if cell["p_adjusted"] is None:
         return "few"
     # Where its interval, which is not adjusted, leaves chance out, it is the adjustment.
-    return "adjusted" if cell["p_value"] < ALPHA else "chance"
+    return "adjusted" if cell["p_value"] < alpha else "chance"
 
 
-def _significant(cells: Sequence[Cell]) -> list[tuple[str, list[float], bool]]:
+def _significant(cells: Sequence[Cell], alpha: float) -> list[tuple[str, list[float], bool]]:
     found = []
     for verdict, side in ((1, "winner"), (-1, "loser")):
-        here = [cell["exposure_ms"] for cell in cells if _verdict(cell) == verdict]
+        here = [cell["exposure_ms"] for cell in cells if _verdict(cell, alpha) == verdict]
         to_the_end = len(here) > 1 and here == [cell["exposure_ms"] for cell in cells[-len(here) :]]
         if here:
             found.append((cells[0][side], here, to_the_end))

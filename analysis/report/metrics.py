@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..reading.design import Problem
-    from ..reading.judgments import Judgments
     from ..reading.results import Results
+    from ..statistics.grouping import Analysed
 
 
 class Metrics(NamedTuple):
@@ -33,7 +33,7 @@ class Metrics(NamedTuple):
 
 def compare_metrics(
     results: Results,
-    judgments: Judgments,
+    judgments: Analysed,
     contrasts: Sequence[str],
     files: Sequence[Path],
     directions: Sequence[str],

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from .findings import Finding
 
 SECTIONS = (
-    "findings", "preference", "stopping", "curves", "ranking", "metric", "design", "exclusions",
-    "workers", "pairs", "comparison", "sensitivity", "assumed", "methods", "cite", "provenance",
+    "findings", "preference", "stopping", "curves", "differences", "ranking", "metric", "design",
+    "exclusions", "workers", "pairs", "comparison", "sensitivity", "assumed", "methods", "cite", "provenance",
 )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ def _difference(row: Mapping[str, Any], name: str) -> str:
 # What makes a text of a row and the name of one of its columns.
 FORMS: dict[str, Callable[[Mapping[str, Any], str], str]] = {
     "text": lambda row, name: f"{row[name]}",
+    "both": lambda row, name: f"{thousands(row[name])} / {thousands(row[COLUMNS[name].partner])}",
     "count": lambda row, name: thousands(row[name]),
     "rounded": lambda row, name: number(row[name], 0),
     "percent": lambda row, name: percent(row[name]),

@@ -20,10 +20,10 @@ from ..figures import figures as draw
 from ..figures.plots import MANY_WORKERS
 from ..figures.series import by_strength, curve_grid
 from ..figures.style import legible, style
-from ..statistics.choices import ALPHA
+from ..statistics.choices import CLUSTERS
+from ..statistics.curve import curves_table
 from ..statistics.distributions import coin_quantile
-from ..statistics.psychometric import curves_table
-from ..statistics.ranking import ranking_table
+from ..statistics.ranking import differences_table, ranking_table
 from .findings import Finding, findings
 from .formats import exposure, level_text
 from .methods import methods_text
@@ -73,7 +73,7 @@ def build_report(
     found = findings(facts)
     rates = turned(evidence.preference, evidence.results.real)
     used = evidence.settings.intervals
-    tex = preference_tex(rates, ALPHA, used.level, used.cluster, simulated=evidence.results.simulated)
+    tex = preference_tex(rates, used.alpha, used.level, used.cluster, simulated=evidence.results.simulated)
     methods = methods_text(facts)
     judgments = evidence.exclusion.judgments
     files: dict[str, bytes | Parts] = {"judgments.csv": Parts(lambda: csv_parts(judgments.parts()))}
@@ -105,6 +105,8 @@ def _tables(evidence: Evidence) -> dict[str, str]:
         "preference.csv": preference,
         "curves.csv": curves_table(evidence.curves),
         "ranking.csv": ranking_table(evidence.rankings),
+        "ranking_differences.csv": differences_table(evidence.rankings),
+        "differences.csv": evidence.differences,
         "workers.csv": evidence.workers,
         "agreement.csv": evidence.agreement,
         "sensitivity.csv": evidence.sensitivity,
@@ -145,7 +147,7 @@ def _realism(evidence: Evidence, answered: pd.DataFrame) -> ReportFigure:
     caption = (
         f"Share of trials in which the first-named condition was chosen, by exposure. Points: rates with "
         f"{_intervals(evidence)}. "
-        + (f"Lines: fitted curves with pointwise {level} bands (two-way). " if len(grid) else "")
+        + (f"Lines: fitted curves with pointwise {level} bands. " if len(grid) else "")
         + "Dashed: chance."
     )
     figure = draw.realism_figure(answered, grid, simulated=evidence.results.simulated)
@@ -170,7 +172,7 @@ def _ranking(evidence: Evidence, strengths: pd.DataFrame) -> ReportFigure:
     limited = evidence.results.mode == "limited-time"
     figure = draw.ranking_figure(strengths, limited=limited, simulated=evidence.results.simulated)
     caption = (
-        f"Bradley-Terry strengths with {level_text(evidence.settings.intervals.level)} intervals (two-way); "
+        f"Bradley-Terry strengths with {level_text(evidence.settings.intervals.level)} intervals; "
         "a difference of 1 is an odds ratio of 2.7."
     )
     alt = "Bradley-Terry strength of each condition by exposure; the numbers are in the table."
@@ -189,7 +191,7 @@ def _metric(evidence: Evidence) -> ReportFigure:
 
 def _intervals(evidence: Evidence) -> str:
     used = evidence.settings.intervals
-    return f"{level_text(used.level)} intervals ({used.cluster})"
+    return f"{level_text(used.level)} intervals, {CLUSTERS[used.cluster].clustered}"
 
 
 def _alt(rates: pd.DataFrame) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..reading.results import Results
     from .evaluation import Evidence
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 PROBLEMS_LISTED = 50
 
 
@@ -37,10 +37,12 @@ def summarize(evidence: Evidence, versions: Mapping[str, str]) -> dict[str, Any]
         "experiment": experiment(results, list(results.studies)),
         "settings": _settings(evidence),
         "counts": _counts(evidence),
+        "images": records(evidence.images),
         "exclusions": records(evidence.exclusion.counts),
         "preference": records(evidence.preference),
         "preference_other_filter": records(evidence.unfiltered),
         "curves": [fit.to_dict() for fit in evidence.curves],
+        "differences": records(evidence.differences),
         "rankings": [ranking.to_dict() for ranking in evidence.rankings],
         "agreement": records(evidence.agreement),
         "side_bias": evidence.side_bias.to_dict(),
@@ -83,6 +85,9 @@ def _settings(evidence: Evidence) -> dict[str, Any]:
         "exposure": settings.exposure,
         "cluster": settings.intervals.cluster,
         "level": settings.intervals.level,
+        "alpha": settings.alpha,
+        "equivalence": settings.intervals.equivalence,
+        "threshold": settings.threshold,
         "adjust": settings.intervals.adjust,
         "resamples": settings.intervals.resamples,
         "curve": settings.curve,

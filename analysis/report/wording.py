@@ -29,6 +29,7 @@ def template(name: str, *, prose: bool = True) -> Template:
     pages.filters |= formats.FILTERS | {
         "by_contrast": by_contrast,
         "by_exposure": by_exposure,
+        "groupby_order": groupby_order,
         "headings": headings,
         "in_order": in_order,
         "printed": printed,
@@ -70,7 +71,6 @@ def shared_values(facts: Mapping[str, Any]) -> dict[str, Any]:
         "measured": measured_share(facts),
         "left_out": {row["reason"]: row for row in facts["exclusions"]},
         "cluster": CLUSTERS[rules["cluster"]],
-        "scenes_apart": CLUSTERS[rules["cluster"]].by_scene and experiment["pairing"] != "same-item",
         "adjustment": ADJUSTMENTS[rules["adjust"]],
         "curve_shape": CURVE_SHAPES[rules["curve"]],
         "flags": WORKER_FLAGS,
@@ -96,6 +96,14 @@ def by_contrast(rows: Iterable[Mapping[str, Any]], real: str | None) -> list[tup
     for row in rows:
         cell = oriented(row, flip=row["condition_b"] == real)
         groups.setdefault(f"{cell['winner']} over {cell['loser']}", []).append(cell)
+    return list(groups.items())
+
+
+def groupby_order(rows: Rows, keys: Sequence[str]) -> list[tuple[tuple[Any, ...], Rows]]:
+    """Rows by what these keys hold, in the order in which each first occurs."""
+    groups: dict[tuple[Any, ...], Rows] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[key] for key in keys), []).append(row)
     return list(groups.items())
 
 

@@ -26,10 +26,10 @@ EXPOSURES = ("nominal", "measured")
 class Cluster:
     """What makes answers alike.
 
-    ways: columns of the judgments, each a way of clustering; a `bootstrap` draws whole clusters of its one
-    way. In words: clustered ("Rates with 95 % intervals (...)"), allowance ("Intervals and tests ..."),
-    methods ("intervals that account for correlation within ...") and sampled ("... are treated as a sample
-    of those to which the findings apply").
+    ways: of "worker", and "image" or "pair"; a `bootstrap` draws whole clusters of its one way. In words:
+    clustered ("Rates with 95 % intervals (...)"), allowance ("Intervals and tests ..."), methods ("intervals
+    that account for correlation within ...") and sampled ("... are treated as a sample of those to which the
+    findings apply").
     """
 
     name: str
@@ -41,13 +41,8 @@ class Cluster:
     bootstrap: bool = False
 
     @property
-    def by_scene(self) -> bool:
-        """Whether the scenes of the two sides are ways of clustering."""
-        return "item_a" in self.ways
-
-    @property
     def standard(self) -> bool:
-        """Whether it is what realism curves, rankings and the side bias always use."""
+        """Whether it is the default."""
         return self == STANDARD
 
 
@@ -55,29 +50,31 @@ CLUSTERS = {
     entry.name: entry
     for entry in (
         Cluster(
+            "images",
+            ("worker", "image"),
+            "clustered by worker and by image",
+            "account for differences between workers and between the images of either side",
+            "participants and images of either side (multi-way cluster-robust variance; Cameron, Gelbach and "
+            "Miller 2011)",
+            "Workers and images",
+        ),
+        Cluster(
             "two-way",
             ("worker", "pair"),
             "clustered by worker and by pair of images",
-            "account for differences between workers and between pairs of images (two-way)",
+            "account for differences between workers and between pairs of images, but not for images that "
+            "recur in several pairs",
             "participants and image pairs (two-way cluster-robust variance; Cameron, Gelbach and Miller "
             "2011)",
             "Workers and pairs of images",
         ),
         Cluster(
-            "scene",
-            ("worker", "item_a", "item_b"),
-            "clustered by worker and by scene",
-            "account for differences between workers and between scenes",
-            "participants and scenes (multi-way cluster-robust variance; Cameron, Gelbach and Miller 2011)",
-            "Workers and scenes",
-        ),
-        Cluster(
             "worker",
             ("worker",),
             "clustered by worker",
-            "account for differences between workers, but not between pairs of images",
+            "account for differences between workers, but not between images",
             "participants (cluster-robust variance)",
-            "Workers, but not pairs of images,",
+            "Workers, but not images,",
         ),
         Cluster(
             "pair",
@@ -91,9 +88,9 @@ CLUSTERS = {
             "worker-bootstrap",
             ("worker",),
             "bootstrap over workers",
-            "come from a bootstrap over workers, and ignore differences between pairs of images",
+            "come from a bootstrap over workers, and ignore differences between images",
             "participants (percentile bootstrap over participants)",
-            "Workers, but not pairs of images,",
+            "Workers, but not images,",
             bootstrap=True,
         ),
         Cluster(
@@ -107,7 +104,8 @@ CLUSTERS = {
         ),
     )
 }
-STANDARD = CLUSTERS["two-way"]  # right in every design; curves and rankings know no other
+STANDARD = CLUSTERS["images"]  # right in every design
+CLUSTERS["scene"] = STANDARD  # its earlier name
 
 
 @dataclass(frozen=True)

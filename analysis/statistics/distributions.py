@@ -28,6 +28,11 @@ def t_test(t: Numbers, df: Numbers) -> Any:
     return 2 * special.stdtr(df, -np.abs(t))
 
 
+def t_tail(t: Numbers, df: Numbers) -> Any:
+    """Probability of more than t under Student's t."""
+    return special.stdtr(df, -np.asarray(t))
+
+
 def normal_quantile(probability: float) -> float:
     """Quantile of the standard normal distribution."""
     return float(special.ndtri(probability))

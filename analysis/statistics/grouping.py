@@ -1,166 +1,180 @@
-"""Judgments in groups that differ in the answer alone: counted in one reading, scored in another.
-
-What a likelihood makes of a judgment depends on its cell, on one more thing (the exposure shown, or the side
-of condition A) and on the answer. So it is fitted to counts, and the clustered covariance of its scores needs
-one score for each group and answer.
-"""
+"""The answers that are analysed, in groups of those that differ in the answer alone."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from ..reading.exclusion import included
-from .clustering import TWO_WAY, CellSums, KeyedSums, Occurring, ScoreSums, Way, ways_of
-from .preference import occurring_cells, place
+from .choices import CLUSTERS, STANDARD
+from .clustering import Entries
+from .covariance import Tally, worker_terms
+from .gathering import Gathered, gather
+from .sharing import Answers
+from .terms import Groups
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     from ..reading.judgments import Judgments
-    from .clustering import Cells, Covariances, Floats
+    from .choices import Cluster
+    from .clustering import Codes, Floats
 
-    Split = Callable[[pd.DataFrame], NDArray[Any]]
-
-SPAN = 2**40  # values of a split are below it
+SIDES = 4  # groups of a cell: A left or right, and the left or the right image chosen
 
 
-class Groups(NamedTuple):
-    """One set's groups, (U,): the row of `cells`, the value of the split, answers, and those that are 1.
+@dataclass(frozen=True)
+class Analysed:
+    """Judgments with those of them that are analysed, and what makes these alike.
 
-    n_workers, n_pairs: of the set.
+    keep: which of the N answers are. What several statistics need of them is counted once, when first asked.
     """
 
-    cell: NDArray[np.int64]
-    value: NDArray[np.int64]
-    n: Floats
-    k: Floats
-    n_workers: int
-    n_pairs: int
+    gathered: Gathered
+    keep: NDArray[np.bool_]
+    cluster: Cluster = STANDARD
+
+    @cached_property
+    def by_side(self) -> Tally:
+        """By cell, the side of condition A, and the side chosen (SIDES groups a cell)."""
+        groups, seen = self._sides, self.gathered.shown.seen()
+        workers = worker_terms(groups, self.parts(), seen, self.cluster)
+        return Tally(groups, seen, self._of_trials(), workers, self.cluster)
+
+    def under(self, gathered: Gathered) -> Analysed:
+        """The same answers under other rules, counted as far as these change something.
+
+        A worker whose answers are all counted as before adds what was added before.
+        """
+        other = Analysed(gathered, gathered.analysed(), self.cluster)
+        groups, seen = self._sides, gathered.shown.seen()
+        changed = np.zeros(len(gathered.workers), dtype=bool)
+        for here in gathered.parts:
+            moved = np.flatnonzero(self.keep[here] != other.keep[here]) + here.start
+            changed[gathered.worker[gathered.assignment[moved]]] = True
+        before, after = (
+            worker_terms(groups, one.parts(changed), seen, self.cluster) for one in (self, other)
+        )
+        workers = self.by_side.workers - before + after
+        vars(other)["by_side"] = Tally(groups, seen, other._of_trials(), workers, self.cluster)
+        return other
+
+    @property
+    def _sides(self) -> Groups:
+        cells = self.gathered.cells
+        return Groups(cells, np.repeat(np.arange(len(cells)), SIDES))
+
+    def _of_trials(self) -> Entries:
+        """Answers of each trial in each group."""
+        n, left = self.by_trial
+        trial = np.flatnonzero(n)
+        first = (SIDES * self.gathered.shown.cell + 2 * self.gathered.shown.a_left)[trial]
+        both = np.stack([n[trial] - left[trial], left[trial]], axis=1).ravel()
+        some = both > 0
+        group = (first[:, None] + np.arange(2)).ravel()
+        return Entries(np.repeat(trial, 2)[some], group[some], both[some])
+
+    def parts(self, workers: NDArray[np.bool_] | None = None) -> Iterator[Answers]:
+        """The analysed answers, some workers at a time. workers: whether each takes part."""
+        gathered = self.gathered
+        of_trial = SIDES * gathered.shown.cell + 2 * gathered.shown.a_left
+        for here in gathered.parts:
+            at = here.start + np.flatnonzero(self.keep[here])
+            worker = gathered.worker[gathered.assignment[at]]
+            if workers is not None:
+                at, worker = at[workers[worker]], worker[workers[worker]]
+            if len(at):
+                trial = gathered.trial[at]
+                group = of_trial[trial] + gathered.left[at]
+                yield Answers(worker, trial, group, *gathered.met_again(at))
+
+    @cached_property
+    def by_trial(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Answers of each trial (T,), and those of them that chose left."""
+        gathered, T = self.gathered, len(self.gathered.shown.cell)
+        n, left = np.zeros((2, T), dtype=np.int64)
+        for here in gathered.parts:
+            kept = gathered.trial[here][self.keep[here]]
+            n += np.bincount(kept, minlength=T)
+            left += np.bincount(kept[gathered.left[here][self.keep[here]]], minlength=T)
+        return n, left
+
+    def worker(self) -> Codes:
+        """The worker of each analysed answer."""
+        return self.gathered.worker[self.gathered.assignment[self.keep]]
 
 
-class Grouping:
-    """Judgments to be analysed, as groups of a cell and a value, in sets of cells.
+def analysed(
+    judgments: Judgments | pd.DataFrame | Gathered | Analysed,
+    cells: pd.DataFrame | None = None,
+    *,
+    cluster: str = STANDARD.name,
+    filtered: bool = True,
+) -> Analysed:
+    """Those of the judgments, as marked by `exclusion.exclude`, that are analysed.
 
-    cells: those that occur (`preference.occurring_cells`). sets: values of `by` in `cells`. rates: of the
-    cells, with two-way variances, where they were asked for.
+    cells: as for `gather`. filtered: False puts back what the sentinel rule alone excludes. What is analysed
+    already stays as it is. NothingLeftError where nothing is left.
+    """
+    if isinstance(judgments, Analysed):
+        return judgments
+    gathered = gather(judgments, cells)
+    return Analysed(gathered, gathered.analysed(filtered=filtered), CLUSTERS[cluster])
+
+
+def tally_of(
+    gathered: Gathered, at: Codes, group: Codes, groups: Groups, cluster: Cluster = STANDARD
+) -> Tally:
+    """Count some answers. at: their numbers, ascending. group: of each."""
+    worker = gathered.worker[gathered.assignment[at]]
+    own = Answers(worker, gathered.trial[at], group, *gathered.met_again(at))
+    return Tally.of(own, gathered.shown.seen(), groups, cluster)
+
+
+class Points(NamedTuple):
+    """The answers of limited time by exposure: the groups of `tally`, and what they are.
+
+    point: (G,) the cell and exposure of each group; chose_a: (G,). Of each of U points: cell, and
+    exposure_ms.
     """
 
-    rates: Cells
-
-    def __init__(
-        self,
-        judgments: Judgments | pd.DataFrame,
-        split: Split,
-        columns: Sequence[str],
-        outcome: Callable[[pd.DataFrame], NDArray[np.bool_]],
-        by: str | None,
-        *,
-        timed: bool = False,
-        rates: bool = False,
-        filtered: bool = True,
-    ) -> None:
-        """split: a whole number from 0 for each judgment of a part, of `columns`. outcome: whether its answer
-        is 1. by: the column of `cells` whose values make the sets; None: one set. timed: leave unlimited time
-        out.
-        """
-        self._judgments, self._split, self._outcome = judgments, split, outcome
-        self._columns = ("contrast", "exposure_ms", *TWO_WAY, *columns)
-        self._timed, self._filtered = timed, filtered
-        cells = occurring_cells(judgments, filtered=filtered)
-        self.cells = cells[cells["exposure_ms"].notna()].reset_index(drop=True) if timed else cells
-        of_cell = np.zeros(len(self.cells)) if by is None else self.cells[by]
-        self.sets: Any
-        self._set_of_cell, self.sets = pd.factorize(of_cell, use_na_sentinel=False)
-        if len(self.cells):
-            self._count(rates=rates)
-
-    def _count(self, *, rates: bool) -> None:
-        """The first reading."""
-        sums, groups = CellSums(len(self.cells)), KeyedSums()
-        clusters = {name: Occurring() for name in TWO_WAY}
-        for part, cell, key in self._parts():
-            one, ways = self._outcome(part), ways_of(part)
-            if rates:
-                sums.add(one, cell, ways)
-            groups.add(key, (np.ones(len(key)), one))
-            for name, occurring in clusters.items():
-                occurring.add(self._set_of_cell[cell], ways[name])
-        if rates:
-            self.rates = sums.cells()
-        self._clusters = [occurring.counts() for occurring in clusters.values()]
-        self._keys, self._counts = groups.result()
-        self._set = self._set_of_cell[self._keys // SPAN]
-
-    def _parts(self) -> Iterator[tuple[pd.DataFrame, NDArray[np.int64], NDArray[np.int64]]]:
-        """Parts with each judgment's cell, and the key of its group."""
-        for everything in included(self._judgments, self._columns, filtered=self._filtered):
-            part = everything[everything["exposure_ms"].notna()] if self._timed else everything
-            if len(part):
-                cell = place(part, self.cells)
-                yield part, cell, cell * SPAN + self._split(part)
-
-    def groups(self, number: int) -> Groups:
-        """Those of a set, by its place in `sets`."""
-        here = self._set == number
-        keys, (n, k) = self._keys[here], self._counts[here].T
-        return Groups(keys // SPAN, keys % SPAN, n, k, *(counts[number] for counts in self._clusters))
-
-    def covariances(self, scores: Mapping[int, Floats]) -> dict[int, Covariances]:
-        """Clustered covariances of sums of scores, by set.
-
-        scores: (U, 2, d) of a set's groups, for answers that are 0, and for those that are 1.
-        """
-        if not scores:
-            return {}
-        sums = {number: ScoreSums() for number in scores}
-        place_in_set = np.zeros(len(self._keys), dtype=np.int64)
-        for number in scores:
-            here = self._set == number
-            place_in_set[here] = np.arange(here.sum())
-        for part, _, key in self._parts():
-            group, one, ways = np.searchsorted(self._keys, key), self._outcome(part), ways_of(part)
-            for number, own in scores.items():
-                here = self._set[group] == number
-                if here.any():
-                    mine = {name: Way(way.code[here], way.size) for name, way in ways.items()}
-                    sums[number].add(own[place_in_set[group[here]], one[here].astype(np.int8)], mine)
-        return {number: own.covariances() for number, own in sums.items()}
+    tally: Tally
+    point: Codes
+    chose_a: NDArray[np.bool_]
+    cell: Codes
+    exposure_ms: Floats
 
 
-def by_side(judgments: Judgments | pd.DataFrame, by: str | None, *, filtered: bool = True) -> Grouping:
-    """Groups of a cell and whether condition A stood left (1) or not (0); an answer is 1 where it is left."""
-    return Grouping(
-        judgments,
-        lambda part: (part["side_of_a"] == "left").to_numpy(np.int64),
-        ("side_of_a", "chosen_side"),
-        lambda part: (part["chosen_side"] == "left").to_numpy(),
-        by,
-        filtered=filtered,
+def by_exposure(answers: Analysed, *, measured: bool) -> Points:
+    """Answers by cell and exposure: as planned, or as measured where the page did, to three digits."""
+    gathered, planned = answers.gathered, answers.gathered.cells["exposure_ms"].to_numpy(float)
+    if not measured:
+        tally = answers.by_side
+        number = np.arange(len(tally.cell))
+        chose_a = (number // 2 % 2 == 1) == (number % 2 == 1)
+        return Points(tally, tally.cell, chose_a, np.arange(len(planned)), planned)
+    cell = gathered.shown.cell[gathered.trial]
+    shown_ms = _three_digits(
+        np.concatenate([gathered.times(here)[1] for here in gathered.parts]).astype(float)
     )
+    ms = np.where(shown_ms > 0, shown_ms, np.append(planned, np.nan)[cell])
+    at = np.flatnonzero(answers.keep & np.isfinite(ms))
+    points, point = np.unique(np.stack([cell[at], ms[at]]), axis=1, return_inverse=True)
+    chose_a = (gathered.left[at] == gathered.shown.a_left[gathered.trial[at]]).astype(np.int64)
+    of_point = points[0].astype(np.int64)
+    number = np.arange(2 * len(of_point))
+    groups = Groups(gathered.cells, of_point[number // 2])
+    tally = tally_of(gathered, at, 2 * point + chose_a, groups, answers.cluster)
+    return Points(tally, number // 2, number % 2 == 1, of_point, points[1])
 
 
-def by_exposure(judgments: Judgments | pd.DataFrame, *, measured: bool, filtered: bool = True) -> Grouping:
-    """Groups of a cell of limited time and the exposure shown in ms, 0 where it is the planned one; an answer
-    is 1 where it is condition A. A set is a contrast."""
-
-    def shown(part: pd.DataFrame) -> NDArray[np.int64]:
-        if not measured:
-            return np.zeros(len(part), dtype=np.int64)
-        shown_ms = np.round(part["shown_ms"].to_numpy(float))
-        return np.where(shown_ms > 0, np.minimum(shown_ms, SPAN - 1), 0).astype(np.int64)
-
-    return Grouping(
-        judgments,
-        shown,
-        ("shown_ms", "chose_a"),
-        lambda part: part["chose_a"].to_numpy(bool),
-        "contrast",
-        timed=True,
-        rates=True,
-        filtered=filtered,
-    )
+def _three_digits(values: Floats) -> Floats:
+    """Positive numbers to three significant digits; NaN stays."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        unit = 10.0 ** np.maximum(np.floor(np.log10(values)) - 2, 0)
+    return np.asarray(np.round(values / unit) * unit)

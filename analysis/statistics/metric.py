@@ -19,10 +19,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..reading.exclusion import included
-from .clustering import WORKER, ScoreSums, way_of
+from .covariance import Tally
 from .distributions import t_quantile
+from .gathering import CELL_KEYS
+from .grouping import analysed
 from .preference import wilson
+from .sharing import Answers, Seen, met_again
+from .terms import Groups
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from ..reading.judgments import Judgments
     from ..reading.scores import Scores
     from .clustering import Floats
+    from .gathering import Gathered
+    from .grouping import Analysed
 
     Codes = NDArray[np.integer[Any]]
 
@@ -50,8 +55,8 @@ PAIR_COLUMNS = (
     "n",
     "k",
 )
-OF_ANSWERS = ("worker", "trial", "contrast", "condition_a", "item_a", "condition_b", "item_b", "chose_a")
-WAYS = (WORKER, "image_a", "image_b")
+LEVELS = np.array([0.0, 0.5, 1.0])  # of y
+ONE_CELL = pd.DataFrame([["images:", "image a", "image b", np.nan]], columns=CELL_KEYS)
 STEPS, FARTHEST = 60, 50.0  # of the fitted line: Newton steps, and the steepest slope per standard difference
 FEW = "one worker or one image only: the interval is 0 to 1"
 
@@ -88,26 +93,35 @@ class Judged(NamedTuple):
 def accuracy(judged: Judged, level: float = 0.95) -> dict[str, Any]:
     """Return how often the metric is right: n, ties (share), accuracy, low, high, df and note.
 
-    Wilson's interval with the effective sample size p (1 - p) / V and the t quantile at the fewest clusters
-    less one; V is clustered by worker, image of A and image of B (Cameron, Gelbach & Miller 2011).
+    Wilson's interval with the effective sample size p (1 - p) / V and the t quantile at the fewest effective
+    clusters less one; V is clustered by worker, image of A and image of B (Cameron, Gelbach & Miller 2011).
     """
     y, n = judged.right, len(judged.worker)
     rate = float(y.mean())
-    sums = ScoreSums(WAYS)
-    codes = (judged.worker, judged.image_a, judged.image_b)
-    sums.add((y - rate)[:, np.newaxis], {way: way_of(code) for way, code in zip(WAYS, codes, strict=True)})
-    found = sums.covariances()
-    fewest = min(found.clusters)
-    variance = float(found.variance(np.ones(1))) / n**2
-    ties = float((judged.difference == 0).mean())
-    row: dict[str, Any] = {"n": n, "ties": ties, "accuracy": rate, "df": fewest - 1, "note": ""}
-    if fewest < 2:
+    tally = _tally(judged)
+    residuals = (LEVELS - rate)[:, np.newaxis]
+    variance = float(tally.covariances(residuals, "all", 0).variance(np.ones(1))) / n**2
+    df, ties = float(tally.df("all", 0)), float((judged.difference == 0).mean())
+    row: dict[str, Any] = {"n": n, "ties": ties, "accuracy": rate, "df": df, "note": ""}
+    if not df > 0:
         return row | {"low": 0.0, "high": 1.0, "note": FEW}
-    still = variance <= 1e-15
-    n_effective = float(fewest) if still else rate * (1 - rate) / variance
-    quantile = t_quantile((1 + level) / 2, np.array(fewest - 1))
+    n_effective = df + 1 if variance <= 1e-15 else rate * (1 - rate) / variance
+    quantile = t_quantile((1 + level) / 2, np.array(df))
     low, high = wilson(np.array(rate), np.array(n_effective), quantile)
     return row | {"low": float(low), "high": float(high)}
+
+
+def _tally(judged: Judged) -> Tally:
+    """Answers in groups of those that are equally right (LEVELS)."""
+    order = np.argsort(judged.worker, kind="stable")
+    mine = judged.where(order)
+    pairs, first, pair = np.unique(
+        np.stack([mine.image_a, mine.image_b]), axis=1, return_index=True, return_inverse=True
+    )
+    seen = Seen(mine.image_a[first], mine.image_b[first], np.arange(pairs.shape[1]))
+    again = met_again(mine.worker, pair, seen)
+    answers = Answers(mine.worker, pair, np.searchsorted(LEVELS, mine.right), *again)
+    return Tally.of(answers, seen, Groups(ONE_CELL, np.zeros(len(LEVELS), dtype=np.int64)))
 
 
 def ceiling(trial: Codes, chose_a: NDArray[np.bool_]) -> tuple[float, int]:
@@ -182,7 +196,7 @@ def slope(difference: Floats, n: Codes, k: Codes) -> float:
 
 
 def metric_table(
-    judgments: Judgments | pd.DataFrame,
+    judgments: Judgments | pd.DataFrame | Gathered | Analysed,
     scores: Scores,
     contrasts: Sequence[str] = (),
     *,
@@ -204,7 +218,7 @@ def metric_table(
     Raises:
         NothingLeftError: No judgment is left.
     """
-    judged, names, asked = _gather(judgments, scores)
+    judged, names, asked = _gather(analysed(judgments), scores)
     pairs = by_pair(judged)
     rows = []
     wanted = {name: place for place, name in enumerate(contrasts)}
@@ -261,31 +275,29 @@ class _Names(NamedTuple):
         return self.conditions.to_numpy(object)[condition], self.items.to_numpy(object)[item]
 
 
-def _gather(judgments: Judgments | pd.DataFrame, scores: Scores) -> tuple[Judged, _Names, list[int]]:
+def _gather(answers: Analysed, scores: Scores) -> tuple[Judged, _Names, list[int]]:
     """The analysed answers that have values on both sides, and how many answers each contrast has in all."""
-    table = scores.table
+    gathered, shown = answers.gathered, answers.gathered.shown
+    trial, worker = gathered.trial[answers.keep], answers.worker()
+    table, cells = scores.table, gathered.cells
     conditions, items = (pd.Index(table[name].unique()) for name in ("condition", "item"))
     value = np.full((len(conditions) + 1, len(items) + 1), np.nan)  # the last row and column: unknown, -1
     value[conditions.get_indexer(table["condition"]), items.get_indexer(table["item"])] = table["value"]
+    images = []
+    for side in "ab":
+        condition = conditions.get_indexer(cells[f"condition_{side}"].astype(str))[shown.cell]
+        item = items.get_indexer(shown.items.astype(str))[getattr(shown, f"item_{side}")]
+        images.append((condition, item))
     sign = -1.0 if scores.direction == "lower" else 1.0
-    found, asked, contrasts = [], np.zeros(0, dtype=np.int64), pd.Index([])
-    for part in included(judgments, OF_ANSWERS):
-        texts = {name: part[name].astype("category").cat for name in OF_ANSWERS[:-1]}
-        codes = {name: text.codes.to_numpy() for name, text in texts.items()}
-        contrasts = texts["contrast"].categories.astype(str)
-        asked = np.bincount(codes["contrast"], minlength=len(contrasts)) + (asked if len(asked) else 0)
-        images = []
-        for side in "ab":
-            condition = conditions.get_indexer(texts[f"condition_{side}"].categories.astype(str))
-            item = items.get_indexer(texts[f"item_{side}"].categories.astype(str))
-            images.append((condition[codes[f"condition_{side}"]], item[codes[f"item_{side}"]]))
-        difference = sign * (value[images[0]] - value[images[1]])
-        image_a, image_b = (condition * len(items) + item for condition, item in images)
-        judged = Judged(codes["contrast"], codes["worker"], codes["trial"], image_a, image_b,
-                        part["chose_a"].to_numpy(bool), difference)  # fmt: skip
-        found.append(judged.where(np.isfinite(difference)))
-    together = Judged(*(np.concatenate(column) for column in zip(*found, strict=True)))
+    of_trial = sign * (value[images[0]] - value[images[1]])
+    image_a, image_b = (condition * len(items) + item for condition, item in images)
+    contrast, names = pd.factorize(cells["contrast"])
+    own = contrast[shown.cell[trial]]
+    asked = np.bincount(own, minlength=len(names))
+    judged = Judged(own, worker, trial, image_a[trial], image_b[trial],
+                    gathered.chose_a()[answers.keep], of_trial[trial])  # fmt: skip
+    judged = judged.where(np.isfinite(judged.difference))
     answered = np.flatnonzero(asked)
-    renamed = np.searchsorted(answered, together.contrast)
-    names = _Names(contrasts[answered], conditions, items)
-    return together._replace(contrast=renamed), names, asked[answered].tolist()
+    renamed = np.searchsorted(answered, judged.contrast)
+    found = _Names(pd.Index(names[answered].astype(str)), conditions, items)
+    return judged._replace(contrast=renamed), found, asked[answered].tolist()

@@ -7,28 +7,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..reading.exclusion import included
-from .clustering import KeyedSums, joint
-from .preference import occurring_cells, wilson
+from .grouping import analysed
+from .preference import wilson
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from ..reading.judgments import Judgments
+    from .gathering import Gathered
+    from .grouping import Analysed
 
 PAIR_COLUMNS = (
     "contrast", "end", "place", "exposure_ms", "winner", "loser", "item_winner", "item_loser",
     "n", "k", "rate", "low", "high",
 )  # fmt: skip
-OF_PAIR = ("contrast", "pair", "item_a", "item_b")
 LONG_ENOUGH_MS = 1000.0
 FEWEST_ANSWERS = 5
 
 
 def pair_table(
-    judgments: Judgments | pd.DataFrame, contrasts: Sequence[str], real: str | None, each: int = 2
+    judgments: Judgments | pd.DataFrame | Gathered | Analysed,
+    contrasts: Sequence[str],
+    real: str | None,
+    each: int = 2,
 ) -> pd.DataFrame:
     """Return the pairs at both ends of each contrast: PAIR_COLUMNS, `each` rows an end.
 
@@ -37,7 +38,7 @@ def pair_table(
     fooled people. `end` is "most" or "least" fooled. Only pairs seen for a second or longer count, if there
     are such, since in a glimpse every pair fools; and only those with enough answers.
     """
-    rows, answered = [], _answered(judgments)
+    rows, answered = [], _answered(analysed(judgments))
     with_real = [name for name in contrasts if real in name.split(":")]
     for contrast in with_real or list(contrasts):
         here = answered[answered["contrast"] == contrast]
@@ -63,29 +64,22 @@ def pair_table(
     return table.assign(low=low, high=high)
 
 
-def _answered(judgments: Judgments | pd.DataFrame) -> pd.DataFrame:
-    """Answers of each pair at each exposure, and those that chose condition A: OF_PAIR, exposure_ms, n, k."""
-    exposures = occurring_cells(judgments)["exposure_ms"].unique()
-    exposures.sort()
-    sums = KeyedSums()
-    texts: dict[str, NDArray[np.int32]] = {}  # codes of OF_PAIR, by code of the pair
-    for part in included(judgments, (*OF_PAIR, "exposure_ms", "chose_a")):
-        columns = {name: part[name].astype("category").cat for name in OF_PAIR}
-        pair, size = columns["pair"].codes.to_numpy(), len(columns["pair"].categories)
-        exposure = pd.Index(exposures).get_indexer(part["exposure_ms"])
-        sums.add(
-            joint([pair, exposure], [size, len(exposures)]), (np.ones(len(part)), part["chose_a"].to_numpy())
-        )
-        for name, column in columns.items():
-            texts.setdefault(name, np.zeros(size, dtype=np.int32))[pair] = column.codes
-    key, counts = sums.result()
-    pair = key // len(exposures)
-    found = {
-        name: pd.Categorical.from_codes(texts[name][pair], column.categories)
-        for name, column in columns.items()
-    }
-    n, k = counts.astype(np.int64).T
-    return pd.DataFrame({**found, "exposure_ms": exposures[key % len(exposures)], "n": n, "k": k})
+def _answered(answers: Analysed) -> pd.DataFrame:
+    """Answers of each pair at each exposure, and those that chose condition A."""
+    shown, cells = answers.gathered.shown, answers.gathered.cells
+    n, left = answers.by_trial
+    trial = np.flatnonzero(n)
+    chose_a = np.where(shown.a_left, left, n - left)
+    key = shown.cell[trial].astype(np.int64) * len(shown.pairs) + shown.pair[trial]
+    keys, first, at = np.unique(key, return_index=True, return_inverse=True)
+    one, cell = trial[first], keys // len(shown.pairs)
+    return pd.DataFrame({
+        "contrast": cells["contrast"].to_numpy()[cell], "pair": shown.pairs[shown.pair[one]],
+        "item_a": shown.items[shown.item_a[one]], "item_b": shown.items[shown.item_b[one]],
+        "exposure_ms": cells["exposure_ms"].to_numpy(float)[cell],
+        "n": np.bincount(at, weights=n[trial]).astype(np.int64),
+        "k": np.bincount(at, weights=chose_a[trial]).astype(np.int64),
+    })  # fmt: skip
 
 
 def _judged_enough(answered: pd.DataFrame, *, loser_is_b: bool) -> pd.DataFrame:

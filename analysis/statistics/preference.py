@@ -10,22 +10,22 @@ import pandas as pd
 
 from glimpse.errors import GlimpseError
 
-from ..reading.exclusion import included
-from ..reading.judgments import parts_of
-from .choices import ADJUSTMENTS, CLUSTERS, STANDARD, Cluster
-from .clustering import TWO_WAY, CellSums, KeyedSums, divide, joint, way_of, ways_of
+from .choices import ADJUSTMENTS, CLUSTERS, STANDARD
+from .clustering import KeyedSums, divide
 from .columns import PREFERENCE_COLUMNS
-from .distributions import coin_test, normal_quantile, t_quantile, t_test
+from .distributions import coin_test, normal_quantile, t_quantile, t_tail, t_test
+from .gathering import CELL_KEYS
+from .grouping import analysed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from numpy.typing import NDArray
 
     from ..reading.judgments import Judgments
-    from .clustering import Cells, Floats
+    from .clustering import Floats
+    from .covariance import Cells, Tally
+    from .gathering import Gathered
+    from .grouping import Analysed
 
-CELL_KEYS = ["contrast", "condition_a", "condition_b", "exposure_ms"]
 BLOCK = 2_000_000  # clusters that a bootstrap draws at a time
 TABLE = 131_072  # entries of a table of sums, which then stays in cache
 
@@ -34,14 +34,17 @@ TABLE = 131_072  # entries of a table of sums, which then stays in cache
 class Intervals:
     """How intervals and tests are made.
 
-    level: of the interval. cluster: one of `choices.CLUSTERS`; "two-way" (worker and pair) is right in
-    both designs. adjust: one of `choices.ADJUSTMENTS`, over the cells of a study. resamples: of a bootstrap.
+    level: of the interval. cluster: one of `choices.CLUSTERS`; "images" (workers, and the images of either
+    side) is right in every design. adjust: one of `choices.ADJUSTMENTS`, over the cells of a study.
+    resamples: of a bootstrap. equivalence: how far from 1/2 a rate may lie, and how much worse a method may
+    be than another, to count as no worse; None where that is not asked.
     """
 
     level: float = 0.95
     cluster: str = STANDARD.name
     adjust: str = "holm"
     resamples: int = 10_000
+    equivalence: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.level < 1:
@@ -50,26 +53,22 @@ class Intervals:
             raise GlimpseError(f"cluster is {self.cluster!r}; allowed are {', '.join(CLUSTERS)}.")
         if self.adjust not in ADJUSTMENTS:
             raise GlimpseError(f"adjust is {self.adjust!r}; allowed are {' and '.join(ADJUSTMENTS)}.")
+        if self.equivalence is not None and not 0 < self.equivalence < 0.5:
+            raise GlimpseError(
+                f"--equivalence is {100 * self.equivalence:g}; it must lie between 0 and 50 percentage "
+                "points, such as 5."
+            )
         if self.resamples < 100:
             raise GlimpseError(f"resamples is {self.resamples}; at least 100 are needed.")
 
-
-def design_cells(trials: pd.DataFrame, contrasts: Iterable[Sequence[str]] = ()) -> pd.DataFrame:
-    """The cells that a design holds (CELL_KEYS), by contrast and exposure.
-
-    contrasts: pairs of conditions in the order wanted, as experiment["contrasts"]; others follow by name.
-    """
-    shown = trials[~trials["sentinel"] & ~trials["practice"]]
-    cells = shown[CELL_KEYS].drop_duplicates().astype(dict.fromkeys(CELL_KEYS[:3], str))
-    names = [":".join(pair) for pair in contrasts]
-    names += sorted(set(cells["contrast"]) - set(names))
-    place = cells["contrast"].map({name: place for place, name in enumerate(names)}).astype(int)
-    ordered = cells.assign(place=place).sort_values(["place", "exposure_ms"])
-    return ordered[CELL_KEYS].reset_index(drop=True)
+    @property
+    def alpha(self) -> float:
+        """The level of tests: what the intervals leave."""
+        return round(1 - self.level, 12)
 
 
 def preference_table(
-    judgments: Judgments | pd.DataFrame,
+    judgments: Judgments | pd.DataFrame | Gathered | Analysed,
     cells: pd.DataFrame | None = None,
     settings: Intervals | None = None,
     *,
@@ -84,110 +83,131 @@ def preference_table(
     has NaN (except `exposure_ms`, which is NaN for unlimited time). GlimpseError when no judgment is left.
     """
     settings = settings or Intervals()
-    if cells is None:
-        cells = occurring_cells(judgments, filtered=filtered)
-    cluster = CLUSTERS[settings.cluster]
-    ways = _ways(judgments, cluster)
-    two_way, used = CellSums(len(cells)), CellSums(len(cells), ways)
-    clusters = _Clusters(ways[0], len(cells))
-    for part in included(judgments, (*CELL_KEYS, *TWO_WAY, *ways, "chose_a"), filtered=filtered):
-        cell, chose = place(part, cells), part["chose_a"].to_numpy(bool)
-        two_way.add(chose, cell, ways_of(part))
-        if cluster.bootstrap:
-            clusters.add(chose, cell, part)
-        elif ways != TWO_WAY:
-            used.add(chose, cell, ways_of(part, ways))
-    found = two_way.cells()
-    table = cells[CELL_KEYS].reset_index(drop=True)
+    answers = analysed(judgments, cells, cluster=settings.cluster, filtered=filtered)
+    found = rates_of(answers)
+    table = answers.gathered.cells[CELL_KEYS].reset_index(drop=True)
     table["n"], table["k"], table["rate"] = found.n, found.k, found.rate
-    table["n_workers"], table["n_pairs"] = found.clusters
-    table["se_worker"], table["se_pair"] = (np.sqrt(way) for way in found.ways)
-    if cluster.bootstrap:
-        _bootstrap(table, clusters, settings, rng)
+    for way in ("worker", "image_a", "image_b", "pair"):
+        table[f"n_{way}s"] = found.clusters[way]
+        table[f"se_{way}"] = np.sqrt(found.alone[way])
+    for way in ("worker", "image"):
+        table[f"effective_{way}s"] = found.effective[way]
+    table = table.rename(columns={"n_image_as": "n_images_a", "n_image_bs": "n_images_b"})
+    if answers.cluster.bootstrap:
+        _bootstrap(table, answers, settings, rng)
     else:
-        table = table.join(cell_intervals(found if ways == TWO_WAY else used.cells(), settings))
+        borrowed = design_effects(found, answers.gathered.cells["contrast"])
+        table = table.join(cell_intervals(found, settings, borrowed))
     _as_in_the_literature(table, settings)
     table["filtered"] = filtered
+    if cells is None:
+        table = table[table["n"] > 0].reset_index(drop=True)
     table["p_adjusted"] = adjust(table["p_value"].to_numpy(float), settings.adjust)
+    table["p_equivalent"] = np.nan
+    if settings.equivalence is not None:
+        table["p_equivalent"] = equivalence(table, settings.equivalence)
     return table[list(PREFERENCE_COLUMNS)]
 
 
-def occurring_cells(judgments: Judgments | pd.DataFrame, *, filtered: bool = True) -> pd.DataFrame:
-    """The cells that judgments to be analysed are in (CELL_KEYS), by contrast and exposure."""
-    keys = ["contrast", "exposure_ms"]
-    cells = pd.DataFrame()
-    for part in included(judgments, keys, filtered=filtered):
-        cells = pd.concat([cells, part.drop_duplicates().astype({"contrast": str})]).drop_duplicates()
-    cells = cells.sort_values(keys)
-    names = cells["contrast"].str.partition(":")
-    return cells.assign(condition_a=names[0], condition_b=names[2])[CELL_KEYS].reset_index(drop=True)
+def equivalence(table: pd.DataFrame, margin: float) -> Floats:
+    """p-value of a rate that is `margin` or more from 1/2: two one-sided tests (Schuirmann 1987, J.
+    Pharmacokin. Biopharm. 15(6)), each with the variance that a rate at its bound would have.
+
+    table: rate, n_effective and df of each cell. NaN where nothing can be tested.
+    """
+    rate, n, df = (table[name].to_numpy(float) for name in ("rate", "n_effective", "df"))
+    error = np.sqrt((0.25 - margin**2) / n)
+    nearer = margin - np.abs(rate - 0.5)
+    return np.where(table["p_value"].isna(), np.nan, t_tail(nearer / error, np.where(df > 0, df, 1.0)))
 
 
-def _ways(judgments: Judgments | pd.DataFrame, cluster: Cluster) -> tuple[str, ...]:
-    """The columns by which judgments cluster; where both sides always show the same scene, the scenes of the
-    one side are enough."""
-    if not cluster.by_scene:
-        return cluster.ways
-    items = parts_of(judgments, ("item_a", "item_b"))
-    same = all((part["item_a"].astype(str) == part["item_b"].astype(str)).all() for part in items)
-    return tuple(way for way in cluster.ways if not (same and way == "item_b"))
+def rates_of(answers: Analysed) -> Cells:
+    """The rate of condition A in every cell, and its variance."""
+    return answers.by_side.rates(chooses_a(answers.by_side))
 
 
-def place(part: pd.DataFrame, cells: pd.DataFrame) -> NDArray[np.int64]:
-    """The row of `cells` that each judgment belongs to; exposures are compared as they were planned."""
-    names, exposures = (pd.Index(cells[name].unique()) for name in ("contrast", "exposure_ms"))
-    rows = np.full((len(names) + 1, len(exposures) + 1), -1)
-    rows[names.get_indexer(cells["contrast"]), exposures.get_indexer(cells["exposure_ms"])] = range(
-        len(cells)
-    )
-    contrast = part["contrast"].astype("category").cat
-    of_contrast = names.get_indexer(pd.Index(contrast.categories.astype(str)))
-    cell = rows[of_contrast[contrast.codes], exposures.get_indexer(part["exposure_ms"])]
-    if (cell < 0).any():
-        raise GlimpseError("some judgments belong to no cell of the design; pass the design of their study.")
-    return np.asarray(cell)
+def chooses_a(by_side: Tally) -> NDArray[np.bool_]:
+    """Whether the answers of each group of `Analysed.by_side` choose condition A."""
+    number = np.arange(len(by_side.cell))
+    return np.asarray((number // 2 % 2) == number % 2)
 
 
-def cell_intervals(used: Cells, settings: Intervals) -> pd.DataFrame:
+def design_effects(found: Cells, contrast: pd.Series) -> Floats:
+    """What clustering makes of the variance of a cell, (C,), as the other cells show it; NaN where none do.
+
+    A cell that has no variance of its own borrows that of its contrast's other cells, or else of all: the sum
+    of their variances over that of independent answers, and not below 1.
+    """
+    plain = divide(found.rate * (1 - found.rate), found.n)
+    telling = (found.combined > 0) & np.isfinite(found.combined)
+    own, alone = (np.where(telling, values, 0.0) for values in (found.combined, plain))
+    code = pd.factorize(contrast)[0]
+    by_contrast = divide(np.bincount(code, weights=own), np.bincount(code, weights=alone))[code]
+    overall = divide(np.array(own.sum()), np.array(alone.sum()))
+    return np.maximum(np.where(np.isnan(by_contrast), overall, by_contrast), 1.0)
+
+
+def cell_intervals(found: Cells, settings: Intervals, borrowed: Floats | None = None) -> pd.DataFrame:
     """Interval, effective sample size and t test of each cell from its clustered variance.
 
-    Returns low, high, se_two_way, n_effective, df, p_value and note, one row a cell of `used`. The interval
-    is Wilson's with n_effective = p (1 - p) / variance and the t quantile at the fewest clusters minus one.
+    Returns low, high, se, n_effective, df, p_value and note, one row a cell. The interval is Wilson's with
+    n_effective = p (1 - p) / variance and the t quantile at the fewest effective clusters less one; the test
+    is its dual, so that p < 1 - level exactly where the interval leaves 1/2 out; but where all answers are
+    alike it is no weaker than that of all but one. borrowed: `design_effects`,
+    for cells without a variance.
     """
-    rate, fewest = used.rate, np.min(used.clusters, axis=0)
-    n_effective = divide(rate * (1 - rate), used.combined)
-    still = used.combined == 0
-    n_effective = np.where(still, fewest, n_effective)
-    df = fewest - 1
-    lone = (used.n > 0) & (df < 1)
-    quantile = t_quantile((1 + settings.level) / 2, np.maximum(df, 1))
-    low, high = wilson(rate, n_effective, quantile)
-    se = np.sqrt(used.combined)
-    null_se = np.where(still, np.sqrt(divide(np.full(len(rate), 0.25), n_effective)), se)
-    p_value = t_test(divide(rate - 0.5, null_se), np.maximum(df, 1))
+    rate, df = found.rate, found.df
+    fewest = df + 1
+    still = found.combined == 0
+    n_effective = divide(rate * (1 - rate), found.combined)
+    lent = np.full(len(rate), np.nan) if borrowed is None else found.n / borrowed
+    n_effective = np.where(still, np.where(np.isnan(lent), fewest, np.maximum(lent, 1.0)), n_effective)
+    lone = (found.n > 0) & ~(np.isfinite(found.combined) & (df > 0))
+    at = np.where(df > 0, df, 1.0)
+    low, high = wilson(rate, n_effective, t_quantile((1 + settings.level) / 2, at))
+    p_value = _score_test(rate, n_effective, at)
+    alike = still & np.isin(rate, (0.0, 1.0))
+    p_value = np.where(alike, np.fmin(p_value, _score_test(*_one_otherwise(found), at)), p_value)
     return pd.DataFrame({
-        "low": np.where(lone, 0.0, low), "high": np.where(lone, 1.0, high), "se_two_way": se,
-        "n_effective": n_effective, "df": _present(df, used.n), "p_value": np.where(lone, np.nan, p_value),
-        "note": _notes(used.n, rate, still, lone),
+        "low": np.where(lone, 0.0, low), "high": np.where(lone, 1.0, high), "se": np.sqrt(found.combined),
+        "n_effective": n_effective, "df": np.where(found.n > 0, df, np.nan),
+        "p_value": np.where(lone, np.nan, p_value),
+        "note": _notes(found.n, rate, still, lone, ~np.isnan(lent)),
     })  # fmt: skip
 
 
-def _present(df: NDArray[np.int64], n: NDArray[np.int64]) -> pd.arrays.IntegerArray:
-    """Degrees of freedom, missing in cells without answers."""
-    return pd.arrays.IntegerArray(df.astype(np.int64), n == 0)
+def _score_test(rate: Floats, n_effective: Floats, df: Floats) -> Floats:
+    """Two-sided p-value of 1/2, with the variance that a rate of 1/2 would have: the dual of Wilson's."""
+    return np.asarray(t_test(2 * (rate - 0.5) * np.sqrt(n_effective), df))
+
+
+def _one_otherwise(found: Cells) -> tuple[Floats, Floats]:
+    """Rate and effective sample size of cells whose answers are all alike, had one been the other way.
+
+    A single answer shows no clustering: its variance is that of independent answers, n - 1 of them.
+    """
+    n = found.n.astype(float)
+    return np.abs(found.rate - divide(np.ones(len(n)), n)), np.maximum(n - 1, 0)
 
 
 def _notes(
-    n: NDArray[np.int64], rate: Floats, still: NDArray[np.bool_], lone: NDArray[np.bool_]
+    n: NDArray[np.int64],
+    rate: Floats,
+    still: NDArray[np.bool_],
+    lone: NDArray[np.bool_],
+    lent: NDArray[np.bool_],
 ) -> NDArray[np.str_]:
     """Why a row's numbers are missing or made differently."""
+    extreme = still & np.isin(rate, (0.0, 1.0))
     return np.select(
-        [n == 0, lone, still & np.isin(rate, (0.0, 1.0)), still],
+        [n == 0, lone, extreme & lent, extreme, still & lent, still],
         [
             "no answers",
-            "one worker or one pair only: nothing can be tested, and the interval is 0 to 1",
-            "the rate is 0 or 1: n_effective is the number of workers or of pairs, whichever is smaller",
-            "no spread between workers and pairs: n_effective is the smaller of their numbers",
+            "one worker or one image only: nothing can be tested, and the interval is 0 to 1",
+            "the rate is 0 or 1: its design effect is that of the other cells",
+            "the rate is 0 or 1: n_effective is the number of workers or of images, whichever is smaller",
+            "no spread between workers and images: its design effect is that of the other cells",
+            "no spread: n_effective is the number of workers or of images, whichever is smaller",
         ],
         "",
     )
@@ -259,29 +279,21 @@ def _sums(values: NDArray[np.int64], together: int, kind: type[np.integer[Any]])
     return table
 
 
-class _Clusters:
-    """Answers, and those that are 1, of each cluster in each cell."""
-
-    def __init__(self, way: str, n_cells: int) -> None:
-        self.way, self.n_cells = way, n_cells
-        self.sums = KeyedSums()
-
-    def add(self, chose: NDArray[np.bool_], cell: NDArray[np.integer], part: pd.DataFrame) -> None:
-        """Add judgments."""
-        way = way_of(part[self.way])
-        key = joint([way.code, cell], [way.size, self.n_cells])
-        self.sums.add(key, (np.ones(len(key)), chose))
-
-    def by_cell(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """(n, k) of the clusters of each cell."""
-        key, sums = self.sums.result()
-        n, k = sums.astype(np.int64).T
-        here = [key % self.n_cells == cell for cell in range(self.n_cells)]
-        return [(n[mine], k[mine]) for mine in here]
+def _clusters(answers: Analysed, way: str) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """(n, k): answers, and those that chose A, of each cluster in each cell."""
+    gathered, keep, cells = answers.gathered, answers.keep, len(answers.gathered.cells)
+    trial = gathered.trial[keep]
+    code = answers.worker() if way == "worker" else gathered.shown.pair[trial]
+    sums = KeyedSums()
+    key = code.astype(np.int64) * cells + gathered.shown.cell[trial]
+    sums.add(key, (np.ones(len(key)), gathered.chose_a()[keep]))
+    key, found = sums.result()
+    n, k = found.astype(np.int64).T
+    return [(n[mine], k[mine]) for mine in (key % cells == cell for cell in range(cells))]
 
 
 def _bootstrap(
-    table: pd.DataFrame, clusters: _Clusters, settings: Intervals, rng: np.random.Generator | None
+    table: pd.DataFrame, answers: Analysed, settings: Intervals, rng: np.random.Generator | None
 ) -> None:
     """Percentile intervals by resampling workers or pairs; the other way of clustering is ignored."""
     if rng is None:
@@ -289,35 +301,29 @@ def _bootstrap(
             f"cluster {settings.cluster!r} draws at random; pass rng=numpy.random.default_rng(seed)."
         )
     tail = (1 - settings.level) / 2
-    columns = ("low", "high", "se_two_way")
-    found = np.full((len(table), len(columns)), np.nan)
-    df = np.zeros(len(table), dtype=np.int64) - 1
-    for row, (n, k) in enumerate(clusters.by_cell()):
+    found = np.full((len(table), 3), np.nan)
+    df = np.full(len(table), -1.0)
+    for row, (n, k) in enumerate(_clusters(answers, answers.cluster.ways[0])):
         if len(n):
             rates = bootstrap_rates(k, n, settings.resamples, rng)
             found[row] = (*np.quantile(rates, [tail, 1 - tail]), rates.std(ddof=1))
             df[row] = len(k) - 1
-    rate = table["rate"].to_numpy(float)
-    for name, values in zip(columns, found.T, strict=True):
-        table[name] = values
-    se = found[:, 2]
-    table["n_effective"] = divide(rate * (1 - rate), se**2)
-    table["df"] = _present(df, table["n"].to_numpy())
-    _bootstrap_tests(table, rate, se, df, settings.level)
+    table["low"], table["high"], table["se"] = found.T
+    _bootstrap_tests(table, df, settings.level)
 
 
-def _bootstrap_tests(
-    table: pd.DataFrame, rate: Floats, se: Floats, df: NDArray[np.int64], level: float
-) -> None:
+def _bootstrap_tests(table: pd.DataFrame, df: Floats, level: float) -> None:
     """The t test with the bootstrap's standard error; where it has no spread, what the default does."""
-    n = table["n"].to_numpy()
+    rate, se, n = (table[name].to_numpy() for name in ("rate", "se", "n"))
     still = (n > 0) & (se == 0)
     lone = (n > 0) & (df < 1)
+    at = np.maximum(df, 1)
     floor = np.sqrt(divide(np.full(len(n), 0.25), np.maximum(df + 1, 0)))
-    p_value = t_test(divide(rate - 0.5, np.where(still, floor, se)), np.maximum(df, 1))
+    p_value = t_test(divide(rate - 0.5, np.where(still, floor, se)), at)
     table["p_value"] = np.where(lone, np.nan, p_value)
-    table.loc[still, "n_effective"] = (df + 1)[still].astype(float)
-    low, high = wilson(rate, (df + 1).astype(float), t_quantile((1 + level) / 2, np.maximum(df, 1)))
+    table["n_effective"] = np.where(still, df + 1, divide(rate * (1 - rate), se**2))
+    table["df"] = np.where(n > 0, df, np.nan)
+    low, high = wilson(rate, df + 1, t_quantile((1 + level) / 2, at))
     table["low"] = np.where(lone, 0.0, np.where(still, low, table["low"]))
     table["high"] = np.where(lone, 1.0, np.where(still, high, table["high"]))
-    table["note"] = _notes(n, rate, still, lone)
+    table["note"] = _notes(n, rate, still, lone, np.zeros(len(n), dtype=bool))

@@ -1,4 +1,4 @@
-"""Ranking of the conditions at each exposure, with two-way errors and a check of what the model assumes."""
+"""Ranking of the conditions at each exposure, with clustered errors and a check of what the model assumes."""
 
 from __future__ import annotations
 
@@ -12,27 +12,33 @@ from scipy import special
 from glimpse.errors import GlimpseError
 
 from .bradley_terry import DisconnectedError, Strengths, design_matrix, strengths_of
+from .clustering import divide
 from .distributions import f_tail, t_quantile, t_test
-from .grouping import by_side
+from .grouping import analysed
+from .preference import adjust
+from .terms import condition_codes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from ..reading.judgments import Judgments
-    from .clustering import Covariances, Floats
-    from .grouping import Grouping
+    from .clustering import Codes, Floats
+    from .covariance import Covariances, Tally
+    from .gathering import Gathered
+    from .grouping import Analysed
 
 RANKING_COLUMNS = (
     "exposure_ms", "condition", "rank", "strength", "low", "high", "se", "left_bias", "left_low",
-    "left_high", "method", "transitivity_p", "n", "n_workers", "n_pairs", "df", "note",
+    "left_high", "method", "transitivity_p", "n", "n_workers", "n_images", "n_pairs", "df", "note",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How much stronger `condition` is than `versus`: a log odds ratio, and `wins`, as a probability."""
+    """How much stronger `condition` is than `versus`: a log odds ratio, and `wins`, as a probability.
+
+    p_adjusted: for all pairs of conditions at this exposure.
+    """
 
     condition: str
     versus: str
@@ -40,6 +46,7 @@ class Difference:
     low: float
     high: float
     p_value: float
+    p_adjusted: float
     wins: float
 
 
@@ -59,8 +66,9 @@ class Ranking:
     conditions: tuple[str, ...]
     n: int
     n_workers: int
+    n_images: int
     n_pairs: int
-    df: int
+    df: float
     level: float
     identified: bool
     note: str = ""
@@ -100,65 +108,93 @@ class Ranking:
 
 
 def rank_conditions(
-    judgments: Judgments | pd.DataFrame, *, level: float = 0.95, filtered: bool = True
+    judgments: Judgments | pd.DataFrame | Gathered | Analysed,
+    *,
+    level: float = 0.95,
+    adjustment: str = "holm",
 ) -> list[Ranking]:
     """One Ranking an exposure, in ascending order; unlimited time is one.
 
-    judgments: as marked by `exclusion.exclude`; sentinels take no part. An exposure whose contrasts do not
-    link all its conditions gives a Ranking with identified=False. GlimpseError when no judgment is left.
+    judgments: as marked by `exclusion.exclude`; sentinels take no part. adjustment: of the p-values of the
+    differences. An exposure whose contrasts do not link all its conditions gives a Ranking with
+    identified=False. GlimpseError when no judgment is left.
     """
-    data = by_side(judgments, "exposure_ms", filtered=filtered)
-    order = np.argsort(data.sets)  # NaN comes last
-    begun = {int(number): _begin(_ExposureGroups.of(data, int(number)), level) for number in order}
-    sums = data.covariances({at: fit.scores() for at, fit in begun.items() if isinstance(fit, _Fit)})
-    return [fit.finish(sums[at]) if isinstance(fit, _Fit) else fit for at, fit in begun.items()]
+    tally = analysed(judgments).by_side
+    codes, first = np.unique(tally.sets["exposure_ms"], return_index=True)
+    exposures = tally.cells["exposure_ms"].to_numpy(float)[first]
+    order = codes[np.argsort(exposures)]  # NaN comes last
+    shown = [_ExposureGroups.of(tally, int(number)) for number in order]
+    return [_rank(groups, level, adjustment) for groups in shown if len(groups.at)]
 
 
 class _ExposureGroups(NamedTuple):
-    """One exposure's groups (U,): codes in `names` of the conditions left and right, answers, and those that
-    chose left; `contrast` numbers the unordered pairs of conditions, in their order."""
+    """One exposure's answers, (U,) groups of a cell and a side of condition A.
 
+    at: of each group, the first of its two groups in `tally` (right chosen, left chosen). left, right: codes
+    in `names` of the conditions. contrast: numbers the unordered pairs of conditions, in their order. n, k:
+    answers, and those that chose left.
+    """
+
+    tally: Tally
+    number: int
     exposure_ms: float | None
     names: tuple[str, ...]
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
-    contrast: NDArray[np.int64]
+    at: Codes
+    left: Codes
+    right: Codes
+    contrast: Codes
     n: Floats
     k: Floats
-    n_workers: int
-    n_pairs: int
 
     @classmethod
-    def of(cls, data: Grouping, number: int) -> _ExposureGroups:
+    def of(cls, tally: Tally, number: int) -> _ExposureGroups:
         """Of one of the exposures."""
-        groups = data.groups(number)
-        a, b = (data.cells[name].to_numpy(str)[groups.cell] for name in ("condition_a", "condition_b"))
-        names, codes = np.unique(np.stack([a, b]), return_inverse=True)
-        a_code, b_code = codes.reshape(2, -1)
-        a_left = groups.value == 1
-        left, right = np.where(a_left, a_code, b_code), np.where(a_left, b_code, a_code)
-        both = np.minimum(left, right) * len(names) + np.maximum(left, right)
-        exposure_ms = float(data.sets[number])
-        return cls(None if np.isnan(exposure_ms) else exposure_ms, tuple(names.tolist()), left, right,
-                   np.unique(both, return_inverse=True)[1], *groups[2:])  # fmt: skip
+        mine = tally.sets["exposure_ms"][tally.cell] == number
+        right, left = tally.n.reshape(-1, 2).astype(float).T
+        at = np.flatnonzero(mine[::2] & (right + left > 0))
+        n, k = (right + left)[at], left[at]
+        cell, a_left = tally.cell[2 * at], at % 2 == 1
+        codes = condition_codes(tally.cells)
+        every = np.unique(np.concatenate([tally.cells[f"condition_{side}"].to_numpy(str) for side in "ab"]))
+        known, own = np.unique(np.stack([codes["a"][cell], codes["b"][cell]]), return_inverse=True)
+        a, b = own.reshape(2, -1)
+        both = np.minimum(a, b) * len(known) + np.maximum(a, b)
+        exposure_ms = float(tally.cells["exposure_ms"].to_numpy(float)[cell[0]]) if len(cell) else np.nan
+        return cls(
+            tally, number, None if np.isnan(exposure_ms) else exposure_ms, tuple(every[known].tolist()),
+            2 * at, np.where(a_left, a, b), np.where(a_left, b, a), np.unique(both, return_inverse=True)[1],
+            n, k,
+        )  # fmt: skip
+
+    def count(self, way: str) -> int:
+        """How many clusters the answers have."""
+        return int(self.tally.count(way, "exposure_ms", self.number))
+
+    def covariances(self, scores: Floats, *, corrected: bool = True) -> Covariances:
+        """Of the sums of scores (U, 2, d) of answers that chose right, and of those that chose left."""
+        own = np.zeros((len(self.tally.cell), scores.shape[2]))
+        own[self.at], own[self.at + 1] = scores[:, 0], scores[:, 1]
+        return self.tally.covariances(own, "exposure_ms", self.number, corrected=corrected)
 
 
-def _begin(shown: _ExposureGroups, level: float) -> Ranking | _Fit:
-    """Estimate strengths whose errors are still to be found, or say why none can be had."""
-    df = min(shown.n_workers, shown.n_pairs) - 1
+def _rank(shown: _ExposureGroups, level: float, adjustment: str) -> Ranking:
+    """Estimate strengths with their errors, or say why none can be had."""
+    df = float(shown.tally.df("exposure_ms", shown.number))
     blank = Ranking(
         exposure_ms=shown.exposure_ms, conditions=shown.names, n=int(shown.n.sum()),
-        n_workers=shown.n_workers, n_pairs=shown.n_pairs, df=df, level=level, identified=False,
+        n_workers=shown.count("worker"), n_images=shown.count("image"), n_pairs=shown.count("pair"), df=df,
+        level=level, identified=False,
     )  # fmt: skip
-    if df < 1:
-        return replace(blank, note="one worker or one pair only: no error can be estimated")
+    if not df > 0:
+        return replace(blank, note="one worker or one image only: no error can be estimated")
     K = len(shown.names)
     order = shown.left * K + shown.right
     n, k = (np.bincount(order, weights=w, minlength=K * K).astype(float) for w in (shown.n, shown.k))
     try:
-        return _Fit(blank, shown, strengths_of(n, k, shown.names))
+        fit = _Fit(blank, shown, strengths_of(n, k, shown.names))
     except DisconnectedError as error:
         return replace(blank, note=str(error))
+    return fit.finish(shown.covariances(fit.scores()), adjustment)
 
 
 class _Fit(NamedTuple):
@@ -188,12 +224,12 @@ class _Fit(NamedTuple):
         X, Z, p = self._rows()
         return np.hstack([X, Z])[:, None] * np.stack([-p, 1 - p], axis=1)[:, :, None]
 
-    def finish(self, sums: Covariances) -> Ranking:
+    def finish(self, sums: Covariances, adjustment: str) -> Ranking:
         """Intervals, differences and the transitivity check, from the covariances of the sums of `scores`."""
         fit, names, df = self.fit, self.shown.names, self.blank.df
         K = len(names)
         t = float(t_quantile((1 + self.blank.level) / 2, df))
-        X, Z, p = self._rows()
+        _, Z, _ = self._rows()
         parameters = sums.transform(np.hstack([fit.inverse, np.zeros((K, Z.shape[1]))]))
         # Free parameters are strengths against the last condition; the mean is taken out of all K.
         center = np.hstack([np.vstack([np.eye(K - 1), np.zeros(K - 1)]), np.zeros((K, 1))])
@@ -210,32 +246,62 @@ class _Fit(NamedTuple):
             }
         spare = Z.shape[1] - (K - 1)
         if spare > 0 and not fit.firth:  # under separation the scores have no spread to be judged by
-            drift = (Z * (self.shown.n * p * (1 - p))[:, None]).T @ X
-            turned = sums.transform(np.hstack([-drift @ fit.inverse, np.eye(len(drift))]))
-            found |= _transitivity(Z.T @ (self.shown.k - self.shown.n * p), turned, spare, df)
+            found |= self._transitivity(spare)
         return replace(
             self.blank,
             conditions=tuple(names[i] for i in order),
             identified=True,
-            note=_note(fit),
+            note=self._note(),
             strengths=tuple(fit.theta[order].tolist()),
             se=tuple(se[order].tolist()),
             low=tuple((fit.theta - t * se)[order].tolist()),
             high=tuple((fit.theta + t * se)[order].tolist()),
             method="Firth" if fit.firth else "maximum likelihood",
-            differences=_differences(names, fit, parameters, order, df, t),
+            differences=_differences(names, fit, parameters, order, df, t, adjustment),
             **found,
         )
 
+    def _note(self) -> str:
+        """What is to be said of how the strengths were found."""
+        lefts, n = self.shown.k.sum(), self.shown.n.sum()
+        if lefts in (0, n):
+            side = "left" if lefts else "right"
+            return f"every answer chose the {side} image, so the strengths say nothing of the conditions"
+        note = []
+        if self.fit.firth:
+            note.append("a condition always won or lost: Firth's penalty keeps its strength finite")
+        if not self.fit.biased:
+            note.append(
+                "the sides were not mixed, so a bias to the left cannot be separated from the strengths"
+            )
+        return "; ".join(note)
 
-def _note(fit: Strengths) -> str:
-    """What is to be said of how the strengths were found."""
-    note = []
-    if fit.firth:
-        note.append("a condition always won or lost: Firth's penalty keeps its strength finite")
-    if not fit.biased:
-        note.append("the sides were not mixed, so a bias to the left cannot be separated from the strengths")
-    return "; ".join(note)
+    def _transitivity(self, spare: int) -> dict[str, Any]:
+        """Test that the contrasts' own scores vanish: one strength a condition explains every contrast.
+
+        Rao's score statistic, which independent answers would make a chi-square, is a sum of chi-squares
+        weighted by the design effects; Satterthwaite's two moments make it a scaled chi-square (Rao & Scott
+        1984), and F in place of chi-square allows for the few clusters that the weights come from.
+        """
+        X, Z, p = self._rows()
+        weight = self.shown.n * p * (1 - p)
+        drift = (Z * weight[:, None]).T @ X
+        sums = self.shown.covariances(self.scores(), corrected=False)
+        turned = sums.transform(np.hstack([-drift @ self.fit.inverse, np.eye(len(drift))]))
+        plain = (Z * weight[:, None]).T @ Z - drift @ self.fit.inverse @ drift.T
+        values, vectors = np.linalg.eigh(plain)
+        values, vectors = values[-spare:], vectors[:, -spare:]
+        if not values.min() > 1e-9 * max(values.max(), 1e-9):
+            return {}
+        root = vectors / np.sqrt(values)
+        statistic = float(((root.T @ (Z.T @ (self.shown.k - self.shown.n * p))) ** 2).sum())
+        effects = turned.transform(root.T)
+        scale, freedom = effects.moments()
+        if not scale > 0:
+            return {}
+        F = statistic / (scale * spare)
+        p_value = f_tail(F, freedom, freedom * self.blank.df)
+        return {"transitivity_f": F, "transitivity_df": spare, "transitivity_p": p_value}
 
 
 def _se(parameters: Covariances, fit: Strengths, directions: Floats) -> Floats:
@@ -249,32 +315,38 @@ def _se(parameters: Covariances, fit: Strengths, directions: Floats) -> Floats:
     return np.sqrt(variance)
 
 
-def _transitivity(score: Floats, covariances: Covariances, spare: int, df: int) -> dict[str, Any]:
-    """F test that the contrasts' own scores vanish; their covariance has rank `spare`."""
-    values, vectors = covariances.spectrum()
-    values, vectors = values[-spare:], vectors[:, -spare:]
-    if df - spare + 1 < 1 or not values.min() > 1e-12 * max(values.max(), 1e-12):
-        return {}
-    F = float(((vectors.T @ score) ** 2 / values).sum() / spare)
-    return {"transitivity_f": F, "transitivity_df": spare,
-            "transitivity_p": f_tail(F, spare, df - spare + 1)}  # fmt: skip
-
-
 def _differences(
-    names: Sequence[str], fit: Strengths, parameters: Covariances, order: NDArray[np.int64], df: int, t: float
+    names: Sequence[str],
+    fit: Strengths,
+    parameters: Covariances,
+    order: Codes,
+    df: float,
+    t: float,
+    adjustment: str,
 ) -> tuple[Difference, ...]:
     """Every pair of conditions, stronger first, with t intervals and tests."""
     K = len(names)
     free = np.vstack([np.eye(K)[: K - 1], np.zeros(K)])  # row of each condition among the free parameters
-    found = []
-    for place, i in enumerate(order):
-        for j in order[place + 1 :]:
-            se = float(_se(parameters, fit, (free[i] - free[j])[None])[0])
-            gap = float(fit.theta[i] - fit.theta[j])
-            p = float(t_test(gap / se, df)) if se > 0 else 1.0
-            wins = float(special.expit(gap))
-            found.append(Difference(names[i], names[j], gap, gap - t * se, gap + t * se, p, wins))
-    return tuple(found)
+    pairs = [(i, j) for place, i in enumerate(order) for j in order[place + 1 :]]
+    gap = np.array([fit.theta[i] - fit.theta[j] for i, j in pairs])
+    se = _se(parameters, fit, np.stack([free[i] - free[j] for i, j in pairs]))
+    p = np.where(se > 0, t_test(divide(gap, se), df), 1.0)
+    columns = (gap, gap - t * se, gap + t * se, p, adjust(p, adjustment), special.expit(gap))
+    return tuple(
+        Difference(names[i], names[j], *(float(value) for value in values))
+        for (i, j), values in zip(pairs, np.stack(columns, axis=1), strict=True)
+    )
+
+
+def differences_table(rankings: Sequence[Ranking]) -> pd.DataFrame:
+    """One row a pair of conditions and exposure: exposure_ms and the fields of Difference."""
+    names = ["exposure_ms", *(item.name for item in fields(Difference))]
+    rows = [
+        {"exposure_ms": ranking.exposure_ms, **asdict(one)}
+        for ranking in rankings
+        for one in ranking.differences
+    ]
+    return pd.DataFrame(rows, columns=names)
 
 
 def ranking_table(rankings: Sequence[Ranking]) -> pd.DataFrame:

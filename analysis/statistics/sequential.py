@@ -16,9 +16,8 @@ from glimpse.errors import NothingLeftError
 from glimpse.stated import stop_rule
 from glimpse.stopping import Observed, cell_state, in_rounds, submission_order
 
-from ..reading.exclusion import included
 from .columns import ANYTIME_COLUMNS
-from .preference import CELL_KEYS, design_cells, place
+from .gathering import CELL_KEYS, design_cells, gather, place
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from glimpse.stopping import Rounds
 
     from ..reading.exclusion import Exclusion
+    from .gathering import Gathered
 
 STATE_COLUMNS = (
     "study", "rule", "level", "contrast", "condition_a", "condition_b", "exposure_ms", "low", "high",
@@ -34,10 +34,12 @@ STATE_COLUMNS = (
 
 
 class CellRounds:
-    """The rounds of every cell, from one pass over the judgments."""
+    """The rounds of every cell."""
 
-    def __init__(self, exclusion: Exclusion, cells: pd.DataFrame) -> None:
-        """exclusion: what counts. cells: as `design_cells` gives them."""
+    def __init__(self, exclusion: Exclusion, gathered: Gathered | None = None) -> None:
+        """exclusion: what counts. gathered: its judgments; None: they are read."""
+        experiment = exclusion.results.experiment
+        cells = design_cells(exclusion.results.trials, experiment.get("contrasts") or ())
         self.cells = cells
         self._assignments = exclusion.assignments.reset_index(drop=True)
         trials = exclusion.results.trials
@@ -45,32 +47,22 @@ class CellRounds:
         submitted = list(
             zip(self._assignments["submitted_at"].astype(str), self._assignments["assignment"], strict=True)
         )
-        self._trial_cell = place(self._trials, cells)
+        self._trial_cell = place(self._trials["contrast"], self._trials["exposure_ms"], cells)
         self._place = submission_order(submitted)
         self._times = [submitted[row][0] for row in np.argsort(self._place)]
         self._worker = pd.factorize(self._assignments["worker"])[0]
-        self._row, self._cell, self._mean = self._gather(exclusion)
+        self._row, self._cell, self._mean = self._means(gathered or gather(exclusion.judgments, cells))
 
-    def _gather(
-        self, exclusion: Exclusion
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-        """Each assignment's row, cell and mean choice of condition A; an assignment is in one part."""
-        known = pd.Index(self._assignments["assignment"])
-        found = []
+    def _means(self, gathered: Gathered) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Each assignment's row, cell and mean choice of condition A."""
+        C = len(self.cells)
         try:
-            for part in included(exclusion.judgments, ("assignment", "contrast", "exposure_ms", "chose_a")):
-                names = part["assignment"].cat
-                key = names.codes.to_numpy(np.int64) * len(self.cells) + place(part, self.cells)
-                code, keys = pd.factorize(key)
-                chose = np.bincount(code, weights=part["chose_a"].to_numpy(), minlength=len(keys))
-                row = known.get_indexer(names.categories)[keys // len(self.cells)]
-                found.append((row, keys % len(self.cells), chose / np.bincount(code, minlength=len(keys))))
+            keep = gathered.analysed()
         except NothingLeftError:
-            pass
-        row, cell, mean = (np.concatenate(column) for column in zip(*found, strict=True)) if found else (
-            np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0)
-        )  # fmt: skip
-        return row, cell, mean
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0)
+        key = gathered.assignment[keep].astype(np.int64) * C + gathered.shown.cell[gathered.trial[keep]]
+        keys, at, n = np.unique(key, return_inverse=True, return_counts=True)
+        return keys // C, keys % C, np.bincount(at, weights=gathered.chose_a()[keep]) / n
 
     def occurring(self, study: str) -> list[int]:
         """The rows of the cells that a study has."""
@@ -90,20 +82,20 @@ class CellRounds:
 
 
 def anytime_table(
-    exclusion: Exclusion, level: float = 0.95, rounds: CellRounds | None = None
+    exclusion: Exclusion, level: float = 0.95, gathered: Gathered | None = None
 ) -> pd.DataFrame:
     """Return the interval of every cell that holds at every look.
 
     Args:
         exclusion: What counts.
         level: Confidence level.
-        rounds: Of the same; None: they are gathered.
+        gathered: Its judgments; None: they are read.
 
     Returns:
         One row a cell of the design: CELL_KEYS, ANYTIME_COLUMNS (of the rate at which condition A is chosen,
         in [0, 1]), rounds (whole ones), hits (that show the cell), workers (who count).
     """
-    rounds = rounds or CellRounds(exclusion, _cells(exclusion))
+    rounds = CellRounds(exclusion, gathered)
     rows = []
     for number in range(len(rounds.cells)):
         found = rounds.of(number)
@@ -112,20 +104,20 @@ def anytime_table(
     return rounds.cells[CELL_KEYS].reset_index(drop=True).join(pd.DataFrame(rows, columns=columns))
 
 
-def stopping_table(exclusion: Exclusion, rounds: CellRounds | None = None) -> pd.DataFrame:
+def stopping_table(exclusion: Exclusion, gathered: Gathered | None = None) -> pd.DataFrame:
     """Return how the studies' rules for stopping stand: STATE_COLUMNS, one row a study and cell of its rule.
 
     No row where no study states a rule. low, high: the interval at the rule's level, of the study's answers;
     met_after: the rounds after which the rule held at first, <NA> where it does not hold; met_at: when that
     was, in UTC.
     """
-    results = exclusion.results
+    results, rounds = exclusion.results, None
     rows: list[dict[str, object]] = []
     for study, document in results.studies.items():
         rule = stop_rule(document["experiment"])
         if rule is None:
             continue
-        rounds = rounds or CellRounds(exclusion, _cells(exclusion))
+        rounds = rounds or CellRounds(exclusion, gathered)
         cells = rounds.cells.iloc[rounds.occurring(study)]
         keys = list(zip(cells["contrast"], map(_exposure, cells["exposure_ms"]), strict=True))
         contrasts = [(a, b) for a, _, b in (name.partition(":") for name in cells["contrast"].unique())]
@@ -141,21 +133,18 @@ def stopping_table(exclusion: Exclusion, rounds: CellRounds | None = None) -> pd
     return table.astype({"met_after": "Int64", "exposure_ms": float})
 
 
-def with_anytime(preference: pd.DataFrame, exclusion: Exclusion, level: float) -> pd.DataFrame:
+def with_anytime(
+    preference: pd.DataFrame, exclusion: Exclusion, gathered: Gathered, level: float
+) -> pd.DataFrame:
     """Return preference.csv with ANYTIME_COLUMNS where a study states a rule for stopping; else as it is.
 
     preference: of the same exclusion, with the rows of the design's cells.
     """
     if not any(stop_rule(document["experiment"]) for document in exclusion.results.studies.values()):
         return preference
-    found = anytime_table(exclusion, level).set_index(CELL_KEYS)[list(ANYTIME_COLUMNS)]
+    found = anytime_table(exclusion, level, gathered).set_index(CELL_KEYS)[list(ANYTIME_COLUMNS)]
     rows = pd.MultiIndex.from_frame(preference[CELL_KEYS])
     return preference.assign(**found.reindex(rows).reset_index(drop=True))
-
-
-def _cells(exclusion: Exclusion) -> pd.DataFrame:
-    results = exclusion.results
-    return design_cells(results.trials, results.experiment.get("contrasts") or ())
 
 
 def _exposure(value: float) -> float | None:

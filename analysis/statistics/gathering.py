@@ -1,0 +1,348 @@
+"""One reading of the judgments: everything that the statistics count, as arrays of codes.
+
+What a trial is follows from the design: its cell, its sides, its images. So an answer is four numbers (its
+assignment, its trial, its side, and why it is left out, if it is) and two times, 18 bytes in all. Every
+statistic is arithmetic on these arrays; none goes back to the answers as they were collected.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from glimpse.counting import REASONS, SENTINELS
+from glimpse.errors import GlimpseError, NothingLeftError
+
+from ..reading.exclusion import none_left
+from ..reading.judgments import Judgments, mark_exposure_errors
+from .sharing import Seen, met_again, stretches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    Codes = NDArray[np.integer]
+
+CELL_KEYS = ["contrast", "condition_a", "condition_b", "exposure_ms"]
+NO_REASON = ""
+OF_TRIAL = (
+    "trial", "contrast", "exposure_ms", "side_of_a", "pair", "condition_a", "item_a", "condition_b", "item_b",
+    "sentinel", "correct_left",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What each of T trials shows; every array is (T,).
+
+    cell: row of `Gathered.cells`, -1 for a sentinel. exposure_ms: as planned, NaN for unlimited time.
+    a_left: whether condition A stands left. image_a, image_b: codes of the images, of one numbering. item_a,
+    item_b, pair: codes. correct_left: 1, 0, or -1 where no side is known to be right. items, pairs: the texts
+    of these codes.
+    """
+
+    cell: Codes
+    exposure_ms: NDArray[np.float64]
+    a_left: NDArray[np.bool_]
+    image_a: Codes
+    image_b: Codes
+    item_a: Codes
+    item_b: Codes
+    pair: Codes
+    correct_left: Codes
+    items: pd.Index
+    pairs: pd.Index
+
+    @classmethod
+    def of(cls, table: pd.DataFrame, cells: pd.DataFrame, asked: NDArray[np.bool_]) -> Shown:
+        """From a table with OF_TRIAL, one row a trial; GlimpseError for a genuine one outside of `cells`.
+
+        asked: (T,) whether a trial has answers; others, such as practice, need no cell.
+        """
+        sides = [_texts(table[name]) for name in ("item_a", "item_b")]
+        item, items = pd.factorize(np.concatenate(sides))
+        conditions = pd.factorize(np.concatenate([_texts(table[f"condition_{side}"]) for side in "ab"]))[0]
+        image = pd.factorize(conditions.astype(np.int64) * len(items) + item)[0]
+        pair, pairs = pd.factorize(_texts(table["pair"]), sort=True)  # so that bootstraps draw the same
+        T = len(table)
+        cell = place(table["contrast"], table["exposure_ms"], cells)
+        sentinel = table["sentinel"].to_numpy(bool)
+        if (cell[asked & ~sentinel] < 0).any():
+            raise GlimpseError(
+                "some judgments belong to no cell of the design; pass the design of their study."
+            )
+        return cls(
+            np.where(sentinel, -1, cell), table["exposure_ms"].to_numpy(float),
+            (table["side_of_a"] == "left").to_numpy(), image[:T], image[T:], item[:T], item[T:], pair,
+            table["correct_left"].to_numpy(np.int8), pd.Index(items), pd.Index(pairs),
+        )  # fmt: skip
+
+    def seen(self) -> Seen:
+        """The images and pairs."""
+        return Seen(self.image_a, self.image_b, self.pair)
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """All judgments of a study, sentinels and excluded ones too.
+
+    cells: CELL_KEYS, in the order of the design. shown: of the trials, by code.
+    Of each of A assignments (A,): worker, hit and source, codes. workers, assignments, sources: their texts.
+    parts: stretches of answers, each of some workers with all that they answered.
+    Of each of N answers (N,), those of a worker together: assignment and trial, codes; left, whether the left
+    image was chosen; reason, 0 or the place in `reasons` of why it is left out. Times stay where they are
+    (`times`), since only descriptions ask for them.
+    """
+
+    cells: pd.DataFrame
+    shown: Shown
+    worker: Codes
+    workers: pd.Index
+    assignments: pd.Index
+    source: Codes
+    sources: pd.Index
+    hit: Codes | None
+    parts: tuple[slice, ...]
+    assignment: NDArray[np.int32]
+    trial: NDArray[np.int32]
+    left: NDArray[np.bool_]
+    reason: NDArray[np.int8]
+    reasons: tuple[str, ...]
+    clock: Judgments | tuple[NDArray[np.float32], NDArray[np.float32]]
+
+    def __len__(self) -> int:
+        """How many answers there are."""
+        return len(self.trial)
+
+    def __repr__(self) -> str:
+        return f"<Gathered: {len(self):,} judgments in {len(self.cells)} cells>"
+
+    def marked(self, reason: NDArray[np.int8], max_error_ms: float | None) -> Gathered:
+        """The same answers under other rules of exclusion (see `Judgments.marked`)."""
+        codes = reason[self.assignment]
+        for here in self.parts if max_error_ms is not None else ():
+            shown_ms = self.times(here)[1]
+            off = np.abs(shown_ms - self.shown.exposure_ms[self.trial[here]]) > max_error_ms
+            mark_exposure_errors(codes[here], off)
+        return replace(self, reason=codes)
+
+    def times(self, part: slice) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """response_ms and shown_ms of a part's answers, NaN where nothing was recorded."""
+        if isinstance(self.clock, tuple):
+            return self.clock[0][part], self.clock[1][part]
+        rows = self.assignment[part].astype(np.int64)
+        rows = rows[np.flatnonzero(np.diff(rows, prepend=-1))]
+        answers = self.clock.answers(rows)
+        return answers["response_ms"], answers["shown_ms"]
+
+    def analysed(self, *, filtered: bool = True) -> NDArray[np.bool_]:
+        """Which answers (N,) are analysed: not excluded, and no sentinels.
+
+        filtered: False puts back what the sentinel rule alone excludes. NothingLeftError where none is left.
+        """
+        keep = self.reason == 0
+        if not filtered and SENTINELS in self.reasons:
+            keep |= self.reason == self.reasons.index(SENTINELS)
+        keep &= (self.shown.cell >= 0)[self.trial]
+        if not keep.any():
+            raise NothingLeftError(self._none_left())
+        return np.asarray(keep)
+
+    def _none_left(self) -> str:
+        genuine = bool((self.shown.cell[self.trial] >= 0).any())
+        counts = np.bincount(self.reason, minlength=len(self.reasons)).tolist()
+        found = {name: count for name, count in zip(self.reasons, counts, strict=True) if name and count}
+        return none_left(len(np.unique(self.assignment)), found, genuine=genuine)
+
+    def chose_a(self) -> NDArray[np.bool_]:
+        """Whether each answer (N,) chose condition A."""
+        return np.asarray(self.left == self.shown.a_left[self.trial])
+
+    def met_again(self, at: Codes) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Whether the worker of each of some answers met an image of it, or its pair, in another: two (N,).
+
+        at: numbers of answers, all that their workers gave or fewer. Of a worker who did one HIT its trials
+        tell.
+        """
+        assignment, trial = self.assignment[at], self.trial[at]
+        worker, seen = self.worker[assignment], self.shown.seen()
+        if self._met_in_hit is None:
+            return met_again(worker, trial, seen)
+        image, pair = (met[trial] for met in self._met_in_hit)
+        more = np.flatnonzero(self._several[assignment])
+        if len(more):
+            image[more], pair[more] = met_again(worker[more], trial[more], seen)
+        return image, pair
+
+    @cached_property
+    def _several(self) -> NDArray[np.bool_]:
+        """Whether the worker of each assignment did several."""
+        return np.asarray(np.bincount(self.worker)[self.worker] > 1)
+
+    @cached_property
+    def _met_in_hit(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
+        """Whether an image, or the pair, of each trial is in another trial of its HIT: two (T,)."""
+        if self.hit is None:
+            return None
+        seen = self.shown.seen()
+        hit = np.zeros(len(seen.pair), dtype=np.int64)
+        for here in self.parts:
+            hit[self.trial[here]] = self.hit[self.assignment[here]]
+        return met_again(hit, np.arange(len(hit)), seen)
+
+
+def gather(judgments: Judgments | pd.DataFrame | Gathered, cells: pd.DataFrame | None = None) -> Gathered:
+    """Read judgments once, as marked by `exclusion.exclude`.
+
+    cells: `design_cells`; None takes those that occur. GlimpseError for judgments outside of `cells`.
+    """
+    if isinstance(judgments, Gathered):
+        return judgments
+    if isinstance(judgments, pd.DataFrame):
+        return _from_table(judgments, cells)
+    return _from_answers(judgments, cells)
+
+
+def _from_answers(judgments: Judgments, cells: pd.DataFrame | None) -> Gathered:
+    """From the answers of results folders."""
+    trials, assignments = judgments.trials, judgments.assignments
+    code = trials["trial"].code
+    # A trial that two folders of one study bring is one trial.
+    kinds, first = np.unique(code, return_index=True)
+    renamed = np.searchsorted(kinds, code).astype(np.int32)
+    table = pd.DataFrame({name: column.spread(first) for name, column in trials.items()}, copy=False)
+    table = table.assign(
+        exposure_ms=judgments.exposure_ms[first], sentinel=judgments.sentinel[first],
+        correct_left=judgments.correct_left[first],
+    )  # fmt: skip
+    N = len(judgments)
+    assignment, trial = np.empty(N, dtype=np.int32), np.empty(N, dtype=np.int32)
+    left, reason = np.empty(N, dtype=bool), np.empty(N, dtype=np.int8)
+    at, parts = 0, []
+    for rows, answers, reasons in judgments.coded():
+        here = slice(at, at + len(rows))
+        assignment[here], trial[here], left[here] = rows, renamed[answers["trial"]], answers["left"]
+        reason[here] = reasons
+        at += len(rows)
+        parts.append(here)
+    asked = np.bincount(trial, minlength=len(table)) > 0
+    cells = occurring_cells(table[asked & ~table["sentinel"]]) if cells is None else cells
+    return Gathered(
+        cells, Shown.of(table, cells, asked), assignments["worker"].code, assignments["worker"].text,
+        assignments["assignment"].text[assignments["assignment"].code], assignments["source"].code,
+        assignments["source"].text, assignments["hit"].code, tuple(parts), assignment, trial, left, reason,
+        (NO_REASON, *REASONS), judgments,
+    )  # fmt: skip
+
+
+def _from_table(given: pd.DataFrame, cells: pd.DataFrame | None) -> Gathered:
+    """From a table of judgments, which may lack what is not asked of it."""
+    together = np.argsort(pd.factorize(given["worker"])[0], kind="stable")
+    table = given.iloc[together].reset_index(drop=True)
+    worker, workers = pd.factorize(_texts(table["worker"]), sort=True)  # so that bootstraps draw the same
+    a_left = np.asarray(_column(table, "side_of_a", "left") == "left")
+    if "chose_a" in table:
+        left = table["chose_a"].to_numpy(bool) == a_left
+    else:
+        left = np.asarray(_column(table, "chosen_side", "left") == "left")
+    of_trial = _trials_of(table, a_left, left)
+    known = [name for name in OF_TRIAL if name in of_trial]
+    trial, first = _rows(of_trial[known])
+    table_of_trials = of_trial.iloc[first].reset_index(drop=True)
+    genuine = table_of_trials[~table_of_trials["sentinel"].to_numpy(bool)]
+    cells = occurring_cells(genuine) if cells is None else cells
+    assignment, assignments = pd.factorize(_texts(_column(table, "assignment", table["worker"])))
+    _, first_of = np.unique(assignment, return_index=True)
+    source, sources = pd.factorize(_texts(_column(table, "source", ""))[first_of])
+    why = _texts(_column(table, "reason", "excluded"))
+    text = np.where(table["excluded"].to_numpy(bool), np.where(why == "", "excluded", why), "")
+    reasons = (NO_REASON, *sorted({*text} - {""}))
+    times = [
+        np.asarray(_column(table, name, np.nan), dtype=np.float32) for name in ("response_ms", "shown_ms")
+    ]
+    return Gathered(
+        cells, Shown.of(table_of_trials, cells, np.ones(len(first), dtype=bool)), worker[first_of],
+        pd.Index(workers), pd.Index(assignments), source, pd.Index(sources), None, tuple(stretches(worker)),
+        assignment.astype(np.int32), trial.astype(np.int32), left,
+        np.array([reasons.index(name) for name in text], dtype=np.int8), reasons, (times[0], times[1]),
+    )  # fmt: skip
+
+
+def _trials_of(table: pd.DataFrame, a_left: Any, left: NDArray[np.bool_]) -> pd.DataFrame:
+    """The columns OF_TRIAL of each judgment, with what follows from others where it is missing."""
+    names = table["contrast"].astype(str).str.partition(":")
+    own = {name: _column(table, name, "") for name in ("trial", "pair", "item_a", "item_b")}
+    if "pair" not in table:
+        sides = [
+            names[place] + "/" + pd.Series(_texts(own[f"item_{side}"]))
+            for place, side in ((0, "a"), (2, "b"))
+        ]
+        own["pair"] = sides[0] + "+" + sides[1]
+    if "item_a" not in table:  # the images are not known apart from their pairs
+        own["item_a"] = own["item_b"] = own["pair"]
+    known = table["correct"].notna().to_numpy() if "correct" in table else np.zeros(len(table), dtype=bool)
+    right = (
+        table["correct"].astype(object).where(known, False).to_numpy(bool) if "correct" in table else known
+    )
+    return pd.DataFrame({
+        **own, "contrast": table["contrast"].astype(str), "exposure_ms": table["exposure_ms"].astype(float),
+        "side_of_a": np.where(a_left, "left", "right"), "condition_a": names[0], "condition_b": names[2],
+        "sentinel": table["sentinel"].to_numpy(bool), "correct_left": np.where(known, right == left, -1),
+    })  # fmt: skip
+
+
+def _column(table: pd.DataFrame, name: str, otherwise: Any) -> Any:
+    return table[name] if name in table else np.broadcast_to(otherwise, len(table))
+
+
+def _texts(column: Any) -> NDArray[np.object_]:
+    return np.asarray(column, dtype=object).astype(str).astype(object)
+
+
+def _rows(table: pd.DataFrame) -> tuple[Codes, Codes]:
+    """A code for each different row of a table, and the first row of each code."""
+    code = np.zeros(len(table), dtype=np.int64)
+    for name in table:
+        own, values = pd.factorize(table[name], use_na_sentinel=False)
+        code = pd.factorize(code * len(values) + own)[0]
+    return code, np.unique(code, return_index=True)[1]
+
+
+def design_cells(trials: pd.DataFrame, contrasts: Iterable[Sequence[str]] = ()) -> pd.DataFrame:
+    """The cells that a design holds (CELL_KEYS), by contrast and exposure.
+
+    contrasts: pairs of conditions in the order wanted, as experiment["contrasts"]; others follow by name.
+    """
+    shown = trials[~trials["sentinel"] & ~trials["practice"]]
+    cells = shown[CELL_KEYS].drop_duplicates().astype(dict.fromkeys(CELL_KEYS[:3], str))
+    names = [":".join(pair) for pair in contrasts]
+    names += sorted(set(cells["contrast"]) - set(names))
+    at = cells["contrast"].map({name: number for number, name in enumerate(names)}).astype(int)
+    ordered = cells.assign(place=at).sort_values(["place", "exposure_ms"])
+    return ordered[CELL_KEYS].reset_index(drop=True)
+
+
+def occurring_cells(trials: pd.DataFrame) -> pd.DataFrame:
+    """The cells of some trials (CELL_KEYS), by contrast and exposure."""
+    keys = ["contrast", "exposure_ms"]
+    cells = trials[keys].astype({"contrast": str}).drop_duplicates().sort_values(keys)
+    sides = [name.partition(":") for name in cells["contrast"]]
+    cells = cells.assign(condition_a=[a for a, _, _ in sides], condition_b=[b for _, _, b in sides])
+    return cells[CELL_KEYS].reset_index(drop=True)
+
+
+def place(contrast: pd.Series, exposure_ms: pd.Series, cells: pd.DataFrame) -> NDArray[np.int64]:
+    """The row of `cells` of each contrast and exposure, -1 where it has none."""
+    names, exposures = (pd.Index(cells[name].unique()) for name in ("contrast", "exposure_ms"))
+    rows = np.full((len(names) + 1, len(exposures) + 1), -1)
+    rows[names.get_indexer(cells["contrast"]), exposures.get_indexer(cells["exposure_ms"])] = range(
+        len(cells)
+    )
+    code, texts = pd.factorize(contrast)
+    of_contrast = names.get_indexer(pd.Index(texts).astype(str))
+    return np.asarray(rows[of_contrast[code], exposures.get_indexer(exposure_ms)])
