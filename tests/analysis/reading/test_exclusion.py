@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from glimpse.analysis.reading.exclusion import Rules, exclude, included
+from glimpse.analysis.reading.exclusion import Rules, exclude
 from glimpse.analysis.reading.results import read_results
+from glimpse.analysis.statistics.gathering import gather
 from glimpse.errors import GlimpseError
 from glimpse.trials import NEEDED
 
@@ -58,7 +59,9 @@ FOUR = [("A", "w1", "b1", 0, 4), ("B", "w2", "b1", 1, 4), ("C", "w3", "b1", 2, 4
 
 
 def kept(judgments, filtered=True):
-    return pd.concat(included(judgments, ["assignment"], filtered=filtered))
+    gathered = gather(judgments)
+    keep = gathered.analysed(filtered=filtered)
+    return pd.DataFrame({"assignment": gathered.assignments[gathered.assignment[keep]]})
 
 
 def reasons(found):

@@ -117,7 +117,7 @@ def test_pooled_studies_each_have_their_own_design(limited: Path, other: Path) -
     assert "excluded when it has more wrong sentinels than its study allows (0 or 2). Incomplete" in words(
         facts, "exclusions"
     )
-    assert "The sentinel rule is each study's own." in assumptions(facts)[2]
+    assert "The sentinel rule is each study's own." in assumptions(facts)[3]
     rows = [(row["rule"], row["allowed"], row["used"]) for row in facts["sensitivity"]]
     assert rows == [
         *[("number", number, False) for number in (0, 1, 2, 3)],
@@ -138,7 +138,7 @@ def test_one_rule_for_pooled_studies_is_not_theirs(limited: Path, other: Path) -
     assert "This report allows 1 wrong sentinel; the studies' own rules allow 0 or 2." in found.replace(
         NBSP, " "
     )
-    assert "is not the studies' own." in assumptions(facts)[2]
+    assert "is not the studies' own." in assumptions(facts)[3]
     assert "Assignments with wrong answers to more than 1 sentinel, incomplete ones and" in methods_text(
         facts
     )
@@ -246,7 +246,10 @@ def test_pairing_and_sides_are_said_where_they_are_known(
     limited: Path, tmp_path: Path, stated: dict[str, Any], expected: str
 ) -> None:
     text = said(edited(copied(limited, tmp_path / "r"), **stated))
-    assert f"the participant chose one of them. {expected}42 image pairs were compared in 2 HITs" in text
+    assert (
+        f"the participant chose one of them. {expected}42 image pairs of 28 images a condition were compared in 2 HITs"
+        in text
+    )
 
 
 def test_tests_are_counted_not_cells(unlimited: Path, tmp_path: Path) -> None:
@@ -290,7 +293,7 @@ def test_a_study_json_that_says_little(limited: Path, tmp_path: Path) -> None:
     assert (
         "We compared crn, pix2pix and real images in a limited-time two-alternative forced-choice study, "
         "analysed with Glimpse 9.9. On each trial two images appeared side by side for 1/8, 1/4, 1/2, 1, 2, "
-        "4 or 8 s, and the participant chose one of them. 42 image pairs were compared in 2 HITs of up to 26 "
+        "4 or 8 s, and the participant chose one of them. 42 image pairs of 28 images a condition were compared in 2 HITs of up to 26 "
         "trials, of which 5 were sentinels with a known answer (image-space against real, shown for 4 s). 8 "
         "participants submitted 8 assignments and gave 208 answers, 40 of them to sentinels; each HIT was "
         "done by 4 participants, who saw the same pairs. Assignments with" in text
@@ -343,9 +346,9 @@ def test_imported_answers_are_described_by_what_the_file_holds(tmp_path: Path) -
         in text
     )
     assert "$" not in text
-    assert assumptions(facts)[2].endswith("The study states no sentinel rule of its own.")
+    assert assumptions(facts)[3].endswith("The study states no sentinel rule of its own.")
     used = facts_of(out, rules=Rules(max_wrong_sentinels=2))
-    assert assumptions(used)[2].endswith("sentinel rule of its own; this report's rule is used instead.")
+    assert assumptions(used)[3].endswith("sentinel rule of its own; this report's rule is used instead.")
 
 
 def verdicts(facts: Facts, changes: dict[float, tuple[float, float]], plain: float = 1.0) -> str:

@@ -20,8 +20,8 @@ from glimpse.main import main
 from tests.analysis.folders import build_study, state_rule, write_scores
 
 FILES = {
-    "agreement.csv", "curves.csv", "exclusions.csv", "judgments.csv", "methods.txt", "preference.csv",
-    "preference.tex", "ranking.csv", "report.html", "sensitivity.csv", "summary.json", "workers.csv",
+    "agreement.csv", "curves.csv", "differences.csv", "exclusions.csv", "judgments.csv", "methods.txt",
+    "preference.csv", "preference.tex", "ranking.csv", "ranking_differences.csv", "report.html", "sensitivity.csv", "summary.json", "workers.csv",
 }  # fmt: skip
 SVG = ("--figures", "svg")
 FIGURES = {"preference", "ranking", "realism_vs_time", "workers"}
@@ -30,8 +30,9 @@ JUDGMENTS = (
     "chosen_side,chose_a,response_ms,sentinel,correct,excluded,reason"
 )
 PREFERENCE = (
-    "contrast,condition_a,condition_b,exposure_ms,n,k,rate,low,high,se_worker,se_pair,se_two_way,n_effective,df,"
-    "wilson_low,wilson_high,p_value,p_adjusted,p_binomial,n_workers,n_pairs,filtered"
+    "contrast,condition_a,condition_b,exposure_ms,n,k,rate,low,high,se_worker,se_image_a,se_image_b,se_pair,"
+    "se,n_effective,df,wilson_low,wilson_high,p_value,p_adjusted,p_binomial,p_equivalent,n_workers,"
+    "effective_workers,n_images_a,n_images_b,effective_images,n_pairs,filtered,note"
 )
 
 
@@ -159,7 +160,7 @@ def test_the_page_is_self_contained_and_in_order(report: Path) -> None:
     assert len(links.alts) == 4
     assert all(links.alts)
     assert links.headings == [
-        "findings", "preference", "curves", "ranking", "design", "exclusions", "workers", "pairs",
+        "findings", "preference", "curves", "differences", "ranking", "design", "exclusions", "workers", "pairs",
         "sensitivity", "assumed", "methods", "cite", "provenance",
     ]  # fmt: skip
 
@@ -267,10 +268,10 @@ def test_one_assignment_gives_flagged_rows_and_no_nan(results: Path, tmp_path: P
     assert result.exit_code == 0, result.output
     text = (tmp_path / "report" / "summary.json").read_text()
     summary = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} in summary.json"))
-    assert all(cell["note"].startswith("one worker or one pair only") for cell in summary["preference"])
+    assert all(cell["note"].startswith("one worker or one image only") for cell in summary["preference"])
     assert not summary["curves"][0]["identified"]
     assert "Realism curves" not in summary["methods"]
-    assert "which cannot be tested with so few workers or pairs" in summary["findings"][1]
+    assert "which cannot be tested with so few workers or images" in summary["findings"][1]
     page = (tmp_path / "report" / "report.html").read_text()
     assert "A realism curve starts at chance" not in page
     assert "Lines: fitted curves" not in page
@@ -326,6 +327,7 @@ def test_options_reach_the_analysis(results: Path, tmp_path: Path) -> None:
         "analyze", results, "--out", tmp_path / "r", "--max-wrong", 2, "--repeat-workers", "keep",
         "--max-exposure-error-ms", 12.5, "--exposure", "measured", "--cluster", "worker-bootstrap",
         "--adjust", "bh", "--curve", "weibull", "--level", 0.9, "--format", "json", *SVG, "--seed", 3,
+        "--equivalence", 5, "--threshold", 80,
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     summary = json.loads(result.stdout)
@@ -337,6 +339,9 @@ def test_options_reach_the_analysis(results: Path, tmp_path: Path) -> None:
         "exposure": "measured",
         "cluster": "worker-bootstrap",
         "level": 0.9,
+        "alpha": 0.1,
+        "equivalence": 0.05,
+        "threshold": 0.8,
         "adjust": "bh",
         "resamples": 10_000,
         "curve": "weibull",
@@ -349,8 +354,11 @@ def test_options_reach_the_analysis(results: Path, tmp_path: Path) -> None:
     assert "90% intervals" in summary["methods"]
     assert "Weibull functions of log exposure, as measured by the page, between" in summary["methods"]
     page = (tmp_path / "r" / "report.html").read_text()
-    assert "come from a bootstrap over workers, and ignore differences between pairs of images" in page
-    assert "rates with 90\u00a0% intervals (worker-bootstrap). Lines: fitted curves with pointwise 90" in page
+    assert "come from a bootstrap over workers, and ignore differences between images" in page
+    assert (
+        "rates with 90\u00a0% intervals, bootstrap over workers. Lines: fitted curves with pointwise 90"
+        in page
+    )
     assert "two-way 95" not in page
     assert "The sentinel rule was chosen for this report and is not the study&#39;s own." in page
     assert "This report allows 2\u00a0wrong sentinels; the study&#39;s own rule allows 0." in page
@@ -398,16 +406,83 @@ def test_conditions_that_never_met_are_not_ranked(tmp_path: Path) -> None:
     assert "ranking.svg" not in {path.name for path in (tmp_path / "report").iterdir()}
 
 
-def test_clusters_of_scenes_are_described_as_they_are(results: Path, tmp_path: Path) -> None:
+def test_scene_is_the_earlier_name_of_images(results: Path, report: Path, tmp_path: Path) -> None:
     result = run("analyze", results, "--out", tmp_path / "r", "--cluster", "scene", *SVG)
     assert result.exit_code == 0, result.output
+    for name in ("preference.csv", "curves.csv", "ranking.csv", "differences.csv"):
+        assert (tmp_path / "r" / name).read_bytes() == (report / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("cluster", "text"),
+    [
+        ("images", "account for differences between workers and between the images of either side"),
+        ("two-way", "but not for images that recur in several pairs"),
+        ("worker", "account for differences between workers, but not between images"),
+    ],
+)
+def test_clusters_are_described_as_they_are(results: Path, tmp_path: Path, cluster: str, text: str) -> None:
+    result = run("analyze", results, "--out", tmp_path / "r", "--cluster", cluster, *SVG)
+    assert result.exit_code == 0, result.output
     page = (tmp_path / "r" / "report.html").read_text()
-    assert (
-        "account for differences between workers and between scenes (each side&#39;s scenes separately)"
-        in page
+    assert text in page
+    assert ("two conditions' pictures of the same item" in page.replace("&#39;", "'")) == (
+        cluster == "images"
     )
-    assert "Where a pair shows two scenes, the scenes of each side are clustered separately" in page
-    assert "The chosen clustering applies to preference rates only" in page
+    # The clustering is that of every table, curves and ranking too.
+    assert "preference rates only" not in page
+
+
+def test_the_level_moves_the_verdicts(results: Path, tmp_path: Path) -> None:
+    """At 99.9 % a finding is one at p < 0.001, in the sentences and in the table of sensitivity."""
+    found = {}
+    for level in (0.95, 0.999):
+        out = tmp_path / str(level)
+        assert run("analyze", results, "--level", level, "--out", out, *SVG).exit_code == 0
+        found[level] = json.loads((out / "summary.json").read_text())
+    assert found[0.999]["settings"]["alpha"] == 0.001
+    tables = [
+        [(cell["contrast"], cell["p_adjusted"]) for cell in one["preference"]] for one in found.values()
+    ]
+    assert tables[0] == tables[1]
+    between = {name for name, p in tables[0] if 0.001 <= p < 0.05}
+    assert between
+    sentences = [" ".join(one["findings"]) for one in found.values()]
+    assert sentences[0] != sentences[1]
+    for level, one in found.items():
+        cells = {(cell["contrast"], cell["exposure_ms"]): cell["p_adjusted"] < 1 - level + 1e-12
+                 for cell in one["preference"]}  # fmt: skip
+        text = " ".join(one["findings"]).replace("\u00a0", " ")
+        never = sum(not any(on for (name, _), on in cells.items() if name == contrast)
+                    for contrast in {name for name, _ in cells})  # fmt: skip
+        assert text.count("No preference is significant at any exposure") == never
+
+
+def test_few_images_are_a_finding(tmp_path: Path) -> None:
+    study = build_study(tmp_path / "study", hits=3, per_cell=3, workers=8, images=4, seed=2)
+    run("simulate", study, "--out", tmp_path / "r", "--seed", 1)
+    result = run("analyze", tmp_path / "r", "--out", tmp_path / "report", *SVG)
+    assert result.exit_code == 0, result.output
+    summary = json.loads((tmp_path / "report" / "summary.json").read_text())
+    assert max(row["images"] for row in summary["images"]) == 4
+    assert any("too few images" in sentence.replace("\u00a0", " ") for sentence in summary["findings"])
+    two_way = run("analyze", tmp_path / "r", "--cluster", "worker", "--out", tmp_path / "w", *SVG)
+    assert two_way.exit_code == 0, two_way.output
+    assert "too few images" not in (tmp_path / "w" / "report.html").read_text().replace("\u00a0", " ")
+
+
+def test_everybody_on_one_side_is_a_finding(results: Path, tmp_path: Path) -> None:
+    shutil.copytree(results, tmp_path / "r")
+    path = tmp_path / "r" / "assignments.jsonl"
+    path.write_text(re.sub(r'"side":"right"', '"side":"left"', path.read_text()))
+    result = run("analyze", tmp_path / "r", "--out", tmp_path / "report", "--no-sentinel-filter", *SVG)
+    assert result.exit_code == 0, result.output
+    summary = json.loads((tmp_path / "report" / "summary.json").read_text())
+    assert (summary["side_bias"]["raw_share"], summary["side_bias"]["left_share"]) == (1.0, 1.0)
+    text = " ".join(summary["findings"]).replace("\u00a0", " ")
+    assert "The left image was chosen in 100.0% of trials" in text.replace("100.0 %", "100.0%")
+    # Nothing is said of a condition that always won.
+    assert all("say nothing of the conditions" in one["note"] for one in summary["rankings"])
 
 
 @pytest.mark.parametrize(

@@ -26,10 +26,47 @@ def judgments(left, side_of_a="left", contrast="crn:real"):
             a_side = side_of_a if isinstance(side_of_a, str) else side_of_a[trial]
             side = "left" if chose_left else "right"
             rows.append({"worker": f"w{worker}", "trial": f"t{trial}", "contrast": contrast,
-                         "chosen_side": side,
+                         "exposure_ms": np.nan, "item_a": trial, "item_b": trial, "chosen_side": side,
                          "side_of_a": a_side, "chose_a": side == a_side, "sentinel": False, "excluded": False,
                          "reason": ""})  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def simulated(rng, workers, trials, spread):
+    """Workers who differ in how far they follow what is to be seen: (workers, trials) of left answers."""
+    lean = rng.normal(0, 1.2, trials)
+    care = np.exp(rng.normal(0, spread, workers))[:, None]
+    return rng.random((workers, trials)) < 1 / (1 + np.exp(-care * lean))
+
+
+def crossed(left, item=None):
+    """Every worker's answer to every trial, left: (workers, trials). item: of each trial's images (trials,)."""
+    worker, trial = (grid.ravel() for grid in np.indices(left.shape))
+    return pd.DataFrame({
+        "worker": worker, "trial": trial, "contrast": "crn:real", "exposure_ms": np.nan,
+        "item_a": trial if item is None else item[trial], "item_b": trial if item is None else item[trial],
+        "side_of_a": "left", "chose_a": left.ravel(), "sentinel": False, "excluded": False, "reason": "",
+    })  # fmt: skip
+
+
+def test_the_interval_covers_over_workers():
+    """Few workers of unequal care, many trials: resampling trials alone covers about 60 %."""
+    workers, trials, spread = 10, 60, 1.0
+    rng = np.random.default_rng(0)
+    lefts = simulated(rng, 2000, 3000, spread).sum(axis=0).astype(float)
+    truth = krippendorff_alpha(np.stack([lefts, 2000 - lefts], axis=1))
+    inside = []
+    for _ in range(250):
+        row = table_of(crossed(simulated(rng, workers, trials, spread)))
+        inside.append(row["alpha_low"] <= truth <= row["alpha_high"])
+    assert 0.90 <= np.mean(inside) <= 0.985
+
+
+def test_the_interval_widens_where_images_recur():
+    left = simulated(np.random.default_rng(1), 12, 60, 0.2)
+    apart, together = table_of(crossed(left)), table_of(crossed(left, np.arange(60) // 15))
+    assert together["alpha"] == apart["alpha"]
+    assert together["alpha_high"] - together["alpha_low"] > apart["alpha_high"] - apart["alpha_low"]
 
 
 def table_of(frame, scope="all", coding="side"):

@@ -39,7 +39,9 @@ HAND = judged([
 def test_by_hand():
     assert HAND.right.tolist() == [1, 1, 0, 1, 1, 1, 0.5, 0.5]
     found = accuracy(HAND)
-    assert (found["n"], found["accuracy"], found["ties"], found["df"]) == (8, 6 / 8, 2 / 8, 2)
+    assert (found["n"], found["accuracy"], found["ties"], found["df"]) == pytest.approx(
+        (8, 6 / 8, 2 / 8, 8**2 / (3**2 + 3**2 + 2**2) - 1)
+    )
     # Trial 0: 1, 1 agree with a split and lose to none: (1/2 + 1/2 + 0); trial 1: all 3; trial 2: none of 2.
     assert ceiling(HAND.trial, HAND.chose_a) == (4 / 8, 8)
     pairs = by_pair(HAND)
@@ -146,7 +148,7 @@ def frame(seed=5):
     names = np.array(["crn:real", "crn:gan"])[found.contrast]
     table = pd.DataFrame({
         "assignment": "a" + pd.Series(found.worker).astype(str), "worker": found.worker,
-        "trial": found.trial.astype(str), "contrast": names, "condition_a": "crn",
+        "trial": found.trial.astype(str), "contrast": names, "exposure_ms": np.nan, "condition_a": "crn",
         "condition_b": [name.split(":")[1] for name in names], "item_a": found.image_a.astype(str),
         "item_b": found.image_b.astype(str), "chose_a": found.chose_a, "sentinel": False, "excluded": False,
         "reason": "",

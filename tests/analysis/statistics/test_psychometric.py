@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from scipy import optimize, special, stats
 
 from glimpse.analysis.statistics.choices import CURVE_SHAPES
+from glimpse.analysis.statistics.curve import CurveFit, curves_table
 from glimpse.analysis.statistics.curve_fit import deviance, fit_batch, gradient, rates
-from glimpse.analysis.statistics.psychometric import CurveFit, curves_table, fit_curves
+from glimpse.analysis.statistics.grouping import analysed
+from glimpse.analysis.statistics.psychometric import fit_curves
 from glimpse.errors import GlimpseError
 
 EXPOSURES = np.array([125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0])
@@ -47,7 +49,8 @@ def judgments(
     e, w, q = (grid.ravel() for grid in np.indices((E, workers, pairs)))
     a, b = contrast.split(":")
     return pd.DataFrame({
-        "worker": w, "pair": e * pairs + q, "contrast": contrast, "condition_a": a, "condition_b": b,
+        "worker": w, "pair": e * pairs + q, "item_a": e * pairs + q, "item_b": e * pairs + q,
+        "contrast": contrast, "condition_a": a, "condition_b": b, "side_of_a": "left",
         "exposure_ms": exposures[e], "shown_ms": exposures[e] + rng.choice([0.0, 16.7], len(e)),
         "chose_a": real if a == "real" else ~real, "sentinel": False, "excluded": False, "reason": "",
     })  # fmt: skip
@@ -189,7 +192,8 @@ def test_a_study_curve_is_reported_with_intervals_that_hold_the_truth():
 def test_without_clusters_the_sandwich_is_the_fisher_information():
     """Every answer its own worker and pair: both ways of clustering are that of independent answers."""
     frame = judgments(1, workers=2000, pairs=1, spread=0.0)
-    frame["worker"] = frame["pair"] = np.arange(len(frame))
+    for name in ("worker", "pair", "item_a", "item_b"):
+        frame[name] = np.arange(len(frame))
     (fit,) = fit_curves(frame, real="real")
     psi, slopes = gradient(X, np.array([fit.theta]), CURVE_SHAPES["logistic"])
     n = np.array(fit.counts)
@@ -252,7 +256,7 @@ def test_curves_may_fall_below_one_half():
         ),
         ({"p": [0.0] * 7}, "every rate is 0 or 1"),
         ({"exposures": EXPOSURES[:2]}, "answers are at 2 exposure"),
-        ({"workers": 2}, "fewer than three workers or pairs"),
+        ({"workers": 1}, "too few workers or images, or one of them has most answers"),
     ],
 )
 def test_what_is_not_identified_is_flagged_and_never_a_number(options, reason):
@@ -303,10 +307,94 @@ def test_a_curve_that_has_not_levelled_off_is_flagged():
     assert "not determined" in fit.note
 
 
-def test_where_real_takes_no_part_the_curve_is_condition_a():
-    frame = judgments(contrast="crn:pix2pix")
-    (fit,) = fit_curves(frame.assign(chose_a=~frame["chose_a"]), real="real")
-    assert (fit.condition, fit.versus) == ("crn", "pix2pix")
+@pytest.mark.parametrize(("turned", "winner"), [(False, "crn"), (True, "pix2pix")])
+def test_where_real_takes_no_part_the_curve_is_that_of_the_winner(turned, winner):
+    frame = judgments(contrast="crn:pix2pix")  # where pix2pix wins
+    (fit,) = fit_curves(frame if turned else frame.assign(chose_a=~frame["chose_a"]), real="real")
+    assert fit.condition == winner
+    assert fit.plateau > 0.5
+
+
+@settings(max_examples=8)
+@given(seed=st.integers(0, 1000))
+def test_without_real_names_and_their_order_do_not_matter(seed):
+    """Estimates, intervals and threshold: a contrast has two names, and either may stand first."""
+    frame = judgments(seed, contrast="crn:pix2pix")
+    turned = frame.assign(contrast="a:z", chose_a=~frame["chose_a"])  # crn is now z, pix2pix is a
+    (one,), (two,) = fit_curves(frame, real="real"), fit_curves(turned, real="real")
+    assert (one.condition, one.versus) == tuple({"a": "pix2pix", "z": "crn"}[name] for name in
+                                                (two.condition, two.versus))  # fmt: skip
+    for name in ("plateau", "plateau_low", "plateau_high", "midpoint_ms", "midpoint_low_ms", "threshold_ms",
+                 "threshold_high_ms", "p_fit"):  # fmt: skip
+        values = [getattr(fit, name) for fit in (one, two)]
+        assert values[0] == values[1] or values[1] == pytest.approx(values[0], rel=1e-4), name
+    assert (one.threshold_status, one.note, one.df) == (two.threshold_status, two.note, two.df)
+
+
+def test_a_rejected_curve_gives_no_threshold_and_says_so():
+    p = [0.5, 0.62, 0.62, 0.85, 0.85, 0.92, 0.80]
+    (fit,) = fit_curves(judgments(p=p, spread=0.0, workers=80), real="real")
+    assert fit.identified
+    assert fit.p_fit < 0.001
+    assert (fit.threshold_status, fit.threshold_ms, fit.threshold_low_ms) == ("rejected", None, None)
+    assert "no threshold is given, as the curve does not fit the rates" in fit.note
+
+
+@pytest.mark.parametrize(
+    ("midpoint_ms", "threshold", "status"),
+    [(300.0, 0.75, "reached"), (300.0, 0.51, "before"), (3500.0, 0.75, "reached"), (3500.0, 0.89, "beyond")],
+)
+def test_thresholds_outside_of_the_exposures_are_no_numbers(midpoint_ms, threshold, status):
+    frame = judgments(2, curve={"midpoint_ms": midpoint_ms, "slope": 2.5}, workers=80, spread=0.1)
+    (fit,) = fit_curves(frame, real="real", threshold=threshold)
+    assert fit.threshold_status == status
+    assert (fit.threshold_ms is None) == (status != "reached")
+    if status == "reached":
+        assert 125 <= fit.threshold_ms <= 8000
+    else:
+        assert (fit.threshold_low_ms, fit.threshold_high_ms) == (None, None)
+
+
+def test_ends_of_a_threshold_s_interval_outside_of_the_exposures_are_open():
+    frame = judgments(2, curve={"midpoint_ms": 130.0, "slope": 2.0}, workers=25, spread=0.4)
+    (fit,) = fit_curves(frame, real="real", threshold=0.7)
+    assert fit.threshold_status == "reached"
+    assert fit.threshold_low_ms is None
+    assert fit.threshold_high_ms > fit.threshold_ms
+
+
+@pytest.mark.parametrize("threshold", [0.6, 0.75, 0.85])
+def test_the_threshold_is_where_the_curve_has_it(threshold):
+    (fit,) = fit_curves(judgments(spread=0.1, workers=40), real="real", threshold=threshold)
+    assert fit.threshold == threshold
+    assert fit.predict(np.array([fit.threshold_ms]))[0] == pytest.approx(threshold)
+    (below,) = fit_curves(judgments(spread=0.1, workers=40), real="real", threshold=0.97)
+    assert below.threshold_status == "not reached"
+
+
+@pytest.mark.parametrize("threshold", [0.5, 1.0, 75])
+def test_a_threshold_lies_between_chance_and_certainty(threshold):
+    with pytest.raises(GlimpseError, match=r"--threshold is .*; it must lie between 0\.5 and 1"):
+        fit_curves(judgments(), threshold=threshold)
+
+
+def test_images_that_recur_widen_the_curve_s_intervals():
+    frame = judgments(3, workers=20, pairs=12, spread=0.8)
+    # The same answers, had four images of each side stood in three pairs each.
+    few = frame.assign(item_a=frame["item_a"] % 12 // 3, item_b=frame["item_b"] % 12 % 4)
+    (wide,), (narrow,) = fit_curves(few, real="real"), fit_curves(frame, real="real")
+    assert (wide.n_images, narrow.n_images) == (4, 84)
+    if wide.identified:
+        assert wide.plateau == pytest.approx(narrow.plateau)
+    assert wide.df == pytest.approx(3, abs=0.01)
+
+
+def test_narrower_clusters_are_chosen_with_the_answers():
+    frame = judgments(2, spread=0.8)
+    (worker,) = fit_curves(analysed(frame, cluster="worker"), real="real")
+    (images,) = fit_curves(frame, real="real")
+    assert worker.theta == images.theta
+    assert worker.midpoint_high_ms - worker.midpoint_low_ms < images.midpoint_high_ms - images.midpoint_low_ms
 
 
 def test_unlimited_time_has_no_curve():

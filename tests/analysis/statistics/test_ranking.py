@@ -1,5 +1,6 @@
 """Bradley-Terry: against Agresti's table, choix and statsmodels, by recovery, separated, and refused."""
 
+import itertools
 import json
 
 import choix
@@ -10,13 +11,20 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, special, stats
-from statsmodels.stats.sandwich_covariance import cov_cluster_2groups
 
 from glimpse.analysis.statistics import bradley_terry as bt
 from glimpse.analysis.statistics.bradley_terry import DisconnectedError, design_matrix
-from glimpse.analysis.statistics.ranking import RANKING_COLUMNS, Ranking, rank_conditions, ranking_table
+from glimpse.analysis.statistics.grouping import analysed
+from glimpse.analysis.statistics.preference import adjust
+from glimpse.analysis.statistics.ranking import (
+    RANKING_COLUMNS,
+    Ranking,
+    differences_table,
+    rank_conditions,
+    ranking_table,
+)
 from glimpse.errors import GlimpseError
-from tests.analysis.arrays import bradley_terry, score_covariances
+from tests.analysis.arrays import bradley_terry
 
 # Agresti, Categorical Data Analysis (2nd ed. 2002), table 10.10: American League East, 1987; row beat column.
 TEAMS = ["Milwaukee", "Detroit", "Toronto", "New York", "Boston", "Cleveland", "Baltimore"]
@@ -59,13 +67,19 @@ def judgments(
         w, p = (grid.ravel() for grid in np.indices((workers, pairs)))
         a_left, chose = a_left.ravel(), chose.ravel()
         frames.append(pd.DataFrame({
-            "worker": w, "pair": number * pairs + p, "contrast": f"{a}:{b}",
+            "worker": w, "pair": number * pairs + p, "item_a": number * pairs + p,
+            "item_b": number * pairs + p, "contrast": f"{a}:{b}",
             "condition_a": a, "condition_b": b,
             "exposure_ms": exposure, "chose_a": chose, "side_of_a": np.where(a_left, "left", "right"),
             "chosen_side": np.where(chose == a_left, "left", "right"), "sentinel": False, "excluded": False,
             "reason": "",
         }))  # fmt: skip
     return pd.concat(frames, ignore_index=True)
+
+
+def with_sides(frame, chosen_side):
+    """The same trials with other answers; every column says the same."""
+    return frame.assign(chosen_side=chosen_side, chose_a=chosen_side == frame["side_of_a"])
 
 
 def strengths(ranking):
@@ -104,7 +118,7 @@ def test_statsmodels_finds_the_same_strengths_and_two_way_errors():
     assert fit.left_bias == pytest.approx(logit.params[2], abs=1e-7)
     assert fit.inverse == pytest.approx(logit.cov_params(), rel=1e-5)
 
-    (ranking,) = rank_conditions(frame)
+    (ranking,) = rank_conditions(analysed(frame, cluster="two-way"))
     # statsmodels' sandwich of a logistic model, from its scores and Hessian.
     scores = X * (y - logit.fittedvalues)[:, None]
     bread = logit.cov_params(scale=1)
@@ -122,19 +136,6 @@ def test_statsmodels_finds_the_same_strengths_and_two_way_errors():
     one_way = [bread @ meat(code) @ bread for code in (worker, pair, both)]
     variance = max(m[0, 0] for m in [two_way, *one_way])
     assert reach == pytest.approx(stats.t.ppf(0.975, ranking.df) * np.sqrt(variance), rel=1e-6)
-
-
-def test_score_sandwich_of_least_squares_is_that_of_statsmodels():
-    """The same sums, where statsmodels has two-way clusters itself."""
-    rng = np.random.default_rng(0)
-    X, worker, pair = rng.normal(size=(200, 2)), rng.integers(0, 15, 200), rng.integers(0, 11, 200)
-    fit = sm.OLS(rng.normal(size=200), X).fit()
-    inverse = np.linalg.inv(X.T @ X)
-    ours = score_covariances(X * fit.resid[:, None], [worker, pair]).transform(inverse)
-    _, by_worker, by_pair = cov_cluster_2groups(fit, worker, pair)
-    # statsmodels also multiplies by (n - 1) / (n - k).
-    assert ours.ways[0] == pytest.approx(by_worker * 198 / 199)
-    assert ours.ways[1] == pytest.approx(by_pair * 198 / 199)
 
 
 def test_strengths_and_left_bias_are_recovered():
@@ -180,7 +181,8 @@ def test_firth_of_a_known_small_table():
 def test_separation_is_penalised_flagged_and_wide():
     frame = judgments(2)
     always = frame["contrast"] != "crn:pix2pix"
-    frame.loc[always, "chosen_side"] = np.where(frame["side_of_a"] == "left", "right", "left")[always]
+    side_of_b = np.where(frame["side_of_a"] == "left", "right", "left")
+    frame = with_sides(frame, np.where(always, side_of_b, frame["chosen_side"]))
     (ranking,) = rank_conditions(frame)
     assert ranking.method == "Firth"
     assert "Firth's penalty" in ranking.note
@@ -226,7 +228,7 @@ def test_sides_that_were_not_mixed_are_said():
 def test_one_worker_gives_no_errors_and_no_numbers():
     (ranking,) = rank_conditions(judgments(workers=1))
     assert not ranking.identified
-    assert "one worker or one pair only" in ranking.note
+    assert "one worker or one image only" in ranking.note
 
 
 def test_transitivity_is_rejected_where_contrasts_disagree_and_absent_without_spare_ones():
@@ -236,7 +238,8 @@ def test_transitivity_is_rejected_where_contrasts_disagree_and_absent_without_sp
     parts = [judgments(7, workers=60, spread=0.2, truth={a: gap, b: 0.0}, contrasts=((a, b),))
              for (a, b), gap in cycle.items()]  # fmt: skip
     for number, part in enumerate(parts):
-        part["pair"] += 1000 * number
+        for name in ("pair", "item_a", "item_b"):
+            part[name] += 1000 * number
     (ranking,) = rank_conditions(pd.concat(parts))
     assert ranking.transitivity_p < 1e-3
     assert ranking.transitivity_df == 1
@@ -326,3 +329,63 @@ def test_firth_s_estimate_is_found_for_any_few_answers():
         beta, _ = bt._newton(X, n, k, penalised=True)
         best = optimize.minimize(lambda b, *data: -bt._penalised_likelihood(*data, b), np.zeros(K), (X, n, k))
         assert bt._penalised_likelihood(X, n, k, beta) >= -best.fun - 1e-9
+
+
+def of_conditions(K, seed, pairs, workers, gap=0.0):
+    """K conditions, all contrasts; a tenth of a logit apart, and a cycle of `gap` between the first three."""
+    names = [f"c{number}" for number in range(K)]
+    contrasts = list(itertools.combinations(names, 2))
+    truth = {name: 0.1 * number for number, name in enumerate(names)}
+    frame = judgments(seed, workers, pairs, 0.6, truth, contrasts)
+    if gap:
+        rng = np.random.default_rng(seed + 1)
+        cycle = {"c0:c1": gap, "c1:c2": gap, "c0:c2": -gap}
+        p = special.expit(frame["contrast"].map(cycle).fillna(0.0).to_numpy())
+        chose = np.where(frame["contrast"].isin(cycle), rng.random(len(frame)) < p, frame["chose_a"])
+        turned = frame["side_of_a"].map({"left": "right", "right": "left"})
+        return with_sides(frame, np.where(chose, frame["side_of_a"], turned))
+    return frame
+
+
+def test_the_transitivity_test_has_its_size_with_six_conditions():
+    """5 % of transitive studies are rejected; the Wald test of before rejected 0.0 to 0.3 %."""
+    p = [rank_conditions(of_conditions(6, seed, 10, 20))[0].transitivity_p for seed in range(250)]
+    assert 0.02 <= np.mean(np.array(p) < 0.05) <= 0.085
+
+
+@pytest.mark.parametrize("workers", [6, 20])
+def test_the_transitivity_test_appears_with_eight_conditions(workers):
+    (ranking,) = rank_conditions(of_conditions(8, 0, 5, workers))
+    assert ranking.transitivity_df == 28 - 7
+    assert ranking.transitivity_p > 0.001
+    (ranking,) = rank_conditions(of_conditions(8, 0, 5, 20, gap=2.0))
+    assert ranking.transitivity_p < 0.01
+
+
+def test_differences_are_adjusted_in_a_table():
+    rankings = rank_conditions(pd.concat([judgments(1, exposure=125.0), judgments(2, exposure=1000.0)]))
+    table = differences_table(rankings)
+    assert table["exposure_ms"].tolist() == [125.0] * 3 + [1000.0] * 3
+    for exposure_ms, rows in table.groupby("exposure_ms"):
+        ranking = next(one for one in rankings if one.exposure_ms == exposure_ms)
+        found = strengths(ranking)
+        assert rows["p_adjusted"].to_numpy() == pytest.approx(adjust(rows["p_value"].to_numpy(), "holm"))
+        gap = rows["condition"].map(found) - rows["versus"].map(found)
+        assert rows["difference"].to_numpy() == pytest.approx(gap.to_numpy())
+        assert (rows["difference"] >= 0).all()
+        assert rows["wins"].to_numpy() == pytest.approx(special.expit(gap.to_numpy()))
+        outside = (rows["low"] > 0) | (rows["high"] < 0)
+        assert (outside == (rows["p_value"] < 0.05)).all()
+    plain = differences_table(rank_conditions(judgments(1, exposure=125.0), adjustment="bh"))
+    assert plain["p_adjusted"].to_numpy() == pytest.approx(adjust(plain["p_value"].to_numpy(), "bh"))
+    assert differences_table([]).columns.tolist() == table.columns.tolist()
+
+
+def test_images_that_recur_widen_the_intervals_of_strengths():
+    frame = judgments(1, spread=0.9)
+    few = frame.assign(item_a=frame["item_a"] % 10 // 3, item_b=frame["item_b"] % 10 % 3)
+    (wide,), (narrow,) = rank_conditions(few), rank_conditions(frame)
+    assert wide.strengths == pytest.approx(narrow.strengths)
+    assert (wide.n_images, narrow.n_images) == (3, 10)
+    assert wide.df < narrow.df
+    assert wide.high[0] - wide.low[0] > narrow.high[0] - narrow.low[0]

@@ -16,6 +16,8 @@ def judgments(n=200):
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({
         "assignment": pd.Categorical(np.where(np.arange(n) % 2, "a1", "a2")),
+        "worker": np.where(np.arange(n) % 2, "w1", "w2"), "trial": [f"t{number // 2}" for number in range(n)],
+        "item_a": "i", "item_b": "i", "side_of_a": "left", "chose_a": rng.random(n) < 0.5,
         "contrast": "crn:real", "exposure_ms": np.where(np.arange(n) < n / 2, 125.0, 500.0),
         "response_ms": rng.lognormal(6.8, 0.5, n), "sentinel": False, "excluded": False, "reason": "",
     })  # fmt: skip

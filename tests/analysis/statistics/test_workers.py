@@ -13,6 +13,7 @@ from glimpse.analysis.statistics.workers import WORKER_COLUMNS, sentinel_table, 
 def judgments(
     seed=0, workers=20, trials=60, left_bias=0.0, coins=(), one_sided=(), fast=(), a_left_share=0.5
 ):
+    """A fast worker answers 100 ms after the onset, where time is unlimited."""
     rng = np.random.default_rng(seed)
     lean = rng.normal(1.5, 1.0, trials)
     a_left = rng.random(trials) < a_left_share
@@ -24,15 +25,17 @@ def judgments(
             left = True if worker in one_sided else bool(rng.random() < p_left)
             rows.append({
                 "assignment": f"a{worker}", "worker": f"w{worker}", "trial": f"t{trial}", "pair": f"p{trial}",
-                "contrast": "crn:real", "exposure_ms": 500.0,
+                "contrast": "crn:real", "exposure_ms": np.nan, "item_a": f"i{trial}", "item_b": f"i{trial}",
                 "side_of_a": "left" if a_left[trial] else "right",
                 "chosen_side": "left" if left else "right", "chose_a": left == a_left[trial],
                 "sentinel": False, "correct": None, "excluded": False, "reason": "",
                 "response_ms": 100.0 if worker in fast else 900.0 + trial,
             })  # fmt: skip
         for trial in range(5):
-            rows.append({**rows[-1], "trial": f"s{trial}", "pair": f"s{trial}", "sentinel": True,
-                         "correct": bool(worker not in coins or trial % 2)})  # fmt: skip
+            right = bool(worker not in coins or trial % 2)  # the right answer is A, which stands left
+            rows.append({**rows[-1], "trial": f"s{trial}", "pair": f"s{trial}", "item_a": f"s{trial}",
+                         "item_b": f"s{trial}", "sentinel": True, "side_of_a": "left", "chose_a": right,
+                         "chosen_side": "left" if right else "right", "correct": right})  # fmt: skip
     frame = pd.DataFrame(rows)
     frame["correct"] = frame["correct"].astype("boolean")
     frame["assignment"] = frame["assignment"].astype("category")
@@ -115,13 +118,47 @@ def test_the_left_bias_is_found_whatever_side_the_better_image_stood_on(share):
         assert none.raw_share > 0.6  # what a plain share would have called a bias
 
 
+def chosen(frame, left):
+    """The same trials with other sides chosen; every column says the same."""
+    side = np.where(left, "left", "right")
+    return frame.assign(chosen_side=side, chose_a=side == frame["side_of_a"])
+
+
 def test_side_bias_says_what_it_cannot_do():
-    frame = judgments(6).assign(side_of_a="left")
-    assert side_bias(frame).note == "in some cells condition A was on one side only"
+    frame = judgments(6)
+    one_sided = chosen(frame.assign(side_of_a="left"), frame["chosen_side"] == "left")
+    assert side_bias(one_sided).note == "in some cells condition A was on one side only"
     alone = side_bias(judgments(workers=1))
-    assert (alone.low, alone.p_value, alone.note) == (None, None, "one worker or one pair only")
-    same = side_bias(frame.assign(chosen_side="left"))
-    assert (same.p_value, same.note) == (None, "no spread between answers")
+    assert (alone.low, alone.p_value, alone.note) == (None, None, "one worker or one image only")
+
+
+@pytest.mark.parametrize(("left", "share", "side"), [(True, 1.0, "left"), (False, 0.0, "right")])
+def test_everybody_on_one_side_is_said(left, share, side):
+    found = side_bias(chosen(judgments(6), left))
+    assert (found.raw_share, found.left_share, found.p_value) == (share, share, None)
+    assert found.note == f"every answer chose the {side} image: nobody compared the images"
+
+
+def test_the_raw_share_is_that_of_the_answers_and_the_balanced_one_is_not():
+    frame = judgments(5, a_left_share=0.8)
+    found = side_bias(frame)
+    genuine = frame[~frame["sentinel"]]
+    assert found.raw_share == pytest.approx((genuine["chosen_side"] == "left").mean())
+    by_side = genuine.groupby("side_of_a")["chosen_side"].apply(lambda side: (side == "left").mean())
+    assert found.left_share == pytest.approx(by_side.mean())
+    assert found.raw_share > found.left_share + 0.1
+
+
+@pytest.mark.parametrize(
+    ("exposure_ms", "fast"), [(np.nan, True), (50.0, True), (150.0, False), (4000.0, False)]
+)
+def test_fast_counts_from_the_onset(exposure_ms, fast):
+    """100 ms after the mask are 100 ms after the onset only where there is none."""
+    frame = judgments(1, fast=(7,)).assign(exposure_ms=exposure_ms)
+    row = worker_table(frame).set_index("worker").loc["w7"]
+    assert (row["fast_share"], "fast" in row["flags"]) == (1.0 * fast, fast)
+    measured = frame.assign(shown_ms=60.0)  # what the page measured counts before what was planned
+    assert worker_table(measured).set_index("worker").loc["w7", "fast_share"] == 1.0
 
 
 def test_sentinel_errors_and_lapses():
@@ -137,7 +174,8 @@ def test_sentinel_errors_and_lapses():
 
 def test_no_sentinels_and_no_errors_are_said():
     none = sentinel_table(judgments()).iloc[0]
-    assert (none["rate"], none["low"], none["note"]) == (0.0, 0.0, "rate is 0 or 1")
+    assert (none["rate"], none["low"]) == (0.0, 0.0)
+    assert none["note"].startswith("the rate is 0 or 1")
     assert none["high"] > 0
     frame = judgments()
     empty = sentinel_table(frame[~frame["sentinel"]]).iloc[0]
@@ -152,7 +190,22 @@ def test_mirrored_answers_mirror_the_bias(seed):
     mirrored = frame.assign(
         side_of_a=frame["side_of_a"].map(turn), chosen_side=frame["chosen_side"].map(turn)
     )
+    assert (mirrored["chose_a"] == (mirrored["chosen_side"] == mirrored["side_of_a"])).all()
     one, two = side_bias(frame), side_bias(mirrored.sample(frac=1, random_state=seed))
     assert one.left_share == pytest.approx(1 - two.left_share)
     assert one.low == pytest.approx(1 - two.high)
     assert one.p_value == pytest.approx(two.p_value)
+
+
+@settings(max_examples=10)
+@given(seed=st.integers(0, 1000))
+def test_which_condition_is_named_first_does_not_change_the_bias(seed):
+    frame = judgments(seed, workers=6, trials=20, left_bias=0.3, a_left_share=0.7)
+    turn = {"left": "right", "right": "left"}
+    swapped = frame.assign(
+        contrast="real:crn", side_of_a=frame["side_of_a"].map(turn), chose_a=~frame["chose_a"]
+    )
+    one, two = side_bias(frame), side_bias(swapped)
+    assert (one.raw_share, one.note) == (two.raw_share, two.note)
+    for name in ("left_share", "low", "high", "p_value"):
+        assert getattr(one, name) == pytest.approx(getattr(two, name))
