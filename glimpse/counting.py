@@ -106,7 +106,7 @@ def repeats(assignments: Iterable[tuple[Hashable, Any, str]]) -> set[str]:
 
 
 @dataclass(frozen=True)
-class Tally:
+class Performance:
     """What an assignment is judged by; practice never counts.
 
     n_trials of its HIT, n_answered of them; n_wrong of n_sentinels answered ones; n_off of n_measured
@@ -141,14 +141,14 @@ def final_answers(submission: Submission, trials: Sequence[Trial]) -> dict[str, 
     return chosen
 
 
-def tally(submission: Submission, trials: Sequence[Trial]) -> Tally:
+def tally(submission: Submission, trials: Sequence[Trial]) -> Performance:
     """Count what a submission is judged by; `trials` are those of its HIT."""
     answers = final_answers(submission, trials)
     scored = [trial for trial in trials if not trial.practice]
     pairs = [(trial, answers[trial.trial]) for trial in scored if trial.trial in answers]
     sentinels = [(trial, answer) for trial, answer in pairs if trial.sentinel]
     measured = [(trial, answer.shown_ms) for trial, answer in pairs if answer.shown_ms is not None]
-    return Tally(
+    return Performance(
         n_trials=len(scored),
         n_answered=len(pairs),
         n_sentinels=len(sentinels),
