@@ -247,8 +247,8 @@ def test_pairing_and_sides_are_said_where_they_are_known(
 ) -> None:
     text = said(edited(copied(limited, tmp_path / "r"), **stated))
     assert (
-        f"the participant chose one of them. {expected}42 image pairs of 28 images a condition were compared in 2 HITs"
-        in text
+        f"the participant chose one of them. {expected}42 image pairs of 28 images a condition were compared "
+        "in 2 HITs" in text
     )
 
 
@@ -293,7 +293,8 @@ def test_a_study_json_that_says_little(limited: Path, tmp_path: Path) -> None:
     assert (
         "We compared crn, pix2pix and real images in a limited-time two-alternative forced-choice study, "
         "analysed with Glimpse 9.9. On each trial two images appeared side by side for 1/8, 1/4, 1/2, 1, 2, "
-        "4 or 8 s, and the participant chose one of them. 42 image pairs of 28 images a condition were compared in 2 HITs of up to 26 "
+        "4 or 8 s, and the participant chose one of them. 42 image pairs of 28 images a condition were "
+        "compared in 2 HITs of up to 26 "
         "trials, of which 5 were sentinels with a known answer (image-space against real, shown for 4 s). 8 "
         "participants submitted 8 assignments and gave 208 answers, 40 of them to sentinels; each HIT was "
         "done by 4 participants, who saw the same pairs. Assignments with" in text

@@ -21,7 +21,8 @@ from tests.analysis.folders import build_study, state_rule, write_scores
 
 FILES = {
     "agreement.csv", "curves.csv", "differences.csv", "exclusions.csv", "judgments.csv", "methods.txt",
-    "preference.csv", "preference.tex", "ranking.csv", "ranking_differences.csv", "report.html", "sensitivity.csv", "summary.json", "workers.csv",
+    "preference.csv", "preference.tex", "ranking.csv", "ranking_differences.csv", "report.html",
+    "sensitivity.csv", "summary.json", "workers.csv",
 }  # fmt: skip
 SVG = ("--figures", "svg")
 FIGURES = {"preference", "ranking", "realism_vs_time", "workers"}
@@ -160,7 +161,8 @@ def test_the_page_is_self_contained_and_in_order(report: Path) -> None:
     assert len(links.alts) == 4
     assert all(links.alts)
     assert links.headings == [
-        "findings", "preference", "curves", "differences", "ranking", "design", "exclusions", "workers", "pairs",
+        "findings", "preference", "curves", "differences", "ranking", "design", "exclusions", "workers",
+        "pairs",
         "sensitivity", "assumed", "methods", "cite", "provenance",
     ]  # fmt: skip
 

@@ -40,7 +40,7 @@ def simulated(rng, workers, trials, spread):
 
 
 def crossed(left, item=None):
-    """Every worker's answer to every trial, left: (workers, trials). item: of each trial's images (trials,)."""
+    """Every worker's answer to every trial, left: (workers, trials). item: of each trial's images."""
     worker, trial = (grid.ravel() for grid in np.indices(left.shape))
     return pd.DataFrame({
         "worker": worker, "trial": trial, "contrast": "crn:real", "exposure_ms": np.nan,

@@ -24,7 +24,8 @@ def judgments(contrast, p, workers, pairs=8, lean=0.0, exposures=(500.0,), first
     logit = special.logit(np.broadcast_to(p, len(exposures)))[e] + np.broadcast_to(lean, workers)[w]
     return pd.DataFrame({
         "worker": [f"w{first + number}" for number in w], "contrast": contrast,
-        "exposure_ms": np.asarray(exposures)[e], "item_a": e * pairs + q, "item_b": 1000 * seed + e * pairs + q,
+        "exposure_ms": np.asarray(exposures)[e], "item_a": e * pairs + q,
+        "item_b": 1000 * seed + e * pairs + q,
         "chose_a": rng.random(len(e)) < special.expit(logit), "side_of_a": "left", "sentinel": False,
         "excluded": False, "reason": "",
     })  # fmt: skip
@@ -88,8 +89,11 @@ def three(seed, exposures=(500.0,)):
     """Three methods against real, by the same workers."""
     rng = np.random.default_rng(seed)
     lean = rng.normal(0, 0.7, 10)
-    parts = [judgments(f"{name}:real", p, 10, 5, lean, exposures, seed=10 * seed + number)
-             for number, (name, p) in enumerate((("crn", 0.45), ("pix2pix", 0.3), ("sims", 0.4)))]  # fmt: skip
+    rates = {"crn": 0.45, "pix2pix": 0.3, "sims": 0.4}
+    parts = [
+        judgments(f"{name}:real", p, 10, 5, lean, exposures, seed=10 * seed + number)
+        for number, (name, p) in enumerate(rates.items())
+    ]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -141,8 +145,8 @@ def first_by_name(table):
         values = row[list(NUMBERS)].to_dict()
         if one > two:
             values |= {"difference": -row["difference"], "low": -row["high"], "high": -row["low"]}
-            one, two = two, one
-        rows.append({"measure": measure, "reference": reference, "one": one, "two": two, **values})
+        first, second = sorted((one, two))
+        rows.append({"measure": measure, "reference": reference, "one": first, "two": second, **values})
     return pd.DataFrame(rows).sort_values(["measure", "reference", "one", "two"], ignore_index=True)
 
 
