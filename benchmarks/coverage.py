@@ -16,10 +16,8 @@ import time
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -41,35 +39,31 @@ from benchmarks._drawing import (
     draw_study,
 )
 from benchmarks._sizes import whole_number
-from glimpse.analysis.statistics import psychometric, ranking, workers
 from glimpse.analysis.statistics.choices import CURVE_SHAPES, STANDARD
+from glimpse.analysis.statistics.differences import difference_table
+from glimpse.analysis.statistics.grouping import analysed
 from glimpse.analysis.statistics.preference import Intervals, preference_table
+from glimpse.analysis.statistics.psychometric import blank_curve, estimate_curves
+from glimpse.analysis.statistics.ranking import rank_conditions
+from glimpse.analysis.statistics.workers import side_bias
 from glimpse.files import write_whole
-
-
-def _later(name: str) -> Any:
-    """A module of version 0.2.0; None before it is there."""
-    full = f"glimpse.analysis.statistics.{name}"
-    return import_module(full) if find_spec(full) else None
-
-
-differences = _later("differences")
-# Before it is there, only preference rates can be clustered by image.
-grouping = _later("grouping") if differences else None
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     import pandas as pd
 
-    Statistic = Callable[[pd.DataFrame, "Truth", str], "Claims"]
+    from glimpse.analysis.statistics.grouping import Analysed
+
+    Statistic = Callable[[Analysed, "Truth"], "Claims"]
 
 BEFORE = "two-way"
-NOW = STANDARD.name if STANDARD.name != BEFORE else "scene"
+NOW = STANDARD.name
 ALPHA = 0.05
 BLOCK = 200_000  # answers analysed at a time
 IMAGES = (8, 16, 24, 50, 200)
 RATES = (0.5, 0.75, 0.95)
+BLANK = blank_curve("logistic", "nominal", 0.95, 0.75)
 
 
 @dataclass(frozen=True)
@@ -94,19 +88,14 @@ class Truth:
 Claims = dict[str, list[float]]
 
 
-def taken(judgments: pd.DataFrame, way: str) -> Any:
-    """Judgments as the statistics take them, clustered in a way."""
-    return judgments if grouping is None else grouping.analysed(judgments, cluster=way)
-
-
 def holds(low: float | None, high: float | None, truth: float) -> float:
     """1 where an interval holds the truth; an end that is missing has no bound."""
     return float((low is None or low <= truth) and (high is None or truth <= high))
 
 
-def rate_claims(judgments: pd.DataFrame, truth: Truth, way: str) -> Claims:
+def rate_claims(answers: Analysed, truth: Truth) -> Claims:
     """Preference rates, and their tests of 1/2 where that is true."""
-    table = preference_table(taken(judgments, way), settings=Intervals(cluster=way))
+    table = preference_table(answers, settings=Intervals(cluster=answers.cluster.name))
     claims: Claims = defaultdict(list)
     null, adjusted = [], []
     for row in table.itertuples():
@@ -123,12 +112,11 @@ def rate_claims(judgments: pd.DataFrame, truth: Truth, way: str) -> Claims:
     return claims
 
 
-def curve_claims(judgments: pd.DataFrame, truth: Truth, way: str) -> Claims:
+def curve_claims(answers: Analysed, truth: Truth) -> Claims:
     """Plateau, midpoint, threshold and band of realism curves, and their goodness of fit."""
-    if not truth.curves or (grouping is None and way != BEFORE):
-        return {}
     claims: Claims = defaultdict(list)
-    for fit in psychometric.fit_curves(taken(judgments, way), list(truth.curves), real="real"):
+    for one in estimate_curves(answers, list(truth.curves), "real", BLANK) if truth.curves else ():
+        fit = one.curve
         claims["identified"].append(float(fit.identified))
         if not fit.identified:
             continue
@@ -148,12 +136,10 @@ def curve_claims(judgments: pd.DataFrame, truth: Truth, way: str) -> Claims:
     return claims
 
 
-def ranking_claims(judgments: pd.DataFrame, truth: Truth, way: str) -> Claims:
+def ranking_claims(answers: Analysed, truth: Truth) -> Claims:
     """Bradley-Terry strengths and their differences, the left-side intercept, transitivity."""
-    if not truth.strengths or (grouping is None and way != BEFORE):
-        return {}
     claims: Claims = defaultdict(list)
-    for found in ranking.rank_conditions(taken(judgments, way)):
+    for found in rank_conditions(answers) if truth.strengths else ():
         at = float(found.exposure_ms or 0)
         strengths = [truth.strengths[at, name] for name in found.conditions]
         claims["strength"] += [holds(*ends) for ends in zip(found.low, found.high, strengths, strict=True)]
@@ -165,23 +151,21 @@ def ranking_claims(judgments: pd.DataFrame, truth: Truth, way: str) -> Claims:
     return claims
 
 
-def side_claims(judgments: pd.DataFrame, truth: Truth, way: str) -> Claims:
+def side_claims(answers: Analysed, truth: Truth) -> Claims:
     """Left/right bias over all answers."""
-    if not truth.strengths or (grouping is None and way != BEFORE):
+    if not truth.strengths:
         return {}
-    found = workers.side_bias(taken(judgments, way))
+    found = side_bias(answers)
     return {"no side bias ?": [float(found.p_value is not None and found.p_value < ALPHA)]}
 
 
-def difference_claims(judgments: pd.DataFrame, truth: Truth, way: str) -> Claims:
+def difference_claims(answers: Analysed, truth: Truth) -> Claims:
     """Two methods against the same real images: differences of rates, plateaus and thresholds (octaves)."""
-    if differences is None or not truth.strengths:
+    if not truth.strengths:
         return {}
-    answers, contrasts = taken(judgments, way), [name for name in truth.curves if name.endswith(":real")]
-    blank = psychometric.blank_curve("logistic", "nominal", 0.95, 0.75)
-    fits = psychometric.estimate_curves(answers, contrasts or None, "real", blank)
+    fits = estimate_curves(answers, list(truth.curves) or None, "real", BLANK)
     claims: Claims = defaultdict(list)
-    for row in differences.difference_table(answers, fits, "real", Intervals(cluster=way)).itertuples():
+    for row in difference_table(answers, fits, "real", Intervals()).itertuples():
         one, two = f"{row.method_1}:real", f"{row.method_2}:real"
         if row.measure == "rate":
             true = truth.rate(one, row.exposure_ms) - truth.rate(two, row.exposure_ms)
@@ -209,8 +193,9 @@ def claims_of(
     found: dict[str, Claims] = {way: defaultdict(list) for way in (BEFORE, NOW)}
     for judgments, truth in studies:
         for way, own in found.items():
+            answers = analysed(judgments, cluster=way)
             for statistic in statistics:
-                for name, values in statistic(judgments, truth, way).items():
+                for name, values in statistic(answers, truth).items():
                     own[name] += values
     names = dict.fromkeys(name for own in found.values() for name in own)
     before, now = found.values()
