@@ -55,8 +55,8 @@ class Intervals:
             raise GlimpseError(f"adjust is {self.adjust!r}; allowed are {' and '.join(ADJUSTMENTS)}.")
         if self.equivalence is not None and not 0 < self.equivalence < 0.5:
             raise GlimpseError(
-                f"equivalence is {self.equivalence:g} ({100 * self.equivalence:g} percentage points); it must "
-                "lie between 0 and 0.5 (50 points), such as 0.05."
+                f"equivalence is {self.equivalence:g} ({100 * self.equivalence:g} percentage points); it "
+                "must lie between 0 and 0.5 (50 points), such as 0.05."
             )
         if self.resamples < 100:
             raise GlimpseError(f"resamples is {self.resamples}; at least 100 are needed.")

@@ -68,8 +68,8 @@ def blank_curve(family: str, exposure: str, level: float, threshold: float) -> C
         raise GlimpseError(f"exposure is {exposure!r}; allowed are {' and '.join(EXPOSURES)}.")
     if not 0.5 < threshold < 1:
         raise GlimpseError(
-            f"threshold is {threshold:g} ({100 * threshold:g} %); it must lie between 0.5 and 1 (50 and 100 %), "
-            "such as 0.75."
+            f"threshold is {threshold:g} ({100 * threshold:g} %); it must lie between 0.5 and 1 "
+            "(50 and 100 %), such as 0.75."
         )
     return CurveFit(
         contrast="", condition="", versus="", family=family, exposure=exposure, level=level, exposures_ms=(),

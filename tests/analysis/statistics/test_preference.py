@@ -302,8 +302,11 @@ def test_unfiltered_rates_put_back_the_sentinel_rule_only():
         ({"cluster": "items"}, "cluster is 'items'; allowed are images, two-way"),
         ({"adjust": "bonferroni"}, "adjust is 'bonferroni'; allowed are holm and bh"),
         ({"resamples": 3}, "resamples is 3"),
-        ({"equivalence": 0.5}, "--equivalence is 50; it must lie between 0 and 50 percentage points"),
-        ({"equivalence": 0.0}, "--equivalence is 0; it must lie"),
+        (
+            {"equivalence": 0.5},
+            r"equivalence is 0\.5 \(50 percentage points\); it must lie between 0 and 0\.5",
+        ),
+        ({"equivalence": 0.0}, "equivalence is 0 .*; it must lie"),
     ],
 )
 def test_settings_are_checked(wrong, message):

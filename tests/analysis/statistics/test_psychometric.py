@@ -374,7 +374,9 @@ def test_the_threshold_is_where_the_curve_has_it(threshold):
 
 @pytest.mark.parametrize("threshold", [0.5, 1.0, 75])
 def test_a_threshold_lies_between_chance_and_certainty(threshold):
-    with pytest.raises(GlimpseError, match=r"--threshold is .*; it must lie between 0\.5 and 1"):
+    with pytest.raises(
+        GlimpseError, match=r"^threshold is .*; it must lie between 0\.5 and 1 \(50 and 100 %\)"
+    ):
         fit_curves(judgments(), threshold=threshold)
 
 
