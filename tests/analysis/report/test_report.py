@@ -37,6 +37,9 @@ PREFERENCE = (
 )
 
 
+MARGIN = "equivalence is 0.6 (60 percentage points); it must lie between 0 and 0.5 (50 points), such as 0.05."
+
+
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
@@ -491,6 +494,11 @@ def test_everybody_on_one_side_is_a_finding(results: Path, tmp_path: Path) -> No
     ("options", "message"),
     [
         (["--level", "1.5"], "Error: level is 1.5; it must lie between 0 and 1, such as 0.95."),
+        (
+            ["--threshold", "40"],
+            "Error: threshold is 0.4 (40 %); it must lie between 0.5 and 1 (50 and 100 %), such as 0.75.",
+        ),
+        (["--equivalence", "60"], f"Error: {MARGIN}"),
         (["--figures", "gif"], "Error: --figures 'gif': allowed are png, pdf, svg, separated by commas."),
         (["--max-exposure-error-ms", "-1"], "Error: max_exposure_error_ms is -1.0; it must be 0 or more."),
     ],
