@@ -17,6 +17,7 @@ from glimpse.files import Parts, naming, refuse_others, write_whole
 from glimpse.progress import untracked
 
 from ..figures import figures as draw
+from ..figures.aside import aside
 from ..figures.plots import MANY_WORKERS
 from ..figures.series import by_strength, curve_grid
 from ..figures.style import legible, style
@@ -42,9 +43,9 @@ if TYPE_CHECKING:
 
     from ..figures.stimuli import Stimuli
     from .evaluation import Evidence
-    from .page import Picture
 
 PRINT_DPI, PHOTO_DPI = 300, 220
+PAIRS = "hardest_pairs"  # photographs: pixels, in every report
 OPENING = "summary.json"  # by which a folder is known to be a report
 NUMBERED = " A character that no font on this computer has is shown by its Unicode number, as in [U+6A21]."
 
@@ -78,24 +79,40 @@ def build_report(
     judgments = evidence.exclusion.judgments
     files: dict[str, bytes | Parts] = {"judgments.csv": Parts(lambda: csv_parts(judgments.parts()))}
     files |= {name: text.encode() for name, text in _tables(evidence).items()}
-    pictures: dict[str, Picture] = {}
     drawn = _figures(evidence, rates)
-    for name, (figure, alt, caption, wide) in track(drawn.items(), "figures", len(drawn)):
-        kinds = ("png",) if name == "hardest_pairs" else tuple(dict.fromkeys((*formats, "svg")))
-        photographs = name == "hardest_pairs"
-        rendered = draw.render(figure, kinds, PHOTO_DPI if photographs else PRINT_DPI)
-        show = "png" if photographs else "svg"
-        pictures[name] = picture(name, rendered[show], show, alt, caption, wide=wide)
-        files |= {
-            f"{name}.{kind}": data for kind, data in rendered.items() if kind in formats or kind == kinds[0]
-        }
+    beside = aside(lambda: _rendered(drawn, [kind for kind in formats if kind != "svg"], page=False))
+    on_page = _rendered(drawn, ["svg"], page=True, track=track)
+    pictures = {
+        name: picture(name, on_page[f"{name}.{kind}"], kind, drawn[name].alt, drawn[name].caption,
+                      wide=drawn[name].wide)
+        for name, kind in ((name, _on_page(name)) for name in drawn)
+    }  # fmt: skip
+    wanted = {f"{name}.{kind}" for name in drawn for kind in (*formats, *(["png"] * (name == PAIRS)))}
     facts |= {"findings": [finding.text for finding in found], "methods": methods}
     page = render(facts, found, methods, tex, pictures)
+    files |= {name: data for name, data in (on_page | beside()).items() if name in wanted}
     texts = {"preference.tex": tex, "methods.txt": methods + "\n", "report.html": page}
     files |= {name: text.encode() for name, text in texts.items()}
     facts["files"] = sorted([*files, OPENING])
     files[OPENING] = (json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
     return files, found
+
+
+def _on_page(name: str) -> str:
+    """The format in which the page shows a figure: photographs as pixels."""
+    return "png" if name == PAIRS else "svg"
+
+
+def _rendered(
+    drawn: Mapping[str, ReportFigure], kinds: Sequence[str], *, page: bool, track: Track = untracked
+) -> dict[str, bytes]:
+    """Return figures in some formats, by file name. page: those that the page shows, or the others."""
+    found: dict[str, bytes] = {}
+    for name, figure in track(drawn.items(), "figures", len(drawn)):
+        own = kinds if name != PAIRS else ["png"] if page else []
+        dpi = PHOTO_DPI if name == PAIRS else PRINT_DPI
+        found |= {f"{name}.{kind}": data for kind, data in draw.render(figure.figure, own, dpi).items()}
+    return found
 
 
 def _tables(evidence: Evidence) -> dict[str, str]:
@@ -130,7 +147,7 @@ def _figures(evidence: Evidence, rates: pd.DataFrame) -> dict[str, ReportFigure]
         found["ranking"] = _ranking(evidence, strengths)
     pairs = _pairs(evidence)
     if pairs is not None:
-        found["hardest_pairs"] = pairs
+        found[PAIRS] = pairs
     if len(evidence.metrics.pairs):
         found["metric"] = _metric(evidence)
     names = {*answered["winner"], *answered["loser"]}
