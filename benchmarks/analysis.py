@@ -1,10 +1,12 @@
 """The statistics against named peers, as ratios of processor time within one run.
 
-    python benchmarks/analysis.py [--quick] [--only bootstrap,ranking,curve,scale,json,study]
+    python benchmarks/analysis.py [--quick] [--only bootstrap,variance,ranking,curve,...]
     python benchmarks/analysis.py --only json --judgments 1000000
 
 bootstrap: 10,000 worker resamples of 50 workers x 110 answers, against a plain loop over resamples, and
     against a loop of the shape that the most used script of the field has (workers, then images within each).
+variance: the rates of the paper's 21 cells with three-way errors, intervals and tests, against statsmodels'
+    two-way errors of a mean.
 ranking: Bradley-Terry on one million comparisons of 10 conditions, against choix.ilsr_pairwise.
 curve: one realism curve with its clustered errors left out, as psignifit has none, against psignifit.
 scale: 1 and 10 million judgments, from the bytes of a results folder (a gigabyte of JSON) to every table of
@@ -102,6 +104,35 @@ def bench_bootstrap(quick: bool) -> None:
     line("worker bootstrap", mine, "nested loop", seconds(lambda: nested(part), 1) * resamples / part,
          f"(measured on {part:,} resamples; not the same statistic)")  # fmt: skip
     print(f"  standard errors agree: {spread[0]:.5f} and {spread[1]:.5f}")
+
+
+def bench_variance(_: bool) -> None:
+    """Rates of the paper's 21 cells with three-way clustered errors, intervals and tests."""
+    import statsmodels.api as sm
+    from statsmodels.stats.sandwich_covariance import cov_cluster_2groups
+
+    from glimpse.analysis.reading.exclusion import exclude
+    from glimpse.analysis.reading.results import read_results
+    from glimpse.analysis.statistics.gathering import gather
+    from glimpse.analysis.statistics.grouping import Analysed
+    from glimpse.analysis.statistics.preference import preference_table
+
+    with tempfile.TemporaryDirectory() as scratch:
+        write_results(Path(scratch) / "results", 22_000)
+        judgments = exclude(read_results(Path(scratch) / "results")).judgments
+    gathered, table = gather(judgments), judgments.table()
+    keep = gathered.analysed()
+    cells = [
+        cell for _, cell in table[~table["sentinel"]].groupby(["contrast", "exposure_ms"], observed=True)
+    ]
+
+    def peer() -> None:  # two ways: it knows no third
+        for cell in cells:
+            fit = sm.OLS(cell["chose_a"].astype(float).to_numpy(), np.ones(len(cell))).fit()
+            cov_cluster_2groups(fit, cell["worker"].cat.codes.to_numpy(), cell["pair"].cat.codes.to_numpy())
+
+    mine = seconds(lambda: preference_table(Analysed(gathered, keep)), 21)
+    line(f"{len(cells)} cells, three ways", mine, "statsmodels, two ways", seconds(peer, 3))
 
 
 def bench_ranking(quick: bool) -> None:
@@ -344,8 +375,8 @@ def bench_study(_: bool) -> None:
           "(aim: at most 2)", flush=True)  # fmt: skip
 
 
-BENCHES = {"bootstrap": bench_bootstrap, "ranking": bench_ranking, "curve": bench_curve, "scale": bench_scale,
-           "json": bench_json, "study": bench_study}  # fmt: skip
+BENCHES = {"bootstrap": bench_bootstrap, "variance": bench_variance, "ranking": bench_ranking,
+           "curve": bench_curve, "scale": bench_scale, "json": bench_json, "study": bench_study}  # fmt: skip
 
 
 def main() -> None:

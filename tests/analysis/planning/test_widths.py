@@ -67,7 +67,7 @@ def widths(folder: Path, planned: Experiment, images: int, observer: Observer) -
         plan = read_simulated(study(folder / f"study{seed}", planned, images, seed), observer)
         write_results(plan, answer_study(plan, observer, seed), seed, folder / f"results{seed}")
         judgments = glimpse.exclude(glimpse.read_results(folder / f"results{seed}"))
-        table = glimpse.preference_table(judgments, cluster="scene", filtered=False)
+        table = glimpse.preference_table(judgments, cluster="images", filtered=False)
         found += list(table["high"] - table["low"])
     return found
 
