@@ -75,5 +75,5 @@ def test_a_name_that_is_none_is_refused_before_anything_runs():
     command = [sys.executable, str(FILES[0].parent / "analysis.py"), "--only", "scale,nothing"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 2
-    assert "'nothing' is none of bootstrap, ranking, curve, scale, json, study" in run.stderr
+    assert "'nothing' is none of bootstrap, variance, ranking, curve, scale, json, study" in run.stderr
     assert not run.stdout
