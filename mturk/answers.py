@@ -18,6 +18,7 @@ from defusedxml.ElementTree import fromstring
 from glimpse.submission import FIELD, MAX_CHARACTERS, AnswerError, parse_submission
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from glimpse.submission import Submission
@@ -31,11 +32,18 @@ MAX_XML = 2 * MAX_CHARACTERS
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def encode(fields: dict[str, str]) -> str:
-    """Return form fields as MTurk's answer XML; characters that XML cannot hold become U+FFFD."""
+def encode(fields: dict[str, str], chosen: Mapping[str, list[tuple[str, str]]] | None = None) -> str:
+    """Return form fields as MTurk's answer XML; characters that XML cannot hold become U+FFFD.
+
+    `chosen`: by question of a QuestionForm what was chosen, as (SelectionIdentifier or OtherSelectionText,
+    text).
+    """
+    answers = {name: [("FreeText", value)] for name, value in fields.items()} | dict(chosen or {})
     rows = "".join(
-        f"<Answer><QuestionIdentifier>{_text(name)}</QuestionIdentifier><FreeText>{_text(value)}</FreeText></Answer>"
-        for name, value in fields.items()
+        f"<Answer><QuestionIdentifier>{_text(name)}</QuestionIdentifier>"
+        + "".join(f"<{tag}>{_text(value)}</{tag}>" for tag, value in parts)
+        + "</Answer>"
+        for name, parts in answers.items()
     )
     head = '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n'
     return f'{head}<QuestionFormAnswers xmlns="{NAMESPACE}">{rows}</QuestionFormAnswers>'

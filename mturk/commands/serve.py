@@ -59,6 +59,12 @@ SHOWN_LINKS = 5
     help="Public address of the proxy in front of this server.",
 )
 @click.option(
+    "--worker-locale",
+    metavar="COUNTRY",
+    show_default="none",
+    help="Where workers are, for HITs that require a location: US, or US-CA.",
+)
+@click.option(
     "--completion-url", metavar="URL", show_default="none", help="Where participants go when they are done."
 )
 @click.option(
@@ -99,6 +105,7 @@ def serve(  # noqa: PLR0917 - one an option
     lab: bool,
     sign_in: bool | None,
     public_url: str | None,
+    worker_locale: str | None,
     completion_url: str | None,
     forget: str | None,
     backup: Path | None,
@@ -133,7 +140,7 @@ def serve(  # noqa: PLR0917 - one an option
         studies = (Path("study"),)
     settings = ServerSettings(
         data=data, studies=studies, lab=lab, sign_in=public_url is None if sign_in is None else sign_in,
-        public_url=public_url, completion_url=completion_url,
+        public_url=public_url, worker_locale=worker_locale, completion_url=completion_url,
     )  # fmt: skip
 
     def started(site: Site, url: str) -> None:

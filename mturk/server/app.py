@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import uuid
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from . import layouts
 from .clock import jump_text
 from .operations import table
 from .pages import (
@@ -21,11 +23,14 @@ from .pages import (
     joining,
     media,
     participants,
+    qualification_tests,
+    requester_pages,
     submissions,
     web,
     worker_history,
     worker_site,
 )
+from .pages.addresses import PublicPath, public_path
 from .pages.sessions import Sessions
 from .protocol import signing, wire
 from .protocol.errors import RequestError, ServiceFault, SignatureError
@@ -49,6 +54,8 @@ _STATUS = {
     "NotFromPanel": 403,
     "WorkerBlocked": 403,
     "FormExpired": 403,
+    "FromElsewhere": 403,
+    "TaskOver": 409,
     "NoHITsAvailable": 409,
     "WorkerAlreadyHasAssignment": 409,
     "AssignmentOver": 409,
@@ -81,13 +88,16 @@ async def requester_endpoint(request: Request) -> Response:
     except Exception:  # noqa: BLE001 - a defect must reach the client as a ServiceFault
         _log.exception("an operation failed")
         status, content = wire.error_body(ServiceFault("The server failed; its log says why."), site.clock())
-    return Response(content, status, media_type=wire.CONTENT_TYPE)
+    headers = {"x-amzn-RequestId": str(uuid.uuid4())}
+    return Response(content, status, headers, media_type=wire.CONTENT_TYPE)
 
 
 async def run(site: Site, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
     """Do one operation with checked parameters. A null member counts as absent."""
     found = table.find(name)
     given = {key: value for key, value in parameters.items() if value is not None}
+    if name in {"CreateHIT", "CreateHITWithHITType"}:
+        given = layouts.filled(site.settings.data / "layouts", given)
     if found.writes:
         return await site.write(lambda tx: found.function(tx, given))
     return await site.read(lambda tx: found.function(tx, given))
@@ -174,14 +184,19 @@ def create_app(site: Site) -> Starlette:
             Route("/health", health, methods=["GET"]),
             Route("/static/{digest}/{name}", web.asset, methods=["GET"]),
             *submissions.ROUTES,
+            *requester_pages.ROUTES,
             *worker_site.ROUTES,
             *worker_history.ROUTES,
+            *qualification_tests.ROUTES,
             *joining.ROUTES,
             *media.ROUTES,
             *participants.ROUTES,
             *dashboard.ROUTES,
         ],
-        middleware=[Middleware(web.SecurityHeaders)],
+        middleware=[
+            Middleware(PublicPath, path=public_path(site.settings.public_url)),
+            Middleware(web.SecurityHeaders),
+        ],
         exception_handlers={
             RequestError: refused,
             HTTPException: refused,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 T = TypeVar("T")
+_PLACE = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 Track = Callable[..., None]
 _NOTE_TIME_S = 3600.0
 _SHORTEST_TOKEN = 16
@@ -36,7 +38,7 @@ class ServerSettings:
     `data` is its folder; `studies` are folders whose private trials the dashboard may read; `lab` lets
     participants take turns at one browser; `sign_in` lets workers name themselves; `public_url` is where the
     outside sees this server; `completion_url` is where participants go afterwards unless the dashboard says
-    otherwise.
+    otherwise; `worker_locale` is where workers are, as `US` or `US-CA`.
     """
 
     data: Path
@@ -44,6 +46,7 @@ class ServerSettings:
     lab: bool = False
     sign_in: bool = True
     public_url: str | None = None
+    worker_locale: str | None = None
     completion_url: str | None = None
 
     def __post_init__(self) -> None:
@@ -53,10 +56,15 @@ class ServerSettings:
                 raise GlimpseError(
                     f"{name} is {value!r}; needed: an address that begins with https:// or http://."
                 )
+        if self.worker_locale is not None and not _PLACE.fullmatch(self.worker_locale):
+            raise GlimpseError(
+                f"worker_locale is {self.worker_locale!r}; needed: a country of two capital letters, "
+                "or with its subdivision: US, or US-CA."
+            )
         if self.public_url:
             object.__setattr__(self, "public_url", self.public_url.rstrip("/"))
-            if urlsplit(self.public_url).path:
-                raise GlimpseError(f"public_url is {self.public_url!r}; needed: an address without a path.")
+            if urlsplit(self.public_url).query:
+                raise GlimpseError(f"public_url is {self.public_url!r}; needed: an address without a query.")
 
     @property
     def panels_only(self) -> bool:
@@ -95,10 +103,15 @@ class Site:
         self.store = Store(data / "server.sqlite3", self.clock)
         self.secret = self.store.read(meta.secret)
         self.ended = self.store.read(ended_sessions.nonces)
+        self._set_locale(self.settings.worker_locale)
         self._resume_clock()
         self.requester_token = _kept_token(data / "dashboard-token")
         for name in ("credentials", "dashboard-token"):
             keep_private(data / name)
+
+    def _set_locale(self, place: str | None) -> None:
+        if self.store.read(meta.stated_locale) != place:
+            self.store.write(lambda tx: meta.set_worker_locale(tx, place)).result()
 
     def _resume_clock(self) -> None:
         """Do not believe a clock that differs from when the server stopped, if something would end by it."""

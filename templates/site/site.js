@@ -3,9 +3,10 @@
 
 const $ = selector => document.querySelector(selector);
 
-// After a submission inside the frame, the whole window goes on.
+// After a submission inside the frame, the whole window goes on. A page without an origin may not do that: there the
+// window around it asks the server.
 const leaving = $('[data-leave]');
-if (leaving) {
+if (leaving && window.origin !== 'null') {
   try {
     window.top.location.replace(leaving.dataset.leave);
   } catch {
@@ -47,6 +48,13 @@ if (countdown) {
     $('#over').hidden = left > 0;
     if (left === 0) check();
   };
+  // The page inside went somewhere: perhaps it has submitted.
+  $('#work').addEventListener('load', check);
+  document.addEventListener('securitypolicyviolation', event => {
+    if (event.effectiveDirective !== 'frame-src') return;
+    $('#blocked b').textContent = event.blockedURI;
+    $('#blocked').hidden = false;
+  });
   show();
   setInterval(show, 1000);
   setInterval(check, 15000);

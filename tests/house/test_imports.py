@@ -52,7 +52,7 @@ LAYERS = {
         ["server/app"],
         ["server/pages"],
         ["server/operations"],
-        ["server/site"],
+        ["server/site", "server/layouts"],
         ["server/storage"],
         ["server/protocol", "server/clock", "server/connections"],
         ["collecting"],

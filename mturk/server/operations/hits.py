@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from typing import TYPE_CHECKING, Any
 
 from ..protocol import lifecycle, questions
 from ..protocol.errors import RequestError
 from ..storage import events, hits, qualifications
 from ..storage.transitions import counts, dispose, status
+from .notices import notices
 from .paging import page
 from .parameters import Parameters, Result, at_most, money, refuse, within
 from .repeating import once
@@ -17,6 +19,7 @@ from .repeating import once
 if TYPE_CHECKING:
     from ..storage.database import Row, Transaction
 
+_log = logging.getLogger("mturk.server")
 _YEAR_S = 365 * lifecycle.DAY_S
 _APPROVAL_S = 30 * lifecycle.DAY_S
 
@@ -27,7 +30,7 @@ def hit_result(tx: Transaction, hit: Row) -> Result:
     result = {
         "HITId": hit["hit_id"],
         "HITTypeId": hit["hit_type_id"],
-        "HITGroupId": _group_id(hit["hit_type_id"]),
+        "HITGroupId": lifecycle.group_id(hit["hit_type_id"]),
         "CreationTime": hit["created"],
         "Title": hit["title"],
         "Description": hit["description"],
@@ -49,11 +52,6 @@ def hit_result(tx: Transaction, hit: Row) -> Result:
     if hit["annotation"]:
         result["RequesterAnnotation"] = hit["annotation"]
     return result
-
-
-def _group_id(hit_type_id: str) -> str:
-    """Return the id under which workers see the HITs of a type together."""
-    return "3" + hashlib.sha256(hit_type_id.encode()).hexdigest().upper()[:29]
 
 
 def create_hit_type(tx: Transaction, parameters: Parameters) -> Result:
@@ -120,8 +118,6 @@ def _create(tx: Transaction, hit_type_id: str, parameters: Parameters) -> tuple[
     for policy in ("AssignmentReviewPolicy", "HITReviewPolicy"):
         if parameters.get(policy) is not None:
             refuse(policy, "Review with ApproveAssignment.")
-    if parameters.get("HITLayoutId") is not None or parameters.get("HITLayoutParameters") is not None:
-        refuse("HITLayoutId", "Give the page itself as an HTMLQuestion in Question.")
     if parameters.get("Question") is None:
         raise RequestError("Question is required.")
     questions.parse(parameters["Question"])
@@ -135,7 +131,10 @@ def _create(tx: Transaction, hit_type_id: str, parameters: Parameters) -> tuple[
     )
     tx.wake(expires)
     events.log(tx, "HITCreated", hit=hit_id, slots=slots)
-    return hit_id, {"HIT": hit_result(tx, hits.find(tx, hit_id))}
+    hit = hits.find(tx, hit_id)
+    for notice in notices(tx, hit):
+        _log.warning("HIT %s (%s): %s", hit_id, hit["title"], notice)
+    return hit_id, {"HIT": hit_result(tx, hit)}
 
 
 def get_hit(tx: Transaction, parameters: Parameters) -> Result:

@@ -17,12 +17,14 @@ _PAGE = 10
 
 
 def page(tx: Transaction, parameters: Parameters, listing: Listing) -> tuple[list[Row], Result]:
-    """Return the page that MaxResults and NextToken ask for, and the NumResults and NextToken to answer."""
+    """Return the page that MaxResults and NextToken ask for, and the NumResults and NextToken to answer.
+
+    As on MTurk every page but an empty one has a NextToken: there are clients that take it without asking.
+    """
     size = parameters.get("MaxResults") or _PAGE
-    rows = listing.rows(tx, _position(parameters.get("NextToken"), listing.order), size + 1)
-    result: Result = {"NumResults": min(len(rows), size)}
-    if len(rows) > size:
-        rows = rows[:size]
+    rows = listing.rows(tx, _position(parameters.get("NextToken"), listing.order), size)
+    result: Result = {"NumResults": len(rows)}
+    if rows:
         result["NextToken"] = _token(listing.order, listing.position(rows[-1]))
     return rows, result
 

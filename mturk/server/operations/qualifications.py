@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..protocol.errors import RequestError
-from ..storage import events, hits, qualifications
+from ..storage import events, hits, qualification_tests, qualifications
 from ..storage.qualifications import find_type
 from ..storage.transitions import grant
 from .hits import hit_result
 from .paging import page
-from .parameters import Parameters, Result, at_most, refuse, within
+from .parameters import Parameters, Result, at_most, within
+from .qualification_tests import check_requestable, keep_test, test_result
 
 if TYPE_CHECKING:
     from ..storage.database import Row, Transaction
@@ -19,7 +20,7 @@ ONCE = "glimpse-once"
 _LONGEST_DELAY_S = 2**31 - 1
 
 
-def _type_result(row: Row) -> Result:
+def _type_result(tx: Transaction, row: Row) -> Result:
     result: dict[str, Any] = {
         "QualificationTypeId": row["qualification_type_id"],
         "CreationTime": row["created"],
@@ -30,15 +31,8 @@ def _type_result(row: Row) -> Result:
         "AutoGranted": bool(row["auto_granted"]),
     }
     extra = {"Keywords": "keywords", "RetryDelayInSeconds": "retry_delay_s", "AutoGrantedValue": "auto_value"}
-    return result | {name: row[column] for name, column in extra.items() if row[column] is not None}
-
-
-def _no_test(parameters: Parameters) -> None:
-    for name in ("Test", "AnswerKey", "TestDurationInSeconds"):
-        if parameters.get(name) is not None:
-            refuse(
-                f"{name} of a qualification type", "Grant it with AssociateQualificationWithWorker instead."
-            )
+    result |= {name: row[column] for name, column in extra.items() if row[column] is not None}
+    return result | test_result(tx, row["qualification_type_id"])
 
 
 def _auto_value(granted: bool, value: int | None) -> int | None:
@@ -54,7 +48,6 @@ def _retry_delay_s(parameters: Parameters, otherwise: int | None = None) -> int 
 
 def create_qualification_type(tx: Transaction, parameters: Parameters) -> Result:
     """Create a qualification type; the keyword `glimpse-once` has it granted at every acceptance."""
-    _no_test(parameters)
     keywords = at_most("Keywords", parameters.get("Keywords") or "", 1000)
     granted = bool(parameters.get("AutoGranted"))
     type_id = qualifications.add_type(
@@ -70,28 +63,28 @@ def create_qualification_type(tx: Transaction, parameters: Parameters) -> Result
     )
     if type_id is None:
         raise RequestError(
-            f"You have already created a QualificationType with this name: {parameters['Name'][:100]!r}.",
+            "You have already created a QualificationType with this name.",
             "QualificationTypeAlreadyExists",
         )
+    keep_test(tx, type_id, parameters)
     events.log(tx, "QualificationTypeCreated", type=type_id)
-    return {"QualificationType": _type_result(find_type(tx, type_id))}
+    return {"QualificationType": _type_result(tx, find_type(tx, type_id))}
 
 
 def get_qualification_type(tx: Transaction, parameters: Parameters) -> Result:
     """Return a qualification type."""
-    return {"QualificationType": _type_result(find_type(tx, parameters["QualificationTypeId"]))}
+    return {"QualificationType": _type_result(tx, find_type(tx, parameters["QualificationTypeId"]))}
 
 
 def list_qualification_types(tx: Transaction, parameters: Parameters) -> Result:
     """List the qualification types; Query is looked for in name, description and keywords."""
     listing = qualifications.types(parameters.get("Query"), requestable=parameters["MustBeRequestable"])
     rows, result = page(tx, parameters, listing)
-    return {**result, "QualificationTypes": [_type_result(row) for row in rows]}
+    return {**result, "QualificationTypes": [_type_result(tx, row) for row in rows]}
 
 
 def update_qualification_type(tx: Transaction, parameters: Parameters) -> Result:
     """Change description, status, retry delay or automatic granting of a qualification type."""
-    _no_test(parameters)
     row = find_type(tx, parameters["QualificationTypeId"])
     granted = parameters.get("AutoGranted")
     granted = bool(row["auto_granted"]) if granted is None else granted
@@ -106,7 +99,8 @@ def update_qualification_type(tx: Transaction, parameters: Parameters) -> Result
         auto_granted=granted,
         auto_value=_auto_value(granted, value),
     )
-    return {"QualificationType": _type_result(find_type(tx, row["qualification_type_id"]))}
+    keep_test(tx, row["qualification_type_id"], parameters)
+    return {"QualificationType": _type_result(tx, find_type(tx, row["qualification_type_id"]))}
 
 
 def delete_qualification_type(tx: Transaction, parameters: Parameters) -> Result:
@@ -137,7 +131,7 @@ def disassociate_qualification_from_worker(tx: Transaction, parameters: Paramete
 
 def _not_held(parameters: Parameters) -> RequestError:
     return RequestError(
-        f"Worker {parameters['WorkerId']} does not have qualification {parameters['QualificationTypeId']}.",
+        f"Qualification {parameters['QualificationTypeId']} of {parameters['WorkerId']} does not exist.",
         "QualificationDoesNotExist",
     )
 
@@ -153,11 +147,16 @@ def _qualification_result(row: Row) -> Result:
 
 
 def get_qualification_score(tx: Transaction, parameters: Parameters) -> Result:
-    """Return a worker's qualification, revoked ones included."""
+    """Return a worker's qualification; what was revoked is an error of its own, as on MTurk."""
     type_id = find_type(tx, parameters["QualificationTypeId"])["qualification_type_id"]
     row = qualifications.get(tx, parameters["WorkerId"], type_id)
     if row is None:
         raise _not_held(parameters)
+    if row["status"] != "Granted":
+        raise RequestError(
+            f"This operation can be called with a status of: Granted (found: {row['status']}).",
+            "InvalidQualificationState",
+        )
     return {"Qualification": _qualification_result(row)}
 
 
@@ -182,19 +181,18 @@ def list_hits_for_qualification_type(tx: Transaction, parameters: Parameters) ->
 def request_qualification(tx: Transaction, worker_id: str, type_id: str) -> str:
     """Let a worker ask for a qualification; returns Granted or Pending."""
     row = find_type(tx, type_id)
-    if row["status"] != "Active" or row["once"]:
-        raise RequestError("This qualification cannot be requested.", "QualificationNotRequestable")
+    if qualification_tests.test_of(tx, type_id):
+        raise RequestError("This qualification has a test. Take it to ask for it.", "TestNeeded")
     held = qualifications.get(tx, worker_id, type_id)
     if held and held["status"] == "Granted":
         return "Granted"
-    if row["auto_granted"] and not held:
+    if row["auto_granted"] and not held and row["status"] == "Active" and not row["once"]:
         grant(tx, worker_id, type_id, row["auto_value"])
         return "Granted"
     last = qualifications.last_request(tx, worker_id, type_id)
     if last and last["status"] == "Pending":
         return "Pending"
-    if last and (row["retry_delay_s"] is None or tx.now < last["at"] + row["retry_delay_s"]):
-        raise RequestError("You have already asked for this qualification.", "QualificationRequestTooSoon")
+    check_requestable(tx, worker_id, row)
     qualifications.add_request(tx, worker_id, type_id)
     events.log(tx, "QualificationRequested", worker=worker_id, type=type_id)
     return "Pending"
@@ -212,6 +210,7 @@ def list_qualification_requests(tx: Transaction, parameters: Parameters) -> Resu
             "QualificationTypeId": row["qualification_type_id"],
             "WorkerId": row["worker_id"],
             "SubmitTime": row["at"],
+            **({"Test": row["test"], "Answer": row["answer"]} if row["test"] and row["answer"] else {}),
         }
         for row in rows
     ]

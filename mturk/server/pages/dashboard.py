@@ -15,9 +15,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ..clock import jump_text
+from ..operations.notices import notices
 from ..protocol.errors import RequestError
 from ..storage import hits, studies
-from . import panels, web
+from . import addresses, panels, web
 from .study_progress import study_progress
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ async def index(request: Request) -> Response:
                 403, "This link is not valid (any more). The server prints the valid one when it starts."
             )
         response = RedirectResponse("/dashboard/", 303)
-        web.sessions_of(request).keep_requester(response, site.requester_token, secure=web.is_secure(request))
+        web.sessions_of(request).keep_requester(
+            response, site.requester_token, addresses.base(request), secure=addresses.is_secure(request)
+        )
         return response
     enter(request)
     found = await _apart(site, hits.studies)
@@ -66,7 +69,7 @@ async def study_page(request: Request) -> Response:
     enter(request)
     study = request.path_params["study"]
     found = await _facts(request, study)
-    links = panels.links(web.origin(request), study, web.site_of(request).settings)
+    links = panels.links(addresses.origin(request), study, web.site_of(request).settings)
     session = web.sessions_of(request).of(request)
     return web.page(
         request,
@@ -101,7 +104,9 @@ async def _facts(request: Request, study: str) -> dict[str, Any]:
         page = panels.Needs(0, 0, phones=False)
         if published:
             page = panels.needs(panels.StudySettings(), published[0], lab=site.settings.lab)
-        return {**found, "settings": settings, "needs": page, "now": tx.now}
+        kinds = hits.first_of_each_type(tx, None if study == hits.NO_STUDY else study)
+        noticed = dict.fromkeys(text for hit in kinds for text in notices(tx, hit))
+        return {**found, "settings": settings, "needs": page, "now": tx.now, "notices": list(noticed)}
 
     facts: dict[str, Any] = await _apart(site, reading)
     return facts

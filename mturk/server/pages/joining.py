@@ -17,7 +17,7 @@ from starlette.routing import Route
 from ..protocol.errors import RequestError
 from ..storage import assignments, hits, offers, studies
 from ..storage.workers import GUEST, MAX_NAME, clean_name, worker_for
-from . import panels, web
+from . import addresses, panels, web
 from .panels import MAX_PARAMETER, Arrival
 from .sessions import Session
 from .worker_site import redirect
@@ -107,7 +107,7 @@ async def join(request: Request) -> Response:
     if arrived.nonce != session.nonce:
         await web.end_session(request, session)
     response = redirect(f"/worker/assignments/{assignment_id}")
-    web.sessions_of(request).keep(response, arrived, secure=web.is_secure(request))
+    web.sessions_of(request).keep(response, arrived, secure=addresses.is_secure(request))
     return response
 
 

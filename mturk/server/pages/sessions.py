@@ -41,6 +41,7 @@ class Sessions:
         self.cookie, self._requester_cookie = f"glimpse_{mark}", f"glimpse_requester_{mark}"
         self._cookie = URLSafeTimedSerializer(secret, salt="session")
         self._submit = URLSafeTimedSerializer(secret, salt="submit")
+        self._test = URLSafeTimedSerializer(secret, salt="test")
 
     def of(self, request: Request) -> Session:
         """Return the session of a request; a new, empty one when its cookie is missing or not ours."""
@@ -68,11 +69,11 @@ class Sessions:
         """Sign a browser out."""
         response.delete_cookie(self.cookie, path="/")
 
-    def keep_requester(self, response: Response, token: str, *, secure: bool) -> None:
-        """Let this browser be the requester's."""
+    def keep_requester(self, response: Response, token: str, base: str, *, secure: bool) -> None:
+        """Let this browser be the requester's; `base` is the path of the public address."""
         response.set_cookie(
             self._requester_cookie, self._proof(token), max_age=_LIFE_S, httponly=True, samesite="lax",
-            secure=secure, path="/dashboard/",
+            secure=secure, path=f"{base}/dashboard/",
         )  # fmt: skip
 
     def is_requester(self, request: Request, token: str) -> bool:
@@ -93,6 +94,18 @@ class Sessions:
             raise RequestError(
                 "This form is no longer valid. Go back, reload the page and try again.", "FormExpired"
             )
+
+    def test_token(self, worker: str, type_id: str) -> str:
+        """Return the right to take a qualification's test, from a page that sends no cookie."""
+        return str(self._test.dumps([worker, type_id]))
+
+    def may_test(self, token: str) -> tuple[str, str] | None:
+        """Return the worker and the qualification type of a test's token; None when it is not ours."""
+        try:
+            worker, type_id = self._test.loads(token)
+        except BadSignature:
+            return None
+        return worker, type_id
 
     def submit_token(self, assignment_id: str) -> str:
         """Return the right to submit one assignment from a page that stands on another site."""

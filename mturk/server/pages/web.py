@@ -5,25 +5,23 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable
+import re
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
 
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
-from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from glimpse.text import environment, template_text
 
+from ..protocol import forms
 from ..protocol.errors import RequestError
 from ..storage import ended_sessions
+from .addresses import App, base, from_elsewhere, is_secure, origin
 
 if TYPE_CHECKING:
-    from starlette.datastructures import FormData
-    from starlette.types import Message
+    from starlette.requests import Request
 
     from ..site import Site
     from .sessions import Session, Sessions
@@ -31,9 +29,10 @@ if TYPE_CHECKING:
 MAX_FORM = 1_048_576
 MAX_OWN_FORM = 65_536  # the forms of our own pages have a few short fields
 MAX_ARRIVING = 268_435_456  # bytes of all bodies that are being received
-MAX_FIELDS = 1000
+MAX_UPLOAD = 67_108_864  # bytes of a form with files, of which none is kept
 _BODY_TIMEOUT_S = 60
-ASSETS = {"site.css": "text/css; charset=utf-8", "site.js": "text/javascript; charset=utf-8"}
+_SCRIPT = "text/javascript; charset=utf-8"
+ASSETS = {"site.css": "text/css; charset=utf-8", "site.js": _SCRIPT, "frame.js": _SCRIPT}
 
 PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -79,41 +78,54 @@ async def body_of(request: Request, limit: int) -> bytes:
     return b"".join(parts)
 
 
-async def form_of(request: Request, limit: int = MAX_FORM) -> list[tuple[str, str]]:
-    """Return a form's fields in order; RequestError when it is not one that can be read."""
-    body = await body_of(request, limit)
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    try:
-        if kind == "application/x-www-form-urlencoded":
-            return parse_qsl(
-                body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS
-            )
-        if kind == "multipart/form-data":
-            return _texts(await _multipart(request, body))
-    except (ValueError, MultiPartException, HTTPException) as error:
-        raise RequestError(f"The form cannot be read: {error}.", "MalformedForm") from None
+async def form_of(request: Request, limit: int = MAX_FORM) -> forms.Form:
+    """Return a form's fields in order; RequestError when it is not one that can be read.
+
+    `limit` bounds the bytes that are kept. Files that come along are passed over, up to MAX_UPLOAD.
+    """
+    stated = request.headers.get("content-type", "")
+    kind, _, parameters = stated.partition(";")
+    if kind.strip().lower() == "application/x-www-form-urlencoded":
+        charset = re.search(r"charset=\"?([\w.:-]+)", parameters, re.IGNORECASE)
+        return forms.urlencoded(await body_of(request, limit), charset[1] if charset else None)
+    if kind.strip().lower() == "multipart/form-data":
+        return await _multipart(request, forms.Multipart(stated, limit))
     raise RequestError("The form was not sent as a form.", "MalformedForm")
 
 
-async def _multipart(request: Request, body: bytes) -> FormData:
-    async def replay() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return await Request(request.scope, replay).form(
-        max_files=0, max_fields=MAX_FIELDS, max_part_size=MAX_FORM
-    )
-
-
-def _texts(form: FormData) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+async def _multipart(request: Request, reader: forms.Multipart) -> forms.Form:
+    size = 0
+    try:
+        async with asyncio.timeout(_BODY_TIMEOUT_S):
+            async for part in request.stream():
+                size += len(part)
+                if size > MAX_UPLOAD:
+                    raise HTTPException(413, f"More than {MAX_UPLOAD} bytes were sent.")
+                reader.feed(part)
+    except TimeoutError:
+        raise HTTPException(408, "The request did not arrive in time.") from None
+    return reader.form()
 
 
 async def checked_form(request: Request) -> tuple[Session, dict[str, str]]:
     """Return the session and the fields of one of our own forms, its CSRF token checked."""
+    check_origin(request)
     session = sessions_of(request).of(request)
-    fields = dict(await form_of(request, MAX_OWN_FORM))
+    fields = dict((await form_of(request, MAX_OWN_FORM)).fields)
     sessions_of(request).check_csrf(session, fields.get("csrf", ""))
     return session, fields
+
+
+def check_origin(request: Request) -> None:
+    """Refuse a form from another site; and where a proxy hides the address, before anybody begins to work."""
+    stated = from_elsewhere(request)
+    if stated:
+        raise RequestError(
+            f"This form was sent from {stated[:100]}, but this server believes that it is {origin(request)}. "
+            "If you run the study: let the proxy pass Host on, or start the server with --public-url. If you "
+            "take part in it: please tell the researchers; nothing was lost.",
+            "FromElsewhere",
+        )
 
 
 async def end_session(request: Request, session: Session) -> None:
@@ -122,26 +134,6 @@ async def end_session(request: Request, session: Session) -> None:
     if session.worker is not None:
         await site.write(lambda tx: ended_sessions.end(tx, session.nonce))
         site.ended.add(session.nonce)
-
-
-def origin(request: Request) -> str:
-    """Return scheme and host under which the browser sees this server, for example http://127.0.0.1:8080."""
-    public = site_of(request).settings.public_url
-    host = request.headers.get("host", "")
-    if public and urlsplit(public).netloc == host:
-        return public
-    return f"{request.url.scheme}://{host}"
-
-
-def is_secure(request: Request) -> bool:
-    """Tell whether cookies may demand TLS."""
-    return origin(request).startswith("https://")
-
-
-def from_elsewhere(request: Request) -> bool:
-    """Tell whether a browser says that another site made this request."""
-    stated = request.headers.get("origin")
-    return stated is not None and stated != origin(request)
 
 
 def is_our_simulator(request: Request) -> bool:
@@ -185,8 +177,9 @@ def page(
         "csrf": sessions_of(request).csrf(found),
         "worker": None if lab and between else found.worker,
         "lab": lab,
-        "asset": asset_address,
-        "path": request.url.path,
+        "base": base(request),
+        "asset": lambda name: base(request) + asset_address(name),
+        "path": request.url.path.removeprefix(base(request)),
     }
     html = _template(template).render(shared | values)
     policy = PAGE_POLICY.format(ancestors=ancestors, frames=frames)
@@ -235,9 +228,6 @@ async def asset(request: Request) -> Response:
         raise HTTPException(404)
     headers = {"Cache-Control": "public, max-age=31536000, immutable"}
     return Response(template_text(f"site/{name}"), media_type=ASSETS[name], headers=headers)
-
-
-App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class SecurityHeaders:

@@ -78,6 +78,12 @@ def _is_open(tx: Transaction, worker: str, type_id: str) -> bool:
     return came_for is None or type_id in hits.required_by(tx, came_for)
 
 
+def check_requestable_by(tx: Transaction, worker: str, type_id: str) -> None:
+    """Refuse whoever came by the link of a study that does not require a qualification."""
+    if not _is_open(tx, worker, type_id):
+        raise missing("QualificationType", type_id)
+
+
 async def ask(request: Request) -> Response:
     """Ask for a qualification; one that is granted automatically is there at once."""
     session, _ = await web.checked_form(request)
@@ -85,8 +91,7 @@ async def ask(request: Request) -> Response:
     type_id = request.path_params["type_id"]
 
     def change(tx: Transaction) -> None:
-        if not _is_open(tx, worker, type_id):
-            raise missing("QualificationType", type_id)
+        check_requestable_by(tx, worker, type_id)
         request_qualification(tx, worker, type_id)
 
     await web.site_of(request).write(change)

@@ -20,12 +20,11 @@ study, batch,
 
 from __future__ import annotations
 
-import asyncio
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from ..protocol import questions
@@ -33,8 +32,9 @@ from ..protocol.errors import RequestError
 from ..storage import assignments, hits, offers
 from ..storage.transitions import accept, check_open, release, unmet
 from ..storage.workers import LOCAL, SIMULATOR, worker_for
-from . import web
-from .submissions import PREVIEW, own_assignment
+from . import addresses, web
+from .requester_pages import frame_source, page_address, preview_address, requester_page, sandbox
+from .submissions import own_assignment
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -64,7 +64,10 @@ async def show_sign_in(request: Request) -> Response:
     session = web.sessions_of(request).of(request)
     if session.worker:
         return redirect("/worker/")
-    return web.page(request, "sign_in", session=session, allowed=web.site_of(request).settings.sign_in)
+    return web.page(
+        request, "sign_in", session=session, allowed=web.site_of(request).settings.sign_in,
+        group=request.query_params.get("groupId", ""),
+    )  # fmt: skip
 
 
 async def sign_in(request: Request) -> Response:
@@ -78,9 +81,10 @@ async def sign_in(request: Request) -> Response:
         )
     worker = await site.write(lambda tx: worker_for(tx, site.secret, panel, fields.get("name", "")))
     await web.end_session(request, session)
-    response = redirect("/worker/")
+    group = fields.get("groupId")
+    response = redirect(f"/mturk/preview?{urlencode({'groupId': group})}" if group else "/worker/")
     sessions = web.sessions_of(request)
-    sessions.keep(response, sessions.sign_in(session, worker), secure=web.is_secure(request))
+    sessions.keep(response, sessions.sign_in(session, worker), secure=addresses.is_secure(request))
     return response
 
 
@@ -98,7 +102,7 @@ async def show_session(request: Request) -> Response:
     """Tell a program who it is signed in as, and its form token."""
     session = web.sessions_of(request).of(request)
     response = JSONResponse({"worker": session.worker, "csrf": web.sessions_of(request).csrf(session)})
-    web.sessions_of(request).keep(response, session, secure=web.is_secure(request))
+    web.sessions_of(request).keep(response, session, secure=addresses.is_secure(request))
     return response
 
 
@@ -160,10 +164,9 @@ async def preview(request: Request) -> Response:
     if not may_preview:
         raise RequestError("You do not have the qualifications that this HIT requires.", "NotQualified")
     question = questions.parse(hit["question"])
-    address = _question_address(question, hit["hit_id"], {"assignmentId": PREVIEW, "hitId": hit["hit_id"]})
     return web.page(
-        request, "preview", session=session, frames=_frame_source(question), hit=hit, may_accept=may_accept,
-        frame=address, height=question.height,
+        request, "preview", session=session, frames=frame_source(question), hit=hit, may_accept=may_accept,
+        frame=preview_address(request, hit, question), height=question.height, sandbox=sandbox(question),
     )  # fmt: skip
 
 
@@ -178,7 +181,26 @@ async def preview_page(request: Request) -> Response:
             raise RequestError("You do not have the qualifications that this HIT requires.", "NotQualified")
         return hit
 
-    return await requester_page(await web.site_of(request).read(reading))
+    return await requester_page(request, await web.site_of(request).read(reading))
+
+
+async def preview_group(request: Request) -> Response:
+    """Send a worker who has MTurk's link to a group of HITs to the first of them that is open to them."""
+    group = request.path_params.get("group") or request.query_params.get("groupId", "")
+    session = web.sessions_of(request).of(request)
+    if session.worker is None:
+        return redirect(f"/worker/sign-in?{urlencode({'groupId': group})}")
+    worker = session.worker
+
+    def reading(tx: Transaction) -> Row:
+        hit_type = hits.type_of_group(tx, group)
+        found = offers.open_hits(tx, worker, "Preview", hit_type=hit_type) if hit_type else []
+        if not found:
+            raise RequestError("There is nothing of this group for you at the moment.", "NoHITsAvailable")
+        return found[0]
+
+    hit = await web.site_of(request).read(reading)
+    return redirect(f"/worker/hits/{hit['hit_id']}")
 
 
 async def accept_hit(request: Request) -> Response:
@@ -220,48 +242,16 @@ async def _own(request: Request) -> tuple[Session, Row, Row]:
     return session, *await web.site_of(request).read(reading)
 
 
-def _page_address(request: Request, assignment: Row, question: questions.Question) -> str:
-    assignment_id = assignment["assignment_id"]
-    submit_to = web.origin(request)
-    if question.url:
-        submit_to += f"/submit/{web.sessions_of(request).submit_token(assignment_id)}"
-    parameters = {
-        "assignmentId": assignment_id,
-        "hitId": assignment["hit_id"],
-        "workerId": assignment["worker_id"],
-        "turkSubmitTo": submit_to,
-    }
-    if not question.url:
-        parameters["progressUrl"] = f"/worker/assignments/{assignment_id}/progress"
-    return _question_address(question, assignment_id, parameters)
-
-
-def _question_address(question: questions.Question, identifier: str, parameters: dict[str, str]) -> str:
-    if question.url:
-        joint = "&" if urlsplit(question.url).query else "?"
-        base, mark, fragment = question.url.partition("#")
-        return f"{base}{joint}{urlencode(parameters)}{mark}{fragment}"
-    kind = "hits" if parameters["assignmentId"] == PREVIEW else "assignments"
-    return f"/worker/{kind}/{identifier}/page?{urlencode(parameters)}"
-
-
-def _frame_source(question: questions.Question) -> str:
-    if question.url is None:
-        return "'self'"
-    parts = urlsplit(question.url)
-    return f"{parts.scheme}://{parts.netloc}"
-
-
 async def work(request: Request) -> Response:
     """Show the work in a frame with a countdown, as on MTurk; in the lab under a line as thin as can be."""
     session, assignment, hit = await _own(request)
     if assignment["status"] != "Accepted":
         return redirect(f"/worker/assignments/{assignment['assignment_id']}/done")
     question = questions.parse(hit["question"])
-    address = _page_address(request, assignment, question)
     return web.page(
-        request, "work", session=session, frames=_frame_source(question), hit=hit, assignment=assignment,
-        frame=address, height=question.height, seconds_left=_seconds_left(request, assignment),
+        request, "work", session=session, frames=frame_source(question), hit=hit, assignment=assignment,
+        frame=page_address(request, assignment, question), height=question.height,
+        sandbox=sandbox(question), seconds_left=_seconds_left(request, assignment),
     )  # fmt: skip
 
 
@@ -275,19 +265,8 @@ async def work_page(request: Request) -> Response:
     _, assignment, hit = await _own(request)
     if assignment["status"] != "Accepted":
         return redirect(f"/worker/assignments/{assignment['assignment_id']}/done")
-    return await requester_page(hit)
-
-
-async def requester_page(hit: Row) -> HTMLResponse:
-    """Return a HIT's own HTML with the policy that fits it; found on another thread, so that nobody waits."""
-    question = questions.parse(hit["question"])
-    if question.html is None:
-        raise RequestError("This HIT's page is on another site.", "NotFound")
-    headers = {
-        "Content-Security-Policy": await asyncio.to_thread(questions.content_policy, question.html),
-        "Cache-Control": "no-store",
-    }
-    return HTMLResponse(question.html, headers=headers)
+    token = web.sessions_of(request).submit_token(assignment["assignment_id"])
+    return await requester_page(request, hit, token)
 
 
 async def state(request: Request) -> Response:
@@ -304,8 +283,8 @@ async def state(request: Request) -> Response:
             "batch": hit["batch"],
             "deadline": assignment["deadline"],
             "seconds_left": _seconds_left(request, assignment),
-            "page_url": _page_address(request, assignment, question),
-            "submit_url": "/mturk/externalSubmit",
+            "page_url": page_address(request, assignment, question),
+            "submit_url": f"{addresses.base(request)}/mturk/externalSubmit",
             "csrf": web.sessions_of(request).csrf(session),
         }
     )
@@ -333,6 +312,9 @@ ROUTES = [
     Route("/worker/session", show_session, methods=["GET"]),
     Route("/worker/studies/{study}/accept", accept_next, methods=["POST"]),
     Route("/worker/types/{hit_type}/accept", accept_next, methods=["POST"]),
+    Route("/mturk/preview", preview_group, methods=["GET"]),
+    Route("/mturk/previewandaccept", preview_group, methods=["GET"]),
+    Route("/projects/{group}/tasks", preview_group, methods=["GET"]),
     Route("/worker/hits/{hit_id}", preview, methods=["GET"]),
     Route("/worker/hits/{hit_id}/page", preview_page, methods=["GET"]),
     Route("/worker/hits/{hit_id}/accept", accept_hit, methods=["POST"]),

@@ -6,6 +6,7 @@ function says what was decided.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -137,6 +138,11 @@ def _too_many(comparator: str, integers: int, places: int) -> str | None:
     if comparator in {"In", "NotIn"}:
         return None if integers <= 15 and places <= 30 else "At most 15 IntegerValues or 30 LocaleValues."
     return None if integers + places == 1 else f"Comparator {comparator} takes exactly one value."
+
+
+def group_id(hit_type_id: str) -> str:
+    """Return the id under which workers see the HITs of a type together."""
+    return "3" + hashlib.sha256(hit_type_id.encode()).hexdigest().upper()[:29]
 
 
 def annotation_parts(annotation: str) -> tuple[str, str, str] | tuple[None, None, None]:

@@ -1,4 +1,4 @@
-"""A HIT's question: HTMLQuestion and ExternalQuestion read safely, and what its page may load. Pure."""
+"""A HIT's question: HTMLQuestion, ExternalQuestion and QuestionForm read safely. Pure."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from . import question_forms
 from .errors import RequestError
 
 MAX_BYTES = 65_535
@@ -28,12 +29,19 @@ _LOCAL = {"localhost", "127.0.0.1", "::1"}
 class Question:
     """What a HIT shows: a page of its own (`html`) or the address of one elsewhere (`url`).
 
-    `height` is in CSS pixels; 0 fills the window.
+    `height` is in CSS pixels; 0 fills the window. `selections`: by question of a QuestionForm what may be
+    chosen; None for every other page.
     """
 
     html: str | None
     url: str | None
     height: int
+    selections: dict[str, frozenset[str]] | None = None
+
+    @property
+    def own(self) -> bool:
+        """Whether the page is one of our studies', which runs on this server's own origin."""
+        return self.html is not None and needed_window(self.html) is not None
 
 
 @lru_cache(maxsize=256)
@@ -56,13 +64,12 @@ def parse(xml: str) -> Question:
         return Question(
             None, _checked_url(_child(root, EXTERNAL, "ExternalURL").strip()), _height(root, EXTERNAL)
         )
-    if str(root.tag).endswith("QuestionForm"):
-        raise RequestError(
-            "QuestionForm is not supported by this server. Give the page as an HTMLQuestion.", "NotSupported"
-        )
+    if question_forms.is_form(root):
+        form = question_forms.read(root)
+        return Question(form.html, None, 0, form.selections)
     raise RequestError(
-        f"Question starts with {str(root.tag)[:150]}; allowed: HTMLQuestion of {HTML} or ExternalQuestion of "
-        f"{EXTERNAL}.",
+        f"Question starts with {str(root.tag)[:150]}; allowed: HTMLQuestion of {HTML}, ExternalQuestion of "
+        f"{EXTERNAL}, or QuestionForm.",
         "InvalidQuestion",
     )
 

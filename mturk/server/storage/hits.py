@@ -46,6 +46,19 @@ def known_type(tx: Transaction, hit_type_id: str) -> str:
     return hit_type_id
 
 
+def type_of_group(tx: Transaction, group_id: str) -> str | None:
+    """Return the HIT type whose HITs workers see as a group; None when there is none."""
+    rows = tx.all("SELECT DISTINCT hit_type_id FROM hits WHERE disposed IS NULL")
+    found = (row["hit_type_id"] for row in rows if lifecycle.group_id(row["hit_type_id"]) == group_id)
+    return next(found, None)
+
+
+def first_of_each_type(tx: Transaction, study: str | None) -> list[Row]:
+    """Return the first HIT of each HIT type of a study; None stands for the HITs of no study."""
+    first = "SELECT MIN(seq) FROM hits WHERE study IS ? AND disposed IS NULL GROUP BY hit_type_id"
+    return tx.all(_HITS + f"WHERE seq IN ({first}) ORDER BY seq", study)
+
+
 def notification(tx: Transaction, hit_type_id: str) -> dict[str, Any]:
     """Return what a requester wants to hear of a HIT type; RequestError when there is none."""
     row = tx.one("SELECT notification FROM hit_types WHERE hit_type_id = ?", hit_type_id)

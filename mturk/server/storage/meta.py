@@ -26,6 +26,28 @@ def keep_time(tx: Transaction) -> None:
     )
 
 
+def set_worker_locale(tx: Transaction, place: str | None) -> None:
+    """Keep where workers are, as `US` or `US-CA`; None where that is not known."""
+    tx.run("DELETE FROM meta WHERE key = 'worker_locale'")
+    if place:
+        tx.run("INSERT INTO meta VALUES ('worker_locale', ?)", place)
+
+
+def stated_locale(tx: Transaction) -> str | None:
+    """Return where workers are, as it was stated."""
+    row = tx.one("SELECT value FROM meta WHERE key = 'worker_locale'")
+    return row["value"] if row else None
+
+
+def worker_locale(tx: Transaction) -> dict[str, str] | None:
+    """Return the locale that every worker has, as MTurk writes one; None where they have none."""
+    stated = stated_locale(tx)
+    if stated is None:
+        return None
+    country, _, subdivision = stated.partition("-")
+    return {"Country": country, **({"Subdivision": subdivision} if subdivision else {})}
+
+
 def secret(tx: Transaction) -> str:
     """Return the secret that signs cookies and makes worker ids; GlimpseError when it is gone."""
     row = tx.one("SELECT value FROM meta WHERE key = 'secret'")

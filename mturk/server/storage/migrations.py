@@ -34,6 +34,13 @@ MIGRATIONS = {
           UPDATE workers SET panel = 'simulator' WHERE panel = 'local' AND worker_id IN (
             SELECT worker_id FROM assignments WHERE answer LIKE '%"simulated":true%'
             AND answer LIKE '%"user_agent":"glimpse-simulator%')""",
+    # Qualification types may have a test.
+    4: """CREATE TABLE qualification_tests (
+            qualification_type_id TEXT PRIMARY KEY, test TEXT NOT NULL, answer_key TEXT,
+            duration_s INTEGER NOT NULL) WITHOUT ROWID;
+          CREATE TABLE test_attempts (
+            qualification_type_id TEXT NOT NULL, worker_id TEXT NOT NULL, started REAL NOT NULL, answer TEXT,
+            PRIMARY KEY (qualification_type_id, worker_id)) WITHOUT ROWID""",
 }
 
 

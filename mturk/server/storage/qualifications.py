@@ -141,14 +141,18 @@ def undo_grants(tx: Transaction, worker_id: str, assignment_id: str) -> None:
 
 
 def for_worker(tx: Transaction, worker_id: str) -> list[Row]:
-    """Return the types that workers may ask for, with what this one has (`value`, `held`) and has `asked`."""
+    """Return the types that workers may ask for, with what this one has (`value`, `held`) and has `asked`.
+
+    `duration_s` is the time that the test of a type may take; None where it has no test.
+    """
     return tx.all(
-        """SELECT types.*, held.value, held.status AS held, asked.status AS asked
+        """SELECT types.*, held.value, held.status AS held, asked.status AS asked, tests.duration_s
         FROM qualification_types AS types
         LEFT JOIN qualifications AS held ON held.worker_id = ?
           AND held.qualification_type_id = types.qualification_type_id
         LEFT JOIN qualification_requests AS asked ON asked.worker_id = ? AND asked.status = 'Pending'
           AND asked.qualification_type_id = types.qualification_type_id
+        LEFT JOIN qualification_tests AS tests USING (qualification_type_id)
         WHERE types.deleted IS NULL AND types.status = 'Active' AND NOT types.once ORDER BY types.seq""",
         worker_id, worker_id,
     )  # fmt: skip
@@ -182,7 +186,11 @@ def last_request(tx: Transaction, worker_id: str, type_id: str) -> Row | None:
 
 def open_requests(type_id: str | None) -> Listing:
     """List the open requests for a qualification type, or for all."""
-    sql = "SELECT * FROM qualification_requests WHERE status = 'Pending'"
+    sql = (
+        "SELECT qualification_requests.*, test, answer FROM qualification_requests "
+        "LEFT JOIN qualification_tests USING (qualification_type_id) "
+        "LEFT JOIN test_attempts USING (qualification_type_id, worker_id) WHERE status = 'Pending'"
+    )
     if type_id is None:
         return Listing(sql, ())
     return Listing(sql + " AND qualification_type_id = ?", (type_id,))

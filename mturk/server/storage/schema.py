@@ -1,6 +1,6 @@
 """The tables and indices of the server's database as they are now; `migrations` brings older files to it."""
 
-VERSION = 3
+VERSION = 4
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -54,6 +54,12 @@ CREATE TABLE qualification_requests (
   worker_id TEXT NOT NULL, status TEXT NOT NULL, at REAL NOT NULL, reason TEXT);
 CREATE UNIQUE INDEX one_request ON qualification_requests (qualification_type_id, worker_id)
   WHERE status = 'Pending';
+CREATE TABLE qualification_tests (
+  qualification_type_id TEXT PRIMARY KEY, test TEXT NOT NULL, answer_key TEXT, duration_s INTEGER NOT NULL)
+  WITHOUT ROWID;
+CREATE TABLE test_attempts (
+  qualification_type_id TEXT NOT NULL, worker_id TEXT NOT NULL, started REAL NOT NULL, answer TEXT,
+  PRIMARY KEY (qualification_type_id, worker_id)) WITHOUT ROWID;
 CREATE TABLE bonuses (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, worker_id TEXT NOT NULL, assignment_id TEXT NOT NULL,
   hit_id TEXT NOT NULL, amount TEXT NOT NULL, reason TEXT NOT NULL, at REAL NOT NULL);

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..protocol import lifecycle
 from ..protocol.errors import RequestError, missing, wrong_state
-from . import assignments, blocks, due, events, hits, qualifications, studies, workers
+from . import assignments, blocks, due, events, hits, meta, qualifications, studies, workers
 
 if TYPE_CHECKING:
     from .database import Row, Transaction
@@ -40,9 +40,12 @@ def status(hit: Row, now: float) -> str:
 def qualification(tx: Transaction, worker_id: str, type_id: str) -> tuple[bool, int | dict[str, str] | None]:
     """Return whether a worker holds a qualification, and its value.
 
-    The approval rate is 100 % until something was decided, as on MTurk; nobody has a location, the adult
-    qualification or Masters here.
+    The approval rate is 100 % until something was decided, as on MTurk; everybody has the location that the
+    server was started with; nobody has the adult qualification or Masters here.
     """
+    if type_id == lifecycle.LOCALE:
+        place = meta.worker_locale(tx)
+        return place is not None, place
     if type_id in {lifecycle.APPROVAL_RATE, lifecycle.APPROVED_COUNT}:
         approved, rejected = workers.decided(tx, worker_id)
         if type_id == lifecycle.APPROVED_COUNT:

@@ -68,6 +68,12 @@ def decided(tx: Transaction, worker_id: str) -> tuple[int, int]:
     return (row["approved"], row["rejected"]) if row else (0, 0)
 
 
+def most_approved(tx: Transaction) -> int:
+    """Return how many approved assignments the worker has who has most."""
+    row = tx.one("SELECT MAX(approved) AS most FROM workers")
+    return (row["most"] if row else 0) or 0
+
+
 def add_decided(tx: Transaction, worker_id: str, *, approved: int = 0, rejected: int = 0) -> None:
     """Add to the numbers of a worker's approved and rejected assignments."""
     tx.run(
@@ -105,6 +111,7 @@ _TRACES = (
     "UPDATE arrivals SET worker_id = ?1, parameters = '{}' WHERE worker_id = ?2",
     "UPDATE qualifications SET worker_id = ?1 WHERE worker_id = ?2",
     "UPDATE qualification_requests SET worker_id = ?1 WHERE worker_id = ?2",
+    "UPDATE test_attempts SET worker_id = ?1 WHERE worker_id = ?2",
     "UPDATE bonuses SET worker_id = ?1 WHERE worker_id = ?2",
     "UPDATE blocks SET worker_id = ?1 WHERE worker_id = ?2",
     "UPDATE events SET worker_id = ?1 WHERE worker_id = ?2",

@@ -138,7 +138,8 @@ def test_a_page_s_data_is_found_in_one_look():
 
 
 def test_such_a_page_says_so_to_the_worker(server, publish):
-    page = "<!doctype html>" + "<!--" * 10_000
+    data = '<script type="application/json" id="data">{"e": [], "w": 1, "H": 1}</script>'
+    page = "<!doctype html>" + data + "<!--" * 10_000
     question = (
         '<HTMLQuestion xmlns="http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2011-11-11/'
         f'HTMLQuestion.xsd"><HTMLContent><![CDATA[{page}]]></HTMLContent><FrameHeight>0</FrameHeight></HTMLQuestion>'

@@ -66,7 +66,7 @@ def test_submitting_twice_is_acknowledged_twice_and_stored_once(working, turk):
 def test_a_preview_cannot_submit(working):
     reply = working.submit("ASSIGNMENT_ID_NOT_AVAILABLE")
     assert reply.status_code == 400
-    assert "Accept the HIT before you submit" in reply.text
+    assert "Accept the task before you submit" in reply.text
 
 
 def test_nobody_sees_or_sends_anothers_work(server, working, publish):
@@ -120,7 +120,6 @@ def test_a_forged_cookie_is_nobody(server, working):
         (b"", "application/x-www-form-urlencoded", 400),
         (b"assignmentId=", "application/x-www-form-urlencoded", 400),
         (b"{}", "application/json", 400),
-        (b"a=%ff", "application/x-www-form-urlencoded", 400),
         (b"a=1&" * 1001, "application/x-www-form-urlencoded", 400),
         (b"--x\r\nbroken", "multipart/form-data; boundary=x", 400),
         (b"x", "multipart/form-data", 400),
@@ -199,7 +198,9 @@ def test_the_page_gets_what_mturk_gives(working, server):
         assert part in state["page_url"]
     own = working.http.get(state["page_url"])
     assert '<p id="q">Which?</p>' in own.text
-    assert "script-src 'none'" in own.headers["content-security-policy"]
+    assert own.headers["content-security-policy"].startswith("sandbox allow-scripts ")
+    assert "allow-same-origin" not in own.headers["content-security-policy"]
+    assert "allow-same-origin" not in page
 
 
 def test_headers_of_every_kind_of_answer(server, working):
@@ -237,7 +238,7 @@ def test_an_external_question_gets_a_right_to_submit(server, turk, publish):
     worker = server.worker("w")
     assignment = worker.take(hit_id)
     page = worker.http.get(f"/worker/assignments/{assignment}")
-    assert "frame-src https://lab.example" in page.headers["content-security-policy"]
+    assert "frame-src 'self' https://lab.example" in page.headers["content-security-policy"]
     address = worker.http.get(f"/worker/assignments/{assignment}/state").json()["page_url"]
     assert address.startswith("https://lab.example/task?x=1&assignmentId=")
     assert address.endswith("#top")
