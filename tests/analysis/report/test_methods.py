@@ -253,7 +253,7 @@ def test_pairing_and_sides_are_said_where_they_are_known(
 
 
 def test_tests_are_counted_not_cells(unlimited: Path, tmp_path: Path) -> None:
-    assert "with the same variance, adjusted over 2 cells (Holm)." in said(unlimited)
+    assert "with the same effective sample sizes, adjusted over 2 cells (Holm)." in said(unlimited)
     half = copied(unlimited, tmp_path / "r")
     path = half / "assignments.jsonl"
     lines = [line for line in path.read_text().splitlines(keepends=True) if json.loads(line)["hit"] < "b2"]
