@@ -15,6 +15,8 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from glimpse.text import template_text
+
 from . import layouts
 from .clock import jump_text
 from .operations import table
@@ -55,6 +57,7 @@ _STATUS = {
     "WorkerBlocked": 403,
     "FormExpired": 403,
     "FromElsewhere": 403,
+    "CookiesBlocked": 403,
     "TaskOver": 409,
     "NoHITsAvailable": 409,
     "WorkerAlreadyHasAssignment": 409,
@@ -108,6 +111,18 @@ async def front_door(_request: Request) -> Response:
     return RedirectResponse("/worker/", 303)
 
 
+async def icon(_request: Request) -> Response:
+    """Serve the icon that browsers ask for by themselves."""
+    return Response(
+        template_text("site/icon.svg"), headers={"Cache-Control": "max-age=86400"}, media_type="image/svg+xml"
+    )
+
+
+async def robots(_request: Request) -> Response:
+    """Ask search engines to stay away: a study is for whoever was invited."""
+    return Response("User-agent: *\nDisallow: /\n", media_type="text/plain")
+
+
 async def health(request: Request) -> Response:
     """Say to a proxy or a supervisor that the server answers, and whether its clock jumped."""
     site = web.site_of(request)
@@ -121,6 +136,7 @@ async def refused(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestError):
         code, text = error.code.removeprefix("AWS.MechanicalTurk."), error.message
         status = _STATUS.get(code, 400)
+        text = _PAGE_TEXTS.get(code, text)
         if code == "NotFromPanel":
             return _message(request, status, "How to take part", text)
         if status == 401 and request.method == "GET":
@@ -145,6 +161,8 @@ def _message(request: Request, status: int, heading: str, text: str) -> Response
     )  # fmt: skip
 
 
+# What the API calls a HIT is a task to whoever does it.
+_PAGE_TEXTS = {"HITDoesNotExist": "There is no such task here, or not any more."}
 _WORK = re.compile(r"/worker/assignments/[A-Z0-9]+")
 _PHRASES = {
     404: "There is no such page here.",
@@ -182,6 +200,8 @@ def create_app(site: Site) -> Starlette:
             Route("/", requester_endpoint, methods=["POST"]),
             Route("/", front_door, methods=["GET"]),
             Route("/health", health, methods=["GET"]),
+            Route("/favicon.ico", icon, methods=["GET"]),
+            Route("/robots.txt", robots, methods=["GET"]),
             Route("/static/{digest}/{name}", web.asset, methods=["GET"]),
             *submissions.ROUTES,
             *requester_pages.ROUTES,
@@ -196,6 +216,7 @@ def create_app(site: Site) -> Starlette:
         middleware=[
             Middleware(PublicPath, path=public_path(site.settings.public_url)),
             Middleware(web.SecurityHeaders),
+            Middleware(web.Options),
         ],
         exception_handlers={
             RequestError: refused,

@@ -93,7 +93,7 @@ def test_three_people_at_once(people, study):
     returns.page.on("dialog", lambda dialog: dialog.accept())
     returns.page.click("button:has-text('Return')")
     assert returns.heading() == "Returned"
-    returns.page.click("text=Do another HIT")
+    returns.page.click("text=Do another task")
     returns.frame().locator("#start, #agree").and_(returns.frame().locator(":visible")).first.wait_for()
     if returns.frame().locator("#agree").is_visible():
         returns.frame().locator("#agree").click()
@@ -224,7 +224,7 @@ def test_no_answer_is_taken_after_the_time_although_the_server_is_away(chrome, l
     person.page.locator("#over").wait_for(timeout=10_000)
     assert person.page.locator("#over h1").inner_text() == "Time is up"
     said = person.page.locator("#over p").inner_text()
-    assert said == "This HIT no longer takes answers. Please wait a moment."
+    assert said == "This task no longer takes answers. Please wait a moment."
     assert not person.page.locator("#work").is_visible()
     person.context.close()
 

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from ..protocol.errors import RequestError
 from ..storage import assignments, hits, offers, studies
 from ..storage.workers import GUEST, MAX_NAME, clean_name, worker_for
-from . import addresses, panels, web
+from . import addresses, leaving, panels, web
 from .panels import MAX_PARAMETER, Arrival
 from .sessions import Session
 from .worker_site import redirect
@@ -67,7 +67,27 @@ def is_phone(request: Request) -> bool:
 
 
 async def join(request: Request) -> Response:
-    """Give a participant the next HIT, or the one that they have not finished."""
+    """Give a participant the next HIT, or the one that they have not finished; else say how to leave."""
+    try:
+        return await _join(request)
+    except RequestError as error:
+        reason = leaving.BY_CODE.get(error.code.removeprefix("AWS.MechanicalTurk."))
+        if reason is None:
+            raise
+        return await leaving.out(request, reason)
+
+
+async def decline(request: Request) -> Response:
+    """Let somebody go who does not want to take part."""
+    return await leaving.out(request, "declined")
+
+
+async def screen_out(request: Request) -> Response:
+    """Let somebody go whose device will not do."""
+    return await leaving.out(request, "screened")
+
+
+async def _join(request: Request) -> Response:
     session, fields = await web.checked_form(request)
     study = request.path_params["study"]
     site = web.site_of(request)
@@ -99,7 +119,7 @@ async def join(request: Request) -> Response:
         finished = assignments.last_submitted(tx, worker, study)
         if finished and "batch" not in parameters:
             if not known:
-                raise RequestError(_ALREADY, "WorkerAlreadyHasAssignment")
+                raise RequestError("You have already taken part.", "WorkerAlreadyHasAssignment")
             return arrived, finished
         return arrived, _next(tx, worker, study, parameters.get("batch"), arrived.arrival)
 
@@ -114,10 +134,6 @@ async def join(request: Request) -> Response:
 _ELSEWHERE = (
     "Somebody is taking part under this id in another browser. If that is you, go on there. If you cannot, "
     "open the study again where you found it, or wait until the time of the first attempt is over."
-)
-_ALREADY = (
-    "You have already taken part in this study. To see your completion code again, open this page in the "
-    "browser in which you took part."
 )
 
 
@@ -150,15 +166,15 @@ def _arrive(tx: Transaction, session: Session, worker: str, study: str, came: Ar
 def _next(tx: Transaction, worker: str, study: str, batch: str | None, arrival: int | None) -> str:
     try:
         return offers.accept_next(tx, worker, study=study, batch=batch, one_a_batch=True, arrival=arrival)
-    except RequestError as error:
-        raise RequestError(
-            "All places in this study are taken at the moment, or you have already taken part. "
-            "Thank you for your interest. You may close this page, or try again later.",
-            error.code.removeprefix("AWS.MechanicalTurk."),
-        ) from None
+    except RequestError:
+        if assignments.last_submitted(tx, worker, study):
+            raise RequestError("You have already taken part.", "WorkerAlreadyHasAssignment") from None
+        raise
 
 
 ROUTES = [
     Route("/join/{study}", show_join, methods=["GET"]),
     Route("/join/{study}", join, methods=["POST"]),
+    Route("/join/{study}/declined", decline, methods=["GET"]),
+    Route("/join/{study}/screened-out", screen_out, methods=["GET"]),
 ]

@@ -7,11 +7,9 @@ guest, whom the browser remembers.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING
 
 from glimpse.errors import GlimpseError
 
@@ -22,8 +20,6 @@ from ..storage import studies
 from . import web
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
-
     from ..site import ServerSettings
     from ..storage.database import Row, Transaction
 
@@ -41,8 +37,8 @@ _NO_PERSON = (
 class Panel:
     """Where participants come from: `person` is the parameter that tells who, `others` are kept with it.
 
-    `link` is what a link to hand out holds, in the panel's own marks; `shown` tells whether the dashboard
-    lists it.
+    `link` is what a link to hand out holds, in the panel's own marks; `leave` says what somebody does there who
+    did not finish; `shown` tells whether the dashboard lists it.
     """
 
     name: str
@@ -50,18 +46,22 @@ class Panel:
     person: str
     others: tuple[str, ...]
     link: str
+    leave: str
     shown: bool = True
 
 
+_SONA = "Go back to SONA and cancel your sign-up there."
 PANELS = (
     Panel(
         "prolific", "Prolific", "PROLIFIC_PID", ("STUDY_ID", "SESSION_ID"),
         "PROLIFIC_PID={{%PROLIFIC_PID%}}&STUDY_ID={{%STUDY_ID%}}&SESSION_ID={{%SESSION_ID%}}",
+        "Go back to Prolific and return your submission there: choose \"Stop without completing\".",
     ),
-    Panel("connect", "CloudResearch Connect", "participantId", ("assignmentId", "projectId"), ""),
-    Panel("sona", "SONA", "survey_code", (), "survey_code=%SURVEY_CODE%"),
-    Panel("sona", "SONA", "id", (), "id=%SURVEY_CODE%", shown=False),
-    Panel(LAB, "Lab", "participant", (), "participant=P01"),
+    Panel("connect", "CloudResearch Connect", "participantId", ("assignmentId", "projectId"), "",
+          "Go back to CloudResearch Connect and return the project there."),
+    Panel("sona", "SONA", "survey_code", (), "survey_code=%SURVEY_CODE%", _SONA),
+    Panel("sona", "SONA", "id", (), "id=%SURVEY_CODE%", _SONA, shown=False),
+    Panel(LAB, "Lab", "participant", (), "participant=P01", "Tell whoever runs the study."),
 )  # fmt: skip
 
 
@@ -70,13 +70,15 @@ class StudySettings:
     """How a study ends for its participants.
 
     `completion_url` may hold {participant}, {session}, {study} and {assignment}; `completion_code` is shown
-    to be copied. A smallest window adds to what the study's page needs by itself; one of 0 by 0 lets phones
+    to be copied. `screen_out_url` and `screen_out_code` are the same for whoever does not finish; the URL may
+    hold {reason}, too. A smallest window adds to what the study's page needs by itself; one of 0 by 0 lets phones
     take part where the page does.
     """
 
     completion_url: str = ""
     completion_code: str = ""
     screen_out_url: str = ""
+    screen_out_code: str = ""
     min_width_px: int | None = None
     min_height_px: int | None = None
 
@@ -87,8 +89,9 @@ class StudySettings:
                 raise RequestError(
                     f"{name} is {value[:100]!r}; needed: an address that begins with https://."
                 )
-        if len(self.completion_code) > MAX_PARAMETER:
-            raise RequestError(f"completion_code has more than {MAX_PARAMETER} characters.")
+        for name in ("completion_code", "screen_out_code"):
+            if len(getattr(self, name)) > MAX_PARAMETER:
+                raise RequestError(f"{name} has more than {MAX_PARAMETER} characters.")
         for name in ("min_width_px", "min_height_px"):
             if not 0 <= (getattr(self, name) or 0) <= 10_000:
                 raise RequestError(f"{name} is {getattr(self, name)}; allowed: 0 to 10000.")
@@ -182,28 +185,3 @@ def links(base: str, study: str, settings: ServerSettings) -> list[tuple[str, st
         if panel.shown and not (panel.name == LAB and settings.panels_only)
     ]
     return lab + found
-
-
-# The way back
-
-
-def ending(tx: Transaction, request: Request, assignment: Row, hit: Row) -> dict[str, Any] | None:
-    """Return where a participant goes afterwards: url, code, panel, title; None on the plain worker site."""
-    if not hit["study"] or assignment["submitted"] is None:
-        return None
-    settings = settings_of(tx, hit["study"], web.site_of(request).settings.completion_url)
-    arrival = studies.arrival(tx, assignment["arrival"])
-    if arrival is None and not settings.completion_code:
-        return None
-    kept = json.loads(arrival["parameters"]) if arrival else {}
-    url = settings.completion_url
-    for mark, value in {
-        "participant": kept.get("participant", ""),
-        "session": kept.get("SESSION_ID", ""),
-        "study": hit["study"],
-        "assignment": kept.get("assignmentId") or assignment["assignment_id"],
-    }.items():
-        url = url.replace(f"{{{mark}}}", quote(value, safe=""))
-    name = arrival["panel"] if arrival else LAB
-    title = next((panel.title for panel in PANELS if panel.name == name), "the panel")
-    return {"url": url, "code": settings.completion_code, "panel": name, "title": title}

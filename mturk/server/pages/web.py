@@ -112,6 +112,12 @@ async def checked_form(request: Request) -> tuple[Session, dict[str, str]]:
     check_origin(request)
     session = sessions_of(request).of(request)
     fields = dict((await form_of(request, MAX_OWN_FORM)).fields)
+    if sessions_of(request).cookie not in request.cookies:
+        raise RequestError(
+            "Your browser does not keep this site's cookie. Allow cookies for this site, then go back, reload "
+            "the page and try again. Nothing was lost.",
+            "CookiesBlocked",
+        )
     sessions_of(request).check_csrf(session, fields.get("csrf", ""))
     return session, fields
 
@@ -255,3 +261,25 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, with_headers)
+
+
+class Options:
+    """Answers OPTIONS on every address: which methods there are, and that any page may send a form."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer, or pass the request on."""
+        if scope["type"] != "http" or scope["method"] != "OPTIONS":
+            await self.app(scope, receive, send)
+            return
+        headers = {"Allow": "GET, HEAD, POST, PUT, OPTIONS"}
+        if "/submit/" in scope["path"]:
+            # A token is the right to submit; no cookie goes along.
+            headers |= {
+                "Access-Control-Allow-Origin": "*",
+                "Access-Control-Allow-Methods": "GET, POST",
+                "Access-Control-Allow-Headers": "Content-Type, X-Requested-With",
+            }
+        await Response(status_code=204, headers=headers)(scope, receive, send)

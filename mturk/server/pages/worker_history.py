@@ -10,7 +10,7 @@ from ..operations.qualifications import request_qualification
 from ..protocol.errors import missing
 from ..storage import assignments, bonuses, hits, messages, offers, workers
 from ..storage.qualifications import for_worker
-from . import panels, web
+from . import leaving, web
 from .submissions import own_assignment
 from .worker_site import redirect, signed_in
 
@@ -37,7 +37,7 @@ async def done(request: Request) -> Response:
             "assignment": row,
             "hit": hit,
             "more": more,
-            "ending": panels.ending(tx, request, row, hit),
+            "ending": leaving.ending(tx, request, row, hit),
             "person": workers.name_of(tx, worker),
         }
 

@@ -162,7 +162,7 @@ async def preview(request: Request) -> Response:
 
     hit, may_preview, may_accept = await web.site_of(request).read(reading)
     if not may_preview:
-        raise RequestError("You do not have the qualifications that this HIT requires.", "NotQualified")
+        raise RequestError("You do not have the qualifications that this task requires.", "NotQualified")
     question = questions.parse(hit["question"])
     return web.page(
         request, "preview", session=session, frames=frame_source(question), hit=hit, may_accept=may_accept,
@@ -178,7 +178,7 @@ async def preview_page(request: Request) -> Response:
         hit = hits.find(tx, request.path_params["hit_id"])
         check_open(tx, hit, worker)
         if unmet(tx, hit, worker, "Preview"):
-            raise RequestError("You do not have the qualifications that this HIT requires.", "NotQualified")
+            raise RequestError("You do not have the qualifications that this task requires.", "NotQualified")
         return hit
 
     return await requester_page(request, await web.site_of(request).read(reading))

@@ -150,7 +150,7 @@ class _Blocks(HTMLParser):
         self._unfinished += position < 0
         if self._unfinished > _MAX_UNFINISHED:
             raise RequestError(
-                f"This HIT's page cannot be shown: more than {_MAX_UNFINISHED} of its tags and comments "
+                f"This task's page cannot be shown: more than {_MAX_UNFINISHED} of its tags and comments "
                 "never end.",
                 "InvalidQuestion",
             )

@@ -55,5 +55,5 @@ def accept_next(
         tx, worker_id, "Accept", study=study, hit_type=hit_type, batch=batch, one_a_batch=one_a_batch
     )
     if not found:
-        raise RequestError("There is no HIT for you here at the moment.", "NoHITsAvailable")
+        raise RequestError("There is no task for you here at the moment.", "NoHITsAvailable")
     return accept(tx, found[0]["hit_id"], worker_id, arrival)

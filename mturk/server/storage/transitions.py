@@ -104,14 +104,14 @@ def accept(tx: Transaction, hit_id: str, worker_id: str, arrival: int | None = N
     if held and held["status"] == "Accepted":
         return str(held["assignment_id"])
     if held:
-        raise RequestError("You have already done this HIT.", "WorkerAlreadyHasAssignment")
+        raise RequestError("You have already done this task.", "WorkerAlreadyHasAssignment")
     check_open(tx, hit, worker_id)
     if blocks.holds(tx, worker_id):
-        raise RequestError("This requester does not offer you any HITs.", "WorkerBlocked")
+        raise RequestError("This requester does not offer you any tasks.", "WorkerBlocked")
     if status(hit, tx.now) != "Assignable":
-        raise RequestError("No assignment of this HIT is available any more.", "NoHITsAvailable")
+        raise RequestError("All places in this task are taken.", "NoHITsAvailable")
     if unmet(tx, hit, worker_id, "Accept"):
-        raise RequestError("You do not have the qualifications that this HIT requires.", "NotQualified")
+        raise RequestError("You do not have the qualifications that this task requires.", "NotQualified")
     if studies.came_for(tx, arrival) != hit["study"]:
         arrival = None
     assignment_id = assignments.add(tx, hit, worker_id, arrival)

@@ -128,8 +128,8 @@ def test_what_becomes_of_answers_is_said_as_it_is(server, study):
     assert person.http.put(progress, json={"shown": 7}).status_code == 204
     person.give_back(assignment)
     done = text_of(person.http.get(f"/worker/assignments/{assignment}/done"))
-    assert "You returned this HIT. Your answers are not part of the study" in done
-    kept = "We keep them only so that you can continue where you stopped if you take the same HIT again."
+    assert "You returned this task. Your answers are not part of the study" in done
+    kept = "We keep them only so that you can continue where you stopped if you take the same task again."
     assert kept in done
     again = assignment_of(enter(person, "P01"))
     assert person.http.get(f"/worker/assignments/{again}/progress").json() == {"shown": 7}

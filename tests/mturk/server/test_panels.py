@@ -77,7 +77,7 @@ def test_one_hit_a_person_and_batch_then_back(server, study):
     person.submit(other["assignment_id"])
     taken = person.join("s", **link, batch="b1")
     assert taken.status_code == 409
-    assert "you have already taken part" in taken.text
+    assert "You have already taken part" in taken.text
 
 
 def test_the_same_name_at_another_panel_is_somebody_else(server, study):
