@@ -56,7 +56,7 @@ SHOWN_LINKS = 5
     "--public-url",
     metavar="URL",
     show_default="none",
-    help="Public address of the proxy in front of this server.",
+    help="Public address of the proxy in front of this server, with its path if it has one.",
 )
 @click.option(
     "--worker-locale",

@@ -32,7 +32,7 @@ from .pages import (
     worker_history,
     worker_site,
 )
-from .pages.addresses import PublicPath, public_path
+from .pages.addresses import PublicPath, check_signature, public_path
 from .pages.sessions import Sessions
 from .protocol import signing, wire
 from .protocol.errors import RequestError, ServiceFault, SignatureError
@@ -77,9 +77,7 @@ async def requester_endpoint(request: Request) -> Response:
     try:
         signing.claim(site.keys, request.headers, site.wall())
         body = await web.body_of(request, wire.MAX_BODY)
-        signing.verify(
-            site.keys, ("POST", request.url.path, request.url.query), request.headers, body, site.wall()
-        )
+        check_signature(request, body, site.wall())
         name, parameters = wire.parse(request.headers.get("x-amz-target", ""), body)
         content = wire.response(name, await run(site, name, parameters))
     except HTTPException as error:
@@ -216,7 +214,7 @@ def create_app(site: Site) -> Starlette:
         middleware=[
             Middleware(PublicPath, path=public_path(site.settings.public_url)),
             Middleware(web.SecurityHeaders),
-            Middleware(web.Options),
+            Middleware(web.OptionsReply),
         ],
         exception_handlers={
             RequestError: refused,

@@ -7,8 +7,12 @@ strips the address's path before it passes a request on.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from itertools import product
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from ..protocol import signing
+from ..protocol.errors import SignatureError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -59,6 +63,32 @@ def from_elsewhere(request: Request) -> str | None:
     return None if stated is None or stated in own else stated
 
 
+def check_signature(request: Request, body: bytes | None, now: float) -> None:
+    """Raise SignatureError unless one of this server's keys signed the request, for any of its addresses.
+
+    A client signs the address that it was given. A proxy may take the path off, or send a Host of its own:
+    then the signature fits the public address. `body` as in `signing.verify`.
+    """
+    site = request.app.state.site
+    public = urlsplit(_settings(request).public_url or "")
+    path = request.url.path
+    hosts = [request.headers.get("host", ""), *([public.netloc] if public.netloc else [])]
+    paths = [path]
+    if public.path and path.startswith(f"{public.path}/"):
+        paths += [public.path] if path == f"{public.path}/" else []
+    elif public.path:
+        paths += [public.path + path, *([public.path] if path == "/" else [])]
+    for number, (host, signed_path) in enumerate(product(hosts, paths), start=1):
+        try:
+            headers = {**request.headers, "host": host}
+            signing.verify(site.keys, (request.method, signed_path, request.url.query), headers, body, now)
+        except SignatureError:
+            if number == len(hosts) * len(paths):
+                raise
+        else:
+            return
+
+
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -74,6 +104,8 @@ class PublicPath:
         if not self.path or scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        if scope["path"] == self.path:
+            scope = {**scope, "path": f"{self.path}/"}
         if scope["path"].startswith(f"{self.path}/"):
             scope = {**scope, "root_path": self.path}
 

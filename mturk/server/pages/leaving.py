@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Reason:
+class WayOut:
     """Why somebody does not take part: the page says it, and what is kept of them. `status` is HTTP's."""
 
     status: int
@@ -29,34 +29,34 @@ class Reason:
 
 _NOTHING = "You have not begun, so there are no answers of yours to keep."
 REASONS = {
-    "full": Reason(
+    "full": WayOut(
         409,
         "All places are taken",
         "All places in this study are taken at the moment. One becomes free when somebody returns theirs: "
         "you can try again later.",
         _NOTHING,
     ),
-    "done": Reason(
+    "done": WayOut(
         409,
         "You have already taken part",
         "Everybody can take part in this study once, and you have. To see your completion code again, open "
         "this page in the browser in which you took part.",
         "The answers that you submitted are kept, and they count.",
     ),
-    "screened": Reason(
+    "screened": WayOut(
         400,
         "Not on this device",
         "This study needs a computer with a keyboard and a window that is large enough. You can open the "
         "same link there.",
         _NOTHING,
     ),
-    "declined": Reason(
+    "declined": WayOut(
         200,
         "You are not taking part",
         "You decided not to take part in this study. If you change your mind, open the same link again.",
         _NOTHING,
     ),
-    "cookies": Reason(
+    "cookies": WayOut(
         403,
         "This study needs a cookie",
         "Your browser does not keep this site's cookie, without which we cannot tell your answers from other "

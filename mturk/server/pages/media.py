@@ -16,7 +16,7 @@ from glimpse.images import ENDINGS, content_type, content_type_of, type_names
 
 from ..protocol import signing
 from ..protocol.errors import SignatureError
-from . import web
+from . import addresses, web
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,9 +57,7 @@ async def put_image(request: Request) -> Response:
     site = web.site_of(request)
     try:
         # Before the body is read: nobody without a key fills the memory.
-        signing.verify(
-            site.keys, ("PUT", request.url.path, request.url.query), request.headers, None, site.wall()
-        )
+        addresses.check_signature(request, None, site.wall())
         body = await web.body_of(request, MAX_IMAGE)
         signing.check_digest(request.headers, body)
     except SignatureError as error:

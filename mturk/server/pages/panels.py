@@ -37,8 +37,8 @@ _NO_PERSON = (
 class Panel:
     """Where participants come from: `person` is the parameter that tells who, `others` are kept with it.
 
-    `link` is what a link to hand out holds, in the panel's own marks; `leave` says what somebody does there who
-    did not finish; `shown` tells whether the dashboard lists it.
+    `link` is what a link to hand out holds, in the panel's own marks; `leave` says what somebody does there
+    who did not finish; `shown` tells whether the dashboard lists it.
     """
 
     name: str
@@ -71,8 +71,8 @@ class StudySettings:
 
     `completion_url` may hold {participant}, {session}, {study} and {assignment}; `completion_code` is shown
     to be copied. `screen_out_url` and `screen_out_code` are the same for whoever does not finish; the URL may
-    hold {reason}, too. A smallest window adds to what the study's page needs by itself; one of 0 by 0 lets phones
-    take part where the page does.
+    hold {reason}, too. A smallest window adds to what the study's page needs by itself; one of 0 by 0 lets
+    phones take part where the page does.
     """
 
     completion_url: str = ""

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ..protocol import signing
 from ..protocol.errors import SignatureError
 from ..storage.workers import participants_of, simulated_of
-from . import web
+from . import addresses, web
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -23,9 +22,7 @@ async def get_participants(request: Request) -> Response:
     """
     site = web.site_of(request)
     try:
-        signing.verify(
-            site.keys, ("GET", request.url.path, request.url.query), request.headers, b"", site.wall()
-        )
+        addresses.check_signature(request, b"", site.wall())
     except SignatureError as error:
         return JSONResponse({"error": error.message}, 403)
     study = request.path_params["study"]

@@ -114,8 +114,8 @@ async def checked_form(request: Request) -> tuple[Session, dict[str, str]]:
     fields = dict((await form_of(request, MAX_OWN_FORM)).fields)
     if sessions_of(request).cookie not in request.cookies:
         raise RequestError(
-            "Your browser does not keep this site's cookie. Allow cookies for this site, then go back, reload "
-            "the page and try again. Nothing was lost.",
+            "Your browser does not keep this site's cookie. Allow cookies for this site, then go back, "
+            "reload the page and try again. Nothing was lost.",
             "CookiesBlocked",
         )
     sessions_of(request).check_csrf(session, fields.get("csrf", ""))
@@ -263,7 +263,7 @@ class SecurityHeaders:
         await self.app(scope, receive, with_headers)
 
 
-class Options:
+class OptionsReply:
     """Answers OPTIONS on every address: which methods there are, and that any page may send a form."""
 
     def __init__(self, app: App) -> None:

@@ -259,7 +259,9 @@ def test_tests_are_counted_not_cells(unlimited: Path, tmp_path: Path) -> None:
     lines = [line for line in path.read_text().splitlines(keepends=True) if json.loads(line)["hit"] < "b2"]
     path.write_text("".join(lines))
     text = said(half)
-    assert text.endswith("tested against chance (1/2) by two-sided score tests with the same effective sample sizes.")
+    assert text.endswith(
+        "tested against chance (1/2) by two-sided score tests with the same effective sample sizes."
+    )
     assert "We compared crn and pix2pix images in an unlimited-time" in text
     assert text.startswith(
         "[SIMULATED ANSWERS: not evidence about people.] [PRELIMINARY: 8 of 16 places (50.0%)"
