@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FULL = 4  # a table of at most this many entries an answer is counted in full
 DENSE = 512  # groups up to which the sums are kept as a full matrix
+FILLED = 8  # a table of clusters and groups is multiplied out in full where one entry in so many is not 0
 BLOCK = 2_000_000  # entries of a matrix that is multiplied out at a time
 
 
@@ -67,9 +68,13 @@ class Entries(NamedTuple):
             here = slice(starts[first], starts[min(first + step, len(starts) - 1)])
             yield Entries(*(column[here] for column in self))
 
+    def rows(self) -> NDArray[np.int64]:
+        """A number from 0 for each cluster."""
+        return np.asarray(np.cumsum(np.diff(self.cluster, prepend=self.cluster[:1]) != 0))
+
     def matrix(self, groups: int) -> Floats:
         """Clusters x groups."""
-        row = np.cumsum(np.diff(self.cluster, prepend=self.cluster[:1]) != 0)
+        row = self.rows()
         full = np.zeros((row[-1] + 1 if len(row) else 0, groups))
         full[row, self.group] = self.n
         return full
@@ -81,39 +86,35 @@ def gram(entries: Entries, groups: int, singles: Codes | None = None) -> Gram:
     starts = entries.starts()
     size = np.diff(np.append(starts, len(entries.cluster)))
     lone = np.repeat(size == 1, size)  # a cluster in one group has only its square
-    squares = np.bincount(entries.group[lone], weights=entries.n[lone] ** 2, minlength=groups)
+    squares = np.bincount(entries.group[lone], weights=entries.n[lone] ** 2, minlength=groups).astype(float)
+    squares += 0.0 if singles is None else singles
     rest = entries.where(~lone)
-    squares = squares if singles is None else squares + singles
-    if groups > DENSE:
-        return sparse.diags(squares.astype(float)).tocsr() + _sparse_product(rest, rest, groups)
-    found = np.diag(squares.astype(float))
-    for block in rest.blocks(groups):
-        full = block.matrix(groups)
-        found += full.T @ full
-    return found
+    alone = sparse.diags(squares).tocsr() if groups > DENSE else np.diag(squares)
+    return alone + _product(rest, rest, groups)
 
 
 def cross_gram(a: Entries, b: Entries, groups: int) -> Gram:
     """Sum over clusters that occur in both of n_a n_b' and its transpose."""
     both = np.intersect1d(a.cluster, b.cluster)
     a, b = (entries.where(np.isin(entries.cluster, both)) for entries in (a, b))
-    if groups > DENSE:
-        half = _sparse_product(a, b, groups)
-        return half + half.T
-    found = np.zeros((groups, groups))
-    # The same clusters in both, so the same blocks.
+    half = _product(a, b, groups)
+    return half + half.T
+
+
+def _product(a: Entries, b: Entries, groups: int) -> Gram:
+    """Sum over clusters, the same in both, of n_a n_b'; sparse where groups are many."""
+    row, other = a.rows(), b.rows()
+    clusters = int(row[-1]) + 1 if len(row) else 0
+    if groups > DENSE or len(row) * FILLED < clusters * groups:
+        shape = (clusters, groups)
+        first = sparse.csr_matrix((a.n.astype(float), (row, a.group)), shape=shape)
+        second = sparse.csr_matrix((b.n.astype(float), (other, b.group)), shape=shape)
+        found = first.T @ second
+        return found if groups > DENSE else found.toarray()
+    full = np.zeros((groups, groups))
     for left, right in zip(a.blocks(groups), b.blocks(groups), strict=True):
-        half = left.matrix(groups).T @ right.matrix(groups)
-        found += half + half.T
-    return found
-
-
-def _sparse_product(a: Entries, b: Entries, groups: int) -> Any:
-    clusters = int(max(a.cluster.max(initial=0), b.cluster.max(initial=0))) + 1
-    first, second = (
-        sparse.csr_matrix((e.n.astype(float), (e.cluster, e.group)), shape=(clusters, groups)) for e in (a, b)
-    )
-    return first.T @ second
+        full += left.matrix(groups).T @ right.matrix(groups)
+    return full
 
 
 def occurring(entries: Entries, label: Codes, labels: int, singles: Codes | None = None) -> NDArray[np.int64]:
