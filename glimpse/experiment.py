@@ -22,6 +22,8 @@ Sides = Literal["balanced", "random"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 PRESETS: tuple[PresetName, ...] = get_args(PresetName)
 PAPER_EXPOSURES_MS = (125, 250, 500, 1000, 2000, 4000, 8000)
+# From this exposure on, whoever looks sees which of two images is real, if one is as bad as a sentinel's.
+PLAIN_MS = 1000
 LARGEST_REWARD_USD = 10_000
 PAPER_BASELINES = ("image-space", "pix2pix", "encoder-decoder", "full-resolution")
 
@@ -102,6 +104,17 @@ class Experiment:
         """Return the number of a HIT's scored trials that are no sentinels."""
         return len(batch.contrasts) * len(self.exposures_ms) * self.trials_per_cell
 
+    @property
+    def sentinel_exposures_ms(self) -> tuple[int | None, ...]:
+        """The exposures of sentinels: the stated one, else the trials' own that are long enough to see it.
+
+        A sentinel must be plain to whoever looks: exposures of a second and more are, else the longest.
+        """
+        if self.sentinel_exposure_ms is not None or self.mode == "unlimited-time":
+            return (self.sentinel_exposure_ms,)
+        stated = [exposure for exposure in self.exposures_ms if exposure is not None]
+        return tuple(exposure for exposure in stated if exposure >= PLAIN_MS) or (max(stated),)
+
     def trials_per_hit(self, batch: Batch) -> int:
         """Return the number of a HIT's trials: practice, genuine, sentinels."""
         return self.practice_trials + self.genuine_per_hit(batch) + self.sentinels_per_hit
@@ -168,7 +181,7 @@ def preset(mode: str, name: str = "glimpse") -> Experiment:
         contrasts=contrasts,
         batches=_batches(cast("Mode", mode), contrasts, sentinel),
         exposures_ms=PAPER_EXPOSURES_MS if limited else (None,),
-        sentinel_exposure_ms=4000 if limited else None,
+        sentinel_exposure_ms=4000 if limited and not own else None,
         pairing="same-item" if name == "authors" else "random",
         scenes="without-replacement" if own else "with-replacement",
         sides="balanced" if own else "random",
@@ -357,7 +370,8 @@ def _check_exposures(experiment: Experiment) -> None:
     if not exposures or len(set(exposures)) != len(exposures):
         raise GlimpseError(f"exposures_ms is {list(exposures)}; name each exposure once.")
     limited = experiment.mode == "limited-time"
-    sentinel = (experiment.sentinel_exposure_ms,) if experiment.sentinels_per_hit else ()
+    stated = experiment.sentinel_exposure_ms
+    sentinel = (stated,) if experiment.sentinels_per_hit and stated is not None else ()
     for exposure_ms in (*exposures, *sentinel):
         if limited and (not isinstance(exposure_ms, int) or not 1 <= exposure_ms <= 60_000):
             raise GlimpseError(f"exposure {exposure_ms!r} in limited-time; allowed are 1 to 60000 ms, whole.")

@@ -17,8 +17,10 @@ from glimpse.trials import Trial, trials_csv
 
 from ..design.encoding import Encoding, Source, choose, encode, extension
 from ..design.limits import check_listing
+from ..design.padding import pad, padded_size
 from ..design.stimuli import Images, common_items, inspect_all, opaque_id, study_secret
 from ..page.pages import page_html, page_settings, question_xml, template_sha256
+from .blindness import blind_warnings, sentinel_exposures
 from .design_page import design_html
 from .recurrence import recurrence
 from .writing import refuse_existing, write_study
@@ -102,13 +104,14 @@ def build_rows(
     page = page_settings(sources.values(), **making.page)
     secret = study_secret(making.seed, _visible(experiment, making, page, encoding, rows), sources)
     names = {key: opaque_id(secret, *key, source.sha256) for key, source in sources.items()}
-    encoder = _Encoder(sources, names, encoding, making.track)
+    encoder = _Encoder(sources, names, secret, encoding, making.track)
     study = _study(experiment, making, page, secret, _named(rows, names), encoder.stimuli())
     pages = {hit.hit: page_html(study, hit.hit) for hit in study.hits}
     size = max(len(question_xml(study, hit.hit, LONG_BASE).encode()) for hit in study.hits)
     study = replace(study, hits=tuple(replace(hit, page_sha256=digest(pages[hit.hit])) for hit in study.hits))
     recurring = recurrence(study.trials, experiment.workers_per_hit)
-    warnings = (*warnings, *(recurring.warnings() if recurring else ()), *_blind_warnings(experiment))
+    blind = blind_warnings(experiment, study.trials, encoding, sources.values())
+    warnings = (*warnings, *(recurring.warnings() if recurring else ()), *blind)
     report = design_html(study, recurring, warnings=warnings, encoding=encoding, question_bytes=size)
     extra = {"design.html": report}
     written = write_study(study, target, pages, encoder.write, extra, replace=making.force)
@@ -162,15 +165,27 @@ def planned_rows(experiment: Experiment, items: Sequence[str], seed: int) -> Ite
     number = 0
     for index, batch in enumerate(experiment.batches):
         rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, index])))
-        rows = list(rows_of(experiment, batch, plan(experiment, batch, len(items), rng), items, number))
+        planned = plan(experiment, batch, len(items), rng)
+        drawn = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, index, 1])))
+        exposures = sentinel_exposures(experiment, planned, drawn)
+        rows = list(rows_of(experiment, batch, planned, items, number, exposures))
         number += len(rows)
         yield from rows
 
 
 def rows_of(
-    experiment: Experiment, batch: Batch, planned: Plan, items: Sequence[str], first: int = 0
+    experiment: Experiment,
+    batch: Batch,
+    planned: Plan,
+    items: Sequence[str],
+    first: int = 0,
+    sentinel_ms: Iterable[int | None] = (),
 ) -> Iterable[Trial]:
-    """Turn the arrays of one batch into trials, numbered from `first` + 1; stimuli have no names yet."""
+    """Turn the arrays of one batch into trials, numbered from `first` + 1; stimuli have no names yet.
+
+    `sentinel_ms`: the exposures of the sentinels, one after the other.
+    """
+    drawn = iter(sentinel_ms)
     cells, exposures = planned.layout.cells, experiment.exposures_ms
     practice_ms = _practice_exposures(experiment)
     total = experiment.hits * max(experiment.trials_per_hit(batch) for batch in experiment.batches)
@@ -182,8 +197,10 @@ def rows_of(
         hit, position = index
         genuine = label < cells
         contrast = (batch.sentinel or "", experiment.real)
-        exposure = practice_ms[position] if label > cells else experiment.sentinel_exposure_ms
-        if genuine:
+        exposure = practice_ms[position] if label > cells else None
+        if label == cells:
+            exposure = next(drawn, experiment.sentinel_exposure_ms)
+        elif genuine:
             contrast, exposure = batch.contrasts[label // len(exposures)], exposures[label % len(exposures)]
         left, right = ((contrast[0], items[a]), (contrast[1], items[b]))[:: 1 if a_left else -1]
         yield Trial(
@@ -225,15 +242,6 @@ def _practice_exposures(experiment: Experiment) -> list[int | None]:
     return [exposures[round(i * (len(exposures) - 1) / max(1, count - 1))] for i in range(count)]
 
 
-def _blind_warnings(experiment: Experiment) -> Iterable[str]:
-    exposure = experiment.sentinel_exposure_ms
-    if experiment.sentinels_per_hit and exposure not in experiment.exposures_ms and exposure is not None:
-        yield (
-            f"Sentinels are shown {exposure} ms and no other trial is: workers could recognise them. Choose "
-            "--sentinel-exposure-ms among the exposures."
-        )
-
-
 def _images_of(row: Trial) -> tuple[tuple[str, str], tuple[str, str]]:
     return (row.condition_left, row.item_left), (row.condition_right, row.item_right)
 
@@ -261,10 +269,13 @@ def _hits(trials: Sequence[Trial]) -> tuple[Hit, ...]:
 
 @dataclass(frozen=True)
 class _Encoder:
-    """Encodes the stimuli while they are written: all at once they may not fit in memory."""
+    """Encodes the stimuli while they are written, and then pads them to one size: all at once they may not
+    fit in memory.
+    """
 
     sources: Mapping[tuple[str, str], Source]
     names: Mapping[tuple[str, str], str]
+    secret: str
     encoding: Encoding
     track: Track
 
@@ -281,12 +292,18 @@ class _Encoder:
         """Write every image into `folder` and return the stimuli with their digests."""
         stimuli = self.stimuli()
 
-        def one(key: tuple[str, str]) -> tuple[str, str]:
+        def written(key: tuple[str, str]) -> int:
             data = encode(self.sources[key], self.encoding)
-            (folder / stimuli[self.names[key]].file).write_bytes(data)
-            return self.names[key], hashlib.sha256(data).hexdigest()
+            return (folder / stimuli[self.names[key]].file).write_bytes(data)
+
+        def padded(name: str) -> tuple[str, str]:
+            path = folder / stimuli[name].file
+            data = pad(path.read_bytes(), size, f"{self.secret} {name}")
+            path.write_bytes(data)
+            return name, hashlib.sha256(data).hexdigest()
 
         with ThreadPoolExecutor() as pool:
-            done = self.track(pool.map(one, self.sources), "Writing images", len(self.sources))
-            digests = dict(done)
+            sizes = list(self.track(pool.map(written, self.sources), "Writing images", len(self.sources)))
+            size = padded_size(sizes)
+            digests = dict(pool.map(padded, stimuli))
         return {name: replace(stimulus, sha256=digests[name]) for name, stimulus in stimuli.items()}

@@ -150,7 +150,7 @@ def _count(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[...,
     "--sentinel-exposure-ms",
     type=int,
     default=None,
-    show_default="4000",
+    show_default="drawn from the exposures of 1 s and more; 4000 with --preset paper or authors",
     help="Limited-time: exposure of the sentinels.",
 )
 @click.option(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -164,14 +165,23 @@ def _upright(data: bytes) -> Image.Image:
 
 
 def _strip_png(data: bytes) -> bytes:
-    """Keep the chunks that hold pixels."""
-    kept, position = [data[:8]], 8
+    """Keep the chunks that hold pixels; these in one chunk, since each program splits them in its own way."""
+    kept, pixels, position = [data[:8]], [], 8
     while position + 12 <= len(data):
         (length,) = struct.unpack(">I", data[position : position + 4])
-        if data[position + 4 : position + 8] in _PNG_CHUNKS:
-            kept.append(data[position : position + 12 + length])
+        name, body = data[position + 4 : position + 8], data[position + 8 : position + 8 + length]
+        if name == b"IDAT":
+            pixels.append(body)
+        elif name in _PNG_CHUNKS:
+            if name == b"IEND":
+                kept.append(_png_chunk(b"IDAT", b"".join(pixels)))
+            kept.append(_png_chunk(name, body))
         position += 12 + length
     return b"".join(kept)
+
+
+def _png_chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
 def _strip_jpeg(data: bytes) -> bytes:

@@ -22,11 +22,9 @@ def test_the_numbers_of_the_protocol() -> None:
     limited, unlimited = preset("limited-time"), preset("unlimited-time")
     assert (limited.cells, limited.hits, limited.trials_per_hit(limited.batches[0])) == (21, 10, 110)
     assert limited.exposures_ms == (125, 250, 500, 1000, 2000, 4000, 8000)
-    assert (limited.sentinels_per_hit, limited.sentinel_exposure_ms, limited.max_wrong_sentinels) == (
-        5,
-        4000,
-        0,
-    )
+    assert (limited.sentinels_per_hit, limited.max_wrong_sentinels) == (5, 0)
+    assert limited.sentinel_exposures_ms == (1000, 2000, 4000, 8000)
+    assert preset("limited-time", "paper").sentinel_exposure_ms == 4000
     assert (limited.workers_per_hit, limited.reward_usd, limited.time_allotted_minutes) == (
         20,
         Decimal(2),

@@ -43,6 +43,9 @@ async def get_image(request: Request) -> Response:
     if not path.is_file():
         raise HTTPException(404, "There is no such image.")
     headers = {
+        # Nothing of when or how it was stored: that could differ by condition.
+        "ETag": f'"{path.stem}"',
+        "Last-Modified": "Thu, 01 Jan 1970 00:00:00 GMT",
         "Cache-Control": "public, max-age=31536000, immutable",
         "Cross-Origin-Resource-Policy": "cross-origin",
         "Access-Control-Allow-Origin": "*",

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 
 import httpx
 import pytest
@@ -171,3 +172,14 @@ def test_exclusions_so_far(start, study, tmp_path, question):
     for _ in range(2):
         page = browser.get(f"/dashboard/studies/{study.study}").text
         assert "<b>2</b><span>excluded so far" in page
+
+
+def test_no_header_tells_images_apart(server):
+    """Two images of one size, stored at different times: only their names differ."""
+    seen = []
+    for name, colour, stored in (("aaa", 1, 1_000_000), ("bbb", 9, 2_000_000)):
+        put(server, f"/media/s/{name}.png", image(colour=colour))
+        os.utime(server.site.settings.data / "media/s" / f"{name}.png", (stored, stored))
+        headers = dict(httpx.get(f"{server.url}/media/s/{name}.png", verify=False).headers)
+        seen.append({key: value.replace(name, "") for key, value in headers.items() if key != "date"})
+    assert seen[0] == seen[1]

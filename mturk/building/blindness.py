@@ -1,0 +1,65 @@
+"""What a worker's browser can see beside the pixels, and so could tell a program that never looks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glimpse.text import exposure_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from glimpse.experiment import Experiment
+    from glimpse.plan import Plan
+    from glimpse.trials import Trial
+
+    from ..design.encoding import Encoding, Source
+
+
+def sentinel_exposures(
+    experiment: Experiment, planned: Plan, rng: np.random.Generator
+) -> Iterator[int | None]:
+    """Yield the exposures of a batch's sentinels, HIT by HIT: in equal shares to within one, shuffled."""
+    choices = experiment.sentinel_exposures_ms
+    count = planned.layout.sentinels
+    turn = int(rng.integers(len(choices)))
+    for hit in range(planned.layout.hits):
+        dealt = [choices[(turn + hit * count + place) % len(choices)] for place in range(count)]
+        for place in np.argsort(rng.random(count)):
+            yield dealt[place]
+
+
+def blind_warnings(
+    experiment: Experiment, trials: Sequence[Trial], encoding: Encoding, sources: Iterable[Source]
+) -> Iterator[str]:
+    """Say what a browser can tell of sentinels or conditions in this study."""
+    exposure = experiment.sentinel_exposure_ms
+    if experiment.sentinels_per_hit and exposure is not None:
+        shown = [trial.sentinel for trial in trials if trial.exposure_ms == exposure and not trial.practice]
+        share = round(100 * sum(shown) / max(1, len(shown)))
+        yield (
+            f"All sentinels are shown {exposure_name(exposure)}, and {share} % of the trials with that "
+            "exposure are sentinels: a program in the browser can tell that much. Preset glimpse without "
+            "--sentinel-exposure-ms draws them from the exposures of the other trials."
+        )
+    if experiment.sentinels_per_hit and _recur(trials):
+        yield (
+            "Images come back within a HIT, and those that only sentinels show less often than others: a "
+            "program in the browser can recognise sentinels by that. More scenes avoid it, or fewer trials."
+        )
+    if encoding == "keep" and len({source.style for source in sources}) > 1:
+        yield (
+            "The images are not encoded alike (--encode keep): a program in the browser can tell "
+            "conditions by it. --encode auto, or png, encodes them alike."
+        )
+
+
+def _recur(trials: Iterable[Trial]) -> bool:
+    """Tell whether a worker sees an image twice."""
+    seen = Counter(
+        (trial.hit, name) for trial in trials for name in (trial.stimulus_left, trial.stimulus_right)
+    )
+    return max(seen.values(), default=0) > 1
