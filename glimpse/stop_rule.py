@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 LONGEST, ALL = "longest", "all"
+LARGEST_LEVEL = 0.999999  # beyond it, intervals are those of rounding errors
 EXAMPLE = 'for example "excludes-chance", or "width=0.10 contrast=crn:real"'
 
 
@@ -46,6 +47,7 @@ class StopRule:
             value = getattr(self, name)
             if value is not None and not (_is_number(value) and 0 < value < 1):
                 raise GlimpseError(f"stop_when: {name} is {value!r}; it must be a number between 0 and 1.")
+        check_level("stop_when: level", self.level)
         named = self.exposures_ms
         listed_ms = isinstance(named, tuple) and named and all(map(_is_number, named))
         if named not in (LONGEST, ALL) and not listed_ms:
@@ -90,7 +92,8 @@ class StopRule:
         if self.excludes is not None:
             wanted.append(f"leaves out {_percent(self.excludes)}")
         if self.width is not None:
-            wanted.append(f"is at most {_percent(self.width)} wide")
+            points = "point" if self.width == 0.01 else "points"
+            wanted.append(f"is at most {100 * self.width:.10g} percentage {points} wide")
         where = "every contrast"
         if self.contrasts is not None:
             where = listed([":".join(pair) for pair in self.contrasts])
@@ -139,6 +142,9 @@ class StopRule:
         exposures: list[Any] = []
         for word in text.replace(",", " ").split():
             name, equals, value = word.partition("=")
+            name = "excludes" if word == "excludes-chance" else name
+            if name in found:
+                raise GlimpseError(f"stop_when says {name} twice, the second time as {word!r}; say it once.")
             if word == "excludes-chance":
                 found["excludes"] = 0.5
             elif name in {"excludes", "width", "level"} and equals:
@@ -159,6 +165,14 @@ class StopRule:
         elif exposures:
             found["exposures_ms"] = tuple(exposures)
         return cls(**found, contrasts=tuple((a, b) for a, b in contrasts) or None)
+
+
+def check_level(name: str, level: float) -> None:
+    """Refuse a confidence level that is none, or beyond LARGEST_LEVEL; GlimpseError calls it `name`."""
+    if not 0 < level < 1:
+        raise GlimpseError(f"{name} is {level}; it must lie between 0 and 1, such as 0.95.")
+    if level > LARGEST_LEVEL:
+        raise GlimpseError(f"{name} is {level}; the highest is {LARGEST_LEVEL}.")
 
 
 def _lists(value: Mapping[str, Any]) -> dict[str, Any]:

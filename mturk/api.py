@@ -41,7 +41,7 @@ class Numbers(TypedDict, total=False):
     workers_per_hit: int
     reward_usd: str | float | Decimal
     time_allotted_minutes: int
-    stop_when: str
+    stop_when: str | None
 
 
 WORDS = ("pairing", "scenes", "sides")
@@ -111,7 +111,11 @@ def plan_study(
         contrasts=_contrasts(contrasts),
         ours=None if ours is None else word("ours", ours),
         baselines=words("baselines", baselines),
-        numbers={name: _number(name, value) for name, value in numbers.items()},
+        numbers={
+            name: _number(name, value)
+            for name, value in numbers.items()
+            if not (name == "stop_when" and value is None)  # its default
+        },
     )
     check_exclusion_rule(experiment)
     return experiment

@@ -15,7 +15,7 @@ from glimpse.program import program
 
 from ..figures import metric as drawn
 from ..reading.exclusion import Exclusion
-from ..reading.scores import HIGHER, LOWER, Scores, matched, read_scores, usual_direction
+from ..reading.scores import HIGHER, LARGEST, LOWER, Scores, matched, read_scores, usual_direction
 from ..statistics import metric, sequential
 from ..statistics.preference import Intervals
 from .checks import check_judgments, known_condition
@@ -279,9 +279,12 @@ def _table(scores: pd.DataFrame) -> pd.DataFrame:
         if column not in scores:
             raise ArgumentError(f"scores lacks the column {column!r}; {SCORES}.")
     values = pd.to_numeric(scores["value"], errors="coerce").to_numpy(float)
-    if not np.isfinite(values).all():
-        wrong = scores["value"][~np.isfinite(values)].iloc[0]
-        raise ArgumentError(f"scores: 'value' is {wrong!r} in a row; it must be a finite number.")
+    usable = np.abs(values) <= LARGEST
+    if not usable.all():
+        wrong = scores["value"][~usable].iloc[0]
+        raise ArgumentError(
+            f"scores: 'value' is {wrong!r} in a row; it must be a number from {-LARGEST:g} to {LARGEST:g}."
+        )
     table = pd.DataFrame({name: scores[name].astype(str).to_numpy() for name in ("item", "condition")})
     if table.duplicated().any():
         item, condition = table[table.duplicated()].iloc[0]

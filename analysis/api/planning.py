@@ -48,7 +48,7 @@ def power_table(
             experiment's.
         images: How many images each condition has; None: as many as a built study shows, else the paper's
             500.
-        rates: True preference rates to find, between 0 and 1.
+        rates: True preference rates to find, between 0 and 1; one at least.
         spreads: How much workers differ, and pairs beyond their images: (worker, pair) standard deviations in
             probit units, 0 to 5; empty: (0.1, 0.07), (0.25, 0.15) and (0.5, 0.27).
         image_spread: How much the images of a condition differ in how real they look, a standard deviation in

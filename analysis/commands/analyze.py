@@ -77,7 +77,7 @@ PROBLEMS_SHOWN = 5
     type=float,
     default=0.95,
     show_default=True,
-    help="Confidence level of the intervals, between 0 and 1.",
+    help="Confidence level of the intervals, between 0 and 1; 0.999999 at most.",
 )
 @click.option(
     "--adjust",

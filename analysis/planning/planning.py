@@ -153,6 +153,8 @@ def _check(
             f"--reward is {reward}; it must be dollars and cents above 0 and at most {LARGEST_REWARD_USD}, "
             "for example 1.50."
         )
+    if not rates:
+        raise GlimpseError("--rate is empty; give one true rate at least, for example 0.6.")
     for rate in rates:
         if not 0 < rate < 1:
             raise GlimpseError(f"--rate is {rate:g}; it must lie between 0 and 1, for example 0.6.")

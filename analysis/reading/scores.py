@@ -16,7 +16,7 @@ from glimpse.errors import GlimpseError
 from .design import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LOWER, HIGHER = "lower", "higher"
 COLUMNS = ("item", "condition", "value")
 LINES_NAMED = 5
+LARGEST = 1e100  # of a value: what is larger overflows where differences are squared
 # Words in a metric's name that tell which way is better.
 LOWER_IS_BETTER = (
     "lpips", "fid", "kid", "cmmd", "dists", "mse", "rmse", "mae", "l1", "l2", "niqe", "brisque", "pieapp",
@@ -74,6 +75,11 @@ def read_scores(files: Sequence[Path], directions: Sequence[str] = ()) -> list[S
             not known which way is better.
     """
     stated = _stated(directions)
+    if stated and not files:
+        raise GlimpseError(
+            "--metric-direction is given without --metric; name the metric's file with --metric, or leave the "
+            "direction out."
+        )
     found: dict[str, Scores] = {}
     for file in files:
         for name, rows, problems in _read(file):
@@ -82,6 +88,8 @@ def read_scores(files: Sequence[Path], directions: Sequence[str] = ()) -> list[S
                     f"{file}: metric {name!r} is in {found[name].file} as well; rename one of the files."
                 )
             table, own = _table(rows, str(file))
+            if table.empty:
+                raise GlimpseError(_no_value(file, name, own))
             found[name] = Scores(name, _direction(name, stated), table, str(file), (*problems, *own))
     if unused := sorted(set(stated) - {"", *found}):
         raise GlimpseError(
@@ -188,8 +196,8 @@ def _table(rows: Sequence[_Row], file: str) -> tuple[pd.DataFrame, list[Problem]
     first: dict[tuple[str, str], tuple[float, int]] = {}
     for row in rows:
         image, value = (row.item, row.condition), _value(row.value)
-        if not math.isfinite(value):
-            problems.append(Problem(file, row.line, f"value is {row.value!r}, not a number; left out"))
+        if wrong := fault(value):
+            problems.append(Problem(file, row.line, f"value is {row.value!r}, {wrong}; left out"))
         elif image in first:
             text = f"item {row.item!r} of {row.condition} is there again; the first value counts"
             problems.append(Problem(file, row.line, text))
@@ -202,9 +210,28 @@ def _table(rows: Sequence[_Row], file: str) -> tuple[pd.DataFrame, list[Problem]
 
 def _value(text: str) -> float:
     try:
-        return math.nan if "_" in text else float(text)
+        value = math.nan if "_" in text else float(text)
     except ValueError:
         return math.nan
+    # 1e309 is a number, which a float cannot hold; inf is none.
+    return math.nan if math.isinf(value) and "inf" in text.lower() else value
+
+
+def fault(value: float) -> str:
+    """Return why a value cannot be used; empty where it can."""
+    if math.isnan(value):
+        return "not a number"
+    return f"not between {-LARGEST:g} and {LARGEST:g}" if abs(value) > LARGEST else ""
+
+
+def _no_value(file: Path, name: str, problems: Sequence[Problem]) -> str:
+    """Say that no value of a metric can be used, and why in the first lines."""
+    first = [f"line {problem.line}: {problem.text.removesuffix('; left out')}" for problem in problems]
+    more = [f"and {len(first) - LINES_NAMED} more"] if len(first) > LINES_NAMED else []
+    return (
+        f"{file}: no value of {name} can be used: {'; '.join([*first[:LINES_NAMED], *more])}. "
+        "Write values as plain numbers with a decimal point, such as 0.01."
+    )
 
 
 def matched(scores: Scores, trials: pd.DataFrame) -> Scores:
@@ -229,7 +256,8 @@ def matched(scores: Scores, trials: pd.DataFrame) -> Scores:
         )
     shown = a.append(b).unique()
     strange = ~(known.isin(_images(trials, "a")) | known.isin(_images(trials, "b")))
-    problems = [*_unknown(scores, strange), *_missing(scores, shown[~shown.isin(known)], shown)]
+    conditions = {*trials["condition_a"].astype(str), *trials["condition_b"].astype(str)}
+    problems = [*_unknown(scores, strange, conditions), *_missing(scores, shown[~shown.isin(known)], shown)]
     return replace(scores, problems=(*scores.problems, *problems))
 
 
@@ -238,19 +266,31 @@ def _images(trials: pd.DataFrame, side: str) -> pd.MultiIndex:
     return pd.MultiIndex.from_arrays([trials[f"{name}_{side}"].astype(str) for name in ("item", "condition")])
 
 
-def _unknown(scores: Scores, strange: NDArray[np.bool_]) -> list[Problem]:
-    """Images with a value that no trial shows: one problem, however many, that names the first lines."""
+def _unknown(scores: Scores, strange: NDArray[np.bool_], conditions: Collection[str]) -> list[Problem]:
+    """Images with a value that no trial shows: a problem for conditions that the study does not have, and one
+    for items; each names the first lines."""
     rows = scores.table[strange]
-    if not len(rows):
-        return []
-    lines = rows["line"].tolist() if "line" in rows else [None] * len(rows)
-    item, condition = rows.iloc[0][["item", "condition"]]
-    text = f"item {item!r} of {condition} is in no trial; left out"
-    if len(rows) > 1:
-        named = [str(line) for line in lines[1 : 1 + LINES_NAMED] if line is not None]
-        named += ["..."] * (len(rows) > 1 + LINES_NAMED)
-        text += f", as are {len(rows) - 1} more" + (f" (lines {', '.join(named)})" if named else "")
-    return [Problem(scores.file or scores.name, lines[0], text)]
+    known = rows["condition"].isin(conditions)
+    problems = []
+    for some, kind in ((rows[~known], "condition"), (rows[known], "item")):
+        if len(some):
+            item, condition = some.iloc[0][["item", "condition"]]
+            named = f"item {item!r} of {condition}" if kind == "item" else f"condition {condition!r}"
+            lines = some["line"].tolist() if "line" in some else [None] * len(some)
+            text = f"{named} is in no trial; left out{_more(lines[1:])}"
+            problems.append(Problem(scores.file or scores.name, lines[0], text))
+    return problems
+
+
+def _more(lines: Sequence[int | None]) -> str:
+    """Say what else is left out: ", as are 2 more values (lines 7 and 9)"."""
+    if not lines:
+        return ""
+    numbers = [str(line) for line in lines[:LINES_NAMED] if line is not None]
+    numbers += ["..."] * (len(lines) > LINES_NAMED)
+    one = len(lines) == 1
+    where = f" (line{'' if one else 's'} {', '.join(numbers)})" if numbers[:1] not in ([], ["..."]) else ""
+    return f", as {'is' if one else 'are'} {len(lines)} more value{'' if one else 's'}{where}"
 
 
 def _missing(scores: Scores, lacking: pd.MultiIndex, shown: pd.MultiIndex) -> list[Problem]:

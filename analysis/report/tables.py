@@ -81,6 +81,7 @@ def tex(text: str) -> str:
     """Escape what LaTeX would read as a command."""
     special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     special |= {sign: f"\\{sign}" for sign in "&%$#_{}"}
+    special |= {"<": r"\textless{}", ">": r"\textgreater{}"}
     return "".join(special.get(sign, sign) for sign in text)
 
 

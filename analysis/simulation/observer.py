@@ -240,7 +240,7 @@ def parse_quality(settings: Iterable[str]) -> dict[str, float]:
     """Read `name=value` settings; GlimpseError for what is not of that form, and a name that comes twice."""
     quality: dict[str, float] = {}
     for text in settings:
-        name, equals, value = text.partition("=")
+        name, equals, value = text.rpartition("=")  # a condition's name may hold "=", a number does not
         try:
             number = float(value)
         except ValueError:

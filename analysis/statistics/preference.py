@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from glimpse.errors import GlimpseError
+from glimpse.stop_rule import check_level
 
 from .choices import ADJUSTMENTS, CLUSTERS, STANDARD
 from .clustering import KeyedSums, divide
@@ -47,8 +48,7 @@ class Intervals:
     equivalence: float | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.level < 1:
-            raise GlimpseError(f"level is {self.level}; it must lie between 0 and 1, such as 0.95.")
+        check_level("level", self.level)
         if self.cluster not in CLUSTERS:
             raise GlimpseError(f"cluster is {self.cluster!r}; allowed are {', '.join(CLUSTERS)}.")
         if self.adjust not in ADJUSTMENTS:

@@ -40,6 +40,9 @@ def test_what_is_typed_is_the_rule(typed, rule):
         ("width=10", "width is 10.0; it must be a number between 0 and 1"),
         ("width=nan", "width is nan; it must be"),
         ("excludes-chance level=1", "level is 1.0"),
+        ("excludes-chance level=0.9999999", "level is 0.9999999; the highest is 0.999999"),
+        ("width=0.1 width=0.2", "says width twice, the second time as 'width=0.2'; say it once"),
+        ("excludes-chance excludes=0.6", "says excludes twice"),
         ("excludes-chance contrast=crn", "'contrast=crn' is no part"),
         ("excludes-chance exposure=2s", "'exposure=2s' is no part"),
         ("excludes-chance exposure=all exposure=500", "exposure=longest and exposure=all stand alone"),
@@ -89,10 +92,10 @@ def test_it_holds_only_where_all_of_it_does():
 
 def test_it_is_told_in_words():
     assert StopRule(width=0.1, level=0.99).text(limited=False) == (
-        "the 99 % interval is at most 10 % wide in every contrast"
+        "the 99 % interval is at most 10 percentage points wide in every contrast"
     )
     assert StopRule(0.5, 0.07, contrasts=(("a", "b"),), exposures_ms=(125, 2000)).text() == (
-        "the 95 % interval leaves out 50 % and is at most 7 % wide in a:b at 1/8 s and 2 s"
+        "the 95 % interval leaves out 50 % and is at most 7 percentage points wide in a:b at 1/8 s and 2 s"
     )
 
 

@@ -180,6 +180,7 @@ def test_metrics_equal_those_of_the_report(made, judgments, tmp_path):
 
 
 def test_a_plan_states_when_it_may_stop(made):
+    assert glimpse.plan_study(made / "images", stop_when=None, **SMALL).stop_when is None
     experiment = glimpse.plan_study(made / "images", stop_when="width=0.10 contrast=crn:real", **SMALL)
     assert experiment.stop_when.contrasts == (("crn", "real"),)
 

@@ -143,7 +143,7 @@ def test_a_wrong_type_is_an_error_that_says_what_to_give(code, text, here):
     [
         (3, "scores is 3 (int); give a DataFrame with the columns item, condition, value, or the path"),
         (SCORES[["item", "value"]], "scores lacks the column 'condition'; give a DataFrame"),
-        (SCORES.assign(value="x"), "scores: 'value' is 'x' in a row; it must be a finite number."),
+        (SCORES.assign(value="x"), "scores: 'value' is 'x' in a row; it must be a number from -1e+100 to 1e+100."),
         (pd.concat([SCORES, SCORES]), "scores has item '1' of crn twice; give one value an image."),
         (SCORES, 'direction is None, and the name \'metric\' does not tell; give "lower" or "higher".'),
     ],
@@ -167,6 +167,8 @@ preference_table(of, cluster='x')
     cluster is 'x'; allowed are
 fit_curves(of, curve='x')
     curve is 'x'; allowed are
+power_table(rates=[])
+    rates is empty; give one true rate at least, for example 0.6.
 anytime_table(of, level=2)
     level is 2.0; it must lie between 0 and 1
 metric_table(of, 'nothing.csv')

@@ -329,6 +329,7 @@ def test_numbers_in_words() -> None:
 
 
 def test_latex_specials_are_escaped() -> None:
+    assert tex("a<b>c") == r"a\textless{}b\textgreater{}c"
     assert tex("a_b & 5% ~^\\") == r"a\_b \& 5\% \textasciitilde{}\textasciicircum{}\textbackslash{}"
 
 

@@ -157,11 +157,47 @@ def test_what_does_not_fit_the_study_is_named():
         SHOWN,
     )  # fmt: skip
     assert problems(found) == [
-        (4, "item '9' of crn is in no trial; left out, as are 1 more (lines 6)"),
+        (6, "condition 'gan' is in no trial; left out"),
+        (4, "item '9' of crn is in no trial; left out"),
         (None, "no value of lpips for 1 of 3 images of crn, such as item '3'; pairs with them are left out"),
         (None, "no value of lpips for 1 of 1 images of pix2pix; pairs with them are left out"),
         (None, "no value of lpips for 1 of 2 images of real, such as item '1'; pairs with them are left out"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [(1, "as is 1 more value (line 10)"), (2, "as are 2 more values (lines 10, 11)"),
+     (6, "as are 6 more values (lines 10, 11, 12, 13, 14, ...)")],
+)  # fmt: skip
+def test_what_is_in_no_trial_is_counted(more, said):
+    covered = [("1", "crn", 1.0, 2), ("2", "real", 0.0, 3)]
+    strange = [(f"x{place}", "crn", 1.0, 9 + place) for place in range(more + 1)]
+    first = problems(matched(of(*covered, *strange), SHOWN))[0]
+    assert first == (9, f"item 'x0' of crn is in no trial; left out, {said}")
+
+
+def test_values_too_large_to_square_are_left_out(scores):
+    (found,) = scores(HEAD + "1,crn,1e308\n2,crn,-1e309\n3,crn,1e100\n")
+    assert rows(found) == [["3", "crn", 1e100]]
+    assert problems(found) == [
+        (2, "value is '1e308', not between -1e+100 and 1e+100; left out"),
+        (3, "value is '-1e309', not between -1e+100 and 1e+100; left out"),
+    ]
+
+
+def test_a_metric_without_a_usable_value_is_refused_with_its_lines(scores):
+    message = (
+        r"lpips\.csv: no value of lpips can be used: line 2: value is '0,01', not a number; line 3: .*; "
+        r"and 1 more\. Write values as plain numbers with a decimal point, such as 0\.01\."
+    )
+    with pytest.raises(GlimpseError, match=message):
+        scores(HEAD + "".join(f'{item},crn,"0,0{item}"\n' for item in range(1, 7)))
+
+
+def test_a_direction_needs_a_metric():
+    with pytest.raises(GlimpseError, match="--metric-direction is given without --metric"):
+        read_scores([], ["lower"])
 
 
 def test_scores_that_cover_no_pair_are_refused():

@@ -494,6 +494,7 @@ def test_everybody_on_one_side_is_a_finding(results: Path, tmp_path: Path) -> No
     ("options", "message"),
     [
         (["--level", "1.5"], "Error: level is 1.5; it must lie between 0 and 1, such as 0.95."),
+        (["--level", "0.9999999999999"], "Error: level is 0.9999999999999; the highest is 0.999999."),
         (
             ["--threshold", "40"],
             "Error: threshold is 0.4 (40 %); it must lie between 0.5 and 1 (50 and 100 %), such as 0.75.",

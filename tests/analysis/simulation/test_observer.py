@@ -146,4 +146,5 @@ def test_settings_of_earlier_versions_have_no_image_effects() -> None:
 def test_quality_settings_are_quoted_when_wrong(text: str) -> None:
     with pytest.raises(GlimpseError, match="expected name=value"):
         parse_quality([text])
+    assert parse_quality(["=SUM(A1)=1"]) == {"=SUM(A1)": 1.0}
     assert parse_quality(["a=1", "b=-0.5"]) == {"a": 1.0, "b": -0.5}
