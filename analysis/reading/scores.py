@@ -77,8 +77,8 @@ def read_scores(files: Sequence[Path], directions: Sequence[str] = ()) -> list[S
     stated = _stated(directions)
     if stated and not files:
         raise GlimpseError(
-            "--metric-direction is given without --metric; name the metric's file with --metric, or leave the "
-            "direction out."
+            "--metric-direction is given without --metric; name the metric's file with --metric, or leave "
+            "the direction out."
         )
     found: dict[str, Scores] = {}
     for file in files:

@@ -59,6 +59,7 @@ def shared_values(facts: Mapping[str, Any]) -> dict[str, Any]:
         "several": len(studies) > 1,
         "limited": experiment["mode"] == "limited-time",
         "under_way": counts["places"] is not None and counts["filled"] < counts["places"],
+        "full": counts["places"] is not None and counts["filled"] >= counts["places"],
         # Of the pages of all studies it is known what they do; their design is known to be the paper's.
         "made_here": all(study["run_with"] for study in studies),
         "after_the_paper": all(

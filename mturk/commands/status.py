@@ -69,9 +69,10 @@ def status(console: Any, study: Path, on: str, data: Path, endpoint: str | None)
     console.say(f"Study {frozen.study} at {target.name} ({target.url})")
     for line in table(batches):
         console.say(line)
-    for line in stopping_lines(frozen.experiment, stopping(frozen, states)):
-        console.say(line)
     expired = sum(batch.expired_places for batch in batches)
+    full = not expired and not any(batch.open or batch.out for batch in batches)
+    for line in stopping_lines(frozen.experiment, stopping(frozen, states), full=full):
+        console.say(line)
     if expired:
         console.say(
             f"Expired: {counted(expired, 'place')}. Open again: {command('review', *named, '--extend', '7')}"
@@ -90,32 +91,45 @@ def status(console: Any, study: Path, on: str, data: Path, endpoint: str | None)
 SHORT_NAMED = 3  # HITs that the next round waits for
 
 
-def stopping_lines(experiment: Experiment, cells: list[CellState]) -> list[str]:
-    """Return how the study's rule for stopping stands, a line a cell; none where it states no rule."""
+def stopping_lines(experiment: Experiment, cells: list[CellState], *, full: bool) -> list[str]:
+    """Return how the study's rule for stopping stands, a line a cell; none where it states no rule.
+
+    full: all places are filled, so that no further round comes.
+    """
     rule = experiment.stop_when
     if rule is None:
         return []
     limited = experiment.mode == "limited-time"
     met = sum(cell.met_after is not None for cell in cells)
-    verdict = "holds: you may stop here" if met == len(cells) else "does not hold yet"
-    if 0 < met < len(cells):
-        verdict = f"holds in {met} of {len(cells)} cells so far"
+    verdict = "The rule holds: you may stop here"
+    if met < len(cells):
+        verdict = (
+            f"The rule holds in {met} of {len(cells)} cells so far" if met else "The rule does not hold yet"
+        )
+        if full:
+            where = f" in {len(cells) - met} of {len(cells)} cells" if met else ""
+            verdict = f"All places are filled, and the rule was not met{where}"
     names = [f"{cell.contrast}{f' at {exposure_name(cell.exposure_ms)}' * limited}" for cell in cells]
     width = max(map(len, names))
     return [
         f"May stop when {rule.text(limited=limited)}.",
-        *(f"  {name.ljust(width)}  {_state(cell)}" for name, cell in zip(names, cells, strict=True)),
-        f"The rule {verdict}. The intervals hold however often you look, for the images of this study.",
+        *(
+            f"  {name.ljust(width)}  {_state(cell, full=full)}"
+            for name, cell in zip(names, cells, strict=True)
+        ),
+        f"{verdict}. The intervals hold however often you look, for the images of this study.",
     ]
 
 
-def _state(cell: CellState) -> str:
+def _state(cell: CellState, *, full: bool) -> str:
     """Return the first condition's rate in a cell, and since when the rule holds, or what it waits for."""
     shown = f"{100 * cell.low:.1f} to {100 * cell.high:.1f} %"
     after = f"after {counted(cell.rounds, 'whole round')} of {counted(cell.hits, 'HIT')}"
     if cell.met_after is not None:
         since = f" ({cell.met_at})" if cell.met_at else ""
         return f"{shown} {after}: holds since round {cell.met_after}{since}"
+    if full:
+        return f"{shown} {after}: not met"
     names = cell.short[:SHORT_NAMED]
     more = len(cell.short) - len(names)
     waits = listed([*names, *([f"{more} more"] if more else [])])

@@ -143,7 +143,7 @@ def test_a_wrong_type_is_an_error_that_says_what_to_give(code, text, here):
     [
         (3, "scores is 3 (int); give a DataFrame with the columns item, condition, value, or the path"),
         (SCORES[["item", "value"]], "scores lacks the column 'condition'; give a DataFrame"),
-        (SCORES.assign(value="x"), "scores: 'value' is 'x' in a row; it must be a number from -1e+100 to 1e+100."),
+        (SCORES.assign(value="x"), "scores: 'value' is 'x' in a row; it must be a number from -1e+100"),
         (pd.concat([SCORES, SCORES]), "scores has item '1' of crn twice; give one value an image."),
         (SCORES, 'direction is None, and the name \'metric\' does not tell; give "lower" or "higher".'),
     ],

@@ -126,6 +126,22 @@ def test_status_says_whether_the_rule_holds_and_the_analysis_says_the_same(build
     assert json.loads((tmp_path / "results/study.json").read_text())["experiment"]["stop_when"]
 
 
+def test_a_full_study_whose_rule_was_not_met_waits_for_nobody(build, server, tmp_path):
+    build("excludes-chance")
+    study = read_study(tmp_path / "study")
+    at = ("--data", server.data)
+    assert run("publish", *at)[0] == 0
+    for place, row in enumerate(server.hits()):
+        for number in range(12):
+            submit(server, study, row["hit_id"], f"ann{place}-{number}", real=number % 2)
+    lines = run("status", *at)[1]
+    (cell,) = (line for line in lines if "crn:real at 8 s" in line)
+    assert cell.endswith("after 12 whole rounds of 2 HITs: not met")
+    assert any(
+        line.startswith("All places are filled, and the rule was not met. The intervals") for line in lines
+    )
+
+
 def test_a_study_without_a_rule_says_nothing_of_stopping(study, server, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     at = ("--data", server.data)
