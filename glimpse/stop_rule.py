@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
@@ -21,7 +21,8 @@ class StopRule:
     """A study may stop when, in every cell named, the interval that holds at every look is as wanted.
 
     Attributes:
-        excludes: The rate that the interval must leave out, in (0, 1); 0.5 is chance. None: none.
+        excludes: The rate that the interval must leave out, in (0, 1); 0.5 is chance. None: none. Any
+            other needs contrasts: it is the rate of the condition that a contrast names first.
         width: The most that the interval may be wide, in (0, 1), 0.1 for ten points. None: any.
         level: The interval's confidence level.
         contrasts: The contrasts meant; None: all of the study's.
@@ -48,6 +49,11 @@ class StopRule:
             if value is not None and not (_is_number(value) and 0 < value < 1):
                 raise GlimpseError(f"stop_when: {name} is {value!r}; it must be a number between 0 and 1.")
         check_level("stop_when: level", self.level)
+        if self.excludes not in (None, 0.5) and not self.contrasts:
+            raise GlimpseError(
+                f"stop_when: excludes={self.excludes:g} needs a contrast, which says whose rate is meant; "
+                f'for example "excludes={self.excludes:g} contrast=real:crn" is the rate of real.'
+            )
         named = self.exposures_ms
         listed_ms = isinstance(named, tuple) and named and all(map(_is_number, named))
         if named not in (LONGEST, ALL) and not listed_ms:
@@ -80,6 +86,11 @@ class StopRule:
         elif self.exposures_ms != ALL:
             meant = [value for value in exposures_ms if value in self.exposures_ms]
         return [(pair, value) for pair in contrasts if frozenset(pair) in named for value in meant]
+
+    def seen_from(self, contrast: tuple[str, str]) -> StopRule:
+        """Return the rule for the rate of a contrast's first condition, whichever the rule names first."""
+        turned = contrast[::-1] in (self.contrasts or ())
+        return replace(self, excludes=1 - self.excludes) if turned and self.excludes is not None else self
 
     def holds(self, low: float, high: float) -> bool:
         """Tell whether an interval is as the rule wants it."""

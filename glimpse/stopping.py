@@ -135,6 +135,8 @@ def in_rounds(observed: Observed, trials: Mapping[str, int], times: Sequence[str
 
 def cell_state(cell: Cell, rounds: Rounds, rule: StopRule) -> CellState:
     """Return how the rule stands in a cell."""
+    a, _, b = cell[0].partition(":")
+    rule = rule.seen_from((a, b))
     low, high = rounds.interval(rule.level)
     met_after = rounds.first(rule)
     return CellState(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..statistics.choices import CLUSTERS
-from .tables import oriented
+from .tables import facing, oriented
 from .wording import entries, shared_values
 
 if TYPE_CHECKING:
@@ -15,9 +14,6 @@ if TYPE_CHECKING:
 Cell = dict[str, Any]
 FEWEST_WORTH = 5  # equal workers, or images, below which there is no finding
 FEWEST = 8
-FEW_OF = {
-    name: tuple(f"{way}s" for way in cluster.ways if way != "pair") for name, cluster in CLUSTERS.items()
-}
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,8 @@ def findings(facts: Mapping[str, Any]) -> list[Finding]:
 
 def _compared(facts: Mapping[str, Any], name: str, curve: Mapping[str, Any] | None) -> Compared:
     rows = [row for row in facts["preference"] if row["contrast"] == name and row["n"]]
-    cells = [oriented(row, flip=row["condition_b"] == facts["experiment"]["real"]) for row in rows]
+    flip = facing(facts["preference"], facts["experiment"]["real"])[name]
+    cells = [oriented(row, flip=flip) for row in rows]
     alpha = facts["settings"]["alpha"]
     last = _verdict(cells[-1], alpha) if cells else 0
     if last < 0:
@@ -76,8 +73,13 @@ def _compared(facts: Mapping[str, Any], name: str, curve: Mapping[str, Any] | No
         [{**cell, "verdict": _verdict(cell, alpha), "doubt": _doubt(cell, alpha)} for cell in cells],
         _significant(cells, alpha) if len(cells) > 1 else [],
         len(cells) > 1 and any(cell["p_adjusted"] is not None for cell in cells),
-        curve if last > 0 else None,
+        curve if curve and cells and _is_told(curve, cells[-1]["winner"], last) else None,
     )
+
+
+def _is_told(curve: Mapping[str, Any], winner: str, verdict: int) -> bool:
+    """Whether a curve belongs to the finding: one that is determined, or is missed where people prefer."""
+    return bool(curve["condition"] == winner and (curve["identified"] or verdict))
 
 
 def _methods(differences: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -110,7 +112,7 @@ def _few(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     pilot: worth fewer than FEWEST_WORTH equal ones; else fewer than FEWEST, or with most answers by few.
     """
     found = []
-    for what in FEW_OF[facts["settings"]["cluster"]]:
+    for what in ("workers", "images"):
         cells = [
             (row["n_workers"] if what == "workers" else min(row["n_images_a"], row["n_images_b"]),
              row[f"effective_{what}"])

@@ -68,6 +68,12 @@ def p_text(p: float | None) -> str:
     return f"<{NBSP}0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def p_equal(p: float | None) -> str:
+    """A p-value after the letter: "p = 0.032", "p < 0.001"."""
+    text = p_text(p)
+    return f"p{NBSP}{text}" if text.startswith("<") else f"p{NBSP}={NBSP}{text}"
+
+
 def thousands(value: int) -> str:
     """A count with its thousands apart: 12345 -> "12,345"."""
     return f"{value:,}"
@@ -125,6 +131,7 @@ FILTERS = {
     "milliseconds": milliseconds,
     "number": number,
     "p": p_text,
+    "p_equal": p_equal,
     "percent": percent,
     "points": points,
     "quoted": quoted,

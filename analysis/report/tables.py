@@ -94,12 +94,26 @@ def oriented(row: Mapping[str, Any], *, flip: bool) -> dict[str, Any]:
     return {**own, "winner": winner, "loser": loser}
 
 
+def facing(rows: Iterable[Mapping[str, Any]], real: str | None) -> dict[str, bool]:
+    """Return, for each contrast, whether it is told from condition B: from the real condition where it takes
+    part, else from the one that was chosen more often, whatever the order of the names. So are the curves."""
+    chosen: dict[str, int] = {}
+    found = {}
+    for row in rows:
+        name = row["contrast"]
+        chosen[name] = chosen.get(name, 0) + 2 * (row["k"] or 0) - (row["n"] or 0)
+        a, b = row["condition_a"], row["condition_b"]
+        found[name] = b == real or (a != real and chosen[name] < 0)
+    return found
+
+
 def turned(table: pd.DataFrame, real: str | None) -> pd.DataFrame:
-    """Return preference.csv with every contrast seen from `real` where it takes part, else from condition A.
+    """Return preference.csv with every contrast seen from the condition that it faces (`facing`).
 
     Adds winner, loser and series ("real over crn"); the curves are seen from the same side.
     """
-    rows = [oriented(row, flip=row["condition_b"] == real) for row in records(table)]
+    flip = facing(records(table), real)
+    rows = [oriented(row, flip=flip[row["contrast"]]) for row in records(table)]
     found = pd.DataFrame(rows, columns=[*table.columns, "winner", "loser"])
     return found.assign(series=found["winner"] + " over " + found["loser"])
 

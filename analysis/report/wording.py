@@ -11,7 +11,7 @@ from ..statistics.choices import ADJUSTMENTS, CLUSTERS, CURVE_SHAPES
 from ..statistics.workers import WORKER_FLAGS
 from . import formats
 from .printing import headings, printed
-from .tables import oriented
+from .tables import facing, oriented
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -71,6 +71,7 @@ def shared_values(facts: Mapping[str, Any]) -> dict[str, Any]:
         "tests": sum(row["p_value"] is not None for row in facts["preference"]),
         "measured": measured_share(facts),
         "left_out": {row["reason"]: row for row in facts["exclusions"]},
+        "facing": facing(facts["preference"], experiment["real"]),
         "cluster": CLUSTERS[rules["cluster"]],
         "adjustment": ADJUSTMENTS[rules["adjust"]],
         "curve_shape": CURVE_SHAPES[rules["curve"]],
@@ -91,11 +92,11 @@ def measured_share(facts: Mapping[str, Any]) -> float | None:
     return sum(row["n_recorded"] for row in rows) / answers if answers else None
 
 
-def by_contrast(rows: Iterable[Mapping[str, Any]], real: str | None) -> list[tuple[str, Rows]]:
-    """Rows of a preference table by their name ("real over crn"), seen from the real condition."""
+def by_contrast(rows: Iterable[Mapping[str, Any]], flip: Mapping[str, bool]) -> list[tuple[str, Rows]]:
+    """Rows of a preference table by their name ("real over crn"); flip: as `tables.facing` gives it."""
     groups: dict[str, Rows] = {}
     for row in rows:
-        cell = oriented(row, flip=row["condition_b"] == real)
+        cell = oriented(row, flip=flip[row["contrast"]])
         groups.setdefault(f"{cell['winner']} over {cell['loser']}", []).append(cell)
     return list(groups.items())
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 DIFFERENCES_COLUMNS = (
     "measure", "exposure_ms", "reference", "method_1", "method_2", "value_1", "value_2", "difference", "low",
-    "high", "df", "p_value", "p_adjusted", "p_not_worse", "note",
+    "high", "df", "p_value", "p_adjusted", "p_1_not_worse", "p_2_not_worse", "note",
 )  # fmt: skip
 MOST_REFERENCES = 4  # without a real condition, each condition in turn
 
@@ -48,8 +48,9 @@ def difference_table(
 
     measure: "rate", at each exposure, of how often a method was chosen over the reference; "plateau", of its
     curve; "threshold", the exposure at which the reference is told from it, whose difference is in octaves.
-    p_value: of no difference, adjusted over the rows of a measure. p_not_worse: one-sided, that method 1 is
-    worse than method 2 by `settings.equivalence` or more; missing where that is not asked.
+    p_value: of no difference, adjusted over the rows of a measure. p_1_not_worse: one-sided, that method 1 is
+    worse than method 2 by `settings.equivalence` or more, p_2_not_worse that method 2 is; missing where that
+    is not asked.
     """
     names = list(dict.fromkeys(answers.gathered.cells["contrast"]))
     rows = []
@@ -144,8 +145,9 @@ def _compared(
         "df": df, "p_value": float(t_test(difference / error, df)) if error > 0 and difference else 1.0,
         "note": "",
     }  # fmt: skip
-    if margin is not None and down > 0:
-        row["p_not_worse"] = float(t_tail((difference + margin) / (down / t), df))
+    if margin is not None and min(up, down) > 0:
+        row["p_1_not_worse"] = float(t_tail((difference + margin) / (down / t), df))
+        row["p_2_not_worse"] = float(t_tail((margin - difference) / (up / t), df))
     return row
 
 

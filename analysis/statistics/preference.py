@@ -152,28 +152,52 @@ def cell_intervals(found: Cells, settings: Intervals, borrowed: Floats | None = 
 
     Returns low, high, se, n_effective, df, p_value and note, one row a cell. The interval is Wilson's with
     n_effective = p (1 - p) / variance and the t quantile at the fewest effective clusters less one; the test
-    is its dual, so that p < 1 - level exactly where the interval leaves 1/2 out; but where all answers are
-    alike it is no weaker than that of all but one. borrowed: `design_effects`,
-    for cells without a variance.
+    is its dual, so that p < 1 - level exactly where the interval leaves 1/2 out. Cells without a variance
+    have the effective size of `without_spread`. borrowed: `design_effects`.
     """
     rate, df = found.rate, found.df
-    fewest = df + 1
     still = found.combined == 0
-    n_effective = divide(rate * (1 - rate), found.combined)
-    lent = np.full(len(rate), np.nan) if borrowed is None else found.n / borrowed
-    n_effective = np.where(still, np.where(np.isnan(lent), fewest, np.maximum(lent, 1.0)), n_effective)
     lone = (found.n > 0) & ~(np.isfinite(found.combined) & (df > 0))
     at = np.where(df > 0, df, 1.0)
-    low, high = wilson(rate, n_effective, t_quantile((1 + settings.level) / 2, at))
+    quantile = t_quantile((1 + settings.level) / 2, at)
+    n_effective = divide(rate * (1 - rate), found.combined)
+    n_effective = np.where(still, without_spread(found, borrowed), n_effective)
     p_value = _score_test(rate, n_effective, at)
-    alike = still & np.isin(rate, (0.0, 1.0))
-    p_value = np.where(alike, np.fmin(p_value, _score_test(*_one_otherwise(found), at)), p_value)
+    least = as_if_one_were_otherwise(found)
+    clear = np.fmin(p_value, _score_test(rate, least, at))  # no less than with one answer the other way
+    unclear = (clear <= settings.alpha) & (p_value > settings.alpha)
+    n_effective = np.where(still & unclear, np.fmax(n_effective, least), n_effective)
+    low, high = wilson(rate, n_effective, quantile)
     return pd.DataFrame({
         "low": np.where(lone, 0.0, low), "high": np.where(lone, 1.0, high), "se": np.sqrt(found.combined),
         "n_effective": n_effective, "df": np.where(found.n > 0, df, np.nan),
-        "p_value": np.where(lone, np.nan, p_value),
-        "note": _notes(found.n, rate, still, lone, ~np.isnan(lent)),
+        "p_value": np.where(lone, np.nan, np.where(still, clear, p_value)),
+        "note": _notes(found.n, rate, still, lone, borrowed),
     })  # fmt: skip
+
+
+def without_spread(found: Cells, borrowed: Floats | None = None) -> Floats:
+    """How many independent answers a cell's are worth that shows no spread between its clusters: (C,).
+
+    As many as under the design effect of the other cells; where there is none, as with one answer the other
+    way, or, at a rate of 1/2, as there are clusters of the way that has the fewest.
+    """
+    alone = np.fmax(found.df + 1, as_if_one_were_otherwise(found))
+    if borrowed is None:
+        return np.maximum(alone, 1.0)
+    return np.maximum(np.where(np.isnan(borrowed), alone, found.n / borrowed), 1.0)
+
+
+def as_if_one_were_otherwise(found: Cells) -> Floats:
+    """The effective size at which a rate of 0 or 1 is as far from 1/2 as with one answer the other way: (C,),
+    NaN at other rates.
+
+    A single answer shows no clustering: that rate, 1 - 1 / n, has n - 1 independent answers. So p falls as k
+    rises to n.
+    """
+    n = found.n.astype(float)
+    size = np.maximum(n - 1, 0) * (1 - 2 * divide(np.ones(len(n)), n)) ** 2
+    return np.where(np.isin(found.rate, (0.0, 1.0)), size, np.nan)
 
 
 def _score_test(rate: Floats, n_effective: Floats, df: Floats) -> Floats:
@@ -181,23 +205,15 @@ def _score_test(rate: Floats, n_effective: Floats, df: Floats) -> Floats:
     return np.asarray(t_test(2 * (rate - 0.5) * np.sqrt(n_effective), df))
 
 
-def _one_otherwise(found: Cells) -> tuple[Floats, Floats]:
-    """Rate and effective sample size of cells whose answers are all alike, had one been the other way.
-
-    A single answer shows no clustering: its variance is that of independent answers, n - 1 of them.
-    """
-    n = found.n.astype(float)
-    return np.abs(found.rate - divide(np.ones(len(n)), n)), np.maximum(n - 1, 0)
-
-
 def _notes(
     n: NDArray[np.int64],
     rate: Floats,
     still: NDArray[np.bool_],
     lone: NDArray[np.bool_],
-    lent: NDArray[np.bool_],
+    borrowed: Floats | None,
 ) -> NDArray[np.str_]:
     """Why a row's numbers are missing or made differently."""
+    lent = np.zeros(len(n), dtype=bool) if borrowed is None else ~np.isnan(borrowed)
     extreme = still & np.isin(rate, (0.0, 1.0))
     return np.select(
         [n == 0, lone, extreme & lent, extreme, still & lent, still],
@@ -205,7 +221,7 @@ def _notes(
             "no answers",
             "one worker or one image only: nothing can be tested, and the interval is 0 to 1",
             "the rate is 0 or 1: its design effect is that of the other cells",
-            "the rate is 0 or 1: n_effective is the number of workers or of images, whichever is smaller",
+            "the rate is 0 or 1: taken to be as uncertain as with one answer the other way",
             "no spread between workers and images: its design effect is that of the other cells",
             "no spread: n_effective is the number of workers or of images, whichever is smaller",
         ],
@@ -301,29 +317,37 @@ def _bootstrap(
             f"cluster {settings.cluster!r} draws at random; pass rng=numpy.random.default_rng(seed)."
         )
     tail = (1 - settings.level) / 2
-    found = np.full((len(table), 3), np.nan)
-    df = np.full(len(table), -1.0)
+    found, df = np.full((len(table), 4), np.nan), np.full(len(table), -1.0)
     for row, (n, k) in enumerate(_clusters(answers, answers.cluster.ways[0])):
         if len(n):
             rates = bootstrap_rates(k, n, settings.resamples, rng)
-            found[row] = (*np.quantile(rates, [tail, 1 - tail]), rates.std(ddof=1))
+            ends = np.quantile(rates, [tail, 1 - tail])
+            found[row] = (*ends, rates.std(ddof=1), _share_beyond(rates))
             df[row] = len(k) - 1
-    table["low"], table["high"], table["se"] = found.T
-    _bootstrap_tests(table, df, settings.level)
+    table["low"], table["high"], table["se"], table["p_value"] = found.T
+    _without_bootstrap(table, df, settings.level)
 
 
-def _bootstrap_tests(table: pd.DataFrame, df: Floats, level: float) -> None:
-    """The t test with the bootstrap's standard error; where it has no spread, what the default does."""
+def _share_beyond(rates: Floats) -> float:
+    """Two-sided p-value of 1/2: twice the share of resampled rates on its other side (Davison & Hinkley 1997,
+    sec. 4.2), so that it agrees with the percentile interval."""
+    beyond = min(int((rates <= 0.5).sum()), int((rates >= 0.5).sum()))
+    return min(1.0, 2 * (beyond + 1) / (len(rates) + 1))
+
+
+def _without_bootstrap(table: pd.DataFrame, df: Floats, level: float) -> None:
+    """Rows whose resampled rates are all the same, and rows with one cluster: as the default has them."""
     rate, se, n = (table[name].to_numpy() for name in ("rate", "se", "n"))
-    still = (n > 0) & (se == 0)
-    lone = (n > 0) & (df < 1)
+    still, lone = (n > 0) & (se == 0), (n > 0) & (df < 1)
+    worth = np.where(
+        np.isin(rate, (0.0, 1.0)), np.maximum(n - 1, 0) * (1 - 2 / np.maximum(n, 1)) ** 2, df + 1
+    )
+    n_effective = np.where(still, np.maximum(worth, 1.0), divide(rate * (1 - rate), se**2))
     at = np.maximum(df, 1)
-    floor = np.sqrt(divide(np.full(len(n), 0.25), np.maximum(df + 1, 0)))
-    p_value = t_test(divide(rate - 0.5, np.where(still, floor, se)), at)
+    low, high = wilson(rate, n_effective, t_quantile((1 + level) / 2, at))
+    p_value = np.where(still, _score_test(rate, n_effective, at), table["p_value"])
+    table["n_effective"], table["df"] = n_effective, np.where(n > 0, df, np.nan)
     table["p_value"] = np.where(lone, np.nan, p_value)
-    table["n_effective"] = np.where(still, df + 1, divide(rate * (1 - rate), se**2))
-    table["df"] = np.where(n > 0, df, np.nan)
-    low, high = wilson(rate, df + 1, t_quantile((1 + level) / 2, at))
     table["low"] = np.where(lone, 0.0, np.where(still, low, table["low"]))
     table["high"] = np.where(lone, 1.0, np.where(still, high, table["high"]))
-    table["note"] = _notes(n, rate, still, lone, np.zeros(len(n), dtype=bool))
+    table["note"] = _notes(n, rate, still, lone, None)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .grouping import Analysed, Points
 
 MAX_BOUND_WIDTH = 0.1
+NO_RISE = "no rise: at no exposure is the preference significant after adjustment for multiple tests"
 BOUND_LOGIT = 7.0  # logit A from which on the plateau counts as at its bound
 
 
@@ -187,7 +188,7 @@ def _fit(name: str, points: _Points, real: str | None, blank: CurveFit) -> Estim
     if blank.note:
         return Estimated(blank)
     if not _rises(points, blank.level):
-        return Estimated(replace(blank, note="no rise: no exposure can be distinguished from chance"))
+        return Estimated(replace(blank, note=NO_RISE))
     estimate = _Estimate.of(blank, points, turned=turned)
     if estimate is None:
         return Estimated(replace(blank, note=STEP))

@@ -16,7 +16,10 @@ CONTRASTS = (("crn", "real"), ("pix2pix", "real"))
     ("typed", "rule"),
     [
         ("excludes-chance", StopRule(excludes=0.5)),
-        ("excludes=0.6, level=0.99", StopRule(excludes=0.6, level=0.99)),
+        (
+            "excludes=0.6, level=0.99, contrast=crn:real",
+            StopRule(excludes=0.6, level=0.99, contrasts=(("crn", "real"),)),
+        ),
         ("width=0.10 exposure=all", StopRule(width=0.1, exposures_ms="all")),
         (
             "width=.1 excludes-chance contrast=a:b contrast=c:d exposure=500 exposure=1000",
@@ -34,6 +37,7 @@ def test_what_is_typed_is_the_rule(typed, rule):
     [
         ("", "says neither what the interval must leave out nor its width; for example"),
         ("level=0.9", "says neither"),
+        ("excludes=0.7", "excludes=0.7 needs a contrast, which says whose rate is meant"),
         ("chance", "'chance' is no part of a rule; allowed are excludes-chance, excludes=RATE"),
         ("width", "'width' is no part of a rule"),
         ("width=wide", "width is 'wide'; it must be a number between 0 and 1"),
@@ -133,3 +137,13 @@ def test_a_study_without_a_rule_says_nothing_of_it():
 def test_a_rule_of_what_the_study_lacks_is_refused(rule, message):
     with pytest.raises(GlimpseError, match=message):
         rules(stop_when=rule)
+
+
+def test_a_rate_is_that_of_the_condition_named_first():
+    rule = StopRule(excludes=0.7, contrasts=(("real", "crn"),))
+    assert rule.seen_from(("real", "crn")) == rule
+    assert rule.seen_from(("crn", "real")).excludes == pytest.approx(0.3)
+    # 0 to 0.25 of crn over real is 0.75 to 1 of real over crn, which leaves 0.7 out.
+    assert rule.seen_from(("crn", "real")).holds(0.0, 0.25)
+    assert not rule.seen_from(("crn", "real")).holds(0.0, 0.35)
+    assert StopRule(width=0.1, contrasts=(("real", "crn"),)).seen_from(("crn", "real")).excludes is None

@@ -56,7 +56,12 @@ def test_the_rule_held_first_where_a_search_of_every_look_finds_it():
         ),
         {"a": 2, "b": 2, "c": 3},
     )
-    for rule in (StopRule(excludes=0.5), StopRule(width=0.2), StopRule(excludes=0.9), StopRule(width=0.01)):
+    for rule in (
+        StopRule(excludes=0.5),
+        StopRule(width=0.2),
+        StopRule(excludes=0.9, contrasts=(("a", "b"),)),
+        StopRule(width=0.01),
+    ):
         looks = [rule.holds(*interval(rounds.means[:look], rounds.weights)) for look in range(1, 41)]
         assert rounds.first(rule) == (looks.index(True) + 1 if any(looks) else None)
     state = cell_state(("a:b", 500), rounds, StopRule(excludes=0.5))

@@ -82,3 +82,15 @@ def test_missing_values_stay_missing():
     assert from_the_other_side({"n": 0, "k": 0, "rate": None, "low": None, "high": None}) == {
         "n": 0, "k": 0, "rate": None, "low": None, "high": None,
     }  # fmt: skip
+
+
+def test_a_contrast_is_told_from_real_or_from_the_winner_whatever_its_names_order():
+    def cells(contrast, *shares):
+        a, b = contrast.split(":")
+        return [{"contrast": contrast, "condition_a": a, "condition_b": b, "n": 10, "k": k} for k in shares]
+
+    assert tables.facing(cells("crn:real", 9, 9), "real") == {"crn:real": True}
+    assert tables.facing(cells("real:crn", 1, 1), "real") == {"real:crn": False}
+    # At one exposure pix is ahead, over all of them crn is.
+    assert tables.facing(cells("pix:crn", 6, 1, 1), "real") == {"pix:crn": True}
+    assert tables.facing(cells("crn:pix", 4, 9, 9), None) == {"crn:pix": False}

@@ -471,9 +471,10 @@ def test_few_images_are_a_finding(tmp_path: Path) -> None:
     summary = json.loads((tmp_path / "report" / "summary.json").read_text())
     assert max(row["images"] for row in summary["images"]) == 4
     assert any("too few images" in sentence.replace("\u00a0", " ") for sentence in summary["findings"])
-    two_way = run("analyze", tmp_path / "r", "--cluster", "worker", "--out", tmp_path / "w", *SVG)
-    assert two_way.exit_code == 0, two_way.output
-    assert "too few images" not in (tmp_path / "w" / "report.html").read_text().replace("\u00a0", " ")
+    # Few images stay few, whatever the intervals allow for.
+    by_worker = run("analyze", tmp_path / "r", "--cluster", "worker", "--out", tmp_path / "w", *SVG)
+    assert by_worker.exit_code == 0, by_worker.output
+    assert "too few images" in (tmp_path / "w" / "report.html").read_text().replace("\u00a0", " ")
 
 
 def test_everybody_on_one_side_is_a_finding(results: Path, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_the_interval_of_independent_rates_is_by_hand():
 def test_the_columns_are_the_documented_ones():
     table = table_of(independent())
     assert tuple(table.columns) == DIFFERENCES_COLUMNS
-    assert table["p_not_worse"].isna().all()
+    assert table[["p_1_not_worse", "p_2_not_worse"]].isna().all(axis=None)
     assert table["p_adjusted"].tolist() == table["p_value"].tolist()
 
 
@@ -185,11 +185,14 @@ def test_non_inferiority_is_the_one_sided_test_of_the_lower_end():
     (plain,) = table_of(frame).to_dict("records")
     down = plain["difference"] - plain["low"]
     t = (plain["difference"] + 0.1) / (down / stats.t.ppf(0.975, plain["df"]))
-    assert row["p_not_worse"] == pytest.approx(stats.t.sf(t, plain["df"]))
+    assert row["p_1_not_worse"] == pytest.approx(stats.t.sf(t, plain["df"]))
+    up = plain["high"] - plain["difference"]
+    t = (0.1 - plain["difference"]) / (up / stats.t.ppf(0.975, plain["df"]))
+    assert row["p_2_not_worse"] == pytest.approx(stats.t.sf(t, plain["df"]))
     # It is below (1 - level) / 2 exactly where the interval lies above the margin.
     for margin in (abs(plain["low"]) * 0.99, abs(plain["low"]) * 1.01):
         (row,) = table_of(frame.assign(), equivalence=margin).to_dict("records")
-        assert (row["p_not_worse"] < 0.025) == (plain["low"] > -margin)
+        assert (row["p_1_not_worse"] < 0.025) == (plain["low"] > -margin)
 
 
 def curves(plateaus, midpoints_ms, workers=40, shared=True):

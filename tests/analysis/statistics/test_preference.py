@@ -176,16 +176,17 @@ def test_rates_of_0_and_1_have_an_interval_and_a_note(answers, cluster):
     assert row["note"].startswith("the rate is 0 or 1")
     assert row["high"] - row["low"] > 0.2
     assert row["low"] <= row["rate"] <= row["high"]
-    assert row["n_effective"] == row["df"] + 1
+    assert row["n_effective"] == pytest.approx(11 * (10 / 12) ** 2)  # as clear as 11 of 12
     assert not row.drop(["exposure_ms", "p_equivalent"]).isna().any()
 
 
-def test_rate_1_alone_counts_workers_or_images_and_is_tested_as_if_one_answer_were_the_other_way():
+def test_rate_1_alone_is_as_uncertain_as_with_one_answer_the_other_way():
     row = preference_table(
         one_cell([True] * 12, workers=[0, 1, 2, 3] * 3, pairs=[0] * 4 + [1] * 4 + [2] * 4)
     ).iloc[0]
-    assert row["n_effective"] == 3
-    low, high = wilson(np.array([1.0]), np.array([3.0]), stats.t.ppf(0.975, 2))
+    worth = 11 * (10 / 12) ** 2
+    assert row["n_effective"] == pytest.approx(worth)
+    low, high = wilson(np.array([1.0]), np.array([worth]), stats.t.ppf(0.975, 2))
     assert (row["low"], row["high"]) == pytest.approx((low[0], high[0]))
     t = (11 / 12 - 0.5) / np.sqrt(0.25 / 11)
     assert row["p_value"] == pytest.approx(2 * stats.t.sf(t, 2))

@@ -245,7 +245,10 @@ def test_curves_may_fall_below_one_half():
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"p": [0.5] * 7, "spread": 0.0}, "no rise: no exposure can be distinguished from chance"),
+        (
+            {"p": [0.5] * 7, "spread": 0.0},
+            "no rise: at no exposure is the preference significant after adjustment for multiple tests",
+        ),
         (
             {"p": [0.5, 0.5, 0.5, 0.5, 0.95, 0.95, 0.95], "spread": 0.0, "workers": 60},
             "the slope is not determined",
