@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 BEFORE = "two-way"
 NOW = STANDARD.name
 ALPHA = 0.05
-BLOCK = 200_000  # answers analysed at a time
+BLOCK, CELLS = 200_000, 100  # answers, and cells, analysed at a time
 IMAGES = (8, 16, 24, 50, 200)
 RATES = (0.5, 0.75, 0.95)
 BLANK = blank_curve("logistic", "nominal", 0.95, 0.75)
@@ -211,7 +211,7 @@ def cells(
 ) -> Iterator[tuple[pd.DataFrame, Truth]]:
     """Studies of which one cell is looked at, many in a table of judgments."""
     size = setting.hits * setting.workers_per_hit * setting.trials_per_cell
-    at_once = max(2, BLOCK // size)
+    at_once = int(np.clip(BLOCK // size, 2, CELLS))
     for done in range(0, count, at_once):
         here = min(at_once, count - done)
         truth = Truth({(f"a{k}:b{k}", 0.0): rate for k in range(here)}, {}, {})

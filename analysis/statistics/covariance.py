@@ -224,14 +224,11 @@ class Tally:
 
     def _cell_moments(self, way: str, one: NDArray[np.bool_]) -> Floats:
         """Sums over a cell's clusters of n n, n k and k k: (3, C)."""
-        found = np.zeros((3, len(self.cells)))
-        for cell in range(len(self.cells)):
-            here = np.flatnonzero(self.cell == cell)
-            block = self.grams[way][here][:, here]
-            block = block if isinstance(block, np.ndarray) else block.toarray()
-            k = one[here]
-            found[:, cell] = block.sum(), block[:, k].sum(), block[np.ix_(k, k)].sum()
-        return found
+        first, second = self.groups.neighbours
+        block = np.asarray(self.grams[way][first, second], dtype=float).ravel()
+        weights = (block, block * one[second], block * (one[first] & one[second]))
+        C = len(self.cells)
+        return np.stack([np.bincount(self.cell[first], weights=w, minlength=C) for w in weights])
 
 
 STIMULI = {

@@ -49,6 +49,17 @@ class Groups:
         return {kind: (codes[self.cell], int(codes.max(initial=-1)) + 1) for kind, codes in self.sets.items()}
 
     @cached_property
+    def neighbours(self) -> tuple[Codes, Codes]:
+        """Every two groups of one cell, in both orders, and each with itself."""
+        order = np.argsort(self.cell, kind="stable")
+        size = np.bincount(self.cell, minlength=len(self.cells))
+        start = (np.cumsum(size) - size)[self.cell[order]]
+        mine = size[self.cell[order]]
+        first = np.repeat(order, mine)
+        within = np.arange(len(first)) - np.repeat(np.cumsum(mine) - mine, mine)
+        return first, order[np.repeat(start, mine) + within]
+
+    @cached_property
     def condition(self) -> dict[str, Codes]:
         """By side, the condition of each group, (G,), in one numbering."""
         return {side: codes[self.cell] for side, codes in condition_codes(self.cells).items()}
