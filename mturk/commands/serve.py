@@ -186,9 +186,9 @@ def _care_for(
 
 def _links(site: Site, public: str) -> list[str]:
     """Return the addresses of the studies of which the server has HITs, or how to get one."""
-    from ..server.storage import hits
+    from ..server.storage import tallies
 
-    found = [row["study"] for row in site.store.read(hits.studies) if row["study"] != hits.NO_STUDY]
+    found = [row["study"] for row in site.store.read(tallies.studies) if row["study"] != tallies.NO_STUDY]
     lines = [f"{public}/join/{quote(study, safe='')}" for study in found[:SHOWN_LINKS]]
     if not lines:
         return ["none yet; `publish` prints it"]

@@ -79,7 +79,7 @@ async def requester_endpoint(request: Request) -> Response:
         body = await web.body_of(request, wire.MAX_BODY)
         check_signature(request, body, site.wall())
         name, parameters = wire.parse(request.headers.get("x-amz-target", ""), body)
-        content = wire.response(name, await run(site, name, parameters))
+        content = await run(site, name, parameters)
     except HTTPException as error:
         status, content = wire.error_body(RequestError(error.detail, "RequestTooLarge"), site.clock())
     except (RequestError, SignatureError, ServiceFault) as error:
@@ -93,15 +93,16 @@ async def requester_endpoint(request: Request) -> Response:
     return Response(content, status, headers, media_type=wire.CONTENT_TYPE)
 
 
-async def run(site: Site, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Do one operation with checked parameters. A null member counts as absent."""
+async def run(site: Site, name: str, parameters: dict[str, Any]) -> bytes:
+    """Do one operation with checked parameters, and return its answer. A null member counts as absent."""
     found = table.find(name)
     given = {key: value for key, value in parameters.items() if value is not None}
     if name in {"CreateHIT", "CreateHITWithHITType"}:
         given = layouts.filled(site.settings.data / "layouts", given)
     if found.writes:
-        return await site.write(lambda tx: found.function(tx, given))
-    return await site.read(lambda tx: found.function(tx, given))
+        return wire.response(name, await site.write(lambda tx: found.function(tx, given)))
+    # A page of a list holds megabytes.
+    return await site.read_apart(lambda tx: wire.response(name, found.function(tx, given)))
 
 
 async def front_door(_request: Request) -> Response:

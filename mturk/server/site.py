@@ -149,6 +149,11 @@ class Site:
         await self.settle()
         return self.store.read(reading)
 
+    async def read_apart(self, reading: Callable[[Transaction], T]) -> T:
+        """Run a reading that may take long on another thread, so that nobody else waits for it."""
+        await self.settle()
+        return await asyncio.to_thread(self.store.read, reading)
+
     async def settle(self) -> None:
         """Do what time has made due: abandon, approve, expire, dispose."""
         now = self.clock()

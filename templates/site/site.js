@@ -102,11 +102,15 @@ if (follow) setTimeout(() => window.location.assign(follow.href), 1000 * Number(
 // The dashboard's counts, every few seconds while somebody looks.
 const live = $('[data-refresh]');
 if (live) {
+  let seen = '';
   setInterval(async () => {
     if (document.hidden) return;
     try {
-      const answer = await fetch(live.dataset.refresh, {cache: 'no-store'});
-      if (answer.ok) live.innerHTML = await answer.text();
+      const headers = {'If-None-Match': seen};
+      const answer = await fetch(live.dataset.refresh, {cache: 'no-store', headers});
+      if (!answer.ok) return;
+      live.innerHTML = await answer.text();
+      seen = answer.headers.get('ETag');
     } catch {
       /* Shown again when the server is back. */
     }

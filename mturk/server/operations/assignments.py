@@ -105,6 +105,7 @@ def send_bonus(tx: Transaction, parameters: Parameters) -> Result:
             )
         reason = at_most("Reason", parameters["Reason"], 4096)
         number = bonuses.add(tx, row, amount, reason)
+        hits.add_counts(tx, row["hit_id"], bonus_cents=int(100 * Decimal(amount)))
         events.log_of(tx, "BonusSent", row, amount=amount)
         return f"B{number}", {}
 

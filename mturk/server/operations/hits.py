@@ -162,6 +162,7 @@ def update_hit_review_status(tx: Transaction, parameters: Parameters) -> Result:
     revert = bool(parameters.get("Revert"))
     _need(tx, hit, "Reviewing" if revert else "Reviewable")
     hits.set_reviewing(tx, hit["hit_id"], reviewing=not revert)
+    events.log(tx, "HITReviewable" if revert else "HITReviewing", hit=hit["hit_id"])
     return {}
 
 
@@ -200,7 +201,7 @@ def create_additional_assignments(tx: Transaction, parameters: Parameters) -> Re
                 "InvalidMaximumAssignmentsIncrease",
             )
         within("MaxAssignments", total, 1, 1_000_000_000)
-        hits.set_slots(tx, hit["hit_id"], total)
+        hits.set_slots(tx, hit["hit_id"], total, hit["max_assignments"])
         return f"E{events.log(tx, 'HITExtended', hit=hit['hit_id'], slots=total)}", {}
 
     return once(tx, "CreateAdditionalAssignmentsForHIT", parameters, make)

@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ..protocol import lifecycle, questions
-from ..protocol.errors import RequestError
 from ..storage import meta, workers
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ def notices(tx: Transaction, hit: Row) -> list[str]:
         for requirement in json.loads(hit["requirements"])
         if (text := _unmeetable(tx, requirement)) is not None
     ]
-    return found + _of_page(hit["question"])
+    return found + _of_page(questions.kept_needs(hit["page_needs"]).crowd_script)
 
 
 def _unmeetable(tx: Transaction, requirement: dict[str, Any]) -> str | None:
@@ -46,13 +45,9 @@ def _unmeetable(tx: Transaction, requirement: dict[str, Any]) -> str | None:
     return None
 
 
-def _of_page(question: str) -> list[str]:
-    try:
-        html = questions.parse(question).html
-    except RequestError:
+def _of_page(crowd_script: bool | None) -> list[str]:
+    if crowd_script is None:
         return []
-    if html is None or "<crowd-" not in html:
-        return []
-    if "crowd-html-elements" in html:
+    if crowd_script:
         return [f"Its page needs Amazon's script {CROWD_SCRIPT}: workers' browsers must be able to load it."]
     return [f"Its page has crowd elements but does not load Amazon's script for them, {CROWD_SCRIPT}."]

@@ -171,7 +171,7 @@ def list_workers_with_qualification_type(tx: Transaction, parameters: Parameters
 def list_hits_for_qualification_type(tx: Transaction, parameters: Parameters) -> Result:
     """List the HITs that require a qualification."""
     row = find_type(tx, parameters["QualificationTypeId"])
-    rows, result = page(tx, parameters, hits.requiring(row["qualification_type_id"]))
+    rows, result = page(tx, parameters, hits.requiring(tx, row["qualification_type_id"]))
     return {**result, "HITs": [hit_result(tx, hit) for hit in rows]}
 
 

@@ -5,7 +5,6 @@ They open with the link that `serve` prints; its token stands in the data folder
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
@@ -17,14 +16,13 @@ from starlette.routing import Route
 from ..clock import jump_text
 from ..operations.notices import notices
 from ..protocol.errors import RequestError
-from ..storage import hits, studies
+from ..storage import events, hits, studies, tallies
 from . import addresses, panels, web
 from .study_progress import study_progress
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from ..site import Site
     from ..storage.database import Transaction
     from ..storage.screening import Exclusions
 
@@ -53,22 +51,16 @@ async def index(request: Request) -> Response:
         )
         return response
     enter(request)
-    found = await _apart(site, hits.studies)
+    found = await site.read_apart(tallies.studies)
     session = web.sessions_of(request).of(request)
     return web.page(request, "dashboard", session=session, studies=found, clock_notice=_clock_notice(request))
-
-
-async def _apart(site: Site, reading: Any) -> Any:
-    """Run a reading that may take long on another thread, so that no worker waits for it."""
-    await site.settle()
-    return await asyncio.to_thread(site.store.read, reading)
 
 
 async def study_page(request: Request) -> Response:
     """Show one study."""
     enter(request)
     study = request.path_params["study"]
-    found = await _facts(request, study)
+    found = await _facts(request, study, _page_asked(request))
     links = panels.links(addresses.origin(request), study, web.site_of(request).settings)
     session = web.sessions_of(request).of(request)
     return web.page(
@@ -84,32 +76,44 @@ async def study_page(request: Request) -> Response:
     )
 
 
+def _page_asked(request: Request) -> int:
+    text = request.query_params.get("page", "1")
+    return int(text) if text.isascii() and text.isdigit() and 1 <= len(text) <= 6 and int(text) else 1
+
+
 async def live(request: Request) -> Response:
-    """Return the part of a study's page that changes."""
+    """Return the part of a study's page that changes; 304 where the asker has seen it as it is."""
     enter(request)
-    study = request.path_params["study"]
-    return web.page(request, "study_live", study=study, **await _facts(request, study))
+    site, study, page = web.site_of(request), request.path_params["study"], _page_asked(request)
+    exclusions: Exclusions = request.app.state.exclusions
+    # Whatever changes what is shown is in the audit log.
+    last, behind = await site.read_apart(lambda tx: (events.last(tx), exclusions.behind(study)))
+    seen = f'"{last}-{page}"'
+    if not behind and request.headers.get("if-none-match") == seen:
+        return Response(status_code=304, headers={"ETag": seen})
+    response = web.page(request, "study_live", study=study, **await _facts(request, study, page))
+    response.headers["ETag"] = seen
+    return response
 
 
-async def _facts(request: Request, study: str) -> dict[str, Any]:
+async def _facts(request: Request, study: str, page: int) -> dict[str, Any]:
     site = web.site_of(request)
     exclusions: Exclusions = request.app.state.exclusions
 
     def reading(tx: Transaction) -> dict[str, Any]:
-        found = study_progress(tx, study, exclusions)
+        found = study_progress(tx, study, exclusions, page)
         if not found["total"].hits:
             raise HTTPException(404, "There is no such study on this server.")
         settings = panels.settings_of(tx, study, site.settings.completion_url)
-        published = hits.of_study(tx, study)
-        page = panels.Needs(0, 0, phones=False)
-        if published:
-            page = panels.needs(panels.StudySettings(), published[0], lab=site.settings.lab)
-        kinds = hits.first_of_each_type(tx, None if study == hits.NO_STUDY else study)
+        first = hits.first_of_study(tx, study)
+        needs = panels.Needs(0, 0, phones=False)
+        if first:
+            needs = panels.needs(panels.StudySettings(), first, lab=site.settings.lab)
+        kinds = hits.one_of_each_type(tx, None if study == tallies.NO_STUDY else study)
         noticed = dict.fromkeys(text for hit in kinds for text in notices(tx, hit))
-        return {**found, "settings": settings, "needs": page, "now": tx.now, "notices": list(noticed)}
+        return {**found, "settings": settings, "needs": needs, "now": tx.now, "notices": list(noticed)}
 
-    facts: dict[str, Any] = await _apart(site, reading)
-    return facts
+    return await site.read_apart(reading)
 
 
 async def save_settings(request: Request) -> Response:

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from ..protocol.errors import RequestError
 from ..storage import assignments, hits, offers, studies
+from ..storage.free_hits import Wanted
 from ..storage.workers import GUEST, MAX_NAME, clean_name, worker_for
 from . import addresses, leaving, panels, web
 from .panels import MAX_PARAMETER, Arrival
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
 
 
 def _first_hit(tx: Transaction, study: str) -> Row:
-    published = hits.of_study(tx, study)
-    if not published:
+    hit = hits.first_of_study(tx, study)
+    if hit is None:
         raise HTTPException(404, "There is no such study on this server. Check the link that you were given.")
-    return published[0]
+    return hit
 
 
 async def show_join(request: Request) -> Response:
@@ -165,7 +166,8 @@ def _arrive(tx: Transaction, session: Session, worker: str, study: str, came: Ar
 
 def _next(tx: Transaction, worker: str, study: str, batch: str | None, arrival: int | None) -> str:
     try:
-        return offers.accept_next(tx, worker, study=study, batch=batch, one_a_batch=True, arrival=arrival)
+        wanted = Wanted(frozenset({study}), batch=batch, one_a_batch=True)
+        return offers.accept_next(tx, worker, wanted, arrival)
     except RequestError:
         if assignments.last_submitted(tx, worker, study):
             raise RequestError("You have already taken part.", "WorkerAlreadyHasAssignment") from None

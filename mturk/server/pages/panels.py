@@ -108,8 +108,7 @@ class Needs:
 
 def needs(settings: StudySettings, hit: Row, *, lab: bool) -> Needs:
     """Return what a HIT's page needs in its frame, and what the requester asked for beyond that."""
-    html = questions.parse(hit["question"]).html
-    window = questions.needed_window(html) if html else None
+    window = questions.kept_needs(hit["page_needs"]).window
     width, height = (window.width_px, window.height_px + web.bar_px(lab=lab)) if window else (0, 0)
     return Needs(
         max(width, settings.min_width_px or 0),

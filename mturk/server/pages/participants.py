@@ -26,7 +26,7 @@ async def get_participants(request: Request) -> Response:
     except SignatureError as error:
         return JSONResponse({"error": error.message}, 403)
     study = request.path_params["study"]
-    names, simulated = await site.read(lambda tx: (participants_of(tx, study), simulated_of(tx, study)))
+    names, simulated = await site.read_apart(lambda tx: (participants_of(tx, study), simulated_of(tx, study)))
     return JSONResponse({"participants": names, "simulated": simulated})
 
 

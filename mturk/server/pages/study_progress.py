@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from ..storage import assignments, bonuses, events, hits
+from ..storage import events, hits, tallies
 from ..storage.transitions import status
 from ..storage.workers import GUEST
 
 if TYPE_CHECKING:
-    from ..storage.database import Row, Transaction
-    from ..storage.screening import Exclusions
+    from collections.abc import Iterator
 
+    from ..storage.database import Row, Transaction
+    from ..storage.screening import Exclusions, Tallies
+
+SHOWN = 50
 _EVENTS = 8
+_NO_BATCH = "HITs"
 
 
 @dataclass(frozen=True)
@@ -43,73 +48,67 @@ class Line:
         return round(100 * number / self.slots, 2) if self.slots else 0.0
 
 
-def study_progress(tx: Transaction, study: str, exclusions: Exclusions) -> dict[str, Any]:
-    """Return a study's lines (`total`, `batches`, `hits` by batch), its costs and its latest `events`."""
-    key = None if study == hits.NO_STUDY else study
-    rows = hits.all_of_study(tx, key)
-    ended = assignments.given_up(tx, key)
-    out = _excluded(tx, key, exclusions)
-    lines: dict[str, list[Line]] = {}
-    rewards = Decimal(0)
+def study_progress(tx: Transaction, study: str, exclusions: Exclusions, page: int = 1) -> dict[str, Any]:
+    """Return a study's lines (`total`, `batches` and `hits` of one page), its costs and its latest `events`.
+
+    A page shows SHOWN HITs of all batches in order; `page` 1 is the first, `pages` tells how many there are.
+    """
+    key = None if study == tallies.NO_STUDY else study
+    out = exclusions.count(tx, key)
+    sums = tallies.of_study(tx, key)
+    batches = {batch: _sum(batch or _NO_BATCH, rows, out) for batch, rows in _by_batch(sums)}
+    total = _sum("All", sums, out)
+    pages = max(1, -(-total.hits // SHOWN))
+    start = SHOWN * (min(page, pages) - 1)
+    rows = hits.page_of_study(tx, key, start, SHOWN)
+    shown: dict[str, list[Line]] = {}
     for row in rows:
-        line = _line(row, ended, out, tx.now)
-        lines.setdefault(row["batch"] or "HITs", []).append(line)
-        rewards += Decimal(row["reward"]) * line.approved
-    batches = [_sum(batch, members) for batch, members in lines.items()]
+        shown.setdefault(row["batch"] or _NO_BATCH, []).append(_of_hit(row, out, tx.now))
     return {
         "title": rows[0]["title"] if rows else "",
         "reward": rows[0]["reward"] if rows else "",
-        "total": _sum("All", batches),
-        "batches": batches,
-        "hits": lines,
-        "approved_usd": rewards,
-        "bonuses_usd": bonuses.sum_of_study(tx, key),
+        "total": total,
+        "batches": [line for line in batches.values() if line.name in shown],
+        "hits": shown,
+        "page": min(page, pages),
+        "pages": pages,
+        "places": (start + 1, start + len(rows)),
+        "counting": out is not None and out.behind,
+        "approved_usd": sum((Decimal(row["reward"]) * row["approved"] for row in sums), Decimal(0)),
+        "bonuses_usd": Decimal(sum(row["bonus_cents"] for row in sums)) / 100,
         "events": events.latest_of_study(tx, key, _EVENTS, GUEST),
     }
 
 
-def _line(hit: Row, ended: dict[tuple[str, str], int], out: dict[str, int] | None, now: float) -> Line:
-    return Line(
-        name=hit["name"] or hit["hit_id"],
-        hits=1,
-        slots=hit["max_assignments"],
-        working=hit["pending"],
-        waiting=hit["submitted"],
-        approved=hit["approved"],
-        rejected=hit["rejected"],
-        returned=ended.get((hit["hit_id"], "Returned"), 0),
-        abandoned=ended.get((hit["hit_id"], "Abandoned"), 0),
-        excluded=None if out is None else out.get(hit["hit_id"], 0),
-        status=status(hit, now),
-    )
+def _by_batch(sums: list[Row]) -> Iterator[tuple[str | None, list[Row]]]:
+    for batch, rows in groupby(sums, key=lambda row: row["batch"]):
+        yield batch, list(rows)
 
 
-def _sum(name: str, lines: list[Line]) -> Line:
-    def total(field: str) -> int:
-        return sum(getattr(line, field) or 0 for line in lines)
+def _of_hit(hit: Row, out: Tallies | None, now: float) -> Line:
+    excluded = None if out is None else out.by_hit[hit["hit_id"]]
+    return _line(hit["name"] or hit["hit_id"], 1, [hit], excluded, status(hit, now))
 
-    known = all(line.excluded is not None for line in lines)
+
+def _sum(name: str, sums: list[Row], out: Tallies | None) -> Line:
+    excluded = None if out is None else sum(out.by_batch[batch] for batch in {r["batch"] for r in sums})
+    return _line(name, sum(row["hits"] for row in sums), sums, excluded)
+
+
+def _line(name: str, n_hits: int, rows: list[Row], excluded: int | None, state: str = "") -> Line:
+    def total(column: str) -> int:
+        return sum(row[column] for row in rows)
+
     return Line(
         name=name,
-        excluded=total("excluded") if known else None,
-        hits=total("hits"),
-        slots=total("slots"),
-        working=total("working"),
-        waiting=total("waiting"),
+        hits=n_hits,
+        slots=total("max_assignments"),
+        working=total("pending"),
+        waiting=total("submitted"),
         approved=total("approved"),
         rejected=total("rejected"),
         returned=total("returned"),
         abandoned=total("abandoned"),
+        excluded=excluded,
+        status=state,
     )
-
-
-def _excluded(tx: Transaction, study: str | None, exclusions: Exclusions) -> dict[str, int] | None:
-    if study is None or not exclusions.readable(study):
-        return None
-    rows = assignments.answers(tx, study)
-    found = exclusions.excluded(study, rows)
-    counted: dict[str, int] = {}
-    for row in rows:
-        if row["assignment_id"] in found:
-            counted[row["hit_id"]] = counted.get(row["hit_id"], 0) + 1
-    return counted

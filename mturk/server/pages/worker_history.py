@@ -9,6 +9,7 @@ from starlette.routing import Route
 from ..operations.qualifications import request_qualification
 from ..protocol.errors import missing
 from ..storage import assignments, bonuses, hits, messages, offers, workers
+from ..storage.free_hits import Wanted
 from ..storage.qualifications import for_worker
 from . import leaving, web
 from .submissions import own_assignment
@@ -29,10 +30,9 @@ async def done(request: Request) -> Response:
 
     def reading(tx: Transaction) -> dict[str, Any]:
         row = own_assignment(tx, request.path_params["assignment_id"], worker)
-        hit = hits.find(tx, row["hit_id"])
-        more = bool(hit["study"]) and bool(
-            offers.open_hits(tx, worker, "Accept", study=hit["study"], one_a_batch=True)
-        )
+        hit = hits.find_facts(tx, row["hit_id"])
+        wanted = Wanted(frozenset({hit["study"]}), one_a_batch=True)
+        more = bool(hit["study"]) and offers.next_hit(tx, worker, "Accept", wanted) is not None
         return {
             "assignment": row,
             "hit": hit,

@@ -20,7 +20,6 @@ study, batch,
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -30,6 +29,7 @@ from starlette.routing import Route
 from ..protocol import questions
 from ..protocol.errors import RequestError
 from ..storage import assignments, hits, offers
+from ..storage.free_hits import MOST_COUNTED, Wanted
 from ..storage.transitions import accept, check_open, release, unmet
 from ..storage.workers import LOCAL, SIMULATOR, worker_for
 from . import addresses, web
@@ -117,37 +117,26 @@ async def show_list(request: Request) -> Response:
     worker = session.worker
 
     def reading(tx: Transaction) -> tuple[list[dict[str, Any]], list[Row]]:
-        found = offers.open_hits(tx, worker, "Discover")
-        return _groups(tx, found, worker), assignments.unfinished(tx, worker)
+        return _groups(tx, worker), assignments.unfinished(tx, worker)
 
     groups, unfinished = await web.site_of(request).read(reading)
     return web.page(request, "hits", session=session, groups=groups, unfinished=unfinished)
 
 
-def _groups(tx: Transaction, found: list[Row], worker: str) -> list[dict[str, Any]]:
-    """Return the HITs by study and HIT type, as the list shows them."""
-    keyed = sorted(found, key=lambda hit: (hit["study"] or "", hit["batch"] or "", hit["hit_type_id"]))
-    groups = []
-    for (study, batch, hit_type), members in groupby(
-        keyed, key=lambda hit: (hit["study"], hit["batch"], hit["hit_type_id"])
-    ):
-        together = list(members)
-        first = min(together, key=lambda hit: hit["seq"])
-        address = (
-            f"/worker/studies/{study}/accept?batch={quote(batch)}"
-            if study
-            else f"/worker/types/{hit_type}/accept"
-        )
-        groups.append(
-            {
-                "hit": first,
-                "count": len(together),
-                "accept": address,
-                "may_accept": not unmet(tx, first, worker, "Accept"),
-                "may_preview": not unmet(tx, first, worker, "Preview"),
-            }
-        )
-    return groups
+def _groups(tx: Transaction, worker: str) -> list[dict[str, Any]]:
+    """Return the HITs by study, batch and HIT type, as the list shows them."""
+    return [
+        {
+            "hit": hit,
+            "count": f"{number} or more" if number == MOST_COUNTED else number,
+            "accept": f"/worker/studies/{hit['study']}/accept?batch={quote(hit['batch'])}"
+            if hit["study"]
+            else f"/worker/types/{hit['hit_type_id']}/accept",
+            "may_accept": not unmet(tx, hit, worker, "Accept"),
+            "may_preview": not unmet(tx, hit, worker, "Preview"),
+        }
+        for hit, number in offers.groups(tx, worker)
+    ]
 
 
 async def preview(request: Request) -> Response:
@@ -194,10 +183,11 @@ async def preview_group(request: Request) -> Response:
 
     def reading(tx: Transaction) -> Row:
         hit_type = hits.type_of_group(tx, group)
-        found = offers.open_hits(tx, worker, "Preview", hit_type=hit_type) if hit_type else []
-        if not found:
+        wanted = Wanted(hit_type=hit_type)
+        found = offers.next_hit(tx, worker, "Preview", wanted) if hit_type else None
+        if found is None:
             raise RequestError("There is nothing of this group for you at the moment.", "NoHITsAvailable")
-        return found[0]
+        return found
 
     hit = await web.site_of(request).read(reading)
     return redirect(f"/worker/hits/{hit['hit_id']}")
@@ -221,9 +211,8 @@ async def accept_next(request: Request) -> Response:
     batch = request.query_params.get("batch")
 
     def change(tx: Transaction) -> str:
-        return offers.accept_next(
-            tx, worker, study=study, hit_type=hit_type, batch=batch, one_a_batch=True, arrival=session.arrival
-        )
+        wanted = Wanted(study and frozenset({study}), hit_type, batch, one_a_batch=True)
+        return offers.accept_next(tx, worker, wanted, session.arrival)
 
     return redirect(f"/worker/assignments/{await web.site_of(request).write(change)}")
 

@@ -133,6 +133,35 @@ def needed_window(html: str) -> Window | None:
         return None
 
 
+@dataclass(frozen=True)
+class PageNeeds:
+    """What a HIT's page needs: a window, and where it has crowd elements, whether it loads their script."""
+
+    window: Window | None = None
+    crowd_script: bool | None = None
+
+
+def page_needs(xml: str) -> str | None:
+    """Return what a question's page needs, as it is kept with its HIT; None for nothing."""
+    try:
+        html = parse(xml).html or ""
+    except RequestError:
+        return None
+    window = needed_window(html)
+    crowd = "crowd-html-elements" in html if "<crowd-" in html else None
+    if window is None and crowd is None:
+        return None
+    size = [window.width_px, window.height_px, window.limited] if window else None
+    return json.dumps({"window": size, "crowd_script": crowd})
+
+
+def kept_needs(text: str | None) -> PageNeeds:
+    """Return what `page_needs` kept."""
+    kept = json.loads(text) if text else {}
+    size = kept.get("window")
+    return PageNeeds(Window(*size) if size else None, kept.get("crowd_script"))
+
+
 class _Blocks(HTMLParser):
     """Collects what a page loads or holds inline, the way a browser will see it."""
 

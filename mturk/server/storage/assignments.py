@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..protocol.errors import missing
-from .database import new_id
+from .database import marks, new_id
 from .listing import Listing
 
 if TYPE_CHECKING:
@@ -109,8 +109,10 @@ def set_rejected(tx: Transaction, assignment_id: str, feedback: str) -> None:
 
 def submitted_of_hit(hit_id: str, statuses: list[str]) -> Listing:
     """List a HIT's submitted assignments in certain states, in the order of submission."""
-    marks = ", ".join("?" * len(statuses))
-    sql = f"SELECT * FROM assignments WHERE hit_id = ? AND submit_order IS NOT NULL AND status IN ({marks})"  # noqa: S608 - marks
+    sql = (
+        "SELECT * FROM assignments WHERE hit_id = ? AND submit_order IS NOT NULL "  # noqa: S608 - marks
+        f"AND status IN ({marks(statuses)})"
+    )
     return Listing(sql, (hit_id, *statuses), "submit_order")
 
 
@@ -147,24 +149,18 @@ def newest_of_worker(tx: Transaction, worker_id: str, most: int) -> list[Row]:
     )  # fmt: skip
 
 
-# Assignments of a study; None stands for the HITs of no study
+# Assignments of a study
 
 
-def given_up(tx: Transaction, study: str | None) -> dict[tuple[str, str], int]:
-    """Count a study's returned and abandoned assignments by (HIT id, status)."""
-    rows = tx.all(
-        """SELECT hit_id, status, COUNT(*) AS n FROM hits JOIN assignments USING (hit_id)
-           WHERE study IS ? AND status IN ('Returned', 'Abandoned') GROUP BY hit_id, status""",
-        study,
-    )
-    return {(row["hit_id"], row["status"]): row["n"] for row in rows}
+def submitted_after(tx: Transaction, order: int, most: int, study: str) -> list[Row]:
+    """Return the next `most` assignments that were submitted after the place `order` among all, in order.
 
-
-def answers(tx: Transaction, study: str | None) -> list[Row]:
-    """Return a study's answers, with HIT, batch, name of the HIT, worker, panel and time of submission."""
+    Each with HIT, study, batch, name of the HIT, worker and panel; those of `study` with their answer.
+    """
     return tx.all(
-        "SELECT assignment_id, hit_id, batch, hits.name, worker_id, panel, assignments.submitted, answer "
-        "FROM assignments JOIN hits USING (hit_id) LEFT JOIN workers USING (worker_id) "
-        "WHERE study IS ? AND answer IS NOT NULL",
-        study,
-    )
+        """SELECT assignment_id, hit_id, study, batch, hits.name, worker_id, panel, next.submitted,
+           submit_order, CASE WHEN study = ? THEN answer END AS answer
+           FROM (SELECT * FROM assignments WHERE submit_order > ? ORDER BY submit_order LIMIT ?) AS next
+           JOIN hits USING (hit_id) LEFT JOIN workers USING (worker_id) ORDER BY submit_order""",
+        study, order, most,
+    )  # fmt: skip

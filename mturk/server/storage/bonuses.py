@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from .listing import Listing
@@ -15,7 +14,7 @@ def add(tx: Transaction, assignment: Row, amount: str, reason: str) -> int:
     """Note a bonus for the worker of an assignment; returns its number."""
     return tx.insert(
         "INSERT INTO bonuses (worker_id, assignment_id, hit_id, amount, reason, at) "
-        "VALUES (?, ?, ?, ?, ?, ?)",
+        "VALUES (?, ?, ?, ?, ?, ?) RETURNING seq",
         assignment["worker_id"], assignment["assignment_id"], assignment["hit_id"], amount, reason, tx.now,
     )  # fmt: skip
 
@@ -37,9 +36,3 @@ def newest_of_worker(tx: Transaction, worker_id: str, most: int) -> list[Row]:
         "WHERE assignments.worker_id = ? ORDER BY bonuses.seq DESC LIMIT ?",
         worker_id, most,
     )  # fmt: skip
-
-
-def sum_of_study(tx: Transaction, study: str | None) -> Decimal:
-    """Return the bonuses of a study in US dollars; None stands for the HITs of no study."""
-    rows = tx.all("SELECT amount FROM bonuses JOIN hits USING (hit_id) WHERE study IS ?", study)
-    return sum((Decimal(row["amount"]) for row in rows), Decimal(0))

@@ -15,7 +15,7 @@ import queue
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +39,16 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 def new_id(first: str = "3") -> str:
     """Return a fresh id in the form of MTurk's: 30 characters, about 150 random bits, after `first`."""
     return first + "".join(secrets.choice(_ALPHABET) for _ in range(30 - len(first)))
+
+
+def marks(values: Sized) -> str:
+    """Return a placeholder a value, for `IN (...)`; for no values NULL, in which nothing is."""
+    return ", ".join("?" * len(values)) or "NULL"
+
+
+def equal(column: str, value: str | None) -> tuple[str, tuple[str, ...]]:
+    """Return the condition that a column is a value, or is NULL for None, and the values for its marks."""
+    return (f"{column} IS NULL", ()) if value is None else (f"{column} = ?", (value,))
 
 
 def keep_private(path: Path) -> None:
@@ -77,8 +87,8 @@ class Transaction:
         return self._connection.execute(sql, values).rowcount
 
     def insert(self, sql: str, *values: Any) -> int:
-        """Execute one INSERT; returns the number of the new row."""
-        return int(self._connection.execute(sql, values).lastrowid or 0)
+        """Execute one INSERT that ends in RETURNING and the name of a number; returns the new row's."""
+        return int(self._connection.execute(sql, values).fetchone()[0])
 
     def one(self, sql: str, *values: Any) -> Row | None:
         """Return the first row, or None."""

@@ -14,7 +14,8 @@ def log(
 ) -> int:
     """Write one line of the audit log; returns its number, which grows with every event."""
     return tx.insert(
-        "INSERT INTO events (at, kind, hit_id, assignment_id, worker_id, detail) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO events (at, kind, hit_id, assignment_id, worker_id, detail) "
+        "VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
         tx.now, kind, hit or None, assignment or None, worker or None,
         json.dumps(detail, sort_keys=True) if detail else None,
     )  # fmt: skip
@@ -28,6 +29,12 @@ def log_of(tx: Transaction, kind: str, assignment: Row, **detail: Any) -> int:
     )  # fmt: skip
 
 
+def last(tx: Transaction) -> int:
+    """Return the number of the newest line; 0 when there is none."""
+    row = tx.one("SELECT MAX(id) AS last FROM events")
+    return (row["last"] if row else 0) or 0
+
+
 def latest_of_study(tx: Transaction, study: str | None, most: int, nameless_panel: str) -> list[Row]:
     """Return the newest events of a study's assignments, with the HIT's `name` and the `participant`.
 
@@ -38,6 +45,7 @@ def latest_of_study(tx: Transaction, study: str | None, most: int, nameless_pane
         """SELECT events.*, hits.name,
            CASE WHEN panel = ? OR workers.name = worker_id THEN '' ELSE workers.name END AS participant
            FROM events JOIN hits USING (hit_id) LEFT JOIN workers USING (worker_id)
-           WHERE study IS ? AND kind LIKE 'Assignment%' ORDER BY id DESC LIMIT ?""",
-        nameless_panel, study, most,
+           WHERE COALESCE(study, '') = ? AND assignment_id IS NOT NULL AND kind LIKE 'Assignment%'
+           ORDER BY id DESC LIMIT ?""",
+        nameless_panel, study or "", most,
     )  # fmt: skip

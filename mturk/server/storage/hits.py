@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..protocol import lifecycle
 from ..protocol.errors import missing
-from .database import new_id
+from ..protocol.questions import page_needs
+from . import tallies
+from .database import equal, marks, new_id
 from .listing import Listing
 
 if TYPE_CHECKING:
@@ -15,9 +17,13 @@ if TYPE_CHECKING:
 
     from .database import Row, Transaction
 
-NO_STUDY = "-"
-_HITS = """SELECT hits.*, title, description, keywords, reward, duration_s, auto_approval_s, requirements
-  FROM hits JOIN hit_types USING (hit_type_id) """
+_COLUMNS = "hits.*, title, description, keywords, reward, duration_s, auto_approval_s, requirements"
+FACTS = f"SELECT {_COLUMNS} FROM hits JOIN hit_types USING (hit_type_id) "  # noqa: S608 - constants
+# With the question, tens of kilobytes a HIT: for whoever shows it, and nobody else.
+_WHOLE = (
+    f"SELECT {_COLUMNS}, question FROM hits JOIN hit_types USING (hit_type_id) "  # noqa: S608 - constants
+    "JOIN questions USING (seq) "
+)
 
 
 # HIT types
@@ -48,15 +54,18 @@ def known_type(tx: Transaction, hit_type_id: str) -> str:
 
 def type_of_group(tx: Transaction, group_id: str) -> str | None:
     """Return the HIT type whose HITs workers see as a group; None when there is none."""
-    rows = tx.all("SELECT DISTINCT hit_type_id FROM hits WHERE disposed IS NULL")
-    found = (row["hit_type_id"] for row in rows if lifecycle.group_id(row["hit_type_id"]) == group_id)
-    return next(found, None)
+    found = (row["hit_type_id"] for row in tallies.with_places(tx))
+    return next((hit_type for hit_type in found if lifecycle.group_id(hit_type) == group_id), None)
 
 
-def first_of_each_type(tx: Transaction, study: str | None) -> list[Row]:
-    """Return the first HIT of each HIT type of a study; None stands for the HITs of no study."""
-    first = "SELECT MIN(seq) FROM hits WHERE study IS ? AND disposed IS NULL GROUP BY hit_type_id"
-    return tx.all(_HITS + f"WHERE seq IN ({first}) ORDER BY seq", study)
+def one_of_each_type(tx: Transaction, study: str | None) -> list[Row]:
+    """Return a HIT of each HIT type of a study; None stands for the HITs of no study."""
+    which, values = equal("study", study)
+    found = []
+    for row in tallies.types(tx, study):
+        sql = f"WHERE {which} AND hit_type_id = ? AND disposed IS NULL ORDER BY hits.seq LIMIT 1"
+        found += tx.all(FACTS + sql, *values, row["hit_type_id"])
+    return found
 
 
 def notification(tx: Transaction, hit_type_id: str) -> dict[str, Any]:
@@ -90,42 +99,45 @@ def add(
     """Store a new HIT and return its id; its annotation says to which study and batch it belongs."""
     hit_id = new_id()
     study, batch, name = lifecycle.annotation_parts(annotation)
-    tx.run(
-        "INSERT INTO hits (hit_id, hit_type_id, question, annotation, study, batch, name, max_assignments, "
-        "first_max, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        hit_id, hit_type_id, question, annotation, study, batch, name, slots, slots, tx.now, expires,
+    seq = tx.insert(
+        "INSERT INTO hits (hit_id, hit_type_id, annotation, study, batch, name, max_assignments, "
+        "first_max, created, expires, page_needs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
+        hit_id, hit_type_id, annotation, study, batch, name, slots, slots, tx.now, expires,
+        page_needs(question),
     )  # fmt: skip
+    tx.run("INSERT INTO questions VALUES (?, ?)", seq, question)
+    tallies.enter(tx, hit_id)
     return hit_id
 
 
 def find(tx: Transaction, hit_id: str) -> Row:
-    """Return a HIT with the properties of its type; RequestError when there is none."""
-    row = tx.one(_HITS + "WHERE hit_id = ?", hit_id)
+    """Return a HIT with its question and the properties of its type; RequestError when there is none."""
+    return _found(tx, _WHOLE, hit_id)
+
+
+def find_facts(tx: Transaction, hit_id: str) -> Row:
+    """Return a HIT with the properties of its type and without its question; RequestError as `find`."""
+    return _found(tx, FACTS, hit_id)
+
+
+def _found(tx: Transaction, sql: str, hit_id: str) -> Row:
+    row = tx.one(sql + "WHERE hit_id = ?", hit_id)
     if row is None:
         raise missing("HIT", hit_id)
     return row
 
 
-def add_counts(
-    tx: Transaction,
-    hit_id: str,
-    *,
-    pending: int = 0,
-    submitted: int = 0,
-    approved: int = 0,
-    rejected: int = 0,
-) -> None:
-    """Add to a HIT's counters."""
-    tx.run(
-        "UPDATE hits SET pending = pending + ?, submitted = submitted + ?, approved = approved + ?, "
-        "rejected = rejected + ? WHERE hit_id = ?",
-        pending, submitted, approved, rejected, hit_id,
-    )  # fmt: skip
+def add_counts(tx: Transaction, hit_id: str, **more: int) -> None:
+    """Add to a HIT's counters, and to those of its study: names of `tallies.COUNTS`, and by how much."""
+    sql = ", ".join(f"{column} = {column} + ?" for column in more)
+    tx.run(f"UPDATE hits SET {sql} WHERE hit_id = ?", *more.values(), hit_id)  # noqa: S608 - columns
+    tallies.add(tx, hit_id, more)
 
 
-def set_slots(tx: Transaction, hit_id: str, slots: int) -> None:
-    """Set how many assignments a HIT may have; it is Reviewing no more."""
-    tx.run("UPDATE hits SET max_assignments = ?, reviewing = 0 WHERE hit_id = ?", slots, hit_id)
+def set_slots(tx: Transaction, hit_id: str, slots: int, before: int) -> None:
+    """Set how many assignments a HIT may have, `before` so far; it is Reviewing no more."""
+    add_counts(tx, hit_id, max_assignments=slots - before)
+    set_reviewing(tx, hit_id, reviewing=False)
 
 
 def set_reviewing(tx: Transaction, hit_id: str, *, reviewing: bool) -> None:
@@ -144,7 +156,9 @@ def set_expiry(tx: Transaction, hit_id: str, moment: float) -> None:
 
 def set_type(tx: Transaction, hit_id: str, hit_type_id: str) -> None:
     """Give a HIT the properties of another HIT type."""
+    tallies.leave(tx, hit_id)
     tx.run("UPDATE hits SET hit_type_id = ? WHERE hit_id = ?", hit_type_id, hit_id)
+    tallies.enter(tx, hit_id)
 
 
 def set_expiry_logged(tx: Transaction, hit_id: str) -> None:
@@ -154,7 +168,9 @@ def set_expiry_logged(tx: Transaction, hit_id: str) -> None:
 
 def set_disposed(tx: Transaction, hit_id: str) -> None:
     """Take a HIT out of every list."""
+    tallies.leave(tx, hit_id)
     tx.run("UPDATE hits SET disposed = ?, reviewing = 0 WHERE hit_id = ?", tx.now, hit_id)
+    tallies.enter(tx, hit_id)
 
 
 # Lists of HITs
@@ -162,13 +178,13 @@ def set_disposed(tx: Transaction, hit_id: str) -> None:
 
 def not_disposed() -> Listing:
     """List all HITs that are not disposed, newest first."""
-    return Listing(_HITS + "WHERE disposed IS NULL", (), "hits.seq", descending=True)
+    return Listing(_WHOLE + "WHERE disposed IS NULL", (), "hits.seq", descending=True)
 
 
 def reviewable(now: float, hit_type_id: str | None, *, reviewing: bool) -> Listing:
     """List the HITs that are Reviewable, or Reviewing, at `now`; newest first."""
     sql = (
-        _HITS + "WHERE disposed IS NULL AND pending = 0 AND reviewing = ? "
+        _WHOLE + "WHERE disposed IS NULL AND pending = 0 AND reviewing = ? "
         "AND (expires <= ? OR submitted + approved + rejected >= max_assignments)"
     )
     values: tuple[Any, ...] = (int(reviewing), now)
@@ -177,46 +193,18 @@ def reviewable(now: float, hit_type_id: str | None, *, reviewing: bool) -> Listi
     return Listing(sql, values, "hits.seq", descending=True)
 
 
-def requiring(qualification_type_id: str) -> Listing:
+def requiring(tx: Transaction, qualification_type_id: str) -> Listing:
     """List the HITs that are not disposed and require a qualification, newest first."""
-    sql = (
-        _HITS + "WHERE disposed IS NULL AND EXISTS (SELECT 1 FROM json_each(requirements) "  # noqa: S608 - constants
-        "WHERE json_extract(value, '$.QualificationTypeId') = ?)"
-    )
-    return Listing(sql, (qualification_type_id,), "hits.seq", descending=True)
-
-
-_OPEN = f"""{_HITS} WHERE disposed IS NULL AND expires > ?1
-  AND pending + submitted + approved + rejected < max_assignments
-  AND NOT EXISTS (SELECT 1 FROM assignments WHERE assignments.hit_id = hits.hit_id
-                  AND worker_id = ?2 AND status NOT IN ('Returned', 'Abandoned'))"""  # noqa: S608 - constants
-_ONE_A_BATCH = """ AND (study IS NULL OR NOT EXISTS (
-  SELECT 1 FROM assignments JOIN hits AS other USING (hit_id) WHERE worker_id = ?2
-  AND status NOT IN ('Returned', 'Abandoned') AND other.study = hits.study AND other.batch = hits.batch))"""
-_LEAST_FILLED = " ORDER BY pending + submitted + approved + rejected, hits.seq"
-
-
-def open_to(
-    tx: Transaction,
-    worker_id: str,
-    *,
-    study: str | None = None,
-    hit_type: str | None = None,
-    batch: str | None = None,
-    one_a_batch: bool = False,
-) -> list[Row]:
-    """Return the HITs with free slots of which a worker has no assignment, least-filled first.
-
-    With `one_a_batch` also none of another HIT of the same batch. What a HIT requires is not looked at.
-    """
-    sql, values = _OPEN, [tx.now, worker_id]
-    for column, value in (("study", study), ("hit_type_id", hit_type), ("batch", batch)):
-        if value is not None:
-            values.append(value)
-            sql += f" AND hits.{column} = ?{len(values)}"
-    if one_a_batch:
-        sql += _ONE_A_BATCH
-    return tx.all(sql + _LEAST_FILLED, *values)
+    rows = tx.all("SELECT hit_type_id, requirements FROM hit_types")
+    kinds = [
+        row["hit_type_id"]
+        for row in rows
+        if any(one["QualificationTypeId"] == qualification_type_id for one in json.loads(row["requirements"]))
+    ]
+    return Listing(
+        _WHOLE + f"WHERE disposed IS NULL AND hit_type_id IN ({marks(kinds)})",
+        tuple(kinds), "hits.seq", descending=True,
+    )  # fmt: skip
 
 
 # Studies
@@ -225,30 +213,22 @@ def open_to(
 def required_by(tx: Transaction, names: Collection[str]) -> set[str]:
     """Return the qualification types that HITs of these studies require."""
     rows = tx.all(
-        "SELECT DISTINCT requirements FROM hits JOIN hit_types USING (hit_type_id) "
-        "WHERE study IN (SELECT value FROM json_each(?))",
-        json.dumps(list(names)),
-    )  # fmt: skip
+        "SELECT DISTINCT requirements FROM hits JOIN hit_types USING (hit_type_id) "  # noqa: S608 - marks
+        f"WHERE study IN ({marks(names)})",
+        *names,
+    )
     return {one["QualificationTypeId"] for row in rows for one in json.loads(row["requirements"])}
 
 
-def of_study(tx: Transaction, study: str) -> list[Row]:
-    """Return a study's HITs in the order in which they were published, without disposed ones."""
-    return tx.all(_HITS + "WHERE study = ? AND disposed IS NULL ORDER BY seq", study)
+def first_of_study(tx: Transaction, study: str) -> Row | None:
+    """Return the HIT of a study that was published first, of those that are not disposed."""
+    return tx.one(FACTS + "WHERE study = ? AND disposed IS NULL ORDER BY hits.seq LIMIT 1", study)
 
 
-def all_of_study(tx: Transaction, study: str | None) -> list[Row]:
-    """Return a study's HITs by batch and name, disposed ones too; None stands for the HITs of no study."""
-    return tx.all(_HITS + "WHERE study IS ? ORDER BY batch, name, seq", study)
+def page_of_study(tx: Transaction, study: str | None, start: int, most: int) -> list[Row]:
+    """Return a study's HITs by batch and name, disposed ones too, from place `start` (0 is the first) on.
 
-
-def studies(tx: Transaction) -> list[Row]:
-    """Return every study with its counts, the newest first; HITs of no study stand under NO_STUDY."""
-    return tx.all(
-        """SELECT COALESCE(study, ?) AS study, MAX(title) AS title, COUNT(*) AS hits,
-           SUM(max_assignments) AS slots, SUM(pending) AS working,
-           SUM(submitted + approved + rejected) AS done, MIN(hits.created) AS created
-           FROM hits JOIN hit_types USING (hit_type_id) WHERE disposed IS NULL
-           GROUP BY study ORDER BY MAX(seq) DESC""",
-        NO_STUDY,
-    )
+    None stands for the HITs of no study.
+    """
+    which, values = equal("study", study)
+    return tx.all(FACTS + f"WHERE {which} ORDER BY batch, name, seq LIMIT ? OFFSET ?", *values, most, start)

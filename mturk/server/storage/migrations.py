@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from glimpse.errors import GlimpseError
 from glimpse.program import program
 
+from ..protocol import questions
 from .schema import SCHEMA, VERSION
 
 if TYPE_CHECKING:
@@ -41,6 +42,43 @@ MIGRATIONS = {
           CREATE TABLE test_attempts (
             qualification_type_id TEXT NOT NULL, worker_id TEXT NOT NULL, started REAL NOT NULL, answer TEXT,
             PRIMARY KEY (qualification_type_id, worker_id)) WITHOUT ROWID""",
+    # Pages that list HITs read no question, and count nothing that is kept as a count.
+    5: """CREATE TABLE questions (seq INTEGER PRIMARY KEY REFERENCES hits (seq), question TEXT NOT NULL);
+          INSERT INTO questions SELECT seq, question FROM hits;
+          ALTER TABLE hits ADD COLUMN returned INTEGER NOT NULL DEFAULT 0;
+          ALTER TABLE hits ADD COLUMN abandoned INTEGER NOT NULL DEFAULT 0;
+          ALTER TABLE hits ADD COLUMN bonus_cents INTEGER NOT NULL DEFAULT 0;
+          ALTER TABLE hits ADD COLUMN page_needs TEXT;
+          UPDATE hits SET page_needs = page_needs(question),
+            returned = (SELECT COUNT(*) FROM assignments AS a
+                        WHERE a.hit_id = hits.hit_id AND status = 'Returned'),
+            abandoned = (SELECT COUNT(*) FROM assignments AS a
+                         WHERE a.hit_id = hits.hit_id AND status = 'Abandoned'),
+            bonus_cents = (SELECT COALESCE(SUM(CAST(ROUND(100 * amount) AS INTEGER)), 0) FROM bonuses AS b
+                           WHERE b.hit_id = hits.hit_id);
+          ALTER TABLE hits DROP COLUMN question;
+          DROP INDEX given_up; DROP INDEX hits_by_study; DROP INDEX hits_to_expire;
+          CREATE INDEX in_order ON assignments (submit_order) WHERE submit_order IS NOT NULL;
+          CREATE INDEX events_of_assignments ON events (id) WHERE assignment_id IS NOT NULL;
+          CREATE INDEX hits_by_name ON hits (study, batch, name);
+          CREATE INDEX hits_to_expire ON hits (expires) WHERE expiry_logged = 0;
+          CREATE INDEX hits_by_study ON hits (study, seq) WHERE disposed IS NULL;
+          CREATE INDEX hits_by_group ON hits (hit_type_id, study, batch, seq) WHERE disposed IS NULL
+            AND expiry_logged = 0 AND pending + submitted + approved + rejected < max_assignments;
+          CREATE INDEX hits_to_offer ON hits (study, (pending + submitted + approved + rejected), seq)
+            WHERE disposed IS NULL AND expiry_logged = 0
+            AND pending + submitted + approved + rejected < max_assignments;
+          CREATE TABLE tallies (
+            study TEXT NOT NULL, batch TEXT NOT NULL, hit_type_id TEXT NOT NULL, disposed INTEGER NOT NULL,
+            created REAL NOT NULL, newest INTEGER NOT NULL, hits INTEGER NOT NULL,
+            max_assignments INTEGER NOT NULL, pending INTEGER NOT NULL, submitted INTEGER NOT NULL,
+            approved INTEGER NOT NULL, rejected INTEGER NOT NULL,
+            returned INTEGER NOT NULL, abandoned INTEGER NOT NULL, bonus_cents INTEGER NOT NULL,
+            PRIMARY KEY (study, batch, hit_type_id, disposed)) WITHOUT ROWID;
+          INSERT INTO tallies SELECT COALESCE(study, ''), COALESCE(batch, ''), hit_type_id,
+            disposed IS NOT NULL, MIN(created), MAX(seq), COUNT(*), SUM(max_assignments), SUM(pending),
+            SUM(submitted), SUM(approved), SUM(rejected), SUM(returned), SUM(abandoned), SUM(bonus_cents)
+            FROM hits GROUP BY 1, 2, 3, 4""",
 }
 
 
@@ -58,6 +96,7 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
         )
     if before == VERSION:
         return
+    connection.create_function("page_needs", 1, questions.page_needs, deterministic=True)
     try:
         connection.execute("BEGIN IMMEDIATE")
         for statement in _missing(connection):

@@ -1,6 +1,6 @@
 """The tables and indices of the server's database as they are now; `migrations` brings older files to it."""
 
-VERSION = 4
+VERSION = 5
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -10,17 +10,32 @@ CREATE TABLE hit_types (
   requirements TEXT NOT NULL, notification TEXT, created REAL NOT NULL);
 CREATE TABLE hits (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, hit_id TEXT NOT NULL UNIQUE,
-  hit_type_id TEXT NOT NULL REFERENCES hit_types, question TEXT NOT NULL, annotation TEXT NOT NULL,
+  hit_type_id TEXT NOT NULL REFERENCES hit_types, annotation TEXT NOT NULL,
   study TEXT, batch TEXT, name TEXT, max_assignments INTEGER NOT NULL, first_max INTEGER NOT NULL,
   created REAL NOT NULL, expires REAL NOT NULL, expiry_logged INTEGER NOT NULL DEFAULT 0,
   reviewing INTEGER NOT NULL DEFAULT 0, disposed REAL, pending INTEGER NOT NULL DEFAULT 0,
   submitted INTEGER NOT NULL DEFAULT 0, approved INTEGER NOT NULL DEFAULT 0, rejected INTEGER NOT NULL
-  DEFAULT 0, CHECK (pending >= 0 AND submitted >= 0 AND approved >= 0 AND rejected >= 0), CHECK (pending +
+  DEFAULT 0, returned INTEGER NOT NULL DEFAULT 0, abandoned INTEGER NOT NULL DEFAULT 0,
+  bonus_cents INTEGER NOT NULL DEFAULT 0, page_needs TEXT,
+  CHECK (pending >= 0 AND submitted >= 0 AND approved >= 0 AND rejected >= 0), CHECK (pending +
   submitted + approved + rejected <= max_assignments));
-CREATE INDEX hits_by_study ON hits (study, batch);
+CREATE TABLE questions (seq INTEGER PRIMARY KEY REFERENCES hits (seq), question TEXT NOT NULL);
+CREATE INDEX hits_by_name ON hits (study, batch, name);
+CREATE INDEX hits_by_study ON hits (study, seq) WHERE disposed IS NULL;
+CREATE INDEX hits_by_group ON hits (hit_type_id, study, batch, seq) WHERE disposed IS NULL
+  AND expiry_logged = 0 AND pending + submitted + approved + rejected < max_assignments;
+CREATE INDEX hits_to_offer ON hits (study, (pending + submitted + approved + rejected), seq)
+  WHERE disposed IS NULL AND expiry_logged = 0
+  AND pending + submitted + approved + rejected < max_assignments;
 CREATE INDEX hits_by_type ON hits (hit_type_id);
-CREATE INDEX hits_to_expire ON hits (expires) WHERE NOT expiry_logged;
+CREATE INDEX hits_to_expire ON hits (expires) WHERE expiry_logged = 0;
 CREATE INDEX hits_to_dispose ON hits (expires) WHERE disposed IS NULL;
+CREATE TABLE tallies (
+  study TEXT NOT NULL, batch TEXT NOT NULL, hit_type_id TEXT NOT NULL, disposed INTEGER NOT NULL,
+  created REAL NOT NULL, newest INTEGER NOT NULL, hits INTEGER NOT NULL, max_assignments INTEGER NOT NULL,
+  pending INTEGER NOT NULL, submitted INTEGER NOT NULL, approved INTEGER NOT NULL, rejected INTEGER NOT
+  NULL, returned INTEGER NOT NULL, abandoned INTEGER NOT NULL, bonus_cents INTEGER NOT NULL,
+  PRIMARY KEY (study, batch, hit_type_id, disposed)) WITHOUT ROWID;
 CREATE TABLE assignments (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, assignment_id TEXT NOT NULL UNIQUE,
   hit_id TEXT NOT NULL REFERENCES hits (hit_id), worker_id TEXT NOT NULL, status TEXT NOT NULL,
@@ -32,7 +47,7 @@ CREATE UNIQUE INDEX by_submission ON assignments (hit_id, submit_order) WHERE su
 CREATE INDEX by_worker ON assignments (worker_id, seq);
 CREATE INDEX to_abandon ON assignments (deadline) WHERE status = 'Accepted';
 CREATE INDEX to_approve ON assignments (auto_approval) WHERE status = 'Submitted';
-CREATE INDEX given_up ON assignments (hit_id, status) WHERE status IN ('Returned', 'Abandoned');
+CREATE INDEX in_order ON assignments (submit_order) WHERE submit_order IS NOT NULL;
 CREATE TABLE workers (
   worker_id TEXT PRIMARY KEY, panel TEXT NOT NULL, name TEXT NOT NULL, created REAL NOT NULL,
   approved INTEGER NOT NULL DEFAULT 0, rejected INTEGER NOT NULL DEFAULT 0, UNIQUE (panel, name));
@@ -81,4 +96,5 @@ CREATE TABLE events (
   id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, kind TEXT NOT NULL, hit_id TEXT, assignment_id TEXT,
   worker_id TEXT, detail TEXT);
 CREATE INDEX events_by_hit ON events (hit_id, id);
+CREATE INDEX events_of_assignments ON events (id) WHERE assignment_id IS NOT NULL;
 """

@@ -28,7 +28,8 @@ def set_settings(tx: Transaction, study: str, kept: dict[str, Any]) -> None:
 def add_arrival(tx: Transaction, worker_id: str, study: str, panel: str, parameters: dict[str, str]) -> int:
     """Note that a worker came by a panel's link, with its parameters; returns the arrival's number."""
     return tx.insert(
-        "INSERT INTO arrivals (worker_id, study, panel, parameters, at) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO arrivals (worker_id, study, panel, parameters, at) VALUES (?, ?, ?, ?, ?) "
+        "RETURNING id",
         worker_id, study, panel, json.dumps(parameters), tx.now,
     )  # fmt: skip
 

@@ -99,7 +99,7 @@ def accept(tx: Transaction, hit_id: str, worker_id: str, arrival: int | None = N
 
     A worker who holds an unfinished assignment of this HIT gets that one again.
     """
-    hit = hits.find(tx, hit_id)
+    hit = hits.find_facts(tx, hit_id)
     held = assignments.holding(tx, hit_id, worker_id)
     if held and held["status"] == "Accepted":
         return str(held["assignment_id"])
@@ -140,7 +140,7 @@ def release(tx: Transaction, assignment: Row, *, abandoned: bool) -> None:
     ended = assignment["deadline"] if abandoned else tx.now
     kind = "Abandoned" if abandoned else "Returned"
     assignments.set_given_up(tx, assignment["assignment_id"], kind, ended)
-    hits.add_counts(tx, assignment["hit_id"], pending=-1)
+    hits.add_counts(tx, assignment["hit_id"], pending=-1, **{kind.lower(): 1})
     qualifications.undo_grants(tx, assignment["worker_id"], assignment["assignment_id"])
     events.log_of(tx, f"Assignment{kind}", assignment, ended=ended)
 

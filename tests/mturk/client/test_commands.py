@@ -12,6 +12,7 @@ from glimpse.main import COMMANDS, main
 from glimpse.mturk.collecting.reviewing import Review
 from glimpse.mturk.publishing.client import EndpointError, Requester, connect
 from glimpse.mturk.publishing.ledger import ledger_path, was_published
+from glimpse.mturk.server.storage import hits
 from glimpse.study import read_study
 
 
@@ -231,30 +232,29 @@ def test_serve_gives_the_links_of_what_it_has(study, server, glimpse, at, serve)
         [f"{link}  (the dashboard has those of panels)"],
         "Next: python cli.py publish study --to local",
     )
-    server.change(lambda tx: tx.run("UPDATE hits SET study = 'another' WHERE seq = 1"))
+    server.change(lambda tx: _more(tx, ["another"]))
     assert serve()[0] == [
-        link,
-        f"{link.replace(study.study, 'another')}  (the dashboard has those of panels)",
+        link.replace(study.study, "another"),
+        f"{link}  (the dashboard has those of panels)",
     ]
+
+
+def _more(tx, studies):
+    """Publish a HIT of each study; None stands for no study."""
+    hit_type = tx.one("SELECT hit_type_id FROM hit_types")["hit_type_id"]
+    for study in studies:
+        note = f"glimpse:{study}:b1:h1" if study else ""
+        hits.add(tx, hit_type, question="<x/>", annotation=note, slots=1, expires=tx.now + 60)
 
 
 def test_serve_names_a_few_studies_and_counts_the_others(study, server, glimpse, at, serve):
     glimpse("publish", *at)
-    server.change(lambda tx: tx.run("UPDATE hits SET study = NULL"))
-    assert serve()[0] == ["Link to hand out:  none yet; `publish` prints it"]
-    server.change(lambda tx: tx.run("UPDATE hits SET study = 's' || seq"))
     server.change(
-        lambda tx: [
-            tx.run(
-                "INSERT INTO hits (hit_id, hit_type_id, question, annotation, study, batch, name, "
-                "max_assignments, first_max, created, expires) SELECT hit_id || ?, hit_type_id, question, "
-                "annotation || ?, ?, batch, name, max_assignments, first_max, created, expires "
-                "FROM hits LIMIT 1",
-                str(number), str(number), f"more{number}",
-            )
-            for number in range(5)
-        ]
-    )  # fmt: skip
+        lambda tx: [hits.set_disposed(tx, row["hit_id"]) for row in tx.all("SELECT hit_id FROM hits")]
+    )
+    server.change(lambda tx: _more(tx, [None]))
+    assert serve()[0] == ["Link to hand out:  none yet; `publish` prints it"]
+    server.change(lambda tx: _more(tx, [f"s{number}" for number in range(7)]))
     links = serve()[0]
     assert len(links) == 6
     assert links[-1] == "Link to hand out:  ... and 2 more, on the dashboard"

@@ -252,7 +252,9 @@ def test_a_ledger_of_other_pages_is_refused(study, server):
 @pytest.mark.parametrize("ledger_is_lost", [True, False], ids=["no ledger", "an intent without an end"])
 def test_another_page_under_the_same_name_is_refused(study, server, ledger_is_lost):
     go(study, server.requester())
-    server.change(lambda tx: tx.run("UPDATE hits SET question = replace(question, 'realistic?', 'fake?')"))
+    server.change(
+        lambda tx: tx.run("UPDATE questions SET question = replace(question, 'realistic?', 'fake?')")
+    )
     path = ledger_path(study.folder, "local")
     lines = path.read_text().splitlines(True)
     path.unlink() if ledger_is_lost else path.write_text("".join(lines[:-1]))

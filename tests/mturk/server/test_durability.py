@@ -24,6 +24,17 @@ CHECKS = {
     "counters": """SELECT hit_id FROM hits WHERE pending != (SELECT COUNT(*) FROM assignments a
         WHERE a.hit_id = hits.hit_id AND a.status = 'Accepted') OR submitted + approved + rejected !=
         (SELECT COUNT(*) FROM assignments a WHERE a.hit_id = hits.hit_id AND a.submitted IS NOT NULL)""",
+    "given up": """SELECT hit_id FROM hits WHERE returned != (SELECT COUNT(*) FROM assignments a
+        WHERE a.hit_id = hits.hit_id AND a.status = 'Returned') OR abandoned !=
+        (SELECT COUNT(*) FROM assignments a WHERE a.hit_id = hits.hit_id AND a.status = 'Abandoned')""",
+    "bonuses": """SELECT hit_id FROM hits WHERE bonus_cents != (SELECT COALESCE(SUM(CAST(ROUND(100 * amount)
+        AS INTEGER)), 0) FROM bonuses b WHERE b.hit_id = hits.hit_id)""",
+    "tallies": """SELECT study, batch, hit_type_id, disposed, hits, max_assignments, pending, submitted,
+          approved, rejected, returned, abandoned, bonus_cents FROM tallies WHERE hits > 0
+        EXCEPT SELECT COALESCE(study, ''), COALESCE(batch, ''), hit_type_id, disposed IS NOT NULL, COUNT(*),
+          SUM(max_assignments), SUM(pending), SUM(submitted), SUM(approved), SUM(rejected), SUM(returned),
+          SUM(abandoned), SUM(bonus_cents) FROM hits GROUP BY 1, 2, 3, 4""",
+    "questions": "SELECT hit_id FROM hits WHERE seq NOT IN (SELECT seq FROM questions)",
     "too many": "SELECT hit_id FROM hits WHERE pending + submitted + approved + rejected > max_assignments",
     "twice": """SELECT hit_id FROM assignments WHERE status NOT IN ('Returned', 'Abandoned')
         GROUP BY hit_id, worker_id HAVING COUNT(*) > 1""",

@@ -275,10 +275,9 @@ def test_any_sequence_of_valid_calls_answers_by_the_model(server, calls):
 
     for name, parameters in calls:
         try:
-            result = asyncio.run(run(server.site, name, parameters))
+            json.loads(asyncio.run(run(server.site, name, parameters)))
         except RequestError:
             continue
-        protocol.response(name, result)
 
 
 def test_the_region_and_service_are_checked():
