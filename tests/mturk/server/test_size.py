@@ -120,7 +120,7 @@ def test_who_may_take_no_hit_of_a_type_gets_the_next_type(server, turk, publish,
     assert row["hit_id"] == free[0]
     listed = ann.http.get("/worker/").text
     assert listed.count("You do not have a qualification") == 1
-    assert "3 HITs" in listed
+    assert "3 tasks" in listed
 
 
 def test_the_dashboard_shows_a_page_of_hits_with_the_sums_of_all(grow, pages, server):
