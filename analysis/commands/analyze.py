@@ -205,7 +205,7 @@ def analyze(
         intervals=Intervals(level, cluster, adjust, equivalence=equivalence and equivalence / 100),
         curve=curve,
         exposure=exposure,
-        threshold=threshold / 100,
+        threshold=round(threshold / 100, 12),
         compare=compare,
         seed=seed,
         metrics=metrics,

@@ -115,18 +115,27 @@ def _few(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     for what in ("workers", "images"):
         cells = [
             (row["n_workers"] if what == "workers" else min(row["n_images_a"], row["n_images_b"]),
-             row[f"effective_{what}"])
+             row[f"effective_{what}"], row)
             for row in facts["preference"] if row["n"]
         ]  # fmt: skip
         pilot = [cell for cell in cells if cell[1] < FEWEST_WORTH]
-        doubtful = [(n, worth) for n, worth in cells if n < FEWEST or worth < min(n / 2, FEWEST)]
-        if pilot or doubtful:
-            number, worth = min(pilot or doubtful, key=lambda cell: cell[1])
+        doubtful = [cell for cell in cells if cell[0] < FEWEST or cell[1] < min(cell[0] / 2, FEWEST)]
+        if few := pilot or doubtful:
+            number, worth, _ = min(few, key=lambda cell: cell[1])
             found.append({
-                "what": what, "pilot": bool(pilot), "cells": len(pilot or doubtful), "number": number,
-                "effective": worth, "unequal": worth < 0.9 * number,
+                "what": what, "pilot": bool(pilot), "cells": len(few), "number": number, "effective": worth,
+                "unequal": worth < 0.9 * number, "where": _where([row for _, _, row in few]),
             })  # fmt: skip
     return found
+
+
+def _where(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[float]]]:
+    """Each contrast of some cells, with its exposures; without any where these are unlimited."""
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        times = found.setdefault(row["contrast"], [])
+        times += [] if row["exposure_ms"] is None else [row["exposure_ms"]]
+    return list(found.items())
 
 
 def _verdict(cell: Mapping[str, Any], alpha: float) -> int:

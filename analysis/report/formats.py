@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 DASH = "–"
 NBSP = "\u00a0"
+SOME_NAMED = 3  # of many, in a sentence
 
 
 def exposure(exposure_ms: float | None) -> str:
@@ -92,6 +93,17 @@ def series(items: Sequence[object], last: str = "and") -> str:
     return f"{', '.join(names[:-1])} {last} {names[-1]}"
 
 
+def spread(values: Sequence[int]) -> str:
+    """Counts that may differ: "24", or the least and the most, "15 to 17"."""
+    return " to ".join(str(value) for value in dict.fromkeys([min(values), max(values)]))
+
+
+def some(names: Sequence[object], noun: str) -> str:
+    """Up to three names and how many more there are: "a, b, c and 2 other pairs"."""
+    more = len(names) - SOME_NAMED
+    return series([*names[:SOME_NAMED], *([counted(more, f"other {noun}")] if more > 0 else [])])
+
+
 def dollars(amount: object) -> str:
     """An amount of money as study.json has it: "1" -> "$1.00"."""
     try:
@@ -111,8 +123,8 @@ def milliseconds(value: float) -> str:
 
 
 def points(difference: float) -> str:
-    """A difference of two rates: 0.059 -> "5.9 percentage points"."""
-    return f"{100 * difference:.1f}{NBSP}percentage points"
+    """A difference of two rates: -0.059 -> "−5.9 percentage points", with a true minus sign."""
+    return f"{number(100 * difference, 1)}{NBSP}percentage points"
 
 
 def quoted(text: str) -> str:
@@ -137,5 +149,7 @@ FILTERS = {
     "quoted": quoted,
     "seconds": seconds,
     "series": series,
+    "some": some,
+    "spread": spread,
     "thousands": thousands,
 }

@@ -66,6 +66,10 @@ def figure_of(metrics: Metrics, real: str | None, *, simulated: bool) -> tuple[F
         lines.append(
             line_of(row["slope"], drawn.loc[drawn["metric"] == name, "difference"]).assign(metric=name)
         )
+        if row["ties"] == 1:
+            titles.append((name, "all pairs tie"))
+            said.append(f"{name}: all pairs tie")
+            continue
         right = f"right in {percent(row['accuracy'], 0)}"
         titles.append((name, f"{right} ({interval(row['low'], row['high'], 0)})"))
         said.append(f"{name}: {right} of answers")

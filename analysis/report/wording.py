@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 Rows = list[dict[str, Any]]
+CURVE_NEEDS = 3  # exposures
 STATED = ("max_wrong_sentinels", "pairing", "question", "reward_usd", "workers_per_hit")
 
 
@@ -73,6 +74,8 @@ def shared_values(facts: Mapping[str, Any]) -> dict[str, Any]:
         "left_out": {row["reason"]: row for row in facts["exclusions"]},
         "facing": facing(facts["preference"], experiment["real"]),
         "cluster": CLUSTERS[rules["cluster"]],
+        # No contrast has answers at as many exposures as a curve needs.
+        "short": all(len(curve["exposures_ms"]) < CURVE_NEEDS for curve in facts["curves"]),
         "adjustment": ADJUSTMENTS[rules["adjust"]],
         "curve_shape": CURVE_SHAPES[rules["curve"]],
         "flags": WORKER_FLAGS,

@@ -58,6 +58,7 @@ PAIR_COLUMNS = (
 LEVELS = np.array([0.0, 0.5, 1.0])  # of y
 ONE_CELL = pd.DataFrame([["images:", "image a", "image b", np.nan]], columns=CELL_KEYS)
 STEPS, FARTHEST = 60, 50.0  # of the fitted line: Newton steps, and the steepest slope per standard difference
+ALL_TIE = "the metric has the same value for both images of every pair"
 FEW = "one worker or one image only: the interval is 0 to 1"
 
 
@@ -103,6 +104,8 @@ def accuracy(judged: Judged, level: float = 0.95) -> dict[str, Any]:
     variance = float(tally.covariances(residuals, "all", 0).variance(np.ones(1))) / n**2
     df, ties = float(tally.df("all", 0)), float((judged.difference == 0).mean())
     row: dict[str, Any] = {"n": n, "ties": ties, "accuracy": rate, "df": df, "note": ""}
+    if ties == 1:
+        row["note"] = ALL_TIE
     if not df > 0:
         return row | {"low": 0.0, "high": 1.0, "note": FEW}
     n_effective = df + 1 if variance <= 1e-15 else rate * (1 - rate) / variance

@@ -72,7 +72,24 @@ def test_the_report_says_whether_the_rule_holds(report: Path) -> None:
     assert rule in text
     assert "It is about the images that were shown, not about new ones." in text
     assert "Waudby-Smith" in section(report, "cite")
-    assert f"could stop early when {rule}" in (report / "methods.txt").read_text()
+    then = "once the 95% interval left out 50% in every contrast at 1/8 s and 8 s, by confidence"
+    assert f"The study could stop early {then}" in (report / "methods.txt").read_text()
+
+
+def test_a_constant_metric_prefers_none(study: Path, tmp_path: Path) -> None:
+    lines = write_scores(study, tmp_path / "lpips.csv", sign=1.0).read_text().splitlines()
+    (tmp_path / "lpips.csv").write_text(
+        "\n".join([lines[0], *(f"{line.rpartition(',')[0]},1" for line in lines[1:])])
+    )
+    words = ("--metric", tmp_path / "lpips.csv", "--out", tmp_path / "report")
+    assert run("analyze", study.parent / "results", *words, *SVG).exit_code == 0
+    tie = "lpips has the same value for both images of every pair, so that it prefers none."
+    assert tie in summary(tmp_path / "report")["findings"]
+    page = (tmp_path / "report/report.html").read_text()
+    assert "lpips: all pairs tie." in page
+    assert "the metric has the same value for both images of every pair" in section(
+        tmp_path / "report", "metric"
+    )
 
 
 def test_preference_csv_has_the_intervals_at_every_look(report: Path) -> None:

@@ -259,8 +259,8 @@ def test_tests_are_counted_not_cells(unlimited: Path, tmp_path: Path) -> None:
     lines = [line for line in path.read_text().splitlines(keepends=True) if json.loads(line)["hit"] < "b2"]
     path.write_text("".join(lines))
     text = said(half)
-    assert text.endswith(
-        "tested against chance (1/2) by two-sided score tests with the same effective sample sizes."
+    assert (
+        "tested against chance (1/2) by two-sided score tests with the same effective sample sizes. " in text
     )
     assert "We compared crn and pix2pix images in an unlimited-time" in text
     assert text.startswith(
@@ -431,7 +431,100 @@ def test_few_exposures_are_counted_in_words_that_fit(other: Path) -> None:
     assert _too_few(np.array([5.0]), np.array([2.0]), 4) == f"{few} 1 exposure only"
 
 
+def found_in(facts: Facts, word: str) -> list[str]:
+    """The findings that have a word."""
+    return [text for one in findings(facts) if word in (text := one.text.replace(NBSP, " "))]
+
+
+def test_no_curves_are_said_once(other: Path, limited: Path) -> None:
+    facts = facts_of(other)
+    assert found_in(facts, "curve") == [
+        "No realism curve is fitted: that takes answers at three exposures or more."
+    ]
+    assert "not identified" not in words(facts, "curves")
+    facts["settings"]["exposure"] = "measured"
+    facts["achieved_exposures"] = [row | {"n_recorded": 0} for row in facts["achieved_exposures"]]
+    assert found_in(facts, "measured") == ["No exposure was measured: there is no curve that would use them."]
+    assert found_in(facts_of(limited), "No realism curve is fitted") == []
+
+
+def test_thresholds_are_printed_as_given(limited: Path) -> None:
+    facts = facts_of(limited)
+    curve = facts["curves"][0] | {"threshold": 0.9999, "identified": True, "threshold_status": "not reached"}
+    cells = [cell for cell in facts["preference"] if cell["contrast"] == curve["contrast"]]
+    for cell in cells:  # significantly preferred, so that the curve is told of
+        cell |= {"rate": 0.1, "p_value": 0.001, "p_adjusted": 0.001}
+    (text,) = found_in(facts | {"curves": [curve]}, "fitted curve")
+    assert "The fitted curve does not reach 99.99 % at any exposure." in text
+
+
+def few_of(facts: Facts, number: int, effective: float, cells: int) -> list[str]:
+    rows = [row | {"n_images_a": 40, "n_images_b": 40, "effective_images": 40.0, "effective_workers": 40.0,
+                   "n_workers": 40} for row in facts["preference"]]  # fmt: skip
+    for row in rows[:cells]:
+        row |= {"n_images_a": number, "effective_images": effective}
+    return found_in(facts | {"preference": rows}, "too few")
+
+
+def test_few_images_name_their_contrasts(limited: Path) -> None:
+    facts = facts_of(limited)
+    assert few_of(facts, 6, 4.2, 1) == [
+        (
+            "The preference rate of crn against real at 1/8 s rests on too few images: 6 of "
+            "a condition, worth "
+            "4.2 since some stood in far more answers than others. Take it as a pilot's "
+            "result, not as a finding."
+        )
+    ]
+    assert few_of(facts, 7, 7.0, 9) == [
+        (
+            "The preference rates of crn against real at every exposure; pix2pix against "
+            "real at 1/8 and 1/4 s "
+            "rest on too few images: as few as 7 of a condition. Their intervals are less "
+            "certain than they look."
+        )
+    ]
+    for place, row in enumerate(facts["preference"]):
+        row["contrast"] = f"c{place}:real"
+    assert few_of(facts, 7, 7.0, 4)[0].startswith(
+        "4 preference rates, of 4 contrasts (see Preference rates), rest on too few images: as few as 7 of "
+    )
+
+
+def test_equivalence_names_up_to_three_pairs(limited: Path) -> None:
+    facts = facts_of(limited)
+    rows = [facts["preference"][6] | {"condition_a": f"c{place}", "contrast": f"c{place}:real",
+            "p_equivalent": 0.01 * place} for place in range(1, 11)]  # fmt: skip
+    facts |= {"preference": rows, "curves": []}
+    facts["settings"]["equivalence"] = 0.05
+    assert found_in(facts, "quivalent") == [
+        (
+            "Equivalent at 8 s: real–c1, real–c2, real–c3 and 1 other pair, each with a rate "
+            "within 5 percentage "
+            "points of chance (p = 0.040 at most; see Preference rates)."
+        ),
+        (
+            "Not shown to be equivalent at 8 s (a rate within 5 percentage points of chance; see Preference "
+            "rates): real–c5, real–c6, real–c7 and 3 other pairs."
+        ),
+    ]
+
+
+def test_methods_name_what_the_report_shows(limited: Path) -> None:
+    facts = facts_of(limited)
+    text = methods_text(facts)
+    assert "ranked by Bradley-Terry strengths (Bradley and Terry 1952) at each exposure: a logistic" in text
+    assert "Krippendorff's alpha and Fleiss' kappa of the side chosen." in text
+    for images, row in enumerate(facts["images"], start=15):
+        row["images"] = images
+    for name in ("rankings", "agreement"):
+        facts[name] = []
+    text = methods_text(facts)
+    assert "of 15 to 17 images a condition" in text
+    assert not any(word in text for word in ("Bradley", "Krippendorff"))
+
+
 def test_a_level_is_not_rounded_to_certainty(limited: Path) -> None:
-    settings = AnalysisSettings(rules=Rules(), intervals=replace(Intervals(), level=0.999999999999))
+    settings = AnalysisSettings(rules=Rules(), intervals=replace(Intervals(), level=0.999999))
     text = methods_text(summarize(evaluate([limited], settings), {}))
-    assert "given with 99.9999999999% intervals" in text
+    assert "given with 99.9999% intervals" in text
