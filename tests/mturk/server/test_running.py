@@ -81,7 +81,7 @@ def test_addresses_as_a_browser_needs_them():
     ("option", "text"),
     [
         (["--public-url", "study.example"], "public_url is 'study.example'; needed: an address"),
-        (["--public-url", "https://a.example/b"], "needed: an address without a path"),
+        (["--public-url", "https://a.example/b?c"], "needed: an address without a query"),
         (["--completion-url", "javascript:x"], "completion_url is"),
         (["--study", "nowhere"], "does not exist"),
     ],

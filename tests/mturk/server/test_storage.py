@@ -19,6 +19,7 @@ LAYERS = (
     "protocol",
     "storage",
     "site",
+    "layouts",
     "operations",
     "pages",
     "app",
