@@ -60,10 +60,10 @@ def power_table(
     Returns:
         DataFrame with one row a design, rate and spread, as in power.csv: vary ("workers per HIT", "HITs" or
         "images"), spread, worker_sd, pair_sd, image_sd, hits, workers_per_hit, trials_per_cell, images of a
-        condition, workers, pairs and answers of a cell, pairs_per_image (in how many pairs of a cell an image
-        stands, on average), price_usd (fees included), rate, studies, width (mean full width of the 95 %
-        interval, in [0, 1]) with width_se, coverage, power with power_se, and planned, True for the study as
-        planned.
+        condition, workers, pairs (its trials) and answers of a cell, pairs_per_image (in how many of its
+        trials an image stands, on average), price_usd (fees included), rate, studies, width (mean full width
+        of the 95 % interval, in [0, 1]) with width_se, coverage, power with power_se, and planned, True for
+        the study as planned.
 
     Raises:
         ArgumentError: An argument has a wrong type.

@@ -189,7 +189,7 @@ def describe(planned: Planned) -> list[str]:
             f"{planned.experiment['mode']}: {batches}{design.hits} HITs of {design.workers_per_hit} workers "
             f"at ${design.reward_usd}: ${cost:,.2f}, fees included."
         ),
-        f"A cell has {design.answers} answers of {design.workers} workers on {design.pairs} pairs.",
+        f"A cell has {design.answers} answers of {design.workers} workers on {design.pairs} trials.",
         *_image_lines(planned),
         "",
         "As planned: full width of the 95 % interval, and power (chance that the test finds it), by how much",
@@ -220,9 +220,9 @@ def _image_lines(planned: Planned) -> list[str]:
     recurring = planned.table.loc[planned.table["planned"], "pairs_per_image"].iloc[0]
     return [
         f"Each condition has {planned.design.images} images{source and f' ({source})'}.",
-        f"An image that a cell shows stands in {recurring:.1f} of its pairs on average."
+        f"An image that a cell shows stands in {recurring:.1f} of its trials on average."
         if round(recurring, 1) > 1
-        else "An image that a cell shows stands in one of its pairs.",
+        else "An image that a cell shows stands in one of its trials.",
     ]
 
 
@@ -271,7 +271,7 @@ def _planned_lines(table: pd.DataFrame) -> list[str]:
 
 def _variant_lines(table: pd.DataFrame) -> list[str]:
     rows = table[(table["rate"] == _middle(table)) & (table["spread"] == _typical(table))]
-    lines = ["  vary             HITs  workers/HIT  pairs  images  answers       price   width   power"]
+    lines = ["  vary             HITs  workers/HIT trials  images  answers       price   width   power"]
     for row in _rows(rows):
         mark = "  <- as planned" if row.planned else ""
         lines.append(

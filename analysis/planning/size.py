@@ -49,7 +49,7 @@ class StudySize:
             )
         if self.workers < 2 or self.pairs < 2:
             raise GlimpseError(
-                f"plan: a cell has workers {self.workers}, pairs {self.pairs}; it needs 2 of each at least. "
+                f"plan: a cell has workers {self.workers}, trials {self.pairs}; it needs 2 of each at least. "
                 "Raise --hits, --workers-per-hit or --trials-per-cell."
             )
         if self.images < 2:
@@ -64,7 +64,7 @@ class StudySize:
 
     @property
     def pairs(self) -> int:
-        """Pairs of a cell: trials of all its HITs."""
+        """Trials of a cell, in all its HITs: a pair of images each, of which one may come again."""
         return self.hits * self.trials_per_cell
 
     @property

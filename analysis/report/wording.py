@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from glimpse.text import environment, joined
 
 from ..statistics.choices import ADJUSTMENTS, CLUSTERS, CURVE_SHAPES
+from ..statistics.ranking import ranks_of
 from ..statistics.workers import WORKER_FLAGS
 from . import formats
 from .printing import headings, printed
@@ -34,6 +35,7 @@ def template(name: str, *, prose: bool = True) -> Template:
         "headings": headings,
         "in_order": in_order,
         "printed": printed,
+        "ranks": ranks_of,
     }
     return pages.get_template(f"report/{name}")
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .gathering import Gathered
     from .grouping import Analysed
 
+EQUAL = 1e-9  # strengths that differ by less are equal but for rounding
 RANKING_COLUMNS = (
     "exposure_ms", "condition", "rank", "strength", "low", "high", "se", "left_bias", "left_low",
     "left_high", "method", "transitivity_p", "n", "n_workers", "n_images", "n_pairs", "df", "note",
@@ -349,16 +350,30 @@ def differences_table(rankings: Sequence[Ranking]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
+def ranks_of(strengths: Sequence[float]) -> list[int]:
+    """Return the ranks of strengths, strongest first; equal ones share the best: 1, 1, 3.
+
+    >>> ranks_of((0.5, 0.5, -1.0))
+    [1, 1, 3]
+    """
+    ranks: list[int] = []
+    for place, strength in enumerate(strengths):
+        tied = place > 0 and strengths[place - 1] - strength <= EQUAL
+        ranks.append(ranks[-1] if tied else place + 1)
+    return ranks
+
+
 def ranking_table(rankings: Sequence[Ranking]) -> pd.DataFrame:
     """One row a condition and exposure with RANKING_COLUMNS; estimates are missing where `note` says why."""
     rows = []
     for ranking in rankings:
         shared = {name: getattr(ranking, name) for name in RANKING_COLUMNS if hasattr(ranking, name)}
+        ranks = ranks_of(ranking.strengths)
         for place, condition in enumerate(ranking.conditions):
             own: dict[str, Any] = {"condition": condition, "rank": None, "strength": None}
             own |= dict.fromkeys(("se", "low", "high"))
             if ranking.identified:
-                own |= {"rank": place + 1, "strength": ranking.strengths[place]}
+                own |= {"rank": ranks[place], "strength": ranking.strengths[place]}
                 own |= {name: getattr(ranking, name)[place] for name in ("se", "low", "high")}
             rows.append({**shared, **own})
     return pd.DataFrame(rows, columns=list(RANKING_COLUMNS))

@@ -20,15 +20,15 @@ WORTH_SAYING = 1.1  # intervals this many times as wide
 class Recurrence:
     """Of the images that a study shows: the fewest and most of a condition; means over the cells.
 
-    pairs: of a cell. pairs_per_image: of these, how many an image stands in that the cell shows. widening:
+    trials: of a cell. trials_per_image: of these, how many an image stands in that the cell shows. widening:
     how many times as wide intervals are as if every image stood in one pair, where workers, pairs and images
     differ as they usually do (`glimpse.precision.TYPICAL`).
     """
 
     fewest: int
     most: int
-    pairs: float
-    pairs_per_image: float
+    trials: float
+    trials_per_image: float
     widening: float
 
     @property
@@ -46,9 +46,9 @@ class Recurrence:
         """Say what few images cost, where it is worth saying."""
         if self.widening >= WORTH_SAYING:
             yield (
-                f"Each condition shows {self.images} images, and one stands in {self.pairs_per_image:.1f} of "
-                f"a cell's {self.pairs:.0f} pairs on average. Answers about one image are alike, so "
-                f"intervals will be about {self.percent} % wider than if every image stood in one pair. "
+                f"Each condition shows {self.images} images, and one stands in {self.trials_per_image:.1f} "
+                f"of a cell's {self.trials:.0f} trials on average. Answers about one image are alike, so "
+                f"intervals will be about {self.percent} % wider than if every image stood in one trial. "
                 "More images make them narrower; power shows by how much."
             )
 
@@ -70,8 +70,8 @@ def recurrence(trials: Iterable[Trial], workers_per_hit: int) -> Recurrence | No
     return Recurrence(
         fewest=min(counts),
         most=max(counts),
-        pairs=fmean(len(cell) for cell in cells.values()),
-        pairs_per_image=fmean(2 * len(cell) / len(set().union(*_images(cell))) for cell in cells.values()),
+        trials=fmean(len(cell) for cell in cells.values()),
+        trials_per_image=fmean(2 * len(cell) / len(set().union(*_images(cell))) for cell in cells.values()),
         widening=fmean(width / once for width, once in widths),
     )
 

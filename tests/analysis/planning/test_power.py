@@ -194,7 +194,7 @@ def test_wider_spread_is_wider() -> None:
         (
             {"hits": 1, "workers_per_hit": 1},
             (
-                "plan: a cell has workers 1, pairs 5; it needs 2 of each at least. Raise --hits, "
+                "plan: a cell has workers 1, trials 5; it needs 2 of each at least. Raise --hits, "
                 "--workers-per-hit or --trials-per-cell."
             ),
         ),
@@ -215,9 +215,9 @@ def test_power_prints_and_writes(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "limited-time: 10 HITs of 20 workers at $2.00: $480.00, fees included." in result.output
     assert (
-        "A cell has 1000 answers of 200 workers on 50 pairs.\n"
+        "A cell has 1000 answers of 200 workers on 50 trials.\n"
         "Each condition has 500 images (as in the paper; yours with --images).\n"
-        "An image that a cell shows stands in one of its pairs.\n"
+        "An image that a cell shows stands in one of its trials.\n"
     ) in result.output
     assert (
         "          5              0                  3.1 %                    9.6 %  <- as planned"

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import choix
 import numpy as np
@@ -252,6 +253,14 @@ def test_exposures_are_ranked_apart_and_unlimited_time_is_one():
     frame = pd.concat([judgments(1, exposure=1000.0), judgments(2, exposure=125.0)])
     assert [r.exposure_ms for r in rank_conditions(frame)] == [125.0, 1000.0]
     assert [r.exposure_ms for r in rank_conditions(judgments(exposure=np.nan))] == [None]
+
+
+def test_equal_strengths_share_a_rank():
+    (ranking,) = rank_conditions(judgments())
+    for strengths, ranks in (
+        ((0.5, 0.5 - 1e-12, -1.0), [1, 1, 3]), ((0.0, 0.0, 0.0), [1, 1, 1]), ((1.0, -0.5, -0.5), [1, 2, 2]),
+    ):  # fmt: skip
+        assert ranking_table([replace(ranking, strengths=strengths)])["rank"].tolist() == ranks
 
 
 def test_a_ranking_survives_json_and_makes_a_table():

@@ -82,9 +82,9 @@ def test_the_sample_of_24_scenes_makes_the_papers_study(built: Built) -> None:
     assert len({trial.trial for trial in study.trials}) == 1100
     assert "24 scenes, and a HIT shows 220" in built.warnings[0]
     assert built.warnings[1] == (
-        "Each condition shows 24 images, and one stands in 2.3 of a cell's 50 pairs on average. Answers "
+        "Each condition shows 24 images, and one stands in 2.3 of a cell's 50 trials on average. Answers "
         "about one image are alike, so intervals will be about 55 % wider than if every image "
-        "stood in one pair. More images make them narrower; power shows by how much."
+        "stood in one trial. More images make them narrower; power shows by how much."
     )
     assert repeats(study.trials) == {"most": 10, "closest": 11}
     assert longest_sentinel_run(study.trials) <= 2

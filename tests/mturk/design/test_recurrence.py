@@ -37,7 +37,7 @@ def test_the_cost_is_what_power_simulates(mode: str, images: int) -> None:
 
 def test_images_that_recur_in_no_cell_cost_nothing() -> None:
     counted = found("limited-time", 500)
-    assert (counted.pairs, counted.pairs_per_image, counted.widening) == (50, 1, 1)
+    assert (counted.trials, counted.trials_per_image, counted.widening) == (50, 1, 1)
     assert list(counted.warnings()) == []
 
 
