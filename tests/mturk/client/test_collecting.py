@@ -20,7 +20,7 @@ from glimpse.mturk.publishing.client import CredentialsError, Endpoint, Requeste
 from glimpse.mturk.publishing.ledger import Ledger, ledger_path
 from glimpse.mturk.publishing.publication import PublicationSettings
 from glimpse.mturk.publishing.publishing import publish
-from glimpse.mturk.server.storage import assignments, transitions
+from glimpse.mturk.server.storage import assignments, studies, transitions
 from glimpse.mturk.server.storage.workers import LOCAL, SIMULATOR, worker_for
 from glimpse.people import pseudonym
 
@@ -97,6 +97,8 @@ def test_participants_stand_beside_their_worker_ids_where_there_are_any(publishe
     for who, participant in comes.items():
         worker = server.change(lambda tx, who=who: worker_for(tx, server.site.secret, *who))
         ids[worker] = participant
+        if who[0] != LOCAL:
+            server.change(lambda tx, at=(worker, study.study, who[0]): studies.add_arrival(tx, *at, {}))
     for hit, worker in zip([one, one, one, published[2][1]], ids, strict=True):
         assignment = server.change(lambda tx, at=(hit, worker): transitions.accept(tx, *at))
         server.change(lambda tx, at=assignment: transitions.submit(tx, assignments.find(tx, at), "<a/>"))
