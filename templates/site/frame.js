@@ -1,5 +1,5 @@
-// Runs first in a page that a requester wrote for MTurk. Here such a page has no origin, so that the browser gives it no
-// storage: what it keeps lasts as long as the page.
+// Runs first in a page that a requester wrote for MTurk. Such a page has no origin here, so that the browser gives it
+// no storage: what it keeps lasts as long as the page.
 'use strict';
 
 (() => {
@@ -46,7 +46,8 @@
     if (!lost) return;
     const note = document.createElement('p');
     note.setAttribute('role', 'alert');
-    note.style.cssText = 'margin:1rem;padding:1rem;border:2px solid #c2473d;font:16px/1.5 system-ui,sans-serif';
+    note.style.cssText =
+      'margin:1rem;padding:1rem;border:2px solid #c2473d;font:16px/1.5 system-ui,sans-serif';
     note.textContent =
       `This task cannot be done here: its <${lost.localName}> needs Amazon's script ` +
       'https://assets.crowd.aws/crowd-html-elements.js, which did not load. Please return the task; ' +
