@@ -35,7 +35,8 @@ function refuse(title, text, size) {
 }
 function refused() {
   if (phone()) {
-    const text = 'Phones cannot show images for exact fractions of a second. Please open this task on a computer.';
+    const text =
+      'Phones cannot show images for exact fractions of a second. Please open this task on a computer.';
     return refuse('Please use a computer for this study', text, '');
   }
   const least = limited ? 1 : 0.3;
