@@ -16,6 +16,7 @@ from glimpse.program import program
 from ..figures import metric as drawn
 from ..reading.exclusion import Exclusion
 from ..reading.scores import HIGHER, LARGEST, LOWER, Scores, matched, read_scores, usual_direction
+from ..report.tables import facing, records
 from ..statistics import metric, sequential
 from ..statistics.preference import Intervals
 from .checks import check_judgments, known_condition
@@ -209,7 +210,7 @@ def plot_metric(
     else:
         real = known_condition(real, {*pairs["condition_a"], *pairs["condition_b"]}, "pairs")
     slope = metric.slope(*(pairs[name].to_numpy() for name in ("difference", "n", "k")))
-    seen = drawn.seen_from(pairs, real)
+    seen = drawn.seen_from(pairs, facing(records(pairs), real))
     with mpl.rc_context({"text.parse_math": False}):
         drawn.plot_metric(ax, seen, drawn.line_of(slope, seen["difference"]))
         ax.set_xlabel(f"How much better by {pairs['metric'].iloc[0]}")

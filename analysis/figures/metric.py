@@ -15,7 +15,7 @@ from .plots import CHANCE, mark_simulated
 from .style import COLUMN_IN, INK, SIZES, SOFT, TEXT_WIDTH_IN, colour_and_marker, legible, style
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -103,12 +103,13 @@ def _name(figure: Figure, names: Sequence[str]) -> None:
         figure.text(0.74 / width, y, legible(name), color=colour, fontweight="bold", va="center")
 
 
-def seen_from(pairs: pd.DataFrame, real: str | None) -> pd.DataFrame:
-    """Return pairs as `plot_metric` takes them: seen from `real` where it takes part, else from condition A.
+def seen_from(pairs: pd.DataFrame, flips: Mapping[str, bool]) -> pd.DataFrame:
+    """Return pairs as `plot_metric` takes them.
 
-    pairs: `metric.PAIR_COLUMNS`. Adds series ("real over crn") and rate.
+    pairs: `metric.PAIR_COLUMNS`. flips: contrast -> whether it is seen from condition B. Adds series ("real
+    over crn") and rate.
     """
-    flip = (pairs["condition_b"] == real).to_numpy()
+    flip = pairs["contrast"].map(lambda name: flips[str(name)]).to_numpy(bool)
     first, second = (
         pairs[f"condition_{one}"].where(~flip, pairs[f"condition_{other}"]).astype(str)
         for one, other in ("ab", "ba")

@@ -226,12 +226,19 @@ def fault(value: float) -> str:
 
 def _no_value(file: Path, name: str, problems: Sequence[Problem]) -> str:
     """Say that no value of a metric can be used, and why in the first lines."""
+    return (
+        f"{file}: no value of {name} can be used.{_left_out(problems)} Write values as plain numbers with a "
+        "decimal point, such as 0.01."
+    )
+
+
+def _left_out(problems: Sequence[Problem]) -> str:
+    """Name the first lines that were left out, and why; nothing where none was."""
+    if not problems:
+        return ""
     first = [f"line {problem.line}: {problem.text.removesuffix('; left out')}" for problem in problems]
     more = [f"and {len(first) - LINES_NAMED} more"] if len(first) > LINES_NAMED else []
-    return (
-        f"{file}: no value of {name} can be used: {'; '.join([*first[:LINES_NAMED], *more])}. "
-        "Write values as plain numbers with a decimal point, such as 0.01."
-    )
+    return f" Left out: {'; '.join([*first[:LINES_NAMED], *more])}."
 
 
 def matched(scores: Scores, trials: pd.DataFrame) -> Scores:
@@ -252,7 +259,7 @@ def matched(scores: Scores, trials: pd.DataFrame) -> Scores:
         raise GlimpseError(
             f"{scores.file or scores.name}: no trial shows two images that have a value of "
             f"{scores.name}. The study compares, among others, items of {example}; both sides of a pair need "
-            "a value."
+            f"a value.{_left_out(scores.problems)}"
         )
     shown = a.append(b).unique()
     strange = ~(known.isin(_images(trials, "a")) | known.isin(_images(trials, "b")))

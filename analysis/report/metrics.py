@@ -13,7 +13,7 @@ from .formats import interval, percent
 from .tables import records
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from matplotlib.figure import Figure
@@ -57,9 +57,9 @@ def overall(table: pd.DataFrame) -> pd.DataFrame:
     return table.groupby("metric", sort=False).tail(1)
 
 
-def figure_of(metrics: Metrics, real: str | None, *, simulated: bool) -> tuple[Figure, str]:
-    """Return the figure and its alternative text; pairs are seen from `real` where it takes part."""
-    drawn = seen_from(metrics.pairs, real)
+def figure_of(metrics: Metrics, flips: Mapping[str, bool], *, simulated: bool) -> tuple[Figure, str]:
+    """Return the figure and its alternative text; flips: as `tables.facing` gives it."""
+    drawn = seen_from(metrics.pairs, flips)
     lines, titles, said = [], [], []
     for row in records(overall(metrics.table)):
         name = row["metric"]

@@ -31,7 +31,7 @@ from .methods import methods_text
 from .metrics import figure_of
 from .page import picture, render
 from .summary import summarize
-from .tables import csv_parts, csv_text, preference_tex, records, turned
+from .tables import csv_parts, csv_text, facing, preference_tex, records, turned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -197,7 +197,8 @@ def _ranking(evidence: Evidence, strengths: pd.DataFrame) -> ReportFigure:
 
 
 def _metric(evidence: Evidence) -> ReportFigure:
-    figure, alt = figure_of(evidence.metrics, evidence.results.real, simulated=evidence.results.simulated)
+    flips = facing(records(evidence.preference), evidence.results.real)
+    figure, alt = figure_of(evidence.metrics, flips, simulated=evidence.results.simulated)
     caption = (
         "Each point is a pair of images: how much better the first-named condition's image is by a metric, "
         "and how often people chose it. Line: logistic fit through 1/2 at no "

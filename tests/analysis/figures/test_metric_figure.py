@@ -48,10 +48,11 @@ def test_without_a_slope_there_is_no_line():
 def test_pairs_are_seen_from_the_real_condition():
     found = seen_from(
         pd.DataFrame({
+            "contrast": ["crn:real", "crn:pix2pix"],
             "condition_a": ["crn", "crn"], "condition_b": ["real", "pix2pix"], "difference": [-2.0, 1.0],
             "n": [4, 4], "k": [1, 3],
         }),
-        "real",
+        {"crn:real": True, "crn:pix2pix": False},
     )  # fmt: skip
     assert found["series"].tolist() == ["real over crn", "crn over pix2pix"]
     assert found["difference"].tolist() == [2.0, 1.0]

@@ -1,8 +1,11 @@
 """Scores of a metric: what is read, what is left out and named, what is refused."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
+from glimpse.analysis.reading.design import Problem
 from glimpse.analysis.reading.scores import Scores, matched, read_scores
 from glimpse.errors import GlimpseError
 
@@ -188,8 +191,8 @@ def test_values_too_large_to_square_are_left_out(scores):
 
 def test_a_metric_without_a_usable_value_is_refused_with_its_lines(scores):
     message = (
-        r"lpips\.csv: no value of lpips can be used: line 2: value is '0,01', not a number; line 3: .*; "
-        r"and 1 more\. Write values as plain numbers with a decimal point, such as 0\.01\."
+        r"lpips\.csv: no value of lpips can be used\. Left out: line 2: value is '0,01', not a number; "
+        r"line 3: .*; and 1 more\. Write values as plain numbers with a decimal point, such as 0\.01\."
     )
     with pytest.raises(GlimpseError, match=message):
         scores(HEAD + "".join(f'{item},crn,"0,0{item}"\n' for item in range(1, 7)))
@@ -207,5 +210,10 @@ def test_scores_that_cover_no_pair_are_refused():
     )
     with pytest.raises(GlimpseError, match=message):
         matched(of(("1", "crn", 1.0, 2), ("2", "crn", 1.0, 3)), SHOWN)
+    one_left = replace(
+        of(("1", "crn", 1.0, 2)), problems=(Problem("s.csv", 3, "value is '1e308', odd; left out"),)
+    )
+    with pytest.raises(GlimpseError, match=r"need a value\. Left out: line 3: value is '1e308', odd\."):
+        matched(one_left, SHOWN)
     with pytest.raises(GlimpseError, match="no trial shows"):  # sentinels alone are no pairs
         matched(of(("1", "image-space", 1.0, 2), ("1", "real", 1.0, 3)), SHOWN)
