@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PANELS_A_ROW, MOST_NAMED, LINE_POINTS = 3, 6, 101
 LEFT_IN, RIGHT_IN, BETWEEN_IN, PANEL_IN = 0.58, 0.12, 0.4, 1.75  # of the panels
+NAMED_IN = 0.74  # from the left, where the series' names begin
 LARGEST_PT = 16.0  # area of the point of the pair with the most answers, in square points
 
 
@@ -69,7 +70,8 @@ def metric_figure(
         feet = [fold(legible(f"How much better by {name}"), panel, 7.5) for name, _ in titles]
         above, below = 0.1 + LINE_IN * _lines(heads), 0.25 + LINE_IN * _lines(feet)
         shown = names if len(names) <= MOST_NAMED else []
-        legend = TOP_IN + LINE_IN * len(shown)
+        keys = [fold(legible(name), width - NAMED_IN - RIGHT_IN, bold=True) for name in shown]
+        legend = TOP_IN + LINE_IN * sum(1 + key.count("\n") for key in keys)
         figure = blank(width, legend + rows * (above + PANEL_IN + below))
         height = figure.get_size_inches()[1]
         for place, (metric, _) in enumerate(titles):
@@ -81,7 +83,7 @@ def metric_figure(
             ax.set_title(heads[place], loc="left")
             ax.set_xlabel(feet[place])
             ax.set_ylabel("" if column else ax.get_ylabel())
-        _name(figure, shown)
+        _name(figure, keys)
         if simulated:
             mark_simulated(figure)
     return figure
@@ -92,15 +94,17 @@ def _lines(texts: Sequence[str]) -> int:
     return max(1 + text.count("\n") for text in texts)
 
 
-def _name(figure: Figure, names: Sequence[str]) -> None:
+def _name(figure: Figure, keys: Sequence[str]) -> None:
     """Write the series' names above the panels, each in its colour behind its marker."""
     width, height = figure.get_size_inches()
-    for rank, name in enumerate(names):
+    lines = [(rank, line) for rank, key in enumerate(keys) for line in key.split("\n")]
+    for place, (rank, line) in enumerate(lines):
         colour, marker = colour_and_marker(rank)
-        y = 1 - (TOP_IN + LINE_IN * (rank + 0.5)) / height
-        point = mpl.lines.Line2D([0.64 / width], [y], color=colour, marker=marker, ms=SIZES[marker], lw=0)
-        figure.add_artist(point)
-        figure.text(0.74 / width, y, legible(name), color=colour, fontweight="bold", va="center")
+        y = 1 - (TOP_IN + LINE_IN * (place + 0.5)) / height
+        if not place or lines[place - 1][0] != rank:
+            point = mpl.lines.Line2D([0.64 / width], [y], color=colour, marker=marker, ms=SIZES[marker], lw=0)
+            figure.add_artist(point)
+        figure.text(NAMED_IN / width, y, line, color=colour, fontweight="bold", va="center")
 
 
 def seen_from(pairs: pd.DataFrame, flips: Mapping[str, bool]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from benchmarks.exposures import FLAGS
 from benchmarks.exposures import chromium as find_chromium
 from glimpse.main import main
-from tests.analysis.folders import build_study
+from tests.analysis.folders import build_study, state_rule
 
 CHROMIUM = find_chromium()
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="without Chromium")]
@@ -54,6 +54,46 @@ def test_nothing_runs_off_the_page(browser: Any, page_file: Path, width: int) ->
     assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 100)")
     assert page.evaluate("document.images.length") == 4
     assert problems == []
+    page.close()
+
+
+LONG = (
+    "stable-diffusion-xl-base-1.0-refiner-guidance-7.5-steps-50",
+    "diffusion_xl_base_1_0_refiner_guidance_7_5_ema",
+)
+
+
+@pytest.fixture(scope="module")
+def long_names(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a study with long names of conditions, a rule for stopping and a metric."""
+    folder = tmp_path_factory.mktemp("long")
+    contrasts = [[LONG[0], "real"], [LONG[1], "real"], [*LONG]]
+    study = build_study(folder / "study", hits=4, workers=6, contrasts=contrasts)
+    state_rule(study, {"width": 0.1})
+    rows = (study / "trials.csv").read_text().splitlines()[1:]
+    images = dict.fromkeys(tuple(row.split(",")[place : place + 2]) for row in rows for place in (8, 11))
+    scores = "".join(f"{item},{condition},{len(condition)}\n" for condition, item in images)
+    (folder / "lpips.csv").write_text("item,condition,value\n" + scores)
+    for line in (
+        ["simulate", study, "--out", folder / "results"],
+        ["analyze", folder / "results", "--out", folder / "report", "--figures", "svg",
+         "--metric", folder / "lpips.csv", "--equivalence", "10"],
+    ):  # fmt: skip
+        result = CliRunner().invoke(main, [str(part) for part in line])
+        assert result.exit_code == 0, result.output
+    return folder / "report" / "report.html"
+
+
+@pytest.mark.parametrize(("width", "media"), [(1366, "screen"), (1000, "screen"), (665, "print")])
+def test_tables_hold_long_names(browser: Any, long_names: Path, width: int, media: str) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.emulate_media(media=media)
+    page.goto(long_names.as_uri())
+    wide = page.evaluate(
+        "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth + 1)"
+        ".map(e => e.closest('section').id)"
+    )
+    assert wide == []
     page.close()
 
 
