@@ -13,7 +13,7 @@ help:
 	@echo "make demo      the whole way on the bundled samples, into demo/ (minutes)"
 	@echo "make try       answer a HIT of the demo yourself, in the browser"
 	@echo "make test      the tests, with coverage; its last line says what was skipped and why"
-	@echo "make test-all  the same, and the exhaustive tests"
+	@echo "make test-all  the same, the exhaustive tests, and the server's on PostgreSQL"
 	@echo "make check     ruff and mypy; eslint and prettier where node is"
 	@echo "make bench     the benchmarks; each prints ratios against a named peer"
 	@echo "make clean     remove what the targets made"
@@ -54,6 +54,7 @@ test: $(VENV)/.dev chromium
 	@$(PYTEST)
 test-all: $(VENV)/.dev chromium
 	@$(PYTEST) --exhaustive
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --database postgresql tests/mturk/server
 check: $(VENV)/.dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	@if ! command -v npm >/dev/null; then \

@@ -55,6 +55,7 @@ setup(
     ],
     extras_require={
         "import": ["tensorflow>=2.15"],
+        "postgresql": ["psycopg[binary]>=3.2"],
         "bench": ["choix", "orjson>=3.9", "psignifit"],
         "dev": [
             "boto3-stubs",
@@ -68,6 +69,7 @@ setup(
             "orjson>=3.9",
             "playwright",
             "psignifit",
+            "psycopg[binary]>=3.2",
             "pytest",
             "pytest-cov",
             "pytest-xdist",

@@ -96,6 +96,13 @@ SHOWN_LINKS = 5
     show_default=True,
     help="The clock is right, though it is more than a day from when the server last ran.",
 )
+@click.option(
+    "--database",
+    metavar="ADDRESS",
+    envvar="GLIMPSE_DATABASE",
+    show_default="a file in DATA",
+    help="PostgreSQL database that several servers share: postgresql://USER@HOST/NAME.",
+)
 @click.option("--open", "open_", is_flag=True, show_default=True, help="Open the dashboard in the browser.")
 def serve(  # noqa: PLR0917 - one an option
     host: str,
@@ -112,6 +119,7 @@ def serve(  # noqa: PLR0917 - one an option
     restore: Path | None,
     replace: bool,
     accept_clock: bool,
+    database: str | None,
     open_: bool,
 ) -> None:
     """Run the MTurk-compatible server with its pages for workers.
@@ -134,13 +142,19 @@ def serve(  # noqa: PLR0917 - one an option
     if sum(task is not None for task in (forget, backup, restore)) > 1:
         raise click.UsageError("--forget, --backup and --restore: give one of them.")
     if forget is not None or backup is not None or restore is not None:
-        _care_for(console, data, forget, backup, restore, replace=replace)
+        if database is not None and forget is None:
+            raise click.UsageError(
+                "--backup and --restore are for the file in DATA. Back a PostgreSQL database up with "
+                "pg_dump, and copy `credentials`, `dashboard-token` and `media` from DATA."
+            )
+        _care_for(console, data, forget, backup, restore, database, replace=replace)
         return
     if not studies and Path("study/study.json").is_file():
         studies = (Path("study"),)
     settings = ServerSettings(
         data=data, studies=studies, lab=lab, sign_in=public_url is None if sign_in is None else sign_in,
         public_url=public_url, worker_locale=worker_locale, completion_url=completion_url,
+        database=database,
     )  # fmt: skip
 
     def started(site: Site, url: str) -> None:
@@ -163,14 +177,21 @@ def serve(  # noqa: PLR0917 - one an option
 
 
 def _care_for(
-    console: Any, data: Path, forget: str | None, backup: Path | None, restore: Path | None, *, replace: bool
+    console: Any,
+    data: Path,
+    forget: str | None,
+    backup: Path | None,
+    restore: Path | None,
+    database: str | None,
+    *,
+    replace: bool,
 ) -> None:
     """Do what needs no running server, and say what was done."""
     from ..server import backup as backups
     from ..server import running
 
     if forget is not None:
-        people, assignments = running.forget(data, forget)
+        people, assignments = running.forget(data, forget, database)
         console.say(f"Identities removed: {people}. Assignments kept without a name: {assignments}.")
         console.say("Delete the line of results/workers.csv too, and old backups.")
     elif backup is not None:

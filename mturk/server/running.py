@@ -59,14 +59,17 @@ def _why(error: OSError, host: str, port: int) -> str:
 
 
 @contextmanager
-def alone(data: Path) -> Iterator[None]:
-    """Hold a server's data folder; GlimpseError when another server holds it."""
+def alone(data: Path, *, shared: bool = False) -> Iterator[None]:
+    """Hold a server's data folder; GlimpseError when another server holds it.
+
+    Servers that share a database may share a folder, and hold it `shared`.
+    """
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (data / "lock").open("a") as file:
         # Several tries: whoever asks whether a server runs holds the lock for a moment.
         for attempt in range(_LOCK_TRIES):
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
                 break
             except OSError:
                 if attempt == _LOCK_TRIES - 1:
@@ -98,7 +101,7 @@ def serve(
     Running work is finished and the database closed before this returns.
     """
     endpoint, public = settings.data / "endpoint", settings.data / "public-url"
-    with alone(settings.data):
+    with alone(settings.data, shared=settings.database is not None):
         _refuse_unfinished(settings.data)
         # Left behind by a server that was killed: nobody must be sent there while this one starts.
         endpoint.unlink(missing_ok=True)
@@ -159,15 +162,15 @@ def _serve_alone(
             site.close()
 
 
-def forget(data: Path, name: str) -> tuple[int, int]:
+def forget(data: Path, name: str, database: str | None = None) -> tuple[int, int]:
     """Cut the tie between a person and their answers in a stopped server's folder; see `workers.forget`."""
-    if not is_data_folder(data):
+    if database is None and not is_data_folder(data):
         raise GlimpseError(
             f"{data} is not a server's data folder: it has no server.sqlite3. Name one with --data FOLDER"
         )
     with alone(data):
         _refuse_unfinished(data)
-        site = Site(ServerSettings(data=data))
+        site = Site(ServerSettings(data=data, database=database))
         try:
             return site.store.write(lambda tx: workers.forget(tx, name)).result()
         finally:

@@ -19,7 +19,9 @@ from .clock import StudyClock
 from .protocol import signing
 from .protocol.errors import ServiceFault
 from .storage import due, ended_sessions, meta, transitions
-from .storage.database import Clock, Store, Transaction, keep_private
+from .storage.database import Clock, Store, Transaction
+from .storage.postgresql import is_address
+from .storage.sqlite import keep_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +30,8 @@ T = TypeVar("T")
 _PLACE = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 Track = Callable[..., None]
 _NOTE_TIME_S = 3600.0
+# How long a server may not know what another one on the same database did.
+_HEAR_S = 1.0
 _SHORTEST_TOKEN = 16
 
 
@@ -38,7 +42,8 @@ class ServerSettings:
     `data` is its folder; `studies` are folders whose private trials the dashboard may read; `lab` lets
     participants take turns at one browser; `sign_in` lets workers name themselves; `public_url` is where the
     outside sees this server; `completion_url` is where participants go afterwards unless the dashboard says
-    otherwise; `worker_locale` is where workers are, as `US` or `US-CA`.
+    otherwise; `worker_locale` is where workers are, as `US` or `US-CA`;
+    `database` is the address of a PostgreSQL database that servers share, instead of a file in `data`.
     """
 
     data: Path
@@ -48,6 +53,7 @@ class ServerSettings:
     public_url: str | None = None
     worker_locale: str | None = None
     completion_url: str | None = None
+    database: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("public_url", "completion_url"):
@@ -60,6 +66,11 @@ class ServerSettings:
             raise GlimpseError(
                 f"worker_locale is {self.worker_locale!r}; needed: a country of two capital letters, "
                 "or with its subdivision: US, or US-CA."
+            )
+        if self.database is not None and not is_address(self.database):
+            raise GlimpseError(
+                "database is not the address of a PostgreSQL database; needed: postgresql://USER@HOST/NAME. "
+                "Without one, the server keeps a file of its own."
             )
         if self.public_url:
             object.__setattr__(self, "public_url", self.public_url.rstrip("/"))
@@ -95,12 +106,13 @@ class Site:
     ended: set[str] = field(init=False)
     _due: float = field(init=False, default=-math.inf)
     _noted: float = field(init=False, default=-math.inf)
+    _heard: float = field(init=False, default=-math.inf)
 
     def __post_init__(self) -> None:
         data = self.settings.data
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.keys = signing.load_keys(data / "credentials")
-        self.store = Store(data / "server.sqlite3", self.clock)
+        self.store = Store(self.settings.database or data / "server.sqlite3", self.clock)
         self.secret = self.store.read(meta.secret)
         self.ended = self.store.read(ended_sessions.nonces)
         self._set_locale(self.settings.worker_locale)
@@ -146,6 +158,8 @@ class Site:
 
     async def read(self, reading: Callable[[Transaction], T]) -> T:
         """Run a short reading, after whatever time has made due."""
+        if self.store.shared:  # it is asked over a network
+            return await self.read_apart(reading)
         await self.settle()
         return self.store.read(reading)
 
@@ -156,6 +170,7 @@ class Site:
 
     async def settle(self) -> None:
         """Do what time has made due: abandon, approve, expire, dispose."""
+        await self._hear_others()
         now = self.clock()
         if now < self._due and abs(now - self._noted) < _NOTE_TIME_S:
             return
@@ -165,6 +180,18 @@ class Site:
             # What was rolled back is still due.
             self._due = -math.inf
             raise
+
+    async def _hear_others(self) -> None:
+        """Learn what other servers on the same database did: whom they signed out, what will be due when."""
+        if self.store.shared and abs(time.monotonic() - self._heard) > _HEAR_S:
+            self._heard = time.monotonic()
+
+            def reading(tx: Transaction) -> tuple[set[str], float]:
+                return ended_sessions.nonces(tx), due.next_due(tx)
+
+            ended, due_at = await asyncio.to_thread(self.store.read, reading)
+            self.ended |= ended
+            self._due = min(self._due, due_at)
 
     def _sweep(self, tx: Transaction) -> None:
         transitions.sweep(tx)

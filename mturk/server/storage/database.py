@@ -1,35 +1,34 @@
-"""The one SQLite file, the one thread that writes to it, and transactions, through which tables are reached.
+"""The database, the one thread of this process that writes to it, and transactions.
 
-Every change runs inside `BEGIN IMMEDIATE` on the writer's thread. Changes that wait at the same time share
-one commit, each in a savepoint of its own: one that fails is rolled back alone, and nobody is told that a
-change succeeded before the commit is on disk (WAL, synchronous=FULL). Reads run on the caller's thread and
+An engine, `SQLite` or `PostgreSQL`, opens connections and begins transactions. A change sees no other under
+way, of this process or another (`BEGIN IMMEDIATE`; a lock), and runs on the writer's thread. Changes that
+wait at the same time share one commit, each in a savepoint of its own: one that fails is rolled back alone,
+and nobody is told that a change succeeded before the commit is on disk. Reads run on the caller's thread and
 see the last commit. The modules of this folder that are named after tables hold all SQL; nobody outside it
-knows that the database is SQLite's.
+knows which engine the database has.
 """
 
 from __future__ import annotations
 
 import math
-import os
 import queue
 import secrets
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sized
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from glimpse.errors import GlimpseError
-from glimpse.program import program
-
 from ..protocol.errors import ServiceFault
-from . import copies, migrations
+from .postgresql import PostgreSQL
+from .sqlite import SQLite
 
 T = TypeVar("T")
 Clock = Callable[[], float]
-Row = sqlite3.Row
+Row = sqlite3.Row  # PostgreSQL's are read in the same way
+Engine = SQLite | PostgreSQL
 
 _TOGETHER = 128
 _DAMAGED = "The server's database is damaged; stop it, and restore a backup"
@@ -51,32 +50,17 @@ def equal(column: str, value: str | None) -> tuple[str, tuple[str, ...]]:
     return (f"{column} IS NULL", ()) if value is None else (f"{column} = ?", (value,))
 
 
-def keep_private(path: Path) -> None:
-    """Let only its owner read a file, whatever the umask and the folder; made empty where it is missing.
-
-    SQLite gives the files beside a database the rights of the database. GlimpseError when the file is another
-    user's.
-    """
-    try:
-        if not path.exists():
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
-        # By its name: opening a database that is in use, and closing it again, would let its locks go.
-        if path.stat().st_mode & 0o777 != 0o600:
-            path.chmod(0o600)
-    except PermissionError:
-        raise GlimpseError(
-            f"{path} belongs to another user, or may not be written. Run the server as its owner, or give "
-            "another folder with --data."
-        ) from None
-
-
 class Transaction:
     """One change or one reading: a connection and the moment `now` (epoch seconds) at which it happens."""
 
-    def __init__(self, connection: sqlite3.Connection, now: float) -> None:
-        self._connection = connection
+    def __init__(self, engine: Engine, connection: Any, now: float) -> None:
+        self._engine, self._connection = engine, connection
         self.now = now
         self.wakes = math.inf
+
+    def erase_for_good(self) -> None:
+        """Let nothing of what this transaction changes stay where it was."""
+        self._engine.erase_for_good(self._connection)
 
     def wake(self, moment: float) -> None:
         """Note that time alone changes something at `moment` (epoch seconds)."""
@@ -84,7 +68,7 @@ class Transaction:
 
     def run(self, sql: str, *values: Any) -> int:
         """Execute one statement; returns how many rows it changed."""
-        return self._connection.execute(sql, values).rowcount
+        return int(self._connection.execute(sql, values).rowcount)
 
     def insert(self, sql: str, *values: Any) -> int:
         """Execute one INSERT that ends in RETURNING and the name of a number; returns the new row's."""
@@ -97,7 +81,8 @@ class Transaction:
 
     def all(self, sql: str, *values: Any) -> list[Row]:
         """Return every row."""
-        return self._connection.execute(sql, values).fetchall()
+        rows: list[Row] = self._connection.execute(sql, values).fetchall()
+        return rows
 
 
 class _Change:
@@ -124,50 +109,18 @@ class _Change:
 class Store:
     """The database of one server. `clock` returns epoch seconds; tests give one that jumps."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
-        self.path = path
+    def __init__(self, where: Path | str, clock: Clock) -> None:
+        """Open the database: a file of SQLite's, or the address of one of PostgreSQL's (postgresql://...)."""
+        self._engine: Engine = SQLite(where) if isinstance(where, Path) else PostgreSQL(where)
+        self.path, self.shared = self._engine.path, self._engine.shared
         self.clock = clock
         self._waiting: queue.SimpleQueue[_Change | None] = queue.SimpleQueue()
         self._readers = threading.local()
-        self._open_readers: list[sqlite3.Connection] = []
+        self._open_readers: list[Any] = []
         self._closed = False
-        for name in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
-            if name == path or name.exists():
-                keep_private(name)
-        connection = self._opened(path)
+        connection = self._engine.writer()
         self._thread = threading.Thread(target=self._write, args=(connection,), name="store", daemon=True)
         self._thread.start()
-
-    def _opened(self, path: Path) -> sqlite3.Connection:
-        """Return a connection to a database of the present schema; GlimpseError where it is damaged."""
-        connection = None
-        try:
-            connection = self._connect(path)
-            if damage := copies.damage_of(connection):
-                raise sqlite3.DatabaseError(damage)
-            migrations.migrate(connection, path)
-        except BaseException as error:
-            if connection is not None:
-                connection.close()
-            if type(error) is sqlite3.DatabaseError:
-                raise GlimpseError(
-                    f"{path} is damaged, or not a database ({error}). Restore it from a backup "
-                    f"({program()} serve --restore FILE --replace), or start with another --data folder."
-                ) from None
-            raise
-        return connection
-
-    @staticmethod
-    def _connect(path: Path) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            path, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
-        connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA busy_timeout = 10000")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        return connection
 
     def write(self, function: Callable[[Transaction], T]) -> Future[T]:
         """Queue a change; the future resolves once its commit is on disk, or raises what it raised."""
@@ -179,21 +132,34 @@ class Store:
 
     def read(self, function: Callable[[Transaction], T]) -> T:
         """Run a reading on this thread, in one snapshot; ServiceFault when the file cannot be read."""
-        connection = getattr(self._readers, "connection", None)
-        if connection is None:
-            connection = self._connect(self.path)
-            connection.execute("PRAGMA query_only = ON")
-            self._readers.connection = connection
-            self._open_readers.append(connection)
         try:
-            with _snapshot(connection):
-                return function(Transaction(connection, self.clock()))
-        except sqlite3.OperationalError as error:
+            connection = self._reader()
+            with self._snapshot(connection):
+                return function(Transaction(self._engine, connection, self.clock()))
+        except self._engine.trouble as error:
             raise ServiceFault(f"The server could not read this ({error}); try again.") from error
-        except sqlite3.DatabaseError as error:
-            if type(error) is sqlite3.DatabaseError:
+        except Exception as error:
+            if self._engine.is_damage(error):
                 raise ServiceFault(f"{_DAMAGED} ({error}).") from error
             raise
+
+    def _reader(self) -> Any:
+        """Return this thread's connection, another where it broke."""
+        connection = getattr(self._readers, "connection", None)
+        if connection is None or not self._engine.is_alive(connection):
+            connection = self._engine.reader()
+            self._readers.connection = connection
+            self._open_readers.append(connection)
+        return connection
+
+    @contextmanager
+    def _snapshot(self, connection: Any) -> Iterator[None]:
+        self._engine.begin_reading(connection)
+        try:
+            yield
+        finally:
+            if self._engine.is_alive(connection):
+                connection.execute("COMMIT")
 
     def close(self) -> None:
         """Finish what waits, then close. Safe to call twice."""
@@ -205,7 +171,7 @@ class Store:
         for connection in self._open_readers:
             connection.close()
 
-    def _write(self, connection: sqlite3.Connection) -> None:
+    def _write(self, connection: Any) -> None:
         """Take whatever waits, commit it together, report: the writer's whole life."""
         running = True
         while running:
@@ -221,45 +187,41 @@ class Store:
                 if change:
                     together.append(change)
             if together:
-                self._commit(connection, together)
+                connection = self._commit(connection, together)
         connection.close()
 
-    def _commit(self, connection: sqlite3.Connection, changes: list[_Change]) -> None:
+    def _commit(self, connection: Any, changes: list[_Change]) -> Any:
+        """Run changes in one transaction; returns the connection to go on with."""
         failure: Exception | None = None
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            if not self._engine.is_alive(connection):
+                connection = self._engine.writer()
+            self._engine.begin_change(connection)
             for change in changes:
                 self._apply(connection, change)
             connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - whoever waits must hear, and the writer live on
-            damaged = type(error) is sqlite3.DatabaseError
+            damaged = self._engine.is_damage(error)
             what = _DAMAGED if damaged else "The server could not store this"
             failure = ServiceFault(
                 f"{what} ({error}). Nothing was changed{'' if damaged else '; try again'}."
             )
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            with suppress(*self._engine.trouble):
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
         for change in changes:
             change.report(failure)
+        return connection
 
-    def _apply(self, connection: sqlite3.Connection, change: _Change) -> None:
+    def _apply(self, connection: Any, change: _Change) -> None:
         connection.execute("SAVEPOINT one")
         try:
-            change.value = change.function(Transaction(connection, self.clock()))
-        except sqlite3.OperationalError:
+            change.value = change.function(Transaction(self._engine, connection, self.clock()))
+        except self._engine.trouble:
             raise
         except Exception as error:
-            if type(error) is sqlite3.DatabaseError:
+            if self._engine.is_damage(error):
                 raise
             change.error = error
             connection.execute("ROLLBACK TO one")
         connection.execute("RELEASE one")
-
-
-@contextmanager
-def _snapshot(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN")
-    try:
-        yield
-    finally:
-        connection.execute("COMMIT")

@@ -15,15 +15,16 @@ _NEVER = 1e15
 def next_due(tx: Transaction) -> float:
     """Return the moment (epoch seconds) at which time alone changes something next."""
     row = tx.one(
-        """SELECT MIN(
-             COALESCE((SELECT MIN(deadline) FROM assignments WHERE status = 'Accepted'), ?1),
-             COALESCE((SELECT MIN(auto_approval) FROM assignments WHERE status = 'Submitted'), ?1),
-             COALESCE((SELECT MIN(expires) FROM hits WHERE NOT expiry_logged), ?1),
-             COALESCE((SELECT MIN(expires) + ?2 FROM hits
-                       WHERE disposed IS NULL AND pending + submitted = 0), ?1)) AS due""",
-        _NEVER, DISPOSED_AFTER_S,
-    )  # fmt: skip
-    return float(row["due"]) if row else _NEVER
+        """SELECT (SELECT MIN(deadline) FROM assignments WHERE status = 'Accepted') AS abandon,
+             (SELECT MIN(auto_approval) FROM assignments WHERE status = 'Submitted') AS approve,
+             (SELECT MIN(expires) FROM hits WHERE expiry_logged = 0) AS expire,
+             (SELECT MIN(expires) FROM hits WHERE disposed IS NULL AND pending + submitted = 0) AS dispose"""
+    )
+    if row is None:
+        return _NEVER
+    dispose = None if row["dispose"] is None else row["dispose"] + DISPOSED_AFTER_S
+    known = [row["abandon"], row["approve"], row["expire"], dispose]
+    return float(min((moment for moment in known if moment is not None), default=_NEVER))
 
 
 def to_abandon(tx: Transaction) -> list[Row]:
@@ -38,7 +39,7 @@ def to_approve(tx: Transaction) -> list[Row]:
 
 def expired(tx: Transaction) -> list[str]:
     """Return the HITs that have expired and of which the audit log does not tell yet."""
-    rows = tx.all("SELECT hit_id FROM hits WHERE NOT expiry_logged AND expires <= ?", tx.now)
+    rows = tx.all("SELECT hit_id FROM hits WHERE expiry_logged = 0 AND expires <= ?", tx.now)
     return [row["hit_id"] for row in rows]
 
 

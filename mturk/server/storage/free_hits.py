@@ -77,6 +77,6 @@ def _group(tx: Transaction, worker_id: str, group: Row) -> tuple[Row | None, int
         condition, value = equal(column, group[column] or None)
         sql, values = f"{sql} AND {condition}", [*values, *value]
     first = tx.one(f"{FACTS} WHERE {sql} ORDER BY hits.seq LIMIT 1", *values)
-    counted = f"SELECT COUNT(*) AS n FROM (SELECT 1 FROM hits WHERE {sql} LIMIT {MOST_COUNTED}) AS some"  # noqa: S608 - constants
+    counted = f"SELECT COUNT(*) AS n FROM (SELECT 1 FROM hits WHERE {sql} LIMIT {MOST_COUNTED}) AS found"  # noqa: S608 - constants
     row = tx.one(counted, *values) if first else None
     return first, row["n"] if row else 0

@@ -119,14 +119,14 @@ def _version(connection: sqlite3.Connection) -> int:
 def _missing(connection: sqlite3.Connection) -> Iterator[str]:
     """Yield the statements that lead from a file's schema to the present one."""
     if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
-        yield from _statements(SCHEMA)
+        yield from statements(SCHEMA)
         yield f"INSERT INTO meta VALUES ('secret', '{secrets.token_hex(32)}')"  # noqa: S608 - hexadecimal
         return
     # A file with tables but without a version was restored from a dump: dumps leave the version out.
     for version in range(max(_version(connection), 1) + 1, VERSION + 1):
-        yield from _statements(MIGRATIONS[version])
+        yield from statements(MIGRATIONS[version])
 
 
-def _statements(sql: str) -> Iterator[str]:
+def statements(sql: str) -> Iterator[str]:
     """Yield the statements of a script one by one: sqlite3 commits before it runs a script as a whole."""
     yield from (statement for statement in sql.split(";") if statement.strip())

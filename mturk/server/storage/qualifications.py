@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
+import re
 from typing import TYPE_CHECKING, Any
 
 from ..protocol.errors import missing
@@ -22,19 +22,15 @@ def add_type(tx: Transaction, **columns: Any) -> str | None:
     `columns` are name, description, keywords, status, retry_delay_s, auto_granted, auto_value and once.
     """
     type_id = new_id()
-    try:
-        tx.run(
-            "INSERT INTO qualification_types (qualification_type_id, name, description, keywords, status, "
-            "retry_delay_s, auto_granted, auto_value, once, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            type_id, columns["name"], columns["description"], columns["keywords"], columns["status"],
-            columns["retry_delay_s"], int(columns["auto_granted"]), columns["auto_value"],
-            int(columns["once"]), tx.now,
-        )  # fmt: skip
-    except sqlite3.IntegrityError as error:
-        if error.sqlite_errorname != "SQLITE_CONSTRAINT_UNIQUE":
-            raise
-        return None
-    return type_id
+    made = tx.run(
+        "INSERT INTO qualification_types (qualification_type_id, name, description, keywords, status, "
+        "retry_delay_s, auto_granted, auto_value, once, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT DO NOTHING",
+        type_id, columns["name"], columns["description"], columns["keywords"], columns["status"],
+        columns["retry_delay_s"], int(columns["auto_granted"]), columns["auto_value"],
+        int(columns["once"]), tx.now,
+    )  # fmt: skip
+    return type_id if made else None
 
 
 def find_type(tx: Transaction, type_id: str) -> Row:
@@ -49,7 +45,7 @@ def find_type(tx: Transaction, type_id: str) -> Row:
 
 def is_once(tx: Transaction, type_id: str) -> bool:
     """Tell whether a type is granted whenever a HIT is accepted that requires nobody to have it."""
-    row = tx.one("SELECT 1 FROM qualification_types WHERE qualification_type_id = ? AND once", type_id)
+    row = tx.one("SELECT 1 FROM qualification_types WHERE qualification_type_id = ? AND once = 1", type_id)
     return row is not None
 
 
@@ -57,10 +53,11 @@ def types(query: str | None, *, requestable: bool) -> Listing:
     """List the qualification types; `query` is looked for in name, description and keywords."""
     sql, values = "SELECT * FROM qualification_types WHERE deleted IS NULL", []
     if requestable:
-        sql += " AND status = 'Active' AND NOT once"
+        sql += " AND status = 'Active' AND once = 0"
     if query:
-        sql += " AND instr(lower(name || ' ' || description || ' ' || COALESCE(keywords, '')), lower(?))"
-        values.append(query)
+        text = "lower(name || ' ' || description || ' ' || COALESCE(keywords, ''))"
+        sql += f" AND {text} LIKE lower(?) ESCAPE '!'"
+        values.append("%" + re.sub("[!%_]", r"!\g<0>", query) + "%")
     return Listing(sql, tuple(values))
 
 
@@ -152,8 +149,9 @@ def for_worker(tx: Transaction, worker_id: str) -> list[Row]:
           AND held.qualification_type_id = types.qualification_type_id
         LEFT JOIN qualification_requests AS asked ON asked.worker_id = ? AND asked.status = 'Pending'
           AND asked.qualification_type_id = types.qualification_type_id
-        LEFT JOIN qualification_tests AS tests USING (qualification_type_id)
-        WHERE types.deleted IS NULL AND types.status = 'Active' AND NOT types.once ORDER BY types.seq""",
+        LEFT JOIN qualification_tests AS tests
+          ON tests.qualification_type_id = types.qualification_type_id
+        WHERE types.deleted IS NULL AND types.status = 'Active' AND types.once = 0 ORDER BY types.seq""",
         worker_id, worker_id,
     )  # fmt: skip
 

@@ -126,7 +126,7 @@ def forget(tx: Transaction, name: str) -> tuple[int, int]:
     random, from which nothing leads back; messages to them go, their answers stay. RequestError when nobody
     has that name.
     """
-    tx.run("PRAGMA secure_delete = ON")
+    tx.erase_for_good()
     people = tx.all("SELECT worker_id FROM workers WHERE name = ?1 OR worker_id = ?1", " ".join(name.split()))
     if not people:
         raise RequestError(

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import secrets
 import threading
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from glimpse.mturk.server.connections import BoundedProtocol
 from glimpse.mturk.server.protocol.signing import load_keys
 from glimpse.mturk.server.running import listen
 from glimpse.mturk.server.site import ServerSettings, Site
+from tests.mturk.server import postgresql
 
 HTML = (
     '<HTMLQuestion xmlns="http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2011-11-11/'
@@ -156,12 +158,42 @@ class Worker:
         return reply
 
 
+# Files whose tests run on both databases, whatever is asked for.
+ON_BOTH = {"test_life", "test_operations", "test_size"}
+
+
+def pytest_generate_tests(metafunc):
+    if "database" in metafunc.fixturenames:
+        asked = metafunc.config.getoption("--database")
+        if asked == "sqlite" and metafunc.module.__name__.rpartition(".")[2] in ON_BOTH:
+            metafunc.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+        elif asked == "postgresql":
+            metafunc.parametrize("database", ["postgresql"], indirect=True)
+
+
 @pytest.fixture
-def start(tmp_path):
+def database(request):
+    """The database that servers of a test have: `sqlite`, or `postgresql` where there is one to start."""
+    chosen = getattr(request, "param", "sqlite")
+    if chosen == "postgresql":
+        if request.node.get_closest_marker("sqlite"):
+            pytest.skip("of SQLite's files")
+        if not postgresql.is_there():
+            pytest.skip(postgresql.MISSING)
+    return chosen
+
+
+@pytest.fixture
+def start(tmp_path, database):
     """A function that starts a server, with settings of its own if need be."""
-    running = []
+    running, addresses = [], {}
 
     def starter(data=tmp_path / "server", **settings):
+        if database == "postgresql":
+            name = f"glimpse_{secrets.token_hex(6)}"
+            if data not in addresses:
+                addresses[data] = settings.get("database") or postgresql.new_database(name)
+            settings["database"] = addresses[data]
         running.append(Running(data, **settings))
         return running[-1]
 
