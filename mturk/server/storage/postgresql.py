@@ -59,7 +59,7 @@ def translated_schema(sql: str) -> str:
     return sql
 
 
-class _Row(tuple[Any, ...]):
+class _NamedRow(tuple[Any, ...]):
     """A row that is read by number and by name, as SQLite's are."""
 
     __slots__ = ()
@@ -74,8 +74,8 @@ class _Row(tuple[Any, ...]):
 
 
 @lru_cache(maxsize=512)
-def _row_class(names: tuple[str, ...]) -> type[_Row]:
-    return type("_NamedRow", (_Row,), {"__slots__": (), "names": {n: i for i, n in enumerate(names)}})
+def _row_class(names: tuple[str, ...]) -> type[_NamedRow]:
+    return type("_NamedRow", (_NamedRow,), {"__slots__": (), "names": {n: i for i, n in enumerate(names)}})
 
 
 def _rows(cursor: Any) -> Any:

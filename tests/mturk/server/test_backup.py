@@ -20,6 +20,8 @@ from glimpse.mturk.server.storage import copies, hits
 from glimpse.mturk.server.storage.database import Store
 from tests.mturk.server.test_media_and_dashboard import image, put
 
+pytestmark = pytest.mark.sqlite
+
 
 def run(*words):
     return CliRunner().invoke(main, ["serve", *(str(word) for word in words)])

@@ -23,6 +23,8 @@ from glimpse.mturk.server.storage.workers import participants_of
 from glimpse.study import read_study
 from tests.mturk.server.test_durability import inconsistencies
 
+pytestmark = pytest.mark.sqlite
+
 ROOT = Path(__file__).parents[3]
 VERSION_1 = ROOT / "tests/data/version-1"
 EXPECTED = json.loads((VERSION_1 / "expected.json").read_text(encoding="utf-8"))

@@ -110,6 +110,7 @@ def test_what_is_due_happens_even_if_the_call_that_meets_it_is_refused(server, t
     assert status(turk, hit_id) == ("Assignable", 0, 1, 0)
 
 
+@pytest.mark.sqlite
 def test_what_could_not_be_stored_is_still_due(server, turk, publish, monkeypatch):
     from glimpse.mturk.server.storage import due
 
