@@ -444,7 +444,9 @@ def test_no_curves_are_said_once(other: Path, limited: Path) -> None:
     assert "not identified" not in words(facts, "curves")
     facts["settings"]["exposure"] = "measured"
     facts["achieved_exposures"] = [row | {"n_recorded": 0} for row in facts["achieved_exposures"]]
-    assert found_in(facts, "measured") == ["No exposure was measured: there is no curve that would use them."]
+    assert found_in(facts, "measured") == [
+        "No exposure was measured: the choice of measured exposures has no effect, since there is no curve."
+    ]
     assert found_in(facts_of(limited), "No realism curve is fitted") == []
 
 
