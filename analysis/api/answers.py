@@ -50,7 +50,7 @@ def read_results(folders: str | os.PathLike[str] | Sequence[str | os.PathLike[st
         >>> results
         <Results: 9,600 answers of 400 workers, limited-time, 3 contrasts, simulated>
         >>> results.assignments["n_wrong"].value_counts().to_dict()
-        {0: 389, 1: 6, 2: 5}
+        {0: 388, 1: 7, 2: 5}
     """
     several = folders if isinstance(folders, list | tuple) else [folders]
     if not several:
@@ -99,9 +99,9 @@ def exclude(
         >>> import glimpse
         >>> judgments = glimpse.exclude(glimpse.read_results("results"))
         >>> judgments
-        <Exclusion: 11 of 400 assignments and 264 of 9,600 judgments excluded>
+        <Exclusion: 12 of 400 assignments and 288 of 9,600 judgments excluded>
         >>> judgments.counts.set_index("reason").loc["wrong sentinels"].to_dict()
-        {'assignments': 11, 'workers': 11, 'judgments': 264}
+        {'assignments': 12, 'workers': 12, 'judgments': 288}
     """
     if not isinstance(results, Results):
         refuse("results", results, "give what glimpse.read_results(folder) returns")

@@ -83,9 +83,9 @@ def preference_table(
         >>> table = glimpse.preference_table(judgments)
         >>> table.loc[table["exposure_ms"] == 8000, ["contrast", "n", "rate", "low", "high"]].round(2)
                 contrast    n  rate   low  high
-        6       crn:real  389  0.18  0.13  0.24
-        13  pix2pix:real  389  0.01  0.00  0.04
-        20   crn:pix2pix  389  0.92  0.87  0.95
+        6       crn:real  388  0.18  0.13  0.25
+        13  pix2pix:real  388  0.01  0.00  0.04
+        20   crn:pix2pix  388  0.92  0.87  0.95
     """
     settings = Intervals(
         number("level", level),
@@ -146,7 +146,7 @@ def fit_curves(
         >>> judgments = glimpse.exclude(glimpse.read_results("results"))
         >>> curves = glimpse.fit_curves(judgments)
         >>> curves[2]
-        <CurveFit: crn over pix2pix, plateau 91.4 %, 75 % reached at 783 ms>
+        <CurveFit: crn over pix2pix, plateau 91.4 %, 75 % reached at 781 ms>
         >>> curves[2].predict([500, 2000]).round(2)
         array([0.66, 0.88])
     """
@@ -232,7 +232,7 @@ def rank_conditions(
         >>> judgments = glimpse.exclude(glimpse.read_results("results"))
         >>> rankings = glimpse.rank_conditions(judgments)
         >>> rankings[-1]
-        <Ranking at 8000 ms: real +1.86, crn +0.31, pix2pix -2.17>
+        <Ranking at 8000 ms: real +1.86, crn +0.31, pix2pix -2.16>
         >>> round(rankings[-1].differences[0].wins, 2)  # the chance that real is chosen beside crn
         0.82
     """
@@ -264,7 +264,7 @@ def ranking_table(rankings: Iterable[Ranking]) -> pd.DataFrame:
            condition  rank  strength
         18      real     1      1.86
         19       crn     2      0.31
-        20   pix2pix     3     -2.17
+        20   pix2pix     3     -2.16
     """
     given = each(rankings, "rankings", Ranking, "glimpse.rank_conditions(judgments)")
     table = ranking.ranking_table(given)

@@ -327,7 +327,7 @@ def test_a_result_is_summed_up_in_a_line(made, judgments, unlimited, rows):
         repr(
             judgments.results
         ): "<Results: 9,600 answers of 400 workers, limited-time, 3 contrasts, simulated>",
-        repr(judgments): "<Exclusion: 11 of 400 assignments and 264 of 9,600 judgments excluded>",
+        repr(judgments): "<Exclusion: 12 of 400 assignments and 288 of 9,600 judgments excluded>",
         repr(
             unlimited.results
         ): "<Results: 240 answers of 20 workers, unlimited-time, 1 contrast, simulated>",
