@@ -24,12 +24,21 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class Stimulus:
-    """One hosted image: its file name under images/, SHA-256, and size in pixels."""
+    """One hosted image: its file name under images/, SHA-256, and size in pixels.
+
+    `source_sha256` is that of the file it was made from, where the pixels stayed as they were (see
+    `mturk.design.encoding`); empty where the image was encoded anew, and in studies that do not state it.
+    """
 
     file: str
     sha256: str
     width: int
     height: int
+    source_sha256: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the image as study.json holds it."""
+        return {name: value for name, value in asdict(self).items() if value != ""}
 
 
 @dataclass(frozen=True)
@@ -130,7 +139,7 @@ class Study:
             "seed": self.seed,
             "versions": dict(self.versions),
             "secret": self.secret,
-            "stimuli": {name: asdict(stimulus) for name, stimulus in self.stimuli.items()},
+            "stimuli": {name: stimulus.to_json() for name, stimulus in self.stimuli.items()},
             "hits": [asdict(hit) for hit in self.hits],
             "plan_sha256": self.plan_sha256,
         }
@@ -161,7 +170,9 @@ def read_document(path: Path) -> dict[str, Any]:
 
 
 def _is_stimulus(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("sha256", ""), str)
+    return isinstance(value, dict) and all(
+        isinstance(value.get(name, ""), str) for name in ("sha256", "source_sha256")
+    )
 
 
 def identity(document: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -34,7 +34,8 @@ def load_stimuli(
 
     folder: images/<condition>/<item>.<ext>, or a study's images/<stimulus>.<ext>. table: `pairs.pair_table`.
     Returns (winner, loser) of each row, HWC uint8 in [0, 255], at most `width` wide; None where an image is
-    missing, cannot be read, or is not the one whose SHA-256 the study states.
+    missing, cannot be read, or is neither the one that was shown nor the one it was made from with its pixels
+    as they were: the study states the SHA-256 of both.
     """
     rows = [
         [(str(row[who]), str(row[f"item_{who}"])) for who in ("winner", "loser")]
@@ -48,7 +49,8 @@ def load_stimuli(
         path = _find(folder, shown, digests[shown])
         data = path.read_bytes() if path else b""
         read[shown] = None
-        if digests[shown] and data and hashlib.sha256(data).hexdigest() not in digests[shown].values():
+        stated = {digest for both in digests[shown].values() for digest in both}
+        if stated and data and hashlib.sha256(data).hexdigest() not in stated:
             other.append(path)
         elif data:
             try:
@@ -60,17 +62,18 @@ def load_stimuli(
     return [(one, two) if one is not None and two is not None else None for one, two in found], problems
 
 
-def _digests(results: Results, wanted: set[Shown]) -> dict[Shown, dict[str, str]]:
-    """Stimulus -> SHA-256 of each image wanted, in all studies; empty where no study states it."""
+def _digests(results: Results, wanted: set[Shown]) -> dict[Shown, dict[str, list[str]]]:
+    """Stimulus -> SHA-256 of each image wanted, as shown and as found; empty where no study states any."""
     stated: dict[str, Any] = {}
     for study in results.studies.values():
         stated |= study.get("stimuli") or {}
-    found: dict[Shown, dict[str, str]] = {shown: {} for shown in wanted}
+    found: dict[Shown, dict[str, list[str]]] = {shown: {} for shown in wanted}
     for folder in results.folders:
         for shown, stimulus in stimuli_of(folder, wanted):
-            digest = stated.get(stimulus, {}).get("sha256")
-            if digest:  # imported studies state none
-                found[shown][stimulus] = digest
+            image = stated.get(stimulus, {})
+            digests = [image[name] for name in ("sha256", "source_sha256") if image.get(name)]
+            if digests:  # imported studies state none
+                found[shown][stimulus] = digests
     return found
 
 
@@ -91,8 +94,8 @@ def _not_shown(paths: list[Path | None], folder: Path) -> list[Problem]:
     many = f"{len(paths)} images are" if len(paths) > 1 else "it is"
     text = (
         f"{many} not what was shown (the SHA-256 in study.json differs), and left out of the figure of "
-        f"pairs. Name the folder of the study's images with --images. If build-hits re-encoded them or "
-        f"removed metadata, that is images/ in the study folder"
+        f"pairs. Name the folder of the study's images with --images. If build-hits encoded them anew, that "
+        f"is images/ in the study folder"
     )
     return [Problem(str(paths[0] if len(paths) == 1 else folder), None, text)]
 

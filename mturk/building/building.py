@@ -15,7 +15,7 @@ from glimpse.progress import untracked
 from glimpse.study import Hit, Stimulus, Study, digest
 from glimpse.trials import Trial, trials_csv
 
-from ..design.encoding import Encoding, Source, choose, encode, extension
+from ..design.encoding import Encoding, Source, choose, encode, extension, keeps_pixels
 from ..design.limits import check_listing
 from ..design.padding import pad, padded_size
 from ..design.stimuli import Images, common_items, inspect_all, opaque_id, study_secret
@@ -285,7 +285,8 @@ class _Encoder:
         for key, source in self.sources.items():
             name = self.names[key]
             file = f"{name}.{extension(source, self.encoding)}"
-            found[name] = Stimulus(file, "", source.width, source.height)
+            same = source.sha256 if keeps_pixels(source, self.encoding) else ""
+            found[name] = Stimulus(file, "", source.width, source.height, same)
         return dict(sorted(found.items()))
 
     def write(self, folder: Path) -> dict[str, Stimulus]:

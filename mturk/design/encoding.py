@@ -111,6 +111,11 @@ def encode(source: Source, encoding: Encoding) -> bytes:
     return out.getvalue()
 
 
+def keeps_pixels(source: Source, encoding: Encoding) -> bool:
+    """Tell whether what `encode` gives has the pixels of the source: all but JPEG is lossless."""
+    return source.plain and encoding != "jpeg"
+
+
 def extension(source: Source, encoding: Encoding) -> str:
     """Return the file extension that `encode` gives, without a dot."""
     kind = BY_PILLOW[source.format] if encoding == "keep" else BY_ENCODING[encoding]

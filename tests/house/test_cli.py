@@ -80,6 +80,8 @@ def test_an_unknown_command_is_one_message():
             "Error: report/x.csv: No space left on device.\n",
         ),
         (ZeroDivisionError("division by zero"), "This is a defect of Glimpse"),
+        (ModuleNotFoundError("No module", name="pandas.core"), "The package pandas is not installed"),
+        (ModuleNotFoundError("No module", name="glimpse.crn.gone"), "This is a defect of Glimpse"),
     ],
 )
 def test_whatever_fails_ends_in_one_message(monkeypatch, error, message):

@@ -17,6 +17,7 @@ from benchmarks._drawing import (
     draw_study,
     mean_rate,
 )
+from glimpse.analysis.statistics.grouping import analysed
 
 SMALL = replace(LIMITED, hits=4, workers_per_hit=5, cells=3)
 
@@ -96,7 +97,7 @@ def test_claims_tell_intervals_that_hold_from_those_that_do_not() -> None:
     drawn = draw_cells(LIMITED, 0.75, 20, np.random.default_rng(0))
     for rate, share in ((0.75, (0.6, 1.0)), (0.2, (0.0, 0.0))):
         truth = coverage.Truth({(f"a{k}:b{k}", 0.0): rate for k in range(20)}, {}, {})
-        held = np.mean(coverage.rate_claims(drawn, truth, coverage.NOW)["rate"])
+        held = np.mean(coverage.rate_claims(analysed(drawn), truth)["rate"])
         assert share[0] <= held <= share[1]
     assert coverage.shown({"x": (0.5, 0.25), "y": (1.0, 1.0), "z": (0.5, float("nan"))}) == {
         "x": "50.0 -> 25.0", "y": "100.0", "z": "50.0 -> -"

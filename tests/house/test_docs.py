@@ -3,8 +3,9 @@
 A guide's `sh` blocks run in one new folder. HTML comments before a block, invisible to readers, say what the
 test must do that a reader has done already: `<!-- given: NAME -->` calls `given_NAME(folder)` of guides.py
 (or, `no_server`, ends what runs in the background),
-`<!-- shorter: WORDS -->` appends options to each command of the next block so that it ends in seconds, and
-`<!-- needs: MODULE -->` leaves out what belongs to the next block where an optional module is not installed.
+`<!-- shorter: WORDS -->` appends options to each command of the next block so that it ends in seconds,
+`<!-- needs: MODULE -->` leaves out what belongs to the next block where an optional module is not installed, and
+`<!-- not run: REASON -->` leaves it out wherever it is.
 """
 
 import importlib.util
@@ -24,7 +25,9 @@ from tests.house import guides
 ROOT = Path(__file__).parents[2]
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMAND = re.compile(r"^\s*(\$ )?(python cli\.py|glimpse) ")
-TOKEN = re.compile(r"<!-- (given|needs|shorter): (.*?) -->|^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+TOKEN = re.compile(
+    r"<!-- (given|needs|not run|shorter): (.*?) -->|^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ def run_guide(text: str, folder: Path) -> tuple[int, list[str]]:
             if kind == "needs":
                 left_out = importlib.util.find_spec(value.strip()) is None
                 missing += [value.strip()] if left_out else []
+            elif kind == "not run":
+                left_out = True
             elif left_out:
                 count += len(lines_of(block, ""))
                 left_out = not block

@@ -28,12 +28,12 @@ def images(tmp_path):
     return tmp_path / "images"
 
 
-def results(folder, images, stated=True):
-    """Results of a study that states the SHA-256 of its stimuli, or does not."""
+def results(folder, images, stated=True, name="sha256"):
+    """Results of a study that states the SHA-256 of its stimuli (in the field `name`), or does not."""
     write(folder / "results", [assignment(answers=[])], [trial(1)])
     stimuli = {
-        name: {"sha256": hashlib.sha256((images / shown[0] / f"{shown[1]}.png").read_bytes()).hexdigest()}
-        for shown, name in SHOWN.items()
+        stimulus: {name: hashlib.sha256((images / shown[0] / f"{shown[1]}.png").read_bytes()).hexdigest()}
+        for shown, stimulus in SHOWN.items()
     }
     path = folder / "results" / "study.json"
     study = json.loads(path.read_text())
@@ -49,6 +49,13 @@ def test_images_are_found_by_condition_and_item(tmp_path, images, stated):
     assert winner.shape == loser.shape == (320, 640, 3)
     assert (winner[0, 0].tolist(), loser[0, 0].tolist()) == ([30, 30, 200], [200, 30, 30])
     assert winner.dtype == np.uint8
+    assert problems == ()
+
+
+def test_images_of_which_the_shown_were_made_are_found(tmp_path, images):
+    found = results(tmp_path, images, name="source_sha256")
+    ((winner, _),), problems = load_stimuli(images, PAIR, found)
+    assert winner[0, 0].tolist() == [30, 30, 200]
     assert problems == ()
 
 

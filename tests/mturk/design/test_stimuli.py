@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from glimpse.errors import GlimpseError
-from glimpse.mturk.design.encoding import choose, encode, extension, inspect
+from glimpse.mturk.design.encoding import choose, encode, extension, inspect, keeps_pixels
 from glimpse.mturk.design.stimuli import common_items, find_images, inspect_all, opaque_id, study_secret
 
 if TYPE_CHECKING:
@@ -159,6 +159,7 @@ def test_encodings(tmp_path: Path, encoding: str, format_: str) -> None:
     picture().save(tmp_path / "a.png")
     data = encode(inspect(tmp_path / "a.png"), encoding)
     assert Image.open(io.BytesIO(data)).format == format_
+    assert keeps_pixels(inspect(tmp_path / "a.png"), encoding) == (encoding != "jpeg")
     if encoding != "jpeg":
         np.testing.assert_array_equal(pixels(data), np.asarray(picture()))
 
@@ -169,6 +170,7 @@ def test_an_orientation_is_applied_not_lost(tmp_path: Path) -> None:
     picture().save(tmp_path / "a.png", exif=exif)
     source = inspect(tmp_path / "a.png")
     assert (source.width, source.height) == (16, 32)
+    assert not keeps_pixels(source, "png")
     assert choose("auto", [source]) == "png"
     with pytest.raises(GlimpseError, match="has an orientation or a colour profile"):
         choose("keep", [source])

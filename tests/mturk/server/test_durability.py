@@ -131,7 +131,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_done(server, publish, turk):
     full = worker.submit(assignment, answers="x" * 500_000)
     assert full.status_code == 503
     assert "full" in full.text
-    assert f'href="/worker/assignments/{assignment}" target="_top">Back to the HIT' in full.text
+    assert f'href="/worker/assignments/{assignment}" target="_top">Back to the task' in full.text
     with pytest.raises(turk.exceptions.ServiceFault, match="full"):
         publish(Question=_long_question())
     store.write(lambda tx: tx.run("PRAGMA max_page_count = 1000000")).result()
