@@ -53,8 +53,8 @@ def _readable(error: Exception) -> click.ClickException:
     if isinstance(error, ModuleNotFoundError) and error.name and not _is_own(error.name):
         package = error.name.partition(".")[0]
         return click.ClickException(
-            f"The package {package} is not installed in this Python ({sys.executable}). Activate the environment "
-            "that holds Glimpse (`. .venv/bin/activate`), or install it as README.md says."
+            f"The package {package} is not installed in this Python ({sys.executable}). Activate the "
+            "environment that holds Glimpse (`. .venv/bin/activate`), or install it as README.md says."
         )
     return click.ClickException(
         f"unexpected {type(error).__name__}: {error}. This is a defect of Glimpse; "

@@ -4,8 +4,8 @@ A guide's `sh` blocks run in one new folder. HTML comments before a block, invis
 test must do that a reader has done already: `<!-- given: NAME -->` calls `given_NAME(folder)` of guides.py
 (or, `no_server`, ends what runs in the background),
 `<!-- shorter: WORDS -->` appends options to each command of the next block so that it ends in seconds,
-`<!-- needs: MODULE -->` leaves out what belongs to the next block where an optional module is not installed, and
-`<!-- not run: REASON -->` leaves it out wherever it is.
+`<!-- needs: MODULE -->` leaves out what belongs to the next block where an optional module is not installed,
+and `<!-- not run: REASON -->` leaves it out wherever it is.
 """
 
 import importlib.util
