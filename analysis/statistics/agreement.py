@@ -1,8 +1,8 @@
 """Agreement between workers who saw the same trials.
 
 The coding matters: whether workers chose the same *side* of the same trial is agreement; whether they chose
-the same *condition* mostly says how often a condition wins, and is near 0 even where all of them agree. Both
-are computed, each under its name; "side" is the one to report.
+the same *condition* says whether trials differ in which condition wins, and is near 0 where one wins all of
+them, though everybody agrees. Both are computed, each under its name; "side" is the one to report.
 """
 
 from __future__ import annotations

@@ -194,6 +194,8 @@ def _care_for(
         people, assignments = running.forget(data, forget, database)
         console.say(f"Identities removed: {people}. Assignments kept without a name: {assignments}.")
         console.say("Delete the line of results/workers.csv too, and old backups.")
+        for copy in sorted(data.glob("before-restore-*")):
+            console.warn(f"{copy} still holds the database as it was before a restore. Delete it.")
     elif backup is not None:
         images = backups.backup(data, backup)
         console.say(f"Written: {backup}, with the database, the keys and {counted(images, 'image')}.")

@@ -123,7 +123,8 @@ def stopping_lines(experiment: Experiment, cells: list[CellState], *, full: bool
 
 def _state(cell: CellState, *, full: bool) -> str:
     """Return the first condition's rate in a cell, and since when the rule holds, or what it waits for."""
-    shown = f"{100 * cell.low:.1f} to {100 * cell.high:.1f} %"
+    chosen, _, _ = cell.contrast.partition(":")
+    shown = f"{chosen} in {100 * cell.low:.1f} to {100 * cell.high:.1f} %"
     after = f"after {counted(cell.rounds, 'whole round')} of {counted(cell.hits, 'HIT')}"
     if cell.met_after is not None:
         since = f" ({cell.met_at})" if cell.met_at else ""

@@ -31,8 +31,9 @@ _NOTHING = "You have not begun, so there are no answers of yours to keep."
 REASONS = {
     "full": WayOut(
         409,
-        "All places are taken",
-        "All places in this study are taken at the moment. One becomes free when somebody returns theirs: "
+        "No place is free",
+        "No place in this study is free for you at the moment: all are taken, the study has ended, or it "
+        "asks for a qualification that you do not have. A place becomes free when somebody returns theirs: "
         "you can try again later.",
         _NOTHING,
     ),

@@ -96,7 +96,7 @@ def test_status_says_whether_the_rule_holds_and_the_analysis_says_the_same(build
     ends = "The intervals hold however often you look, for the images of this study."
     assert lines() == [
         rule,
-        f"  crn:real at 8 s  0.0 to 100.0 % after 0 whole rounds of 2 HITs: not yet; {waits}",
+        f"  crn:real at 8 s  crn in 0.0 to 100.0 % after 0 whole rounds of 2 HITs: not yet; {waits}",
         f"The rule does not hold yet. {ends}",
     ]
     for number in range(9):
@@ -108,7 +108,7 @@ def test_status_says_whether_the_rule_holds_and_the_analysis_says_the_same(build
         submit(server, study, two, f"bob{number}", real=True)
     shown = lines()
     found = re.fullmatch(
-        r"  crn:real at 8 s  0\.0 to (\d+\.\d) % after 9 whole rounds of 2 HITs: "
+        r"  crn:real at 8 s  crn in 0\.0 to (\d+\.\d) % after 9 whole rounds of 2 HITs: "
         r"holds since round (\d) \(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\)",
         shown[1],
     )

@@ -35,7 +35,7 @@ def address(reason):
 
 def full(server):
     server.somebody().join("s", PROLIFIC_PID="other")
-    return server.somebody().join("s", **PERSON), 409, "All places are taken"
+    return server.somebody().join("s", **PERSON), 409, "No place is free"
 
 
 def screened(server):

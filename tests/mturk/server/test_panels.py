@@ -61,7 +61,7 @@ def test_least_filled_first(server, study):
     assert names == ["b1-h1", "b1-h2", "b2-h1", "b2-h2"] * 2
     late = server.somebody().join("s", PROLIFIC_PID="late")
     assert late.status_code == 409
-    assert "All places in this study are taken" in late.text
+    assert "No place in this study is free" in late.text
 
 
 def test_one_hit_a_person_and_batch_then_back(server, study):

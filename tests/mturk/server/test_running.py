@@ -110,7 +110,9 @@ def test_a_person_is_forgotten_and_the_answers_stay(start, tmp_path, question):
     def forget(name, data="d"):
         return CliRunner().invoke(main, ["serve", "--forget", name, "--data", str(tmp_path / data)])
 
+    (tmp_path / "d/before-restore-1").mkdir()
     result = forget("person-of-prolific")
+    assert f"{tmp_path}/d/before-restore-1 still holds the database" in result.output
     assert "Identities removed: 1. Assignments kept without a name: 1." in result.output, result.output
     stored = (tmp_path / "d/server.sqlite3").read_bytes()
     assert worker.id.encode() not in stored
