@@ -56,7 +56,8 @@ function keep(text) {
     storage = null;
   }
 }
-function save() {
+// What only this browser needs again may stay `here`, where its storage works.
+function save(here = false) {
   if (preview || stopped) return putting;
   const newest = stored();
   if (newest && newest.seq > state.seq) {
@@ -66,7 +67,7 @@ function save() {
   state.seq++;
   const text = JSON.stringify(state);
   keep(text);
-  if (progress) putting = putting.then(() => put(text)).catch(() => {});
+  if (progress && !(here && storage)) putting = putting.then(() => put(text)).catch(() => {});
   return putting;
 }
 function put(text) {

@@ -152,7 +152,7 @@ function cover(trial, ts) {
   const {place, frames, flags} = trial;
   state.open = {place, shown: tenth(trial.shown), frames, onset: tenth(trial.onset), flags};
   enter('answer');
-  setTimeout(save);
+  setTimeout(save, 0, true);
 }
 function disturbed(flag) {
   const exposed = limited && now && phase === 'fixation' && now.onset !== null;
