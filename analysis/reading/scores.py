@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LOWER, HIGHER = "lower", "higher"
 COLUMNS = ("item", "condition", "value")
 LINES_NAMED = 5
+SHOWN = 40  # characters of a value that is no number
 LARGEST = 1e100  # of a value: what is larger overflows where differences are squared
 # Words in a metric's name that tell which way is better.
 LOWER_IS_BETTER = (
@@ -197,7 +198,8 @@ def _table(rows: Sequence[_Row], file: str) -> tuple[pd.DataFrame, list[Problem]
     for row in rows:
         image, value = (row.item, row.condition), _value(row.value)
         if wrong := fault(value):
-            problems.append(Problem(file, row.line, f"value is {row.value!r}, {wrong}; left out"))
+            shown = f"{row.value[:SHOWN]}…" if len(row.value) > SHOWN else row.value
+            problems.append(Problem(file, row.line, f"value is {shown!r}, {wrong}; left out"))
         elif image in first:
             text = f"item {row.item!r} of {row.condition} is there again; the first value counts"
             problems.append(Problem(file, row.line, text))

@@ -28,7 +28,7 @@ except ValueError as error:
 POSSIBLE = sys.platform == "linux" and len(os.sched_getaffinity(0)) > 1
 
 
-@pytest.mark.skipif(not POSSIBLE, reason="one core, or no Linux: nothing is forked")
+@pytest.mark.skipif(not POSSIBLE, reason="without Linux and a second core")
 def test_the_work_is_done_in_another_process_and_errors_are_told():
     done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["True 1000000", "told by the parent, too"]

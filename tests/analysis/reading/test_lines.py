@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glimpse.analysis.reading import lines, ranges
@@ -220,7 +220,7 @@ TOKENS = (
 PIECES = st.sampled_from([*TOKENS.split(b"|"), b"9" * 4400])
 
 
-@settings(max_examples=150, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, database=None)
 @given(
     name=st.sampled_from(list(USUAL)),
     places=st.lists(
@@ -314,7 +314,7 @@ def test_what_no_process_reads_is_read_here(mixed, monkeypatch, broken):
     else:
         device = Path("/dev/full")
         if not device.exists():
-            pytest.skip("needs /dev/full")
+            pytest.skip("without /dev/full")
         monkeypatch.setattr(ranges.tempfile, "TemporaryFile", lambda: device.open("r+b", buffering=0))
     assert_same(read(mixed), whole)
     assert started[0].process is None or started[0].process.returncode

@@ -103,7 +103,7 @@ class Running:
 
     def forget_all(self):
         """Make the server as new."""
-        for table in ("hits", "hit_types", "qualification_types", "tokens"):
+        for table in ("questions", "hits", "hit_types", "qualification_types", "tallies", "tokens"):
             self.change(lambda tx, table=table: tx.run(f"DELETE FROM {table}"))
 
     def hits(self):

@@ -140,9 +140,7 @@ def test_publishing_waits_for_a_server_that_was_just_started(study, tmp_path, se
 
 def test_without_a_server_the_wait_ends_and_says_what_to_start(study, tmp_path, monkeypatch):
     monkeypatch.setattr(own_server, "UNSEEN_S", 0.3)
-    began = time.monotonic()
     result = run("publish", study.folder, "--data", tmp_path / "nowhere")
-    assert time.monotonic() - began >= 0.3
     assert result.exit_code == 1
     assert "Waiting for the server to start." in result.output
     assert "the local server writes it on its first start" in result.output

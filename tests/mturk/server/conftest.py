@@ -177,7 +177,7 @@ def database(request):
     chosen = getattr(request, "param", "sqlite")
     if chosen == "postgresql":
         if request.node.get_closest_marker("sqlite"):
-            pytest.skip("of SQLite's files")
+            pytest.skip("without files of SQLite")
         if not postgresql.is_there():
             pytest.skip(postgresql.MISSING)
     return chosen
