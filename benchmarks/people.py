@@ -226,7 +226,7 @@ def main() -> None:
     )
     parser.add_argument("--people", type=whole_number(1, 2000), nargs="+", default=[250, 500, 1000])
     parser.add_argument("--trials", type=whole_number(1, LENGTH), default=20, help="of each person")
-    parser.add_argument("--pace", type=float, default=4.0, metavar="SECONDS", help="of a trial")
+    parser.add_argument("--pace", type=whole_number(1, 60), default=4, metavar="SECONDS", help="of a trial")
     chosen = parser.parse_args()
     print(f"{processor()}, which server and people share")
     for people in chosen.people:

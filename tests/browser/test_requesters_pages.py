@@ -255,6 +255,7 @@ def test_a_page_elsewhere_that_would_send_its_answers_to_amazon_is_stopped(elsew
       <input name="assignmentId"><button>Send</button></form>"""
     _, page, frame = task(elsewhere.question(wrong))
     frame.locator("button").click()
+    page.locator("#blocked").wait_for()  # visible; the text without the address stands there before
     said = page.locator("#blocked").inner_text()
     assert re.search(r"tried to go to https://workersandbox\.mturk\.com", said)
     assert "turkSubmitTo" in said
