@@ -50,8 +50,8 @@ def _readable(error: Exception) -> click.ClickException:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return click.ClickException(f"{where}{error.strerror or error}.")
-    if isinstance(error, ModuleNotFoundError) and error.name and not _is_own(error.name):
-        package = error.name.partition(".")[0]
+    package = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if package not in {"", "glimpse"}:
         return click.ClickException(
             f"The package {package} is not installed in this Python ({sys.executable}). Activate the "
             "environment that holds Glimpse (`. .venv/bin/activate`), or install it as README.md says."
@@ -60,10 +60,6 @@ def _readable(error: Exception) -> click.ClickException:
         f"unexpected {type(error).__name__}: {error}. This is a defect of Glimpse; "
         "set GLIMPSE_DEBUG=1 to see where, and report it with the command you typed."
     )
-
-
-def _is_own(module: str) -> bool:
-    return module.partition(".")[0] in {"glimpse", "crn", "mturk", "analysis"}
 
 
 def _say_default(option: click.Parameter) -> None:

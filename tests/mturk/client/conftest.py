@@ -26,6 +26,16 @@ from glimpse.mturk.server.storage.workers import LOCAL, worker_for
 from glimpse.study import read_study
 
 
+class Nowhere:
+    """A hosting that does nothing."""
+
+    def base_url(self, _study):
+        return "https://images.example/"
+
+    def host(self, _study, images, _track):
+        assert all(image.path.exists() for image in images)
+
+
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch):
     """Wait for nobody: neither between two attempts nor for a server that is being started."""

@@ -13,15 +13,7 @@ from glimpse.mturk.publishing.ledger import Ledger, ledger_path
 from glimpse.mturk.publishing.publication import PublicationSettings
 from glimpse.mturk.publishing.publishing import publish
 from glimpse.mturk.server.storage.workers import SIMULATOR
-from tests.mturk.client.conftest import answers
-
-
-class Nowhere:
-    def base_url(self, _study):
-        return "https://images.example/"
-
-    def host(self, _study, _images, _track):
-        pass
+from tests.mturk.client.conftest import Nowhere, answers
 
 
 @pytest.fixture

@@ -23,14 +23,7 @@ from glimpse.mturk.publishing.publishing import publish
 from glimpse.mturk.server.storage import assignments, studies, transitions
 from glimpse.mturk.server.storage.workers import LOCAL, SIMULATOR, worker_for
 from glimpse.people import pseudonym
-
-
-class Nowhere:
-    def base_url(self, _study):
-        return "https://images.example/"
-
-    def host(self, _study, _images, _track):
-        pass
+from tests.mturk.client.conftest import Nowhere
 
 
 @pytest.fixture

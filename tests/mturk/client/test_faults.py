@@ -18,14 +18,7 @@ from glimpse.mturk.publishing.publication import PublicationSettings, published_
 from glimpse.mturk.publishing.published import find
 from glimpse.mturk.publishing.publishing import publish
 from glimpse.study import read_study
-
-
-class Nowhere:
-    def base_url(self, _study):
-        return "https://images.example/"
-
-    def host(self, _study, _images, _track):
-        pass
+from tests.mturk.client.conftest import Nowhere
 
 
 def go(study, requester):

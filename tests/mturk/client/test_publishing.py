@@ -17,6 +17,7 @@ from glimpse.mturk.publishing.hosting import LocalHosting
 from glimpse.mturk.publishing.ledger import Ledger, ledger_path
 from glimpse.mturk.publishing.publication import PublicationSettings, parts, published_hits
 from glimpse.mturk.publishing.publishing import publish, where_workers_go
+from tests.mturk.client.conftest import Nowhere
 
 LINES = [
     b'{"event": "intent", "key": "a"}',
@@ -55,16 +56,6 @@ class Mortal(Requester):
         answer = super().call(operation, **arguments)
         self.fuse.step()
         return answer
-
-
-class Nowhere:
-    """A hosting that does nothing."""
-
-    def base_url(self, _study):
-        return "https://images.example/"
-
-    def host(self, _study, images, _track):
-        assert all(image.path.exists() for image in images)
 
 
 def yes(_quote):

@@ -12,14 +12,7 @@ from glimpse.mturk.publishing.client import Requester
 from glimpse.mturk.publishing.ledger import Ledger, ledger_path
 from glimpse.mturk.publishing.publication import PublicationSettings, published_hits
 from glimpse.mturk.publishing.publishing import publish
-
-
-class Nowhere:
-    def base_url(self, _study):
-        return "https://images.example/"
-
-    def host(self, _study, _images, _track):
-        pass
+from tests.mturk.client.conftest import Nowhere
 
 
 def put_out(study, server, name="local"):
