@@ -64,6 +64,14 @@ def test_version():
     assert result.stdout == f"glimpse, version {__version__}\n"
 
 
+def test_without_the_environment_the_message_says_so():
+    """-S: a Python without its site-packages."""
+    words = [sys.executable, "-S", "cli.py", "analyze"]
+    result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: The package click is not installed in this Python")
+
+
 def test_an_unknown_command_is_one_message():
     result = run("synthesise")
     assert result.returncode == 2
