@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 from collections import Counter
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from glimpse.errors import GlimpseError
+from glimpse.tables import Table, read_table
 
 from .design import Problem
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LOWER, HIGHER = "lower", "higher"
 COLUMNS = ("item", "condition", "value")
+METRIC = "metric"  # a column that may be there
 LINES_NAMED = 5
 SHOWN = 40  # characters of a value that is no number
 LARGEST = 1e100  # of a value: what is larger overflows where differences are squared
@@ -141,14 +142,8 @@ def _read(file: Path) -> Iterator[tuple[str, list[_Row], list[Problem]]]:
     """Read one file: each metric's name, rows and problems."""
     problems: list[Problem] = []
     by_metric: dict[str, list[_Row]] = {}
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as text:
-            for name, row in _rows(text, file, problems):
-                by_metric.setdefault(name, []).append(row)
-    except (FileNotFoundError, IsADirectoryError):
-        raise GlimpseError(f"{file} is no file; --metric takes a CSV file with {_wanted()}.") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise GlimpseError(f"{file}: not a readable CSV file ({error}); save it as CSV in UTF-8.") from None
+    for name, row in _rows(read_table(file, COLUMNS), file, problems):
+        by_metric.setdefault(name, []).append(row)
     if not by_metric:
         first = f" {problems[0]}." if problems else ""
         raise GlimpseError(f"{file}: no scores below its header.{first} It needs {_wanted()}.")
@@ -156,11 +151,8 @@ def _read(file: Path) -> Iterator[tuple[str, list[_Row], list[Problem]]]:
         yield name, rows, problems if not place else []
 
 
-def _rows(text: Iterable[str], file: Path, problems: list[Problem]) -> Iterator[tuple[str, _Row]]:
-    reader = csv.reader(text)
-    head = [name.strip().lower() for name in next(reader, [])]
-    if not head:
-        raise GlimpseError(f"{file}: the file is empty; it needs {_wanted()}.")
+def _rows(table: Table, file: Path, problems: list[Problem]) -> Iterator[tuple[str, _Row]]:
+    head = [name.lower() for name in table.head]
     missing = [name for name in COLUMNS if name not in head]
     if missing:
         raise GlimpseError(
@@ -168,12 +160,8 @@ def _rows(text: Iterable[str], file: Path, problems: list[Problem]) -> Iterator[
             f"It needs {_wanted()}."
         )
     place = [head.index(name) for name in COLUMNS]
-    metric = head.index("metric") if "metric" in head else None
-    before = reader.line_num
-    for cells in reader:
-        line, before = before + 1, reader.line_num  # a quoted cell may hold line ends
-        if not any(cell.strip() for cell in cells):
-            continue
+    metric = head.index(METRIC) if METRIC in head else None
+    for line, cells in table.rows:
         if len(cells) != len(head):
             problems.append(
                 Problem(str(file), line, f"{len(cells)} cells, the header has {len(head)}; left out")

@@ -6,8 +6,6 @@ item its file name without ending. The answers to such HITs are read by `mturk.i
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -16,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from glimpse.errors import GlimpseError
 from glimpse.experiment import Batch, Contrast, Experiment, designed, preset
+from glimpse.tables import read_table
 from glimpse.trials import Trial
 
 if TYPE_CHECKING:
@@ -29,6 +28,9 @@ AMT_REAL_VS_FAKE = "amt-real-vs-fake"
 # What AMT_Real_vs_Fake's own settings and page say; its HIT file does not.
 AMT_PRACTICE = 10
 AMT_EXPOSURE_MS = 1000
+# What MTurk's result files put before a HIT file's columns, of which the first tell whose they are.
+INPUT = "Input."
+FIRST_COLUMNS = ("image_A_url_1", "image_B_url_1", "images_left0", "images_right0")
 Image = tuple[str, str]
 
 
@@ -75,13 +77,7 @@ def read_hit_file(
     `exposure_ms` (1000). GlimpseError names the file, row and column of what cannot be read, and the first
     image that `images` lacks.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise GlimpseError(
-            f"{path} is not a UTF-8 CSV file ({error.reason} at byte {error.start})."
-        ) from None
-    hits = read_pairs(text, str(path), practice_trials=practice_trials, exposure_ms=exposure_ms)
+    hits = read_pairs(path, practice_trials=practice_trials, exposure_ms=exposure_ms)
     experiment = _experiment(hits, real, sentinel, str(path))
     trials = tuple(_trials(hits, experiment, sentinel))
     if images is not None:
@@ -90,29 +86,27 @@ def read_hit_file(
 
 
 def read_pairs(
-    text: str, where: str, *, practice_trials: int | None = None, exposure_ms: int | None = None
+    path: Path, *, practice_trials: int | None = None, exposure_ms: int | None = None
 ) -> list[list[Pair]]:
     """Return each row's pairs; columns may carry the prefix `Input.` that MTurk's result files give them."""
-    rows = [
-        {name.removeprefix("Input."): cell for name, cell in row.items() if name}
-        for row in csv.DictReader(io.StringIO(text))
-    ]
-    if not rows:
-        raise GlimpseError(f"{where} has no rows; a HIT file has one row per HIT.")
-    if "image_A_url_1" in rows[0]:
-        trials = numbers(rows[0], r"image_A_url_(\d+)")
-        return [[_authors_pair(row, n, f"{where}, row {i}") for n in trials] for i, row in enumerate(rows, 1)]
-    if "images_left0" in rows[0]:
-        trials = numbers(rows[0], r"images_left(\d+)")
+    table = read_table(path, [f"{prefix}{name}" for prefix in ("", INPUT) for name in FIRST_COLUMNS])
+    head = [name.removeprefix(INPUT) for name in table.head]
+    if not table.rows:
+        raise GlimpseError(f"{path} has no rows; a HIT file has one row per HIT.")
+    rows = [(f"{path}, line {line}", dict(zip(head, cells, strict=False))) for line, cells in table.rows]
+    if "image_A_url_1" in head:
+        trials = numbers(head, r"image_A_url_(\d+)")
+        return [[_authors_pair(row, n, where) for n in trials] for where, row in rows]
+    if "images_left0" in head:
+        trials = numbers(head, r"images_left(\d+)")
         practice = AMT_PRACTICE if practice_trials is None else practice_trials
         exposure = AMT_EXPOSURE_MS if exposure_ms is None else exposure_ms
         return [
-            [_amt_pair(row, n, exposure, f"{where}, row {i}", practice=n < practice) for n in trials]
-            for i, row in enumerate(rows, 1)
+            [_amt_pair(row, n, exposure, where, practice=n < practice) for n in trials] for where, row in rows
         ]
     raise GlimpseError(
-        f"{where} has neither the columns image_A_url_1, image_B_url_1 (the CRN authors') nor images_left0, "
-        f"images_right0 (AMT_Real_vs_Fake's); found {', '.join(list(rows[0])[:4])} ..."
+        f"{path} has neither the columns image_A_url_1, image_B_url_1 (the CRN authors') nor images_left0, "
+        f"images_right0 (AMT_Real_vs_Fake's); found {', '.join(head[:4])} ..."
     )
 
 

@@ -8,7 +8,6 @@ left out and named by file and line; everything else is kept as it is.
 
 from __future__ import annotations
 
-import csv
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
@@ -18,6 +17,7 @@ from glimpse.errors import GlimpseError
 from glimpse.files import write_whole
 from glimpse.people import PRIVATE, WORKER_COLUMNS, WORKERS, pseudonym, workers_csv
 from glimpse.submission import FIELD, STATUSES, AnswerError, assignment_line, parse_submission, write_lines
+from glimpse.tables import read_table
 
 from .batch_csv import AMT_EXPOSURE_MS, AMT_PRACTICE, AMT_REAL_VS_FAKE, CRN_AUTHORS, Pair, image_of, numbers
 from .imported_design import ImportedDesign, lay_out, reference_side
@@ -40,10 +40,6 @@ SIDES = {"optionA": "left", "optionB": "right"}
 OPPOSITE = {"left": "right", "right": "left"}
 # The zones that MTurk writes; it has its clocks in Seattle.
 ZONES = {"PST": -8, "PDT": -7, "UTC": 0, "GMT": 0}
-
-
-# One long answer must not keep the others from being read; by itself csv stops at 131,072 characters.
-csv.field_size_limit(2**31 - 1)
 
 
 class RowError(GlimpseError):
@@ -89,24 +85,20 @@ class Options:
 
 def read_rows(path: Path, kind: str) -> Iterator[Row | RowError]:
     """Yield a file's rows, and a RowError for each malformed row; GlimpseError for another format."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            names = reader.fieldnames or ()
-            missing = [name for name in (*NEEDED, *COLUMNS[kind]) if name not in names]
-            if missing:
-                raise GlimpseError(
-                    f"{path} is not a result file of format {kind}: it lacks "
-                    f"{', '.join(missing)}. It has {', '.join(names[:6])}{' ...' if len(names) > 6 else ''}"
-                )
-            for cells in reader:
-                where = f"{path}, line {reader.line_num}"
-                if None in cells or None in cells.values():
-                    yield RowError(f"{where}: the row does not have the header's {len(names)} cells")
-                else:
-                    yield Row(where, cells)
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise GlimpseError(f"{path} cannot be read as CSV in UTF-8: {error}") from None
+    needed = (*NEEDED, *COLUMNS[kind])
+    table = read_table(path, needed)
+    names = table.head
+    if missing := [name for name in needed if name not in names]:
+        raise GlimpseError(
+            f"{path} is not a result file of format {kind}: it lacks "
+            f"{', '.join(missing)}. It has {', '.join(names[:6])}{' ...' if len(names) > 6 else ''}"
+        )
+    for line, cells in table.rows:
+        where = f"{path}, line {line}"
+        if len(cells) != len(names):
+            yield RowError(f"{where}: the row does not have the header's {len(names)} cells")
+        else:
+            yield Row(where, dict(zip(names, cells, strict=True)))
 
 
 def import_results(

@@ -79,13 +79,13 @@ def test_what_is_left_out_is_named_by_line(scores):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"lpips\.csv: the file is empty; it needs the columns item, condition, value"),
+        ("", r"lpips\.csv: the file is empty; it needs a first line with columns such as item"),
         (HEAD, r"lpips\.csv: no scores below its header\. It needs"),
         (HEAD + "1\n", r"no scores below its header\. .*lpips\.csv, line 2: 1 cells, the header has 3"),
         ("1,crn,0.5\n", r"column\(s\) item, condition, value are missing; found 1, crn, 0\.5"),
-        ("item;condition;value\n1;crn;0.5\n", r"column\(s\) item, condition, value are missing; found item;"),
+        ("item|condition|value\n1|crn|0.5\n", r"column\(s\) item, condition, value are missing"),
         ("item,value\n1,2\n", r"column\(s\) condition are missing"),
-        (HEAD.encode() + b"\xff,crn,1\n", r"not a readable CSV file .*save it as CSV in UTF-8"),
+        (HEAD.encode() + b"\xff,crn,1\n", r"line 2: not UTF-8 text .*Save it as CSV in UTF-8"),
         (HEAD + "1,crn," + "9" * 200_000 + "\n", r"not a readable CSV|line 2: value is '9{40}…', not"),
     ],
 )  # fmt: skip
@@ -96,7 +96,7 @@ def test_what_is_no_file_of_scores_is_refused(scores, text, message):
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):
     for path in (tmp_path / "none.csv", tmp_path):
-        with pytest.raises(GlimpseError, match="is no file; --metric takes a CSV file with the columns"):
+        with pytest.raises(GlimpseError, match="is no file; name a CSV file with columns such as item"):
             read_scores([path])
 
 
@@ -217,3 +217,14 @@ def test_scores_that_cover_no_pair_are_refused():
         matched(one_left, SHOWN)
     with pytest.raises(GlimpseError, match="no trial shows"):  # sentinels alone are no pairs
         matched(of(("1", "image-space", 1.0, 2), ("1", "real", 1.0, 3)), SHOWN)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_spreadsheet_may_have_saved_the_scores(tmp_path, encoding, separator):
+    lines = ["item,condition,value", "01,crn,0.5", "02,crn,soon", "03,crn,0.25"]
+    file = tmp_path / "lpips.csv"
+    file.write_text("\n".join(lines).replace(",", separator), encoding=encoding)
+    (found,) = read_scores([file])
+    assert rows(found) == [["01", "crn", 0.5], ["03", "crn", 0.25]]
+    assert [problem.line for problem in found.problems] == [3]

@@ -125,9 +125,10 @@ def test_a_design_becomes_a_study(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "has no row"),
+        ("", "the file is empty"),
+        ("image_A_url_1,image_B_url_1\n", "has no rows"),
         ("a,b\n1,2\n", "neither the columns image_A_url_1"),
-        ("image_A_url_1,image_B_url_1\nx/a.png,\n", "row 1: column image_B_url_1 is missing or empty"),
+        ("image_A_url_1,image_B_url_1\nx/a.png,\n", "line 2: column image_B_url_1 is missing or empty"),
         ("image_A_url_1,image_B_url_1\nx/a.png,b.png\n", "'b.png' is not the address of an image"),
         ("image_A_url_1,image_B_url_1,time_1\nx/a.png,y/b.png,soon\n", "time_1: 'soon' is not a number"),
         (

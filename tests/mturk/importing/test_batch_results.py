@@ -214,10 +214,10 @@ def test_what_does_not_fit_is_said(tmp_path, kind, options, message):
 
 def test_a_binary_file_and_an_empty_one_are_refused(tmp_path):
     (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(GlimpseError, match=r"b.csv cannot be read as CSV in UTF-8"):
+    with pytest.raises(GlimpseError, match=r"b.csv, line 1: not UTF-16 text"):
         import_results([tmp_path / "b.csv"], CRN_AUTHORS, Options())
     (tmp_path / "e.csv").write_bytes(b"")
-    with pytest.raises(GlimpseError, match=r"e.csv is not a result file of format crn-authors"):
+    with pytest.raises(GlimpseError, match=r"e.csv: the file is empty"):
         import_results([tmp_path / "e.csv"], CRN_AUTHORS, Options())
 
 
@@ -400,3 +400,17 @@ def test_any_file_is_read_or_refused(tmp_path_factory, rows, kind):
     except GlimpseError:
         return
     write_results(found, path.parent / "out")
+
+
+@pytest.mark.parametrize("kind", [CRN_AUTHORS, AMT_REAL_VS_FAKE])
+@pytest.mark.parametrize(("separator", "encoding"), [(";", "utf-8-sig"), ("\t", "utf-16"), (";", "utf-16")])
+def test_a_spreadsheet_may_have_saved_the_file_in_its_own_way(tmp_path, kind, separator, encoding):
+    rows = authors_rows() if kind == CRN_AUTHORS else amt_rows()
+    plain, saved = tmp_path / "plain.csv", tmp_path / "saved.csv"
+    write(plain, rows)
+    with plain.open(encoding="utf-8-sig", newline="") as file:
+        cells = list(csv.reader(file))
+    with saved.open("w", encoding=encoding, newline="") as file:
+        csv.writer(file, delimiter=separator).writerows(cells)
+    first, second = (import_results([path], kind, Options()) for path in (plain, saved))
+    assert (second.lines, second.trials_csv) == (first.lines, first.trials_csv)
