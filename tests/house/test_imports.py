@@ -30,7 +30,7 @@ LAYERS = {
         ["counting"],
         ["study"],
         ["submission", "stated", "plan"],
-        ["trials", "people", "pricing", "precision", "experiment", "files", "images"],
+        ["trials", "people", "pricing", "precision", "experiment", "files", "images", "tables"],
         ["stop_rule"],
         ["text"],
         ["calling"],
