@@ -26,7 +26,7 @@ _OTHERS = {b"PK\x03\x04": "a spreadsheet or an archive", b"\xd0\xcf\x11\xe0": "a
 csv.field_size_limit(2**31 - 1)
 
 
-class Row(NamedTuple):
+class TableRow(NamedTuple):
     """A row of a table: the line on which it begins, counted from 1, and its cells."""
 
     line: int
@@ -39,7 +39,7 @@ class Table:
 
     file: str
     head: list[str]
-    rows: list[Row]
+    rows: list[TableRow]
 
 
 def read_table(path: Path, known: Collection[str] = ()) -> Table:
@@ -65,11 +65,11 @@ def parse_table(text: str, where: str, known: Collection[str] = ()) -> Table:
     """Read a table's text as `read_table` does; `where` names it in messages.
 
     >>> parse_table("item;value\\n01;0.5\\n", "scores.csv").rows
-    [Row(line=2, cells=['01', '0.5'])]
+    [TableRow(line=2, cells=['01', '0.5'])]
     """
     stated, text, skipped = _stated_separator(text.removeprefix("\ufeff"))
     separator = stated or _separator(text, known)
-    rows = [Row(row.line + skipped, row.cells) for row in _rows(text, separator, where)]
+    rows = [TableRow(row.line + skipped, row.cells) for row in _rows(text, separator, where)]
     if not rows:
         raise GlimpseError(f"{where}: the file is empty; it needs a first line{_columns(known)}, and rows.")
     head = [name.strip() for name in rows[0].cells]
@@ -128,7 +128,7 @@ def _separator(text: str, known: Collection[str]) -> str:
     return max(SEPARATORS, key=parted)
 
 
-def _rows(text: str, separator: str, where: str) -> Iterator[Row]:
+def _rows(text: str, separator: str, where: str) -> Iterator[TableRow]:
     """Yield the rows that hold text."""
     lines = io.StringIO(text, newline="")
     reader = csv.reader(lines, delimiter=separator)
@@ -140,7 +140,7 @@ def _rows(text: str, separator: str, where: str) -> Iterator[Row]:
                 _check_closed(text[start:], separator, f"{where}, line {line}")
             start = lines.tell()
             if any(cell.strip() for cell in cells):
-                yield Row(line, cells)
+                yield TableRow(line, cells)
     except csv.Error as error:
         raise GlimpseError(f"{where}, line {reader.line_num}: not a readable CSV file ({error}).") from None
 
