@@ -12,9 +12,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from glimpse.questions import DEFAULT_QUESTION, is_right
+
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
 
+    from glimpse.questions import Choice, Question
     from glimpse.study import Study
     from glimpse.submission import Answer, Submission
     from glimpse.trials import Trial
@@ -52,6 +55,11 @@ def replaces(answer: Answer, exposure_ms: float | None, refresh_hz: float) -> bo
         return True
     frame_ms = 1000 / (refresh_hz if refresh_hz > 0 else USUAL_HZ)
     return abs(answer.shown_ms - exposure_ms) <= FRAMES_OFF * frame_ms
+
+
+def is_wrong(choice: Choice | None, correct_side: str | None) -> bool:
+    """Tell whether a sentinel's answer does not name the right side; a tie does not."""
+    return choice is None or not is_right(choice, correct_side)
 
 
 def is_incomplete(n_answered: Any, n_trials: Any) -> Any:
@@ -141,9 +149,23 @@ def final_answers(submission: Submission, trials: Sequence[Trial]) -> dict[str, 
     return chosen
 
 
-def tally(submission: Submission, trials: Sequence[Trial]) -> Performance:
-    """Count what a submission is judged by; `trials` are those of its HIT."""
-    answers = final_answers(submission, trials)
+def tally(
+    submission: Submission,
+    trials: Sequence[Trial],
+    questions: Sequence[Question] = (DEFAULT_QUESTION,),
+    judged_by: Question | None = None,
+) -> Performance:
+    """Count what a submission is judged by; `trials` are those of its HIT.
+
+    A trial is answered when all `questions` are; `judged_by` is the one to which the answers of sentinels are
+    known, None for the first.
+    """
+    known = judged_by or questions[0]
+    answers = {
+        name: answer
+        for name, answer in final_answers(submission, trials).items()
+        if answer.answers_all(questions)
+    }
     scored = [trial for trial in trials if not trial.practice]
     pairs = [(trial, answers[trial.trial]) for trial in scored if trial.trial in answers]
     sentinels = [(trial, answer) for trial, answer in pairs if trial.sentinel]
@@ -152,7 +174,7 @@ def tally(submission: Submission, trials: Sequence[Trial]) -> Performance:
         n_trials=len(scored),
         n_answered=len(pairs),
         n_sentinels=len(sentinels),
-        n_wrong=sum(answer.side != trial.correct_side for trial, answer in sentinels),
+        n_wrong=sum(is_wrong(answer.choice(known), trial.correct_side) for trial, answer in sentinels),
         n_measured=len(measured),
         n_off=sum(
             not fits_plan(shown_ms, math.nan if trial.exposure_ms is None else trial.exposure_ms)
@@ -169,7 +191,9 @@ def reason_left_out(study: Study, hit: str, submission: Submission | None) -> st
     """
     if submission is None or (submission.study, submission.hit) != (study.study, hit):
         return UNREADABLE
-    return tally(submission, study.trials_of(hit)).reason(study.experiment.max_wrong_sentinels)
+    experiment = study.experiment
+    found = tally(submission, study.trials_of(hit), experiment.questions, experiment.judged_by)
+    return found.reason(experiment.max_wrong_sentinels)
 
 
 class Submitted(NamedTuple):

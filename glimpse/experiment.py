@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from glimpse.errors import GlimpseError
+from glimpse.questions import DEFAULT_QUESTION, Question, check_questions, questions_of
 from glimpse.stop_rule import StopRule
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ PresetName = Literal["glimpse", "paper", "authors"]
 Pairing = Literal["random", "same-item"]
 Scenes = Literal["without-replacement", "with-replacement"]
 Sides = Literal["balanced", "random"]
+# Where the known answers come from: a condition beside the real one, a file, or a picture of another item.
+Sentinels = Literal["condition", "file", "mismatch"]
 
 MODES: tuple[Mode, ...] = get_args(Mode)
 PRESETS: tuple[PresetName, ...] = get_args(PresetName)
@@ -25,6 +28,8 @@ PAPER_EXPOSURES_MS = (125, 250, 500, 1000, 2000, 4000, 8000)
 # From this exposure on, whoever looks sees which of two images is real, if one is as bad as a sentinel's.
 PLAIN_MS = 1000
 LARGEST_REWARD_USD = 10_000
+# Fields that study.json leaves out where they say what is usual, as earlier versions never stated them.
+LEFT_OUT = frozenset({"stop_when", "questions", "sentinels", "sentinel_question"})
 PAPER_BASELINES = ("image-space", "pix2pix", "encoder-decoder", "full-resolution")
 
 
@@ -47,6 +52,9 @@ class Experiment:
     was taken from does not say them.
     An assignment is excluded when more than `max_wrong_sentinels` of its sentinels are wrong. The study may
     stop before its places are filled when `stop_when` holds; None: it states no such rule.
+    `questions` are asked of every trial, in this order; the answer known of a sentinel is that to
+    `sentinel_question`, None for the first one. `sentinels` says where known answers come from: images of
+    the sentinel condition beside real ones, a file of the requester's, or a mismatch of image and context.
     """
 
     mode: Mode
@@ -71,6 +79,9 @@ class Experiment:
     reward_usd: Decimal
     time_allotted_minutes: int
     stop_when: StopRule | None = None
+    questions: tuple[Question, ...] = (DEFAULT_QUESTION,)
+    sentinels: Sentinels = "condition"
+    sentinel_question: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse settings that no study can have; GlimpseError names the field."""
@@ -78,6 +89,7 @@ class Experiment:
         _check_contrasts(self)
         _check_exposures(self)
         _check_counts(self)
+        check_questions(self.questions)
         _check_sentinels(self)
         if self.stop_when is not None:
             self.stop_when.check(self.contrasts, self.exposures_ms)
@@ -89,6 +101,12 @@ class Experiment:
             f"<Experiment: {self.mode}, {contrasts} contrast{'s' * (contrasts != 1)}{shown}, {self.hits} "
             f"HIT{'s' * (self.hits != 1)} for {self.workers_per_hit} workers each at ${self.reward_usd}>"
         )
+
+    @property
+    def judged_by(self) -> Question:
+        """The question to which the answers of sentinels and practice trials are known."""
+        names = [question.name for question in self.questions]
+        return self.questions[names.index(self.sentinel_question) if self.sentinel_question else 0]
 
     @property
     def cells(self) -> int:
@@ -123,33 +141,30 @@ class Experiment:
     def conditions(self) -> tuple[str, ...]:
         """Every condition whose images are needed, in the order of their first mention."""
         named = [name for contrast in self.contrasts for name in contrast]
-        if self.sentinels_per_hit or self.practice_trials:
+        if self.sentinels == "condition" and (self.sentinels_per_hit or self.practice_trials):
             named += [self.real, *(batch.sentinel for batch in self.batches if batch.sentinel)]
         return tuple(dict.fromkeys(named))
 
     def to_json(self) -> dict[str, Any]:
         """Return the experiment as study.json holds it; `Experiment.from_json` reads it back.
 
-        A study without a rule for stopping says nothing of it, as those of earlier versions do.
+        What a study without a rule for stopping, or without a choice of sentinels, would say is left out.
         """
-        value: dict[str, Any] = {}
-        for field in fields(self):
-            value[field.name] = _plain(getattr(self, field.name))
-        if self.stop_when is None:
-            del value["stop_when"]
-        return value
+        usual = {field.name: field.default for field in fields(self) if field.name in LEFT_OUT}
+        value = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: _plain(one) for name, one in value.items() if name not in usual or one != usual[name]}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Experiment:
         """Read what `to_json` wrote; GlimpseError for missing and unknown keys and values of a wrong kind."""
-        value = {"stop_when": None, **value}
-        _check_keys("experiment", value, {field.name for field in fields(cls)})
-        stated = value["stop_when"]
+        _check_keys("experiment", value, {field.name for field in fields(cls)}, LEFT_OUT)
+        stated = value.get("stop_when")
         try:
             return cls(
                 **{
                     **value,
                     "stop_when": None if stated is None else StopRule.from_json(stated),
+                    "questions": questions_of(value),
                     "contrasts": _contrasts(value["contrasts"]),
                     "batches": tuple(_batch(batch) for batch in value["batches"]),
                     "exposures_ms": tuple(value["exposures_ms"]),
@@ -212,7 +227,7 @@ def designed(
     condition (or first, where the second is `real`). GlimpseError as in `Experiment`.
     """
     known = {field.name for field in fields(experiment)}
-    _check_keys("experiment", {**experiment.to_json(), "stop_when": None, **numbers}, known)
+    _check_keys("experiment", {**experiment.to_json(), **numbers}, known, LEFT_OUT)
     return replace(
         experiment,
         real=real,
@@ -266,16 +281,18 @@ def _plain(value: Any) -> Any:
         return {"batch": value.batch, "contrasts": _plain(value.contrasts), "sentinel": value.sentinel}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    return value.to_json() if isinstance(value, StopRule) else value
+    return value.to_json() if isinstance(value, StopRule | Question) else value
 
 
-def _check_keys(where: str, value: Mapping[str, Any], known: set[str]) -> None:
+def _check_keys(
+    where: str, value: Mapping[str, Any], known: set[str], optional: frozenset[str] = frozenset()
+) -> None:
     """Refuse keys that nobody would read and name those that are missing."""
     if unknown := sorted(set(value) - known):
         raise GlimpseError(
             f"{where} has unknown keys: {', '.join(unknown)}. Known are {', '.join(sorted(known))}."
         )
-    if missing := sorted(known - set(value)):
+    if missing := sorted(known - optional - set(value)):
         raise GlimpseError(f"{where} lacks: {', '.join(missing)}.")
 
 
@@ -289,6 +306,7 @@ def _check_choices(experiment: Experiment) -> None:
     """Check the fields that take one of a few words."""
     _check_choice("mode", experiment.mode, MODES)
     _check_choice("preset", experiment.preset, PRESETS)
+    _check_choice("sentinels", experiment.sentinels, get_args(Sentinels))
     for name, words in (("pairing", Pairing), ("scenes", Scenes), ("sides", Sides)):
         value = getattr(experiment, name)
         if value is not None:
@@ -315,9 +333,9 @@ def _check_counts(experiment: Experiment) -> None:
         if not isinstance(count, int) or isinstance(count, bool) or count < least:
             raise GlimpseError(f"{name} is {count!r}; it must be a whole number of at least {least}.")
     reward = experiment.reward_usd
-    if not reward.is_finite() or not 0 < reward <= LARGEST_REWARD_USD or reward != round(reward, 2):
+    if not reward.is_finite() or not 0 <= reward <= LARGEST_REWARD_USD or reward != round(reward, 2):
         raise GlimpseError(
-            f"reward_usd is {reward}; it must be dollars and cents above 0 and at most {LARGEST_REWARD_USD}, "
+            f"reward_usd is {reward}; it must be dollars and cents from 0 to {LARGEST_REWARD_USD}, "
             "for example 1.50."
         )
     for batch in experiment.batches:
@@ -351,6 +369,13 @@ def _check_contrasts(experiment: Experiment) -> None:
 
 def _check_sentinels(experiment: Experiment) -> None:
     """Check that there is a condition for the trials with a known answer, and that it is not the real one."""
+    names = [question.name for question in experiment.questions]
+    if experiment.sentinel_question not in {None, *names}:
+        raise GlimpseError(
+            f"sentinel_question is {experiment.sentinel_question!r}; the questions are {', '.join(names)}."
+        )
+    if experiment.sentinels != "condition":
+        return
     for batch in experiment.batches:
         if batch.sentinel == experiment.real:
             raise GlimpseError(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
 from glimpse.experiment import MODES, preset
+from glimpse.questions import questions_of
 from glimpse.stop_rule import StopRule
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def check_stated(experiment: Any, where: str) -> None:
         if value is not None and not fits(value):
             raise GlimpseError(f"{where}: experiment.{name} is {value!r}; {allowed} is needed.")
     try:
+        questions_of(experiment)
         stop_rule(experiment)
     except GlimpseError as error:
         raise GlimpseError(f"{where}: experiment.{error}") from None

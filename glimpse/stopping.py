@@ -10,6 +10,7 @@ import numpy as np
 
 from glimpse.betting import interval
 from glimpse.counting import final_answers
+from glimpse.questions import DEFAULT_QUESTION, share_right
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from glimpse.betting import Floats
+    from glimpse.questions import Question
     from glimpse.stop_rule import StopRule
     from glimpse.submission import Submission
     from glimpse.trials import Trial
@@ -162,13 +164,21 @@ def cell_trials(trials: Iterable[Trial]) -> dict[Cell, dict[str, int]]:
     return found
 
 
-def cell_means(submission: Submission, trials: Sequence[Trial]) -> dict[Cell, float]:
-    """Return cell -> the share of its trials in which a submission chose condition A, of those answered."""
+def cell_means(
+    submission: Submission, trials: Sequence[Trial], question: Question = DEFAULT_QUESTION
+) -> dict[Cell, float]:
+    """Return cell -> the share of its trials in which a submission chose condition A, of those answered.
+
+    A tie is half a choice of either; on a scale, any number on a condition's side chooses it.
+    """
     answers = final_answers(submission, trials)
-    chosen: dict[Cell, list[bool]] = defaultdict(list)
+    chosen: dict[Cell, list[float]] = defaultdict(list)
     for trial in trials:
         if trial.trial in answers and not trial.sentinel and not trial.practice:
             first = trial.contrast.partition(":")[0]
-            side = "left" if trial.condition_left == first else "right"
-            chosen[trial.contrast, trial.exposure_ms].append(answers[trial.trial].side == side)
+            choice = answers[trial.trial].choice(question)
+            if choice is not None:
+                right = share_right(choice)
+                share = 1 - right if trial.condition_left == first else right
+                chosen[trial.contrast, trial.exposure_ms].append(share)
     return {cell: sum(chose) / len(chose) for cell, chose in chosen.items()}

@@ -8,9 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glimpse.context import Context
 from glimpse.errors import GlimpseError
 from glimpse.experiment import Experiment
 from glimpse.files import file_digest, read_json
+from glimpse.forms import FormField, check_forms
+from glimpse.questions import only_question
 from glimpse.stated import check_stated
 from glimpse.trials import iterate_trials
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
     from glimpse.trials import Trial
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,11 @@ class Hit:
 
 @dataclass(frozen=True)
 class Study:
-    """A frozen study. `folder` is None for one that is not on the disk (yet)."""
+    """A frozen study. `folder` is None for one that is not on the disk (yet).
+
+    `contexts` has the prompt or reference of each item that has one; `forms` is what participants are asked
+    of themselves.
+    """
 
     folder: Path | None
     study: str
@@ -70,6 +77,8 @@ class Study:
     trials: tuple[Trial, ...]
     plan_sha256: str
     page_settings: Mapping[str, Any] = field(default_factory=dict)
+    contexts: Mapping[str, Context] = field(default_factory=dict)
+    forms: tuple[FormField, ...] = ()
 
     def __repr__(self) -> str:
         sizes = " or ".join(str(size) for size in sorted({hit.trials for hit in self.hits}))
@@ -128,6 +137,11 @@ class Study:
 
     def to_json(self) -> dict[str, Any]:
         """Return the study as study.json holds it; the trials are in trials.csv."""
+        beside: dict[str, Any] = {}
+        if self.contexts:
+            beside["contexts"] = {item: context.to_json() for item, context in self.contexts.items()}
+        if self.forms:
+            beside["forms"] = [form.to_json() for form in self.forms]
         return {
             "schema_version": SCHEMA_VERSION,
             "study": self.study,
@@ -136,6 +150,7 @@ class Study:
             "keywords": list(self.keywords),
             "experiment": self.experiment.to_json(),
             "page": dict(self.page_settings),
+            **beside,
             "seed": self.seed,
             "versions": dict(self.versions),
             "secret": self.secret,
@@ -154,12 +169,14 @@ def read_document(path: Path) -> dict[str, Any]:
     GlimpseError names the file, the field that is missing or of a wrong kind, and what is needed.
     """
     document = read_json(path)
-    version = document.get("schema_version", SCHEMA_VERSION)
-    if version != SCHEMA_VERSION:
+    version = document.get("schema_version", 1)
+    if version not in {1, SCHEMA_VERSION}:
         raise GlimpseError(
-            f"{path}: schema_version is {version!r}; this program reads {SCHEMA_VERSION}. Use the version "
-            "that wrote the study, or a later one."
+            f"{path}: schema_version is {version!r}; this program reads 1 and {SCHEMA_VERSION}. Use the "
+            "version that wrote the study, or a later one."
         )
+    if version == 1:
+        document = _from_version_1(document)
     if not isinstance(document.get("study"), str) or not document["study"]:
         raise GlimpseError(f"{path}: field 'study' (the study's id) is missing or not text.")
     check_stated(document.get("experiment"), str(path))
@@ -167,6 +184,18 @@ def read_document(path: Path) -> dict[str, Any]:
     if not isinstance(stimuli, dict) or not all(map(_is_stimulus, stimuli.values())):
         raise GlimpseError(f"{path}: field 'stimuli' is wrong: each stimulus has a file and a sha256.")
     return document
+
+
+def _from_version_1(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a study.json of version 1 as version 2 would state it: its question is the experiment's."""
+    page, experiment = document.get("page"), document.get("experiment")
+    if not isinstance(page, dict) or not isinstance(experiment, dict) or "question" not in page:
+        return document
+    text = page["question"]
+    page = {name: value for name, value in page.items() if name != "question"}
+    if isinstance(text, str) and text.strip():
+        experiment = {**experiment, "questions": [only_question(text).to_json()]}
+    return {**document, "page": page, "experiment": experiment}
 
 
 def _is_stimulus(value: Any) -> bool:
@@ -231,7 +260,16 @@ def _from_json(folder: Path, value: Mapping[str, Any]) -> Study:
         trials=tuple(iterate_trials(plan)),
         plan_sha256=value["plan_sha256"],
         page_settings=value["page"],
+        contexts={item: Context.from_json(one) for item, one in value.get("contexts", {}).items()},
+        forms=_forms(value.get("forms", [])),
     )
+
+
+def _forms(value: Any) -> tuple[FormField, ...]:
+    """Read the fields of the forms; GlimpseError as of FormField, and for two of one name."""
+    found = tuple(map(FormField.from_json, value))
+    check_forms(found)
+    return found
 
 
 _KINDS = {

@@ -1,32 +1,39 @@
 """What a page sends, and what becomes of it in results: a line of assignments.jsonl. One reader, one writer.
 
-A page sends its answers as JSON in one form field, `answers`. `collect` and `import-results` write a line of
-assignments.jsonl from it, `simulate` from simulated workers; the analysis reads these lines. All of it comes
-from outside: nothing here trusts it, and what is not as it should be ends in an `AnswerError`.
+A page sends its answers as JSON in one form field, `answers`. Of a study that asks one choice, a record has
+the `side` chosen and one `response_ms`; of any other, `choices` and `response_ms` by question. `collect` and
+`import-results` write a line of assignments.jsonl from it, `simulate` from simulated workers; the analysis
+reads these lines. All of it comes from outside: nothing here trusts it, and what is not as it should be ends
+in an `AnswerError`.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from glimpse.errors import GlimpseError
-from glimpse.trials import SIDES
+from glimpse.questions import KINDS, MOST_QUESTIONS, MOST_STEPS, SIDES, TIE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from glimpse.questions import Choice, Question
 
 FIELD = "answers"
 ASSIGNMENTS, SIMULATION = "assignments.jsonl", "simulation.json"  # of a results folder
-SCHEMA = 1
+SCHEMAS = (1, 2)  # 1: one choice a trial; 2: several questions, other kinds of answers, forms
+ONLY = ""  # under which the answer to a study's one question stands
 MAX_CHARACTERS = 1_048_576  # of what a page sends: as many as a form of the server may have bytes
 MAX_ANSWERS = 5_000
 MAX_DEPTH = 32  # of lists and objects within one another; a page's own submission has four
 LONGEST_NAME = 200
 LARGEST = 1e15
-NUMBERS = ("response_ms", "shown_ms", "frames", "onset_ms")
+NUMBERS = ("shown_ms", "frames", "onset_ms")
+LONGEST_TEXT = 10_000  # of an answer to a form, and of a comment
+MOST_FIELDS = 100
 STATUSES = ("Submitted", "Approved", "Rejected")
 SIMULATOR = "glimpse-simulator"  # how our simulator names itself where browsers name themselves
 # What a page may note of a trial; one with a flag is shown again, and counts if that goes well.
@@ -50,14 +57,15 @@ class AnswerError(GlimpseError):
 class Answer(NamedTuple):
     """One record of a submission: a trial, shown and answered.
 
-    `side` is "left" or "right"; times are in milliseconds, `frames` in screen refreshes; `shown_ms`, `frames`
-    and `onset_ms` are None where the page had no exposure to measure. `repeat` is 1 for the second showing of
-    a trial whose first exposure was flagged. `record` is the object as it was received.
+    `choices` and `response_ms` have an entry a question; that of a study's one choice stands under ONLY.
+    Times are in milliseconds, `frames` in screen refreshes; `shown_ms`, `frames` and `onset_ms` are None
+    where the page had no exposure to measure. `repeat` is 1 for the second showing of a trial whose first
+    exposure was flagged. `record` is the object as it was received.
     """
 
     trial: str
-    side: str
-    response_ms: float | None
+    choices: Mapping[str, Choice]
+    response_ms: Mapping[str, float | None]
     shown_ms: float | None
     frames: int | None
     onset_ms: float | None
@@ -65,16 +73,32 @@ class Answer(NamedTuple):
     flags: tuple[str, ...]
     record: dict[str, Any]
 
+    def choice(self, question: Question) -> Choice | None:
+        """Return the answer to a question; None where there is none of its kind."""
+        found = self.choices.get(question.name, self.choices.get(ONLY))
+        return found if question.kind.admits(found) else None
+
+    def answers_all(self, questions: Sequence[Question]) -> bool:
+        """Tell whether every question has an answer of its kind."""
+        return all(self.choice(question) is not None for question in questions)
+
 
 @dataclass(frozen=True)
 class Submission:
-    """What the page of one HIT sent: which HIT, on what screen, and every answer in the order given."""
+    """What the page of one HIT sent: which HIT, on what screen, and every answer in the order given.
+
+    `form` has what was entered in the study's forms, by field; `comment` what was said at the end;
+    `consented_at` is when the participant agreed, in UTC and ISO 8601, empty where the page did not say.
+    """
 
     study: str
     hit: str
     page: dict[str, Any]
     answers: tuple[Answer, ...]
     simulated: bool
+    form: dict[str, str] = field(default_factory=dict)
+    comment: str = ""
+    consented_at: str = ""
 
     @property
     def refresh_hz(self) -> float:
@@ -94,15 +118,16 @@ def parse_submission(text: str) -> Submission:
         raise AnswerError(f"submission is not JSON: {error or type(error).__name__}") from None
     if not isinstance(data, dict):
         raise AnswerError(f"submission is {_kind(data)}, not an object")
-    if data.get("schema") != SCHEMA:
-        raise AnswerError(f"submission has schema {_short(data.get('schema'))}; this version reads {SCHEMA}")
+    if data.get("schema") not in SCHEMAS:
+        raise AnswerError(f"submission has schema {_short(data.get('schema'))}; this version reads 1 and 2")
     answers = data.get("answers")
     if not isinstance(answers, list):
         raise AnswerError(f"submission: 'answers' is {_kind(answers)}, not a list")
     if len(answers) > MAX_ANSWERS:
         raise AnswerError(f"submission has {len(answers)} answers; at most {MAX_ANSWERS} are read")
-    # Every answer has one bracket of its own, so that this looks closer at hardly any submission.
-    if text.count("[") + text.count("{") - len(answers) > MAX_DEPTH and _is_deep(data):
+    # Every answer has up to three brackets of its own, so that this looks closer at hardly any submission.
+    own = len(answers) * (1 if data["schema"] == 1 else 3)
+    if text.count("[") + text.count("{") - own > MAX_DEPTH and _is_deep(data):
         raise AnswerError(f"submission is nested more than {MAX_DEPTH} levels deep")
     page = data.get("page", {})
     if not isinstance(page, dict):
@@ -113,7 +138,23 @@ def parse_submission(text: str) -> Submission:
         page=page,
         answers=_answers(answers),
         simulated=data.get("simulated") is True or str(page.get("user_agent", "")).startswith(SIMULATOR),
+        form=_form(data.get("form", {})),
+        comment=_long_text("comment", data.get("comment", "")),
+        consented_at=_long_text("consented_at", data.get("consented_at", ""))[:LONGEST_NAME],
     )
+
+
+def _form(value: Any) -> dict[str, str]:
+    """Return what was entered in forms, by field; AnswerError for anything else."""
+    if not isinstance(value, dict) or len(value) > MOST_FIELDS:
+        raise AnswerError(f"submission: 'form' is {_short(value)}, not up to {MOST_FIELDS} texts by name")
+    return {name[:LONGEST_NAME]: _long_text(f"form.{name[:40]}", entry) for name, entry in value.items()}
+
+
+def _long_text(name: str, value: Any) -> str:
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT:
+        raise AnswerError(f"submission: {name!r} is {_short(value)}, not a text of up to {LONGEST_TEXT}")
+    return value
 
 
 def _is_deep(data: Any) -> bool:
@@ -155,11 +196,10 @@ def read_answer(record: Any, doubt: Callable[[str], None] | None = None) -> Answ
     # What JSON gives has exactly these types, and there are a hundred answers in each of 100,000 submissions.
     if type(record) is not dict:
         raise AnswerError(f"is {type(record).__name__}, not an object")
-    trial, side = record.get("trial"), record.get("side")
+    trial = record.get("trial")
     if type(trial) is not str or not 0 < len(trial) <= LONGEST_NAME:
         raise AnswerError(f"is of unknown trial {_short(trial)}")
-    if side not in SIDES:
-        raise AnswerError(f"has side {_short(side)}; allowed are left and right")
+    choices = read_choices(record)
     repeat, flags = record.get("repeat", 0), record.get("flags") or []
     if type(repeat) is not int or not 0 <= repeat <= 100:
         raise AnswerError(f"has repeat {_short(repeat)}; allowed is a count from 0")
@@ -168,13 +208,59 @@ def read_answer(record: Any, doubt: Callable[[str], None] | None = None) -> Answ
         raise AnswerError(f"has flags {_short(flags)}, not a list of words")
     times = [record.get(name) for name in NUMBERS]
     for place, value in enumerate(times):
-        least = 0 if place < 2 else -LARGEST
+        least = 0 if place < 1 else -LARGEST
         if value is not None and not (type(value) in _NUMERIC and least <= value < LARGEST):
             times[place] = None
             _report(NUMBERS[place], trial, value, doubt)
-    response_ms, shown_ms, frames, onset_ms = times
+    shown_ms, frames, onset_ms = times
     frames = None if frames is None else round(frames)
-    return Answer(trial, side, response_ms, shown_ms, frames, onset_ms, repeat, tuple(flags), record)
+    response_ms = _response_times(record, trial, choices, doubt)
+    return Answer(trial, choices, response_ms, shown_ms, frames, onset_ms, repeat, tuple(flags), record)
+
+
+def read_choices(record: dict[str, Any]) -> dict[str, Choice]:
+    """Return a record's answers by question, the one `side` of version 1 under ONLY; AnswerError for others.
+
+    Whether an answer is of its question's kind the study says: see `Answer.choice`.
+
+    >>> read_choices({"side": "left"}), read_choices({"choices": {"quality": -2, "alignment": "tie"}})
+    ({'': 'left'}, {'quality': -2, 'alignment': 'tie'})
+    """
+    if "choices" not in record:
+        side = record.get("side")
+        if side not in SIDES:
+            raise AnswerError(f"has side {_short(side)}; allowed are left and right")
+        return {ONLY: side}
+    choices = record["choices"]
+    if type(choices) is not dict or not 1 <= len(choices) <= MOST_QUESTIONS:
+        raise AnswerError(f"has choices {_short(choices)}, not 1 to {MOST_QUESTIONS} answers by question")
+    for name, choice in choices.items():
+        if not any(kind.admits(choice) for kind in KINDS.values()):
+            raise AnswerError(
+                f"has {_short(choice)} for question {_short(name)}; allowed are left, right, {TIE} and whole "
+                f"numbers from -{MOST_STEPS} to {MOST_STEPS}"
+            )
+    return choices
+
+
+def _response_times(
+    record: dict[str, Any], trial: str, choices: dict[str, Choice], doubt: Callable[[str], None] | None
+) -> dict[str, float | None]:
+    """Return the response times by question; None where none was recorded."""
+    stated = record.get("response_ms")
+    if "choices" not in record:
+        stated = {ONLY: stated}
+    elif type(stated) is not dict:
+        _report("response_ms", trial, stated, doubt)
+        stated = {}
+    found: dict[str, float | None] = {}
+    for name in choices:
+        value = stated.get(name)
+        if value is not None and not (type(value) in _NUMERIC and 0 <= value < LARGEST):
+            _report("response_ms", trial, value, doubt)
+            value = None
+        found[name] = value
+    return found
 
 
 def _report(name: str, trial: str, value: Any, doubt: Callable[[str], None] | None) -> None:

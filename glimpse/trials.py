@@ -11,12 +11,12 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glimpse.errors import GlimpseError
+from glimpse.questions import SIDES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-SIDES = ("left", "right")
 OTHER_SIDE = {"left": "right", "right": "left"}
 
 
@@ -26,7 +26,8 @@ class Trial(NamedTuple):
     `position` counts from 1 in the order shown, 0 where it is not known; `contrast` is "a:b";
     `exposure_ms` is None in unlimited time; `correct_side` is "left" or "right" for sentinels and practice
     trials, else None. `condition`, `item` and `stimulus` of a side: where its image comes from, the scene,
-    and the opaque name under which workers see it. Files of earlier versions may lack `practice`.
+    and the opaque name under which workers see it. `context` is the item whose prompt or reference stands
+    with the pair, empty for none. Files of earlier versions may lack `practice` and `context`.
     """
 
     batch: str
@@ -44,6 +45,7 @@ class Trial(NamedTuple):
     item_right: str
     stimulus_right: str
     practice: bool = False
+    context: str = ""
 
 
 TRIAL_COLUMNS = Trial._fields
@@ -58,7 +60,7 @@ def trials_csv(trials: Iterable[Trial]) -> str:
     >>> trial = Trial("b1", "b1-h01", 1, "b1-h01-t001", "crn:real", 125, False, None,
     ...               "crn", "01", "3fa2", "real", "02", "9c41")
     >>> print(trials_csv([trial]).splitlines()[1])
-    b1,b1-h01,1,b1-h01-t001,crn:real,125,0,,crn,01,3fa2,real,02,9c41,0
+    b1,b1-h01,1,b1-h01-t001,crn:real,125,0,,crn,01,3fa2,real,02,9c41,0,
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -125,7 +127,7 @@ def _cells_of(head: list[str], where: str) -> Callable[[list[str]], Sequence[str
         raise GlimpseError(f"{where}: column(s) {', '.join(missing)} are missing; found {head}.")
     known = [name for name in TRIAL_COLUMNS if name in head]
     take = itemgetter(*map(head.index, known))
-    absent = ("",) * (len(TRIAL_COLUMNS) - len(known))  # `practice`, the last one
+    absent = ("",) * (len(TRIAL_COLUMNS) - len(known))  # `practice` and `context`, the last ones
     named = head.index("trial")
 
     def cells_of(row: list[str]) -> Sequence[str]:
@@ -145,12 +147,12 @@ _FILLED = itemgetter(*(index for index, name in enumerate(NEEDED) if name not in
 
 
 def _trial(cells: Sequence[str]) -> Trial:
-    batch, hit, position, name, contrast, exposure, sentinel, correct, *sides, practice = cells
+    batch, hit, position, name, contrast, exposure, sentinel, correct, *sides, practice, context = cells
     condition_left, item_left, stimulus_left, condition_right, item_right, stimulus_right = sides
     trial = Trial(
         batch, hit, _position(position), name, contrast, _exposure(exposure),
         _flag("sentinel", sentinel), correct or None, condition_left, item_left, stimulus_left,
-        condition_right, item_right, stimulus_right, _flag("practice", practice or "0"),
+        condition_right, item_right, stimulus_right, _flag("practice", practice or "0"), context,
     )  # fmt: skip
     if correct not in _CORRECT or (trial.sentinel and not correct):
         raise _WrongCellError("correct_side", correct, "left or right (a sentinel needs one), or empty")

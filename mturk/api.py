@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from inspect import signature
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -10,6 +11,7 @@ from glimpse.calling import flag, in_python, known, path_of, refuse, warn, whole
 from glimpse.console import versions
 from glimpse.errors import GlimpseError
 from glimpse.experiment import SMALLEST, Experiment, check_exclusion_rule
+from glimpse.questions import only_question
 from glimpse.stop_rule import StopRule
 
 if TYPE_CHECKING:
@@ -177,6 +179,7 @@ def build_study(
     """
     from .building.building import Making, Texts, build
     from .design.encoding import ENCODINGS
+    from .design.limits import check_words
     from .design.stimuli import find_images
 
     folder = _folder(images, IMAGES)
@@ -189,7 +192,9 @@ def build_study(
     texts: dict[str, Any] = {name: word(name, text) for name, text in stated.items() if text is not None}
     page: dict[str, Any] = {"fixation_ms": whole("fixation_ms", fixation_ms)}
     if question is not None:
-        page["question"] = word("question", question)
+        text = word("question", question)
+        check_words("question", text)
+        experiment = dataclasses.replace(experiment, questions=(only_question(text),))
     if consent is not None:
         page["consent"] = words("consent", consent)
     if display_width is not None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glimpse.counting import replaces
-from glimpse.submission import STATUSES, AnswerError, number, read_answer
-from glimpse.trials import SIDES
+from glimpse.questions import SIDES
+from glimpse.submission import ONLY, STATUSES, AnswerError, number, read_answer
 
 from .answer_file import ANSWER
 from .design import Problem
@@ -175,8 +175,8 @@ class CarefulReader:
         if not clean:
             kept, repeated = self._repair(answers, hit, refresh_hz, line)
             rows = np.array([self.index.row_of[answer.trial] for answer in kept], dtype=np.int32)
-            sides = [answer.side for answer in kept]
-            response = [answer.response_ms for answer in kept]
+            sides = [answer.choices.get(ONLY) for answer in kept]
+            response = [answer.response_ms.get(ONLY) for answer in kept]
             shown = [answer.shown_ms for answer in kept]
         found = np.empty(len(rows), dtype=ANSWER)
         found["trial"], found["left"] = rows + self.index.first_trial, [side == "left" for side in sides]

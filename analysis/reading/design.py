@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
 
+from glimpse.questions import SIDES
 from glimpse.study import is_own_plan, read_document
-from glimpse.trials import SIDES, TRIAL_COLUMNS, iterate_trials
+from glimpse.trials import TRIAL_COLUMNS, iterate_trials
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glimpse.questions import questions_of
+
 from ..statistics.gathering import design_cells
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ def experiment(results: Results, studies: Sequence[str]) -> dict[str, Any]:
     return {
         "mode": own[0]["mode"],
         "real": own[0].get("real") or None,
-        "question": single([_object(document, "page").get("question") for document in documents]),
+        "question": single([questions_of(one)[0].text if "questions" in one else None for one in own]),
         "pairing": "same-item" if shown.pop("same_item") else pairing if pairing != "same-item" else None,
         **stated,
         **shown,

@@ -15,7 +15,7 @@ from glimpse.errors import GlimpseError
 from glimpse.program import program
 from glimpse.progress import untracked
 from glimpse.study import is_own_plan, read_document
-from glimpse.submission import SCHEMA, SIMULATOR
+from glimpse.submission import SIMULATOR
 from glimpse.trials import iterate_trials
 
 from .observer import (
@@ -292,7 +292,7 @@ def _submission(
         "refresh_hz": refresh_hz,
         "focus_losses": int(rng.poisson(0.1)),
     }
-    submission: dict[str, Any] = {"schema": SCHEMA, "study": plan.study, "hit": hit.name, "simulated": True}
+    submission: dict[str, Any] = {"schema": 1, "study": plan.study, "hit": hit.name, "simulated": True}
     submission |= {"page": page, "answers": answers}
     seconds = float(onset[-1] + response[-1]) / 1000 + float(rng.uniform(30, 120))
     return submission, seconds

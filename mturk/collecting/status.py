@@ -156,7 +156,7 @@ def _submitted(
     reason = reason_left_out(study, hit.part.hit, submission)
     means: Mapping[Cell, float] = {}
     if study.experiment.stop_when and submission is not None and reason is None:
-        means = cell_means(submission, study.trials_of(hit.part.hit))
+        means = cell_means(submission, study.trials_of(hit.part.hit), study.experiment.questions[0])
     return SubmittedAssignment(
         one["AssignmentId"], one["WorkerId"], one["AssignmentStatus"], one.get("SubmitTime"), reason, means
     )

@@ -13,15 +13,18 @@ from glimpse.console import versions
 from glimpse.errors import GlimpseError
 from glimpse.experiment import MODES, PRESETS, check_exclusion_rule, preset
 from glimpse.program import command
+from glimpse.questions import only_question
 from glimpse.stop_rule import StopRule
 
 from ..design.encoding import ENCODINGS
+from ..design.limits import check_words
 from .following import given
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from glimpse.experiment import Experiment
+    from glimpse.questions import Question
 
     from ..building.building import Built, Making
     from ..design.stimuli import Images
@@ -307,6 +310,8 @@ def _from_file(options: dict[str, Any], images: Images, making: Making) -> Built
         numbers["reward_usd"] = money(numbers["reward_usd"])
     if "stop_when" in numbers:
         numbers["stop_when"] = StopRule.parse(numbers["stop_when"])
+    if options["question"] is not None:
+        numbers["questions"] = (_question(options["question"]),)
     experiment = replace(design.experiment, **numbers)
     check_exclusion_rule(experiment)
     return build_rows(images, experiment, design.trials, options["out"], making, design.warnings)
@@ -319,10 +324,16 @@ def _stated(options: dict[str, Any], *names: str) -> dict[str, Any]:
 
 def _page(options: dict[str, Any]) -> dict[str, Any]:
     """Collect what the page was asked to be."""
-    page = _stated(options, "fixation_ms", "origins", "question", "display_width")
+    page = _stated(options, "fixation_ms", "origins", "display_width")
     if options["consent"]:
         page["consent"] = _paragraphs(options["consent"])
     return page
+
+
+def _question(text: str) -> Question:
+    """Return the study's one question, a choice."""
+    check_words("--question", text)
+    return only_question(text)
 
 
 def _paragraphs(file: Path) -> tuple[str, ...]:
@@ -346,6 +357,8 @@ def _experiment(options: dict[str, Any], conditions: tuple[str, ...]) -> Experim
     numbers = _stated(options, *NUMBERS, "sentinel_exposure_ms")
     if options["exposures_ms"]:
         numbers["exposures_ms"] = options["exposures_ms"]
+    if options["question"] is not None:
+        numbers["questions"] = (_question(options["question"]),)
     if "stop_when" in numbers:
         numbers["stop_when"] = StopRule.parse(numbers["stop_when"])
     experiment = infer(

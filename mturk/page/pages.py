@@ -29,6 +29,7 @@ from urllib.parse import urlsplit
 from markupsafe import Markup
 
 from glimpse.errors import GlimpseError
+from glimpse.questions import REALISM
 from glimpse.text import environment, template_text
 
 from ..design.limits import QUESTION_BYTES, check_words, unsendable
@@ -44,9 +45,8 @@ if TYPE_CHECKING:
 
 ON_DISK = "../images/"
 MTURK_ORIGINS = ("https://www.mturk.com", "https://workersandbox.mturk.com")
-QUESTION = "Which image is more realistic?"
 # The same of a pair that is no longer on the screen; another question is asked in its own words.
-_ASKED_LATER = {QUESTION: "Which image looked more realistic?"}
+_ASKED_LATER = {REALISM: "Which image looked more realistic?"}
 CONSENT = (
     (
         "You will see pairs of images side by side. For each pair, choose the image that looks more "
@@ -75,7 +75,6 @@ class PageSettings:
     start to the onset; `origins` are allowed targets of the submission beside MTurk's two and the page's own.
     """
 
-    question: str
     consent: tuple[str, ...]
     width: int
     height: int
@@ -98,7 +97,6 @@ class PageSettings:
 def page_settings(
     images: Iterable[Stimulus | Source],
     *,
-    question: str = QUESTION,
     consent: Sequence[str] = CONSENT,
     display_width: int | None = None,
     fixation_ms: int = 600,
@@ -109,7 +107,6 @@ def page_settings(
     GlimpseError for words that no page can show, for an origin that is not scheme://host, and for numbers
     that no screen can show.
     """
-    check_words("--question", question)
     check_words("--consent", "\n".join(consent))
     sizes = {(image.width, image.height) for image in images}
     widest, highest = max(width for width, _ in sizes), max(height for _, height in sizes)
@@ -133,7 +130,7 @@ def page_settings(
             or origin != f"{parts.scheme}://{parts.netloc}"
         ):
             raise GlimpseError(f"origin {origin!r} must be like https://example.org, without a path.")
-    return PageSettings(question, tuple(consent), width, height, fixation_ms, tuple(origins))
+    return PageSettings(tuple(consent), width, height, fixation_ms, tuple(origins))
 
 
 def page_html(study: Study, hit_name: str, image_base_url: str = ON_DISK) -> str:
@@ -141,11 +138,12 @@ def page_html(study: Study, hit_name: str, image_base_url: str = ON_DISK) -> str
     settings = PageSettings.from_json(study.page_settings)
     trials = study.trials_of(study.hit(hit_name).hit)
     practice = [trial for trial in trials if trial.practice]
+    question = study.experiment.questions[0].text
     template = environment().get_template("page/hit.html.j2")
     return template.render(
         title=study.title,
-        question=settings.question,
-        asked_later=_ASKED_LATER.get(settings.question, settings.question),
+        question=question,
+        asked_later=_ASKED_LATER.get(question, question),
         consent=settings.consent,
         limited=study.experiment.mode == "limited-time",
         trials=len(trials) - len(practice),

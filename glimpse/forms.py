@@ -1,0 +1,83 @@
+"""Forms before and after the trials: what participants are asked of themselves, and what they entered."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from glimpse.errors import GlimpseError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FieldKind = Literal["choice", "number", "text"]
+FormWhen = Literal["before", "after"]
+_NAME = re.compile(r"[A-Za-z][\w-]{0,39}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class FormField:
+    """One field of a form. `name` stands in results, `text` is what participants read.
+
+    `options` are those of a `choice`, in order, and empty otherwise. `required` fields must be filled in.
+    GlimpseError names the field and what is wrong with it.
+    """
+
+    name: str
+    text: str
+    kind: FieldKind = "text"
+    options: tuple[str, ...] = ()
+    when: FormWhen = "after"
+    required: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what no form can ask; GlimpseError names the field."""
+        if not _NAME.fullmatch(self.name):
+            raise GlimpseError(
+                f"form field is named {self.name!r}; allowed are up to 40 letters, digits, - and _, "
+                "beginning with a letter."
+            )
+        where = f"form field {self.name}"
+        if not self.text.strip():
+            raise GlimpseError(f"{where} has no text; say what participants are asked.")
+        for name, allowed in (("kind", get_args(FieldKind)), ("when", get_args(FormWhen))):
+            if getattr(self, name) not in allowed:
+                raise GlimpseError(
+                    f"{where}: {name} is {getattr(self, name)!r}; allowed are {', '.join(allowed)}."
+                )
+        if self.kind != "choice" and self.options:
+            raise GlimpseError(f"{where}: options belong to kind choice; its kind is {self.kind}.")
+        if self.kind == "choice" and len(self.options) < 2:
+            raise GlimpseError(f"{where} is a choice of {len(self.options)}; give it at least 2 options.")
+        twice = [option for option in self.options if self.options.count(option) > 1]
+        if twice or not all(option.strip() for option in self.options):
+            raise GlimpseError(f"{where}: option {(twice or [''])[0]!r} is empty or stands there twice.")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the field as study.json holds it."""
+        return {**asdict(self), "options": list(self.options)}
+
+    @classmethod
+    def from_json(cls, value: Any) -> FormField:
+        """Read what `to_json` wrote; GlimpseError for unknown keys and values of a wrong kind."""
+        known = {field.name for field in fields(cls)}
+        if not isinstance(value, dict) or set(value) - known or not {"name", "text"} <= set(value):
+            raise GlimpseError(f"a form field is {str(value)[:60]}; known are {', '.join(sorted(known))}.")
+        options = value.get("options", [])
+        words = [one for name, one in value.items() if name not in {"options", "required"}]
+        if not isinstance(options, list | tuple) or not all(
+            isinstance(one, str) for one in (*words, *options)
+        ):
+            raise GlimpseError(f"form field {value['name']!r} holds something that is no text.")
+        if not isinstance(value.get("required", True), bool):
+            raise GlimpseError(f"form field {value['name']!r}: required is true or false.")
+        return cls(**{**value, "options": tuple(options)})
+
+
+def check_forms(forms: Sequence[FormField]) -> None:
+    """Raise GlimpseError for two fields of one name."""
+    names = [field.name for field in forms]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise GlimpseError(f"two form fields are named {twice[0]!r}; each needs a name of its own.")
