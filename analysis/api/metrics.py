@@ -13,7 +13,8 @@ from glimpse.calling import in_python, number, path_of, refuse, warn, word
 from glimpse.errors import ArgumentError
 from glimpse.program import program
 
-from ..figures import metric as drawn
+from ..figures.metric import plot_metric as draw_metric
+from ..figures.series import line_of, seen_from
 from ..reading.exclusion import Exclusion
 from ..reading.scores import HIGHER, LARGEST, LOWER, Scores, matched, read_scores, usual_direction
 from ..report.tables import facing, records
@@ -210,9 +211,9 @@ def plot_metric(
     else:
         real = known_condition(real, {*pairs["condition_a"], *pairs["condition_b"]}, "pairs")
     slope = metric.slope(*(pairs[name].to_numpy() for name in ("difference", "n", "k")))
-    seen = drawn.seen_from(pairs, facing(records(pairs), real))
+    seen = seen_from(pairs, facing(records(pairs), real))
     with mpl.rc_context({"text.parse_math": False}):
-        drawn.plot_metric(ax, seen, drawn.line_of(slope, seen["difference"]))
+        draw_metric(ax, seen, line_of(slope, seen["difference"]))
         ax.set_xlabel(f"How much better by {pairs['metric'].iloc[0]}")
         return mark(ax, simulated, pairs)
 

@@ -189,33 +189,39 @@ def analyze(
 
     # What is imported and drawn stays until the end; looking it through for garbage took a tenth of the time.
     gc.set_threshold(50_000, 20, 50)
-    from ..reading.exclusion import Rules
-    from ..report.evaluation import AnalysisSettings, evaluate
-    from ..report.report import build_report, check_out, figure_formats, write_report
-    from ..statistics.preference import Intervals
-
-    console = click.get_current_context().obj
     if no_sentinel_filter and max_wrong is not None:
         raise click.UsageError(
             f"--no-sentinel-filter and --max-wrong {max_wrong} contradict each other; leave one of them out."
         )
+    import pandas  # noqa: F401, ICN001 - here, as the helper needs it, too
+
+    from ..figures.aside import helper
+    from ..figures.drawing import figure_formats, prepare, rendered
+
     formats = figure_formats(figures)
-    settings = AnalysisSettings(
-        rules=Rules(not no_sentinel_filter, max_wrong, repeat_workers, max_exposure_error_ms),
-        intervals=Intervals(level, cluster, adjust, equivalence=equivalence and equivalence / 100),
-        curve=curve,
-        exposure=exposure,
-        threshold=round(threshold / 100, 12),
-        compare=compare,
-        seed=seed,
-        metrics=metrics,
-        directions=directions,
-    )
-    check_out(out)
-    evidence = evaluate(results or (Path("results"),), settings, images)
-    used = versions("numpy", "scipy", "pandas", "matplotlib")
-    files, findings = build_report(evidence, used, formats=formats)
+    with helper(lambda: prepare(formats), rendered) as draw:
+        from ..reading.exclusion import Rules
+        from ..report.evaluation import AnalysisSettings, evaluate
+        from ..report.report import build_report, check_out, write_report
+        from ..statistics.preference import Intervals
+
+        settings = AnalysisSettings(
+            rules=Rules(not no_sentinel_filter, max_wrong, repeat_workers, max_exposure_error_ms),
+            intervals=Intervals(level, cluster, adjust, equivalence=equivalence and equivalence / 100),
+            curve=curve,
+            exposure=exposure,
+            threshold=round(threshold / 100, 12),
+            compare=compare,
+            seed=seed,
+            metrics=metrics,
+            directions=directions,
+        )
+        check_out(out)
+        evidence = evaluate(results or (Path("results"),), settings, images)
+        used = versions("numpy", "scipy", "pandas", "matplotlib")
+        files, findings = build_report(evidence, used, formats=formats, draw=draw)
     write_report(files, out)
+    console = click.get_current_context().obj
     _warn(console, evidence.results.problems)
     if output == "json":
         console.say((out / "summary.json").read_text(encoding="utf-8").rstrip())

@@ -15,6 +15,7 @@ from PIL import Image
 
 from . import plots
 from .labels import fold, text_width_in
+from .series import FORMATS, MANY_SERIES
 from .style import COLUMN_IN, FAMILIES, TEXT_WIDTH_IN, legible, style
 
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
 
 LINE_IN, BESIDE_IN = plots.LINE_PT / 72, plots.BESIDE_PT / 72
 TOP_IN = 0.135  # above the axes: SIMULATED
-MANY_SERIES, PANELS_A_ROW = 6, 3
-FORMATS = ("png", "pdf", "svg")
+PANELS_A_ROW = 3
 # What would carry the date, or the version of a library, into the bytes.
 METADATA = {
     "pdf": {"Creator": None, "Producer": None, "CreationDate": None},

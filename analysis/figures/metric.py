@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
-import numpy as np
-import pandas as pd
 from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
 from .figures import LINE_IN, TOP_IN, blank
@@ -15,12 +13,13 @@ from .plots import CHANCE, mark_simulated
 from .style import COLUMN_IN, INK, SIZES, SOFT, TEXT_WIDTH_IN, colour_and_marker, legible, style
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PANELS_A_ROW, MOST_NAMED, LINE_POINTS = 3, 6, 101
+PANELS_A_ROW, MOST_NAMED = 3, 6
 LEFT_IN, RIGHT_IN, BETWEEN_IN, PANEL_IN = 0.58, 0.12, 0.4, 1.75  # of the panels
 NAMED_IN = 0.74  # from the left, where the series' names begin
 LARGEST_PT = 16.0  # area of the point of the pair with the most answers, in square points
@@ -105,30 +104,3 @@ def _name(figure: Figure, keys: Sequence[str]) -> None:
             point = mpl.lines.Line2D([0.64 / width], [y], color=colour, marker=marker, ms=SIZES[marker], lw=0)
             figure.add_artist(point)
         figure.text(NAMED_IN / width, y, line, color=colour, fontweight="bold", va="center")
-
-
-def seen_from(pairs: pd.DataFrame, flips: Mapping[str, bool]) -> pd.DataFrame:
-    """Return pairs as `plot_metric` takes them.
-
-    pairs: `metric.PAIR_COLUMNS`. flips: contrast -> whether it is seen from condition B. Adds series ("real
-    over crn") and rate.
-    """
-    flip = pairs["contrast"].map(lambda name: flips[str(name)]).to_numpy(bool)
-    first, second = (
-        pairs[f"condition_{one}"].where(~flip, pairs[f"condition_{other}"]).astype(str)
-        for one, other in ("ab", "ba")
-    )
-    rate = pairs["k"] / pairs["n"]
-    return pairs.assign(
-        series=first + " over " + second,
-        difference=pairs["difference"].where(~flip, -pairs["difference"]),
-        rate=rate.where(~flip, 1 - rate),
-    )
-
-
-def line_of(slope: float, differences: pd.Series) -> pd.DataFrame:
-    """Return the fitted line 1 / (1 + exp(-slope d)) over the differences; no rows where the slope is NaN."""
-    if not np.isfinite(slope):
-        return pd.DataFrame({"difference": [], "rate": []})
-    grid = np.linspace(float(differences.min()), float(differences.max()), LINE_POINTS)
-    return pd.DataFrame({"difference": grid, "rate": 1 / (1 + np.exp(-np.clip(slope * grid, -500, 500)))})

@@ -24,6 +24,7 @@ from matplotlib.ticker import (
 from matplotlib.transforms import ScaledTranslation
 
 from .labels import exposure_label, spread, text_width_in
+from .series import MANY_WORKERS
 from .style import ALARM, COLOURS, FAINT, INK, SIZES, SOFT, colour_and_marker
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ DOT_LINE = 0.86  # height of a further line of a name among the dots, in rows
 LINE_PT, BESIDE_PT = 8.9, 7  # a line of 7-point text; from the axes to the names beside them
 LEADER: Any = {"arrowstyle": "-", "lw": 0.6, "shrinkA": 1.0, "shrinkB": 1.0, "relpos": (0, 0.5)}
 CHANCE: Any = {"color": FAINT, "lw": 0.7, "ls": (0, (4, 3)), "zorder": 1}
-MANY_WORKERS = 2_000  # more are drawn as a density
 FASTEST_S = 2.0**-6  # faster ones are drawn there
 
 

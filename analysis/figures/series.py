@@ -1,4 +1,5 @@
-"""Tables as the figures take them: curves on a grid of exposures, conditions by their strength."""
+"""Tables as the figures take them: curves on a grid of exposures, conditions by their strength,
+pairs by a metric."""
 
 from __future__ import annotations
 
@@ -8,11 +9,14 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from ..statistics.curve import CurveFit
 
-CURVE_POINTS = 121
+FORMATS = ("png", "pdf", "svg")
+MANY_SERIES = 6  # more need a panel each
+MANY_WORKERS = 2_000  # more are drawn as a density
+CURVE_POINTS, LINE_POINTS = 121, 101
 
 
 def curve_grid(curves: Iterable[CurveFit]) -> pd.DataFrame:
@@ -45,3 +49,30 @@ def by_strength(table: pd.DataFrame) -> pd.DataFrame:
     table = table[table["strength"].notna()]
     order = table.groupby("condition")["strength"].last().sort_values(ascending=False).index
     return table.set_index("condition").loc[list(order)].reset_index() if len(table) else table
+
+
+def seen_from(pairs: pd.DataFrame, flips: Mapping[str, bool]) -> pd.DataFrame:
+    """Return pairs as `metric.plot_metric` takes them.
+
+    pairs: `statistics.metric.PAIR_COLUMNS`. flips: contrast -> whether it is seen from condition B. Adds
+    series ("real over crn") and rate.
+    """
+    flip = pairs["contrast"].map(lambda name: flips[str(name)]).to_numpy(bool)
+    first, second = (
+        pairs[f"condition_{one}"].where(~flip, pairs[f"condition_{other}"]).astype(str)
+        for one, other in ("ab", "ba")
+    )
+    rate = pairs["k"] / pairs["n"]
+    return pairs.assign(
+        series=first + " over " + second,
+        difference=pairs["difference"].where(~flip, -pairs["difference"]),
+        rate=rate.where(~flip, 1 - rate),
+    )
+
+
+def line_of(slope: float, differences: pd.Series) -> pd.DataFrame:
+    """Return the fitted line 1 / (1 + exp(-slope d)) over the differences; no rows where the slope is NaN."""
+    if not np.isfinite(slope):
+        return pd.DataFrame({"difference": [], "rate": []})
+    grid = np.linspace(float(differences.min()), float(differences.max()), LINE_POINTS)
+    return pd.DataFrame({"difference": grid, "rate": 1 / (1 + np.exp(-np.clip(slope * grid, -500, 500)))})

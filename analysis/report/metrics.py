@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from ..figures.metric import line_of, metric_figure, seen_from
+from ..figures.drawing import Drawing
+from ..figures.series import line_of, seen_from
 from ..reading.scores import matched, read_scores
 from ..statistics.metric import METRIC_COLUMNS, PAIR_COLUMNS, metric_table
 from .formats import interval, percent
@@ -15,8 +16,6 @@ from .tables import records
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-
-    from matplotlib.figure import Figure
 
     from ..reading.design import Problem
     from ..reading.results import Results
@@ -57,8 +56,8 @@ def overall(table: pd.DataFrame) -> pd.DataFrame:
     return table.groupby("metric", sort=False).tail(1)
 
 
-def figure_of(metrics: Metrics, flips: Mapping[str, bool], *, simulated: bool) -> tuple[Figure, str]:
-    """Return the figure and its alternative text; flips: as `tables.facing` gives it."""
+def metric_drawing(metrics: Metrics, flips: Mapping[str, bool], caption: str) -> Drawing:
+    """Return what is to be drawn; flips: as `tables.facing` gives it."""
     drawn = seen_from(metrics.pairs, flips)
     lines, titles, said = [], [], []
     for row in records(overall(metrics.table)):
@@ -74,4 +73,4 @@ def figure_of(metrics: Metrics, flips: Mapping[str, bool], *, simulated: bool) -
         titles.append((name, f"{right} ({interval(row['low'], row['high'], 0)})"))
         said.append(f"{name}: {right} of answers")
     alt = f"Preference rate of each pair against the difference by the metric. {'; '.join(said)}."
-    return metric_figure(drawn, pd.concat(lines), titles, simulated=simulated), alt
+    return Drawing("metric", (drawn, pd.concat(lines), titles), {}, alt, caption, wide=len(titles) > 1)

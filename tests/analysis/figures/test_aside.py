@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from glimpse.analysis.figures import aside as module
-from glimpse.analysis.figures.aside import aside
+from glimpse.analysis.figures.aside import aside, helper
 
 FORKED = """
 import os
@@ -33,6 +33,53 @@ def test_the_work_is_done_in_another_process_and_errors_are_told():
     done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["True 1000000", "told by the parent, too"]
     assert done.stderr == ""
+
+
+HELPED = """
+import os, signal, sys
+from glimpse.analysis.figures.aside import helper
+
+def work(asked):
+    yield asked, os.getpid()
+    if asked == "killed" and os.getpid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+    yield "x" * 1_000_000, os.getpid()
+
+parent = os.getpid()
+for asked in ("kept", "killed"):
+    with helper(lambda: sys.modules.setdefault("prepared", sys), work) as ask:
+        late = "prepared" in sys.modules
+        (said, first), (text, second) = ask(asked)
+    print(said, first != parent, second != parent, len(text), late)
+with helper(lambda: os._exit(3), work) as ask:
+    print([pid == parent for _, pid in ask("never prepared")])
+with helper(lambda: None, work) as ask:
+    pass  # nothing is asked
+try:
+    os.waitpid(-1, os.WNOHANG)
+except ChildProcessError:
+    print("no process is left")
+"""
+
+
+@pytest.mark.skipif(not POSSIBLE, reason="without Linux and a second core")
+def test_a_helper_prepares_and_works_in_a_process_of_its_own_and_what_it_fails_at_is_done_here():
+    done = subprocess.run([sys.executable, "-c", HELPED], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        "kept True True 1000000 False",
+        "killed True False 1000000 False",
+        "[True, True]",
+        "no process is left",
+    ]
+    assert done.stderr == ""
+
+
+def test_a_helper_works_here_where_there_is_no_second_process(monkeypatch):
+    monkeypatch.setattr(module, "_can_fork", lambda: False)
+    prepared = []
+    with helper(lambda: prepared.append(1), lambda asked: [asked, os.getpid()]) as ask:
+        assert list(ask("here")) == ["here", os.getpid()]
+    assert prepared == []
 
 
 def test_where_other_threads_run_the_work_is_done_here():

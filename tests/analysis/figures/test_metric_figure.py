@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from glimpse.analysis.figures.figures import render
-from glimpse.analysis.figures.metric import line_of, metric_figure, plot_metric, seen_from
+from glimpse.analysis.figures.metric import metric_figure, plot_metric
+from glimpse.analysis.figures.series import line_of, seen_from
 
 
 def pairs(names=("real over crn", "crn over pix2pix"), metrics=("lpips",), n=30):

@@ -14,7 +14,8 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from glimpse import __version__
-from glimpse.analysis.report.report import check_out, figure_formats, write_report
+from glimpse.analysis.figures.drawing import figure_formats
+from glimpse.analysis.report.report import check_out, write_report
 from glimpse.errors import GlimpseError
 from glimpse.main import main
 from tests.analysis.folders import build_study, state_rule, write_scores

@@ -1,0 +1,179 @@
+"""What the report draws: of each figure its tables, its caption, and its text for those who cannot see it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from glimpse.counting import SENTINELS
+
+from ..figures.drawing import Drawing
+from ..figures.series import MANY_SERIES, MANY_WORKERS, by_strength, curve_grid
+from ..statistics.choices import CLUSTERS
+from ..statistics.distributions import coin_quantile
+from ..statistics.ranking import ranking_table
+from .formats import exposure, level_text
+from .metrics import metric_drawing
+from .tables import facing, records
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..figures.stimuli import Stimuli
+    from .evaluation import Evidence
+
+
+def drawings_of(evidence: Evidence, rates: pd.DataFrame) -> dict[str, Drawing]:
+    """Return what is drawn, by name. rates: preference.csv as `tables.turned` gives it."""
+    answered = rates[rates["n"] > 0]
+    found: dict[str, Drawing] = {}
+    if evidence.results.mode == "limited-time":
+        found["realism_vs_time"] = _realism(evidence, answered)
+    found["preference"] = _preference(evidence, answered)
+    strengths = by_strength(ranking_table(evidence.rankings))
+    if len(strengths):
+        found["ranking"] = _ranking(evidence, strengths)
+    pairs = _pairs(evidence)
+    if pairs is not None:
+        found["hardest_pairs"] = pairs
+    if len(evidence.metrics.pairs):
+        found["metric"] = _metric(evidence)
+    names = tuple(dict.fromkeys([*answered["winner"], *answered["loser"]]))
+    simulated = {"simulated": evidence.results.simulated}
+    return {
+        name: one._replace(options=one.options | simulated, names=() if name == "workers" else names)
+        for name, one in (found | {"workers": _workers(evidence)}).items()
+    }
+
+
+def _realism(evidence: Evidence, answered: pd.DataFrame) -> Drawing:
+    grid = curve_grid(evidence.curves)
+    level = level_text(evidence.settings.intervals.level)
+    caption = (
+        f"Share of trials in which the first-named condition was chosen, by exposure. Points: rates with "
+        f"{_intervals(evidence)}. "
+        + (f"Lines: fitted curves with pointwise {level} bands. " if len(grid) else "")
+        + "Dashed: chance."
+    )
+    many = answered["series"].nunique() > MANY_SERIES
+    return Drawing("realism", (answered, grid), {}, _alt(answered), caption, many)
+
+
+def _preference(evidence: Evidence, answered: pd.DataFrame) -> Drawing:
+    limited = evidence.results.mode == "limited-time"
+    labels = [exposure(value) for value in answered["exposure_ms"]] if limited else answered["series"]
+    rows = answered.assign(label=labels)
+    caption = f"Preference rates with {_intervals(evidence)}" + (
+        ". Thin lines: these intervals; pale lines: naive ones, which treat answers as independent."
+        if limited
+        else "."
+    )
+    wide = limited and answered["series"].nunique() > MANY_SERIES
+    return Drawing("preference", (rows,), {"limited": limited}, _alt(answered), caption, wide)
+
+
+def _ranking(evidence: Evidence, strengths: pd.DataFrame) -> Drawing:
+    limited = evidence.results.mode == "limited-time"
+    caption = (
+        f"Bradley-Terry strengths with {level_text(evidence.settings.intervals.level)} intervals; "
+        "a difference of 1 is an odds ratio of 2.7."
+    )
+    alt = "Bradley-Terry strength of each condition by exposure; the numbers are in the table."
+    return Drawing("ranking", (strengths,), {"limited": limited}, alt, caption, wide=False)
+
+
+def _metric(evidence: Evidence) -> Drawing:
+    flips = facing(records(evidence.preference), evidence.results.real)
+    caption = (
+        "Each point is a pair of images: how much better the first-named condition's image is by a metric, "
+        "and how often people chose it. Line: logistic fit through 1/2 at no "
+        "difference. Above: how often the metric prefers the image that people chose."
+    )
+    return metric_drawing(evidence.metrics, flips, caption)
+
+
+def _intervals(evidence: Evidence) -> str:
+    used = evidence.settings.intervals
+    return f"{level_text(used.level)} intervals, {CLUSTERS[used.cluster].clustered}"
+
+
+def _alt(rates: pd.DataFrame) -> str:
+    parts = [f"{row['series']}{_at(row['exposure_ms'])}: {100 * row['rate']:.0f} %" for row in records(rates)]
+    return "Preference rates. " + "; ".join(parts) + "."
+
+
+def _at(exposure_ms: float | None) -> str:
+    """An exposure after what was shown; nothing where it was unlimited."""
+    return "" if pd.isna(exposure_ms) else f" at {exposure(exposure_ms)}"
+
+
+def _workers(evidence: Evidence) -> Drawing:
+    table, workers = evidence.exclusion.assignments, evidence.workers
+    shown = workers[workers["n"] > 0]
+    median = int(shown["n"].median()) if len(shown) else 1
+    low, high = (coin_quantile(q, max(median, 1)) / max(median, 1) for q in (0.025, 0.975))
+    filtered = evidence.settings.rules.sentinel_filter
+    left_out = table.groupby("worker", observed=True)["excluded"].all()
+    panels = pd.DataFrame(
+        {
+            "excluded": shown["worker"].map(left_out).astype(bool),
+            "left_share": shown["left_share"],
+            "median_response_ms": shown["median_response_ms"],
+            "sentinel_share": 1 - shown["n_wrong"] / shown["n_sentinels"].where(shown["n_sentinels"] > 0),
+        }
+    )
+    caught = table["reasons"].str.contains(SENTINELS).to_numpy(bool)
+    shares = (low, high), _edges(max(median, 1))
+    tables = table["n_wrong"].to_numpy(int), panels, caught, *shares
+    points = "each worker's speed and share of right sentinels; orange crosses: excluded"
+    cloud = "speeds and shares of right sentinels; darker: more workers; orange: excluded"
+    caption = (
+        "Left: wrong sentinels per assignment; orange: what the rule excludes"
+        + ("" if filtered else " (nothing: the filter is off)")
+        + f". Middle: {cloud if len(panels.dropna()) > MANY_WORKERS else points}. Right: how often "
+        "workers chose the left image; orange: excluded; grey: the range that chance gives for 95 % of them."
+    )
+    alt = "Sentinel errors, response times and side bias of the workers."
+    return Drawing("workers", tables, {}, alt, caption, wide=True)
+
+
+def _edges(answers: int) -> NDArray[np.float64]:
+    """Edges of bars about 2.5 % wide, one of them centred on 1/2, that hold equally many shares each.
+
+    answers: of a worker; its shares are multiples of 1 / answers, and none of them lies on an edge.
+    """
+    step = max(1, round(0.025 * answers))
+    step += (step + answers + 1) % 2  # odd where the number of answers is even, else even
+    half = np.arange(step / 2, answers / 2 + step, step)
+    return np.asarray(0.5 + np.concatenate([-half[::-1], half]) / answers)
+
+
+def _pairs(evidence: Evidence) -> Drawing | None:
+    """Return the figure of pairs with their images, or None where images are missing."""
+    table = evidence.pairs
+    rows: list[tuple[list[tuple[Stimuli, str, tuple[str, str]]], str]] = []
+    for contrast, end in dict.fromkeys(zip(table["contrast"], table["end"], strict=True)):
+        part = table[(table["contrast"] == contrast) & (table["end"] == end)]
+        panels: list[tuple[Stimuli, str, tuple[str, str]]] = []
+        for index, row in zip(part.index, records(part), strict=True):
+            stimuli = evidence.stimuli[int(str(index))]
+            if stimuli is not None and (row["k"] or end == "least"):
+                caption = f"{row['loser']} chosen by {row['k']} of {row['n']}{_at(row['exposure_ms'])}"
+                panels.append((stimuli, caption, (row["winner"], row["loser"])))
+        if panels:
+            first = records(part)[0]
+            real = first["winner"] == evidence.results.real
+            rows.append(
+                (
+                    panels,
+                    f"{first['loser']} against {first['winner']}: fooled people {end}"
+                    if real
+                    else f"{first['loser']} chosen over {first['winner']} {end} often",
+                )
+            )
+    if not rows:
+        return None
+    caption = "The pairs in which the less preferred condition was chosen most and least often."
+    return Drawing("pairs", (rows,), {}, caption, caption, wide=True, photographs=True)
