@@ -6,7 +6,6 @@ import platform
 import sys
 import time
 from collections.abc import Sized
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 import click
@@ -56,5 +55,7 @@ class Console:
 
 def versions(*packages: str) -> dict[str, str]:
     """Versions of Glimpse, Python and `packages`, to be recorded beside every output."""
+    from importlib import metadata  # slow, and most commands do without
+
     found = {name: metadata.version(name) for name in packages}
     return {"glimpse": __version__, "python": platform.python_version(), **found}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.resources.abc import Traversable
 
-    from jinja2 import Environment
+    from jinja2 import BytecodeCache, Environment
+    from jinja2.bccache import Bucket
 
 
 FRACTIONS = {125: "1/8", 250: "1/4", 500: "1/2"}  # exposures in ms that are named as parts of a second
@@ -54,7 +56,9 @@ def environment(*, html: bool = True, prose: bool = False) -> Environment:
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
+    compiled = f"glimpse{'-html' * html}{'-prose' * prose}-%s.cache"  # other settings make other code
     found = Environment(
+        bytecode_cache=_kept_compiled(compiled),
         loader=PackageLoader("glimpse.templates", "."),
         autoescape=html,  # noqa: S701 - what is not HTML goes to the console and into text files
         undefined=StrictUndefined,
@@ -66,6 +70,22 @@ def environment(*, html: bool = True, prose: bool = False) -> Environment:
     )
     found.globals["command"] = command
     return found
+
+
+def _kept_compiled(pattern: str) -> BytecodeCache | None:
+    """Return what keeps compiled templates from one command to the next: files named after `pattern`, in a
+    temporary folder that is this user's alone; None where there can be none."""
+    from jinja2 import FileSystemBytecodeCache
+
+    class Kept(FileSystemBytecodeCache):
+        def dump_bytecode(self, bucket: Bucket) -> None:
+            with suppress(OSError):  # no room: compiled again next time
+                super().dump_bytecode(bucket)
+
+    try:
+        return Kept(pattern=pattern)
+    except (OSError, RuntimeError):
+        return None
 
 
 def joined(text: str, mark: str, between: str) -> str:
