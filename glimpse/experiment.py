@@ -46,6 +46,7 @@ class Batch:
 class Experiment:
     """Everything about a study that is decided before its images are looked at.
 
+    `real` is the condition of photographs, None where nothing is one.
     `sentinel` is the condition whose images stand against real ones in every batch; None where each batch
     names its own, or where there are none. A cell is one contrast at one exposure; `trials_per_cell` counts
     in one HIT. `pairing`, `scenes` and `sides` are None where a file that a design
@@ -59,7 +60,7 @@ class Experiment:
 
     mode: Mode
     preset: PresetName
-    real: str
+    real: str | None
     sentinel: str | None
     contrasts: tuple[Contrast, ...]
     batches: tuple[Batch, ...]
@@ -142,8 +143,8 @@ class Experiment:
         """Every condition whose images are needed, in the order of their first mention."""
         named = [name for contrast in self.contrasts for name in contrast]
         if self.sentinels == "condition" and (self.sentinels_per_hit or self.practice_trials):
-            named += [self.real, *(batch.sentinel for batch in self.batches if batch.sentinel)]
-        return tuple(dict.fromkeys(named))
+            named += [self.real or "", *(batch.sentinel or "" for batch in self.batches)]
+        return tuple(dict.fromkeys(filter(None, named)))
 
     def to_json(self) -> dict[str, Any]:
         """Return the experiment as study.json holds it; `Experiment.from_json` reads it back.
@@ -217,26 +218,21 @@ def designed(
     experiment: Experiment,
     *,
     contrasts: tuple[Contrast, ...],
-    real: str,
+    real: str | None,
     sentinel: str | None,
     **numbers: object,
 ) -> Experiment:
     """Return `experiment` with other conditions and, by field name, other numbers.
 
     In unlimited time each contrast is a batch; without `sentinel` its sentinels use the contrast's own second
-    condition (or first, where the second is `real`). GlimpseError as in `Experiment`.
+    condition (or first, where the second is `real`), if there is a real one. GlimpseError as in `Experiment`.
     """
     known = {field.name for field in fields(experiment)}
     _check_keys("experiment", {**experiment.to_json(), **numbers}, known, LEFT_OUT)
-    return replace(
-        experiment,
-        real=real,
-        sentinel=sentinel,
-        contrasts=contrasts,
-        **cast(
-            "dict[str, Any]", {"batches": _batches(experiment.mode, contrasts, sentinel, real), **numbers}
-        ),
-    )
+    by_condition = numbers.get("sentinels", experiment.sentinels) == "condition"
+    batches = _batches(experiment.mode, contrasts, sentinel, real if by_condition else None)
+    changed = {"real": real, "sentinel": sentinel, "contrasts": contrasts, "batches": batches, **numbers}
+    return replace(experiment, **cast("dict[str, Any]", changed))
 
 
 def check_exclusion_rule(experiment: Experiment) -> None:
@@ -251,13 +247,13 @@ def check_exclusion_rule(experiment: Experiment) -> None:
 
 
 def _batches(
-    mode: Mode, contrasts: tuple[Contrast, ...], sentinel: str | None, real: str = "real"
+    mode: Mode, contrasts: tuple[Contrast, ...], sentinel: str | None, real: str | None = "real"
 ) -> tuple[Batch, ...]:
     """Return one batch for limited time and one a contrast for unlimited time."""
     if mode == "limited-time":
         return (Batch("b1", contrasts, sentinel),)
     return tuple(
-        Batch(f"b{number}", ((a, b),), sentinel or (a if b == real else b))
+        Batch(f"b{number}", ((a, b),), sentinel or (None if real is None else a if b == real else b))
         for number, (a, b) in enumerate(contrasts, start=1)
     )
 
@@ -376,12 +372,19 @@ def _check_sentinels(experiment: Experiment) -> None:
         )
     if experiment.sentinels != "condition":
         return
+    known = experiment.sentinels_per_hit or experiment.practice_trials
+    if known and experiment.real is None:
+        raise GlimpseError(
+            f"{experiment.sentinels_per_hit} sentinels and {experiment.practice_trials} practice trials a "
+            "HIT need known answers, and no condition is real. Name it with --real, take the answers from "
+            "--sentinel-file or --sentinel-mismatch, or set --sentinels-per-hit 0."
+        )
     for batch in experiment.batches:
-        if batch.sentinel == experiment.real:
+        if batch.sentinel is not None and batch.sentinel == experiment.real:
             raise GlimpseError(
                 f"sentinel is {experiment.real!r}, the real condition; name a synthesized one."
             )
-        if batch.sentinel is None and (experiment.sentinels_per_hit or experiment.practice_trials):
+        if batch.sentinel is None and known:
             raise GlimpseError(
                 f"batch {batch.batch} has no sentinel condition, but {experiment.sentinels_per_hit} "
                 f"sentinels and {experiment.practice_trials} practice trials a HIT; "

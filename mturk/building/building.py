@@ -18,6 +18,7 @@ from glimpse.trials import Trial, trials_csv
 from ..design.encoding import Encoding, Source, choose, encode, extension, keeps_pixels
 from ..design.limits import check_listing
 from ..design.padding import pad, padded_size
+from ..design.sources import Sources
 from ..design.stimuli import Images, common_items, inspect_all, opaque_id, study_secret
 from ..page.pages import page_html, page_settings, question_xml, template_sha256
 from .blindness import blind_warnings, sentinel_exposures
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glimpse.experiment import Batch, Experiment
+    from glimpse.forms import FormField
     from glimpse.progress import Track
 
     from ..page.pages import PageSettings
@@ -55,6 +57,8 @@ class Making:
     """How a study is made, apart from its design: seed, encoding, words, page, and what may be replaced.
 
     `page` holds keyword arguments of `pages.page_settings`; `force` replaces a study never published.
+    `sources` is what stands with the images, or has known answers; `forms` is asked of participants.
+    `beside` maps further files of the study's folder to their contents.
     """
 
     seed: int
@@ -64,6 +68,9 @@ class Making:
     page: Mapping[str, Any] = field(default_factory=dict)
     force: bool = False
     track: Track = untracked
+    sources: Sources = field(default_factory=Sources)
+    forms: tuple[FormField, ...] = ()
+    beside: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -113,7 +120,7 @@ def build_rows(
     blind = blind_warnings(experiment, study.trials, encoding, sources.values())
     warnings = (*warnings, *(recurring.warnings() if recurring else ()), *blind)
     report = design_html(study, recurring, warnings=warnings, encoding=encoding, question_bytes=size)
-    extra = {"design.html": report}
+    extra = {**making.beside, "design.html": report}
     written = write_study(study, target, pages, encoder.write, extra, replace=making.force)
     return Built(written, warnings, encoding, size)
 
@@ -157,6 +164,7 @@ def _study(
         trials=trials,
         plan_sha256=digest(trials_csv(trials)),
         page_settings=page.to_json(),
+        forms=making.forms,
     )
 
 
@@ -196,7 +204,7 @@ def rows_of(
         label, a, b, a_left = (array[index].item() for array in arrays)
         hit, position = index
         genuine = label < cells
-        contrast = (batch.sentinel or "", experiment.real)
+        contrast = (batch.sentinel or "", experiment.real or "")
         exposure = practice_ms[position] if label > cells else None
         if label == cells:
             exposure = next(drawn, experiment.sentinel_exposure_ms)

@@ -194,12 +194,13 @@ def _experiment(hits: Sequence[Sequence[Pair]], real: str, sentinel: str | None,
 def _trials(hits: Sequence[Sequence[Pair]], experiment: Experiment, sentinel: str | None) -> list[Trial]:
     """Turn the pairs into trials, numbered through, in the file's order."""
     trials: list[Trial] = []
+    real = experiment.real or ""
     digits = max(4, len(str(sum(map(len, hits)))))
     for row, hit in enumerate(hits, start=1):
         for position, pair in enumerate(hit, start=1):
-            contrast = pair.contrast(experiment.real)
-            known = pair.practice or pair.is_sentinel(experiment.real, [sentinel])
-            side = "left" if pair.left[0] == experiment.real else "right"
+            contrast = pair.contrast(real)
+            known = pair.practice or pair.is_sentinel(real, [sentinel])
+            side = "left" if pair.left[0] == real else "right"
             trials.append(
                 Trial(
                     batch="b1",

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
 from dataclasses import asdict, dataclass, fields
 from functools import cache
@@ -28,6 +27,7 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
+from glimpse.duration import hit_minutes
 from glimpse.errors import GlimpseError
 from glimpse.questions import REALISM
 from glimpse.text import environment, template_text
@@ -148,7 +148,7 @@ def page_html(study: Study, hit_name: str, image_base_url: str = ON_DISK) -> str
         limited=study.experiment.mode == "limited-time",
         trials=len(trials) - len(practice),
         practice=len(practice),
-        minutes=minutes(trials, settings.fixation_ms),
+        minutes=hit_minutes(study, hit_name),
         allotted=study.experiment.time_allotted_minutes,
         css=_style(),
         js=_script(),
@@ -227,13 +227,6 @@ def html_question(page: str) -> str:
         f'<HTMLQuestion xmlns="{namespace}"><HTMLContent><![CDATA[{content}]]></HTMLContent>'
         "<FrameHeight>0</FrameHeight></HTMLQuestion>"
     )
-
-
-def minutes(trials: Sequence[Trial], fixation_ms: int) -> int:
-    """Estimate how long a HIT takes: exposures, fixation, and about two seconds a choice; whole minutes."""
-    limited = sum((trial.exposure_ms or 0) + fixation_ms + 1800 for trial in trials if trial.exposure_ms)
-    unlimited = sum(4000 for trial in trials if trial.exposure_ms is None)
-    return max(1, math.ceil((limited + unlimited) / 60_000) + 1)
 
 
 def _exposures(study: Study) -> list[int]:

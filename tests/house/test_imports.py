@@ -27,7 +27,7 @@ LAYERS = {
         ["main", "demo"],
         ["console"],
         ["stopping"],
-        ["counting"],
+        ["counting", "duration"],
         ["study"],
         ["submission", "stated", "plan"],
         ["trials", "people", "pricing", "precision", "experiment", "files", "images", "tables"],
