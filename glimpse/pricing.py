@@ -50,10 +50,10 @@ def price(reward_usd: Decimal, workers_per_hit: int, hits: int, *, in_nines: boo
     """Return the price of `hits` HITs done by `workers_per_hit` workers each.
 
     `in_nines` publishes a HIT in parts of at most nine assignments wherever that is cheaper.
-    GlimpseError when the reward is not positive or a count is below one.
+    A reward may be 0, for volunteers. GlimpseError when it is negative, or a count is below one.
     """
-    if not reward_usd.is_finite() or reward_usd <= 0:
-        raise GlimpseError(f"reward_usd is {reward_usd}; it must be an amount above 0, for example 1.00.")
+    if not reward_usd.is_finite() or reward_usd < 0:
+        raise GlimpseError(f"reward_usd is {reward_usd}; it must be an amount from 0 on, for example 1.00.")
     for name, count in (("workers_per_hit", workers_per_hit), ("hits", hits)):
         if count < 1:
             raise GlimpseError(f"{name} is {count}; it must be 1 or more.")

@@ -150,7 +150,7 @@ def _check(
     """Raise GlimpseError that names the option with a value that no plan can have."""
     if reward is not None and not _is_reward(str(reward)):
         raise GlimpseError(
-            f"--reward is {reward}; it must be dollars and cents above 0 and at most {LARGEST_REWARD_USD}, "
+            f"--reward is {reward}; it must be dollars and cents from 0 to {LARGEST_REWARD_USD}, "
             "for example 1.50."
         )
     if not rates:

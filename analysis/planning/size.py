@@ -44,7 +44,7 @@ class StudySize:
                 raise GlimpseError(f"plan: {name} is {value!r}; it must be a whole number, 1 or more.")
         if not is_amount(self.reward_usd):
             raise GlimpseError(
-                f"plan: reward_usd is {self.reward_usd}; it must be dollars and cents above 0 and at most "
+                f"plan: reward_usd is {self.reward_usd}; it must be dollars and cents from 0 to "
                 f"{LARGEST_REWARD_USD}, for example 1.50."
             )
         if self.workers < 2 or self.pairs < 2:
@@ -93,7 +93,7 @@ class StudySize:
 
 def is_amount(usd: Decimal) -> bool:
     """Whether `usd` is a reward that build-hits takes."""
-    return usd.is_finite() and 0 < usd <= LARGEST_REWARD_USD and usd == usd.quantize(Decimal("0.01"))
+    return usd.is_finite() and 0 <= usd <= LARGEST_REWARD_USD and usd == usd.quantize(Decimal("0.01"))
 
 
 def size_of(experiment: Mapping[str, Any], **changes: int | str | None) -> StudySize:

@@ -36,8 +36,13 @@ def test_a_fee_is_at_least_a_cent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reward", "workers", "hits"), [("0", 1, 1), ("-1", 1, 1), ("NaN", 1, 1), ("1", 0, 1), ("1", 1, 0)]
+    ("reward", "workers", "hits"), [("-1", 1, 1), ("NaN", 1, 1), ("1", 0, 1), ("1", 1, 0)]
 )
 def test_impossible_prices(reward: str, workers: int, hits: int) -> None:
     with pytest.raises(GlimpseError, match="it must be"):
         price(Decimal(reward), workers, hits)
+
+
+def test_volunteers_cost_the_platforms_least_fee_alone() -> None:
+    found = price(Decimal("0.00"), 5, 2)
+    assert (found.reward_usd, found.fees_usd) == (Decimal("0.00"), Decimal("0.10"))

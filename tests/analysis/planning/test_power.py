@@ -187,7 +187,7 @@ def test_wider_spread_is_wider() -> None:
         (
             {"reward_usd": "-1"},
             (
-                "plan: reward_usd is -1; it must be dollars and cents above 0 and at most 10000, for "
+                "plan: reward_usd is -1; it must be dollars and cents from 0 to 10000, for "
                 "example 1.50."
             ),
         ),
@@ -331,11 +331,11 @@ def test_a_plan_goes_into_no_folder_that_holds_something_else(tmp_path: Path) ->
             (
                 ["--reward", text],
                 (
-                    f"Error: --reward is {text}; it must be dollars and cents above 0 and at most 10000, for "
+                    f"Error: --reward is {text}; it must be dollars and cents from 0 to 10000, for "
                     "example 1.50."
                 ),
             )
-            for text in ("x", "0", "1.005", "1e30", "nan")
+            for text in ("x", "-1", "1.005", "1e30", "nan")
         ],
         (
             ["--spread", "9", "1"],

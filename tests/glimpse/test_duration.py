@@ -1,0 +1,54 @@
+"""Minutes and pay an hour: the paper's numbers as the page has always said them, and what adds to them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from glimpse.context import Context
+from glimpse.duration import hourly_usd, minutes, planned_minutes, reading_ms
+from glimpse.experiment import preset
+from glimpse.forms import FormField
+from glimpse.questions import DEFAULT_QUESTION, Question
+
+PLAIN = [(None, None)] * 110
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("limited-time", 10), ("unlimited-time", 9)])
+def test_the_papers_studies_take_what_their_pages_said_before(mode: str, expected: int) -> None:
+    assert planned_minutes(preset(mode)) == expected
+
+
+def test_a_question_more_and_its_kind_add_time() -> None:
+    second = [Question("fit", "Which fits?", kind) for kind in ("choice", "choice-or-tie", "scale-7")]
+    found = [minutes(PLAIN * 5, [DEFAULT_QUESTION, question]) for question in second]
+    assert minutes(PLAIN * 5, [DEFAULT_QUESTION]) < found[0] < found[1] < found[2]
+
+
+def test_prompts_references_forms_and_many_breaks_add_time() -> None:
+    plain = minutes(PLAIN, [DEFAULT_QUESTION])
+    long = Context("word " * 100)
+    assert minutes([(None, long)] * 110, [DEFAULT_QUESTION]) - plain == pytest.approx(110 * 100 / 238, abs=1)
+    assert minutes([(None, Context(image="a"))] * 110, [DEFAULT_QUESTION]) > plain
+    fields = [FormField(f"f{n}", "What?", "text") for n in range(8)]
+    assert minutes(PLAIN, [DEFAULT_QUESTION], forms=fields) == plain + 2
+    assert minutes(PLAIN, [DEFAULT_QUESTION], break_every=30) == plain
+    assert minutes(PLAIN, [DEFAULT_QUESTION], break_every=2) > plain + 5
+
+
+def test_characters_that_are_words_count_alone() -> None:
+    assert reading_ms("赤い箱") == pytest.approx(3 * 60_000 / 255)
+    assert reading_ms("a red box") == pytest.approx(3 * 60_000 / 238)
+    assert reading_ms("") == 0
+
+
+def test_practice_and_sentinels_take_time_too() -> None:
+    few = replace(preset("limited-time"), sentinels_per_hit=0)
+    assert planned_minutes(replace(few, practice_trials=40)) > planned_minutes(few)
+
+
+def test_volunteers_earn_nothing_an_hour() -> None:
+    assert hourly_usd(Decimal(0), 10) == 0
+    assert hourly_usd(Decimal("1.00"), 7) == Decimal("8.57")
