@@ -264,15 +264,15 @@ def _script_json(value: Mapping[str, Any] | str) -> str:
 def _script() -> Markup:
     """Return the page's parts as one script, without comments and needless white space.
 
-    A statement of the outermost function begins a line; what is indented under it is joined to it.
+    Every statement ends in a semicolon or a brace, so that no line break is needed.
     """
     source = "\n".join(template_text(f"page/{part}.js") for part in _SCRIPT)
     lines = [line for line in source.splitlines() if line and not line.lstrip().startswith("//")]
-    joined = "".join(("\n" if re.match(r"[\w$]", line) else " ") + line.strip() for line in lines)
+    joined = " ".join(line.strip() for line in lines)
     # Texts stay as they are; `a + ++b` needs its spaces.
     compact = re.sub(rf"{_TEXT}|{_SPACED}", lambda found: found[1] or found[2] or found[3], joined)
-    compact = re.sub(r",(?=[\])}])", "", compact)
-    return Markup(f"(() => {{\n'use strict';{compact}\n}})();")  # noqa: S704 - our own files
+    compact = re.sub(r",(?=[\])}])|;(?=})", "", compact)
+    return Markup(f"(()=>{{'use strict';{compact}}})();")  # noqa: S704 - our own files
 
 
 @cache

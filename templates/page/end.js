@@ -41,6 +41,7 @@ function submission() {
   return JSON.stringify({schema: 1, study: data.s, hit: data.h, page, answers: state.answers});
 }
 function finish() {
+  tellNow();
   show('done');
   if (allowed()) return;
   const target = query.get('turkSubmitTo');
@@ -84,15 +85,18 @@ async function awaitServer(address) {
     await wait(Math.min(20000, 2000 * 1.5 ** turn));
   }
 }
+function leaveTo(address) {
+  $('form').action = address;
+  HTMLFormElement.prototype.submit.call($('form'));
+}
 function send(address) {
   sending = true;
   state.sent = Date.now();
   keep(JSON.stringify(state));
   const form = $('form');
-  form.action = address;
   form.elements.assignmentId.value = assignment;
   form.elements.answers.value = submission();
-  HTMLFormElement.prototype.submit.call(form);
+  leaveTo(address);
   // Still here after a while: the server did not take it. The answers are here; the button works again.
   setTimeout(() => {
     sending = $('send').disabled = false;

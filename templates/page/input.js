@@ -32,6 +32,12 @@ on($('agree'), 'click', () => {
   save();
   instruct();
 });
+// Our server gives the place back and shows the way out; elsewhere the person returns the task.
+on($('decline'), 'click', () => {
+  if (!progress) return stop('declined');
+  $('form').target = '_top';
+  leaveTo(progress.replace(/progress$/, 'decline'));
+});
 on($('start'), 'click', async () => {
   window.focus();
   failures = 0;

@@ -31,6 +31,12 @@ function continues(later, earlier) {
   const onward = later.seq > earlier.seq && (later.at || 0) >= (earlier.at || 0);
   return onward && earlier.answers.every(same);
 }
+// The state for a server that holds the first `known` answers: what came since, and the last known one, by which it
+// checks that they are the same.
+function changes(state, known) {
+  const from = known - 1;
+  return {...state, from, answers: state.answers.slice(from)};
+}
 // The state to go on from: the browser's if it continues the server's, else the server's.
 function newerState(browser, server) {
   if (!browser || !server) return browser || server;

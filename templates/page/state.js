@@ -40,6 +40,9 @@ function progressUrl(path) {
 // Why this tab does not work now; '' while it does.
 let stopped = preview ? '' : 'loading';
 let putting = Promise.resolve();
+// How many answers the server is known to hold; and the save that waits to be sent with the next one.
+let known = 0;
+let waiting = 0;
 let alarm = 0;
 let sending = false;
 function stored() {
@@ -56,8 +59,11 @@ function keep(text) {
     storage = null;
   }
 }
-// What only this browser needs again may stay `here`, where its storage works.
-function save(here = false) {
+// Where the browser's storage works, the server may learn of a save with the next one, or after so many ms without
+// one. What only this browser needs again stays here.
+const HERE = Infinity;
+const SOON = 3000;
+function save(later = 0) {
   if (preview || stopped) return putting;
   const newest = stored();
   if (newest && newest.seq > state.seq) {
@@ -65,28 +71,46 @@ function save(here = false) {
     return putting;
   }
   state.seq++;
-  const text = JSON.stringify(state);
-  keep(text);
-  if (progress && !(here && storage)) putting = putting.then(() => put(text)).catch(() => {});
+  keep(JSON.stringify(state));
+  if (!progress) return putting;
+  if (!later || !storage) return tellServer();
+  if (later < HERE && !waiting) waiting = setTimeout(tellServer, later);
   return putting;
 }
-function put(text) {
-  let late = false;
-  const request = fetch(progress, {
-    method: 'PUT',
-    body: text,
-    keepalive: text.length < 60000,
+function tellServer() {
+  clearTimeout(waiting);
+  waiting = 0;
+  putting = putting.then(put).catch(() => {});
+  return putting;
+}
+const tellNow = () => waiting && tellServer();
+on(document, 'visibilitychange', tellNow);
+// A part is what is new: the whole follows where the server does not hold the rest, or knows no parts.
+async function request(part) {
+  const {length} = state.answers;
+  const body = JSON.stringify(part ? changes(state, known) : state);
+  const reply = await fetch(progress, {
+    method: part ? 'PATCH' : 'PUT',
+    body,
+    keepalive: body.length < 60000,
     headers: {'Content-Type': 'application/json'},
   });
+  if (reply.ok) known = Math.max(known, length);
+  if (!part || reply.ok || /40[139]/.test(reply.status)) return reply;
+  known = 0;
+  return request(false);
+}
+function put() {
+  let late = false;
   const slow = wait(2000).then(() => {
     late = true;
   });
-  return Promise.race([slow, request.then(reply => heard(reply, late))]);
+  return Promise.race([slow, request(known > 0).then(reply => heard(reply, late))]);
 }
 function ended() {
   if (sending) return;
   stop('time');
-  put(JSON.stringify(state)).catch(() => {});
+  put().catch(() => {});
 }
 // What the server says: how much time is left, or that it takes no more. A refusal that comes late may be of a
 // request that a later one has overtaken.
@@ -122,6 +146,7 @@ async function load() {
     const reply = told().then(found => found.text());
     kept = readState(await Promise.race([wait(4000), reply]).catch(() => ''));
   }
+  known = kept ? kept.answers.length : 0;
   // What this page holds is newer where a browser stores nothing and the server refused the last saves.
   state = {...state, ...newerState(state, newerState(mine, kept)), seen: Date.now()};
 }

@@ -12,6 +12,10 @@ const WHY = {
     'You are signed out',
     'This tab keeps your answers. Open the task or sign in again in another tab, then press "Continue here".',
   ],
+  declined: [
+    'You are not taking part',
+    'Nothing was recorded. If you accepted this task, please return it.',
+  ],
   time: [
     'Time is up',
     'The server has kept the answers it received, but they do not count for the study. ' +

@@ -152,7 +152,7 @@ function cover(trial, ts) {
   const {place, frames, flags} = trial;
   state.open = {place, shown: tenth(trial.shown), frames, onset: tenth(trial.onset), flags};
   enter('answer');
-  setTimeout(save, 0, true);
+  setTimeout(save, 0, HERE);
 }
 function disturbed(flag) {
   const exposed = limited && now && phase === 'fixation' && now.onset !== null;
@@ -195,7 +195,7 @@ function choose(side, time) {
     repeat: !!record.repeat,
   });
   state = withAnswer(state, record, trial.index, again);
-  save();
+  save(SOON);
   now = null;
   enter('');
   const leave = () => {

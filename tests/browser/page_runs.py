@@ -39,6 +39,7 @@ class Server:
         self.study, self.submitted, self.progress = study, [], progress
         self.saved: bytes | None = None
         self.puts = 0
+        self.parts = True
         self.refusal: dict[str, str] | None = None
         self.seconds_left = "600"
         outer = self
@@ -72,7 +73,9 @@ class Server:
             def do_PUT(self) -> None:
                 sent = self.rfile.read(int(self.headers["Content-Length"]))
                 outer.puts += 1
-                self.reply(*outer.take(sent))
+                self.reply(*(outer.take if self.command == "PUT" else outer.take_part)(sent))
+
+            do_PATCH = do_PUT  # noqa: N815 - as the base class calls it
 
             def do_POST(self) -> None:
                 form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
@@ -91,6 +94,16 @@ class Server:
             return json.dumps(self.refusal).encode(), "application/json", 409
         self.saved = sent
         return b"", "text/plain", 204
+
+    def take_part(self, new: bytes) -> tuple[bytes, str, int]:
+        """Store what is new of progress, as `take` does the whole."""
+        if not self.parts:
+            return b"no", "text/plain", 405
+        kept, sent = json.loads(self.saved or b"null"), json.loads(new)
+        start = sent.pop("from")
+        if not kept or len(kept["answers"]) <= start:
+            return b"no", "text/plain", 412
+        return self.take(json.dumps({**sent, "answers": kept["answers"][:start] + sent["answers"]}).encode())
 
     def address(self, assignment: str = "A1", **query: str) -> str:
         words = {

@@ -114,23 +114,6 @@ def test_one_tab_works_at_a_time(tabs: Any, timed: Study, *, locks: bool) -> Non
         assert json.loads(server.saved or b"")["answers"] == answers
 
 
-@pytest.mark.parametrize("storage", [True, False])
-def test_a_trial_is_sent_before_the_onset_and_answered(tabs: Any, timed: Study, *, storage: bool) -> None:
-    if not storage:
-        tabs.add_init_script("Object.defineProperty(window, 'localStorage', {value: null})")
-    with serving_strictly(timed, progress=True) as server:
-        page, sent = tabs.new_page(), []
-        page.on("request", lambda one: sent.append(one.post_data_json) if one.method == "PUT" else None)
-        start(page, server.address())
-        wait_until(page, READY)
-        sent.clear()
-        assert do_trial(page)
-        wait_until(page, READY)
-        opened = [list(one["open"] or {}) for one in sent]
-        shown = [] if storage else [["place", "shown", "frames", "onset", "flags"]]
-        assert opened == [["place"], *shown, []]
-
-
 def test_a_tab_that_waits_goes_on_when_the_other_is_closed(tabs: Any, timed: Study) -> None:
     with serving_strictly(timed) as server:
         first = tabs.new_page()
@@ -227,6 +210,22 @@ def test_another_browser_has_gone_further(tabs: Any, timed: Study) -> None:
         assert page.locator("#check").inner_text() == "Welcome back. Pair 4 of 6 comes next."
         assert stored(page)["seq"] == further["seq"] + 1
         assert stored(page)["answers"] == further["answers"]
+
+
+def test_whoever_does_not_agree_leaves_nothing_and_is_told_to_return_the_task(
+    tabs: Any, timed: Study
+) -> None:
+    with serving_strictly(timed) as server:
+        page = tabs.new_page()
+        page.goto(server.address())
+        page.click("#decline")
+        assert told(page) == [
+            "You are not taking part",
+            "Nothing was recorded. If you accepted this task, please return it.",
+        ]
+        assert page.locator("#here").is_hidden()
+        assert server.submitted == []
+        assert stored(page) is None
 
 
 @pytest.mark.parametrize("reason", sorted(REFUSALS.keys() - {"moved"}))

@@ -229,6 +229,19 @@ def test_no_answer_is_taken_after_the_time_although_the_server_is_away(chrome, l
     person.context.close()
 
 
+def test_whoever_does_not_agree_gives_the_place_back_and_finds_the_way_back(people, study):
+    person = people[0]
+    person.page.goto(f"{study.url}/join/{study.name}?PROLIFIC_PID=p1&STUDY_ID=s&SESSION_ID=e")
+    person.page.click("#begin")
+    person.frame().locator("#decline").click()
+    person.page.wait_for_url("**/done?declined")
+    assert person.heading() == "You are not taking part"
+    said = person.page.locator("main").inner_text()
+    assert "We recorded no answers, and somebody else can take your place." in said
+    assert "Go back to Prolific and return your submission there" in said
+    assert not person.problems
+
+
 def test_an_injected_script_does_not_run(people, study):
     """The policy of the requester's page lets only what stands in it run."""
     person = people[0]

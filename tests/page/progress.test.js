@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import {load, seeded, walk} from './parts.js';
 
-const {continues, freshState, newerState, outdated, readState, withAnswer} = load('progress');
+const {changes, continues, freshState, newerState, outdated, readState, withAnswer} = load('progress');
 
 const answer = number => ({trial: `t${number}`, side: 'left', response_ms: 700.5});
 const after = (count, changed = {}) => ({
@@ -48,6 +48,16 @@ test('an answer moves on by one place and closes the trial', () => {
   assert.deepEqual(plain, {...before, at: 3, open: null, answers: [...before.answers, answer(2)]});
   assert.deepEqual(withAnswer(before, answer(2), 2, true), {...plain, again: [0, 2]});
   assert.equal(JSON.stringify(before), text);
+});
+
+test('a part and what the server holds make the whole', () => {
+  for (const known of [1, 3, 5]) {
+    const {from, answers, ...rest} = changes(after(5), known);
+    assert.deepEqual(answers[0], answer(known - 1), 'the last one known shows that both mean the same');
+    assert.equal(answers.length, 6 - known);
+    const held = after(known).answers;
+    assert.deepEqual({...rest, answers: [...held.slice(0, from), ...answers]}, after(5));
+  }
 });
 
 const changed = after(3, {seq: 9});

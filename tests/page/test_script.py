@@ -73,9 +73,9 @@ def test_the_lock_names_no_registry() -> None:
 
 
 def bare(script: str) -> str:
-    """A script without white space, comments, and commas before a closing bracket."""
+    """A script without white space, comments, and what may be left out before a closing bracket."""
     script = re.sub(r"^ *//.*", "", script, flags=re.MULTILINE)
-    return re.sub(r",(?=[\])}])", "", re.sub(r"\s+", "", script))
+    return re.sub(r",(?=[\])}])|;(?=})", "", re.sub(r"\s+", "", script))
 
 
 def test_compacting_takes_nothing_but_space_and_comments() -> None:

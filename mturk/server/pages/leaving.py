@@ -93,8 +93,11 @@ def way_out(
     settings: panels.StudySettings, panel: panels.Panel, kept: dict[str, str], study: str, reason: str
 ) -> dict[str, str]:
     """Return where somebody goes who did not finish: url, code, title, and what the panel asks of them."""
-    url = _filled(settings.screen_out_url, {**_marks(kept, study), "reason": reason})
-    return {"url": url, "code": settings.screen_out_code, "title": panel.title, "advice": panel.leave}
+    url, code = settings.screen_out_url, settings.screen_out_code
+    if reason == "declined":
+        url, code = settings.decline_url or url, settings.decline_code or code
+    url = _filled(url, {**_marks(kept, study), "reason": reason})
+    return {"url": url, "code": code, "title": panel.title, "advice": panel.leave}
 
 
 def _marks(kept: dict[str, str], study: str) -> dict[str, str]:
@@ -112,8 +115,13 @@ def _filled(url: str, marks: dict[str, str]) -> str:
     return url
 
 
-def ending(tx: Transaction, request: Request, assignment: Row, hit: Row) -> dict[str, Any] | None:
-    """Return where a participant goes afterwards: url, code, title; None on the plain worker site."""
+def ending(
+    tx: Transaction, request: Request, assignment: Row, hit: Row, *, declined: bool = False
+) -> dict[str, Any] | None:
+    """Return where a participant goes afterwards: url, code, title; None on the plain worker site.
+
+    `declined`: they returned the assignment as they did not agree to take part.
+    """
     if not hit["study"]:
         return None
     settings = panels.settings_of(tx, hit["study"], web.site_of(request).settings.completion_url)
@@ -124,7 +132,8 @@ def ending(tx: Transaction, request: Request, assignment: Row, hit: Row) -> dict
     if assignment["submitted"] is None:
         if arrival is None:
             return None
-        reason = "returned" if assignment["status"] == "Returned" else "time"
+        returned = "declined" if declined else "returned"
+        reason = returned if assignment["status"] == "Returned" else "time"
         return way_out(settings, panel, kept, hit["study"], reason)
     if arrival is None and not settings.completion_code:
         return None

@@ -71,7 +71,8 @@ class StudySettings:
 
     `completion_url` may hold {participant}, {session}, {study} and {assignment}; `completion_code` is shown
     to be copied. `screen_out_url` and `screen_out_code` are the same for whoever does not finish; the URL may
-    hold {reason}, too. A smallest window adds to what the study's page needs by itself; one of 0 by 0 lets
+    hold {reason}, too. `decline_url` and `decline_code` stand in their place for whoever does not agree to
+    take part. A smallest window adds to what the study's page needs by itself; one of 0 by 0 lets
     phones take part where the page does.
     """
 
@@ -79,17 +80,19 @@ class StudySettings:
     completion_code: str = ""
     screen_out_url: str = ""
     screen_out_code: str = ""
+    decline_url: str = ""
+    decline_code: str = ""
     min_width_px: int | None = None
     min_height_px: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("completion_url", "screen_out_url"):
+        for name in ("completion_url", "screen_out_url", "decline_url"):
             value = getattr(self, name)
             if value and not is_web_address(value):
                 raise RequestError(
                     f"{name} is {value[:100]!r}; needed: an address that begins with https://."
                 )
-        for name in ("completion_code", "screen_out_code"):
+        for name in ("completion_code", "screen_out_code", "decline_code"):
             if len(getattr(self, name)) > MAX_PARAMETER:
                 raise RequestError(f"{name} has more than {MAX_PARAMETER} characters.")
         for name in ("min_width_px", "min_height_px"):

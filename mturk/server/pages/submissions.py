@@ -197,6 +197,9 @@ async def read_progress(request: Request) -> Response:
 async def save_progress(request: Request) -> Response:
     """Keep what a page wants to find again after a reload, as long as the assignment is being worked on.
 
+    PATCH brings the `answers` from the place `from` on; the one there must be kept already. 412 where it is
+    not: then the page sends the whole.
+
     What was acknowledged stays: progress that does not go on from it, or comes when the assignment is over,
     is answered with 409 and JSON: `error` for the worker, `reason` (a key of `REFUSALS`) for the page, and
     `next`, where to go when it is over.
@@ -218,10 +221,11 @@ async def save_progress(request: Request) -> Response:
         row, left = _with_time_left(tx, own_assignment(tx, assignment_id, worker))
         if left is None:
             return _ENDED.get(row["status"], "submitted"), None
-        if text != row["progress"]:
-            if not _goes_on(json.loads(row["progress"] or "null"), sent):
+        whole, new = _with_the_rest(row["progress"], sent) if request.method == "PATCH" else (sent, text)
+        if new != row["progress"]:
+            if not _goes_on(json.loads(row["progress"] or "null"), whole):
                 return "moved", left
-            assignments.set_progress(tx, row, text)
+            assignments.set_progress(tx, row, new)
         return None, left
 
     reason, left = await web.site_of(request).write(store)
@@ -238,6 +242,23 @@ def _with_time_left(tx: Transaction, row: Row) -> tuple[Row, int | None]:
     if row["status"] != "Accepted" or row["deadline"] <= tx.now:
         return row, None
     return row, math.ceil(row["deadline"] - tx.now)
+
+
+def _with_the_rest(kept: str | None, sent: Any) -> tuple[Any, str]:
+    """Return the progress of which a page sent the end, and its text; HTTP 412 where the rest is lacking."""
+    before = json.loads(kept or "null")
+    try:
+        start, begun = sent["from"], before["answers"]
+        if type(start) is not int or not 0 <= start < len(begun):
+            raise HTTPException(412, "The answers before these are not kept. Send all of them.")
+        whole = {**sent, "answers": begun[:start] + sent["answers"]}
+        del whole["from"]
+        text = str(kept) if whole == before else json.dumps(whole, separators=(",", ":"))
+    except (AttributeError, KeyError, RecursionError, TypeError):
+        raise HTTPException(412, "No progress is kept that this could go on from. Send all of it.") from None
+    if len(text) > MAX_PROGRESS:
+        raise HTTPException(413, f"The progress is {len(text)} characters long; allowed: {MAX_PROGRESS}.")
+    return whole, text
 
 
 def _goes_on(kept: Any, sent: Any) -> bool:
@@ -264,5 +285,5 @@ ROUTES = [
     Route("/submit/{token}/mturk/externalSubmit", external_submit, methods=["POST"]),
     Route("/submit/{token}/mturk/externalSubmit", reachable, methods=["GET"]),
     Route("/worker/assignments/{assignment_id}/progress", read_progress, methods=["GET"]),
-    Route("/worker/assignments/{assignment_id}/progress", save_progress, methods=["PUT", "POST"]),
+    Route("/worker/assignments/{assignment_id}/progress", save_progress, methods=["PUT", "POST", "PATCH"]),
 ]

@@ -30,6 +30,7 @@ async def done(request: Request) -> Response:
 
     def reading(tx: Transaction) -> dict[str, Any]:
         row = own_assignment(tx, request.path_params["assignment_id"], worker)
+        declined = row["status"] == "Returned" and "declined" in request.query_params
         hit = hits.find_facts(tx, row["hit_id"])
         wanted = Wanted(frozenset({hit["study"]}), one_a_batch=True)
         more = bool(hit["study"]) and offers.next_hit(tx, worker, "Accept", wanted) is not None
@@ -37,7 +38,8 @@ async def done(request: Request) -> Response:
             "assignment": row,
             "hit": hit,
             "more": more,
-            "ending": leaving.ending(tx, request, row, hit),
+            "declined": declined,
+            "ending": leaving.ending(tx, request, row, hit, declined=declined),
             "person": workers.name_of(tx, worker),
         }
 

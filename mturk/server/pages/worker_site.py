@@ -282,15 +282,25 @@ async def state(request: Request) -> Response:
 async def give_back(request: Request) -> Response:
     """Return an assignment: somebody else can take its slot."""
     session, _ = await web.checked_form(request)
+    return redirect(f"{await _given_back(request, session.worker)}/done")
+
+
+async def decline(request: Request) -> Response:
+    """Return the assignment of somebody who does not agree to take part, as its page in the frame asks."""
+    web.check_origin(request)
+    return redirect(f"{await _given_back(request, signed_in(request)[1])}/done?declined")
+
+
+async def _given_back(request: Request, worker: str | None) -> str:
     assignment_id = request.path_params["assignment_id"]
 
     def change(tx: Transaction) -> None:
-        row = own_assignment(tx, assignment_id, session.worker)
+        row = own_assignment(tx, assignment_id, worker)
         if row["status"] not in {"Returned", "Abandoned"}:
             release(tx, row, abandoned=False)
 
     await web.site_of(request).write(change)
-    return redirect(f"/worker/assignments/{assignment_id}/done")
+    return f"/worker/assignments/{assignment_id}"
 
 
 ROUTES = [
@@ -311,4 +321,5 @@ ROUTES = [
     Route("/worker/assignments/{assignment_id}/page", work_page, methods=["GET"]),
     Route("/worker/assignments/{assignment_id}/state", state, methods=["GET"]),
     Route("/worker/assignments/{assignment_id}/return", give_back, methods=["POST"]),
+    Route("/worker/assignments/{assignment_id}/decline", decline, methods=["POST"]),
 ]

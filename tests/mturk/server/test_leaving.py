@@ -17,16 +17,18 @@ def study(publish):
 @pytest.fixture
 def settled(server, study):
     """The study, with a screen-out URL and code set on the dashboard."""
+    settle(server)
+    return study
+
+
+def settle(server, **more):
     browser = server.browser()
     browser.get(f"/dashboard/?token={server.site.requester_token}")
     page = browser.get("/dashboard/studies/s").text
     token = re.search(r'name="csrf" value="(\w+)"', page)[1]
-    reply = browser.post(
-        "/dashboard/studies/s/settings",
-        data={"csrf": token, "screen_out_url": WAY, "screen_out_code": "OUT-7"},
-    )
+    fields = {"screen_out_url": WAY, "screen_out_code": "OUT-7", **more}
+    reply = browser.post("/dashboard/studies/s/settings", data={"csrf": token, **fields})
     assert reply.status_code == 303, reply.text
-    return study
 
 
 def address(reason):
@@ -99,6 +101,29 @@ def test_a_return_and_the_end_of_time_lead_back(server, settled, ends):
     assert ">OUT-7<" in page
     assert "Do another task of this study" in page
     assert "continue where you stopped if you take the same task again" in page
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_whoever_does_not_agree_gives_the_place_back_and_leads_back_with_a_code_of_its_own(
+    server, settled, own
+):
+    if own:
+        settle(server, decline_url=f"{WAY}&no=1", decline_code="NO-8")
+    worker = server.somebody()
+    assignment = worker.join("s", **PERSON).headers["location"].rpartition("/")[2]
+    place = f"/worker/assignments/{assignment}"
+    elsewhere = worker.http.post(f"{place}/decline", headers={"Origin": "https://evil.example"})
+    assert elsewhere.status_code == 403
+    assert server.worker("other").http.post(f"{place}/decline").status_code == 403
+    assert worker.http.get(f"{place}/state").json()["status"] == "Accepted"
+    for _ in range(2):
+        reply = worker.http.post(f"{place}/decline", headers={"Origin": server.url})
+        assert (reply.status_code, reply.headers["location"]) == (303, f"{place}/done?declined")
+    page = worker.http.get(f"{place}/done?declined").text
+    assert "<h1>You are not taking part</h1>" in page
+    assert f'href="{address("declined")}{"&amp;no=1" * own}"' in page
+    assert f">{'NO-8' if own else 'OUT-7'}<" in page
+    assert server.somebody().join("s", PROLIFIC_PID="next").status_code == 303, "the place is free"
 
 
 def test_somebody_without_cookies_is_told_on_every_form(server, publish):

@@ -47,6 +47,59 @@ def test_progress_never_goes_back(working):
         assert working.http.get(working.at).json() == onward
 
 
+def part(seq, start, *sides):
+    whole = state(seq, *sides)
+    return {**whole, "from": start, "answers": whole["answers"][start:]}
+
+
+def test_a_part_joins_what_is_kept(working):
+    assert working.http.patch(working.at, json=part(2, 0, "left")).status_code == 412, "nothing is kept"
+    working.http.put(working.at, json=state(3, "left"))
+    for _ in range(2):
+        reply = working.http.patch(working.at, json=part(4, 0, "left", "right"))
+        assert reply.status_code == 204, "sent again after a reply that was lost"
+        assert 590 <= int(reply.headers["X-Seconds-Left"]) <= 600
+        assert working.http.get(working.at).json() == state(4, "left", "right")
+    late = part(6, 0, "left", "right", "left")
+    assert working.http.patch(working.at, json=part(7, 1, "left", "right", "left", "left")).status_code == 204
+    assert working.http.patch(working.at, json=late).json()["reason"] == "moved"
+    assert working.http.get(working.at).json() == state(7, "left", "right", "left", "left")
+
+
+def test_a_part_that_does_not_fit_changes_nothing(working):
+    kept = state(9, "left", "right")
+    working.http.put(working.at, json=kept)
+    for unfit in (
+        part(10, 2, "left", "right", "left"),
+        part(10, 5, "left", "right", "left", "left", "left", "left"),
+        {**part(10, 1, "left", "right"), "from": -1},
+        {**part(10, 1, "left", "right"), "from": True},
+        {**part(10, 1, "left", "right"), "answers": 3},
+        state(10, "left", "right"),
+        ["from"],
+        7,
+    ):
+        assert working.http.patch(working.at, json=unfit).status_code == 412
+    for other in (
+        part(10, 1, "left", "left", "left"),
+        part(10, 1, "left"),
+        part(9, 1, "left", "right", "left"),
+    ):
+        assert working.http.patch(working.at, json=other).json()["reason"] == "moved"
+    assert working.http.get(working.at).json() == kept
+
+
+def test_parts_together_are_bounded(working):
+    answers = [{"trial": "t" * 200_000}]
+    assert working.http.put(working.at, json={**state(1), "answers": answers}).status_code == 204
+    more = {**state(2), "at": 0, "from": 0, "answers": [*answers, {"trial": "u" * 60_000}]}
+    assert working.http.patch(working.at, json=more).status_code == 204
+    more = {**state(3), "at": 0, "from": 1, "answers": [more["answers"][1], {"trial": "v" * 60_000}]}
+    reply = working.http.patch(working.at, json=more)
+    assert reply.status_code == 413
+    assert working.http.get(working.at).json()["seq"] == 2
+
+
 def test_what_does_not_count_its_progress_is_replaced():
     for kept in (None, 1, [1], "text", {"shown": 7}):
         assert _goes_on(kept, {"anything": 1})
