@@ -231,7 +231,7 @@ def test_no_answer_is_taken_after_the_time_although_the_server_is_away(chrome, l
 
 def test_whoever_does_not_agree_gives_the_place_back_and_finds_the_way_back(people, study):
     person = people[0]
-    person.page.goto(f"{study.url}/join/{study.name}?PROLIFIC_PID=p1&STUDY_ID=s&SESSION_ID=e")
+    person.page.goto(f"{study.url}/join/{study.name}?PROLIFIC_PID=p9&STUDY_ID=s&SESSION_ID=e")
     person.page.click("#begin")
     person.frame().locator("#decline").click()
     person.page.wait_for_url("**/done?declined")
