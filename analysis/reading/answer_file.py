@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ class AnswerFile:
         try:
             self._file.seek(0, 2)
             self._file.write(answers.tobytes())
+            self._file.flush()
         except OSError as error:
             raise GlimpseError(
                 f"{tempfile.gettempdir()}: answers cannot be kept there while they are analysed "
@@ -48,6 +50,13 @@ class AnswerFile:
         breaks = np.flatnonzero(first[1:] != first[:-1] + count[:-1]) + 1
         for stretch in np.split(np.arange(len(first)), breaks):
             if len(stretch):
-                self._file.seek(int(first[stretch[0]]) * ANSWER.itemsize)
-                parts.append(self._file.read(int(count[stretch].sum()) * ANSWER.itemsize))
+                place, size = int(first[stretch[0]]), int(count[stretch].sum())
+                parts.append(self._at(place * ANSWER.itemsize, size * ANSWER.itemsize))
         return np.frombuffer(b"".join(parts), dtype=ANSWER)
+
+    def _at(self, place: int, size: int) -> bytes:
+        """Some bytes. Once on disk, without moving the file's place: forked processes share it."""
+        if self.size * ANSWER.itemsize > IN_MEMORY and hasattr(os, "pread"):
+            return os.pread(self._file.fileno(), size, place)
+        self._file.seek(place)
+        return self._file.read(size)

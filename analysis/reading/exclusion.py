@@ -111,9 +111,7 @@ def exclude(results: Results, rules: Rules | None = None) -> Exclusion:
     table["n_exposure_error"] = off
     table["excluded"] = first > 0
     table["reason"] = np.array(["", *REASONS])[first]
-    table["reasons"] = [
-        "; ".join(name for name in holds if holds[name][number]) for number in range(len(table))
-    ]
+    table["reasons"] = _all_reasons(holds, len(table))
     return Exclusion(marked, table, _counts(table, holds), results)
 
 
@@ -155,6 +153,16 @@ def _first_reason(holds: dict[str, np.ndarray], size: int) -> np.ndarray:
     for name in reversed(list(holds)):
         first[holds[name]] = list(REASONS).index(name) + 1
     return first
+
+
+def _all_reasons(holds: dict[str, NDArray[np.bool_]], size: int) -> NDArray[np.object_]:
+    """All reasons that hold of each assignment, joined by "; "."""
+    which = np.zeros(size, dtype=np.int64)  # a bit for each reason
+    texts = [""]
+    for bit, (name, here) in enumerate(holds.items()):
+        which |= here.astype(np.int64) << bit
+        texts += [f"{text}; {name}" if text else name for text in texts]
+    return np.array(texts, dtype=object)[which]
 
 
 def _counts(table: pd.DataFrame, holds: dict[str, NDArray[np.bool_]]) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import pandas as pd
 from glimpse.errors import GlimpseError, NothingLeftError
 from glimpse.progress import untracked
 
+from ..figures.aside import aside
 from ..figures.stimuli import load_stimuli
 from ..reading.belonging import belonging
 from ..reading.exclusion import Exclusion, Rules, exclude
@@ -127,6 +128,7 @@ def evaluate(
         answers = analysed(gathered, cluster=cluster)
     except NothingLeftError as error:
         raise GlimpseError(f"{error}{_problems_found(results)}") from None
+    described = aside(lambda: _described(results, answers, level, folders))
     contrasts = list(dict.fromkeys(cells["contrast"]))
     blank = blank_curve(settings.curve, settings.exposure, level, settings.threshold)
     curves = estimate_curves(answers, contrasts, results.real, blank)
@@ -147,18 +149,26 @@ def evaluate(
         curves=[one.curve for one in curves],
         differences=difference_table(answers, curves, results.real, settings.intervals),
         rankings=rank_conditions(answers, level=level, adjustment=settings.intervals.adjust),
-        workers=worker_table(gathered, level=level),
-        agreement=agreement_table(answers, level=level),
-        sentinels=sentinel_table(gathered, level=level, cluster=cluster),
         side_bias=side_bias(answers, level=level),
-        response_times=response_times(answers),
-        exposures=achieved_exposures(answers, results.assignments),
         sensitivity=sensitivity(results, settings, answers, exclusion, preference),
         pairs=pairs,
         stimuli=stimuli,
         comparison=_comparison(exclusion.judgments, cells, settings) if settings.compare else pd.DataFrame(),
-        digests=tuple(_digest(folder) for folder in folders),
+        **described(),
     )
+
+
+def _described(results: Results, answers: Analysed, level: float, folders: Sequence[Path]) -> dict[str, Any]:
+    """Return those parts of `Evidence` that nothing else is computed from: half of the work."""
+    gathered = answers.gathered
+    return {
+        "workers": worker_table(gathered, level=level),
+        "agreement": agreement_table(answers, level=level),
+        "sentinels": sentinel_table(gathered, level=level, cluster=answers.cluster.name),
+        "response_times": response_times(answers),
+        "exposures": achieved_exposures(answers, results.assignments),
+        "digests": tuple(_digest(folder) for folder in folders),
+    }
 
 
 def _filtered_or_not(
@@ -194,17 +204,22 @@ def _problems_found(results: Results) -> str:
 def _counts(answers: Analysed) -> dict[str, int]:
     """Judgments by kind, and what they are of."""
     gathered, shown = answers.gathered, answers.gathered.shown
-    sentinel = (shown.cell < 0)[gathered.trial]
-    genuine, source = gathered.trial[~sentinel], gathered.source[gathered.assignment]
-    sources = len(gathered.sources)
-    seen = np.unique(shown.pair[gathered.trial].astype(np.int64) * sources + source) // max(sources, 1)
+    sources, trials = len(gathered.sources), len(shown.cell)
+    judged = np.zeros(sources * trials, dtype=np.int64)  # of each trial, by source
+    for here in gathered.parts:
+        source = gathered.source[gathered.assignment[here]].astype(np.int64)
+        judged += np.bincount(source * trials + gathered.trial[here], minlength=len(judged))
+    source, trial = np.divmod(np.flatnonzero(judged), max(trials, 1))
+    seen = np.unique(shown.pair[trial].astype(np.int64) * sources + source) // max(sources, 1)
+    sentinel = shown.cell < 0
+    sentinels = int(judged[np.tile(sentinel, sources)].sum())
     return {
         "judgments": len(gathered),
         "analysed": int(answers.keep.sum()),
-        "sentinels": int(sentinel.sum()),
-        "genuine": len(genuine),
-        "analysed_workers": len(np.unique(answers.worker())),
-        "pairs": len(np.unique(shown.pair[genuine])),
+        "sentinels": sentinels,
+        "genuine": len(gathered) - sentinels,
+        "analysed_workers": int(np.count_nonzero(np.bincount(answers.worker()))),
+        "pairs": len(np.unique(shown.pair[trial[~sentinel[trial]]])),
         "shared_pairs": int((np.bincount(seen) > 1).sum()),
     }
 

@@ -53,10 +53,16 @@ class Analysed:
         """
         other = Analysed(gathered, gathered.analysed(), self.cluster)
         groups, seen = self._sides, gathered.shown.seen()
+        moved = np.flatnonzero(self.keep != other.keep)
         changed = np.zeros(len(gathered.workers), dtype=bool)
-        for here in gathered.parts:
-            moved = np.flatnonzero(self.keep[here] != other.keep[here]) + here.start
-            changed[gathered.worker[gathered.assignment[moved]]] = True
+        changed[gathered.worker[gathered.assignment[moved]]] = True
+        gone = self.keep[moved]
+        vars(other)["by_trial"] = tuple(
+            all_of - out + back
+            for all_of, out, back in zip(
+                self.by_trial, self._by_trial(moved[gone]), self._by_trial(moved[~gone]), strict=True
+            )
+        )
         before, after = (
             worker_terms(groups, one.parts(changed), seen, self.cluster) for one in (self, other)
         )
@@ -83,26 +89,30 @@ class Analysed:
         """The analysed answers, some workers at a time. workers: whether each takes part."""
         gathered = self.gathered
         of_trial = SIDES * gathered.shown.cell + 2 * gathered.shown.a_left
+        some = None if workers is None else workers[gathered.worker]  # of the assignments
         for here in gathered.parts:
-            at = here.start + np.flatnonzero(self.keep[here])
-            worker = gathered.worker[gathered.assignment[at]]
-            if workers is not None:
-                at, worker = at[workers[worker]], worker[workers[worker]]
+            keep = self.keep[here]
+            at = here.start + np.flatnonzero(keep if some is None else keep & some[gathered.assignment[here]])
             if len(at):
-                trial = gathered.trial[at]
+                trial, worker = gathered.trial[at], gathered.worker[gathered.assignment[at]]
                 group = of_trial[trial] + gathered.left[at]
                 yield Answers(worker, trial, group, *gathered.met_again(at))
 
     @cached_property
     def by_trial(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Answers of each trial (T,), and those of them that chose left."""
-        gathered, T = self.gathered, len(self.gathered.shown.cell)
-        n, left = np.zeros((2, T), dtype=np.int64)
-        for here in gathered.parts:
-            kept = gathered.trial[here][self.keep[here]]
-            n += np.bincount(kept, minlength=T)
-            left += np.bincount(kept[gathered.left[here][self.keep[here]]], minlength=T)
+        n, left = np.zeros((2, len(self.gathered.shown.cell)), dtype=np.int64)
+        for here in self.gathered.parts:
+            own, own_left = self._by_trial(here.start + np.flatnonzero(self.keep[here]))
+            n += own
+            left += own_left
         return n, left
+
+    def _by_trial(self, at: Codes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Of some answers, how many each trial has, and how many of these are left."""
+        T = len(self.gathered.shown.cell)
+        both = np.bincount(2 * self.gathered.trial[at] + self.gathered.left[at], minlength=2 * T)
+        return both[::2] + both[1::2], both[1::2]
 
     def worker(self) -> Codes:
         """The worker of each analysed answer."""

@@ -3,6 +3,7 @@
 import errno
 import gc
 import json
+import os
 import shutil
 import tracemalloc
 
@@ -234,3 +235,16 @@ def test_what_arithmetic_leaves_of_a_tie_is_zero_but_small_p_values_stay():
     frame = pd.DataFrame({"strength": [8.88e-16, -8.88e-16, -0.0], "p_value": [3e-40, 0.0, 1.0],
                           "transitivity_p": [1e-13, np.nan, 0.5]})  # fmt: skip
     assert tables.csv_text(frame) == "strength,p_value,transitivity_p\n0,3e-40,1e-13\n0,0,\n0,1,0.5\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "pread"), reason="without reading at a place, as on Windows")
+def test_reading_from_the_disk_moves_no_place_that_a_forked_process_shares(monkeypatch):
+    monkeypatch.setattr(answer_file, "IN_MEMORY", 1000)
+    file = AnswerFile()
+    answers = np.zeros(500, dtype=ANSWER)
+    answers["trial"] = np.arange(500)
+    file.append(answers)
+    before = os.lseek(file._file.fileno(), 0, os.SEEK_CUR)
+    found = file.read(np.array([3, 100]), np.array([2, 4]))
+    assert found["trial"].tolist() == [3, 4, 100, 101, 102, 103]
+    assert os.lseek(file._file.fileno(), 0, os.SEEK_CUR) == before == 500 * ANSWER.itemsize
