@@ -58,6 +58,7 @@ setup(
         "postgresql": ["psycopg[binary]>=3.2"],
         "bench": ["choix", "orjson>=3.9", "psignifit"],
         "dev": [
+            "babel>=2.14",
             "boto3-stubs",
             "build",
             "choix",

@@ -31,7 +31,7 @@ LAYERS = {
         ["study"],
         ["submission", "stated", "plan"],
         ["trials", "people", "pricing", "precision", "experiment", "files", "images", "tables"],
-        ["stop_rule"],
+        ["stop_rule", "language"],
         ["text"],
         ["calling"],
         ["betting", "cells", "errors", "progress", "program", "version"],
