@@ -11,6 +11,7 @@ from glimpse.analysis.reading.belonging import belonging
 from glimpse.analysis.reading.exclusion import exclude
 from glimpse.analysis.reading.results import read_results
 from glimpse.counting import REASONS, Submitted, left_out, reason_left_out, repeats, tally
+from glimpse.questions import DEFAULT_QUESTION
 from glimpse.submission import FLAGS, assignment_line, parse_submission, write_lines
 from glimpse.trials import OTHER_SIDE, Trial, trials_csv
 
@@ -52,6 +53,8 @@ class OneHit:
     """What the rules need of a study."""
 
     max_wrong_sentinels: int = 0
+    questions = (DEFAULT_QUESTION,)
+    judged_by = DEFAULT_QUESTION
     study: str = "s1"
 
     @property

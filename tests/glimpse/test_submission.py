@@ -15,7 +15,7 @@ from glimpse.mturk.answers import (
     parse_submission,
     read_submission,
 )
-from glimpse.submission import read_line
+from glimpse.submission import ONLY, read_line
 
 RECORD = {
     "trial": "t1",
@@ -43,7 +43,8 @@ def test_a_submission_is_read_with_its_records_as_received():
     got = parse_submission(submission())
     (answer,) = got.answers
     assert (got.study, got.hit, got.simulated) == ("s", "b1-h01", False)
-    assert (answer.trial, answer.side, answer.frames, answer.response_ms) == ("t1", "left", 15, 812.5)
+    assert (answer.trial, answer.choices, answer.frames) == ("t1", {ONLY: "left"}, 15)
+    assert answer.response_ms == {ONLY: 812.5}
     assert answer.record == RECORD
 
 
@@ -67,7 +68,7 @@ def test_simulated_submissions_say_so(changes):
         ("[" * 100_000, "submission is not JSON: "),
         ('{"schema": NaN}', "submission is not JSON: NaN is not a number of JSON"),
         (r'{"schema": "\ud800"}', "submission is not JSON: 'utf-8' codec can't encode"),
-        (submission(schema=2), "submission has schema 2; this version reads 1"),
+        (submission(schema=3), "submission has schema 3; this version reads 1 and 2"),
         (submission(answers=None), "submission: 'answers' is missing, not a list"),
         (submission(answers=[RECORD] * 5001), "submission has 5001 answers; at most 5000 are read"),
         (submission(page=[]), "submission: 'page' is a list, not an object"),

@@ -14,6 +14,7 @@ import pytest
 
 from benchmarks.exposures import experiment, make_study
 from glimpse.mturk.page import pages
+from glimpse.questions import only_question
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,6 +115,8 @@ def test_the_script_reads_the_trials_that_were_packed(node: Callable[..., str], 
 
 def test_a_pair_that_is_gone_is_asked_for_in_the_past_or_in_the_studys_own_words(tmp_path: Path) -> None:
     study = make_study(tmp_path, experiment((60,), 2), 4, (64, 32))
-    other = replace(study, page_settings={**study.page_settings, "question": "Which face is older?"})
+    other = replace(
+        study, experiment=replace(study.experiment, questions=(only_question("Which face is older?"),))
+    )
     for asked, expected in ((study, "Which image looked more realistic?"), (other, "Which face is older?")):
         assert f'data-past="{expected}"' in pages.page_html(asked, study.hits[0].hit)

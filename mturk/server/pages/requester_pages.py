@@ -45,7 +45,7 @@ _SCRIPT = re.compile(
 _DOCTYPE = re.compile(r"\s*<!doctype[^>]*>", re.IGNORECASE)
 
 
-def page_address(request: Request, assignment: Row, question: questions.Question) -> str:
+def page_address(request: Request, assignment: Row, question: questions.HitQuestion) -> str:
     """Return the address of an assignment's page, with the parameters that MTurk gives a page."""
     assignment_id = assignment["assignment_id"]
     parameters = {
@@ -65,7 +65,7 @@ def page_address(request: Request, assignment: Row, question: questions.Question
     return f"{addresses.base(request)}/submit/{token}/page?{urlencode(parameters)}"
 
 
-def preview_address(request: Request, hit: Row, question: questions.Question) -> str:
+def preview_address(request: Request, hit: Row, question: questions.HitQuestion) -> str:
     """Return the address of a HIT's page before anybody accepts it."""
     parameters = {"assignmentId": PREVIEW, "hitId": hit["hit_id"]}
     if question.url:
@@ -79,7 +79,7 @@ def _with(address: str, parameters: dict[str, str]) -> str:
     return f"{base}{joint}{urlencode(parameters)}{mark}{fragment}"
 
 
-def frame_source(question: questions.Question) -> str:
+def frame_source(question: questions.HitQuestion) -> str:
     """Return where the frame around a page may go: to this server, and to the page's own host."""
     if question.url is None:
         return "'self'"
@@ -87,7 +87,7 @@ def frame_source(question: questions.Question) -> str:
     return f"'self' {parts.scheme}://{parts.netloc}"
 
 
-def sandbox(question: questions.Question) -> str | None:
+def sandbox(question: questions.HitQuestion) -> str | None:
     """Return what the frame around a page allows it; None for a page that runs on an origin."""
     return None if question.own or question.url else ALLOWED
 

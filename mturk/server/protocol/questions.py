@@ -26,7 +26,7 @@ _LOCAL = {"localhost", "127.0.0.1", "::1"}
 
 
 @dataclass(frozen=True)
-class Question:
+class HitQuestion:
     """What a HIT shows: a page of its own (`html`) or the address of one elsewhere (`url`).
 
     `height` is in CSS pixels; 0 fills the window. `selections`: by question of a QuestionForm what may be
@@ -45,7 +45,7 @@ class Question:
 
 
 @lru_cache(maxsize=256)
-def parse(xml: str) -> Question:
+def parse(xml: str) -> HitQuestion:
     """Return the question that MTurk's XML describes; RequestError says what is wrong with it."""
     size = len(xml.encode())
     if size > MAX_BYTES:
@@ -59,14 +59,14 @@ def parse(xml: str) -> Question:
         if not html.strip():
             raise RequestError("HTMLContent is empty.", "InvalidQuestion")
         # Browsers hash and show a page with its line breaks normalized.
-        return Question(html.replace("\r\n", "\n").replace("\r", "\n"), None, _height(root, HTML))
+        return HitQuestion(html.replace("\r\n", "\n").replace("\r", "\n"), None, _height(root, HTML))
     if root.tag == f"{{{EXTERNAL}}}ExternalQuestion":
-        return Question(
+        return HitQuestion(
             None, _checked_url(_child(root, EXTERNAL, "ExternalURL").strip()), _height(root, EXTERNAL)
         )
     if question_forms.is_form(root):
         form = question_forms.read(root)
-        return Question(form.html, None, 0, form.selections)
+        return HitQuestion(form.html, None, 0, form.selections)
     raise RequestError(
         f"Question starts with {str(root.tag)[:150]}; allowed: HTMLQuestion of {HTML}, ExternalQuestion of "
         f"{EXTERNAL}, or QuestionForm.",

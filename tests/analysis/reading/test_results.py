@@ -121,7 +121,7 @@ def test_a_later_version_of_the_format_is_refused(tmp_path):
     path = folder / "study.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": 99}))
     with pytest.raises(
-        GlimpseError, match=r"schema_version is 99; this program reads 1\. Use the version that"
+        GlimpseError, match=r"schema_version is 99; this program reads 1 and 2\. Use the version that"
     ):
         read_results(folder)
 

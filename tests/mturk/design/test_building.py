@@ -31,6 +31,7 @@ from glimpse.mturk.page.pages import (
     question_xml,
 )
 from glimpse.mturk.publishing.ledger import Ledger, ledger_path
+from glimpse.questions import Question
 from glimpse.study import Stimulus, read_study
 from glimpse.trials import read_trials, trials_csv
 
@@ -118,7 +119,7 @@ def test_same_images_and_seed_same_bytes(images: Path, built: Built, tmp_path: P
         {"texts": Texts(title="Which of these is a photograph?")},
         {"texts": Texts(description="Look, and choose.")},
         {"texts": Texts(keywords=("image",))},
-        {"page": {"question": "Which image looks more fake?"}},
+        {"questions": (Question("fake", "Which image looks more fake?"),)},
         {"page": {"consent": ("You may stop at any time.",)}},
         {"page": {"display_width": 128}},
         {"page": {"fixation_ms": 900}},
@@ -130,7 +131,9 @@ def test_same_images_and_seed_same_bytes(images: Path, built: Built, tmp_path: P
 )
 def test_whatever_workers_see_makes_another_study(images: Path, tmp_path: Path, change: dict) -> None:
     one = build(find_images(images), small(), tmp_path / "one", MAKING).study
-    other = build(find_images(images), small(), tmp_path / "other", replace(MAKING, **change)).study
+    of_making = {name: value for name, value in change.items() if name != "questions"}
+    asked = replace(small(), questions=change.get("questions", small().questions))
+    other = build(find_images(images), asked, tmp_path / "other", replace(MAKING, **of_making)).study
     assert other.study != one.study
     assert not set(other.stimuli) & set(one.stimuli)
 
@@ -251,8 +254,6 @@ def test_page_settings_are_checked() -> None:
     assert page_settings(stimuli, display_width=800).height == 400
     for wrong, message in (
         ({"display_width": 4}, "shown at 4x2"),
-        ({"question": " "}, "--question is empty"),
-        ({"question": "a\x07"}, r"--question holds the character U\+0007"),
         ({"consent": ("a", "b\udcff")}, r"--consent holds the character U\+DCFF"),
         ({"consent": ()}, "--consent is empty"),
         ({"fixation_ms": 10}, "fixation_ms is 10"),
@@ -264,8 +265,9 @@ def test_page_settings_are_checked() -> None:
 
 
 def test_words_of_the_requester_are_escaped(images: Path, tmp_path: Path) -> None:
-    page = {"question": "<b>Which?</b>", "consent": ("A & B </script>",)}
-    study = build(find_images(images), small(), tmp_path / "s", replace(MAKING, page=page)).study
+    asked = replace(small(), questions=(Question("bold", "<b>Which?</b>"),))
+    page = {"consent": ("A & B </script>",)}
+    study = build(find_images(images), asked, tmp_path / "s", replace(MAKING, page=page)).study
     html = study.page_path("b1-h01").read_text()
     assert "&lt;b&gt;Which?&lt;/b&gt;" in html
     assert "A &amp; B &lt;/script&gt;" in html
