@@ -134,6 +134,11 @@ class Experiment:
         stated = [exposure for exposure in self.exposures_ms if exposure is not None]
         return tuple(exposure for exposure in stated if exposure >= PLAIN_MS) or (max(stated),)
 
+    @property
+    def known_per_hit(self) -> int:
+        """Number of a HIT's trials whose answer is known: practice trials and sentinels."""
+        return self.practice_trials + self.sentinels_per_hit
+
     def trials_per_hit(self, batch: Batch) -> int:
         """Return the number of a HIT's trials: practice, genuine, sentinels."""
         return self.practice_trials + self.genuine_per_hit(batch) + self.sentinels_per_hit

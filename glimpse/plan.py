@@ -83,10 +83,26 @@ class Plan:
         """True for sentinels."""
         return np.asarray(self.label == self.layout.cells)
 
+    @property
+    def known(self) -> Bools:
+        """True for trials whose answer is known: practice trials and sentinels."""
+        return np.asarray(self.label >= self.layout.cells)
+
+    @property
+    def known_items(self) -> list[tuple[int, int]]:
+        """The scenes of these, HIT after HIT in the order shown: of the first condition, of the second."""
+        return list(zip(self.item_a[self.known].tolist(), self.item_b[self.known].tolist(), strict=True))
+
+    @property
+    def known_per_hit(self) -> int:
+        """How many of these a HIT has."""
+        return self.layout.practice + self.layout.sentinels
+
 
 def scenes_needed(experiment: Experiment, batch: Batch) -> int:
     """Return how many distinct scenes one HIT would use if none came twice."""
-    return experiment.trials_per_hit(batch) * (1 if experiment.pairing == "same-item" else 2)
+    others = experiment.known_per_hit if experiment.sentinels == "mismatch" else 0
+    return experiment.trials_per_hit(batch) * (1 if experiment.pairing == "same-item" else 2) + others
 
 
 def plan(experiment: Experiment, batch: Batch, items: int, rng: np.random.Generator) -> Plan:
@@ -127,6 +143,37 @@ def deal(
     if layout.trials * (1 if same_item else 2) <= items:
         return label, *_distinct_scenes(layout, label, items, rng, same=same_item)
     return _repeated_scenes(layout, label, items, rng, same=same_item)
+
+
+def dealt(count: int, per_hit: int, hits: int, rng: np.random.Generator) -> Ints:
+    """Return (hits, per_hit) numbers below `count`, in shuffled order.
+
+    Each is used as often as every other (to within one), and none twice in a HIT while they last.
+    """
+    ring = _shuffled(count, rng)
+    slots = np.arange(hits * per_hit).reshape(hits, per_hit) % count
+    return np.take_along_axis(ring[slots], np.argsort(rng.random((hits, per_hit)), axis=1), axis=1)
+
+
+def foils(planned: Plan, scene: Ints, size: Ints, rng: np.random.Generator) -> Ints:
+    """Return (HITs, known trials a HIT) items to stand beside the known trials' own (`Plan.item_b`).
+
+    scene, size: (items,) numbers, equal for items that are one scene, and of one size. A foil is of another
+    scene and of the same size as the trial's own item, which must exist. It is none that the HIT shows, while
+    there are others, and each item is a foil about as often as every other.
+    """
+    used = np.zeros(len(scene))
+    chosen = np.empty((planned.layout.hits, planned.known_per_hit), dtype=np.int64)
+    for hit, shown in enumerate(planned.item_b):
+        met = np.bincount(shown, minlength=len(scene)).astype(np.float64)
+        for place, own in enumerate(shown[planned.known[hit]]):
+            wanted = (scene != scene[own]) & (size == size[own])
+            cost = np.where(wanted, met * planned.label.size + used + rng.random(len(scene)), np.inf)
+            other = int(cost.argmin())
+            chosen[hit, place] = other
+            used[other] += 1
+            met[other] += 1
+    return chosen
 
 
 def _labels(layout: Layout, rng: np.random.Generator) -> Ints:

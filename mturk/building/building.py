@@ -8,30 +8,32 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from glimpse.plan import Plan, plan, scenes_needed
+from glimpse.errors import GlimpseError
+from glimpse.forms import FormField, check_forms
 from glimpse.progress import untracked
 from glimpse.study import Hit, Stimulus, Study, digest
 from glimpse.trials import Trial, trials_csv
 
+from ..design.context import items_with_context, read_contexts, same_items, without_references
 from ..design.encoding import Encoding, Source, choose, encode, extension, keeps_pixels
 from ..design.limits import check_listing
 from ..design.padding import pad, padded_size
+from ..design.sentinels import read_known, source_of
 from ..design.sources import Sources
 from ..design.stimuli import Images, common_items, inspect_all, opaque_id, study_secret
 from ..page.pages import page_html, page_settings, question_xml, template_sha256
-from .blindness import blind_warnings, sentinel_exposures
+from .blindness import blind_warnings
 from .design_page import design_html
 from .recurrence import recurrence
+from .rows import in_context, planned_rows, scene_warnings
+from .shown import Shown
 from .writing import refuse_existing, write_study
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from glimpse.experiment import Batch, Experiment
-    from glimpse.forms import FormField
+    from glimpse.experiment import Experiment
     from glimpse.progress import Track
 
     from ..page.pages import PageSettings
@@ -84,16 +86,36 @@ class Built:
 
 
 def build(
-    images: Images, experiment: Experiment, target: Path, making: Making, *, allow_missing: bool = False
+    images: Images,
+    experiment: Experiment,
+    target: Path,
+    making: Making,
+    *,
+    allow_missing: bool = False,
+    pairing_asked: bool = False,
 ) -> Built:
     """Design a study over `images` and write it to `target`, whole or not at all.
 
-    `allow_missing` leaves out items that some condition lacks. GlimpseError before anything is written.
+    `allow_missing` leaves out items that some condition lacks, or that have no context. Contexts make pairs
+    show one item; `pairing_asked` tells that another pairing was asked for, which is refused then.
+    GlimpseError before anything is written.
     """
     _check_first(experiment, making, target)
+    images = without_references(images, making.sources.references)
+    contexts = read_contexts(making.sources.prompts, making.sources.references)
+    warnings: list[str] = []
+    if contexts and (said := same_items(experiment, asked=pairing_asked)):
+        experiment = replace(experiment, pairing="same-item")
+        warnings.append(said)
     items = common_items(images, experiment.conditions, allow_missing=allow_missing)
-    rows = list(planned_rows(experiment, items, making.seed))
-    return build_rows(images, experiment, rows, target, making, tuple(scene_warnings(experiment, len(items))))
+    if contexts:
+        items = items_with_context(contexts, images, items, allow_missing=allow_missing)
+    stated = making.sources.sentinels
+    file = read_known(stated, keep_sides=making.sources.keep_sides) if stated else None
+    known = source_of(experiment, images, items, contexts, file)
+    rows = list(planned_rows(experiment, items, making.seed, known, contextual=bool(contexts)))
+    warnings += scene_warnings(experiment, len(items))
+    return _built(Shown(images, rows, contexts), experiment, target, making, warnings)
 
 
 def build_rows(
@@ -106,18 +128,32 @@ def build_rows(
 ) -> Built:
     """Write a study whose trials are given, their stimuli yet without names (empty `stimulus_*`)."""
     _check_first(experiment, making, target)
-    sources = inspect_all(images, map(_images_of, rows), making.track)
+    images = without_references(images, making.sources.references)
+    contexts = read_contexts(making.sources.prompts, making.sources.references)
+    if contexts:
+        rows = list(in_context(rows))
+        items_with_context(contexts, images, sorted({row.context for row in rows}))
+    return _built(Shown(images, rows, contexts), experiment, target, making, warnings)
+
+
+def _built(
+    shown: Shown, experiment: Experiment, target: Path, making: Making, warnings: Sequence[str]
+) -> Built:
+    """Name, encode and write what trials show."""
+    pictures = inspect_all(shown.images, shown.pairs, making.track)
+    sources = {**pictures, **shown.references()}
     encoding = choose(making.encoding, list(sources.values()))
-    page = page_settings(sources.values(), **making.page)
-    secret = study_secret(making.seed, _visible(experiment, making, page, encoding, rows), sources)
+    page = page_settings(pictures.values(), **making.page)
+    secret = study_secret(making.seed, _visible(experiment, making, page, encoding, shown), sources)
     names = {key: opaque_id(secret, *key, source.sha256) for key, source in sources.items()}
     encoder = _Encoder(sources, names, secret, encoding, making.track)
-    study = _study(experiment, making, page, secret, _named(rows, names), encoder.stimuli())
+    study = _study(experiment, making, page, secret, shown.named(names), encoder.stimuli())
+    study = replace(study, contexts=shown.stated(names))
     pages = {hit.hit: page_html(study, hit.hit) for hit in study.hits}
     size = max(len(question_xml(study, hit.hit, LONG_BASE).encode()) for hit in study.hits)
     study = replace(study, hits=tuple(replace(hit, page_sha256=digest(pages[hit.hit])) for hit in study.hits))
     recurring = recurrence(study.trials, experiment.workers_per_hit)
-    blind = blind_warnings(experiment, study.trials, encoding, sources.values())
+    blind = blind_warnings(experiment, study.trials, encoding, pictures.values())
     warnings = (*warnings, *(recurring.warnings() if recurring else ()), *blind)
     report = design_html(study, recurring, warnings=warnings, encoding=encoding, question_bytes=size)
     extra = {**making.beside, "design.html": report}
@@ -130,14 +166,22 @@ def _check_first(experiment: Experiment, making: Making, target: Path) -> None:
     refuse_existing(target, replace=making.force)
     texts = making.texts
     check_listing(texts.title, texts.description, texts.keywords, experiment)
+    check_forms(making.forms)
+    names = [question.name for question in experiment.questions]
+    if experiment.sentinels == "mismatch" and len(names) > 1 and experiment.sentinel_question is None:
+        raise GlimpseError(
+            "sentinels by mismatch: which question tells whether a picture fits its prompt? State "
+            f"sentinel_question, one of {', '.join(names)}."
+        )
 
 
 def _visible(
-    experiment: Experiment, making: Making, page: PageSettings, encoding: Encoding, rows: Sequence[Trial]
+    experiment: Experiment, making: Making, page: PageSettings, encoding: Encoding, shown: Shown
 ) -> str:
     """Return all that workers see beside the images, as one text: another study has another."""
-    seen = (asdict(making.texts), page.to_json(), template_sha256(), encoding, _plan_digest(rows))
-    return json.dumps([experiment.to_json(), *seen], sort_keys=True)
+    seen = (asdict(making.texts), page.to_json(), template_sha256(), encoding, digest(trials_csv(shown.rows)))
+    forms = [form.to_json() for form in making.forms]
+    return json.dumps([experiment.to_json(), *seen, shown.prompts, forms], sort_keys=True)
 
 
 def _study(
@@ -166,105 +210,6 @@ def _study(
         page_settings=page.to_json(),
         forms=making.forms,
     )
-
-
-def planned_rows(experiment: Experiment, items: Sequence[str], seed: int) -> Iterable[Trial]:
-    """Plan every batch, each with its own stream of random numbers: one more changes none before it."""
-    number = 0
-    for index, batch in enumerate(experiment.batches):
-        rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, index])))
-        planned = plan(experiment, batch, len(items), rng)
-        drawn = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, index, 1])))
-        exposures = sentinel_exposures(experiment, planned, drawn)
-        rows = list(rows_of(experiment, batch, planned, items, number, exposures))
-        number += len(rows)
-        yield from rows
-
-
-def rows_of(
-    experiment: Experiment,
-    batch: Batch,
-    planned: Plan,
-    items: Sequence[str],
-    first: int = 0,
-    sentinel_ms: Iterable[int | None] = (),
-) -> Iterable[Trial]:
-    """Turn the arrays of one batch into trials, numbered from `first` + 1; stimuli have no names yet.
-
-    `sentinel_ms`: the exposures of the sentinels, one after the other.
-    """
-    drawn = iter(sentinel_ms)
-    cells, exposures = planned.layout.cells, experiment.exposures_ms
-    practice_ms = _practice_exposures(experiment)
-    total = experiment.hits * max(experiment.trials_per_hit(batch) for batch in experiment.batches)
-    digits = max(4, len(str(total)))
-    hit_digits = max(2, len(str(planned.layout.hits)))
-    arrays = (planned.label, planned.item_a, planned.item_b, planned.a_left)
-    for index in np.ndindex(planned.label.shape):
-        label, a, b, a_left = (array[index].item() for array in arrays)
-        hit, position = index
-        genuine = label < cells
-        contrast = (batch.sentinel or "", experiment.real or "")
-        exposure = practice_ms[position] if label > cells else None
-        if label == cells:
-            exposure = next(drawn, experiment.sentinel_exposure_ms)
-        elif genuine:
-            contrast, exposure = batch.contrasts[label // len(exposures)], exposures[label % len(exposures)]
-        left, right = ((contrast[0], items[a]), (contrast[1], items[b]))[:: 1 if a_left else -1]
-        yield Trial(
-            batch=batch.batch,
-            hit=f"{batch.batch}-h{hit + 1:0{hit_digits}d}",
-            position=position + 1,
-            trial=f"t{first + hit * planned.layout.trials + position + 1:0{digits}d}",
-            contrast=":".join(contrast),
-            exposure_ms=exposure,
-            sentinel=label == cells,
-            correct_side=None if genuine else ("right" if a_left else "left"),
-            condition_left=left[0],
-            item_left=left[1],
-            stimulus_left="",
-            condition_right=right[0],
-            item_right=right[1],
-            stimulus_right="",
-            practice=label > cells,
-        )
-
-
-def scene_warnings(experiment: Experiment, items: int) -> Iterable[str]:
-    """Say where scenes come back for a worker, and how many would be needed."""
-    needed = max(scenes_needed(experiment, batch) for batch in experiment.batches)
-    if experiment.scenes == "without-replacement" and needed > items:
-        yield (
-            f"There are {items} scenes, and a HIT shows {needed}: each worker meets a scene up to "
-            f"{-(-needed // items)} times, as far apart as possible. For none twice, bring {needed} scenes, "
-            "or use fewer trials a HIT (--trials-per-cell)."
-        )
-
-
-def _practice_exposures(experiment: Experiment) -> list[int | None]:
-    """Return the exposures of the practice trials: from the longest to the shortest."""
-    exposures = sorted((e for e in experiment.exposures_ms if e is not None), reverse=True)
-    count = experiment.practice_trials
-    if not exposures:
-        return [None] * count
-    return [exposures[round(i * (len(exposures) - 1) / max(1, count - 1))] for i in range(count)]
-
-
-def _images_of(row: Trial) -> tuple[tuple[str, str], tuple[str, str]]:
-    return (row.condition_left, row.item_left), (row.condition_right, row.item_right)
-
-
-def _named(rows: Sequence[Trial], names: Mapping[tuple[str, str], str]) -> tuple[Trial, ...]:
-    """Give the trials' stimuli their opaque names."""
-    named = []
-    for row in rows:
-        left, right = _images_of(row)
-        named.append(row._replace(stimulus_left=names[left], stimulus_right=names[right]))
-    return tuple(named)
-
-
-def _plan_digest(rows: Sequence[Trial]) -> str:
-    return hashlib.sha256(trials_csv(rows).encode()).hexdigest()
 
 
 def _hits(trials: Sequence[Trial]) -> tuple[Hit, ...]:

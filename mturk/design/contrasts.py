@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 USUAL_SENTINEL = "image-space"
 USUAL_OURS = "crn"
+# Words in place of contrasts: every two conditions; `ours` with every other one, the real one too.
+ALL, OURS_AGAINST_ALL = "all", "ours-against-all"
 
 
 def infer(
@@ -30,16 +32,16 @@ def infer(
     """Return `experiment` over the conditions at hand.
 
     Without `sentinel` it is `image-space`, where there is one (in unlimited time with the preset "authors":
-    each batch's own baseline). Contrasts default to every pair of the conditions but the sentinel's in
-    limited time, and to `ours` (`crn`) against every other condition but the real one in unlimited time.
+    each batch's own baseline); none, where `numbers` say that known answers come from elsewhere. Contrasts
+    default to every pair of the conditions but the sentinel's in limited time, and to `ours` (`crn`) against
+    every other condition but the real one in unlimited time; the words `all` and `ours-against-all` stand
+    for every pair, and for `ours` against every other, the real one too, but never the sentinel's.
     GlimpseError when a name is not among the conditions or nothing is left to compare.
     """
     numbers = dict(numbers or {})
     if "reward_usd" in numbers:
         numbers["reward_usd"] = money(str(numbers["reward_usd"]))
-    needs_known = int(str(numbers.get("sentinels_per_hit", experiment.sentinels_per_hit))) > 0 or bool(
-        numbers.get("practice_trials", experiment.practice_trials)
-    )
+    needs_known = _needs_known(experiment, numbers)
     for name in (sentinel, ours, *baselines):
         _check(name, conditions)
     if needs_known:
@@ -48,20 +50,32 @@ def infer(
     if sentinel is None and USUAL_SENTINEL in conditions and needs_known and not own:
         sentinel = USUAL_SENTINEL
     limited = experiment.mode == "limited-time"
-    if limited and (ours or baselines):
+    word = contrasts[0] if len(contrasts) == 1 and contrasts[0] in {ALL, OURS_AGAINST_ALL} else None
+    if limited and (baselines or (ours and word != OURS_AGAINST_ALL)):
         raise GlimpseError("--ours and --baseline belong to --mode unlimited-time; use --contrast A:B here.")
-    if contrasts:
+    if contrasts and not word:
         chosen = tuple(_contrast(text, conditions) for text in contrasts)
-    elif limited:
+    elif word == ALL or (limited and not word):
         chosen = _every_pair(conditions, real, sentinel)
     else:
-        chosen = _against_baselines(conditions, real, ours, baselines)
+        against = [name for name in conditions if name not in {ours or USUAL_OURS, sentinel}]
+        chosen = _against_baselines(conditions, real, ours, against if word else baselines)
     if limited and needs_known and sentinel is None:
         raise GlimpseError(
             f"Sentinels need a condition that is plainly not real; there is no {USUAL_SENTINEL!r} among "
             f"{', '.join(conditions)}. Name one with --sentinel, or do without: --sentinels-per-hit 0."
         )
     return designed(experiment, contrasts=chosen, real=real, sentinel=sentinel, **numbers)
+
+
+def _needs_known(experiment: Experiment, numbers: Mapping[str, object]) -> bool:
+    """Tell whether there are trials whose known answers come from a condition beside the real one."""
+    counts = [
+        numbers.get(name, getattr(experiment, name)) for name in ("sentinels_per_hit", "practice_trials")
+    ]
+    return numbers.get("sentinels", experiment.sentinels) == "condition" and any(
+        int(str(count)) > 0 for count in counts
+    )
 
 
 def _every_pair(conditions: Sequence[str], real: str, sentinel: str | None) -> tuple[Contrast, ...]:

@@ -15,9 +15,10 @@ class Sources:
 
     `prompts` has the text of each item (a table item,text; a metadata.jsonl; a folder of .txt files),
     `references` is a folder with an image of each item, `sentinels` a table left,right,correct of trials
-    with known answers.
+    with known answers, whose images stand on the sides that it says if `keep_sides`.
     """
 
     prompts: Path | None = None
     references: Path | None = None
     sentinels: Path | None = None
+    keep_sides: bool = False

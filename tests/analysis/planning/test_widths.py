@@ -15,7 +15,7 @@ from glimpse.analysis.simulation.observer import Observer, realism_curve, streng
 from glimpse.analysis.simulation.simulated_results import write_results
 from glimpse.analysis.simulation.simulation import answer_study, read_simulated
 from glimpse.experiment import Experiment, designed, preset
-from glimpse.mturk.building.building import planned_rows
+from glimpse.mturk.building.rows import planned_rows
 from glimpse.precision import Spread
 from glimpse.trials import trials_csv
 

@@ -6,8 +6,8 @@ import pytest
 from glimpse.analysis.planning.cell import simulate_cell
 from glimpse.analysis.planning.size import size_of
 from glimpse.experiment import preset
-from glimpse.mturk.building.building import planned_rows
 from glimpse.mturk.building.recurrence import Recurrence, recurrence
+from glimpse.mturk.building.rows import planned_rows
 from glimpse.precision import TYPICAL
 from glimpse.trials import Trial
 
