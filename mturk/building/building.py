@@ -24,9 +24,9 @@ from ..design.stimuli import Images, common_items, inspect_all, opaque_id, study
 from ..page.pages import page_html, page_settings, question_xml, template_sha256
 from .blindness import blind_warnings
 from .design_page import design_html
+from .display import Display
 from .recurrence import recurrence
 from .rows import in_context, planned_rows, scene_warnings
-from .shown import Shown
 from .writing import refuse_existing, write_study
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def build(
     known = source_of(experiment, images, items, contexts, file)
     rows = list(planned_rows(experiment, items, making.seed, known, contextual=bool(contexts)))
     warnings += scene_warnings(experiment, len(items))
-    return _built(Shown(images, rows, contexts), experiment, target, making, warnings)
+    return _built(Display(images, rows, contexts), experiment, target, making, warnings)
 
 
 def build_rows(
@@ -133,11 +133,11 @@ def build_rows(
     if contexts:
         rows = list(in_context(rows))
         items_with_context(contexts, images, sorted({row.context for row in rows}))
-    return _built(Shown(images, rows, contexts), experiment, target, making, warnings)
+    return _built(Display(images, rows, contexts), experiment, target, making, warnings)
 
 
 def _built(
-    shown: Shown, experiment: Experiment, target: Path, making: Making, warnings: Sequence[str]
+    shown: Display, experiment: Experiment, target: Path, making: Making, warnings: Sequence[str]
 ) -> Built:
     """Name, encode and write what trials show."""
     pictures = inspect_all(shown.images, shown.pairs, making.track)
@@ -176,7 +176,7 @@ def _check_first(experiment: Experiment, making: Making, target: Path) -> None:
 
 
 def _visible(
-    experiment: Experiment, making: Making, page: PageSettings, encoding: Encoding, shown: Shown
+    experiment: Experiment, making: Making, page: PageSettings, encoding: Encoding, shown: Display
 ) -> str:
     """Return all that workers see beside the images, as one text: another study has another."""
     seen = (asdict(making.texts), page.to_json(), template_sha256(), encoding, digest(trials_csv(shown.rows)))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Shown:
+class Display:
     """Trials whose stimuli have no names yet, with the images and the contexts that they are made of."""
 
     images: Images
