@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-ROWS = 50_000  # of trials.csv, looked at at a time
+ROWS = 10_000  # of trials.csv, looked at at a time
 OF_SIDES = tuple(f"{what}_{side}" for what in ("condition", "item", "stimulus") for side in SIDES)
 SHARED = (
     "batch", "hit", "contrast", "correct_side", "condition_a", "condition_b", "item_a", "item_b", "side_of_a",

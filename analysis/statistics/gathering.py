@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import union_categoricals
 
 from glimpse.counting import REASONS, SENTINELS
 from glimpse.errors import GlimpseError, NothingLeftError
@@ -64,11 +65,10 @@ class Shown:
 
         asked: (T,) whether a trial has answers; others, such as practice, need no cell.
         """
-        sides = [_texts(table[name]) for name in ("item_a", "item_b")]
-        item, items = pd.factorize(np.concatenate(sides))
-        conditions = pd.factorize(np.concatenate([_texts(table[f"condition_{side}"]) for side in "ab"]))[0]
+        item, items = pd.factorize(_one_after_another(table["item_a"], table["item_b"]))
+        conditions = pd.factorize(_one_after_another(table["condition_a"], table["condition_b"]))[0]
         image = pd.factorize(conditions.astype(np.int64) * len(items) + item)[0]
-        pair, pairs = pd.factorize(_texts(table["pair"]), sort=True)  # so that bootstraps draw the same
+        pair, pairs = pd.factorize(_one_after_another(table["pair"]), sort=True)  # bootstraps draw the same
         T = len(table)
         cell = place(table["contrast"], table["exposure_ms"], cells)
         sentinel = table["sentinel"].to_numpy(bool)
@@ -79,7 +79,7 @@ class Shown:
         return cls(
             np.where(sentinel, -1, cell), table["exposure_ms"].to_numpy(float),
             (table["side_of_a"] == "left").to_numpy(), image[:T], image[T:], item[:T], item[T:], pair,
-            table["correct_left"].to_numpy(np.int8), pd.Index(items), pd.Index(pairs),
+            table["correct_left"].to_numpy(np.int8), pd.Index(_texts(items)), pd.Index(_texts(pairs)),
         )  # fmt: skip
 
     def seen(self) -> Seen:
@@ -298,6 +298,13 @@ def _trials_of(table: pd.DataFrame, a_left: Any, left: NDArray[np.bool_]) -> pd.
 
 def _column(table: pd.DataFrame, name: str, otherwise: Any) -> Any:
     return table[name] if name in table else np.broadcast_to(otherwise, len(table))
+
+
+def _one_after_another(*columns: pd.Series) -> Any:
+    """Columns of texts as one; it costs little where they are categorical, as those of a design are."""
+    if all(isinstance(column.dtype, pd.CategoricalDtype) for column in columns):
+        return union_categoricals([column.array for column in columns], sort_categories=True)
+    return np.concatenate([_texts(column) for column in columns])
 
 
 def _texts(column: Any) -> NDArray[np.object_]:
