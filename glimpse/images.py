@@ -1,13 +1,17 @@
-"""The types of image that a study may have: their file endings, content types and names in Pillow.
+"""The types of image that a study may have, and the files of people's folders that are images at all.
 
-Folders are searched, stimuli stored and hosted, uploads checked and pages made from this one table.
+Stimuli are stored and hosted, uploads checked and pages made from the one table of types. Folders are
+searched for more than that: for whatever can be read and stored as one of these.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
+
+from glimpse.errors import GlimpseError
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,17 @@ BY_PILLOW = {kind.pillow: kind for kind in IMAGE_TYPES}
 BY_ENCODING = {kind.encoding: kind for kind in IMAGE_TYPES}
 BY_ENDING = {ending: kind for kind in IMAGE_TYPES for ending in kind.endings}
 ENDINGS = tuple(BY_ENDING)
+# What a folder of images may hold beside these; no page shows it, so that it is encoded anew.
+READ_ENDINGS = (
+    *ENDINGS,
+    ".jfif", ".jpe", ".avif", ".tif", ".tiff", ".bmp", ".gif", ".jp2", ".ppm", ".pgm", ".pnm", ".tga",
+)  # fmt: skip
+# Images that nothing here reads: whoever has some among the others should know.
+_UNREAD = (
+    ".heic", ".heif", ".jxl", ".exr", ".hdr", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".psd", ".svg", ".npy",
+)  # fmt: skip
+# What systems and archives leave in folders; names that begin with a dot are passed over as well.
+_LEFT_BEHIND = {"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "system volume information"}
 
 
 def type_names(last: str = "or") -> str:
@@ -66,3 +81,41 @@ def content_type(name: str) -> str:
 def content_type_of(data: bytes) -> str | None:
     """Return the content type that the first bytes say; None where they are no image of these types."""
     return next((kind.content_type for kind in IMAGE_TYPES if kind.start.match(data)), None)
+
+
+def is_left_behind(name: str) -> bool:
+    """Tell whether a file or folder is none of the user's: hidden, or left by a system or an archive.
+
+    >>> [is_left_behind(name) for name in ("._a.png", "Thumbs.db", "__MACOSX", "a.png")]
+    [True, True, True, False]
+    """
+    return name.startswith(".") or name.lower() in _LEFT_BEHIND
+
+
+def same_name(name: str) -> str:
+    """Return a name in the one way of writing its accents (NFC): file systems and archives have two.
+
+    >>> same_name("u\u0308") == "\u00fc"
+    True
+    """
+    return unicodedata.normalize("NFC", name)
+
+
+def item_of(path: PurePath) -> str:
+    """Return the scene that an image shows: its file's name without ending."""
+    return same_name(path.stem)
+
+
+def image_files(folder: Path) -> list[Path]:
+    """List a folder's images by name; other files, hidden ones and what systems leave are passed over.
+
+    GlimpseError for images of a kind that nothing here reads, which would be missing without a word.
+    """
+    files = sorted(path for path in folder.iterdir() if not is_left_behind(path.name) and path.is_file())
+    if unread := [path for path in files if path.suffix.lower() in _UNREAD]:
+        more = f" and {len(unread) - 1} more" if len(unread) > 1 else ""
+        raise GlimpseError(
+            f"{unread[0]}{more} cannot be read; images are {type_names()}, or AVIF, TIFF, BMP and the like. "
+            "Convert or remove such files."
+        )
+    return [path for path in files if path.suffix.lower() in READ_ENDINGS]

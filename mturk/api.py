@@ -7,7 +7,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import glimpse.experiment as experiments
-from glimpse.calling import flag, in_python, known, path_of, refuse, warn, whole, word, words
+from glimpse.calling import flag, in_python, known, number, path_of, refuse, warn, whole, word, words
 from glimpse.console import versions
 from glimpse.errors import GlimpseError
 from glimpse.experiment import SMALLEST, Experiment, check_exclusion_rule
@@ -135,8 +135,11 @@ def build_study(
     question: str | None = None,
     consent: str | Sequence[str] | None = None,
     display_width: int | None = None,
+    display: str = "fixed",
     fixation_ms: int = 600,
     encoding: str = "auto",
+    check: str = "auto",
+    pixel_ratio: float = 2,
     allow_missing: bool = False,
     replace: bool = False,
 ) -> Study:
@@ -147,18 +150,23 @@ def build_study(
     and stands in design.html.
 
     Args:
-        images: The folder of images: one folder a condition, files of one name showing one scene. PNG, JPEG
-            or WebP; images that stand beside each other have one size.
+        images: The folder of images: one folder a condition, files of one name showing one scene. PNG, JPEG,
+            WebP, AVIF, TIFF and the like; images that stand beside each other have one size.
         experiment: What `glimpse.plan_study` returned; None: `plan_study(images)`.
         out: The study's folder, which must be new.
         seed: The same seed and images give the same study.
         title, description: The title that workers see, and one sentence for the list of HITs.
         question: The question on the page; None: "Which image is more realistic?"
         consent: What participants agree to, one text or a list of paragraphs; None: a general one.
-        display_width: Width of an image on the screen, in CSS pixels; None: the images', at most 600.
+        display_width: Width of an image on the screen, in CSS pixels; None: the images', at most what
+            fits a laptop's window, 586 x 314.
+        display: "fixed", or "fit": as large as a window has room for, up to the images' own size or
+            `display_width`.
         fixation_ms: Time from a trial's start to its images, in ms.
         encoding: How images are stored: "auto" (as they are if all are encoded alike, else PNG), "keep",
             "png", "jpeg" or "webp".
+        check: Which images are looked at: those that are "drawn", "all", or "auto": all, up to 5,000.
+        pixel_ratio: Pixels kept of an image for each that is shown; larger images are scaled down.
         allow_missing: Leave out items that not every condition has.
         replace: Replace a study in `out` that was never published.
 
@@ -178,6 +186,7 @@ def build_study(
         <Study in small-study: 2 HITs of 24 trials, limited-time, 3 contrasts>
     """
     from .building.building import Making, Texts, build
+    from .building.imaging import CHECKS
     from .design.encoding import ENCODINGS
     from .design.limits import check_words
     from .design.stimuli import find_images
@@ -190,7 +199,10 @@ def build_study(
         refuse("experiment", experiment, "give what glimpse.plan_study(images) returns")
     stated = {"title": title, "description": description}
     texts: dict[str, Any] = {name: word(name, text) for name, text in stated.items() if text is not None}
-    page: dict[str, Any] = {"fixation_ms": whole("fixation_ms", fixation_ms)}
+    page: dict[str, Any] = {
+        "fixation_ms": whole("fixation_ms", fixation_ms),
+        "display": word("display", display),
+    }
     if question is not None:
         text = word("question", question)
         check_words("question", text)
@@ -203,6 +215,8 @@ def build_study(
         seed=whole("seed", seed),
         versions=versions("numpy", "pillow"),
         encoding=word("encoding", encoding, ENCODINGS),
+        check=word("check", check, CHECKS),
+        pixel_ratio=number("pixel_ratio", pixel_ratio),
         texts=Texts(**texts),
         page=page,
         force=flag("replace", replace),

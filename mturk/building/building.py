@@ -15,7 +15,7 @@ from glimpse.study import Hit, Stimulus, Study, digest
 from glimpse.trials import Trial, trials_csv
 
 from ..design.context import items_with_context, read_contexts, same_items, without_references
-from ..design.encoding import Encoding, Source, choose, encode, extension, keeps_pixels
+from ..design.encoding import Encoding, Limit, Source, encode, extension, hosted_size, keeps_pixels
 from ..design.limits import check_listing
 from ..design.padding import pad, padded_size
 from ..design.sentinels import read_known, source_of
@@ -25,6 +25,7 @@ from ..page.pages import page_html, page_settings, question_xml, template_sha256
 from .blindness import blind_warnings
 from .design_page import design_html
 from .display import Display
+from .imaging import PIXEL_RATIO, Imaging, imaged, looked_at
 from .recurrence import recurrence
 from .rows import in_context, planned_rows, scene_warnings
 from .writing import refuse_existing, write_study
@@ -58,7 +59,9 @@ class Texts:
 class Making:
     """How a study is made, apart from its design: seed, encoding, words, page, and what may be replaced.
 
-    `page` holds keyword arguments of `pages.page_settings`; `force` replaces a study never published.
+    `check` says which images that no trial shows are looked at, and `pixel_ratio` how many pixels of an image
+    are kept for each that is shown: see `imaging`. `page` holds keyword arguments of `pages.page_settings`;
+    `force` replaces a study never published.
     `sources` is what stands with the images, or has known answers; `forms` is asked of participants.
     `beside` maps further files of the study's folder to their contents.
     """
@@ -66,6 +69,8 @@ class Making:
     seed: int
     versions: Mapping[str, str]
     encoding: Encoding = "auto"
+    check: str = "auto"
+    pixel_ratio: float = PIXEL_RATIO
     texts: Texts = field(default_factory=Texts)
     page: Mapping[str, Any] = field(default_factory=dict)
     force: bool = False
@@ -81,7 +86,7 @@ class Built:
 
     study: Study
     warnings: tuple[str, ...]
-    encoding: Encoding
+    imaging: Imaging
     question_bytes: int
 
 
@@ -140,25 +145,28 @@ def _built(
     shown: Display, experiment: Experiment, target: Path, making: Making, warnings: Sequence[str]
 ) -> Built:
     """Name, encode and write what trials show."""
-    pictures = inspect_all(shown.images, shown.pairs, making.track)
+    looked = looked_at(shown.images, experiment.conditions, shown.pairs, making.check)
+    pictures = inspect_all(shown.images, shown.pairs, making.track, others=looked.others)
     sources = {**pictures, **shown.references()}
-    encoding = choose(making.encoding, list(sources.values()))
     page = page_settings(pictures.values(), **making.page)
-    secret = study_secret(making.seed, _visible(experiment, making, page, encoding, shown), sources)
+    imaging = imaged(looked, sources.values(), page, making.encoding, making.pixel_ratio)
+    secret = study_secret(making.seed, _visible(experiment, making, page, imaging, shown), sources)
     names = {key: opaque_id(secret, *key, source.sha256) for key, source in sources.items()}
-    encoder = _Encoder(sources, names, secret, encoding, making.track)
+    encoder = _Encoder(sources, names, secret, imaging.encoding, imaging.limit, making.track)
     study = _study(experiment, making, page, secret, shown.named(names), encoder.stimuli())
     study = replace(study, contexts=shown.stated(names))
     pages = {hit.hit: page_html(study, hit.hit) for hit in study.hits}
-    size = max(len(question_xml(study, hit.hit, LONG_BASE).encode()) for hit in study.hits)
+    question_bytes = max(len(question_xml(study, hit.hit, LONG_BASE).encode()) for hit in study.hits)
     study = replace(study, hits=tuple(replace(hit, page_sha256=digest(pages[hit.hit])) for hit in study.hits))
     recurring = recurrence(study.trials, experiment.workers_per_hit)
-    blind = blind_warnings(experiment, study.trials, encoding, pictures.values())
-    warnings = (*warnings, *(recurring.warnings() if recurring else ()), *blind)
-    report = design_html(study, recurring, warnings=warnings, encoding=encoding, question_bytes=size)
+    blind = blind_warnings(experiment, study.trials, imaging.encoding, pictures.values())
+    warnings = (*warnings, *(recurring.warnings() if recurring else ()), *blind, *imaging.warnings())
+    report = design_html(
+        study, recurring, warnings=warnings, encoding=imaging.encoding, question_bytes=question_bytes
+    )
     extra = {**making.beside, "design.html": report}
     written = write_study(study, target, pages, encoder.write, extra, replace=making.force)
-    return Built(written, warnings, encoding, size)
+    return Built(written, warnings, imaging, question_bytes)
 
 
 def _check_first(experiment: Experiment, making: Making, target: Path) -> None:
@@ -176,10 +184,11 @@ def _check_first(experiment: Experiment, making: Making, target: Path) -> None:
 
 
 def _visible(
-    experiment: Experiment, making: Making, page: PageSettings, encoding: Encoding, shown: Display
+    experiment: Experiment, making: Making, page: PageSettings, imaging: Imaging, shown: Display
 ) -> str:
     """Return all that workers see beside the images, as one text: another study has another."""
-    seen = (asdict(making.texts), page.to_json(), template_sha256(), encoding, digest(trials_csv(shown.rows)))
+    plan = digest(trials_csv(shown.rows))
+    seen = (asdict(making.texts), page.to_json(), template_sha256(), imaging.stored(), plan)
     forms = [form.to_json() for form in making.forms]
     return json.dumps([experiment.to_json(), *seen, shown.prompts, forms], sort_keys=True)
 
@@ -230,6 +239,7 @@ class _Encoder:
     names: Mapping[tuple[str, str], str]
     secret: str
     encoding: Encoding
+    limit: Limit
     track: Track
 
     def stimuli(self) -> dict[str, Stimulus]:
@@ -238,8 +248,9 @@ class _Encoder:
         for key, source in self.sources.items():
             name = self.names[key]
             file = f"{name}.{extension(source, self.encoding)}"
-            same = source.sha256 if keeps_pixels(source, self.encoding) else ""
-            found[name] = Stimulus(file, "", source.width, source.height, same)
+            same = source.sha256 if keeps_pixels(source, self.encoding, self.limit) else ""
+            size = source.size if self.encoding == "keep" else hosted_size(source, self.limit)
+            found[name] = Stimulus(file, "", *size, same)
         return dict(sorted(found.items()))
 
     def write(self, folder: Path) -> dict[str, Stimulus]:
@@ -247,7 +258,7 @@ class _Encoder:
         stimuli = self.stimuli()
 
         def written(key: tuple[str, str]) -> int:
-            data = encode(self.sources[key], self.encoding)
+            data = encode(self.sources[key], self.encoding, self.limit)
             return (folder / stimuli[self.names[key]].file).write_bytes(data)
 
         def padded(name: str) -> tuple[str, str]:

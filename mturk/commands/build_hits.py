@@ -16,9 +16,9 @@ from glimpse.program import command
 from glimpse.questions import only_question
 from glimpse.stop_rule import StopRule
 
-from ..design.encoding import ENCODINGS
 from ..design.limits import check_words
 from .following import given
+from .image_options import image_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -204,14 +204,6 @@ def _count(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[...,
     help="When the study may stop before its places are filled: excludes-chance, or width=0.10, in every "
     "contrast at the longest exposure; add contrast=A:B, exposure=MS or level=0.99 for others. status tells.",
 )
-@click.option(
-    "--encode",
-    "encoding",
-    type=click.Choice(ENCODINGS),
-    default="auto",
-    show_default=True,
-    help="auto: keep the encoding if all images share one, else PNG.",
-)
 @click.option("--allow-missing", is_flag=True, help="Leave out items that not every condition has.")
 @click.option(
     "--title", default=None, show_default="Which image is more realistic?", help="Title that workers see."
@@ -227,13 +219,7 @@ def _count(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[...,
     show_default="a general one",
     help="Text file with the consent; empty lines separate paragraphs.",
 )
-@click.option(
-    "--display-width",
-    type=int,
-    default=None,
-    show_default="the images', at most 600",
-    help="Width of an image on the screen, in CSS pixels.",
-)
+@image_options
 @click.option(
     "--fixation-ms", type=int, default=600, show_default=True, help="Time from a trial's start to the images."
 )
@@ -273,6 +259,8 @@ def build_hits(**options: Any) -> None:
         seed=options["seed"],
         versions=versions("numpy", "pillow"),
         encoding=options["encoding"],
+        check=options["check"],
+        pixel_ratio=options["pixel_ratio"],
         texts=Texts(**_stated(options, "title", "description")),
         page=_page(options),
         force=options["force"],
@@ -324,7 +312,7 @@ def _stated(options: dict[str, Any], *names: str) -> dict[str, Any]:
 
 def _page(options: dict[str, Any]) -> dict[str, Any]:
     """Collect what the page was asked to be."""
-    page = _stated(options, "fixation_ms", "origins", "display_width")
+    page = _stated(options, "fixation_ms", "origins", "display_width", "display")
     if options["consent"]:
         page["consent"] = _paragraphs(options["consent"])
     return page
@@ -390,7 +378,9 @@ def _report(console: Any, built: Built) -> None:
         dict.fromkeys(f"{b.sentinel}:{experiment.real}" for b in experiment.batches if b.sentinel)
     )
     console.say(f"  sentinels   {experiment.sentinels_per_hit} a HIT ({sentinels or 'none'})")
-    console.say(f"  images      {len(study.stimuli)} under opaque names ({built.encoding})")
+    file_bytes = study.image_path(next(iter(study.stimuli))).stat().st_size
+    for label, text in built.imaging.lines(file_bytes):
+        console.say(f"  {label:<12}{text}")
     console.say(
         f"  workers     {experiment.workers_per_hit} a HIT at ${experiment.reward_usd}: "
         f"${study_price(experiment).total_usd} with Mechanical Turk's fees"

@@ -13,14 +13,16 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image, ImageCms, ImageOps, JpegImagePlugin, UnidentifiedImageError
+from PIL import Image, JpegImagePlugin
 
 from glimpse.errors import GlimpseError
-from glimpse.images import BY_ENCODING, BY_PILLOW, type_names
+from glimpse.images import BY_ENCODING, BY_PILLOW
+from glimpse.pixels import as_rgb, changes, opened, read_rgb, upright_size
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+Limit = tuple[int, int] | None  # the largest width and height in pixels that a page can show; None: any
 Encoding = str  # one of these
 ENCODINGS = ("auto", "keep", *BY_ENCODING)
 # How Pillow writes each type.
@@ -32,15 +34,16 @@ _SAVED: dict[str, dict[str, Any]] = {
 # Chunks that a decoder needs to find the same pixels.
 _PNG_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _WEBP_CHUNKS = {b"VP8 ", b"VP8L", b"ALPH", b"VP8X"}
-_EXIF_ORIENTATION = 0x0112
+_FROM_A_PHONE = "MPO"  # a JPEG that has another image behind it, which nothing shows
 
 
 @dataclass(frozen=True)
 class Source:
     """One image as found: size in pixels, format, how it is encoded, and the SHA-256 of its bytes.
 
-    `style` is equal for images that are encoded alike; `plain` is False where the pixels on the screen depend
-    on metadata (an orientation, a colour profile), so that stripping it would change them.
+    `style` is equal for images that are encoded alike. `changes` names what makes the pixels on the screen
+    depend on more than the compressed pixels (an orientation, a colour profile, ...: see `glimpse.pixels`),
+    so that stripping metadata would change them.
     """
 
     path: Path
@@ -48,72 +51,101 @@ class Source:
     height: int
     format: str
     style: str
-    plain: bool
     sha256: str
+    changes: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.width, self.height
 
 
 def inspect(path: Path) -> Source:
-    """Read one PNG, JPEG or WebP.
+    """Read one image of any type that Pillow reads.
 
-    GlimpseError when it is none, damaged, animated or has transparent pixels.
+    GlimpseError when it is none, empty, damaged, cut short, animated, or has transparent pixels.
     """
     data = path.read_bytes()
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            if image.format not in BY_PILLOW:
-                raise GlimpseError(f"{path} is {image.format}; images are {type_names()}.")
-            if getattr(image, "n_frames", 1) > 1:
-                raise GlimpseError(f"{path} is animated; a stimulus is a still image.")
-            style = _style(image, data)
-            plain = image.getexif().get(_EXIF_ORIENTATION, 1) == 1 and not image.info.get("icc_profile")
-            width, height = image.size
-            kind = str(image.format)
-        with Image.open(io.BytesIO(data)) as image:
-            _check_pixels(image, path)
-    except GlimpseError:
-        raise
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise GlimpseError(f"{path} cannot be read as an image ({error}); replace or remove it.") from error
-    if not plain:
-        width, height = _upright(data).size
-    return Source(path, width, height, kind, style, plain, hashlib.sha256(data).hexdigest())
+    with opened(data, path) as image:
+        if getattr(image, "n_frames", 1) > 1 and image.format != _FROM_A_PHONE:
+            kind = "has several pages" if image.format == "TIFF" else "is animated"
+            raise GlimpseError(f"{path} {kind}; a stimulus is one still image. Save the one that is meant.")
+        style, found = _style(image, data), changes(image)
+        width, height = upright_size(image)
+        kind = str(image.format)
+    with opened(data, path) as image:
+        _check_pixels(image, path)
+    return Source(path, width, height, kind, style, hashlib.sha256(data).hexdigest(), found)
 
 
-def choose(encoding: Encoding, sources: list[Source]) -> Encoding:
-    """Turn `auto` into `keep` where all images are encoded alike already, and into `png` where not."""
-    if encoding == "keep" and (odd := next((source for source in sources if not source.plain), None)):
-        *names, last = BY_ENCODING
-        raise GlimpseError(
-            f"{odd.path} has an orientation or a colour profile, which stripping would lose; "
-            f"use --encode auto, {', '.join(names)} or {last}."
-        )
+def choose(encoding: Encoding, sources: list[Source], limit: Limit = None) -> Encoding:
+    """Turn `auto` into `keep` where all images can stay as they are, and into `png` where not.
+
+    They can where all are encoded alike, in a type that pages show, nothing but the compressed pixels says
+    how they look, and none is larger than `limit`. GlimpseError for `keep` where stripping would change an
+    image, or where pages cannot show its type.
+    """
+    if encoding == "keep":
+        for source in sources:
+            _check_kept(source)
     if encoding != "auto":
         return encoding
-    alike = len({source.style for source in sources}) == 1 and all(source.plain for source in sources)
-    return "keep" if alike else "png"
+    alike = len({source.style for source in sources}) == 1
+    fit = all(can_stay(source) and hosted_size(source, limit) == source.size for source in sources)
+    return "keep" if alike and fit else "png"
 
 
-def encode(source: Source, encoding: Encoding) -> bytes:
+def can_stay(source: Source) -> bool:
+    """Tell whether an image may be hosted as it is, without its metadata."""
+    return source.format in BY_PILLOW and not source.changes
+
+
+def _check_kept(source: Source) -> None:
+    *names, last = BY_ENCODING
+    others = f"use --encode auto, {', '.join(names)} or {last}."
+    if source.format not in BY_PILLOW:
+        raise GlimpseError(f"{source.path} is {source.format}, which pages do not show everywhere; {others}")
+    if source.changes:
+        raise GlimpseError(f"{source.path} has {source.changes[0]}, which stripping would lose; {others}")
+
+
+def hosted_size(source: Source, limit: Limit) -> tuple[int, int]:
+    """Return the size in pixels in which an image is hosted: its own, or what fits `limit` in its aspect."""
+    if limit is None:
+        return source.size
+    factor = min(limit[0] / source.width, limit[1] / source.height)
+    if factor >= 1:
+        return source.size
+    return max(1, round(source.width * factor)), max(1, round(source.height * factor))
+
+
+def encode(source: Source, encoding: Encoding, limit: Limit = None) -> bytes:
     """Return the bytes to be hosted; `encoding` must not be `auto`.
 
     `keep` copies the compressed pixels and drops metadata, which gives the same bytes everywhere; the others
-    decode and encode anew. GlimpseError when the file changed since it was inspected.
+    decode and encode anew, scaled down to fit `limit`. GlimpseError when the file changed since it was
+    inspected.
     """
     data = source.path.read_bytes()
     if hashlib.sha256(data).hexdigest() != source.sha256:
         raise GlimpseError(f"{source.path} changed while the study was built; run build-hits again.")
     if encoding == "keep":
         return _STRIPPED[source.format](data)
-    image = _upright(data)
+    image = read_rgb(data, source.path)
+    size = hosted_size(source, limit)
+    if size != image.size:
+        image = image.resize(size, Image.Resampling.LANCZOS)
     out = io.BytesIO()
     kind = BY_ENCODING[encoding].pillow
     image.save(out, kind, **_SAVED[kind])
     return out.getvalue()
 
 
-def keeps_pixels(source: Source, encoding: Encoding) -> bool:
+def keeps_pixels(source: Source, encoding: Encoding, limit: Limit = None) -> bool:
     """Tell whether what `encode` gives has the pixels of the source: all but JPEG is lossless."""
-    return source.plain and encoding != "jpeg"
+    if encoding == "keep":
+        return True
+    return not source.changes and encoding != "jpeg" and hosted_size(source, limit) == source.size
 
 
 def extension(source: Source, encoding: Encoding) -> str:
@@ -123,8 +155,10 @@ def extension(source: Source, encoding: Encoding) -> str:
 
 
 def _style(image: Image.Image, data: bytes) -> str:
-    """Describe the encoding: format and mode; for JPEG also subsampling and quantisation."""
+    """Describe the encoding: format, mode and what a header tells of how the pixels were packed."""
     parts = [str(image.format), image.mode]
+    if image.format == "PNG":
+        parts.append(data[24:29].hex())  # bits, colour type, interlacing
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         tables = sorted((key, tuple(table)) for key, table in image.quantization.items())
         parts += [str(JpegImagePlugin.get_sampling(image)), hashlib.sha256(repr(tables).encode()).hexdigest()]
@@ -145,28 +179,10 @@ def _check_pixels(image: Image.Image, path: Path) -> None:
     if image.format == "JPEG":
         image.draft(image.mode, (max(1, image.width // 8), max(1, image.height // 8)))
     image.load()
+    if image.mode in {"I", "F"}:
+        as_rgb(image)  # refuses numbers without a stated range
     if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
         raise GlimpseError(f"{path} has transparent pixels; a stimulus must be opaque. Flatten it first.")
-
-
-def _upright(data: bytes) -> Image.Image:
-    """Decode to RGB in sRGB, turned as its orientation says."""
-    with Image.open(io.BytesIO(data)) as opened:
-        opened.load()
-        profile = opened.info.get("icc_profile")
-        image = ImageOps.exif_transpose(opened) or opened
-        if profile:
-            try:
-                source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-                converted = ImageCms.profileToProfile(
-                    image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
-                )
-                image = converted or image
-            except ImageCms.PyCMSError:
-                image = image.convert("RGB")
-        image = image.convert("RGB")
-    image.info = {}
-    return image
 
 
 def _strip_png(data: bytes) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glimpse.errors import GlimpseError
-from glimpse.images import ENDINGS
+from glimpse.images import READ_ENDINGS, image_files, is_left_behind, item_of, same_name
 from glimpse.progress import untracked
 
 from .encoding import Source, inspect
@@ -26,6 +26,7 @@ Pair = tuple[Key, Key]
 # 20 characters of base 32 are 100 bits; one case only, for file systems that do not tell cases apart.
 ID_LENGTH = 20
 _LISTED = 5
+_REFUSED = 20
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,10 @@ class Images:
 
 
 def find_images(folder: Path | str) -> Images:
-    """List images/<condition>/<item>.<ext>. Hidden files and files that are no images are passed over.
+    """List images/<condition>/<item>.<ext>. Hidden files, and what is no image, are passed over.
 
-    GlimpseError when there is no folder, no condition, no image in one, or two files of one stem.
+    Names are the same whichever way their accents are written. GlimpseError when there is no folder, no
+    condition, no image in one, two files of one stem, or images of a kind that nothing reads.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -54,10 +56,13 @@ def find_images(folder: Path | str) -> Images:
         )
     found: dict[str, dict[str, Path]] = {}
     for condition in sorted(path for path in folder.iterdir() if path.is_dir()):
-        if condition.name.startswith("."):
+        if is_left_behind(condition.name):
             continue
-        _check_name("condition", condition.name, condition)
-        found[condition.name] = _items(condition)
+        name = same_name(condition.name)
+        _check_name("condition", name, condition)
+        if name in found:
+            raise GlimpseError(f"{folder} has two folders {name}, whose accents are written in two ways.")
+        found[name] = _items(condition)
     if not found:
         raise GlimpseError(f"{folder} has no folders; it must hold one folder of images per condition.")
     return Images(folder, found)
@@ -66,18 +71,16 @@ def find_images(folder: Path | str) -> Images:
 def _items(condition: Path) -> dict[str, Path]:
     """Map the item names of one condition to their files."""
     items: dict[str, Path] = {}
-    for path in sorted(condition.iterdir()):
-        if path.name.startswith(".") or path.suffix.lower() not in ENDINGS or not path.is_file():
-            continue
-        if path.stem in items:
+    for path in image_files(condition):
+        item = item_of(path)
+        if item in items:
             raise GlimpseError(
-                f"{condition} has {items[path.stem].name} and {path.name}: two images of item {path.stem}. "
-                "Keep one."
+                f"{condition} has {items[item].name} and {path.name}: two images of item {item}. Keep one."
             )
-        _check_name("item", path.stem, path)
-        items[path.stem] = path
+        _check_name("item", item, path)
+        items[item] = path
     if not items:
-        raise GlimpseError(f"{condition} holds no image; allowed are {', '.join(sorted(ENDINGS))}.")
+        raise GlimpseError(f"{condition} holds no image; allowed are {', '.join(sorted(READ_ENDINGS))}.")
     return items
 
 
@@ -118,17 +121,44 @@ def common_items(
     return tuple(shared)
 
 
-def inspect_all(images: Images, pairs: Iterable[Pair], track: Track = untracked) -> dict[Key, Source]:
-    """Read every image of `pairs` once; GlimpseError when one is unreadable or a pair's sizes differ."""
+def inspect_all(
+    images: Images, pairs: Iterable[Pair], track: Track = untracked, *, others: Iterable[Key] = ()
+) -> dict[Key, Source]:
+    """Read every image of `pairs` once, and look at the `others`, which are not shown.
+
+    GlimpseError that lists all unreadable ones, or when a pair's sizes differ.
+    """
     pairs = list(dict.fromkeys(pairs))
     keys = sorted({key for pair in pairs for key in pair})
-    paths = [images.paths[condition][item] for condition, item in keys]
+    more = sorted(set(others) - set(keys))
+    paths = [images.paths[condition][item] for condition, item in (*keys, *more)]
     with ThreadPoolExecutor() as pool:
-        found: list[Source] = list(track(pool.map(inspect, paths), "Reading images", len(keys)))
-    sources = dict(zip(keys, found, strict=True))
+        found = list(track(pool.map(_inspected, paths), "Reading images", len(paths)))
+    problems = [one for one in found if isinstance(one, GlimpseError)]
+    if problems:
+        raise _unusable(problems, len(paths))
+    good = [one for one in found if isinstance(one, Source)]
+    sources = dict(zip(keys, good, strict=False))
     for left, right in pairs:
         _check_sizes(sources[left], sources[right], same_item=left[1] == right[1])
     return sources
+
+
+def _inspected(path: Path) -> Source | GlimpseError:
+    """Read an image; what is wrong with it is returned, so that one says nothing of the others."""
+    try:
+        return inspect(path)
+    except GlimpseError as error:
+        return error
+
+
+def _unusable(problems: Sequence[GlimpseError], images: int) -> GlimpseError:
+    """Name the images that cannot be used: the only one, or the first of a list."""
+    if len(problems) == 1:
+        return problems[0]
+    listed = "\n".join(f"  {problem}" for problem in problems[:_REFUSED])
+    more = f"\n  and {len(problems) - _REFUSED} more" if len(problems) > _REFUSED else ""
+    return GlimpseError(f"{len(problems)} of {images} images cannot be used:\n{listed}{more}")
 
 
 def _check_sizes(left: Source, right: Source, *, same_item: bool) -> None:

@@ -34,6 +34,7 @@ from glimpse.text import environment, template_text
 
 from ..design.limits import QUESTION_BYTES, check_words, unsendable
 from ..design.stimuli import ID_LENGTH
+from .sizes import shown_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -59,7 +60,6 @@ CONSENT = (
         "are used for research only and published only in summary."
     ),
 )
-DISPLAY_WIDTH, DISPLAY_HEIGHT = 600, 460
 # The page's script, templates/page/<part>.js, in the order in which it runs.
 _SCRIPT = ("trials", "refresh", "progress", "state", "screen", "images", "trial", "end", "tab", "input")
 _TEXT = r"""('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`)"""
@@ -71,7 +71,8 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 class PageSettings:
     """What a page looks like and where it may submit to.
 
-    `width` and `height` are the size of an image in CSS pixels; `fixation_ms` is the time from a trial's
+    `width` and `height` are the size of an image in CSS pixels, `least_width` how narrow pages may make it
+    to fit a window (None: as the mode does, see `sizes`); `fixation_ms` is the time from a trial's
     start to the onset; `origins` are allowed targets of the submission beside MTurk's two and the page's own.
     """
 
@@ -80,16 +81,17 @@ class PageSettings:
     height: int
     fixation_ms: int
     origins: tuple[str, ...]
+    least_width: int | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the settings as study.json holds them."""
-        return asdict(self)
+        """Return the settings as study.json holds them; what says nothing is left out."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> PageSettings:
         """Read what `to_json` wrote; GlimpseError for unknown and missing keys."""
         names = {field.name for field in fields(cls)}
-        if set(value) != names:
+        if not names - {"least_width"} <= set(value) <= names:
             raise GlimpseError(f"page holds {', '.join(sorted(value))}; expected {', '.join(sorted(names))}.")
         return cls(**{**value, "consent": tuple(value["consent"]), "origins": tuple(value["origins"])})
 
@@ -99,25 +101,17 @@ def page_settings(
     *,
     consent: Sequence[str] = CONSENT,
     display_width: int | None = None,
+    display: str = "fixed",
     fixation_ms: int = 600,
     origins: Sequence[str] = (),
 ) -> PageSettings:
-    """Return the settings of a study's pages: images in their own size, at most 600 x 460 without a width.
+    """Return the settings of a study's pages: images in the size that `sizes.shown_size` gives.
 
     GlimpseError for words that no page can show, for an origin that is not scheme://host, and for numbers
     that no screen can show.
     """
     check_words("--consent", "\n".join(consent))
-    sizes = {(image.width, image.height) for image in images}
-    widest, highest = max(width for width, _ in sizes), max(height for _, height in sizes)
-    factor = min(1.0, DISPLAY_WIDTH / widest, DISPLAY_HEIGHT / highest)
-    if display_width is not None:
-        factor = display_width / widest
-    width, height = round(widest * factor), round(highest * factor)
-    if not (4 <= width <= 4000 and 4 <= height <= 4000):
-        raise GlimpseError(
-            f"images would be shown at {width}x{height} pixels; allowed are 4 to 4000 each way."
-        )
+    size = shown_size(((image.width, image.height) for image in images), display_width, display)
     if not 300 <= fixation_ms <= 10_000:
         raise GlimpseError(
             f"fixation_ms is {fixation_ms}; allowed are 300 to 10000 (the page warms up in that time)."
@@ -130,7 +124,8 @@ def page_settings(
             or origin != f"{parts.scheme}://{parts.netloc}"
         ):
             raise GlimpseError(f"origin {origin!r} must be like https://example.org, without a path.")
-    return PageSettings(tuple(consent), width, height, fixation_ms, tuple(origins))
+    shown = size.width, size.height, fixation_ms, tuple(origins), size.least_width
+    return PageSettings(tuple(consent), *shown)
 
 
 def page_html(study: Study, hit_name: str, image_base_url: str = ON_DISK) -> str:
@@ -161,7 +156,8 @@ def page_data(study: Study, hit_name: str, image_base_url: str) -> dict[str, Any
 
     s study, h HIT, b base of image addresses, x file endings, e exposures in ms (empty: unlimited), n and d
     number of the first trial and its digits, t the trials in 42 characters each, p the practice trials'
-    correct sides, w and H the size shown, f fixation in ms, k trials between breaks, o origins.
+    correct sides, w and H the size shown, l the share of it to which it may shrink (absent: as the mode has
+    it), f fixation in ms, k trials between breaks, o origins.
     """
     settings = PageSettings.from_json(study.page_settings)
     trials = study.trials_of(hit_name)
@@ -179,6 +175,7 @@ def page_data(study: Study, hit_name: str, image_base_url: str) -> dict[str, Any
         "p": "".join("L" if trial.correct_side == "left" else "R" for trial in trials if trial.practice),
         "w": settings.width,
         "H": settings.height,
+        **({"l": settings.least_width / settings.width} if settings.least_width else {}),
         "f": settings.fixation_ms,
         "k": study.experiment.break_every,
         "o": [*MTURK_ORIGINS, *settings.origins],

@@ -33,6 +33,7 @@ function submission() {
   const page = {
     user_agent: navigator.userAgent,
     viewport: [innerWidth, innerHeight],
+    image_size: sized(),
     device_pixel_ratio: devicePixelRatio || 1,
     refresh_hz: hz,
     focus_losses: state.losses,

@@ -14,7 +14,9 @@ function banner(text) {
 }
 const visible = (element, on) => element.classList.toggle('off', !on);
 
-// ---- Size: in limited time everybody sees the same number of CSS pixels; in unlimited time images shrink to fit.
+// ---- Size: in limited time everybody sees the same number of CSS pixels, unless the study says how far images may
+// shrink to fit; in unlimited time they do.
+const least = data.l || (limited ? 1 : 0.3);
 const space = () => [innerWidth - 48 - 60, innerHeight - 250];
 const scale = () => Math.min(1, space()[0] / 2 / data.w, space()[1] / data.H);
 function phone() {
@@ -22,10 +24,9 @@ function phone() {
   const finger = matchMedia('(pointer: coarse)').matches && !matchMedia('(any-pointer: fine)').matches;
   return finger && Math.min(window.screen.width, window.screen.height) < 700;
 }
+const sized = () => [data.w, data.H].map(side => Math.round(side * Math.max(least, scale())));
 function fit() {
-  const factor = limited ? 1 : Math.max(0.3, scale());
-  document.documentElement.style.setProperty('--w', Math.round(data.w * factor) + 'px');
-  document.documentElement.style.setProperty('--h', Math.round(data.H * factor) + 'px');
+  sized().forEach((side, i) => document.documentElement.style.setProperty(i ? '--h' : '--w', side + 'px'));
 }
 function refuse(title, text, size) {
   write('refuse-title', title);
@@ -39,11 +40,10 @@ function refused() {
       'Phones cannot show images for exact fractions of a second. Please open this task on a computer.';
     return refuse('Please use a computer for this study', text, '');
   }
-  const least = limited ? 1 : 0.3;
   if (scale() >= least) return false;
   const text =
-    `Both images must fit side by side${limited ? ' at full size' : ''}. Make the window larger, rotate the ` +
-    'device, or zoom out with Ctrl and \u2212. This page continues by itself as soon as they fit.';
+    'Both images must fit side by side. Make the window larger, rotate the device, or zoom out with Ctrl and ' +
+    '\u2212. This page continues by itself as soon as they fit.';
   const width = Math.ceil(data.w * 2 * least + 108);
   const height = Math.ceil(data.H * least + 250);
   const size = `It is now ${innerWidth} \u00d7 ${innerHeight} pixels; it must be at least ${width} \u00d7 ${height}.`;

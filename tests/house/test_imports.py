@@ -29,7 +29,7 @@ LAYERS = {
         ["stopping"],
         ["counting", "duration"],
         ["study"],
-        ["submission", "stated", "plan"],
+        ["submission", "stated", "plan", "pixels"],
         ["trials", "people", "pricing", "precision", "experiment", "context", "forms"],
         ["files", "images", "tables"],
         ["stop_rule", "language", "questions"],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 from html.parser import HTMLParser
@@ -15,6 +14,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from ...page.sizes import UNLIMITED_LEAST, window_of
 from . import question_forms
 from .errors import RequestError
 
@@ -121,14 +121,14 @@ class Window:
 def needed_window(html: str) -> Window | None:
     """Return the window that a page of ours needs, as its script reckons it; None for any other page.
 
-    `scale` of hit_screen.js: in limited time the images have their full size, else at least 0.3 of it.
+    In limited time the images have their full size, else at least 0.3 of it, unless the page states how much.
     """
     text = html.partition(_PAGE_DATA)[2].partition("</script>")[0]
     try:
         data = json.loads(text) if text else {}
         limited = bool(data["e"])
-        factor = 1 if limited else 0.3
-        return Window(math.ceil(2 * data["w"] * factor + 108), math.ceil(data["H"] * factor + 250), limited)
+        factor = data.get("l") or (1 if limited else UNLIMITED_LEAST)
+        return Window(*window_of(data["w"] * factor, data["H"] * factor), limited)
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 

@@ -250,10 +250,11 @@ def test_cdata_cannot_be_closed_from_inside() -> None:
 def test_page_settings_are_checked() -> None:
     stimuli = [Stimulus("a.png", "", 1024, 512)]
     settings = page_settings(stimuli)
-    assert (settings.width, settings.height) == (600, 300)
+    assert (settings.width, settings.height) == (586, 293)
     assert page_settings(stimuli, display_width=800).height == 400
     for wrong, message in (
         ({"display_width": 4}, "shown at 4x2"),
+        ({"display": "huge"}, "--display is 'huge'; allowed are fixed, fit"),
         ({"consent": ("a", "b\udcff")}, r"--consent holds the character U\+DCFF"),
         ({"consent": ()}, "--consent is empty"),
         ({"fixation_ms": 10}, "fixation_ms is 10"),
