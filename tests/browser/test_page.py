@@ -80,6 +80,7 @@ def check_answers(study: Study, submission: Any, sides: set[str] | None = None) 
     assert set(submission.page) == {
         "user_agent",
         "viewport",
+        "image_size",
         "device_pixel_ratio",
         "refresh_hz",
         "focus_losses",
