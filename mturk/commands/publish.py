@@ -14,6 +14,7 @@ from glimpse.text import counted
 
 from .following import given, results_option
 from .options import endpoint_options
+from .places import where_people_go
 
 if TYPE_CHECKING:
     from glimpse.study import Study
@@ -101,7 +102,6 @@ def publish(
     from ..publishing.own_server import await_start
     from ..publishing.publication import PublicationSettings
     from ..publishing.publishing import publish as publish_study
-    from ..publishing.publishing import where_workers_go
     from ..publishing.qualifications import requirement
 
     console = ctx.obj
@@ -130,7 +130,7 @@ def publish(
     console.say(
         f"Published: {counted(len(hits), 'HIT')}, {counted(places, 'place')}. Workers find them here:"
     )
-    for address in where_workers_go(frozen, requester, hits):
+    for address in where_people_go(frozen, requester, hits):
         console.say(f"  {address}")
     console.say(f"Written: {study / 'published' / to}.jsonl")
     where = ["--on", to] if len(published_endpoints(study)) > 1 else []

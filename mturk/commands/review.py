@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,12 @@ from .options import published_options
 from .publish import agree
 
 if TYPE_CHECKING:
+    from glimpse.study import Study
+
+    from ..collecting.closing import Closing
     from ..collecting.reviewing import Review, Wishes
+    from ..publishing.client import Requester
+    from ..publishing.ledger import Ledger
 
 
 @click.command()
@@ -67,11 +73,18 @@ if TYPE_CHECKING:
     help="Reopen expired places for this many days.",
     show_default="they stay closed",
 )
+@click.option(
+    "--close",
+    "closes",
+    is_flag=True,
+    help="Close the places that nobody has taken, and do nothing else.",
+    show_default="they stay open until they expire",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.", show_default=True)
 @click.option(
     "--yes",
     is_flag=True,
-    help="Accept the price of places and bonuses without being asked.",
+    help="Accept the price of places and bonuses, and the closing of places, without being asked.",
     show_default=True,
 )
 @published_options
@@ -89,6 +102,7 @@ def review(
     reason: str,
     overturn: tuple[str, ...],
     extend_days: float | None,
+    closes: bool,
     dry_run: bool,
     yes: bool,
     on: str,
@@ -107,6 +121,7 @@ def review(
       python cli.py review --replace
       python cli.py review --bonus 0.50 --bonus-reason "The task took longer than we said."
       python cli.py review --reject 3ABC... --reason "The same key was pressed for all 110 pairs."
+      python cli.py review --close
     """
     from ..collecting.reviewing import Wishes
     from ..collecting.reviewing import review as review_study
@@ -123,6 +138,10 @@ def review(
         replace=replace,
         extend_days=extend_days,
     )
+    if closes:
+        _refuse_more_than_closing()
+        close_places(console, *find(study, on, endpoint, data), dry_run=dry_run, yes=yes)
+        return
     frozen, requester, ledger = find(study, on, endpoint, data)
 
     def confirm(what: Review) -> bool:
@@ -142,6 +161,49 @@ def review(
     watch = ["--watch"] if done.replacements or done.extend else []
     named = [*given("study", "on", "data", "endpoint"), *results_option(frozen), *watch]
     console.next(command("collect", *named))
+
+
+def _refuse_more_than_closing() -> None:
+    others = given(without=("study", "closes", "dry_run", "yes", "on", "data", "endpoint"))
+    if others:
+        raise click.UsageError(f"--close closes places and does nothing else; leave {others[0]} out.")
+
+
+def close_places(
+    console: Any, frozen: Study, requester: Requester, ledger: Ledger, *, dry_run: bool, yes: bool
+) -> None:
+    """Close the places that nobody has taken; on the paid site only with a clear yes."""
+    from ..collecting.closing import close
+
+    def confirm(what: Closing) -> bool:
+        if not what.hits:
+            console.say("No place is open.")
+            return False
+        verb = "Would close" if dry_run else "Close"
+        console.say(f"{verb} {counted(what.places, 'open place')} of {counted(len(what.hits), 'HIT')}.")
+        if what.working:
+            console.say(f"Whoever is at work may still submit: {counted(what.working, 'assignment')}.")
+        if not dry_run and requester.endpoint.costs_money and not yes:
+            agree_to_close()
+        return not dry_run
+
+    what = close(frozen, requester, ledger, confirm, track=console.track)
+    named = given("study", "on", "data", "endpoint")
+    if dry_run:
+        console.say("Nothing was done (--dry-run).")
+        console.next(command("review", *given(without=("dry_run",))))
+        return
+    if what.hits:
+        console.say(f"Closed. Open them again: {command('review', *named, '--extend', '7')}")
+    console.next(command("collect", *named, *results_option(frozen)))
+
+
+def agree_to_close() -> None:
+    """Let a person say yes to the closing of places; anything else ends the command."""
+    if not sys.stdin.isatty():
+        raise click.UsageError("this closes places. Add --yes, or run it in a terminal and confirm it.")
+    if not click.confirm("Close them?", default=False):
+        raise click.ClickException("stopped; every place is as it was.")
 
 
 def _amount(text: str | None) -> Decimal | None:

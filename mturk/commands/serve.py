@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import click
 
@@ -12,6 +12,7 @@ from glimpse.program import command
 from glimpse.text import counted
 
 from .following import given
+from .places import link_to_hand_out
 
 if TYPE_CHECKING:
     from ..server.site import Site
@@ -167,7 +168,7 @@ def serve(  # noqa: PLR0917 - one an option
         console.say(f"boto3 endpoint:    {public}/  with AWS_SHARED_CREDENTIALS_FILE={data / 'credentials'}")
         if site.clock_jump_s:
             console.warn(jump_text(site.clock_jump_s))
-        console.say("Stop with Ctrl-C.")
+        console.say(f"Stop with Ctrl-C, or from another terminal: kill {os.getpid()}")
         named = given("studies")[1:] if len(studies) == 1 else []
         console.next(command("publish", *named, "--to", "local", *given("data")))
         if open_:
@@ -212,10 +213,15 @@ def _links(site: Site, public: str) -> list[str]:
     from ..server.storage import tallies
 
     found = [row["study"] for row in site.store.read(tallies.studies) if row["study"] != tallies.NO_STUDY]
-    lines = [f"{public}/join/{quote(study, safe='')}" for study in found[:SHOWN_LINKS]]
+    lines = [link_to_hand_out(site, public, study) for study in found[:SHOWN_LINKS]]
     if not lines:
         return ["none yet; `publish` prints it"]
-    lines[-1] += "  (the dashboard has those of panels)"
+    whose = (
+        "for Prolific; the dashboard has those of other"
+        if site.settings.panels_only
+        else "the dashboard has those of"
+    )
+    lines[-1] += f"  ({whose} panels)"
     if len(found) > SHOWN_LINKS:
         lines.append(f"... and {len(found) - SHOWN_LINKS} more, on the dashboard")
     return lines

@@ -12,6 +12,7 @@ from glimpse.text import counted, exposure_name, listed
 
 from .following import given, results_option
 from .options import published_options
+from .places import where_people_go
 
 if TYPE_CHECKING:
     from glimpse.experiment import Experiment
@@ -50,7 +51,6 @@ def status(console: Any, study: Path, on: str, data: Path, endpoint: str | None)
     from ..collecting.status import by_batch, stopping, survey
     from ..publishing.own_server import clock_notice
     from ..publishing.published import find
-    from ..publishing.publishing import where_workers_go
 
     frozen, requester, ledger = find(study, on, endpoint, data)
     target = requester.endpoint
@@ -80,7 +80,7 @@ def status(console: Any, study: Path, on: str, data: Path, endpoint: str | None)
     ends = [state.expires for state in states if state.expires and state.open]
     if ends:
         console.say(f"Places stay open until {max(ends):%Y-%m-%d %H:%M %Z}. Workers find them here:")
-        for address in where_workers_go(frozen, requester, [state.hit for state in states]):
+        for address in where_people_go(frozen, requester, [state.hit for state in states]):
             console.say(f"  {address}")
     if any(batch.submitted for batch in batches):
         console.next(command("review", *named))

@@ -61,7 +61,8 @@ async def study_page(request: Request) -> Response:
     enter(request)
     study = request.path_params["study"]
     found = await _facts(request, study, _page_asked(request))
-    links = panels.links(addresses.origin(request), study, web.site_of(request).settings)
+    settings = web.site_of(request).settings
+    links = panels.links(addresses.origin(request), study, lab=settings.lab, panels_only=settings.panels_only)
     session = web.sessions_of(request).of(request)
     return web.page(
         request,
@@ -69,7 +70,7 @@ async def study_page(request: Request) -> Response:
         session=session,
         study=study,
         links=links,
-        panels_only=web.site_of(request).settings.panels_only,
+        panels_only=settings.panels_only,
         saved="saved" in request.query_params,
         clock_notice=_clock_notice(request),
         **found,

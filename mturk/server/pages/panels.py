@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from glimpse.errors import GlimpseError
 
@@ -177,13 +178,13 @@ def admitted(parameters: dict[str, str], settings: ServerSettings) -> Arrival:
     return came
 
 
-def links(base: str, study: str, settings: ServerSettings) -> list[tuple[str, str]]:
+def links(base: str, study: str, *, lab: bool = False, panels_only: bool = False) -> list[tuple[str, str]]:
     """Return the links to hand out, with what each is for; in the lab the lab's own come first."""
-    join = f"{base}/join/{study}"
-    lab = [("Lab, asks who comes", join)] if settings.lab else []
+    join = f"{base}/join/{quote(study, safe='')}"
+    own = [("Lab, asks who comes", join)] if lab else []
     found = [
         (panel.title, f"{join}?{panel.link}" if panel.link else join)
         for panel in PANELS
-        if panel.shown and not (panel.name == LAB and settings.panels_only)
+        if panel.shown and not (panel.name == LAB and panels_only)
     ]
-    return lab + found
+    return own + found

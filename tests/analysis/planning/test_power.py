@@ -186,10 +186,7 @@ def test_wider_spread_is_wider() -> None:
         ({"hits": 0}, "plan: hits is 0; it must be a whole number, 1 or more."),
         (
             {"reward_usd": "-1"},
-            (
-                "plan: reward_usd is -1; it must be dollars and cents from 0 to 10000, for "
-                "example 1.50."
-            ),
+            ("plan: reward_usd is -1; it must be dollars and cents from 0 to 10000, for example 1.50."),
         ),
         (
             {"hits": 1, "workers_per_hit": 1},

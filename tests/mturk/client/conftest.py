@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 import socket
 import threading
@@ -124,8 +125,15 @@ class Running:
 
     def submit(self, study, hit_id, name, *, wrong=0, answer=None, panel=LOCAL, **changes):
         """Let a worker accept a HIT and answer it, `wrong` sentinels wrongly; returns the assignment id."""
+        assignment = self.accept(hit_id, name, panel)
+        self.hand_in(assignment, study, hit_id, wrong=wrong, answer=answer, **changes)
+        return assignment
+
+    def accept(self, hit_id, name, panel=LOCAL):
         worker = self.worker(name, panel)
-        assignment = self.change(lambda tx: transitions.accept(tx, hit_id, worker))
+        return self.change(lambda tx: transitions.accept(tx, hit_id, worker))
+
+    def hand_in(self, assignment, study, hit_id, *, wrong=0, answer=None, **changes):
         hit = (
             next(row["annotation"] for row in self.hits() if row["hit_id"] == hit_id)
             .split(":")[3]
@@ -133,7 +141,6 @@ class Running:
         )
         text = answer or encode({"answers": json.dumps({**answers(study, hit, wrong=wrong), **changes})})
         self.change(lambda tx: transitions.submit(tx, assignments.find(tx, assignment), text))
-        return assignment
 
 
 def answers(study, hit, *, wrong=0):
@@ -202,3 +209,41 @@ def server(start):
 def browser():
     with httpx.Client(follow_redirects=False) as client:
         yield client
+
+
+@pytest.fixture
+def glimpse(tmp_path, monkeypatch):
+    """Run a command in a folder of its own; returns (exit status, standard output, standard error)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words, typed=None):
+        result = CliRunner().invoke(main, words, input=typed)
+        errors = [line for line in result.stderr.splitlines() if not re.search(r": \d+/\d+$", line)]
+        return result.exit_code, result.stdout.splitlines(), errors
+
+    return run
+
+
+@pytest.fixture
+def at(server):
+    return ["--data", str(server.data)]
+
+
+@pytest.fixture
+def paid(study, server, glimpse, monkeypatch, website):
+    """Publish to an endpoint that is taken for the paid site."""
+
+    def run(*words, typed=None, terminal=True):
+        monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _self: terminal, raising=False)
+        place = ["--image-url-prefix", website] if words[0] == "publish" else []
+        name = ["--to"] if words[0] == "publish" else ["--on"]
+        return glimpse(*words, *name, "production", "--endpoint", server.url, *place, typed=typed)
+
+    return run
+
+
+@pytest.fixture
+def website(study, monkeypatch):
+    """An address at which the images are, without a server for them."""
+    monkeypatch.setattr("glimpse.mturk.publishing.hosting.check_reachable", lambda *_, **__: None)
+    return "https://images.example/"

@@ -2,36 +2,14 @@
 
 import re
 import shlex
-from types import SimpleNamespace
 
 import pytest
-from click.testing import CliRunner
 
 from glimpse.errors import GlimpseError
-from glimpse.main import COMMANDS, main
+from glimpse.main import COMMANDS
 from glimpse.mturk.collecting.reviewing import Review
-from glimpse.mturk.publishing.client import EndpointError, Requester, connect
 from glimpse.mturk.publishing.ledger import ledger_path, was_published
-from glimpse.mturk.server.storage import hits
 from glimpse.study import read_study
-
-
-@pytest.fixture
-def glimpse(tmp_path, monkeypatch):
-    """Run a command in a folder of its own; returns (exit status, standard output, standard error)."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words, typed=None):
-        result = CliRunner().invoke(main, words, input=typed)
-        errors = [line for line in result.stderr.splitlines() if not re.search(r": \d+/\d+$", line)]
-        return result.exit_code, result.stdout.splitlines(), errors
-
-    return run
-
-
-@pytest.fixture
-def at(server):
-    return ["--data", str(server.data)]
 
 
 def test_from_publish_to_review(study, server, glimpse, at):
@@ -207,59 +185,6 @@ def test_the_next_command_says_where_if_there_are_several(study, server, glimpse
     assert glimpse("status", "--on", "local", *at)[1][-1] == command
 
 
-@pytest.fixture
-def serve(server, glimpse, monkeypatch):
-    """Run `serve` up to where it would begin to answer; returns its links and its last line."""
-    monkeypatch.setattr(
-        "glimpse.mturk.server.running.serve",
-        lambda *_, started, **_more: started(server.site, "http://127.0.0.1:8080"),
-    )
-
-    def run(*words):
-        code, out, errors = glimpse("serve", *words)
-        assert (code, errors) == (0, [])
-        return [line for line in out if line.startswith("Link")], out[-1]
-
-    return run
-
-
-def test_serve_gives_the_links_of_what_it_has(study, server, glimpse, at, serve):
-    next_line = "Next: python cli.py publish --to local --data 'my server'"
-    assert serve("--data", "my server") == (["Link to hand out:  none yet; `publish` prints it"], next_line)
-    glimpse("publish", *at)
-    link = f"Link to hand out:  http://127.0.0.1:8080/join/{study.study}"
-    assert serve("--study", "study") == (
-        [f"{link}  (the dashboard has those of panels)"],
-        "Next: python cli.py publish study --to local",
-    )
-    server.change(lambda tx: _more(tx, ["another"]))
-    assert serve()[0] == [
-        link.replace(study.study, "another"),
-        f"{link}  (the dashboard has those of panels)",
-    ]
-
-
-def _more(tx, studies):
-    """Publish a HIT of each study; None stands for no study."""
-    hit_type = tx.one("SELECT hit_type_id FROM hit_types")["hit_type_id"]
-    for study in studies:
-        note = f"glimpse:{study}:b1:h1" if study else ""
-        hits.add(tx, hit_type, question="<x/>", annotation=note, slots=1, expires=tx.now + 60)
-
-
-def test_serve_names_a_few_studies_and_counts_the_others(study, server, glimpse, at, serve):
-    glimpse("publish", *at)
-    server.change(
-        lambda tx: [hits.set_disposed(tx, row["hit_id"]) for row in tx.all("SELECT hit_id FROM hits")]
-    )
-    server.change(lambda tx: _more(tx, [None]))
-    assert serve()[0] == ["Link to hand out:  none yet; `publish` prints it"]
-    server.change(lambda tx: _more(tx, [f"s{number}" for number in range(7)]))
-    links = serve()[0]
-    assert len(links) == 6
-    assert links[-1] == "Link to hand out:  ... and 2 more, on the dashboard"
-
-
 def test_status_of_a_study_of_which_nothing_came_about(study, server, glimpse, at, monkeypatch):
     def refuse(*_):
         raise GlimpseError("no")
@@ -277,117 +202,6 @@ def test_status_of_a_study_of_which_nothing_came_about(study, server, glimpse, a
     assert not was_published(study.folder)
     assert glimpse("publish", *at)[0] == 0
     assert was_published(study.folder)
-
-
-def test_watching_ends_when_every_place_is_done(study, server, glimpse, at, monkeypatch):
-    glimpse("publish", *at)
-    hits = [row["hit_id"] for row in server.hits()]
-    waits = iter([hits[:1], [], hits[1:]])
-
-    def work(seconds):
-        assert seconds == 5
-        for hit in next(waits):
-            for name in ("ann", "bob", "cid"):
-                server.submit(study, hit, name + hit)
-
-    monkeypatch.setattr("glimpse.mturk.commands.collect.time.sleep", work)
-    code, out, errors = glimpse("collect", "--watch", "--interval", "5", *at)
-    assert (code, errors) == (0, [])
-    assert out == [
-        "0 new assignments; 0 of 6 places done. Written: results/",
-        "3 new assignments; 3 of 6 places done. Written: results/",
-        "3 new assignments; 6 of 6 places done. Written: results/",
-        "",
-        "Next: python cli.py analyze results/",
-    ]
-
-
-def test_watching_survives_a_server_that_is_away(study, server, glimpse, at, monkeypatch):
-    glimpse("publish", *at)
-    hits, passes = [row["hit_id"] for row in server.hits()], []
-    call = Requester.call
-
-    def away(self, operation, **arguments):
-        if len(passes) == 1:
-            raise EndpointError("nobody answers.")
-        return call(self, operation, **arguments)
-
-    def work(_seconds):
-        passes.append(1)
-        if len(passes) == 2:
-            for hit in hits:
-                for name in ("ann", "bob", "cid"):
-                    server.submit(study, hit, name + hit)
-
-    monkeypatch.setattr(Requester, "call", away)
-    monkeypatch.setattr("glimpse.mturk.commands.collect.time.sleep", work)
-    code, out, errors = glimpse("collect", "--watch", *at)
-    assert (code, errors) == (0, ["Warning: nobody answers. (looking again in 30 s)"])
-    assert out[1] == "6 new assignments; 6 of 6 places done. Written: results/"
-
-
-def test_watching_follows_a_server_to_another_address(study, server, glimpse, at, monkeypatch):
-    glimpse("publish", *at)
-    hits, waits = [row["hit_id"] for row in server.hits()], []
-    endpoint, own = server.data / "endpoint", server.data / "credentials"
-
-    def work(_seconds):
-        waits.append(1)
-        if len(waits) == 1:
-            endpoint.write_text("http://127.0.0.1:9")
-        elif len(waits) == 2:
-            own.rename(own.with_name("away"))
-        else:
-            own.with_name("away").rename(own)
-            endpoint.write_text(server.url.replace("127.0.0.1", "localhost"))
-            for hit in hits:
-                for name in ("ann", "bob", "cid"):
-                    server.submit(study, hit, name + hit)
-
-    monkeypatch.setattr("glimpse.mturk.commands.collect.time", SimpleNamespace(sleep=work))
-    monkeypatch.setattr(
-        "glimpse.mturk.publishing.published.connect", lambda target: connect(target, attempts=1)
-    )
-    code, out, errors = glimpse("collect", "--watch", *at)
-    start = f"in another terminal: python cli.py serve --data {server.data} (looking again in 30 s)"
-    assert (code, errors) == (
-        0,
-        [
-            f"Warning: nobody answers at http://127.0.0.1:9. Start the server {start}",
-            f"Warning: {own} does not exist: the local server writes it on its first start. Start it {start}",
-        ],
-    )
-    assert out[1] == "6 new assignments; 6 of 6 places done. Written: results/"
-
-
-def test_ctrl_c_ends_watching_quietly(study, server, glimpse, at, monkeypatch):
-    def interrupt(_seconds):
-        raise KeyboardInterrupt
-
-    glimpse("publish", *at)
-    monkeypatch.setattr("glimpse.mturk.commands.collect.time.sleep", interrupt)
-    code, out, _ = glimpse("collect", "--watch", *at)
-    assert (code, out[1]) == (0, "Stopped. Everything collected so far is on disk.")
-
-
-@pytest.fixture
-def paid(study, server, glimpse, monkeypatch, website):
-    """Publish to an endpoint that is taken for the paid site."""
-
-    def run(*words, typed=None, terminal=True):
-        monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _self: terminal, raising=False)
-        place = ["--image-url-prefix", website] if words[0] == "publish" else []
-        name = ["--to"] if words[0] == "publish" else ["--on"]
-        return glimpse(*words, *name, "production", "--endpoint", server.url, *place, typed=typed)
-
-    return run
-
-
-@pytest.fixture
-def website(study, monkeypatch):
-    """An address at which the images are, without a server for them."""
-    monkeypatch.setattr("glimpse.mturk.publishing.hosting.check_reachable", lambda *_, **__: None)
-    return "https://images.example/"
 
 
 def test_the_paid_site_wants_the_amount_typed(study, server, paid):
@@ -425,91 +239,6 @@ def test_the_paid_site_without_a_terminal_needs_yes(study, server, paid):
         "Open 1 new place for excluded assignments.",
         "Price: $1.00 rewards + $0.20 fees = $1.20.",
     ]
-
-
-@pytest.mark.parametrize(
-    ("words", "code", "message"),
-    [
-        (
-            ["publish", "nowhere"],
-            1,
-            "Error: nowhere holds no study (no study.json). Run build-hits first, or name the folder.",
-        ),
-        (
-            ["publish", "--to", "moon"],
-            2,
-            "Error: Invalid value for '--to': 'moon' is not one of 'local', 'sandbox', 'production'.",
-        ),
-        (["publish", "--expires", "0"], 1, "Error: --expires 0: allowed are 0.05 to 365 days"),
-        (["publish", "--auto-approve", "31"], 1, "Error: --auto-approve 31: allowed are 0 to 30 days"),
-        (
-            ["publish", "--qualification", "rate 95"],
-            1,
-            ("Error: --qualification 'rate 95': expected a name, a comparison and a value, for example "
-            "approval-rate>=95, approved>=500, locale=US,CA or adult=1"),
-        ),
-        (
-            ["publish", "--qualification", "rate>=95"],
-            1,
-            ("Error: --qualification 'rate>=95': no qualification 'rate'; known are approval-rate, approved, "
-            "locale, adult, and the ids of your own types (capitals and digits)"),
-        ),
-        (
-            ["publish", "--qualification", "locale=usa"],
-            1,
-            "Error: --qualification 'locale=usa': a locale is = or != countries such as US or US-CA",
-        ),
-        (
-            ["publish", "--qualification", "approved>=many"],
-            1,
-            "Error: --qualification 'approved>=many': 'many' is no whole number",
-        ),
-        (
-            ["publish", "--qualification", "approved>1,2"],
-            1,
-            "Error: --qualification 'approved>1,2': several values go with = or != only, at most 15",
-        ),
-        (
-            ["publish", "--s3-bucket", "b", "--image-url-prefix", "https://x/"],
-            2,
-            "Error: --s3-bucket and --image-url-prefix: give one of them.",
-        ),
-        (["publish", "--s3-endpoint", "http://x"], 2, "Error: --s3-endpoint goes with --s3-bucket NAME."),
-        (
-            ["publish"],
-            1,
-            ("Error: server/credentials does not exist: the local server writes it on its first start. "
-            "Start it in another terminal: python cli.py serve"),
-        ),
-        (["collect"], 1, "Error: study is not published yet. Publish it: python cli.py publish study"),
-        (["status"], 1, "Error: study is not published yet. Publish it: python cli.py publish study"),
-        (["review"], 1, "Error: study is not published yet. Publish it: python cli.py publish study"),
-        (
-            ["review", "--bonus", "lots"],
-            2,
-            "Error: Invalid value for --bonus: 'lots' is no amount; expected dollars such as 0.50",
-        ),
-        (
-            ["review", "--reject", "A"],
-            1,
-            "Error: --reject needs --reason TEXT: whoever is refused payment is told why",
-        ),
-        (
-            ["collect", "--interval", "0"],
-            2,
-            "Error: Invalid value for '--interval': 0.0 is not in the range x>=1.",
-        ),
-        (["import-results"], 2, "Error: Missing argument 'FILE.csv...'."),
-        (
-            ["import-results", "no.csv"],
-            2,
-            "Error: Invalid value for 'FILE.csv...': File 'no.csv' does not exist.",
-        ),
-    ],
-)  # fmt: skip
-def test_wrong_arguments_are_answered_in_words(study, glimpse, words, code, message):
-    found, out, errors = glimpse(*words)
-    assert (found, out, " ".join(errors[-1:])) == (code, [], message)
 
 
 def test_a_study_at_two_places_needs_to_be_told_which(study, glimpse):

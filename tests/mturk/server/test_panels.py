@@ -228,8 +228,9 @@ def test_a_browser_that_was_here_does_not_come_in_without_its_link(public):
 
 def test_links_are_those_that_work(start, public, question):
     def names(server):
-        site = server.site
-        return [name for name, _ in links("http://x", "s", site.settings)]
+        settings = server.site.settings
+        shown = links("http://x", "s", lab=settings.lab, panels_only=settings.panels_only)
+        return [name for name, _ in shown]
 
     assert names(public) == ["Prolific", "CloudResearch Connect", "SONA"]
     lab = start(public.site.settings.data.parent / "lab", lab=True)
