@@ -45,7 +45,12 @@ def blind_warnings(
             "exposure are sentinels: a program in the browser can tell that much. Preset glimpse without "
             "--sentinel-exposure-ms draws them from the exposures of the other trials."
         )
-    if experiment.sentinels_per_hit and _recur(trials):
+    if experiment.sentinels == "mismatch" and (count := _under_another(trials)):
+        yield (
+            f"{count} sentinels show a picture that the same HIT shows under its own prompt, too: a program "
+            "in the browser can recognise them by that. More items avoid it, or fewer trials."
+        )
+    elif experiment.sentinels_per_hit and _recur(trials):
         yield (
             "Images come back within a HIT, and those that only sentinels show less often than others: a "
             "program in the browser can recognise sentinels by that. More scenes avoid it, or fewer trials."
@@ -55,6 +60,19 @@ def blind_warnings(
             "The images are not encoded alike (--encode keep): a program in the browser can tell "
             "conditions by it. --encode auto, or png, encodes them alike."
         )
+
+
+def _under_another(trials: Sequence[Trial]) -> int:
+    """Count the sentinels with a picture that stands under another context elsewhere in their HIT."""
+    contexts: dict[tuple[str, str], set[str]] = {}
+    for trial in trials:
+        for name in (trial.stimulus_left, trial.stimulus_right):
+            contexts.setdefault((trial.hit, name), set()).add(trial.context)
+    return sum(
+        trial.sentinel
+        and max(len(contexts[trial.hit, name]) for name in (trial.stimulus_left, trial.stimulus_right)) > 1
+        for trial in trials
+    )
 
 
 def _recur(trials: Iterable[Trial]) -> bool:

@@ -76,7 +76,10 @@ class ByCondition:
 
 @dataclass(frozen=True)
 class ByFile:
-    """The rows of a file, each used as often as every other (to within one), none twice in a HIT."""
+    """The rows of a file, each used about as often as every other, none twice in a HIT.
+
+    While there are enough of them, a HIT has none whose items its other trials show: a program would notice.
+    """
 
     rows: tuple[KnownTrial, ...]
 
@@ -84,12 +87,20 @@ class ByFile:
         self,
         batch: Batch,  # noqa: ARG002 - each batch has the same
         planned: Plan,
-        items: Sequence[str],  # noqa: ARG002 - the file names them
+        items: Sequence[str],
         rng: np.random.Generator,
     ) -> Iterator[KnownTrial]:
         """Yield the rows as dealt."""
-        for row in dealt(len(self.rows), planned.known_per_hit, planned.layout.hits, rng).ravel():
-            yield self.rows[row]
+        used = np.zeros(len(self.rows))
+        for hit, known in enumerate(planned.known):
+            places = np.r_[planned.item_a[hit][~known], planned.item_b[hit][~known]]
+            shown = {items[place] for place in places.tolist()}
+            met = np.array([row.wrong[1] in shown or row.right[1] in shown for row in self.rows])
+            cost = used + met * (1.0 + planned.label.size) + rng.random(len(self.rows))
+            chosen = np.argsort(cost)[: planned.known_per_hit]
+            used[chosen] += 1
+            for row in chosen[np.argsort(rng.random(len(chosen)))].tolist():
+                yield self.rows[row]
 
 
 @dataclass(frozen=True)
