@@ -13,13 +13,20 @@ from glimpse.text import environment
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from glimpse.experiment import Contrast, Experiment
+    from glimpse.experiment import Batch, Contrast, Experiment
     from glimpse.study import Study
     from glimpse.trials import Trial
 
     from .recurrence import Recurrence
 
 HONEST_SLIPS = (0.01, 0.02, 0.05)
+FIRST_CONTEXTS = 5
+KNOWN_ANSWERS = {
+    "condition": "from a condition: its images beside real ones, which are the right answer",
+    "file": "from a file: pairs of which the requester states the right image",
+    "mismatch": "from a mismatch: under an item's prompt or reference, a picture of that item, which is the "
+    "right answer, beside a picture of another",
+}
 
 
 @dataclass(frozen=True)
@@ -115,6 +122,7 @@ def design_html(
     """Return the design report: one self-contained HTML page."""
     experiment = study.experiment
     cells = cell_counts(study.trials, experiment.contrasts)
+    sentinels = [trial for trial in study.trials if trial.sentinel]
     return (
         environment()
         .get_template("report/design.html.j2")
@@ -125,6 +133,12 @@ def design_html(
             repeats=repeats(study.trials),
             recurring=recurring,
             longest_run=longest_sentinel_run(study.trials),
+            known_answers=KNOWN_ANSWERS[experiment.sentinels],
+            right_on_left=sum(trial.correct_side == "left" for trial in sentinels),
+            sentinels=len(sentinels),
+            contexts=list(study.contexts.items())[:FIRST_CONTEXTS],
+            language=study.page_settings.get("language"),
+            context_when=study.page_settings.get("context_when", "with"),
             price=study_price(experiment),
             discarded=discard_rates(experiment),
             warnings=warnings,
@@ -160,17 +174,23 @@ def _facts(study: Study) -> dict[str, Any]:
 
 def _settings(experiment: Experiment) -> dict[str, str]:
     """Return every setting in words."""
-    settings = {name: str(value) for name, value in experiment.to_json().items()}
+    stated = experiment.to_json()
+    settings = {name: str(value) for name, value in stated.items() if name != "questions"}
     settings["contrasts"] = _listed(experiment.contrasts)
-    settings["batches"] = "; ".join(
-        f"{batch.batch}: {_listed(batch.contrasts)}, sentinels from {batch.sentinel or 'none'}"
-        for batch in experiment.batches
-    )
+    settings["batches"] = "; ".join(map(_batch, experiment.batches))
+    settings["sentinels"] = experiment.sentinels
     exposures = [str(exposure) for exposure in experiment.exposures_ms if exposure is not None]
     settings["exposures_ms"] = ", ".join(exposures) or "unlimited"
     if experiment.stop_when:
         settings["stop_when"] = experiment.stop_when.text(limited=experiment.mode == "limited-time")
     return {name: "none" if value == "None" else value for name, value in settings.items()}
+
+
+def _batch(batch: Batch) -> str:
+    """Return a batch in words."""
+    return f"{batch.batch}: {_listed(batch.contrasts)}" + (
+        f", sentinels from {batch.sentinel}" if batch.sentinel else ""
+    )
 
 
 def _listed(contrasts: Iterable[Contrast]) -> str:
