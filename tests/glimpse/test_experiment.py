@@ -142,6 +142,22 @@ def test_names_that_do_not_fit(mode: str, conditions: tuple[str, ...], names: di
         infer(preset(mode), conditions, **settings)
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_words_stand_for_contrasts(mode: str) -> None:
+    every = infer(preset(mode), FOUND, real="real", sentinel=None, contrasts=("all",))
+    assert every.contrasts == (("crn", "real"), ("pix2pix", "real"), ("crn", "pix2pix"))
+    names = {"contrasts": ("ours-against-all",), "ours": "pix2pix"}
+    ours = infer(preset(mode), FOUND, real="real", sentinel=None, **names)
+    assert ours.contrasts == (("pix2pix", "crn"), ("pix2pix", "real"))
+    assert ours.sentinel == every.sentinel == "image-space"
+    numbers = {"sentinels": "mismatch"}
+    no_photographs = ("crn", "pix2pix", "image-space")
+    found = infer(preset(mode), no_photographs, real=None, sentinel=None, contrasts=("all",), numbers=numbers)
+    assert len(found.contrasts) == 3
+    assert {batch.sentinel for batch in found.batches} == {None}
+    assert found.conditions == no_photographs
+
+
 def test_without_sentinels_no_sentinel_condition_is_needed() -> None:
     found = infer(
         preset("limited-time"), ("a", "real"), real="real", sentinel=None, numbers={"sentinels_per_hit": 0}
