@@ -149,7 +149,7 @@ def _built(
     pictures = inspect_all(shown.images, shown.pairs, making.track, others=looked.others)
     sources = {**pictures, **shown.references()}
     page = page_settings(pictures.values(), **making.page)
-    imaging = imaged(looked, sources.values(), page, making.encoding, making.pixel_ratio)
+    imaging = imaged(looked, sources, page, making.encoding, making.pixel_ratio)
     secret = study_secret(making.seed, _visible(experiment, making, page, imaging, shown), sources)
     names = {key: opaque_id(secret, *key, source.sha256) for key, source in sources.items()}
     encoder = _Encoder(sources, names, secret, imaging.encoding, imaging.limit, making.track)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from glimpse.errors import GlimpseError
 
+from ..design.context import REFERENCE
 from ..design.encoding import Encoding, Limit, Source, can_stay, choose, hosted_size
 from ..page.sizes import BAR, ShownSize, too_large, window_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from ..design.stimuli import Images, Key, Pair
     from ..page.pages import PageSettings
@@ -50,13 +51,19 @@ def looked_at(
 
 
 def imaged(
-    looked: LookedAt, sources: Iterable[Source], page: PageSettings, encoding: Encoding, pixel_ratio: float
+    looked: LookedAt,
+    sources: Mapping[Key, Source],
+    page: PageSettings,
+    encoding: Encoding,
+    pixel_ratio: float,
 ) -> Imaging:
-    """Decide how the images of a study are stored."""
-    shown = tuple(sources)
+    """Decide how the images of a study are stored: those of pairs, and the reference images."""
+    shown = tuple(sources.values())
+    pictures = [source for key, source in sources.items() if key[0] != REFERENCE]
+    largest = max(one.width for one in pictures), max(one.height for one in pictures)
     limit = pixel_limit(page, encoding, pixel_ratio)
     size = ShownSize(page.width, page.height, page.least_width)
-    return Imaging(shown, looked, choose(encoding, list(shown), limit), limit, size)
+    return Imaging(shown, looked, choose(encoding, list(shown), limit), limit, size, largest)
 
 
 def pixel_limit(page: PageSettings, encoding: Encoding, pixel_ratio: float) -> Limit:
@@ -70,18 +77,17 @@ def pixel_limit(page: PageSettings, encoding: Encoding, pixel_ratio: float) -> L
 
 @dataclass(frozen=True)
 class Imaging:
-    """What was done: images looked at and found, and how those shown are stored and shown."""
+    """What was done: images looked at and found, and how those shown are stored and shown.
+
+    `largest` is the width of the widest image of a pair and the height of the highest, in pixels.
+    """
 
     sources: tuple[Source, ...]
     looked: LookedAt
     encoding: Encoding
     limit: Limit
     size: ShownSize
-
-    @property
-    def largest(self) -> tuple[int, int]:
-        """The widest and the highest image, in pixels."""
-        return max(one.width for one in self.sources), max(one.height for one in self.sources)
+    largest: tuple[int, int]
 
     def stored(self) -> Encoding | tuple[Encoding, Limit]:
         """What decides a hosted file beside its source: the encoding, and a limit that any image exceeds."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,13 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from glimpse.context import LONGEST_CONTEXT
 from glimpse.errors import GlimpseError
 from glimpse.files import file_digest
-from glimpse.images import ENDINGS
+from glimpse.images import READ_ENDINGS, is_left_behind, same_name
 from glimpse.tables import read_table
 
 from .limits import unsendable
-from .stimuli import Images
-from .stimuli import _items as image_items
-from .stimuli import _some as some
+from .stimuli import Images, image_items, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -185,7 +182,7 @@ def _entries(path: Path) -> Iterator[_Entry]:
             f"There is no {path}; prompts stand in a CSV file with the columns item,text, in the "
             "metadata.jsonl of an ImageFolder, or in .txt files beside the images."
         )
-    folders = [path, *sorted(one for one in path.iterdir() if one.is_dir() and not _hidden(one))]
+    folders = [path, *sorted(one for one in path.iterdir() if one.is_dir() and not is_left_behind(one.name))]
     for folder in folders:
         files = [folder / name for name in METADATA if (folder / name).is_file()]
         for file in files[:1]:
@@ -196,10 +193,10 @@ def _entries(path: Path) -> Iterator[_Entry]:
 
 def _text_files(folder: Path, *, beside_images: bool) -> Iterator[_Entry]:
     """Yield a folder's .txt files; `beside_images`: those named as an image, others are notes."""
-    files = sorted(one for one in folder.iterdir() if one.is_file() and not _hidden(one))
-    images = {one.stem for one in files if one.suffix.lower() != ".txt"}
+    files = sorted(one for one in folder.iterdir() if one.is_file() and not is_left_behind(one.name))
+    images = {same_name(one.stem) for one in files if one.suffix.lower() != ".txt"}
     for file in files:
-        if file.suffix.lower() == ".txt" and not (beside_images and file.stem not in images):
+        if file.suffix.lower() == ".txt" and not (beside_images and same_name(file.stem) not in images):
             yield _Entry(_named(file.stem), file.stem, _read(file), str(file), str(file))
 
 
@@ -257,7 +254,7 @@ def _named(name: str) -> str:
     ('0001', 'v1.5')
     """
     path = PureWindowsPath(name.strip())  # which takes both kinds of slashes
-    return unicodedata.normalize("NFC", path.stem if path.suffix.lower() in ENDINGS else path.name)
+    return same_name(path.stem if path.suffix.lower() in READ_ENDINGS else path.name)
 
 
 def _read(path: Path) -> str:
@@ -314,7 +311,3 @@ def _by_item(entries: Iterable[_Entry]) -> dict[str, Prompt]:
             "make them equal, or name one file of prompts."
         )
     return dict(sorted(found.items()))
-
-
-def _hidden(path: Path) -> bool:
-    return path.name.startswith((".", "__"))

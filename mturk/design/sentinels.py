@@ -14,17 +14,19 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from glimpse.errors import GlimpseError
+from glimpse.images import same_name
 from glimpse.plan import dealt, foils
 from glimpse.tables import read_table
 
-from .stimuli import _some as some
+from .stimuli import some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from glimpse.experiment import Batch, Contrast, Experiment
-    from glimpse.plan import Plan
+    from glimpse.images import same_name
+from glimpse.plan import Plan
 
     from .context import Contexts
     from .stimuli import Images, Key
@@ -190,7 +192,7 @@ def _image(cell: str, where: str) -> Key:
     condition, slash, item = cell.replace("\\", "/").removeprefix("images/").rpartition("/")
     if not slash or not condition or not item:
         raise GlimpseError(f"{where}: {cell!r} is not condition/item, such as blurred/0001.")
-    return condition, item
+    return same_name(condition), same_name(item)
 
 
 def source_of(

@@ -62,13 +62,13 @@ def find_images(folder: Path | str) -> Images:
         _check_name("condition", name, condition)
         if name in found:
             raise GlimpseError(f"{folder} has two folders {name}, whose accents are written in two ways.")
-        found[name] = _items(condition)
+        found[name] = image_items(condition)
     if not found:
         raise GlimpseError(f"{folder} has no folders; it must hold one folder of images per condition.")
     return Images(folder, found)
 
 
-def _items(condition: Path) -> dict[str, Path]:
+def image_items(condition: Path) -> dict[str, Path]:
     """Map the item names of one condition to their files."""
     items: dict[str, Path] = {}
     for path in image_files(condition):
@@ -112,7 +112,7 @@ def common_items(
         if missing and not allow_missing:
             raise GlimpseError(
                 f"{images.folder / condition} lacks {len(missing)} of {len(everything)} items that other "
-                f"conditions have: {_some(missing)}. Add them, or leave such items out with --allow-missing."
+                f"conditions have: {some(missing)}. Add them, or leave such items out with --allow-missing."
             )
     if not shared:
         raise GlimpseError(
@@ -186,7 +186,7 @@ def opaque_id(secret: str, *parts: str, length: int = ID_LENGTH) -> str:
     return base64.b32encode(code).decode().lower()[:length]
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
     """List the first few names."""
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return ", ".join(names[:_LISTED]) + more

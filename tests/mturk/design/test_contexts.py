@@ -33,7 +33,7 @@ MAKING = Making(seed=0, versions={})
 def here(tmp_path: Path) -> Path:
     """A folder with images/flux, images/sdxl, and images/layout, whose images have another size."""
     rng = np.random.default_rng(0)
-    for condition, size in (("flux", (16, 24, 3)), ("sdxl", (16, 24, 3)), ("layout", (40, 8, 3))):
+    for condition, size in (("flux", (16, 24, 3)), ("sdxl", (16, 24, 3)), ("layout", (20, 8, 3))):
         (tmp_path / "images" / condition).mkdir(parents=True)
         for item in ITEMS:
             pixels = rng.integers(0, 256, size, dtype=np.uint8)
@@ -156,7 +156,7 @@ def test_each_trial_has_its_item_s_context(here: Path) -> None:
         context = study.contexts[trial.context]
         assert context.text == f"A fox, number {trial.context}"
         reference = study.stimuli[context.image]
-        assert (reference.width, reference.height) == (8, 40)
+        assert (reference.width, reference.height) == (8, 20)
     assert list(study.contexts) == sorted({trial.context for trial in study.trials})
     assert len(study.contexts) == 8 < len(ITEMS)  # those of items that no trial shows are left out
     assert study.page_settings["width"] == 24  # the pictures', whatever size references have
