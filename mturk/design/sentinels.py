@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glimpse.experiment import Batch, Contrast, Experiment
-    from glimpse.images import same_name
-from glimpse.plan import Plan
+    from glimpse.plan import Plan
 
     from .context import Contexts
     from .stimuli import Images, Key
