@@ -1,9 +1,9 @@
-"""Who took part, asked of our own server beside MTurk's protocol, which has no place for it."""
+"""What our own server says beside MTurk's protocol, which has no place for it: who took part, and notices."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..publishing.client import CredentialsError, EndpointError
 from ..publishing.own_server import TIMEOUT_S, ask, signer
@@ -22,21 +22,32 @@ class People:
 
 def participants(requester: Requester, study: str) -> People:
     """Return everybody who took a HIT of a study; nobody where nobody says."""
+    found = _asked(requester, f"participants/{study}")
+    # A server of an earlier version does not say who is simulated.
+    return People(dict(found.get("participants", {})), frozenset(found.get("simulated", ())))
+
+
+def study_notices(requester: Requester, study: str) -> list[str]:
+    """Return what our own server wants a requester to know of a study's HITs."""
+    return [str(text) for text in _asked(requester, f"notices/{study}").get("notices", [])]
+
+
+def _asked(requester: Requester, path: str) -> dict[str, Any]:
+    """Return what our own server says to whoever holds its keys; nothing where it knows no such address."""
     target = requester.endpoint
     if target.name != "local":
-        return People()
+        return {}
     import httpx
 
-    url = f"{target.url}/participants/{study}"
+    url = f"{target.url}/{path}"
     signed = signer(target)
     with httpx.Client(timeout=TIMEOUT_S) as client:
         response = ask(target, client, "GET", url, headers=lambda: signed("GET", url))
     if response.status_code == httpx.codes.NOT_FOUND:
-        return People()  # another server of MTurk's protocol
+        return {}  # another server of MTurk's protocol, or an older one
     if response.status_code == httpx.codes.FORBIDDEN:
         raise CredentialsError(f"{url} refuses the keys in {target.data}/credentials: {response.text[:200]}")
     if response.status_code != httpx.codes.OK:
         raise EndpointError(f"{url} answers {response.status_code}: {response.text[:200]}")
-    found = response.json()
-    # A server of an earlier version does not say who is simulated.
-    return People(dict(found["participants"]), frozenset(found.get("simulated", ())))
+    found: dict[str, Any] = response.json()
+    return found

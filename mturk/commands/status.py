@@ -48,6 +48,7 @@ def status(console: Any, study: Path, on: str, data: Path, endpoint: str | None)
       python cli.py status
       python cli.py status pilot-study --on sandbox
     """
+    from ..collecting.participants import study_notices
     from ..collecting.status import by_batch, stopping, survey
     from ..publishing.own_server import clock_notice
     from ..publishing.published import find
@@ -55,7 +56,7 @@ def status(console: Any, study: Path, on: str, data: Path, endpoint: str | None)
     frozen, requester, ledger = find(study, on, endpoint, data)
     target = requester.endpoint
     named = given("study", "on", "data", "endpoint")
-    if notice := clock_notice(target):
+    for notice in filter(None, [clock_notice(target), *study_notices(requester, frozen.study)]):
         console.warn(notice)
     for line in ledger.damaged:
         console.warn(f"passed over: {line}")

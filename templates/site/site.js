@@ -54,6 +54,7 @@ if (countdown) {
     if (event.effectiveDirective !== 'frame-src') return;
     $('#blocked b').textContent = event.blockedURI;
     $('#blocked').hidden = false;
+    fetch($('#blocked').dataset.tell, {method: 'POST', body: event.blockedURI}).catch(() => {});
   });
   show();
   setInterval(show, 1000);

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from glimpse.mturk.answers import parse_answer_xml
+from glimpse.mturk.server.storage import meta
 from tests.browser.page_runs import IN_CHROMIUM
 from tests.mturk.server.conftest import Running
 
@@ -250,7 +251,7 @@ def test_crowd_elements_without_amazons_script_say_what_is_missing(task):
     assert "https://assets.crowd.aws/crowd-html-elements.js, which did not load" in said
 
 
-def test_a_page_elsewhere_that_would_send_its_answers_to_amazon_is_stopped(elsewhere, task):
+def test_a_page_elsewhere_that_would_send_its_answers_to_amazon_is_stopped(server, elsewhere, task):
     wrong = b"""<!doctype html><form method="post" action="https://workersandbox.mturk.com/mturk/externalSubmit">
       <input name="assignmentId"><button>Send</button></form>"""
     _, page, frame = task(elsewhere.question(wrong))
@@ -259,6 +260,12 @@ def test_a_page_elsewhere_that_would_send_its_answers_to_amazon_is_stopped(elsew
     said = page.locator("#blocked").inner_text()
     assert re.search(r"tried to go to https://workersandbox\.mturk\.com", said)
     assert "turkSubmitTo" in said
+    for _ in range(50):
+        found = server.site.store.read(lambda tx: meta.blocked(tx, None))
+        if found:
+            break
+        page.wait_for_timeout(100)
+    assert found == ["https://workersandbox.mturk.com"]
 
 
 FORM_XML = f"""<QuestionForm xmlns="{SCHEMAS}2005-10-01/QuestionForm.xsd">

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ..protocol import lifecycle, questions
-from ..storage import meta, workers
+from ..storage import hits, meta, workers
 
 if TYPE_CHECKING:
     from ..storage.database import Row, Transaction
@@ -22,6 +22,17 @@ def notices(tx: Transaction, hit: Row) -> list[str]:
         if (text := _unmeetable(tx, requirement)) is not None
     ]
     return found + _of_page(questions.kept_needs(hit["page_needs"]).crowd_script)
+
+
+def study_notices(tx: Transaction, study: str | None) -> list[str]:
+    """Return what a requester should know of a study's HITs; None stands for the HITs of no study."""
+    found = dict.fromkeys(text for hit in hits.one_of_each_type(tx, study) for text in notices(tx, hit))
+    blocked = [
+        f"A worker's browser did not let the task's page go to {origin}: answers sent there are lost. The "
+        "page must send them to the address in turkSubmitTo."
+        for origin in meta.blocked(tx, study)
+    ]
+    return [*found, *blocked]
 
 
 def _unmeetable(tx: Transaction, requirement: dict[str, Any]) -> str | None:

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ..clock import jump_text
-from ..operations.notices import notices
+from ..operations.notices import study_notices
 from ..protocol.errors import RequestError
 from ..storage import events, hits, studies, tallies
 from . import addresses, panels, web
@@ -110,9 +110,8 @@ async def _facts(request: Request, study: str, page: int) -> dict[str, Any]:
         needs = panels.Needs(0, 0, phones=False)
         if first:
             needs = panels.needs(panels.StudySettings(), first, lab=site.settings.lab)
-        kinds = hits.one_of_each_type(tx, None if study == tallies.NO_STUDY else study)
-        noticed = dict.fromkeys(text for hit in kinds for text in notices(tx, hit))
-        return {**found, "settings": settings, "needs": needs, "now": tx.now, "notices": list(noticed)}
+        noticed = study_notices(tx, None if study == tallies.NO_STUDY else study)
+        return {**found, "settings": settings, "needs": needs, "now": tx.now, "notices": noticed}
 
     return await site.read_apart(reading)
 

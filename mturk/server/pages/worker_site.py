@@ -20,6 +20,7 @@ study, batch,
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -28,7 +29,7 @@ from starlette.routing import Route
 
 from ..protocol import questions
 from ..protocol.errors import RequestError
-from ..storage import assignments, hits, offers
+from ..storage import assignments, events, hits, meta, offers
 from ..storage.free_hits import MOST_COUNTED, Wanted
 from ..storage.transitions import accept, check_open, release, unmet
 from ..storage.workers import LOCAL, SIMULATOR, worker_for
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 
     from ..storage.database import Row, Transaction
     from .sessions import Session
+
+
+_ORIGIN = re.compile(r"https?://[\w.:\[\]-]{1,200}(?![\w.:\[\]-])", re.ASCII)
 
 
 def signed_in(request: Request) -> tuple[Session, str]:
@@ -303,6 +307,22 @@ async def _given_back(request: Request, worker: str | None) -> str:
     return f"/worker/assignments/{assignment_id}"
 
 
+async def blocked(request: Request) -> Response:
+    """Keep for the requester where a worker's browser did not let the page go: the origin, and no more."""
+    web.check_origin(request)
+    _, worker = signed_in(request)
+    sent = (await web.body_of(request, 2000)).decode("utf-8", "replace")
+    found = _ORIGIN.match(sent)
+
+    def change(tx: Transaction) -> None:
+        row = own_assignment(tx, request.path_params["assignment_id"], worker)
+        if found and meta.add_blocked(tx, hits.find_facts(tx, row["hit_id"])["study"], found[0]):
+            events.log_of(tx, "PageBlocked", row, origin=found[0])
+
+    await web.site_of(request).write(change)
+    return Response(status_code=204)
+
+
 ROUTES = [
     Route("/worker/", show_list, methods=["GET"]),
     Route("/worker/sign-in", show_sign_in, methods=["GET"]),
@@ -321,5 +341,6 @@ ROUTES = [
     Route("/worker/assignments/{assignment_id}/page", work_page, methods=["GET"]),
     Route("/worker/assignments/{assignment_id}/state", state, methods=["GET"]),
     Route("/worker/assignments/{assignment_id}/return", give_back, methods=["POST"]),
+    Route("/worker/assignments/{assignment_id}/blocked", blocked, methods=["POST"]),
     Route("/worker/assignments/{assignment_id}/decline", decline, methods=["POST"]),
 ]

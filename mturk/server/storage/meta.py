@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from glimpse.errors import GlimpseError
 
 if TYPE_CHECKING:
     from .database import Transaction
+
+# Workers' browsers say it: of a study so many are kept.
+_MOST_BLOCKED = 5
 
 
 def last_time(tx: Transaction) -> float | None:
@@ -46,6 +50,26 @@ def worker_locale(tx: Transaction) -> dict[str, str] | None:
         return None
     country, _, subdivision = stated.partition("-")
     return {"Country": country, **({"Subdivision": subdivision} if subdivision else {})}
+
+
+def blocked(tx: Transaction, study: str | None) -> list[str]:
+    """Return where browsers did not let the pages of a study go; None stands for the HITs of no study."""
+    row = tx.one("SELECT value FROM meta WHERE key = ?", f"blocked:{study or ''}")
+    found: list[str] = json.loads(row["value"]) if row else []
+    return found
+
+
+def add_blocked(tx: Transaction, study: str | None, origin: str) -> bool:
+    """Keep where a browser did not let a page go; False where that is known, or enough of the kind is."""
+    known = blocked(tx, study)
+    if origin in known or len(known) >= _MOST_BLOCKED:
+        return False
+    tx.run(
+        "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        f"blocked:{study or ''}",
+        json.dumps([*known, origin]),
+    )
+    return True
 
 
 def secret(tx: Transaction) -> str:

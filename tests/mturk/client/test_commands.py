@@ -9,6 +9,7 @@ from glimpse.errors import GlimpseError
 from glimpse.main import COMMANDS
 from glimpse.mturk.collecting.reviewing import Review
 from glimpse.mturk.publishing.ledger import ledger_path, was_published
+from glimpse.mturk.server.storage import meta
 from glimpse.study import read_study
 
 
@@ -202,6 +203,16 @@ def test_status_of_a_study_of_which_nothing_came_about(study, server, glimpse, a
     assert not was_published(study.folder)
     assert glimpse("publish", *at)[0] == 0
     assert was_published(study.folder)
+
+
+def test_status_passes_on_what_the_server_tells_of_the_study(study, server, glimpse, at):
+    glimpse("publish", *at)
+    server.change(lambda tx: meta.add_blocked(tx, study.study, "https://elsewhere.example"))
+    code, _, errors = glimpse("status", *at)
+    assert code == 0
+    assert errors[0].startswith(
+        "Warning: A worker's browser did not let the task's page go to https://elsewhere.example: answers"
+    )
 
 
 def test_the_paid_site_wants_the_amount_typed(study, server, paid):
