@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from glimpse.text import environment, joined
 
-from ..statistics.choices import ADJUSTMENTS, CLUSTERS, CURVE_SHAPES
+from ..statistics.choices import ADJUSTMENTS, CLUSTERS, CURVE_SHAPES, STANDARD
 from ..statistics.ranking import ranks_of
 from ..statistics.workers import WORKER_FLAGS
 from . import formats
@@ -73,6 +73,7 @@ def shared_values(facts: Mapping[str, Any]) -> dict[str, Any]:
         # What p-values are adjusted for.
         "tests": sum(row["p_value"] is not None for row in facts["preference"]),
         "measured": measured_share(facts),
+        "near_an_end": near_an_end(facts),
         "left_out": {row["reason"]: row for row in facts["exclusions"]},
         "facing": facing(facts["preference"], experiment["real"]),
         "cluster": CLUSTERS[rules["cluster"]],
@@ -95,6 +96,21 @@ def measured_share(facts: Mapping[str, Any]) -> float | None:
     rows = [row for row in facts["achieved_exposures"] if row["exposure_ms"] is not None]
     answers = sum(row["n"] for row in rows)
     return sum(row["n_recorded"] for row in rows) / answers if answers else None
+
+
+def near_an_end(facts: Mapping[str, Any]) -> int:
+    """How many rates are above 0.9 or below 0.1 and rest on images that stand in several pairs of their cell.
+
+    Their intervals by worker and image hold the truth less often than they claim: docs/coverage.md.
+    """
+    if facts["settings"]["cluster"] != STANDARD.name:
+        return 0
+    return sum(
+        (0 < row["rate"] < 0.1 or 0.9 < row["rate"] < 1)
+        and row["n_pairs"] > min(row["n_images_a"], row["n_images_b"])
+        for row in facts["preference"]
+        if row["n"]
+    )
 
 
 def by_contrast(rows: Iterable[Mapping[str, Any]], flip: Mapping[str, bool]) -> list[tuple[str, Rows]]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from glimpse.analysis.report.wording import near_an_end
 from glimpse.main import main
 from tests.analysis.folders import build_study, state_rule, write_scores
 
@@ -207,3 +208,30 @@ def test_scores_of_no_use_end_in_one_message(
     assert message in result.output
     assert "Traceback" not in result.output
     assert not (tmp_path / "report").exists()
+
+
+@pytest.mark.parametrize(
+    ("rate", "images", "cluster", "doubted"),
+    [
+        (0.93, 24, "images", 1),
+        (0.07, 24, "images", 1),
+        (0.9, 24, "images", 0),
+        (1.0, 24, "images", 0),  # has an interval of its own kind
+        (0.93, 50, "images", 0),  # each image in one pair
+        (0.93, 24, "two-way", 0),
+    ],
+)
+def test_rates_near_an_end_are_doubted_where_images_recur(
+    rate: float, images: int, cluster: str, doubted: int
+) -> None:
+    other = {"n": 1000, "rate": 0.6, "n_pairs": 50, "n_images_a": 24, "n_images_b": 24}
+    empty = {"n": 0, "rate": None, "n_pairs": 0, "n_images_a": 0, "n_images_b": 0}
+    mine = other | {"rate": rate, "n_images_a": images, "n_images_b": 50}
+    facts = {"settings": {"cluster": cluster}, "preference": [other, empty, mine]}
+    assert near_an_end(facts) == doubted
+
+
+def test_the_report_says_of_rates_near_an_end_that_their_intervals_hold_less_often(report: Path) -> None:
+    number = near_an_end(summary(report))
+    assert number > 1
+    assert f"{number} rates above 90 % or below 10 % rest on images" in section(report, "preference")
