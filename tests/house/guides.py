@@ -57,8 +57,9 @@ def given_answers(folder: Path) -> None:
 
 
 def given_simulated_results(folder: Path) -> None:
-    """Write results/ as if simulated workers had come through a panel, whose cookies travel by TLS only."""
-    _command(folder, "simulate")
+    """Write results as if simulated workers had come through a panel, whose cookies travel by TLS only."""
+    study = next(folder.glob("*/published")).parent.name
+    _command(folder, "simulate", study, "--out", study.replace("study", "results"))
 
 
 def given_person(folder: Path) -> None:
