@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,7 +15,7 @@ from glimpse.errors import GlimpseError
 from glimpse.files import write_whole
 
 from .clock import StudyClock
-from .protocol import signing
+from .protocol import lifecycle, signing
 from .protocol.errors import ServiceFault
 from .storage import due, ended_sessions, meta, transitions
 from .storage.database import Clock, Store, Transaction
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 T = TypeVar("T")
-_PLACE = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 Track = Callable[..., None]
 _NOTE_TIME_S = 3600.0
 # How long a server may not know what another one on the same database did.
@@ -62,7 +60,7 @@ class ServerSettings:
                 raise GlimpseError(
                     f"{name} is {value!r}; needed: an address that begins with https:// or http://."
                 )
-        if self.worker_locale is not None and not _PLACE.fullmatch(self.worker_locale):
+        if self.worker_locale is not None and not lifecycle.PLACE.fullmatch(self.worker_locale):
             raise GlimpseError(
                 f"worker_locale is {self.worker_locale!r}; needed: a country of two capital letters, "
                 "or with its subdivision: US, or US-CA."

@@ -42,9 +42,9 @@ def _unmeetable(tx: Transaction, requirement: dict[str, Any]) -> str | None:
     name = lifecycle.SYSTEM[type_id]
     if type_id == lifecycle.LOCALE:
         place = meta.worker_locale(tx)
-        if place and lifecycle.meets(requirement, place, granted=True):
-            return None
-        here = f"Workers here are in {'-'.join(place.values())}" if place else "Nobody has a location here"
+        if place is None or lifecycle.meets(requirement, place, granted=True):
+            return None  # without a place of the server's, each worker is asked
+        here = f"Workers here are in {'-'.join(place.values())}"
         return f"Nobody can do it: it requires a {name}. {here}; serve --worker-locale sets it."
     if type_id in {*lifecycle.MASTERS, lifecycle.ADULT}:
         return f"Nobody can do it: it requires {name}, which nobody has on this server."

@@ -21,7 +21,7 @@ from ..storage.workers import GUEST, MAX_NAME, clean_name, worker_for
 from . import addresses, leaving, panels, web
 from .panels import MAX_PARAMETER, Arrival
 from .sessions import Session
-from .worker_site import redirect
+from .worker_site import asks_place, keep_place, redirect
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -46,16 +46,18 @@ async def _join_page(request: Request, session: Session, wrong: str = "") -> Res
     site = web.site_of(request)
     study, lab = request.path_params["study"], site.settings.lab
 
-    def reading(tx: Transaction) -> tuple[Row, panels.StudySettings]:
-        return _first_hit(tx, study), panels.settings_of(tx, study, site.settings.completion_url)
+    def reading(tx: Transaction) -> tuple[Row, panels.StudySettings, bool]:
+        settings = panels.settings_of(tx, study, site.settings.completion_url)
+        return _first_hit(tx, study), settings, asks_place(tx, study)
 
-    hit, settings = await site.read(reading)
+    hit, settings, places = await site.read(reading)
     came = panels.admitted(dict(request.query_params), site.settings)
     needs = panels.needs(settings, hit, lab=lab)
     return web.page(
         request, "join", session=session, hit=hit, came=came, settings=settings, needs=needs,
         asks=lab and not came.person, phone=is_phone(request) and not needs.phones,
-        query=request.url.query, status_code=400 if wrong else 200, wrong=wrong, between=True,
+        asks_place=places, query=request.url.query, status_code=400 if wrong else 200, wrong=wrong,
+        between=True,
     )  # fmt: skip
 
 
@@ -111,6 +113,7 @@ async def _join(request: Request) -> Response:
             )
         worker = _worker(tx, site.secret, session, came)
         known = session.worker == worker or _is_the_same(tx, worker, study, came, lab=site.settings.lab)
+        keep_place(tx, worker, fields)
         arrived = _arrive(tx, session, worker, study, came)
         running = assignments.unfinished(tx, worker, study)
         if running:

@@ -29,7 +29,7 @@ from starlette.routing import Route
 
 from ..protocol import questions
 from ..protocol.errors import RequestError
-from ..storage import assignments, events, hits, meta, offers
+from ..storage import assignments, events, hits, meta, offers, workers
 from ..storage.free_hits import MOST_COUNTED, Wanted
 from ..storage.transitions import accept, check_open, release, unmet
 from ..storage.workers import LOCAL, SIMULATOR, worker_for
@@ -68,10 +68,22 @@ async def show_sign_in(request: Request) -> Response:
     session = web.sessions_of(request).of(request)
     if session.worker:
         return redirect("/worker/")
+    asks = await web.site_of(request).read(asks_place)
     return web.page(
         request, "sign_in", session=session, allowed=web.site_of(request).settings.sign_in,
-        group=request.query_params.get("groupId", ""),
+        group=request.query_params.get("groupId", ""), asks_place=asks,
     )  # fmt: skip
+
+
+def asks_place(tx: Transaction, study: str | None = None) -> bool:
+    """Tell whether workers are to say where they are: a task requires it, and the server does not say it."""
+    return meta.stated_locale(tx) is None and hits.asks_locale(tx, study)
+
+
+def keep_place(tx: Transaction, worker: str, fields: dict[str, str]) -> None:
+    """Keep where a worker says to be, where a form asked for it."""
+    if fields.get("place"):
+        workers.set_locale(tx, worker, fields["place"])
 
 
 async def sign_in(request: Request) -> Response:
@@ -83,7 +95,13 @@ async def sign_in(request: Request) -> Response:
         raise RequestError(
             "Signing in by name is switched off. Open the link that you were given.", "NotSignedIn"
         )
-    worker = await site.write(lambda tx: worker_for(tx, site.secret, panel, fields.get("name", "")))
+
+    def change(tx: Transaction) -> str:
+        found = worker_for(tx, site.secret, panel, fields.get("name", ""))
+        keep_place(tx, found, fields)
+        return found
+
+    worker = await site.write(change)
     await web.end_session(request, session)
     group = fields.get("groupId")
     response = redirect(f"/mturk/preview?{urlencode({'groupId': group})}" if group else "/worker/")

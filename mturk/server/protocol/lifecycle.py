@@ -7,6 +7,7 @@ function says what was decided.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +109,15 @@ _COMPARED: dict[str, Callable[[int, list[int]], bool]] = {
     "In": lambda value, wanted: value in wanted,
     "NotIn": lambda value, wanted: value not in wanted,
 }
+
+
+PLACE = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
+
+
+def locale(place: str) -> dict[str, str]:
+    """Return a place, `US` or `US-CA`, as MTurk writes a locale."""
+    country, _, subdivision = place.partition("-")
+    return {"Country": country, **({"Subdivision": subdivision} if subdivision else {})}
 
 
 def _same_place(worker: dict[str, str], wanted: dict[str, str]) -> bool:

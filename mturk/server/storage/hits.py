@@ -58,6 +58,18 @@ def type_of_group(tx: Transaction, group_id: str) -> str | None:
     return next((hit_type for hit_type in found if lifecycle.group_id(hit_type) == group_id), None)
 
 
+def asks_locale(tx: Transaction, study: str | None = None) -> bool:
+    """Tell whether a HIT with places (of one study, if it is named) requires a location."""
+    offered = {row["hit_type_id"] for row in tallies.with_places(tx) if study in {None, row["study"]}}
+    which = f"hit_type_id IN ({marks(offered)})"
+    found = tx.all(f"SELECT requirements FROM hit_types WHERE {which}", *offered) if offered else []  # noqa: S608
+    return any(
+        one["QualificationTypeId"] == lifecycle.LOCALE
+        for row in found
+        for one in json.loads(row["requirements"])
+    )
+
+
 def one_of_each_type(tx: Transaction, study: str | None) -> list[Row]:
     """Return a HIT of each HIT type of a study; None stands for the HITs of no study."""
     which, values = equal("study", study)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from glimpse.errors import GlimpseError
 
+from ..protocol import lifecycle
+
 if TYPE_CHECKING:
     from .database import Transaction
 
@@ -46,10 +48,7 @@ def stated_locale(tx: Transaction) -> str | None:
 def worker_locale(tx: Transaction) -> dict[str, str] | None:
     """Return the locale that every worker has, as MTurk writes one; None where they have none."""
     stated = stated_locale(tx)
-    if stated is None:
-        return None
-    country, _, subdivision = stated.partition("-")
-    return {"Country": country, **({"Subdivision": subdivision} if subdivision else {})}
+    return None if stated is None else lifecycle.locale(stated)
 
 
 def blocked(tx: Transaction, study: str | None) -> list[str]:

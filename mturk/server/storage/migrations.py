@@ -79,6 +79,8 @@ MIGRATIONS = {
             disposed IS NOT NULL, MIN(created), MAX(seq), COUNT(*), SUM(max_assignments), SUM(pending),
             SUM(submitted), SUM(approved), SUM(rejected), SUM(returned), SUM(abandoned), SUM(bonus_cents)
             FROM hits GROUP BY 1, 2, 3, 4""",
+    # Workers may say where they are.
+    6: "ALTER TABLE workers ADD COLUMN locale TEXT",
 }
 
 

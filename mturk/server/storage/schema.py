@@ -1,6 +1,6 @@
 """The tables and indices of the server's database as they are now; `migrations` brings older files to it."""
 
-VERSION = 5
+VERSION = 6
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -50,7 +50,8 @@ CREATE INDEX to_approve ON assignments (auto_approval) WHERE status = 'Submitted
 CREATE INDEX in_order ON assignments (submit_order) WHERE submit_order IS NOT NULL;
 CREATE TABLE workers (
   worker_id TEXT PRIMARY KEY, panel TEXT NOT NULL, name TEXT NOT NULL, created REAL NOT NULL,
-  approved INTEGER NOT NULL DEFAULT 0, rejected INTEGER NOT NULL DEFAULT 0, UNIQUE (panel, name));
+  approved INTEGER NOT NULL DEFAULT 0, rejected INTEGER NOT NULL DEFAULT 0, locale TEXT,
+  UNIQUE (panel, name));
 CREATE TABLE arrivals (
   id INTEGER PRIMARY KEY AUTOINCREMENT, worker_id TEXT NOT NULL, study TEXT NOT NULL, panel TEXT NOT NULL,
   parameters TEXT NOT NULL, at REAL NOT NULL);

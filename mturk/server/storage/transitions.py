@@ -41,10 +41,10 @@ def qualification(tx: Transaction, worker_id: str, type_id: str) -> tuple[bool, 
     """Return whether a worker holds a qualification, and its value.
 
     The approval rate is 100 % until something was decided, as on MTurk; everybody has the location that the
-    server was started with; nobody has the adult qualification or Masters here.
+    server was started with, else the one that they state; nobody has the adult qualification or Masters here.
     """
     if type_id == lifecycle.LOCALE:
-        place = meta.worker_locale(tx)
+        place = meta.worker_locale(tx) or workers.locale(tx, worker_id)
         return place is not None, place
     if type_id in {lifecycle.APPROVAL_RATE, lifecycle.APPROVED_COUNT}:
         approved, rejected = workers.decided(tx, worker_id)

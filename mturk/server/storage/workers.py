@@ -8,6 +8,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
+from ..protocol import lifecycle
 from ..protocol.errors import RequestError
 from . import events
 from .database import new_id
@@ -39,7 +40,10 @@ def worker_for(tx: Transaction, secret: str, panel: str, name: str) -> str:
         worker_id = name
     else:
         worker_id = derived_id(secret, panel, name)
-    tx.run("INSERT INTO workers VALUES (?, ?, ?, ?, 0, 0)", worker_id, panel, name, tx.now)
+    tx.run(
+        "INSERT INTO workers (worker_id, panel, name, created) VALUES (?, ?, ?, ?)",
+        worker_id, panel, name, tx.now,
+    )  # fmt: skip
     events.log(tx, "WorkerArrived", worker=worker_id, panel=panel)
     return worker_id
 
@@ -48,6 +52,23 @@ def name_of(tx: Transaction, worker_id: str) -> str:
     """Return how a worker is called where they came from; the worker id where that is not known."""
     row = tx.one("SELECT name FROM workers WHERE worker_id = ?", worker_id)
     return str(row["name"]) if row else worker_id
+
+
+def set_locale(tx: Transaction, worker_id: str, place: str) -> None:
+    """Keep where a worker says to be: `US`, or `US-CA`, in any case; RequestError for anything else."""
+    said = place.strip().upper()
+    if not lifecycle.PLACE.fullmatch(said):
+        raise RequestError(
+            f"Where you are is {place[:20]!r}; needed: the two letters of your country, such as US.",
+            "NotAPlace",
+        )
+    tx.run("UPDATE workers SET locale = ? WHERE worker_id = ?", said, worker_id)
+
+
+def locale(tx: Transaction, worker_id: str) -> dict[str, str] | None:
+    """Return where a worker says to be, as MTurk writes a locale; None where they were not asked."""
+    row = tx.one("SELECT locale FROM workers WHERE worker_id = ?", worker_id)
+    return lifecycle.locale(row["locale"]) if row and row["locale"] else None
 
 
 def studies_open_to(tx: Transaction, worker_id: str) -> set[str] | None:
@@ -115,7 +136,7 @@ _TRACES = (
     "UPDATE bonuses SET worker_id = ?1 WHERE worker_id = ?2",
     "UPDATE blocks SET worker_id = ?1 WHERE worker_id = ?2",
     "UPDATE events SET worker_id = ?1 WHERE worker_id = ?2",
-    "UPDATE workers SET worker_id = ?1, name = ?1 WHERE worker_id = ?2",
+    "UPDATE workers SET worker_id = ?1, name = ?1, locale = NULL WHERE worker_id = ?2",
 )
 
 

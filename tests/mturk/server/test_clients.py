@@ -117,6 +117,48 @@ def test_workers_are_where_the_server_says(start):
     assert worker.press(f"/worker/hits/{made[1]}/accept").status_code == 403
 
 
+def test_workers_are_asked_where_they_are_if_a_task_requires_it(server, publish):
+    page = server.browser().get("/worker/sign-in").text
+    assert 'name="place"' not in page
+    hit = publish(3, requirements=[in_country("US", "DE")], RequesterAnnotation="glimpse:s:b1:h1")["HITId"]
+    for said, status in (("fr", 403), ("us", 303), ("De", 303), ("US-CA", 303), ("", 403)):
+        worker = server.somebody()
+        form = worker.http.get("/worker/sign-in")
+        assert 'name="place"' in form.text
+        fields = {"name": f"from {said}", "place": said, "csrf": worker.csrf(form)}
+        assert worker.http.post("/worker/sign-in", data=fields).status_code == 303
+        reply = worker.press(f"/worker/hits/{hit}/accept")
+        assert reply.status_code == status, said
+        if status == 303:
+            worker.give_back(reply.headers["location"].rpartition("/")[2])
+    refused = server.somebody()
+    fields = {"name": "x", "place": "Germany", "csrf": refused.csrf(refused.http.get("/worker/sign-in"))}
+    reply = refused.http.post("/worker/sign-in", data=fields)
+    assert reply.status_code == 400
+    assert "the two letters of your country" in reply.text
+
+
+def test_who_comes_by_a_link_is_asked_too(server, publish):
+    publish(3, requirements=[in_country("US")], RequesterAnnotation="glimpse:s:b1:h1")
+    publish(3, RequesterAnnotation="glimpse:open:b1:h1")
+    assert 'name="place"' not in server.browser().get("/join/open").text
+    for said, status in (("US", 303), ("GB", 409)):
+        person = server.somebody()
+        page = person.http.get("/join/s?participant=" + said)
+        assert 'name="place"' in page.text
+        fields = {"place": said, "csrf": person.csrf(page)}
+        assert person.http.post("/join/s?participant=" + said, data=fields).status_code == status
+
+
+def test_where_the_server_says_it_nobody_is_asked(start):
+    server = start(worker_locale="GB")
+    server.requester().create_hit(
+        Title="t", Description="d", Reward="0.1", AssignmentDurationInSeconds=60, LifetimeInSeconds=60,
+        Question=html_question("<p>x</p>"), QualificationRequirements=[in_country("US")],
+    )  # fmt: skip
+    assert 'name="place"' not in server.browser().get("/worker/sign-in").text
+
+
 def test_a_locale_that_is_none_is_refused(tmp_path):
     with pytest.raises(GlimpseError, match="worker_locale is 'usa'; needed: a country of two"):
         ServerSettings(data=tmp_path, worker_locale="usa")
@@ -128,7 +170,6 @@ MASTERS = "2F1QJWKUDD8XADTFD2Q0G6UTO95ALH"
 @pytest.mark.parametrize(
     ("requirement", "text"),
     [
-        (in_country("US"), "requires a Location. Nobody has a location here; serve --worker-locale sets it."),
         ({"QualificationTypeId": MASTERS, "Comparator": "Exists"}, "requires Masters, which nobody has"),
         (
             {
