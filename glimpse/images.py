@@ -106,6 +106,11 @@ def item_of(path: PurePath) -> str:
     return same_name(path.stem)
 
 
+def is_image(path: PurePath) -> bool:
+    """Tell by its name whether a file is an image that can be read, and somebody's own."""
+    return path.suffix.lower() in READ_ENDINGS and not is_left_behind(path.name)
+
+
 def image_files(folder: Path) -> list[Path]:
     """List a folder's images by name; other files, hidden ones and what systems leave are passed over.
 
@@ -118,4 +123,4 @@ def image_files(folder: Path) -> list[Path]:
             f"{unread[0]}{more} cannot be read; images are {type_names()}, or AVIF, TIFF, BMP and the like. "
             "Convert or remove such files."
         )
-    return [path for path in files if path.suffix.lower() in READ_ENDINGS]
+    return [path for path in files if is_image(path)]

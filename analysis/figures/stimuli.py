@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import io
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
-from glimpse.images import ENDINGS
+from glimpse.errors import GlimpseError
+from glimpse.files import read_json
+from glimpse.images import is_image, is_left_behind, item_of, same_name
+from glimpse.pixels import UnreadableImageError, read_rgb
 
 from ..reading.design import Problem, stimuli_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -32,7 +35,9 @@ def load_stimuli(
 ) -> tuple[list[Stimuli | None], tuple[Problem, ...]]:
     """The images of pairs, and what is wrong with files that were found.
 
-    folder: images/<condition>/<item>.<ext>, or a study's images/<stimulus>.<ext>. table: `pairs.pair_table`.
+    folder: images/<condition>/<item>.<ext>, or a study's images/<stimulus>.<ext>. The study's own images/ is
+    looked into first, where its folder is beside the results or in the working directory. table:
+    `pairs.pair_table`.
     Returns (winner, loser) of each row, HWC uint8 in [0, 255], at most `width` wide; None where an image is
     missing, cannot be read, or is neither the one that was shown nor the one it was made from with its pixels
     as they were: the study states the SHA-256 of both.
@@ -43,23 +48,57 @@ def load_stimuli(
     ]
     wanted = {shown for pair in rows for shown in pair}
     digests = _digests(results, wanted)
+    places = [_listed(home) for home in (*_own_images(results), folder)]
     read: dict[Shown, Pixels | None] = {}
     other, damaged = [], []
     for shown in sorted(wanted):
-        path = _find(folder, shown, digests[shown])
-        data = path.read_bytes() if path else b""
         read[shown] = None
         stated = {digest for both in digests[shown].values() for digest in both}
-        if stated and data and hashlib.sha256(data).hexdigest() not in stated:
+        path, data = _find(places, shown, digests[shown], stated)
+        if path and stated and hashlib.sha256(data).hexdigest() not in stated:
             other.append(path)
-        elif data:
+        elif path:
             try:
                 read[shown] = _pixels(data, width)
-            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            except UnreadableImageError:
                 damaged.append(path)
     found = [(read[winner], read[loser]) for winner, loser in rows]
     problems = (*_not_shown(other, folder), *_not_images(damaged))
     return [(one, two) if one is not None and two is not None else None for one, two in found], problems
+
+
+def _own_images(results: Results) -> list[Path]:
+    """Find images/ in the studies' own folders: those beside the results, or in the working directory."""
+    homes = dict.fromkeys([*(folder.resolve().parent for folder in results.folders), Path.cwd()])
+    found = []
+    for path in (path for home in homes for path in sorted(home.glob("*/study.json"))):
+        with contextlib.suppress(GlimpseError, OSError):
+            if (path.parent / "images").is_dir() and read_json(path).get("study") in results.studies:
+                found.append(path.parent / "images")
+    return found
+
+
+def _listed(folder: Path) -> dict[Shown, Path]:
+    """List a folder's images by (condition, item); those beside the conditions by ("", name)."""
+    if not folder.is_dir():
+        return {}
+    inside = [path for path in folder.iterdir() if not is_left_behind(path.name)]
+    files = [("", path) for path in inside]
+    files += [(same_name(one.name), path) for one in inside if one.is_dir() for path in one.iterdir()]
+    return {(condition, item_of(path)): path for condition, path in sorted(files) if is_image(path)}
+
+
+def _find(
+    places: Sequence[Mapping[Shown, Path]], shown: Shown, stimuli: Iterable[str], stated: Container[str]
+) -> tuple[Path | None, bytes]:
+    """Return an image and its bytes: the first that is what was shown, else the last that was found."""
+    found: tuple[Path | None, bytes] = None, b""
+    names = [(same_name(shown[0]), same_name(shown[1])), *(("", stimulus) for stimulus in stimuli)]
+    for path in [place[name] for place in places for name in names if name in place]:
+        found = path, path.read_bytes()
+        if hashlib.sha256(found[1]).hexdigest() in stated:
+            break
+    return found
 
 
 def _digests(results: Results, wanted: set[Shown]) -> dict[Shown, dict[str, list[str]]]:
@@ -77,17 +116,7 @@ def _digests(results: Results, wanted: set[Shown]) -> dict[Shown, dict[str, list
     return found
 
 
-def _find(folder: Path, shown: Shown, stimuli: Iterable[str]) -> Path | None:
-    condition, item = shown
-    for name in (f"{condition}/{item}", *stimuli):
-        for suffix in (*ENDINGS, *(ending.upper() for ending in ENDINGS)):
-            path = folder / f"{name}{suffix}"
-            if path.is_file():
-                return path
-    return None
-
-
-def _not_shown(paths: list[Path | None], folder: Path) -> list[Problem]:
+def _not_shown(paths: list[Path], folder: Path) -> list[Problem]:
     """Say that files are not what was shown: another study's, or changed since."""
     if not paths:
         return []
@@ -100,7 +129,7 @@ def _not_shown(paths: list[Path | None], folder: Path) -> list[Problem]:
     return [Problem(str(paths[0] if len(paths) == 1 else folder), None, text)]
 
 
-def _not_images(paths: list[Path | None]) -> list[Problem]:
+def _not_images(paths: list[Path]) -> list[Problem]:
     return [
         Problem(str(path), None, "it cannot be read as an image, and is left out of the figure of pairs")
         for path in paths
@@ -108,8 +137,7 @@ def _not_images(paths: list[Path | None]) -> list[Problem]:
 
 
 def _pixels(data: bytes, width: int) -> Pixels:
-    with Image.open(io.BytesIO(data)) as image:
-        rgb = image.convert("RGB")
-        if rgb.width > width:
-            rgb = rgb.resize((width, max(1, round(rgb.height * width / rgb.width))), Image.Resampling.LANCZOS)
-        return np.asarray(rgb, dtype=np.uint8)
+    rgb = read_rgb(data)
+    if rgb.width > width:
+        rgb = rgb.resize((width, max(1, round(rgb.height * width / rgb.width))), Image.Resampling.LANCZOS)
+    return np.asarray(rgb, dtype=np.uint8)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from glimpse.errors import GlimpseError
 from glimpse.experiment import LARGEST_REWARD_USD
 from glimpse.files import refuse_others, write_whole
-from glimpse.images import ENDINGS
+from glimpse.images import is_image, is_left_behind, item_of
 from glimpse.precision import PAPER_IMAGES, SPREADS, TYPICAL, Spread
 from glimpse.program import program
 from glimpse.progress import untracked
@@ -90,11 +90,9 @@ def shown_images(trials: Iterable[Trial]) -> int:
 
 
 def _images_in(folder: Path) -> int:
-    conditions = sorted(folder.glob("[!.]*/")) if folder.is_dir() else []
-    items = [
-        {path.stem for path in one.iterdir() if path.suffix.lower() in ENDINGS and path.name[0] != "."}
-        for one in conditions
-    ]
+    inside = folder.iterdir() if folder.is_dir() else ()
+    conditions = [path for path in inside if path.is_dir() and not is_left_behind(path.name)]
+    items = [{item_of(path) for path in one.iterdir() if is_image(path)} for one in conditions]
     return len(set.intersection(*items)) if items else 0
 
 

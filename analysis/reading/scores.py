@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from glimpse.errors import GlimpseError
+from glimpse.images import same_name
 from glimpse.tables import Table, read_table
 
 from .design import Problem
@@ -172,7 +173,7 @@ def _rows(table: Table, file: Path, problems: list[Problem]) -> Iterator[tuple[s
         if not (item and condition and name):
             problems.append(Problem(str(file), line, "a name is missing; left out"))
             continue
-        yield name, _Row(line, item, condition, value)
+        yield name, _Row(line, same_name(item), same_name(condition), value)
 
 
 def _wanted() -> str:
@@ -241,6 +242,7 @@ def matched(scores: Scores, trials: pd.DataFrame) -> Scores:
     Raises:
         GlimpseError: No trial shows two images that both have a value.
     """
+    scores = replace(scores, table=_named_as(trials, scores.table))
     genuine = trials[~(trials["sentinel"] | trials["practice"])]
     a, b = (_images(genuine, side) for side in "ab")
     known = pd.MultiIndex.from_frame(scores.table[["item", "condition"]])
@@ -256,6 +258,16 @@ def matched(scores: Scores, trials: pd.DataFrame) -> Scores:
     conditions = {*trials["condition_a"].astype(str), *trials["condition_b"].astype(str)}
     problems = [*_unknown(scores, strange, conditions), *_missing(scores, shown[~shown.isin(known)], shown)]
     return replace(scores, problems=(*scores.problems, *problems))
+
+
+def _named_as(trials: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Write the table's names as the trials do, which may write accents in another way."""
+    found = {}
+    for name in ("item", "condition"):
+        own = pd.concat([trials[f"{name}_a"], trials[f"{name}_b"]]).astype(str).unique()
+        forms = {same_name(text): text for text in own}
+        found[name] = table[name].map(lambda text, forms=forms: forms.get(same_name(text), text))
+    return table.assign(**found)
 
 
 def _images(trials: pd.DataFrame, side: str) -> pd.MultiIndex:

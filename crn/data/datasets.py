@@ -17,10 +17,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from glimpse.errors import GlimpseError
 from glimpse.files import digest, write_json
+from glimpse.pixels import UnreadableImageError, read_rgb
 from glimpse.progress import untracked
 
 from .labels import LabelSet, detect_encoding, label_set, read_label_map, resize_label_map
@@ -301,15 +302,11 @@ def mirrored(pair: LabelledPhoto) -> LabelledPhoto:
 def _photo(path: Path) -> NDArray[np.uint8]:
     """Read a photograph as (H, W, 3) uint8 RGB; DatasetError when it is damaged."""
     try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
+        return np.asarray(read_rgb(path))
     except FileNotFoundError:
         raise DatasetError(f"{path}: no such photograph") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = (
-            "is not an image" if isinstance(error, UnidentifiedImageError) else f"cannot be read: {error}"
-        )
-        raise DatasetError(f"{path}: {reason}") from None
+    except UnreadableImageError as error:
+        raise DatasetError(str(error)) from None
 
 
 def _readable(path: Path) -> bool:

@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from glimpse.errors import GlimpseError
+from glimpse.images import is_image
+from glimpse.pixels import UnreadableImageError, opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +34,6 @@ FOLDER = Path(__file__).parents[1] / "labelsets"
 BUNDLED = ("cityscapes", "gta5", "camvid", "nyu")
 VOID = "void"
 COLOURS = "colours"
-SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".gif", ".jpg", ".jpeg", ".webp")
 Colour = tuple[int, int, int]
 
 
@@ -197,30 +197,23 @@ def label_map_files(path: Path | str) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise GlimpseError(f"{path}: no such file or folder of label maps.")
-    found = sorted(path.rglob("*_labelIds.png")) or sorted(
-        file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.name[0] != "."
-    )
+    found = sorted(path.rglob("*_labelIds.png")) or sorted(file for file in path.iterdir() if is_image(file))
     if not found:
-        raise GlimpseError(f"{path}: holds no label maps (files ending in {', '.join(SUFFIXES[:4])}, ...).")
+        raise GlimpseError(f"{path}: holds no label maps (files ending in .png, .tif, .bmp, ...).")
     return found
 
 
 def _read_values(path: Path, labels: LabelSet) -> tuple[np.ndarray, str]:
     """Read an image as (H, W) int64 ids, or colours as 0xRRGGBB; say which ("ids" or COLOURS)."""
     try:
-        with Image.open(path) as image:
+        with opened(path, path) as image:
             image.load()
             mode, pixels = image.mode, np.asarray(image)
             rgb = np.asarray(image.convert("RGB")) if mode in {"P", "RGB", "RGBA"} else None
     except FileNotFoundError:
         raise LabelMapError(f"{path}: no such file.") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = (
-            "is not an image" if isinstance(error, UnidentifiedImageError) else f"cannot be read: {error}"
-        )
-        raise LabelMapError(
-            f"{path}: {reason}; a label map is a PNG of class ids or class colours."
-        ) from None
+    except UnreadableImageError as error:
+        raise LabelMapError(f"{error} A label map is a PNG of class ids or class colours.") from None
     if rgb is None:
         if pixels.ndim != 2 or pixels.dtype.kind not in "iub":
             raise LabelMapError(f"{path}: is a {mode} image; a label map has whole numbers or RGB colours.")

@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glimpse.errors import GlimpseError
-
-from .labels import SUFFIXES
+from glimpse.images import is_image, item_of, same_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,9 +81,9 @@ def _files(folder: Path, ending: str = "", deep: bool = False) -> dict[str, Path
         raise GlimpseError(f"{folder}: no such folder.")
     files = folder.glob("*/*" if deep else "*")
     return {
-        path.stem.removesuffix(ending): path
+        item_of(path).removesuffix(ending): path
         for path in sorted(files)
-        if path.suffix.lower() in SUFFIXES and path.stem.endswith(ending) and path.name[0] != "."
+        if is_image(path) and path.stem.endswith(ending)
     }
 
 
@@ -196,7 +195,7 @@ def _list_file(root: Path, split: str) -> list[str] | None:
     if not path.is_file():
         return None
     lines = path.read_text(encoding="utf-8").split("\n")
-    return [Path(line.split()[0]).stem for line in lines if line.strip()]
+    return [same_name(Path(line.split()[0]).stem) for line in lines if line.strip()]
 
 
 LAYOUTS: dict[str, tuple[Callable[[Path, str], Found], tuple[str, ...]]] = {

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFont
 
 from glimpse.errors import GlimpseError
 from glimpse.files import write_whole
-from glimpse.images import ENDINGS
+from glimpse.images import BY_ENDING, is_image, is_left_behind, item_of, same_name
+from glimpse.pixels import read_rgb
 from glimpse.program import program
 from glimpse.progress import untracked
 
@@ -153,19 +154,15 @@ def find_conditions(images: Path) -> dict[str, dict[str, Path]]:
     found = {}
     for folder in sorted((path for path in images.iterdir() if path.is_dir()), key=lambda p: natural(p.name)):
         files = _image_files(folder)
-        if files and folder.name[0] != "." and folder.name not in LABEL_CONDITIONS:
-            found[folder.name] = files
+        if files and not is_left_behind(folder.name) and folder.name not in LABEL_CONDITIONS:
+            found[same_name(folder.name)] = files
     if not found:
         raise GlimpseError(f"{images}: holds no folders of images (images/<condition>/<item>.png).")
     return found
 
 
 def _image_files(folder: Path) -> dict[str, Path]:
-    return {
-        path.stem: path
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in ENDINGS and path.name[0] != "."
-    }
+    return {item_of(path): path for path in sorted(folder.iterdir()) if is_image(path)}
 
 
 def _find_labels(
@@ -228,14 +225,7 @@ def _layout_hint(name: str) -> str:
 
 
 def _read_image(path: Path) -> NDArray[np.uint8]:
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        reason = (
-            "is not an image" if isinstance(error, UnidentifiedImageError) else f"cannot be read: {error}"
-        )
-        raise GlimpseError(f"{path}: {reason}.") from None
+    return np.asarray(read_rgb(path))
 
 
 def write_gallery(
@@ -351,9 +341,9 @@ def _page_cells(gallery: Gallery, track: Track) -> tuple[dict[str, list[Cell]], 
         for column in gallery.columns:
             image = gallery.image(column, item)  # also checks that it can be read
             path = column.files[item]
-            layout = column.name == LAYOUT
-            data = _png(image) if layout else path.read_bytes()
-            suffix = ".png" if layout else path.suffix.lower()
+            drawn = column.name == LAYOUT or path.suffix.lower() not in BY_ENDING
+            data = _png(image) if drawn else path.read_bytes()
+            suffix = ".png" if drawn else path.suffix.lower()
             name = f"images/{column.name}/{item}{suffix}"
             if not embed:
                 beside[name] = data

@@ -16,6 +16,7 @@ from PIL import Image
 
 from glimpse.errors import GlimpseError
 from glimpse.files import digest, file_digest, write_json, write_whole
+from glimpse.pixels import read_rgb
 from glimpse.progress import untracked
 
 from .inference import Renderer, find_device
@@ -259,5 +260,4 @@ def _complete(place: ConditionFolders, plan: SynthesisPlan) -> None:
 def read_frames(files: list[Path]) -> Iterator[np.ndarray]:
     """Yield images as (H, W, 3) uint8 RGB, one at a time, for a video."""
     for path in files:
-        with Image.open(path) as image:
-            yield np.asarray(image.convert("RGB"))
+        yield np.asarray(read_rgb(path))

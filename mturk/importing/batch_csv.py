@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from glimpse.errors import GlimpseError
 from glimpse.experiment import Batch, Contrast, Experiment, designed, preset
+from glimpse.images import item_of, same_name
 from glimpse.tables import read_table
 from glimpse.trials import Trial
 
@@ -118,7 +119,7 @@ def image_of(address: str, where: str) -> Image:
         path = PurePosixPath()
     if not path.stem or not path.parent.name:
         raise GlimpseError(f"{where}: {address!r} is not the address of an image in a condition's folder.")
-    return path.parent.name, path.stem
+    return same_name(path.parent.name), item_of(path)
 
 
 def numbers(columns: Iterable[str], pattern: str) -> list[int]:

@@ -105,3 +105,34 @@ def test_stimuli_of_a_wrong_kind_are_refused(tmp_path, images):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"stimuli": {"s1crn": "abc"}}))
     with pytest.raises(GlimpseError, match="field 'stimuli' is wrong: each stimulus has a file and a sha256"):
         read_results(tmp_path / "results")
+
+
+@pytest.mark.parametrize("place", ["beside", "here"])
+def test_the_studys_own_images_are_found_first(tmp_path, images, monkeypatch, place):
+    """As where build-hits scaled images down: those in images/ are not what was shown."""
+    found = results(tmp_path, images)
+    home = tmp_path if place == "beside" else tmp_path / "elsewhere"
+    (home / "my-study" / "images").mkdir(parents=True)
+    if place == "here":
+        monkeypatch.chdir(home)
+    for (condition, item), name in SHOWN.items():
+        path = images / condition / f"{item}.png"
+        path.rename(home / "my-study" / "images" / f"{name}.png")
+        Image.new("RGB", (1800, 900), "white").save(path)
+    study = (tmp_path / "results" / "study.json").read_text()
+    (home / "my-study" / "study.json").write_text(study)
+    (home / "other" / "images").mkdir(parents=True)
+    (home / "other" / "study.json").write_text("no study")
+    ((winner, _),), problems = load_stimuli(images, PAIR, found)
+    assert winner[0, 0].tolist() == [30, 30, 200]
+    assert problems == ()
+
+
+def test_images_are_found_whatever_their_type_and_the_way_of_their_accents(tmp_path, images):
+    found = results(tmp_path, images, stated=False)
+    pair = PAIR.assign(item_winner="\u00e9")
+    (images / "real" / "i1real.png").unlink()
+    Image.fromarray(np.full((9, 9), 0xABCD, np.uint16)).save(images / "real" / "e\u0301.TIF")
+    ((winner, _),), problems = load_stimuli(images, pair, found)
+    assert winner[0, 0].tolist() == [0xAB] * 3
+    assert problems == ()

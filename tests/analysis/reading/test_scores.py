@@ -228,3 +228,11 @@ def test_a_spreadsheet_may_have_saved_the_scores(tmp_path, encoding, separator):
     (found,) = read_scores([file])
     assert rows(found) == [["01", "crn", 0.5], ["03", "crn", 0.25]]
     assert [problem.line for problem in found.problems] == [3]
+
+
+def test_names_match_whichever_way_their_accents_are_written():
+    composed, apart = "\u00e9", "e\u0301"
+    shown = trials(("crn", composed, "real", composed, False, False))
+    found = matched(of((apart, "crn", 0.5, 2), (apart, "real", 0.25, 3)), shown)
+    assert set(found.table["item"]) == {composed}
+    assert found.problems == ()

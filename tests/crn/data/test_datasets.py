@@ -1,5 +1,6 @@
 """Datasets in their own layouts: pairs found, read at a network's size, problems listed at the start."""
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -194,13 +195,13 @@ def test_all_problems_are_listed_in_one_message(tmp_path):
         dataset.check()
     text = str(caught.value)
     for expected in (
-        "1.png: cannot be read",
-        "2.png: is not an image",
+        "1.png cannot be read as an image",
+        "2.png cannot be read as an image (no image, or damaged from the start)",
         "3.png: is 40x20 pixels, but its photograph",
         "has id 200",
         "labels/5.png: has no photograph",
         "photos/6.png: has no label map",
-        "labels/7.png: is not an image",
+        "labels/7.png is empty (0 bytes)",
     ):
         assert expected in text
     assert len(caught.value.problems) == 7
@@ -277,3 +278,30 @@ def test_mirroring_flips_both(tmp_path):
     flipped = mirrored(pair)
     assert np.array_equal(flipped.labels[:, ::-1], pair.labels)
     assert np.array_equal(flipped.photo[:, ::-1], pair.photo)
+
+
+def test_photographs_of_16_bits_are_scaled_and_turned_ones_are_upright(tmp_path):
+    ids(tmp_path / "labels" / "deep.png")
+    (tmp_path / "photos").mkdir()
+    ramp = np.linspace(0, 65535, 20 * 40).reshape(20, 40).astype(np.uint16)
+    Image.fromarray(ramp).save(tmp_path / "photos" / "deep.png")
+    np.testing.assert_array_equal(open_dataset("pairs", tmp_path)[0].photo[..., 2], ramp >> 8)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray((ramp >> 8).astype(np.uint8).T).save(tmp_path / "photos" / "deep.png", exif=exif)
+    assert open_dataset("pairs", tmp_path)[0].photo.shape == (20, 40, 3)
+    open_dataset("pairs", tmp_path).check()
+
+
+def test_leftovers_are_no_pairs_and_accents_match_however_they_are_written(tmp_path):
+    two_folders(tmp_path)
+    image(tmp_path / "photos" / unicodedata.normalize("NFD", "Zürich.png"))
+    ids(tmp_path / "labels" / unicodedata.normalize("NFC", "Zürich.png"))
+    for folder in ("photos", "labels"):
+        for name in ("._0.png", ".DS_Store", "Thumbs.db"):
+            (tmp_path / folder / name).write_bytes(b"x")
+    dataset = open_dataset("pairs", tmp_path)
+    dataset.check()
+    assert [pair.item for pair in dataset.files] == ["0", "1", "2", unicodedata.normalize("NFC", "Zürich")]
+    (tmp_path / "train.txt").write_text(unicodedata.normalize("NFD", "photos/Zürich.png\n"), encoding="utf-8")
+    assert len(open_dataset("pairs", tmp_path)) == 1

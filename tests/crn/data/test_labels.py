@@ -134,16 +134,16 @@ def test_a_photograph_is_suspected(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"not an image", "is not an image; a label map is a PNG"),
-        (b"", "is not an image"),
-        (None, "no such file"),
+        (b"not an image", r" cannot be read as an image \(no image, .*\. A label map is a PNG"),
+        (b"", r" is empty \(0 bytes\)"),
+        (None, ": no such file"),
     ],
 )
 def test_what_is_not_an_image(tmp_path, content, message):
     path = tmp_path / "a.png"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(LabelMapError, match=f"^{re.escape(str(path))}: {message}"):
+    with pytest.raises(LabelMapError, match=f"^{re.escape(str(path))}{message}"):
         read_label_map(path, CITYSCAPES)
 
 

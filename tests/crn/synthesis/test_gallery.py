@@ -131,7 +131,7 @@ def test_folders_without_images_are_refused(tmp_path):
 
 def test_a_damaged_image_stops_before_anything_is_written(images, tmp_path):
     (images / "crn" / "000002.png").write_bytes(b"\x89PNG broken")
-    with pytest.raises(GlimpseError, match=r"crn/000002\.png: is not an image"):
+    with pytest.raises(GlimpseError, match=r"crn/000002\.png cannot be read as an image"):
         write_gallery(open_gallery(images), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -237,3 +237,16 @@ def test_the_page_works_from_disk(images, tmp_path, monkeypatch, embedded):
         assert not page.evaluate("document.getElementById('view').open")
         browser.close()
     assert errors == []
+
+
+def test_images_that_no_browser_shows_stand_in_the_page_as_png(images, tmp_path):
+    for path in sorted((images / "crn").iterdir()):
+        Image.open(path).save(path.with_suffix(".tif"))
+        path.unlink()
+    (images / "crn" / "._000001.tif").write_bytes(b"x")
+    (images / "__MACOSX").mkdir()
+    gallery = open_gallery(images)
+    assert gallery.items == ("000001", "000002", "000010")
+    page = write_gallery(gallery, tmp_path / "out").page.read_text()
+    assert "image/tiff" not in page
+    assert page.count("data:image/png") == 12
