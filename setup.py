@@ -41,6 +41,7 @@ setup(
         "imageio-ffmpeg>=0.5",
         "itsdangerous>=2.1",
         "jinja2>=3.1",
+        "markdown-it-py>=3.0",
         "matplotlib>=3.8",
         "msgspec>=0.18",
         "numpy>=1.26",

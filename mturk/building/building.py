@@ -21,7 +21,9 @@ from ..design.padding import pad, padded_size
 from ..design.sentinels import read_known, source_of
 from ..design.sources import Sources
 from ..design.stimuli import Images, common_items, inspect_all, opaque_id, study_secret
-from ..page.pages import page_html, page_settings, question_xml, template_sha256
+from ..page.layout import layout
+from ..page.pages import page_html, question_xml, template_sha256
+from ..page.settings import page_settings
 from .blindness import blind_warnings
 from .design_page import design_html
 from .display import Display
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from glimpse.experiment import Experiment
     from glimpse.progress import Track
 
-    from ..page.pages import PageSettings
+    from ..page.settings import PageSettings
 
 TITLE = "Which image is more realistic?"
 DESCRIPTION = "Look at pairs of images and choose the more realistic image in each pair."
@@ -148,7 +150,9 @@ def _built(
     looked = looked_at(shown.images, experiment.conditions, shown.pairs, making.check)
     pictures = inspect_all(shown.images, shown.pairs, making.track, others=looked.others)
     sources = {**pictures, **shown.references()}
-    page = page_settings(pictures.values(), **making.page)
+    when = making.page.get("context_when", "with")
+    taken = layout(experiment.questions, shown.prompts.values(), bool(shown.contexts.images), when).taken_px
+    page = page_settings(pictures.values(), taken_px=taken, **making.page)
     imaging = imaged(looked, sources, page, making.encoding, making.pixel_ratio)
     secret = study_secret(making.seed, _visible(experiment, making, page, imaging, shown), sources)
     names = {key: opaque_id(secret, *key, source.sha256) for key, source in sources.items()}

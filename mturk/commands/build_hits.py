@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from glimpse.console import versions
-from glimpse.errors import GlimpseError
 from glimpse.experiment import MODES, PRESETS, check_exclusion_rule, preset
 from glimpse.program import command
 from glimpse.questions import only_question
@@ -217,7 +215,7 @@ def _count(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[...,
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     default=None,
     show_default="a general one",
-    help="Text file with the consent; empty lines separate paragraphs.",
+    help="File with the consent: Markdown, or paragraphs separated by empty lines.",
 )
 @image_options
 @click.option(
@@ -312,9 +310,11 @@ def _stated(options: dict[str, Any], *names: str) -> dict[str, Any]:
 
 def _page(options: dict[str, Any]) -> dict[str, Any]:
     """Collect what the page was asked to be."""
+    from ..page.consent import read_consent
+
     page = _stated(options, "fixation_ms", "origins", "display_width", "display")
     if options["consent"]:
-        page["consent"] = _paragraphs(options["consent"])
+        page["consent"] = read_consent(options["consent"])
     return page
 
 
@@ -322,20 +322,6 @@ def _question(text: str) -> Question:
     """Return the study's one question, a choice."""
     check_words("--question", text)
     return only_question(text)
-
-
-def _paragraphs(file: Path) -> tuple[str, ...]:
-    """Read the consent; empty lines part its paragraphs."""
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise GlimpseError(
-            f"--consent {file} is not UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8."
-        ) from None
-    found = tuple(" ".join(part.split()) for part in re.split(r"\n\s*\n", text) if part.strip())
-    if not found:
-        raise GlimpseError(f"--consent {file} is empty; it must hold what participants agree to.")
-    return found
 
 
 def _experiment(options: dict[str, Any], conditions: tuple[str, ...]) -> Experiment:

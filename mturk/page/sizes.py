@@ -16,6 +16,7 @@ DISPLAYS = ("fixed", "fit")
 BESIDE, ABOVE, BAR = 108, 250, 56
 # What a browser leaves of a laptop's screen of 1366x768, and the largest screen that images grow to fill.
 LAPTOP, LARGE = (1280, 620), (2560, 1440)
+LEAST_HEIGHT = 120  # below which prompts and references never make an image
 UNLIMITED_LEAST = 0.3  # of the size, to which images shrink where time is unlimited
 
 
@@ -32,7 +33,11 @@ class ShownSize:
 
 
 def shown_size(
-    sizes: Iterable[tuple[int, int]], display_width: int | None = None, display: str = "fixed"
+    sizes: Iterable[tuple[int, int]],
+    display_width: int | None = None,
+    display: str = "fixed",
+    *,
+    taken_px: int = 0,
 ) -> ShownSize:
     """Return the size in which images of `sizes` (width, height in pixels) are shown.
 
@@ -40,6 +45,7 @@ def shown_size(
         sizes: Of the images.
         display_width: The width that was asked for; None: their own, at most what fits a laptop's window or,
             with "fit", a large screen's.
+        taken_px: What prompts, long questions and scales take of a window's height (see `layout`).
         display: "fixed", or "fit": as large as each participant's window has room for, up to that size.
 
     Raises:
@@ -49,8 +55,8 @@ def shown_size(
         raise GlimpseError(f"--display is {display!r}; allowed are {', '.join(DISPLAYS)}.")
     found = set(sizes)
     widest, highest = max(width for width, _ in found), max(height for _, height in found)
-    laptop = _factor(widest, highest, LAPTOP)
-    factor = _factor(widest, highest, LARGE) if display == "fit" else laptop
+    laptop = _factor(widest, highest, LAPTOP, taken_px)
+    factor = _factor(widest, highest, LARGE, taken_px) if display == "fit" else laptop
     if display_width is not None:
         factor = display_width / widest
     width, height = round(widest * factor), round(highest * factor)
@@ -61,9 +67,10 @@ def shown_size(
     return ShownSize(width, height, min(width, round(widest * laptop)) if display == "fit" else None)
 
 
-def _factor(width: int, height: int, window: tuple[int, int]) -> float:
+def _factor(width: int, height: int, window: tuple[int, int], taken_px: int = 0) -> float:
     """Return by how much images must shrink for two of them to fit a window; 1 where they do."""
-    return min(1.0, (window[0] - BESIDE) // 2 / width, (window[1] - ABOVE - BAR) / height)
+    room = max(LEAST_HEIGHT, window[1] - ABOVE - BAR - taken_px)
+    return min(1.0, (window[0] - BESIDE) // 2 / width, room / height)
 
 
 def window_of(width: float, height: float) -> tuple[int, int]:

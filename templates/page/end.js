@@ -1,7 +1,8 @@
 // ---- Breaks, failures, the end
 function rest(place) {
   const practice = data.p.length;
-  write('pause-text', `${place - practice} of ${total - practice} pairs done, ${total - place} to go.`);
+  const done = place - practice;
+  write('pause-text', word('rest', {done, total: total - practice, count: total - place}));
   state.rested = place;
   save();
   show('pause');
@@ -39,22 +40,26 @@ function submission() {
     focus_losses: state.losses,
   };
   if (state.missing.length) page.missing = state.missing.map(index => trials[index].id);
-  return JSON.stringify({schema: 1, study: data.s, hit: data.h, page, answers: state.answers});
+  const body = {schema: data.q ? 2 : 1, study: data.s, hit: data.h, page, answers: state.answers};
+  if (typeof state.agreed === 'string') body.consented_at = state.agreed;
+  if (state.form) body.form = state.form;
+  if (state.comment) body.comment = state.comment;
+  return JSON.stringify(body);
 }
+// Forms before the trials and after them: each shows itself and returns true while it is not filled in.
+const before = [];
+const after = [];
+const due = forms => forms.some(form => form());
 function finish() {
   tellNow();
+  if (due(after)) return;
   show('done');
   if (allowed()) return;
   const target = query.get('turkSubmitTo');
   $('send').hidden = true;
   $('record').hidden = false;
   write('record', submission());
-  write(
-    'done-text',
-    target
-      ? `This study does not allow answers to be sent to ${target}. Please send the text below to the requester.`
-      : 'This was a test run, without an address to send answers to. This would have been sent:',
-  );
+  write('done-text', target ? word('not_allowed', {address: target}) : word('test_run'));
 }
 // A form that cannot reach its server, or is refused there, would replace this page by an error. Where progress is
 // saved, the server says whether it still knows who works here; elsewhere any reply at all will do.
@@ -80,8 +85,7 @@ async function reachable(address) {
 }
 async function awaitServer(address) {
   for (let turn = 0; ; turn++) {
-    const away = 'The server cannot be reached. Your answers are kept on this computer; trying again \u2026';
-    write('sent', turn ? away : 'Sending \u2026');
+    write('sent', word(turn ? 'away' : 'sending'));
     if (stopped || (await reachable(address))) return;
     await wait(Math.min(20000, 2000 * 1.5 ** turn));
   }
@@ -101,7 +105,7 @@ function send(address) {
   // Still here after a while: the server did not take it. The answers are here; the button works again.
   setTimeout(() => {
     sending = $('send').disabled = false;
-    write('sent', 'The server has not confirmed your answers yet. Please press Submit again.');
+    write('sent', word('not_confirmed'));
   }, 15000);
 }
 on($('form'), 'submit', async event => {

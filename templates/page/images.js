@@ -30,8 +30,9 @@ const places = () => placeCount(total, state);
 async function prepare(place) {
   const images = await pair(order(place));
   images.forEach((image, side) => {
-    image.alt = side ? 'Right image' : 'Left image';
-    if (image.parentNode !== panes[side]) panes[side].append(image);
+    image.alt = word(['left_image', 'right_image', 'reference'][side]);
+    const pane = panes[side] || $('reference');
+    if (image.parentNode !== pane) pane.append(image);
   });
   return images;
 }

@@ -1,36 +1,41 @@
 // ---- Input
-const LEFT = ['ArrowLeft', 'KeyF'];
-const RIGHT = ['ArrowRight', 'KeyJ'];
-const sideOf = code => (LEFT.includes(code) ? 0 : RIGHT.includes(code) ? 1 : null);
+// What a key does on the trial's screen, as a function; null for a key that does nothing there.
+const pressed = (button, time) => () => choose(button.dataset.a, time);
+const chosenBy = (buttons, code) => buttons.find(({dataset}) => dataset.k.split(' ').includes(code));
+let meant = (code, time) => {
+  const button = chosenBy(choices, code);
+  return button ? pressed(button, time) : null;
+};
+// A button is pressed by its own key, and a long prompt scrolled.
+const itsOwn = ({target, code}) =>
+  code === 'Space' ? choices.includes(target) : target.id === 'prompt' && /^Arrow(Up|Down)$/.test(code);
 on(document, 'keydown', event => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const space = event.code === 'Space';
-  const side = sideOf(event.code);
   if (screen === 'pause' && space && !event.repeat) {
     event.preventDefault();
     next();
     return;
   }
-  if (screen !== 'trial' || (space ? choices.includes(event.target) : side === null)) return;
+  if (screen !== 'trial' || itsOwn(event)) return;
+  const act = space ? begin : meant(event.code, event.timeStamp);
+  if (!act) return;
   event.preventDefault();
-  if (event.repeat) return;
-  if (space) begin();
-  else choose(side, event.timeStamp);
+  if (!event.repeat) act();
 });
 on(document, 'keyup', event => {
-  const ours = screen === 'trial' && event.code === 'Space' && !choices.includes(event.target);
-  if (ours) event.preventDefault();
+  if (screen === 'trial' && event.code === 'Space' && !itsOwn(event)) event.preventDefault();
 });
-choices.forEach((button, side) => on(button, 'click', event => choose(side, event.timeStamp)));
-panes.forEach((pane, side) => on(pane, 'click', event => choose(side, event.timeStamp)));
+choices.forEach(button => on(button, 'click', event => choose(button.dataset.a, event.timeStamp)));
+panes.forEach((pane, side) => on(pane, 'click', event => choose(sides[side], event.timeStamp)));
 on($('go'), 'click', begin);
 on($('stage'), 'click', () => {
   if (phase === 'ready') window.focus();
 });
 on($('agree'), 'click', () => {
-  state.agreed = 1;
+  state.agreed = new Date().toISOString();
   save();
-  instruct();
+  if (preview || !due(before)) instruct();
 });
 // Our server gives the place back and shows the way out; elsewhere the person returns the task.
 on($('decline'), 'click', () => {
@@ -52,7 +57,7 @@ function lost(flag) {
   disturbed(flag);
   if (screen !== 'trial') return;
   state.losses++;
-  banner('Please stay on this page until the end. We record when you leave it.');
+  banner(word('stay'));
 }
 on(window, 'blur', () => {
   lost('blur');
@@ -60,7 +65,7 @@ on(window, 'blur', () => {
 });
 on(window, 'focus', () => {
   hint();
-  setTimeout(() => banner(preview ? PREVIEW : ''), 4000);
+  setTimeout(() => banner(preview ? word('preview') : ''), 4000);
 });
 on(document, 'visibilitychange', () => {
   if (document.hidden) lost('hidden');
@@ -75,7 +80,6 @@ on(window, 'resize', () => {
 });
 
 // ---- The start
-const PREVIEW = 'Preview: accept the task to take part. Nothing is recorded here.';
 function instruct() {
   show('instructions');
   measure(60);
@@ -84,22 +88,12 @@ function resume() {
   if (!preview) pair(order(Math.min(state.at, places() - 1))).catch(() => {});
   if (refused()) return show('refuse');
   if (preview || !state.agreed) return show('consent');
+  if (due(before)) return;
   if (state.at || state.open) {
-    write('start', 'Continue');
-    if (state.at < places()) write('check', `Welcome back. ${tell()} comes next.`);
+    write('start', word('continue'));
+    if (state.at < places()) write('check', word('welcome_back', {place: tell()}));
   }
   if (screen === 'refuse' && started()) return next();
   return state.at >= places() ? finish() : instruct();
 }
 const started = () => gaps.length > 60 && state.at > 0;
-fit();
-paintMasks();
-if (preview) {
-  document.body.className = 'preview';
-  banner(PREVIEW);
-  $('start').disabled = true;
-  write('start', 'Accept the task to start');
-  resume();
-} else {
-  work(false);
-}

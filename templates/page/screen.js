@@ -1,10 +1,10 @@
 // ---- Screens
 let screen = '';
-const ids = ['loading', 'refuse', 'consent', 'instructions', 'trial', 'pause', 'sorry', 'done', 'stop'];
+const sections = [...document.querySelectorAll('main > section')];
 function show(name) {
   if (screen === name || (stopped && name !== 'stop')) return;
   screen = name;
-  for (const id of ids) $(id).hidden = id !== name;
+  for (const section of sections) section.hidden = section.id !== name;
   ($(name + '-title') || $(name)).focus({preventScroll: true});
   window.scrollTo(0, 0);
 }
@@ -17,7 +17,8 @@ const visible = (element, on) => element.classList.toggle('off', !on);
 // ---- Size: in limited time everybody sees the same number of CSS pixels, unless the study says how far images may
 // shrink to fit; in unlimited time they do.
 const least = data.l || (limited ? 1 : 0.3);
-const space = () => [innerWidth - 48 - 60, innerHeight - 250];
+const besides = 250 + (data.v || 0);
+const space = () => [innerWidth - 48 - 60, innerHeight - besides];
 const scale = () => Math.min(1, space()[0] / 2 / data.w, space()[1] / data.H);
 function phone() {
   if (!limited) return false;
@@ -27,6 +28,9 @@ function phone() {
 const sized = () => [data.w, data.H].map(side => Math.round(side * Math.max(least, scale())));
 function fit() {
   sized().forEach((side, i) => document.documentElement.style.setProperty(i ? '--h' : '--w', side + 'px'));
+  if (!data.v) return;
+  document.documentElement.style.setProperty('--context', (data.y || 0) + 'px');
+  document.documentElement.style.setProperty('--lines', data.g || 1);
 }
 function refuse(title, text, size) {
   write('refuse-title', title);
@@ -36,18 +40,16 @@ function refuse(title, text, size) {
 }
 function refused() {
   if (phone()) {
-    const text =
-      'Phones cannot show images for exact fractions of a second. Please open this task on a computer.';
-    return refuse('Please use a computer for this study', text, '');
+    return refuse(word('computer_title'), word('computer'), '');
   }
   if (scale() >= least) return false;
-  const text =
-    'Both images must fit side by side. Make the window larger, rotate the device, or zoom out with Ctrl and ' +
-    '\u2212. This page continues by itself as soon as they fit.';
-  const width = Math.ceil(data.w * 2 * least + 108);
-  const height = Math.ceil(data.H * least + 250);
-  const size = `It is now ${innerWidth} \u00d7 ${innerHeight} pixels; it must be at least ${width} \u00d7 ${height}.`;
-  return refuse('The window is too small', text, size);
+  const size = word('small_size', {
+    width: innerWidth,
+    height: innerHeight,
+    least_width: Math.ceil(data.w * 2 * least + 108),
+    least_height: Math.ceil(data.H * least + besides),
+  });
+  return refuse(word('small_title'), word('small'), size);
 }
 let whole = true;
 if (window.IntersectionObserver) {

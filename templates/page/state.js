@@ -15,7 +15,17 @@ const preview = !assignment || assignment === 'ASSIGNMENT_ID_NOT_AVAILABLE';
 const key = `glimpse:${data.s}:${data.h}:${assignment}`;
 const panes = [$('left'), $('right')];
 const sides = ['left', 'right'];
-const choices = [$('pick-left'), $('pick-right')];
+const choices = [...document.querySelectorAll('.pick')];
+
+// ---- Words: `{name}` is a placeholder; of a text with plural forms, `count` picks one.
+const plural = new Intl.PluralRules(document.documentElement.lang);
+const rightToLeft = document.documentElement.dir === 'rtl';
+const apart = value => (rightToLeft && typeof value === 'string' ? `\u2068${value}\u2069` : value);
+function word(key, values = {}) {
+  const text = data.i[key];
+  const form = typeof text === 'string' ? text : text[plural.select(values.count)] || text.other;
+  return form.replace(/\{(\w+)\}/g, (_, name) => apart(values[name]));
+}
 
 // ---- Where the state is saved: in the browser and, where the address names one, on the server.
 let state = freshState();

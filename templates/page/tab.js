@@ -1,38 +1,16 @@
 // ---- One tab at a time: by a lock where the browser has them, else by asking through the storage.
-const WHY = {
-  busy: [
-    'This task is open in another tab',
-    'Go back to that tab, or press "Continue here" to work in this one.',
-  ],
-  moved: [
-    'This task was continued elsewhere',
-    'You are working on it in another tab or browser; this one takes no more answers.',
-  ],
-  out: [
-    'You are signed out',
-    'This tab keeps your answers. Open the task or sign in again in another tab, then press "Continue here".',
-  ],
-  declined: [
-    'You are not taking part',
-    'Nothing was recorded. If you accepted this task, please return it.',
-  ],
-  time: [
-    'Time is up',
-    'The server has kept the answers it received, but they do not count for the study. ' +
-      'If you can accept the task again, you will continue where you stopped.',
-  ],
-};
+const WHY = ['busy', 'moved', 'declined', 'out', 'time'];
 const final = () => !/^(loading|busy|moved|out)?$/.test(stopped);
-function stop(reason = 'over', text = 'Go back to the list of tasks to see why.', next = '') {
+function stop(reason = 'over', text = word('over'), next = '') {
   if (final() && !next) return;
   stopped = reason;
   if (now) light(now.images, false);
   now = null;
   enter('');
   banner('');
-  const [title, words] = WHY[reason] || ['This task no longer takes answers', text];
-  write('stop-title', title);
-  write('stop-text', words);
+  const known = WHY.includes(reason);
+  write('stop-title', word(known ? reason + '_title' : 'over_title'));
+  write('stop-text', known ? word(reason) : text);
   $('here').hidden = final();
   $('out').hidden = !next;
   $('out').href = next;

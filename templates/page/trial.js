@@ -1,7 +1,15 @@
-// ---- A trial: ready -> fixation -> exposure -> answer. `now` is null between trials.
+// ---- A trial: ready -> fixation -> exposure -> answer. `now` is null between trials. Where a context is read first,
+// the trial is ready until it was.
 const WARM = 12;
 let now = null;
 let phase = '';
+const waits = limited || !!data.z;
+// What only some studies need: to show a trial's context, or hide it where it is read first (context.js); to ask
+// the trial's question, and the answers to earlier ones (several.js).
+let beside = () => {};
+let ask = () => 0;
+let given = () => ({});
+let settle = (side, response_ms) => complete({side, response_ms}, side);
 function enter(name) {
   phase = name;
   visible($('ready'), name === 'ready');
@@ -12,7 +20,7 @@ function enter(name) {
   $('stage').classList.toggle('answering', name === 'answer');
 }
 function tell() {
-  const words = placeName(state.at, total, data.p.length, state.again.length);
+  const words = word(...placeName(state.at, total, data.p.length, state.again.length));
   write('count', words);
   $('bar').max = places();
   $('bar').value = state.at;
@@ -29,7 +37,7 @@ async function next() {
   tell();
   light(masks, false);
   enter('');
-  visible($('ready'), limited);
+  visible($('ready'), waits);
   show('trial');
   const images = await arrived(place);
   if (!images || screen !== 'trial' || state.at !== place || now) return;
@@ -39,7 +47,7 @@ async function next() {
 }
 // The images of a place, when they are here; null when they failed, which the page then says.
 async function arrived(place) {
-  const slow = setTimeout(() => write('note', 'Loading the images \u2026'), 700);
+  const slow = setTimeout(() => write('note', word('loading')), 700);
   try {
     return await prepare(place);
   } catch {
@@ -51,17 +59,19 @@ async function arrived(place) {
 }
 function meet(place, images) {
   const times = {shown: null, frames: null, onset: null, from: null};
-  now = {index: order(place), place, images, flags: [], marks: [], ...times};
   const begun = state.open && state.open.place === place ? state.open : null;
-  if (begun && limited) return recover(begun);
+  now = {index: order(place), place, images: images.slice(0, 2), flags: [], marks: [], ...times};
+  beside(images[2], trials[now.index].text);
+  const asked = ask(begun);
+  if (begun && limited) return recover(begun, asked);
   if (begun) now.flags.push('reload');
-  if (limited) enter('ready');
+  if (waits) enter('ready');
   if (document.activeElement !== $('go')) $('trial').focus({preventScroll: true});
-  if (limited) hint();
+  if (waits) hint();
   else begin();
 }
 // The pair was shown before the page was closed: it is asked for, not shown again.
-function recover(begun) {
+function recover(begun, asked) {
   now.flags = [...(begun.flags || []), 'reload'];
   now.shown = begun.shown ?? null;
   now.frames = begun.frames ?? null;
@@ -69,15 +79,15 @@ function recover(begun) {
   now.from = performance.now();
   light(masks, true);
   enter('answer');
-  write('note', `You saw this pair before the page closed. ${$('ask').dataset.past}`);
+  write('note', word('recovered', {question: data.a[asked]}));
 }
 function hint() {
   if (phase !== 'ready') return;
-  write('note', document.hasFocus() ? '' : 'Click here first so that the keys work.');
+  write('note', document.hasFocus() ? '' : word('click_here'));
 }
 
 async function begin() {
-  if (!now || now.begun || (limited && phase !== 'ready')) return;
+  if (!now || now.begun || (waits && phase !== 'ready')) return;
   if (refused()) return show('refuse');
   if (!whole && !(await scrolled())) return;
   if (!now || now.begun) return;
@@ -85,8 +95,9 @@ async function begin() {
   trial.begun = true;
   write('note', '');
   enter('fixation');
+  beside();
   // Written before the onset: whatever happens then, there is no second look.
-  state.open = {place: trial.place};
+  state.open = {place: trial.place, ...given(trial)};
   const saved = save();
   if (!storage && progress) await saved;
   expose(trial);
@@ -95,7 +106,7 @@ async function scrolled() {
   $('stage').scrollIntoView({block: 'center'});
   await wait(150);
   if (whole || !limited) return true;
-  write('note', 'Scroll until the area around the cross is fully visible.');
+  write('note', word('scroll'));
   return false;
 }
 // Callback after callback: the fixation, until the screen has come to run steadily; the images; the mask.
@@ -164,11 +175,10 @@ function audit(trial) {
   if (Math.abs(hidden - shown - trial.nominal) > trial.budget * 1.05) trial.flags.push('audit');
   return hidden - shown;
 }
-function recordOf(trial, side, response) {
+function recordOf(trial, answers) {
   const record = {
     trial: trials[trial.index].id,
-    side: sides[side],
-    response_ms: tenth(response),
+    ...answers,
     shown_ms: tenth(trial.shown),
     frames: trial.frames,
     onset_ms: tenth(trial.onset),
@@ -182,13 +192,16 @@ function recordOf(trial, side, response) {
   if (trial.place >= total) record.repeat = 1;
   return record;
 }
-function choose(side, time) {
+function choose(answer, time) {
   if (phase !== 'answer' || !now) return;
+  const response = time - now.from;
+  if (response >= 0 && (limited || response >= 120)) settle(answer, tenth(response));
+}
+// Ends a trial by its answers; `judged` is the one that a practice trial is about.
+function complete(answers, judged) {
   const trial = now;
-  const response = time - trial.from;
-  if (response < 0 || (!limited && response < 120)) return;
   const {correct} = trials[trial.index];
-  const record = recordOf(trial, side, response);
+  const record = recordOf(trial, answers);
   const again = shownAgain(trial.flags, {
     timed: limited,
     practice: correct !== null,
@@ -204,12 +217,15 @@ function choose(side, time) {
     next();
   };
   if (correct === null) return leave();
-  write(
-    'note',
-    correct === side ? 'Yes, that was the photograph.' : `The photograph was on the ${sides[correct]}.`,
+  const said = data.r[correct][sideOf(judged) * (correct - 0.5) > 0 ? 0 : 1];
+  write('note', said);
+  $('note').className = 'told';
+  setTimeout(
+    () => {
+      write('note', '');
+      $('note').className = '';
+      leave();
+    },
+    Math.max(1600, 45 * said.length),
   );
-  setTimeout(() => {
-    write('note', '');
-    leave();
-  }, 1600);
 }

@@ -1,14 +1,21 @@
 // The trials of a page and their order. Pure: no function here touches the page or a variable outside it.
 
-// A trial is 42 characters: two names of 20, the exposure's number, and which of the file types they have.
+// A trial is 42 characters: two names of 20, the exposure's number, and which of the file types they have. Its
+// reference image, where it has one, is the third file.
 const PACKED = 42;
-function unpackTrials({t, x, e, n, d, p}) {
+function unpackTrials({t, x, e, n, d, p, c = [], u = []}) {
   return Array.from({length: t.length / PACKED}, (_, i) => {
     const part = t.slice(PACKED * i, PACKED * (i + 1));
     const types = parseInt(part[41], 36);
+    const [text, reference] = c[u[i]] || ['', ''];
+    const names = [
+      part.slice(0, 20) + x[Math.floor(types / x.length)],
+      part.slice(20, 40) + x[types % x.length],
+    ];
     return {
       id: 't' + String(n + i).padStart(d, '0'),
-      files: [part.slice(0, 20) + x[Math.floor(types / x.length)], part.slice(20, 40) + x[types % x.length]],
+      files: reference ? [...names, reference] : names,
+      text,
       ms: e.length ? e[parseInt(part[40], 36)] : null,
       correct: i < p.length ? +(p[i] === 'R') : null,
     };
@@ -29,11 +36,14 @@ function breakDue(place, total, practice, every, rested) {
   const scored = place - practice;
   return every > 0 && scored > 0 && scored % every === 0 && place < total && rested < place;
 }
+// What a place is called: the word's name, and its numbers.
 function placeName(place, total, practice, repeats) {
-  if (place < practice) return `Practice pair ${place + 1} of ${practice}`;
-  if (place < total) return `Pair ${place + 1 - practice} of ${total - practice}`;
-  return `Repeated pair ${place + 1 - total} of ${repeats}`;
+  if (place < practice) return ['practice_place', {place: place + 1, total: practice}];
+  if (place < total) return ['place', {place: place + 1 - practice, total: total - practice}];
+  return ['again_place', {place: place + 1 - total, total: repeats}];
 }
+// Which side an answer is on: negative for left, 0 for neither, positive for right.
+const sideOf = answer => ({left: -1, tie: 0, right: 1})[answer] ?? answer;
 // A disturbed exposure is shown once more at the end. After a reload there is no second look.
 function shownAgain(flags, {timed, practice, repeat}) {
   return timed && !practice && !repeat && flags.length > 0 && !flags.includes('reload');

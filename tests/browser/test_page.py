@@ -22,6 +22,7 @@ from benchmarks.exposures import (
 from glimpse.experiment import designed, preset
 from glimpse.mturk.building.building import Making, build
 from glimpse.mturk.design.stimuli import find_images
+from glimpse.submission import ONLY
 from tests.browser.page_runs import (
     ASKED_LATER,
     BLUR_AT_ONSET,
@@ -86,9 +87,9 @@ def check_answers(study: Study, submission: Any, sides: set[str] | None = None) 
         "focus_losses",
     }
     for answer in submission.answers:
-        assert answer.response_ms > 0
+        assert answer.response_ms[ONLY] > 0
         assert answer.onset_ms > 0
-        assert sides is None or answer.side in sides
+        assert sides is None or answer.choices[ONLY] in sides
         if answer.shown_ms is None:
             assert answer.frames is None
         else:
@@ -186,7 +187,7 @@ def test_a_reload_loses_nothing_and_gives_no_second_look(page: Any, timed: Study
     check_answers(timed, submission)
     second = submission.answers[1]
     assert "reload" in second.flags
-    assert second.side == "right"
+    assert second.choices[ONLY] == "right"
 
 
 def test_a_disturbed_exposure_is_flagged_and_shown_once_more(page: Any, timed: Study) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from benchmarks.exposures import experiment, make_study
 from glimpse.mturk.page import pages
+from glimpse.mturk.page.data import page_data
 from glimpse.questions import only_question
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def test_every_pure_part_has_tests() -> None:
 
 
 def test_a_page_runs_every_part_once() -> None:
-    assert sorted(pages._SCRIPT) == sorted(path.stem for path in (TEMPLATES / "page").glob("*.js"))
+    parts = [*pages._SCRIPT, *pages._OPTIONAL, pages._START]
+    assert sorted(parts) == sorted(path.stem for path in (TEMPLATES / "page").glob("*.js"))
 
 
 @pytest.mark.parametrize("file", sorted(TEMPLATES.rglob("*.js")), ids=lambda file: file.name)
@@ -80,8 +82,9 @@ def bare(script: str) -> str:
 
 
 def test_compacting_takes_nothing_but_space_and_comments() -> None:
-    source = "".join((TEMPLATES / "page" / f"{part}.js").read_text() for part in pages._SCRIPT)
-    compact = pages._script()
+    parts = [*pages._SCRIPT, *pages._OPTIONAL, pages._START]
+    source = "".join((TEMPLATES / "page" / f"{part}.js").read_text() for part in parts)
+    compact = pages._script(*pages._OPTIONAL)
     assert bare(compact) == bare("(() => {'use strict';\n" + source + "})();")
     lines = [line for line in source.splitlines() if not line.lstrip().startswith("//")]
     texts = [found[0] for found in re.finditer(pages._TEXT, "\n".join(lines))]
@@ -91,14 +94,14 @@ def test_compacting_takes_nothing_but_space_and_comments() -> None:
 
 def test_the_compacted_script_is_javascript(node: Callable[..., str], tmp_path: Path) -> None:
     script = tmp_path / "page.js"
-    script.write_text(pages._script())
+    script.write_text(pages._script(*pages._OPTIONAL))
     node("--check", script)
 
 
 def test_the_script_reads_the_trials_that_were_packed(node: Callable[..., str], tmp_path: Path) -> None:
     study = make_study(tmp_path, experiment((60, 125, 8000), 3, sentinels_per_hit=1), 8, (64, 32))
     hit = study.hits[0].hit
-    data = json.dumps(pages.page_data(study, hit, "https://images.example/"))
+    data = json.dumps(page_data(study, hit, "https://images.example/"))
     unpack = (
         TEMPLATES / "page" / "trials.js"
     ).read_text() + f"console.log(JSON.stringify(unpackTrials({data})))"
@@ -106,6 +109,7 @@ def test_the_script_reads_the_trials_that_were_packed(node: Callable[..., str], 
         {
             "id": trial.trial,
             "files": [study.stimuli[name].file for name in (trial.stimulus_left, trial.stimulus_right)],
+            "text": "",
             "ms": trial.exposure_ms,
             "correct": None,
         }
@@ -119,4 +123,4 @@ def test_a_pair_that_is_gone_is_asked_for_in_the_past_or_in_the_studys_own_words
         study, experiment=replace(study.experiment, questions=(only_question("Which face is older?"),))
     )
     for asked, expected in ((study, "Which image looked more realistic?"), (other, "Which face is older?")):
-        assert f'data-past="{expected}"' in pages.page_html(asked, study.hits[0].hit)
+        assert page_data(asked, study.hits[0].hit, "")["a"] == [expected]

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import {load, seeded, walk} from './parts.js';
 
-const {breakDue, nextPlace, placeCount, placeName, shownAgain, trialAt, unpackTrials} = load('trials');
+const {breakDue, nextPlace, placeCount, placeName, shownAgain, sideOf, trialAt, unpackTrials} =
+  load('trials');
 
 const LEFT = 'a'.repeat(20);
 const RIGHT = 'b'.repeat(20);
@@ -17,14 +18,42 @@ test('a trial is read from its 42 characters', () => {
     p: 'R',
   };
   assert.deepEqual(unpackTrials(data), [
-    {id: 't0007', files: [`${LEFT}.jpg`, `${RIGHT}.png`], ms: 125, correct: 1},
-    {id: 't0008', files: [`${RIGHT}.png`, `${LEFT}.jpg`], ms: 8000, correct: null},
+    {id: 't0007', files: [`${LEFT}.jpg`, `${RIGHT}.png`], text: '', ms: 125, correct: 1},
+    {id: 't0008', files: [`${RIGHT}.png`, `${LEFT}.jpg`], text: '', ms: 8000, correct: null},
+  ]);
+});
+
+test('a trial has the text and the reference image of its context', () => {
+  const data = {
+    t: `${LEFT}${RIGHT}00`.repeat(3),
+    x: ['.png'],
+    e: [],
+    n: 1,
+    d: 1,
+    p: '',
+    c: [
+      ['a red cube', ''],
+      ['', 'c.png'],
+    ],
+    u: [1, 0, -1],
+  };
+  const found = unpackTrials(data).map(({files, text}) => [files.slice(2), text]);
+  assert.deepEqual(found, [
+    [['c.png'], ''],
+    [[], 'a red cube'],
+    [[], ''],
   ]);
 });
 
 test('without exposures there is no time limit', () => {
   const [trial] = unpackTrials({t: `${LEFT}${RIGHT}00`, x: ['.png'], e: [], n: 1, d: 2, p: 'L'});
-  assert.deepEqual(trial, {id: 't01', files: [`${LEFT}.png`, `${RIGHT}.png`], ms: null, correct: 0});
+  assert.deepEqual(trial, {
+    id: 't01',
+    files: [`${LEFT}.png`, `${RIGHT}.png`],
+    text: '',
+    ms: null,
+    correct: 0,
+  });
 });
 
 test('places are the trials, then those to be shown again', () => {
@@ -68,12 +97,24 @@ test('no breaks where none are planned', () => {
 });
 
 for (const [place, expected] of [
-  [0, 'Practice pair 1 of 2'],
-  [2, 'Pair 1 of 5'],
-  [6, 'Pair 5 of 5'],
-  [7, 'Repeated pair 1 of 3'],
+  [0, ['practice_place', {place: 1, total: 2}]],
+  [2, ['place', {place: 1, total: 5}]],
+  [6, ['place', {place: 5, total: 5}]],
+  [7, ['again_place', {place: 1, total: 3}]],
 ]) {
-  test(`place ${place} is called ${expected}`, () => assert.equal(placeName(place, 7, 2, 3), expected));
+  test(`place ${place} is called ${JSON.stringify(expected)}`, () =>
+    assert.deepEqual(placeName(place, 7, 2, 3), expected));
+}
+
+for (const [answer, expected] of [
+  ['left', -1],
+  ['tie', 0],
+  ['right', 1],
+  [-3, -3],
+  [0, 0],
+  [2, 2],
+]) {
+  test(`${answer} is on side ${expected}`, () => assert.equal(sideOf(answer), expected));
 }
 
 for (const [flags, changed, expected] of [

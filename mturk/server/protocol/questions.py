@@ -128,7 +128,7 @@ def needed_window(html: str) -> Window | None:
         data = json.loads(text) if text else {}
         limited = bool(data["e"])
         factor = data.get("l") or (1 if limited else UNLIMITED_LEAST)
-        return Window(*window_of(data["w"] * factor, data["H"] * factor), limited)
+        return Window(*window_of(data["w"] * factor, data["H"] * factor + data.get("v", 0)), limited)
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 

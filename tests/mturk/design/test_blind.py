@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 from glimpse.experiment import preset
 from glimpse.mturk.building.building import Making, build
 from glimpse.mturk.design.stimuli import find_images
-from glimpse.mturk.page.pages import page_data
+from glimpse.mturk.page.data import page_data
 
 CONDITIONS = ("real", "crn", "pix2pix", "image-space", "encoder-decoder", "full-resolution")
 SCENES = 240

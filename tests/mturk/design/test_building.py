@@ -22,14 +22,9 @@ from glimpse.mturk.building import building, writing
 from glimpse.mturk.building.building import Built, Making, Texts, build
 from glimpse.mturk.building.design_page import cell_counts, longest_sentinel_run, repeats
 from glimpse.mturk.design.stimuli import find_images
-from glimpse.mturk.page.pages import (
-    html_question,
-    image_base,
-    page_data,
-    page_html,
-    page_settings,
-    question_xml,
-)
+from glimpse.mturk.page.data import page_data
+from glimpse.mturk.page.pages import html_question, image_base, page_html, question_xml
+from glimpse.mturk.page.settings import page_settings
 from glimpse.mturk.publishing.ledger import Ledger, ledger_path
 from glimpse.questions import Question
 from glimpse.study import Stimulus, read_study
@@ -120,7 +115,7 @@ def test_same_images_and_seed_same_bytes(images: Path, built: Built, tmp_path: P
         {"texts": Texts(description="Look, and choose.")},
         {"texts": Texts(keywords=("image",))},
         {"questions": (Question("fake", "Which image looks more fake?"),)},
-        {"page": {"consent": ("You may stop at any time.",)}},
+        {"page": {"consent": "You may stop at any time."}},
         {"page": {"display_width": 128}},
         {"page": {"fixation_ms": 900}},
         {"page": {"origins": ("https://lab.example",)}},
@@ -220,8 +215,8 @@ def test_the_page_needs_nothing_that_a_strict_policy_forbids(built: Built) -> No
 
 def test_the_question_fits_with_room_to_spare(built: Built) -> None:
     xml = question_xml(built.study, "b1-h01", "https://images.example/studies/2026/a-long-name/")
-    assert len(xml.encode()) < 40_960
-    assert built.question_bytes < 40_960
+    assert len(xml.encode()) < 45_056
+    assert built.question_bytes < 45_056
     root = ET.fromstring(xml)
     assert root.tag.endswith("2011-11-11/HTMLQuestion.xsd}HTMLQuestion")
     assert root[0].text == page_html(
@@ -255,8 +250,10 @@ def test_page_settings_are_checked() -> None:
     for wrong, message in (
         ({"display_width": 4}, "shown at 4x2"),
         ({"display": "huge"}, "--display is 'huge'; allowed are fixed, fit"),
-        ({"consent": ("a", "b\udcff")}, r"--consent holds the character U\+DCFF"),
-        ({"consent": ()}, "--consent is empty"),
+        ({"consent": "a\n\nb\udcff"}, r"--consent holds the character U\+DCFF"),
+        ({"consent": "  "}, "--consent is empty"),
+        ({"context_when": "after"}, "context_when is 'after'; allowed are with, before"),
+        ({"language": "xx"}, "language 'xx' has no catalogue"),
         ({"fixation_ms": 10}, "fixation_ms is 10"),
         ({"origins": ("https://x.example/path",)}, "without a path"),
         ({"origins": ("javascript:alert(1)",)}, "must be like https://example.org"),
@@ -267,7 +264,7 @@ def test_page_settings_are_checked() -> None:
 
 def test_words_of_the_requester_are_escaped(images: Path, tmp_path: Path) -> None:
     asked = replace(small(), questions=(Question("bold", "<b>Which?</b>"),))
-    page = {"consent": ("A & B </script>",)}
+    page = {"consent": "A & B </script>"}
     study = build(find_images(images), asked, tmp_path / "s", replace(MAKING, page=page)).study
     html = study.page_path("b1-h01").read_text()
     assert "&lt;b&gt;Which?&lt;/b&gt;" in html

@@ -70,7 +70,7 @@ def test_options_reach_the_study(here: Path) -> None:
 def test_consent_is_read_from_a_file(here: Path) -> None:
     Path("consent.txt").write_text("First\nparagraph.\n\nSecond.\n")
     assert run("build-hits", "--consent", "consent.txt").exit_code == 0
-    assert read_study("study").page_settings["consent"] == ["First paragraph.", "Second."]
+    assert read_study("study").page_settings["consent"] == "First\nparagraph.\n\nSecond.\n"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from glimpse.experiment import Experiment
 from glimpse.mturk.building.building import Making, build_rows
 from glimpse.mturk.design.stimuli import find_images
 from glimpse.mturk.importing.batch_csv import image_of, read_hit_file
-from glimpse.mturk.page.pages import page_data
+from glimpse.mturk.page.data import page_data
 
 if TYPE_CHECKING:
     from pathlib import Path

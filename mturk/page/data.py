@@ -1,0 +1,147 @@
+"""What the script of a HIT's page reads: its trials, packed, and what is asked of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from glimpse.errors import GlimpseError
+from glimpse.questions import is_plain
+
+from ..design.stimuli import ID_LENGTH
+from .layout import layout
+from .settings import PageSettings
+from .wording import asked_later, feedback
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from glimpse.study import Study
+    from glimpse.trials import Trial
+
+    from .layout import Layout
+
+MTURK_ORIGINS = ("https://www.mturk.com", "https://workersandbox.mturk.com")
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+# Texts of the script that only some pages need.
+_LIMITED = ("recovered", "scroll", "computer_title", "computer", "again_place")
+
+
+def page_data(study: Study, hit_name: str, image_base_url: str) -> dict[str, Any]:
+    """Return what the page's script reads; keys are short, since MTurk limits the size.
+
+    s study, h HIT, b base of image addresses, x file endings, e exposures in ms (empty: unlimited), n and d
+    number of the first trial and its digits, t the trials in 42 characters each, p the practice trials'
+    correct sides, w and H the size shown, l the share of it to which it may shrink (absent: as the mode has it),
+    f fixation in ms, k trials between breaks, o origins, i the words.
+
+    Only where they say something: a what is asked of a pair that is gone, by question; q the questions'
+    names, of a study that asks more than one choice; j the number of the question that practice trials are
+    judged by, r what they say; c the contexts and u each trial's number among them (-1: none), z 1 where they
+    are read first; v what the page is higher, y the context's height, g the lines of a question.
+    """
+    settings = PageSettings.from_json(study.page_settings)
+    trials = study.trials_of(hit_name)
+    exposures = _exposures(study)
+    endings = sorted({_ending(stimulus.file) for stimulus in study.stimuli.values()})
+    return {
+        "s": study.study,
+        "h": hit_name,
+        "b": image_base_url,
+        "x": endings,
+        "e": exposures,
+        "n": int(trials[0].trial[1:]),
+        "d": len(trials[0].trial) - 1,
+        "t": "".join(_packed(trial, study, exposures, endings) for trial in trials),
+        "p": "".join("L" if trial.correct_side == "left" else "R" for trial in trials if trial.practice),
+        "w": settings.width,
+        "H": settings.height,
+        **({"l": settings.least_width / settings.width} if settings.least_width else {}),
+        "f": settings.fixation_ms,
+        "k": study.experiment.break_every,
+        "o": [*MTURK_ORIGINS, *settings.origins],
+        **_asked(study, settings, trials),
+        **_contexts(study, trials, settings),
+        **_room(study_layout(study, settings)),
+        "i": _words(study, settings),
+    }
+
+
+def study_layout(study: Study, settings: PageSettings) -> Layout:
+    """Return the layout of a study's pages."""
+    contexts = study.contexts.values()
+    prompts, references = [one.text for one in contexts], any(one.image for one in contexts)
+    return layout(study.experiment.questions, prompts, references, settings.context_when, settings.width)
+
+
+def _asked(study: Study, settings: PageSettings, trials: Sequence[Trial]) -> dict[str, Any]:
+    """Return what the script needs to know of the questions."""
+    experiment, words = study.experiment, settings.words()
+    found: dict[str, Any] = {}
+    if experiment.mode == "limited-time":
+        found["a"] = [asked_later(question, words) for question in experiment.questions]
+    if not is_plain(experiment.questions):
+        found["q"] = [question.name for question in experiment.questions]
+    if any(trial.practice for trial in trials):
+        found["j"] = experiment.questions.index(experiment.judged_by)
+        found["r"] = list(feedback(experiment.judged_by, words).values())
+    return found
+
+
+def _contexts(study: Study, trials: Sequence[Trial], settings: PageSettings) -> dict[str, Any]:
+    """Return the contexts of a HIT's own trials, in the order of the trials, and each trial's number."""
+    items = list(dict.fromkeys(trial.context for trial in trials if trial.context in study.contexts))
+    if not items:
+        return {}
+    contexts = [study.contexts[item] for item in items]
+    shown = [[one.text, study.stimuli[one.image].file if one.image else ""] for one in contexts]
+    numbers = {item: number for number, item in enumerate(items)}
+    found = {"c": shown, "u": [numbers.get(trial.context, -1) for trial in trials]}
+    return {**found, "z": 1} if settings.context_when == "before" else found
+
+
+def _room(room: Layout) -> dict[str, int]:
+    """Return what the script needs to know of the layout."""
+    found = {"v": room.taken_px, "y": room.context_px, "g": room.lines if room.lines > 1 else 0}
+    return {name: number for name, number in found.items() if number}
+
+
+def _words(study: Study, settings: PageSettings) -> dict[str, Any]:
+    """Return the texts that this study's script may need."""
+    words, experiment = settings.words(), study.experiment
+    limited = experiment.mode == "limited-time"
+    needed = {
+        **dict.fromkeys(_LIMITED, limited),
+        "click_here": limited or settings.context_when == "before",
+        "practice_place": experiment.practice_trials,
+        "rest": experiment.break_every,
+        "question_place": len(experiment.questions) > 1,
+        "reference": any(context.image for context in study.contexts.values()),
+    }
+    texts = {name: text for name, text in words.words("script").items() if needed.get(name, True)}
+    return {**texts, **(words.words("form_script") if study.forms else {})}
+
+
+def _exposures(study: Study) -> list[int]:
+    """Return the exposures that occur; GlimpseError when they are more than a trial's one digit can tell."""
+    values = sorted({int(trial.exposure_ms) for trial in study.trials if trial.exposure_ms is not None})
+    if len(values) > len(_DIGITS):
+        raise GlimpseError(
+            f"--exposure-ms: the study has {len(values)} exposures; a page holds 1 to {len(_DIGITS)}."
+        )
+    return values
+
+
+def _packed(trial: Trial, study: Study, exposures: Sequence[int], endings: Sequence[str]) -> str:
+    """Return a trial in 42 characters: two names, the exposure's number, the file endings' number."""
+    files = [study.stimuli[name].file for name in (trial.stimulus_left, trial.stimulus_right)]
+    left, right = (endings.index(_ending(file)) for file in files)
+    exposure = exposures.index(int(trial.exposure_ms)) if trial.exposure_ms is not None else 0
+    if any(len(file) - len(_ending(file)) != ID_LENGTH for file in files):
+        raise GlimpseError(f"trial {trial.trial} cannot be packed: a name is not {ID_LENGTH} long.")
+    return (
+        trial.stimulus_left + trial.stimulus_right + _DIGITS[exposure] + _DIGITS[left * len(endings) + right]
+    )
+
+
+def _ending(file: str) -> str:
+    return file[file.rindex(".") :]
