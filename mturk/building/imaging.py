@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from ..design.stimuli import Images, Key, Pair
-    from ..page.pages import PageSettings
+    from ..page.settings import PageSettings
 
 CHECKS = ("auto", "all", "drawn")
 # Reading more images than this takes minutes; the others may never be shown.

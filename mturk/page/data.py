@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from glimpse.study import Study
     from glimpse.trials import Trial
 
-    from .layout import Layout
+    from .layout import PageLayout
 
 MTURK_ORIGINS = ("https://www.mturk.com", "https://workersandbox.mturk.com")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -31,8 +31,8 @@ def page_data(study: Study, hit_name: str, image_base_url: str) -> dict[str, Any
 
     s study, h HIT, b base of image addresses, x file endings, e exposures in ms (empty: unlimited), n and d
     number of the first trial and its digits, t the trials in 42 characters each, p the practice trials'
-    correct sides, w and H the size shown, l the share of it to which it may shrink (absent: as the mode has it),
-    f fixation in ms, k trials between breaks, o origins, i the words.
+    correct sides, w and H the size shown, l the share of it to which it may shrink (absent: as the mode has
+    it), f fixation in ms, k trials between breaks, o origins, i the words.
 
     Only where they say something: a what is asked of a pair that is gone, by question; q the questions'
     names, of a study that asks more than one choice; j the number of the question that practice trials are
@@ -66,7 +66,7 @@ def page_data(study: Study, hit_name: str, image_base_url: str) -> dict[str, Any
     }
 
 
-def study_layout(study: Study, settings: PageSettings) -> Layout:
+def study_layout(study: Study, settings: PageSettings) -> PageLayout:
     """Return the layout of a study's pages."""
     contexts = study.contexts.values()
     prompts, references = [one.text for one in contexts], any(one.image for one in contexts)
@@ -99,7 +99,7 @@ def _contexts(study: Study, trials: Sequence[Trial], settings: PageSettings) -> 
     return {**found, "z": 1} if settings.context_when == "before" else found
 
 
-def _room(room: Layout) -> dict[str, int]:
+def _room(room: PageLayout) -> dict[str, int]:
     """Return what the script needs to know of the layout."""
     found = {"v": room.taken_px, "y": room.context_px, "g": room.lines if room.lines > 1 else 0}
     return {name: number for name, number in found.items() if number}

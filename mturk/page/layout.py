@@ -22,7 +22,7 @@ _COLUMN = 13  # the width of a letter of a question
 
 
 @dataclass(frozen=True)
-class Layout:
+class PageLayout:
     """What a page has beside the images: a context, a question of `lines`, and buttons of a `scale`."""
 
     context_px: int
@@ -41,7 +41,7 @@ def layout(
     references: bool = False,
     when: ContextWhen = "with",
     width: int = 600,
-) -> Layout:
+) -> PageLayout:
     """Return the layout of a study's pages, from all its prompts, and whether it has reference images.
 
     All pages of a study have the same: images stand where they stood in the trial before. `width` is that of
@@ -55,4 +55,4 @@ def layout(
     context_px = max([*room, REFERENCE * references]) if when == "with" else 0
     wide = max(columns(question.text) for question in questions) * _COLUMN
     lines = math.ceil(wide / (2 * width + 60))
-    return Layout(context_px, max(1, lines), any(question.kind.scale for question in questions))
+    return PageLayout(context_px, max(1, lines), any(question.kind.scale for question in questions))
