@@ -11,9 +11,9 @@ ranking: Bradley-Terry on one million comparisons of 10 conditions, against choi
     time goes into counting them; the fit, with its left-side term and covariance, takes a fifth.
 curve: one realism curve with its clustered errors left out, as psignifit has none, against psignifit.
 scale: 1 and 10 million judgments, from the bytes of a results folder (a gigabyte of JSON) to every table of
-    the report, the sensitivity to the sentinel rule included: processor time, and the peak of memory; of
-    10 HITs with ever more workers, and of 20 workers a HIT with ever more HITs, whose trials and pairs are
-    kept. The figures are left out, as they cost the same at any size.
+    the report, the sensitivity to the sentinel rule included: processor time, and the most memory at a time,
+    helpers included; of 10 HITs with ever more workers, and of 20 workers a HIT with ever more HITs, whose
+    trials and pairs are kept. The figures are left out, as they cost the same at any size.
 json: 10 million judgments (or --judgments) from JSON to every table of the report, in wall time, against
     orjson parsing the same lines on one core; and the most memory at a time, helpers included.
 study: the paper's limited-time study (22,000 answers) on the demo's images: `cli.py analyze` as a whole, from
@@ -42,7 +42,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks._measures import Watch, peak_mb, processor, wall_seconds
+from benchmarks._measures import Watch, processor, wall_seconds
 from benchmarks._sizes import some_of, whole_number
 
 if TYPE_CHECKING:
@@ -244,70 +244,35 @@ def _write_twenty(lines: Any, hit: int, first: int, cells: Any, lefts: Any, rng:
 
 
 def analyse(folder: Path) -> dict[str, float]:
-    """Everything that `analyze` computes but the figures and the report, in this process: times and peak."""
-    from glimpse.analysis.reading.exclusion import exclude
+    """Everything that `analyze` computes but the figures and the page, in this process and its helpers:
+    processor time and wall time, in all and of the reading alone."""
     from glimpse.analysis.reading.results import read_results
-    from glimpse.analysis.report.evaluation import AnalysisSettings, sensitivity
-    from glimpse.analysis.statistics.agreement import agreement_table
-    from glimpse.analysis.statistics.differences import difference_table
-    from glimpse.analysis.statistics.gathering import design_cells, gather
-    from glimpse.analysis.statistics.grouping import analysed
-    from glimpse.analysis.statistics.pairs import pair_table
-    from glimpse.analysis.statistics.preference import Intervals, preference_table
-    from glimpse.analysis.statistics.psychometric import blank_curve, estimate_curves
-    from glimpse.analysis.statistics.ranking import rank_conditions
-    from glimpse.analysis.statistics.timing import achieved_exposures, response_times
-    from glimpse.analysis.statistics.workers import sentinel_table, side_bias, worker_table
+    from glimpse.analysis.report import evaluation
 
-    marks: dict[str, float] = {"start_mb": peak_mb()}
-    watch = Watch()
-    began, began_wall = time.process_time(), time.perf_counter()
-    results = read_results(folder)
-    marks["read"], marks["read_mb"] = time.process_time() - began, peak_mb()
-    marks["read_wall"], marks["read_together_mb"] = time.perf_counter() - began_wall, watch.most_mb
-    exclusion = exclude(results)
-    cells, blank = design_cells(results.trials), blank_curve("logistic", "nominal", 0.95, 0.75)
-    names = list(dict.fromkeys(cells["contrast"]))
-    start = time.process_time()
-    gathered = gather(exclusion.judgments, cells)
-    answers = analysed(gathered)
-    marks["gather"] = time.process_time() - start
-    found: dict[str, Any] = {}
-    steps: dict[str, Callable[[], Any]] = {
-        "preference": lambda: preference_table(answers, cells),
-        "curves": lambda: estimate_curves(answers, names, "real", blank),
-        "differences": lambda: difference_table(answers, found["curves"], "real", Intervals()),
-        "ranking": lambda: rank_conditions(answers),
-        "agreement": lambda: agreement_table(answers),
-        "workers": lambda: (worker_table(gathered), side_bias(answers), sentinel_table(gathered)),
-        "timing": lambda: (response_times(answers), achieved_exposures(answers, results.assignments)),
-        "sensitivity": lambda: sensitivity(
-            results, AnalysisSettings(), answers, exclusion, found["preference"]
-        ),
-        "pairs": lambda: pair_table(answers, names, "real"),
-    }
-    for name, step in steps.items():
-        start = time.process_time()
-        found[name] = step()
-        marks[name] = time.process_time() - start
-        found = {kept: found[kept] for kept in ("preference", "curves") if kept in found}
-    marks |= {"total": time.process_time() - began, "peak_mb": peak_mb(), "judgments": len(gathered)}
-    return marks | {"wall": time.perf_counter() - began_wall, "together_mb": max(watch.most_mb, peak_mb())}
+    marks: dict[str, float] = {}
+    began = sum(os.times()[:4]), time.perf_counter()
+
+    def note(name: str) -> None:
+        marks[name], marks[f"{name}_wall"] = sum(os.times()[:4]) - began[0], time.perf_counter() - began[1]
+
+    def read(*folders: Any, **options: Any) -> Any:
+        results = read_results(*folders, **options)
+        note("read")
+        return results
+
+    evaluation.read_results = read
+    found = evaluation.evaluate([folder], evaluation.AnalysisSettings())
+    note("total")
+    return marks | {"judgments": found.counts["judgments"]}
 
 
 def in_a_process(folder: Path) -> dict[str, float]:
-    """`analyse` in a process of its own, so that peaks are its own."""
-    run = subprocess.run(
-        [sys.executable, __file__, "--analyse", str(folder)], capture_output=True, text=True, check=True
-    )
-    found: dict[str, float] = json.loads(run.stdout)
-    return found
-
-
-STEPS = (
-    "read", "gather", "preference", "curves", "differences", "ranking", "agreement", "workers", "timing",
-    "sensitivity", "pairs",
-)  # fmt: skip
+    """`analyse` in a process of its own, with the most memory that it and its helpers hold at a time."""
+    words = [sys.executable, __file__, "--analyse", str(folder)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as run:
+        watch = Watch(run.pid)
+        found: dict[str, float] = json.loads(run.communicate()[0])
+    return found | {"peak_mb": watch.most_mb}
 
 
 def bench_scale(quick: bool) -> None:
@@ -315,10 +280,10 @@ def bench_scale(quick: bool) -> None:
     sizes = (100_000, 1_000_000) if quick else (1_000_000, 10_000_000)
     for growth, workers in (("10 HITs", [size // 1100 for size in sizes]), ("20 workers a HIT", [20, 20])):
         small, large = (_scaled(growth, size, each) for size, each in zip(sizes, workers, strict=True))
-        more = large["judgments"] - small["judgments"]
+        bytes_each = (large["peak_mb"] - small["peak_mb"]) * 1e6 / (large["judgments"] - small["judgments"])
         print(f"{growth}: ten times the judgments cost {large['total'] / small['total']:.1f} times the time; "
-              f"{(large['peak_mb'] - small['peak_mb']) * 1e6 / more:.0f} bytes of peak memory a judgment "
-              f"({110 * (large['peak_mb'] - small['peak_mb']) * 1e6 / more:,.0f} an assignment)")  # fmt: skip
+              f"{bytes_each:.0f} bytes of peak memory a judgment "
+              f"({110 * bytes_each:,.0f} an assignment)")  # fmt: skip
 
 
 def _scaled(growth: str, size: int, workers: int) -> dict[str, float]:
@@ -327,10 +292,8 @@ def _scaled(growth: str, size: int, workers: int) -> dict[str, float]:
         folder = Path(scratch) / "results"
         write_results(folder, size, workers)
         found = in_a_process(folder)
-    parts = ", ".join(f"{name} {found[name]:.1f}" for name in STEPS)
-    print(f"{growth}, {found['judgments']:,.0f} judgments: {found['total']:.1f} s ({parts}); "
-          f"peak {found['peak_mb']:,.0f} MB ({found['read_mb']:,.0f} after reading, "
-          f"{found['start_mb']:,.0f} at the start)", flush=True)  # fmt: skip
+    print(f"{growth}, {found['judgments']:,.0f} judgments: {found['total']:.1f} s of processor time "
+          f"({found['read']:.1f} s to read), peak {found['peak_mb']:,.0f} MB", flush=True)  # fmt: skip
     return found
 
 
@@ -348,12 +311,11 @@ def bench_json(quick: bool) -> None:
                     orjson.loads(raw)
 
         parsing = statistics.median(wall_seconds(peer) for _ in range(3))
-        found = sorted((in_a_process(folder) for _ in range(3)), key=lambda marks: marks["wall"])[1]
+        found = sorted((in_a_process(folder) for _ in range(3)), key=lambda marks: marks["total_wall"])[1]
     print(f"{found['judgments']:,.0f} judgments on {processor()}: orjson alone {parsing:.1f} s; reading "
           f"{found['read_wall']:.1f} s, ratio {found['read_wall'] / parsing:.2f} (aim: 1.2); to every table "
-          f"{found['wall']:.1f} s, ratio {found['wall'] / parsing:.2f} (aim: at most 2); peak "
-          f"{found['read_together_mb']:,.0f} MB for reading, {found['together_mb']:,.0f} MB in all "
-          "(aim: at most 400)", flush=True)  # fmt: skip
+          f"{found['total_wall']:.1f} s, ratio {found['total_wall'] / parsing:.2f} (aim: at most 2); peak "
+          f"{found['peak_mb']:,.0f} MB (aim: at most 400)", flush=True)  # fmt: skip
 
 
 def bench_study(_: bool) -> None:
