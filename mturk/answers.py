@@ -50,8 +50,10 @@ def encode(fields: dict[str, str], chosen: Mapping[str, list[tuple[str, str]]] |
 
 
 def _text(value: str) -> str:
+    # Nothing that is forbidden is printable, and most answers are: to look at each character takes long.
+    allowed = value if value.isprintable() else _FORBIDDEN.sub("\ufffd", value)
     # A parser turns a bare carriage return into a line feed; a character reference survives.
-    return escape(_FORBIDDEN.sub("\ufffd", value), {"\r": "&#13;"})
+    return escape(allowed, {"\r": "&#13;"})
 
 
 def parse_answer_xml(xml: str) -> dict[str, str]:

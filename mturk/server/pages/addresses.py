@@ -31,7 +31,7 @@ def origin(request: Request) -> str:
 
 
 def _as_received(request: Request) -> str:
-    return f"{request.url.scheme}://{request.headers.get('host', '')}"
+    return f"{request.scope['scheme']}://{request.headers.get('host', '')}"
 
 
 def base(request: Request) -> str:

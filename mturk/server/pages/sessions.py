@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 # Its browser forgets a session after this time. The server never does: its clock may be wrong.
 _LIFE_S = 60 * 86_400
+_KNOWN = 4096
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,15 @@ class Sessions:
         mark = hashlib.sha256(b"cookie:" + self._secret).hexdigest()[:8]
         self.cookie, self._requester_cookie = f"glimpse_{mark}", f"glimpse_requester_{mark}"
         self._cookie = URLSafeTimedSerializer(secret, salt="session")
+        # A browser shows the same cookie again and again; one that is not ours is never kept.
+        self._read = lru_cache(_KNOWN)(self._cookie.loads)
         self._submit = URLSafeTimedSerializer(secret, salt="submit")
         self._test = URLSafeTimedSerializer(secret, salt="test")
 
     def of(self, request: Request) -> Session:
         """Return the session of a request; a new, empty one when its cookie is missing or not ours."""
         try:
-            nonce, worker, arrival = self._cookie.loads(request.cookies.get(self.cookie, ""))
+            nonce, worker, arrival = self._read(request.cookies.get(self.cookie, ""))
         except (BadSignature, ValueError, TypeError):
             return Session(secrets.token_urlsafe(12))
         if nonce in self._ended:
