@@ -216,6 +216,7 @@ def create_app(site: Site) -> Starlette:
             Middleware(PublicPath, path=public_path(site.settings.public_url)),
             Middleware(web.SecurityHeaders),
             Middleware(web.OptionsReply),
+            Middleware(web.InTurn),
         ],
         exception_handlers={
             RequestError: refused,

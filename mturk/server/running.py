@@ -7,6 +7,7 @@ import fcntl
 import gc
 import logging
 import socket
+import sys
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 _LOCK_TRIES = 5
 # How many objects are made before the youngest are looked through, and how often the older ones are, too.
 _COLLECT_AFTER = (20_000, 20, 50)
+# For how long a thread that reads may keep the one that answers from going on, each time it does.
+_SWITCH_S = 0.001
 # A folder of this name holds what a restore has not moved into its place yet.
 RESTORING = "restoring"
 
@@ -158,7 +161,7 @@ def _serve_alone(
             if settings.public_url:
                 write_whole(public, settings.public_url + "\n")
             started(site, url)
-            _leave_what_stays_alone()
+            _make_python_prompt()
             _Server(config).run(sockets=[bound])
         finally:
             endpoint.unlink(missing_ok=True)
@@ -166,11 +169,12 @@ def _serve_alone(
             site.close()
 
 
-def _leave_what_stays_alone() -> None:
-    """Keep Python's collector off what was loaded: it stops every request to look through all of it."""
+def _make_python_prompt() -> None:
+    """Let no request wait for the collector to look through all that was loaded, nor long for a thread."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_COLLECT_AFTER)
+    sys.setswitchinterval(_SWITCH_S)
 
 
 def forget(data: Path, name: str, database: str | None = None) -> tuple[int, int]:

@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
@@ -31,6 +32,8 @@ _NOTE_TIME_S = 3600.0
 # How long a server may not know what another one on the same database did.
 _HEAR_S = 1.0
 _SHORTEST_TOKEN = 16
+# Long readings at once. Each takes its turn with everybody's requests, but those of a database elsewhere wait.
+_READERS, _READERS_AFAR = 2, 16
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,7 @@ class Site:
     secret: str = field(init=False)
     requester_token: str = field(init=False)
     ended: set[str] = field(init=False)
+    _readers: ThreadPoolExecutor = field(init=False)
     _due: float = field(init=False, default=-math.inf)
     _noted: float = field(init=False, default=-math.inf)
     _heard: float = field(init=False, default=-math.inf)
@@ -111,6 +115,7 @@ class Site:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.keys = signing.load_keys(data / "credentials")
         self.store = Store(self.settings.database or data / "server.sqlite3", self.clock)
+        self._readers = ThreadPoolExecutor(_READERS_AFAR if self.store.shared else _READERS, "reader")
         self.secret = self.store.read(meta.secret)
         self.ended = self.store.read(ended_sessions.nonces)
         self._set_locale(self.settings.worker_locale)
@@ -164,7 +169,10 @@ class Site:
     async def read_apart(self, reading: Callable[[Transaction], T]) -> T:
         """Run a reading that may take long on another thread, so that nobody else waits for it."""
         await self.settle()
-        return await asyncio.to_thread(self.store.read, reading)
+        return await self._on_reader(reading)
+
+    async def _on_reader(self, reading: Callable[[Transaction], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self.store.read, reading)
 
     async def settle(self) -> None:
         """Do what time has made due: abandon, approve, expire, dispose."""
@@ -187,7 +195,7 @@ class Site:
             def reading(tx: Transaction) -> tuple[set[str], float]:
                 return ended_sessions.nonces(tx), due.next_due(tx)
 
-            ended, due_at = await asyncio.to_thread(self.store.read, reading)
+            ended, due_at = await self._on_reader(reading)
             self.ended |= ended
             self._due = min(self._due, due_at)
 
@@ -200,6 +208,7 @@ class Site:
         """Finish what waits and close the database."""
         with suppress(ServiceFault):
             self.store.write(meta.keep_time)
+        self._readers.shutdown(cancel_futures=True)
         self.store.close()
 
 

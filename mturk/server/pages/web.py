@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import re
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -283,3 +284,33 @@ class OptionsReply:
                 "Access-Control-Allow-Headers": "Content-Type, X-Requested-With",
             }
         await Response(status_code=204, headers=headers)(scope, receive, send)
+
+
+class InTurn:
+    """Lets few pages be made at once, so that short requests come in between and none waits for all.
+
+    What reads a body has no turn, nor what takes no longer than to wait for one. A turn ends when the page is
+    made, however slowly a browser takes it.
+    """
+
+    AT_ONCE = 4
+    SHORT = ("/health", "/media/", "/static/")
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self.turns = asyncio.Semaphore(self.AT_ONCE)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Pass the request on, in its turn."""
+        path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
+        if scope.get("method") not in {"GET", "HEAD"} or path.startswith(self.SHORT):
+            await self.app(scope, receive, send)
+            return
+        async with AsyncExitStack() as turn:
+            await turn.enter_async_context(self.turns)
+
+            async def made(message: Any) -> None:
+                await turn.aclose()
+                await send(message)
+
+            await self.app(scope, receive, made)

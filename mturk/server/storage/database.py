@@ -15,6 +15,7 @@ import queue
 import secrets
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sized
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -115,8 +116,7 @@ class Store:
         self.path, self.shared = self._engine.path, self._engine.shared
         self.clock = clock
         self._waiting: queue.SimpleQueue[_Change | None] = queue.SimpleQueue()
-        self._readers = threading.local()
-        self._open_readers: list[Any] = []
+        self._idle: deque[Any] = deque()
         self._closed = False
         connection = self._engine.writer()
         self._thread = threading.Thread(target=self._write, args=(connection,), name="store", daemon=True)
@@ -133,8 +133,7 @@ class Store:
     def read(self, function: Callable[[Transaction], T]) -> T:
         """Run a reading on this thread, in one snapshot; ServiceFault when the file cannot be read."""
         try:
-            connection = self._reader()
-            with self._snapshot(connection):
+            with self._reading() as connection:
                 return function(Transaction(self._engine, connection, self.clock()))
         except self._engine.trouble as error:
             raise ServiceFault(f"The server could not read this ({error}); try again.") from error
@@ -143,23 +142,34 @@ class Store:
                 raise ServiceFault(f"{_DAMAGED} ({error}).") from error
             raise
 
-    def _reader(self) -> Any:
-        """Return this thread's connection, another where it broke."""
-        connection = getattr(self._readers, "connection", None)
-        if connection is None or not self._engine.is_alive(connection):
-            connection = self._engine.reader()
-            self._readers.connection = connection
-            self._open_readers.append(connection)
-        return connection
-
     @contextmanager
-    def _snapshot(self, connection: Any) -> Iterator[None]:
-        self._engine.begin_reading(connection)
+    def _reading(self) -> Iterator[Any]:
+        """Give a connection that nobody else reads with, a new one where there is none, in a transaction."""
+        connection: Any = None
+        with suppress(IndexError):
+            connection = self._idle.pop()
+        if connection is None:
+            connection = self._engine.reader()
         try:
-            yield
+            self._engine.begin_reading(connection)
+            try:
+                yield connection
+            finally:
+                if self._engine.is_alive(connection):
+                    connection.execute("COMMIT")
         finally:
-            if self._engine.is_alive(connection):
-                connection.execute("COMMIT")
+            self._put_back(connection)
+
+    def _put_back(self, connection: Any) -> None:
+        if self._engine.is_alive(connection):
+            self._idle.append(connection)
+        if self._closed or not self._engine.is_alive(connection):
+            self._forget_idle()  # where one broke, the others may have, too
+
+    def _forget_idle(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()
 
     def close(self) -> None:
         """Finish what waits, then close. Safe to call twice."""
@@ -168,8 +178,7 @@ class Store:
         self._closed = True
         self._waiting.put(None)
         self._thread.join()
-        for connection in self._open_readers:
-            connection.close()
+        self._forget_idle()
 
     def _write(self, connection: Any) -> None:
         """Take whatever waits, commit it together, report: the writer's whole life."""

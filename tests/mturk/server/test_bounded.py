@@ -1,5 +1,6 @@
 """What strangers can make the server do: little, for a short time, and one after the other."""
 
+import asyncio
 import json
 import socket
 
@@ -148,3 +149,40 @@ def test_such_a_page_says_so_to_the_worker(server, publish):
     reply = server.worker("ann").http.get(f"/worker/hits/{hit_id}/page")
     assert reply.status_code == 400
     assert "tags and comments never end" in reply.text
+
+
+def test_few_pages_are_made_at_once_and_short_requests_pass_them():
+    """A page has its turn until it is made, not until a browser that takes it slowly has all of it."""
+    begun = []
+
+    async def scenario():
+        data_is_there, browsers_take_it = asyncio.Event(), asyncio.Event()
+
+        async def app(scope, _receive, send):
+            begun.append(scope["path"])
+            if scope["path"].startswith("/dashboard/"):
+                await data_is_there.wait()
+            await send({"type": "http.response.start"})
+
+        async def slow(_message):
+            await browsers_take_it.wait()
+
+        async def quick(_message):
+            pass
+
+        async def ask(path, method="GET", send=quick):
+            await turns({"type": "http", "method": method, "path": path}, None, send)
+
+        turns = web.InTurn(app)
+        pages = [asyncio.create_task(ask(f"/dashboard/{n}", send=slow)) for n in range(20)]
+        await asyncio.sleep(0.01)
+        assert len(begun) == web.InTurn.AT_ONCE
+        await ask("/health")
+        await ask("/worker/assignments/A/progress", "PUT")
+        data_is_there.set()
+        await asyncio.sleep(0.01)
+        assert len(begun) == 22
+        browsers_take_it.set()
+        await asyncio.gather(*pages)
+
+    asyncio.run(scenario())

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from click.testing import CliRunner
 from glimpse.errors import GlimpseError
 from glimpse.main import main
 from glimpse.mturk.server import site as site_module
+from glimpse.mturk.server.storage import meta, schema
 from glimpse.mturk.server.storage import postgresql as engine
-from glimpse.mturk.server.storage import schema
 from glimpse.mturk.server.storage.database import Store
 from tests.mturk.server import postgresql
 
@@ -146,6 +147,18 @@ def test_a_database_that_went_away_is_said_and_found_again(two):
         except Exception as error:  # noqa: BLE001 - looked at below
             outcomes.append(str(error))
     assert outcomes[-1] == pytest.approx(time.time(), abs=60)
+
+
+def test_readings_of_threads_that_ended_leave_no_connection_behind(two):
+    """A database takes a hundred connections; threads come and go."""
+    store = two[0].site.store
+    count = "SELECT COUNT(*) AS n FROM pg_stat_activity WHERE datname = current_database()"
+    before = store.read(lambda tx: tx.one(count)["n"])
+    for _ in range(10):
+        reader = threading.Thread(target=store.read, args=(meta.secret,))
+        reader.start()
+        reader.join()
+    assert store.read(lambda tx: tx.one(count)["n"]) == before
 
 
 def test_a_database_of_a_newer_version_is_refused(two):
