@@ -32,7 +32,7 @@ _NOTE_TIME_S = 3600.0
 # How long a server may not know what another one on the same database did.
 _HEAR_S = 1.0
 _SHORTEST_TOKEN = 16
-# Long readings at once. Each takes its turn with everybody's requests, but those of a database elsewhere wait.
+# Long readings at once. Those of a file take turns with everybody's requests; those of a database wait.
 _READERS, _READERS_AFAR = 2, 16
 
 
