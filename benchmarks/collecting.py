@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -29,7 +29,9 @@ from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks._measures import processor, wall_seconds
 from benchmarks._sizes import whole_number
+from benchmarks.server import Server
 
 PER_HIT = 1000
 PEER_AT_MOST = 20_000
@@ -174,43 +176,107 @@ def report_collecting(folder: Path, total: int) -> None:
 def publishing(folder: Path, hits: int) -> dict[str, float]:
     """Publish to a server in a process of its own, by the bare loop and by ours; seconds for each."""
     from glimpse.mturk.page.pages import question_xml
-    from glimpse.mturk.publishing.client import connect, endpoint
-    from glimpse.mturk.publishing.hosting import LocalHosting
     from glimpse.mturk.publishing.publication import PublicationSettings
     from glimpse.mturk.publishing.publishing import publish
     from glimpse.study import read_study
 
     study = read_study(folder / "study")
-    cli = [sys.executable, str(Path(__file__).parents[1] / "cli.py"), "serve", "--port", "0"]
-    server = subprocess.Popen([*cli, "--data", str(folder / "server")], cwd=folder, stdout=subprocess.DEVNULL)
+    server = Server(folder / "server")
     try:
-        while not (folder / "server" / "endpoint").exists():
-            time.sleep(0.1)
-        target = endpoint("local", None, folder / "server")
-        requester = connect(target)
-        images = SimpleNamespace(base_url=LocalHosting(target).base_url, host=lambda *_: None)
+        requester, images = reached(server, folder / "server")
         times = {"Title": "t", "Description": "d", "Reward": "1.00", "AssignmentDurationInSeconds": 600}
         kind = requester.call("CreateHITType", **times)["HITTypeId"]
         questions = [question_xml(study, hit.hit, f"/media/{study.study}/") for hit in study.hits]
-        started = time.perf_counter()
-        for question in questions:
-            requester.client.create_hit_with_hit_type(
-                HITTypeId=kind, MaxAssignments=20, LifetimeInSeconds=86_400, Question=question
-            )
-        bare = time.perf_counter() - started
-        started = time.perf_counter()
-        for hit in study.hits:
-            question_xml(study, hit.hit, f"/media/{study.study}/")
-        rendering = time.perf_counter() - started
-        started = time.perf_counter()
-        published = publish(study, requester, images, lambda _: None, PublicationSettings(in_nines=False))
-        ours = time.perf_counter() - started
+
+        def bare() -> None:
+            for question in questions:
+                requester.client.create_hit_with_hit_type(
+                    HITTypeId=kind, MaxAssignments=20, LifetimeInSeconds=86_400, Question=question
+                )
+
+        def ours() -> None:
+            published = publish(study, requester, images, lambda _: None, PublicationSettings(in_nines=False))
+            if len(published) != hits:
+                raise SystemExit(f"{len(published)} HITs were published, not {hits}")
+
+        return {"bare": wall_seconds(bare), "ours": wall_seconds(ours)}
     finally:
-        server.terminate()
-        server.wait(30)
-    if len(published) != hits:
-        raise SystemExit(f"{len(published)} HITs were published, not {hits}")
-    return {"bare": bare, "rendering": rendering, "ours": ours}
+        server.stop()
+
+
+def reached(server: Server, data: Path):
+    """Return a requester of a running server, and a hosting that has every image already."""
+    from glimpse.mturk.publishing.client import connect, endpoint
+    from glimpse.mturk.publishing.hosting import LocalHosting
+
+    target = endpoint("local", server.url, data)
+    return connect(target), SimpleNamespace(base_url=LocalHosting(target).base_url, host=lambda *_: None)
+
+
+def served(folder: Path, total: int) -> dict[str, float]:
+    """Collect from a server in a process of its own, by a bare paginated loop and by ours; seconds each."""
+    from glimpse.mturk.collecting.collecting import collect
+    from glimpse.mturk.publishing.ledger import Ledger, ledger_path
+    from glimpse.mturk.publishing.publication import PublicationSettings
+    from glimpse.mturk.publishing.publishing import publish
+    from glimpse.study import read_study
+
+    study, data = read_study(folder / "study"), folder / "server"
+    server = Server(data)
+    requester, images = reached(server, data)
+    hits = publish(study, requester, images, lambda _: None, PublicationSettings(in_nines=False))
+    server.stop()
+    fill(data, StandIn(study, total), {hit.part.hit: hit.hit_id for hit in hits})
+    server = Server(data)
+    try:
+        requester, _ = reached(server, data)
+        seen: list[int] = []
+
+        def bare() -> None:
+            pages = requester.client.get_paginator("list_assignments_for_hit")
+            for hit in hits:
+                all_pages = pages.paginate(HITId=hit.hit_id, PaginationConfig={"PageSize": 100})
+                seen.extend(len(page["Assignments"]) for page in all_pages)
+
+        def ours() -> None:
+            found = collect(study, requester, Ledger(ledger_path(study.folder, "local")), folder / "served")
+            if not found.new == total == sum(seen) or found.problems:
+                raise SystemExit(f"{found.new} and {sum(seen)} assignments came, not {total}")
+
+        return {"bare": wall_seconds(bare), "ours": wall_seconds(ours)}
+    finally:
+        server.stop()
+
+
+def fill(data: Path, client: StandIn, hit_ids: dict[str, str]) -> None:
+    """Put what a stand-in would give into a stopped server's database."""
+    connection = sqlite3.connect(data / "server.sqlite3", isolation_level=None)
+    now, order = time.time(), 0
+    connection.execute("BEGIN")
+    for stand_in, hit in client.hit_ids.items():
+        share, hit_id, answer = client.share[stand_in], hit_ids[hit], client.answers[stand_in]
+        numbers = range(order, order + share)
+        connection.executemany(
+            "INSERT INTO assignments (assignment_id, hit_id, worker_id, status, accepted, deadline, "
+            "submitted, auto_approval, answer, submit_order) VALUES (?, ?, ?, 'Submitted', ?, ?, ?, ?, ?, ?)",
+            ((f"3{n:029}", hit_id, f"A{n}", now, now + 600, now, now + 1e6, answer, n) for n in numbers),
+        )
+        connection.executemany(
+            "INSERT INTO workers (worker_id, panel, name, created) VALUES (?, 'local', ?, ?)",
+            ((f"A{n}", f"somebody {n}", now) for n in numbers),
+        )
+        connection.execute(
+            "UPDATE hits SET max_assignments = ?, submitted = ? WHERE hit_id = ?", (share, share, hit_id)
+        )
+        order += share
+    connection.execute("COMMIT")
+    connection.close()
+
+
+def say(what: str, took: dict[str, float]) -> None:
+    """Print two times and their ratio."""
+    print(f"  bare loop {took['bare']:7.1f} s\n  {what:9} {took['ours']:7.1f} s")
+    print(f"  ratio {took['ours'] / took['bare']:.2f}")
 
 
 def main() -> None:
@@ -224,22 +290,21 @@ def main() -> None:
     if chosen.one:
         one_collection(chosen.one, chosen.folder, chosen.assignments)
         return
+    print(processor())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "collecting"
         folder.mkdir()
         make_study(folder, COLLECTED_HITS)
         print(f"collecting {chosen.assignments} assignments of 110 answers:")
         report_collecting(folder, chosen.assignments)
+        print("the same from a server of ours, server included:")
+        say("collect", served(folder, chosen.assignments))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "publishing"
         folder.mkdir()
         make_study(folder, chosen.hits)
-        took = publishing(folder, chosen.hits)
-        print(f"publishing {chosen.hits} HITs on {os.cpu_count()} cores, server included:")
-        print(f"  bare create_hit_with_hit_type  {took['bare']:6.1f} s, pages ready")
-        print(f"  publish                        {took['ours']:6.1f} s")
-        print(f"  pages alone                    {took['rendering']:6.1f} s")
-        print(f"  ratio without the pages: {(took['ours'] - took['rendering']) / took['bare']:.2f}")
+        print(f"publishing {chosen.hits} HITs, server included:")
+        say("publish", publishing(folder, chosen.hits))
 
 
 if __name__ == "__main__":
