@@ -44,6 +44,7 @@ from ..publishing.client import TurkError
 from ..publishing.ledger import exclusive
 from ..publishing.publication import places, published_hits
 from ..publishing.publishing import check_known
+from ..publishing.several import ahead
 from .participants import People, participants
 
 if TYPE_CHECKING:
@@ -282,29 +283,36 @@ def collect(
         folder = ResultsFolder(out, study, lambda: participants(requester, study.study))
         found = Collected(places=sum(places(ledger, hit) for hit in hits))
         found.damaged = [*ledger.damaged, *folder.damaged]
-        for hit in track(hits, "Collecting HITs", len(hits)):
-            if folder.counts.get(hit.hit_id, 0) < places(ledger, hit):
-                _collect_hit(requester, ledger, folder, hit, found)
+        short = [hit for hit in hits if folder.counts.get(hit.hit_id, 0) < places(ledger, hit)]
+        listed = ahead((_pages(requester, hit) for hit in short), requester.endpoint.at_once)
+        for hit, pages in track(zip(short, listed, strict=True), "Collecting HITs", len(short)):
+            for page in pages:
+                _take_page(requester, ledger, folder, hit, page, found)
         found.total = sum(folder.counts.get(hit.hit_id, 0) for hit in hits)
         found.simulated, found.unreadable = folder.simulated, folder.unreadable
     return found
 
 
-def _collect_hit(
-    requester: Requester, ledger: Ledger, folder: ResultsFolder, hit: PublishedHit, found: Collected
-) -> None:
-    pages = requester.pages(
+def _pages(requester: Requester, hit: PublishedHit) -> Iterator[list[dict[str, Any]]]:
+    return requester.pages(
         "ListAssignmentsForHIT", "Assignments", HITId=hit.hit_id, AssignmentStatuses=list(STATUSES)
     )
-    for page in pages:
-        fresh = [one for one in page if one["AssignmentId"] not in folder.known]
-        # Before they are written: what is written is never looked at again.
-        _mark_workers(requester, ledger, hit, fresh)
-        lines = folder.append(fresh, hit.part.hit)
-        found.problems += [
-            f"{line['assignment_id']}: {line['problem']}" for line in lines if "problem" in line
-        ]
-        found.new += len(lines)
+
+
+def _take_page(
+    requester: Requester,
+    ledger: Ledger,
+    folder: ResultsFolder,
+    hit: PublishedHit,
+    page: list[dict[str, Any]],
+    found: Collected,
+) -> None:
+    fresh = [one for one in page if one["AssignmentId"] not in folder.known]
+    # Before they are written: what is written is never looked at again.
+    _mark_workers(requester, ledger, hit, fresh)
+    lines = folder.append(fresh, hit.part.hit)
+    found.problems += [f"{line['assignment_id']}: {line['problem']}" for line in lines if "problem" in line]
+    found.new += len(lines)
 
 
 def _mark_workers(

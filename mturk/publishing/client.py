@@ -84,6 +84,11 @@ class Endpoint:
         return self.name == "production"
 
     @property
+    def at_once(self) -> int:
+        """How many requests it may be sent at once; Amazon answered more than one by throttling."""
+        return 4 if self.name == "local" else 1
+
+    @property
     def worker_site(self) -> str:
         """The address of the workers' site."""
         return WORKER_SITES.get(self.name, f"{self.people_url}/worker/")

@@ -6,30 +6,25 @@ A hosting puts a study's images under their opaque names and returns the base UR
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 from glimpse.errors import GlimpseError
 from glimpse.images import content_type
 
 from .client import REGION, Endpoint, service
 from .own_server import TIMEOUT_S, ask, signer
+from .several import each
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     import httpx
 
     from glimpse.progress import Track
     from glimpse.study import Study
-
-
-T = TypeVar("T")
-R = TypeVar("R")
-THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -100,7 +95,7 @@ class LocalHosting:
                     said = f"{response.status_code}: {response.text[:200]}"
                     raise GlimpseError(f"{url}: the server refused {image.path} ({said})")
 
-            _each(put, images, "Uploading images", track)
+            each(put, images, "Uploading images", track)
 
     def missing(self, study: str, names: Sequence[str], track: Track) -> list[str]:
         """Return which of a study's images are not there, whatever was hosted before."""
@@ -112,7 +107,7 @@ class LocalHosting:
                 found = ask(self.target, client, "HEAD", f"{self.target.url}/media/{study}/{name}")
                 return found.status_code != httpx.codes.OK
 
-            answers = _each(absent, names, "Checking images", track)
+            answers = each(absent, names, "Checking images", track)
         return [name for name, gone in zip(names, answers, strict=True) if gone]
 
 
@@ -185,7 +180,7 @@ class S3Hosting:
             )
 
         try:
-            _each(put, images, "Uploading images", track)
+            each(put, images, "Uploading images", track)
         except (ClientError, BotoCoreError) as error:
             raise GlimpseError(f"S3 bucket {self.bucket}: uploading failed: {error}") from None
         check_reachable(
@@ -261,7 +256,7 @@ def check_reachable(base: str, images: Sequence[Image], track: Track, *, hint: s
             if problem:
                 problems.append(f"{base}{image.name}: {problem}")
 
-        _each(check, images, "Checking images", track)
+        each(check, images, "Checking images", track)
     if problems:
         raise GlimpseError(
             f"{len(problems)} of {len(images)} images are not at their address. "
@@ -281,14 +276,3 @@ def _problem(client: httpx.Client, url: str, image: Image, *, whole: bool) -> st
     if sha256(got.content).hexdigest() != image.sha256:
         return f"{len(got.content)} bytes that are not those of {image.path} ({size} bytes)"
     return None
-
-
-def _each(action: Callable[[T], R], items: Sequence[T], label: str, track: Track) -> list[R]:
-    """Run an action on every item, a few at a time, and return what it returns; a failure ends it."""
-    with ThreadPoolExecutor(THREADS) as pool:
-        futures = [pool.submit(action, item) for item in items]
-        try:
-            return [future.result() for future in track(futures, label, len(futures))]
-        finally:
-            for future in futures:
-                future.cancel()

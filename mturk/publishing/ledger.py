@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -57,6 +58,7 @@ class Ledger:
     def __init__(self, path: Path, clock: Callable[[], str] = now, *, lenient: bool = False) -> None:
         self.path = path
         self.clock = clock
+        self._writing = threading.Lock()
         self.damaged: list[str] = []
         self.opened: dict[str, Any] = {}
         self.outcomes: dict[str, dict[str, Any]] = {}
@@ -80,8 +82,9 @@ class Ledger:
     def record(self, event: str, **fields: Any) -> None:
         """Append one line; it is on the disk when this returns."""
         line = {"at": self.clock(), "event": event, **fields}
-        append_line(self.path, json.dumps(line, ensure_ascii=False))
-        self._take(line)
+        with self._writing:
+            append_line(self.path, json.dumps(line, ensure_ascii=False))
+            self._take(line)
 
     def open(self, study: Study, endpoint: Endpoint) -> None:
         """Write down whose ledger this is, unless it says so already."""

@@ -20,6 +20,7 @@ from .client import HIT_EXISTS, TurkError
 from .ledger import Ledger, OnceCall, call_once, exclusive, ledger_path, token
 from .publication import DAY_S, Part, PublicationSettings, PublishedHit, Quote, cost, parts, published_hits
 from .qualifications import once_requirement, once_type
+from .several import each
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -64,8 +65,13 @@ class Publisher:
             base_url = self._hosted(hosting, track)
             batches = dict.fromkeys(part.batch for part in missing)
             types = {batch: self.hit_type(batch, settings) for batch in batches}
-            for part in track(missing, "Creating HITs", len(missing)):
-                self.create(part, types[part.batch], base_url, settings)
+            each(
+                lambda part: self.create(part, types[part.batch], base_url, settings),
+                missing,
+                "Creating HITs",
+                track,
+                threads=self.requester.endpoint.at_once,
+            )
         return published_hits(self.ledger)
 
     def _settled(self, settings: PublicationSettings, given: Collection[str]) -> PublicationSettings:
