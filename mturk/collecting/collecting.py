@@ -284,10 +284,10 @@ def collect(
         found = Collected(places=sum(places(ledger, hit) for hit in hits))
         found.damaged = [*ledger.damaged, *folder.damaged]
         short = [hit for hit in hits if folder.counts.get(hit.hit_id, 0) < places(ledger, hit)]
-        listed = ahead((_pages(requester, hit) for hit in short), requester.endpoint.at_once)
-        for hit, pages in track(zip(short, listed, strict=True), "Collecting HITs", len(short)):
-            for page in pages:
-                _take_page(requester, ledger, folder, hit, page, found)
+        with ahead((_pages(requester, hit) for hit in short), requester.endpoint.at_once) as listed:
+            for hit, pages in track(zip(short, listed, strict=True), "Collecting HITs", len(short)):
+                for page in pages:
+                    _take_page(requester, ledger, folder, hit, page, found)
         found.total = sum(folder.counts.get(hit.hit_id, 0) for hit in hits)
         found.simulated, found.unreadable = folder.simulated, folder.unreadable
     return found

@@ -7,6 +7,7 @@ with `.n` behind the HIT's name.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -100,8 +101,8 @@ class Quote:
 
 
 def published_hits(ledger: Ledger) -> list[PublishedHit]:
-    """Return the HITs of a ledger in the order in which they were published."""
-    return [
+    """Return the HITs of a ledger in the order of their names (b1-h9 before b1-h10), whichever came first."""
+    found = [
         PublishedHit(
             Part(line["hit"], line["batch"], line["part"], line["places"]),
             line["hit_id"],
@@ -110,6 +111,12 @@ def published_hits(ledger: Ledger) -> list[PublishedHit]:
         )
         for line in ledger.find("hit:")
     ]
+    return sorted(found, key=lambda hit: (_numbered(hit.part.hit), hit.part.number))
+
+
+def _numbered(name: str) -> list[str | int]:
+    """Return a name in pieces, texts and numbers in turn, by which names are put in order."""
+    return [int(piece) if place % 2 else piece for place, piece in enumerate(re.split(r"(\d+)", name))]
 
 
 def places(ledger: Ledger, hit: PublishedHit) -> int:

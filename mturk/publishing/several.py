@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
@@ -40,23 +41,29 @@ def each(
                 future.cancel()
 
 
-def ahead(lists: Iterable[Iterator[T]], most: int) -> Iterator[Iterator[T]]:
-    """Yield every list of pages, with the next page of `most` lists on its way while one is looked at.
+@contextmanager
+def ahead(lists: Iterable[Iterator[T]], most: int) -> Iterator[Iterator[Iterator[T]]]:
+    """Give every list of pages, with the next page of `most` lists on its way while one is looked at.
 
-    One list at a time, from its first page to its last; with `most` 1 nothing is asked for ahead.
+    One list at a time, from its first page to its last; with `most` 1 nothing is asked for ahead. When the
+    block ends, so do the requests.
 
-    >>> [list(pages) for pages in ahead([iter("ab"), iter(""), iter("c")], 2)]
+    >>> with ahead([iter("ab"), iter(""), iter("c")], 2) as found:
+    ...     [list(pages) for pages in found]
     [['a', 'b'], [], ['c']]
     """
     if most == 1:
-        yield from lists
+        yield iter(lists)
         return
     with ThreadPoolExecutor(most) as pool:
-        waiting = iter(lists)
-        coming = deque((pages, pool.submit(next, pages, None)) for pages in islice(waiting, most))
-        while coming:
-            yield _rest(pool, *coming.popleft())
-            coming.extend((pages, pool.submit(next, pages, None)) for pages in islice(waiting, 1))
+        yield _coming(pool, iter(lists), most)
+
+
+def _coming(pool: ThreadPoolExecutor, waiting: Iterator[Iterator[T]], most: int) -> Iterator[Iterator[T]]:
+    coming = deque((pages, pool.submit(next, pages, None)) for pages in islice(waiting, most))
+    while coming:
+        yield _rest(pool, *coming.popleft())
+        coming.extend((pages, pool.submit(next, pages, None)) for pages in islice(waiting, 1))
 
 
 def _rest(pool: ThreadPoolExecutor, pages: Iterator[T], coming: Future[T | None]) -> Iterator[T]:

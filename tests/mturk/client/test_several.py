@@ -7,6 +7,7 @@ import pytest
 from glimpse.errors import GlimpseError
 from glimpse.mturk.publishing.client import NAMES, endpoint
 from glimpse.mturk.publishing.ledger import Ledger
+from glimpse.mturk.publishing.publication import published_hits
 from glimpse.mturk.publishing.several import ahead, each
 from glimpse.progress import untracked
 
@@ -43,10 +44,11 @@ def test_a_page_is_asked_for_while_the_one_before_is_looked_at():
         asked.set()
         yield 2
 
-    (listed,) = ahead([pages()], 2)
-    assert next(listed) == 1
-    assert asked.wait(30)
-    assert list(listed) == [2]
+    with ahead([pages()], 2) as lists:
+        listed = next(lists)
+        assert next(listed) == 1
+        assert asked.wait(30)
+        assert list(listed) == [2]
 
 
 def test_one_by_one_nothing_is_asked_for_ahead():
@@ -57,8 +59,8 @@ def test_one_by_one_nothing_is_asked_for_ahead():
             asked.append((name, page))
             yield page
 
-    lists = ahead((pages(name) for name in "ab"), 1)
-    assert next(next(lists)) == 0
+    with ahead((pages(name) for name in "ab"), 1) as lists:
+        assert next(next(lists)) == 0
     assert asked == [("a", 0)]
 
 
@@ -67,8 +69,20 @@ def test_what_goes_wrong_while_listing_reaches_whoever_looks():
         yield 1
         raise GlimpseError("gone")
 
-    with pytest.raises(GlimpseError, match="gone"):
-        [list(one) for one in ahead([pages(), iter([2])], 2)]
+    with pytest.raises(GlimpseError, match="gone"), ahead([pages(), iter([2])], 2) as lists:
+        list(next(lists))
+
+
+def test_nothing_is_under_way_when_looking_breaks_off():
+    """Not even while the error is still held by whoever caught it."""
+    before, caught = set(threading.enumerate()), []
+    try:
+        with ahead([iter([1, 2, 3]), iter([4])], 2) as lists:
+            next(next(lists))
+            raise GlimpseError("broken off")
+    except GlimpseError as error:
+        caught.append(error)
+    assert set(threading.enumerate()) == before
 
 
 def test_a_ledger_keeps_every_line_of_threads_that_write_at_once(tmp_path):
@@ -76,3 +90,12 @@ def test_a_ledger_keeps_every_line_of_threads_that_write_at_once(tmp_path):
     each(lambda n: books.record("outcome", key=f"grow:{n}", hit_id="H", places=n), range(200), "", untracked)
     assert Ledger(tmp_path / "local.jsonl").outcomes == books.outcomes
     assert len(books.outcomes) == 200
+
+
+def test_hits_stand_in_the_order_of_their_names_whichever_was_created_first(tmp_path):
+    books = Ledger(tmp_path / "local.jsonl")
+    for hit, part in (("b1-h10", 1), ("b2-h1", 1), ("b1-h9", 2), ("b1-h9", 1), ("other", 1)):
+        facts = {"hit": hit, "batch": "b", "part": part, "places": 1, "hit_id": "H", "hit_type_id": "T"}
+        books.record("outcome", key=f"hit:{hit}:{part}", **facts)
+    found = [(one.part.hit, one.part.number) for one in published_hits(books)]
+    assert found == [("b1-h9", 1), ("b1-h9", 2), ("b1-h10", 1), ("b2-h1", 1), ("other", 1)]
