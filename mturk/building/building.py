@@ -182,8 +182,8 @@ def _check_first(experiment: Experiment, making: Making, target: Path) -> None:
     names = [question.name for question in experiment.questions]
     if experiment.sentinels == "mismatch" and len(names) > 1 and experiment.sentinel_question is None:
         raise GlimpseError(
-            "sentinels by mismatch: which question tells whether a picture fits its prompt? State "
-            f"sentinel_question, one of {', '.join(names)}."
+            "sentinels by mismatch: which question tells whether a picture fits its prompt? Name one of "
+            f"{', '.join(names)} with --sentinel-question."
         )
 
 

@@ -212,7 +212,7 @@ def source_of(
     if experiment.sentinels == "mismatch":
         return _by_mismatch(experiment, images, items, contexts)
     if known is None:
-        raise GlimpseError("sentinels is 'file', but there is no file of known answers.")
+        raise GlimpseError("sentinels is 'file', but there is no file of known answers (--sentinel-file).")
     if len(known.rows) < experiment.known_per_hit:
         raise GlimpseError(
             f"{known.path} has {len(known.rows)} trials; a HIT needs {experiment.known_per_hit} that differ "

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from glimpse.errors import GlimpseError
 from glimpse.experiment import MODES, PRESETS, designed, preset
-from glimpse.plan import plan, scenes_needed
+from glimpse.plan import dealt, foils, plan, scenes_needed
 
 if TYPE_CHECKING:
     from glimpse.experiment import Experiment
@@ -209,6 +209,41 @@ PINNED = {
     "item_b": [415, 449, 412, 494, 83, 353, 437, 108],
     "a_left": [True, False, True, False, False, False, False, False],
 }
+
+
+@given(st.integers(1, 40), st.integers(0, 12), st.integers(1, 30), st.integers(0, 5))
+def test_what_is_dealt_is_used_equally_often(count: int, per_hit: int, hits: int, seed: int) -> None:
+    numbers = dealt(count, per_hit, hits, np.random.default_rng(seed))
+    assert numbers.shape == (hits, per_hit)
+    uses = np.bincount(numbers.ravel(), minlength=count)
+    assert len(uses) == count
+    assert uses.max() - uses.min() <= 1
+    if per_hit <= count:
+        assert all(len(set(row)) == per_hit for row in numbers.tolist())
+
+
+@given(st.integers(2, 60), st.integers(1, 3), st.integers(0, 5))
+def test_foils_are_other_scenes_of_the_same_size(items: int, sizes: int, seed: int) -> None:
+    experiment = replace(
+        preset("limited-time"), pairing="same-item", trials_per_cell=1, practice_trials=2, hits_per_batch=3
+    )
+    plan_ = planned(experiment, items, seed)
+    size = np.arange(items) % min(sizes, max(1, items // 2))
+    scene = np.arange(items)
+    found = foils(plan_, scene, size, np.random.default_rng(seed))
+    assert found.shape == (3, 7)
+    for own, shown, foil in zip(plan_.item_b, plan_.known, found, strict=True):
+        assert (foil != own[shown]).all()
+        assert (size[foil] == size[own[shown]]).all()
+        if sizes == 1 and items >= 28 + 7:
+            assert len({*own.tolist(), *foil.tolist()}) == 28 + 7
+
+
+def test_a_mismatch_needs_more_scenes() -> None:
+    limited = replace(preset("limited-time"), pairing="same-item", practice_trials=2)
+    batch = limited.batches[0]
+    assert scenes_needed(limited, batch) == 112
+    assert scenes_needed(replace(limited, sentinels="mismatch"), batch) == 112 + 5 + 2
 
 
 def test_a_pair_needs_two_scenes() -> None:

@@ -290,7 +290,7 @@ def test_sources_that_do_not_fit_are_refused(here: Path, tmp_path: Path) -> None
         build(images, experiment("mismatch"), tmp_path / "study", sources(here, "file"))
     two = (Question("quality", "Which looks better?"), Question("fit", "Which fits?", "choice-or-tie"))
     asked = experiment("mismatch", questions=two)
-    with pytest.raises(GlimpseError, match="State sentinel_question, one of quality, fit"):
+    with pytest.raises(GlimpseError, match="one of quality, fit with --sentinel-question"):
         build(images, asked, tmp_path / "study", sources(here, "mismatch"))
     stated = replace(asked, sentinel_question="fit")
     study = build(images, stated, tmp_path / "study", sources(here, "mismatch")).study
