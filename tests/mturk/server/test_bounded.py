@@ -136,6 +136,11 @@ def test_a_page_s_data_is_found_in_one_look():
     mark = '<script type="application/json" id="data">'
     assert needed_window(f"{mark}{data}</script>").limited
     assert needed_window(mark * 1400) is None
+    fitting = needed_window(f"{mark}{json.dumps({'e': [125], 'w': 800, 'H': 800, 'l': 0.5})}</script>")
+    assert (fitting.width_px, fitting.height_px) == (908, 650)
+    for wrong in ("half", [0.5], {}, -1):
+        strange = needed_window(f"{mark}{json.dumps({'e': [], 'w': 256, 'H': 256, 'l': wrong})}</script>")
+        assert strange is None or strange.width_px < 10**6
 
 
 def test_such_a_page_says_so_to_the_worker(server, publish):
