@@ -37,7 +37,7 @@ def fitting(tmp_path_factory: pytest.TempPathFactory) -> Study:
 
 
 def expect_size(page: Any, side: int) -> None:
-    """Wait until both images' places have this width and height: a window tells of its size somewhat later."""
+    """Wait until both images have this width and height: a window tells of its size somewhat later."""
     both = "[...document.querySelectorAll('.pane')].map(p => [p.offsetWidth, p.offsetHeight]).join()"
     wait_until(page, f"{both} === '{side},{side},{side},{side}'", seconds=10)
 
