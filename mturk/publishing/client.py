@@ -159,12 +159,16 @@ def connect(target: Endpoint, *, attempts: int = ATTEMPTS) -> Requester:
 def service(
     target: Endpoint, name: str, *, url: str | None = None, region: str = REGION, attempts: int = ATTEMPTS
 ) -> Any:
-    """Return a boto3 client of an AWS service with the endpoint's keys and our way of retrying."""
+    """Return a boto3 client of an AWS service with our way of retrying.
+
+    Its keys are the endpoint's for MTurk, and for every other service those that AWS tools find: our own
+    server has no other.
+    """
     import botocore
     from botocore.config import Config
     from botocore.exceptions import UnknownServiceError
 
-    chosen = session(target)
+    chosen = session(target) if name == "mturk" else aws_session(f"the images ({name})")
     # Standard mode: exponential back-off with jitter on throttling, 5xx and broken connections.
     config = Config(retries={"mode": "standard", "total_max_attempts": attempts}, region_name=region)
     try:
@@ -179,11 +183,18 @@ def service(
 def session(target: Endpoint) -> Any:
     """Return a boto3 session with the endpoint's keys: the local server's, or those that AWS tools find."""
     import boto3
-    from botocore.exceptions import BotoCoreError
 
     if target.name == "local":
         key, secret = local_keys(target.data)
         return boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=REGION)
+    return aws_session(f"--to {target.name}")
+
+
+def aws_session(purpose: str) -> Any:
+    """Return a boto3 session with the keys that AWS tools find; CredentialsError where there are none."""
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
     try:
         found = boto3.Session(region_name=REGION)
         credentials = found.get_credentials()
@@ -191,7 +202,7 @@ def session(target: Endpoint) -> Any:
         raise CredentialsError(f"AWS credentials cannot be read: {error}") from None
     if credentials is None:
         raise CredentialsError(
-            f"no AWS credentials found for --to {target.name}. Set AWS_ACCESS_KEY_ID and "
+            f"no AWS credentials found for {purpose}. Set AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY, or run `aws configure`. --to local needs no account."
         )
     return found

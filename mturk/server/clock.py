@@ -2,7 +2,8 @@
 
 A clock that is set back or forward by up to a day is followed. One that jumps further is not believed: time
 goes on from where it was, by the system's steady clock, until the wall clock is right again or the requester
-says that it is (`serve --accept-clock`, or the dashboard). So a clock that is wrong for a moment disposes of
+says that it is (`serve --accept-clock`, or the dashboard), to this server or to another on the same database
+whose clock says the same. So a clock that is wrong for a moment disposes of
 nothing, approves nothing and ends nobody's work.
 """
 
@@ -56,6 +57,10 @@ class StudyClock:
     def accept(self) -> None:
         """Believe the wall clock as it is now."""
         self.jump_s, self._known = 0.0, (self._wall(), self._steady())
+
+    def agrees(self, moment: float) -> bool:
+        """Tell whether the wall clock is no further from `moment` than a step that is followed."""
+        return abs(self._wall() - moment) <= LARGEST_STEP_S
 
 
 def jump_text(jump_s: float) -> str:

@@ -109,6 +109,7 @@ class Site:
     _due: float = field(init=False, default=-math.inf)
     _noted: float = field(init=False, default=-math.inf)
     _heard: float = field(init=False, default=-math.inf)
+    _confirmed: float | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         data = self.settings.data
@@ -119,6 +120,7 @@ class Site:
         self.secret = self.store.read(meta.secret)
         self.ended = self.store.read(ended_sessions.nonces)
         self._set_locale(self.settings.worker_locale)
+        self._confirmed = self.store.read(meta.clock_confirmed)
         self._resume_clock()
         self.requester_token = _kept_token(data / "dashboard-token")
         for name in ("credentials", "dashboard-token"):
@@ -143,7 +145,15 @@ class Site:
         return self.clock.jump_s if isinstance(self.clock, StudyClock) and self.clock() else 0.0
 
     def accept_clock(self) -> None:
-        """Believe the wall clock as it is; whatever is due by it is done at the next request."""
+        """Believe the wall clock as it is; whatever is due by it is done at the next request.
+
+        Other servers on the same database hear of it, and believe their clocks where these say the same.
+        """
+        self._believe_clock()
+        if self.store.shared:
+            self.store.write(meta.confirm_clock).result()
+
+    def _believe_clock(self) -> None:
         if isinstance(self.clock, StudyClock):
             self.clock.accept()
         self._due = -math.inf
@@ -188,16 +198,23 @@ class Site:
             raise
 
     async def _hear_others(self) -> None:
-        """Learn what other servers on the same database did: whom they signed out, what will be due when."""
+        """Learn what other servers on the same database did.
+
+        Whom they signed out, what will be due when, and whether somebody told them that the time is right.
+        """
         if self.store.shared and abs(time.monotonic() - self._heard) > _HEAR_S:
             self._heard = time.monotonic()
 
-            def reading(tx: Transaction) -> tuple[set[str], float]:
-                return ended_sessions.nonces(tx), due.next_due(tx)
+            def reading(tx: Transaction) -> tuple[set[str], float, float | None]:
+                return ended_sessions.nonces(tx), due.next_due(tx), meta.clock_confirmed(tx)
 
-            ended, due_at = await self._on_reader(reading)
+            ended, due_at, confirmed = await self._on_reader(reading)
             self.ended |= ended
             self._due = min(self._due, due_at)
+            if confirmed is not None and confirmed != self._confirmed:
+                self._confirmed = confirmed
+                if isinstance(self.clock, StudyClock) and self.clock.agrees(confirmed):
+                    self._believe_clock()
 
     def _sweep(self, tx: Transaction) -> None:
         transitions.sweep(tx)

@@ -240,8 +240,8 @@ def content_policy(html: str) -> str:
     """Return the Content-Security-Policy of a requester's page.
 
     Only the scripts and styles that stand in the page run, by their SHA-256, and linked ones by their exact
-    https address; whatever gets injected does not. Images come from this server or over https; answers go
-    to this server only.
+    https address; whatever gets injected does not. Images come from wherever the requester put them (a lab's
+    own store may have no TLS; behind https, browsers see to it themselves); answers go to this server only.
     """
     blocks = _Blocks()
     blocks.feed(html)
@@ -249,8 +249,8 @@ def content_policy(html: str) -> str:
     sources = {kind: _sources(blocks, kind) for kind in ("script", "style")}
     return (
         f"default-src 'none'; script-src {sources['script']}; style-src {sources['style']}; "
-        "img-src 'self' https: data: blob:; media-src 'self' https:; font-src 'self' https: data:; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
+        "img-src 'self' https: http: data: blob:; media-src 'self' https: http:; "
+        "font-src 'self' https: data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
     )
 
 

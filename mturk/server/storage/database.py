@@ -144,27 +144,38 @@ class Store:
 
     @contextmanager
     def _reading(self) -> Iterator[Any]:
-        """Give a connection that nobody else reads with, a new one where there is none, in a transaction."""
-        connection: Any = None
+        """Give a connection that nobody else reads with, in a transaction."""
+        connection = None
         with suppress(IndexError):
             connection = self._idle.pop()
-        if connection is None:
-            connection = self._engine.reader()
+        connection = self._begun(connection, self._engine.begin_reading, self._engine.reader)
         try:
-            self._engine.begin_reading(connection)
-            try:
-                yield connection
-            finally:
-                if self._engine.is_alive(connection):
-                    connection.execute("COMMIT")
+            yield connection
         finally:
+            if self._engine.is_alive(connection):
+                connection.execute("COMMIT")
             self._put_back(connection)
+
+    def _begun(self, connection: Any, begin: Callable[[Any], None], another: Callable[[], Any]) -> Any:
+        """Return a connection in a transaction: this one, or another where there is none or it broke."""
+        if connection is not None and self._engine.is_alive(connection):
+            try:
+                begin(connection)
+            except self._engine.trouble:
+                if self._engine.is_alive(connection):
+                    raise
+                self._forget_idle()  # where one broke, the others may have, too
+            else:
+                return connection
+        connection = another()
+        begin(connection)
+        return connection
 
     def _put_back(self, connection: Any) -> None:
         if self._engine.is_alive(connection):
             self._idle.append(connection)
-        if self._closed or not self._engine.is_alive(connection):
-            self._forget_idle()  # where one broke, the others may have, too
+        if self._closed:
+            self._forget_idle()
 
     def _forget_idle(self) -> None:
         with suppress(IndexError):
@@ -203,9 +214,7 @@ class Store:
         """Run changes in one transaction; returns the connection to go on with."""
         failure: Exception | None = None
         try:
-            if not self._engine.is_alive(connection):
-                connection = self._engine.writer()
-            self._engine.begin_change(connection)
+            connection = self._begun(connection, self._engine.begin_change, self._engine.writer)
             for change in changes:
                 self._apply(connection, change)
             connection.execute("COMMIT")

@@ -32,6 +32,21 @@ def keep_time(tx: Transaction) -> None:
     )
 
 
+def confirm_clock(tx: Transaction) -> None:
+    """Write down, for the other servers of this database, that somebody says that the time is right."""
+    tx.run(
+        "INSERT INTO meta VALUES ('clock_confirmed', ?) "
+        "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        repr(tx.now),
+    )
+
+
+def clock_confirmed(tx: Transaction) -> float | None:
+    """Return the moment (epoch seconds) that was confirmed last; None where none was."""
+    row = tx.one("SELECT value FROM meta WHERE key = 'clock_confirmed'")
+    return float(row["value"]) if row else None
+
+
 def set_worker_locale(tx: Transaction, place: str | None) -> None:
     """Keep where workers are, as `US` or `US-CA`; None where that is not known."""
     tx.run("DELETE FROM meta WHERE key = 'worker_locale'")

@@ -1,10 +1,18 @@
 """Hosting: the local server, S3 against moto's server, and addresses that are only checked."""
 
+import contextlib
 import functools
 import http.server
+import re
+import secrets
+import shutil
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import boto3
+import httpx
 import pytest
 from click.testing import CliRunner
 from moto.server import ThreadedMotoServer
@@ -13,6 +21,10 @@ from glimpse.errors import GlimpseError
 from glimpse.main import main
 from glimpse.mturk.publishing.client import Endpoint
 from glimpse.mturk.publishing.hosting import LocalHosting, PrefixHosting, S3Hosting, images_of
+from tests.mturk.server import postgresql
+from tests.mturk.server.conftest import Worker
+
+ROOT = Path(__file__).parents[3]
 
 
 def silent(items, *_):
@@ -194,3 +206,52 @@ def test_the_command_publishes_with_images_in_s3(study, server, moto, s3, monkey
         question = server.requester("sandbox").call("GetHIT", HITId=row["hit_id"])["HIT"]["Question"]
         assert f"{moto}/pictures/glimpse/{study.study}/" in question
         assert not any(word in question for word in ("image-space", "crn"))
+
+
+def test_images_are_uploaded_with_the_keys_for_s3_wherever_the_study_goes(s3, moto, tmp_path, monkeypatch):
+    """Amazon knows nothing of the key pair that our own server made."""
+    (tmp_path / "credentials").write_text("[default]\naws_access_key_id=AOURS\naws_secret_access_key=s\n")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDOFS3")
+    target = Endpoint("local", "http://unused.example", tmp_path)
+    client = S3Hosting(target, "pictures", url=moto)._client("us-east-1")
+    address = client.generate_presigned_url("get_object", Params={"Bucket": "pictures", "Key": "x"})
+    assert "AKIDOFS3" in address
+
+
+@contextlib.contextmanager
+def serving(data, database):
+    """A server process on a shared database; gives its address."""
+    words = [sys.executable, "cli.py", "serve", "--port", "0", "--data", str(data), "--database", database]
+    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        yield re.search(r"http://[\d.:]+", process.stdout.readline())[0]
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def test_two_servers_on_one_database_serve_a_study_whose_images_are_on_s3(study, s3, moto, tmp_path):
+    if not postgresql.is_there():
+        pytest.skip(postgresql.MISSING)
+    first, second = tmp_path / "first", tmp_path / "second"
+    database = postgresql.new_database(f"glimpse_{secrets.token_hex(6)}")
+    with serving(first, database) as one:
+        second.mkdir(mode=0o700)
+        for name in ("credentials", "dashboard-token"):
+            shutil.copy(first / name, second)
+        words = ["publish", str(study.folder), "--to", "local", "--data", str(first)]
+        result = CliRunner().invoke(main, [*words, "--s3-bucket", "pictures", "--s3-endpoint", moto])
+        assert result.exit_code == 0, result.output
+        assert len(keys(s3)) == len(study.stimuli)
+        with serving(second, database) as other, httpx.Client(base_url=one, timeout=60) as http:
+            worker = Worker(http)
+            assignment = worker.join(study.study, PROLIFIC_PID="p").headers["location"].rpartition("/")[2]
+            state = http.get(f"/worker/assignments/{assignment}/state").json()
+            pages = [http.get(server + state["page_url"]) for server in (one, other)]
+            assert [page.status_code for page in pages] == [200, 200]
+            assert pages[0].text == pages[1].text
+            assert f"{moto}/pictures/glimpse/{study.study}/" in pages[1].text
+            # Without TLS, as a lab's store may be: the browser must be let to it.
+            assert " http: " in re.search("img-src[^;]*", pages[1].headers["content-security-policy"])[0]
+            answered = {"assignmentId": assignment, "answers": "{}"}
+            assert http.post(f"{other}/mturk/externalSubmit", data=answered).status_code == 200
