@@ -143,3 +143,22 @@ def test_after_a_submission(working):
         "reason": "submitted",
         "error": "You submitted this task, and we received your answers. There is nothing left to do.",
     }
+
+
+@pytest.mark.parametrize("ends", ["returned", "abandoned"])
+def test_who_takes_the_same_task_again_goes_on_where_they_stopped(working, server, ends):
+    """A pair that was seen is not shown again; to others the task is new."""
+    hit = working.http.get(f"/worker/assignments/{working.assignment}/state").json()["hit_id"]
+    working.http.put(working.at, json=state(3, "left", "right"))
+    if ends == "returned":
+        working.give_back(working.assignment)
+    else:
+        server.clock.skip(601)
+    again = working.take(hit)
+    assert again != working.assignment
+    at = f"/worker/assignments/{again}/progress"
+    assert working.http.get(at).json() == state(3, "left", "right")
+    assert working.http.patch(at, json=part(4, 1, "left", "right", "left")).status_code == 204
+    other = server.worker("other")
+    fresh = other.take(hit)
+    assert other.http.get(f"/worker/assignments/{fresh}/progress").status_code == 204
