@@ -159,7 +159,8 @@ class Worker:
 
 
 # Files whose tests run on both databases, whatever is asked for.
-ON_BOTH = {"test_life", "test_operations", "test_size"}
+API = {"test_assignment_operations", "test_operations", "test_qualification_operations"}
+ON_BOTH = {*API, "test_life", "test_size"}
 
 
 def pytest_generate_tests(metafunc):

@@ -6,12 +6,16 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from urllib.parse import urlencode
 
 import boto3
 import httpx
 import pytest
 
+from benchmarks.exposures import browser as running_browser
+from benchmarks.exposures import chromium, experiment, make_study
 from glimpse.mturk.server.protocol.signing import load_keys
+from tests.browser.sites import begin, glimpse, step
 from tests.mturk.server.conftest import HTML
 
 TEXT = (Path(__file__).parents[3] / "docs/production.md").read_text(encoding="utf-8")
@@ -152,6 +156,42 @@ def test_a_task_and_the_api_through_a_proxy(start, proxy, certificate, case):
         assert "Thank you" in browser.get(f"{path}/worker/assignments/{state['assignment_id']}/done").text
     assert turk.list_assignments_for_hit(HITId=hit)["NumResults"] == 1
     turk.close()
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(chromium() is None, reason="without Chromium")
+@pytest.mark.parametrize("case", ["nginx, defaults", "caddy, a path"])
+def test_a_person_does_a_whole_task_through_a_proxy(start, proxy, tmp_path, case):
+    """Join, images, answers saved on the way, submission, and the way back: in a browser."""
+    name, block, path = CASES[case]
+    port = free_port()
+    public = f"https://localhost:{port}{path}"
+    server = start(public_url=public)
+    data = server.site.settings.data
+    proxy(name, block, port, server.socket.getsockname()[1])
+    (data / "endpoint").write_text(server.url)
+    (data / "public-url").write_text(public)
+    study = make_study(tmp_path / "made", experiment((60,), 3), 4, (64, 32))
+    published = glimpse("publish", study.folder, "--to", "local", "--data", data)
+    assert f"Prolific: {public}/join/{study.study}?PROLIFIC_PID=" in published
+    with running_browser() as chrome:
+        context = chrome.new_context(viewport={"width": 1366, "height": 768}, ignore_https_errors=True)
+        page, saves = context.new_page(), []
+        page.on("response", lambda one: saves.append(one.status) if "/progress" in one.url else None)
+        page.goto(f"{public}/join/{study.study}?{urlencode(PANEL)}")
+        page.click("#begin")
+        begin(page.frame_locator("iframe"))
+        while step(page.frame_locator("iframe")) != "send":
+            time.sleep(0.02)
+        page.wait_for_url("**/done", timeout=30_000)
+        assert page.url.startswith(f"{public}/worker/assignments/")
+        assert page.locator("main h1").inner_text() == "Thank you"
+    assert set(saves) <= {200, 204}
+    assert len(saves) > 3
+    (found,) = server.requester().list_assignments_for_hit(
+        HITId=server.requester().list_hits()["HITs"][0]["HITId"]
+    )["Assignments"]
+    assert '"answers":[' in found["Answer"].replace("&quot;", '"')
 
 
 def test_a_proxy_that_hides_the_address_is_said_before_any_work(start, proxy, question):
