@@ -42,6 +42,8 @@ _SCRIPT = re.compile(
     r"(?:https?:)?//(?:s3\.amazonaws\.com/mturk-public|mturk-public\.s3\.amazonaws\.com)/externalHIT_v1\.js",
     re.IGNORECASE,
 )
+# Where a page of ours names the place of its images on this server, without the public address's path.
+_IMAGES = ',"b":"/media/'
 _DOCTYPE = re.compile(r"\s*<!doctype[^>]*>", re.IGNORECASE)
 
 
@@ -99,6 +101,7 @@ async def requester_page(request: Request, hit: Row, token: str = NO_TOKEN) -> H
         raise RequestError("This task's page is on another site.", "NotFound")
     html, policy = question.html, POLICY
     if question.own:
+        html = html.replace(_IMAGES, _IMAGES.replace("/media/", f"{addresses.base(request)}/media/"), 1)
         policy = await asyncio.to_thread(questions.content_policy, html)
     else:
         html = adapted(html, addresses.origin(request), f"/submit/{token}")

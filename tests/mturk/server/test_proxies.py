@@ -181,7 +181,10 @@ def test_a_person_does_a_whole_task_through_a_proxy(start, proxy, tmp_path, case
         page.goto(f"{public}/join/{study.study}?{urlencode(PANEL)}")
         page.click("#begin")
         begin(page.frame_locator("iframe"))
-        while step(page.frame_locator("iframe")) != "send":
+        for _ in range(60):
+            if (pressed := step(page.frame_locator("iframe"))) == "send":
+                break
+            assert pressed != "retry", "an image did not load"
             time.sleep(0.02)
         page.wait_for_url("**/done", timeout=30_000)
         assert page.url.startswith(f"{public}/worker/assignments/")
