@@ -1,4 +1,4 @@
-"""Answers in a temporary file: thirteen bytes each, in memory as long as they are few."""
+"""Answers in a temporary file: thirteen bytes each to one question, in memory as long as they are few."""
 
 from __future__ import annotations
 
@@ -14,15 +14,35 @@ from glimpse.errors import GlimpseError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# trial: row of the design's trials. left: left was chosen. Times in ms, NaN where the page recorded none.
-ANSWER = np.dtype([("trial", "<i4"), ("left", "?"), ("response_ms", "<f4"), ("shown_ms", "<f4")])
+# trial: row of the design's trials. value: see `questions.value_of`. Times in ms, NaN where the page recorded
+# none.
+ANSWER = np.dtype([("trial", "<i4"), ("value", "i1"), ("response_ms", "<f4"), ("shown_ms", "<f4")])
 IN_MEMORY = 32 * 2**20  # bytes; more than any usual study has
+
+
+def answers_dtype(questions: int) -> np.dtype[Any]:
+    """ANSWER, with `value` and `response_ms` for each of several questions."""
+    if questions == 1:
+        return ANSWER
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("value", "response_ms"), (questions,))
+    return np.dtype([(name, ANSWER[name], shapes.get(name, ())) for name in ANSWER.names or ()])
+
+
+def of_question(answers: NDArray[Any], question: int) -> NDArray[Any]:
+    """The answers to one of several questions, of dtype ANSWER."""
+    found = np.empty(len(answers), dtype=ANSWER)
+    for name in ANSWER.names or ():
+        column = answers[name]
+        found[name] = column[:, question] if column.ndim > 1 else column
+    return found
 
 
 class AnswerFile:
     """Grows at its end and is read anywhere; gone when nobody holds it any more."""
 
-    def __init__(self) -> None:
+    def __init__(self, questions: int = 1) -> None:
+        """questions: how many each trial has; their values and response times stand beside one another."""
+        self.dtype = answers_dtype(questions)
         self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115
         self._closing = weakref.finalize(self, self._file.close)
         self.size = 0
@@ -31,7 +51,7 @@ class AnswerFile:
         return f"<AnswerFile: {self.size:,} answers>"
 
     def append(self, answers: NDArray[Any]) -> None:
-        """Add answers of dtype ANSWER. GlimpseError where the disk is full."""
+        """Add answers of this file's dtype. GlimpseError where the disk is full."""
         try:
             self._file.seek(0, 2)
             self._file.write(answers.tobytes())
@@ -43,20 +63,21 @@ class AnswerFile:
             ) from None
         self.size += len(answers)
 
-    def read(self, first: NDArray[np.int64], count: NDArray[np.int64]) -> NDArray[Any]:
-        """The answers of several stretches, one after another; first and count are (S,)."""
+    def read(self, first: NDArray[np.int64], count: NDArray[np.int64], question: int = 0) -> NDArray[Any]:
+        """The answers to a question, of dtype ANSWER, of several stretches; first and count are (S,)."""
         parts = []
         # Stretches that follow each other are read at once.
         breaks = np.flatnonzero(first[1:] != first[:-1] + count[:-1]) + 1
         for stretch in np.split(np.arange(len(first)), breaks):
             if len(stretch):
                 place, size = int(first[stretch[0]]), int(count[stretch].sum())
-                parts.append(self._at(place * ANSWER.itemsize, size * ANSWER.itemsize))
-        return np.frombuffer(b"".join(parts), dtype=ANSWER)
+                parts.append(self._at(place * self.dtype.itemsize, size * self.dtype.itemsize))
+        found = np.frombuffer(b"".join(parts), dtype=self.dtype)
+        return found if self.dtype == ANSWER else of_question(found, question)
 
     def _at(self, place: int, size: int) -> bytes:
         """Some bytes. Once on disk, without moving the file's place: forked processes share it."""
-        if self.size * ANSWER.itemsize > IN_MEMORY and hasattr(os, "pread"):
+        if self.size * self.dtype.itemsize > IN_MEMORY and hasattr(os, "pread"):
             return os.pread(self._file.fileno(), size, place)
         self._file.seek(place)
         return self._file.read(size)

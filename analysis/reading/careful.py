@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glimpse.counting import replaces
-from glimpse.questions import SIDES
+from glimpse.questions import SIDES, value_of
 from glimpse.submission import ONLY, STATUSES, AnswerError, number, read_answer
 
-from .answer_file import ANSWER
+from .answer_file import answers_dtype
 from .design import Problem
 from .lines import Head
 
@@ -98,7 +98,7 @@ class CarefulReader:
         self.log = log
 
     def read(self, record: dict[str, Any], line: int) -> tuple[Head, NDArray[Any]]:
-        """Return an assignment and its answers, of dtype ANSWER without practice.
+        """Return an assignment and its answers, of the dtype of their file, without practice.
 
         AnswerError where the line is none of this study.
         """
@@ -159,7 +159,7 @@ class CarefulReader:
     ) -> tuple[NDArray[Any], int]:
         """Return an assignment's answers, and how many were repeats."""
         try:
-            names, sides, response, shown = _columns(answers)
+            names, sides, response, shown = _columns(answers) if self.index.plain else ([], [None], [], [])
             rows = np.array([self.index.row_of.get(name, -1) for name in names], dtype=np.int32)
             clean = (
                 len(set(names)) == len(names)
@@ -172,19 +172,30 @@ class CarefulReader:
         except (KeyError, TypeError, AttributeError):
             clean = False
         repeated = 0
-        if not clean:
+        if clean:
+            values = [-1 if side == "left" else 1 for side in sides]
+        else:
             kept, repeated = self._repair(answers, hit, refresh_hz, line)
             rows = np.array([self.index.row_of[answer.trial] for answer in kept], dtype=np.int32)
-            sides = [answer.choices.get(ONLY) for answer in kept]
-            response = [answer.response_ms.get(ONLY) for answer in kept]
+            values, response = self._of_questions(kept)
             shown = [answer.shown_ms for answer in kept]
-        found = np.empty(len(rows), dtype=ANSWER)
-        found["trial"], found["left"] = rows + self.index.first_trial, [side == "left" for side in sides]
+        found = np.empty(len(rows), dtype=answers_dtype(len(self.index.questions)))
+        shape = found["value"].shape
+        found["trial"] = rows + self.index.first_trial
+        found["value"] = np.array(values, dtype=np.int8).reshape(shape)
         # None -> NaN: no time was recorded.
-        found["response_ms"], found["shown_ms"] = (
-            np.array(values, dtype=np.float32) for values in (response, shown)
-        )
+        found["response_ms"] = np.array(response, dtype=np.float32).reshape(shape)
+        found["shown_ms"] = np.array(shown, dtype=np.float32)
         return found[~self.index.practice[rows]], repeated
+
+    def _of_questions(self, kept: list[Answer]) -> tuple[list[int], list[float | None]]:
+        """Values and response times, question by question within an answer."""
+        asked = self.index.questions
+        values = [value_of(answer.choice(one) or 0) for answer in kept for one in asked]
+        response = [
+            answer.response_ms.get(one.name, answer.response_ms.get(ONLY)) for answer in kept for one in asked
+        ]
+        return values, response
 
     def _repair(self, answers: list[Any], hit: int, refresh_hz: float, line: int) -> tuple[list[Answer], int]:
         """Go through the answers one by one: each is kept, mended or left out with a Problem."""
@@ -211,6 +222,10 @@ class CarefulReader:
         answer = read_answer(record, lambda doubt: self.log.add(line, doubt))
         if answer.trial not in self.index.row_of:
             raise AnswerError(f"is of unknown trial {answer.trial!r}")
+        for question in self.index.questions:
+            if answer.choice(question) is None:
+                allowed = ", ".join(map(str, question.kind.answers))
+                raise AnswerError(f"does not answer question {question.name!r} by one of {allowed}")
         if self.index.hit_of[self.index.row_of[answer.trial]] != hit:
             raise AnswerError(f"is of trial {answer.trial!r}, which belongs to another HIT")
         return answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
 
-from glimpse.questions import SIDES
+from glimpse.questions import SIDES, questions_of
 from glimpse.study import is_own_plan, read_document
 from glimpse.trials import TRIAL_COLUMNS, iterate_trials
 
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from glimpse.questions import Question
+
 ROWS = 10_000  # of trials.csv, looked at at a time
 OF_SIDES = tuple(f"{what}_{side}" for what in ("condition", "item", "stimulus") for side in SIDES)
 SHARED = (
     "batch", "hit", "contrast", "correct_side", "condition_a", "condition_b", "item_a", "item_b", "side_of_a",
+    "context",
 )  # fmt: skip
 
 
@@ -56,6 +60,17 @@ class Design:
     def study_id(self) -> str:
         """The study's identifier."""
         return str(self.study["study"])
+
+    @cached_property
+    def questions(self) -> tuple[Question, ...]:
+        """What was asked of every trial."""
+        return questions_of(self.study["experiment"])
+
+    @property
+    def judged_by(self) -> Question:
+        """The question to which the answers of sentinels are known."""
+        named = self.study["experiment"].get("sentinel_question")
+        return next((one for one in self.questions if one.name == named), self.questions[0])
 
 
 def read_design(folder: Path) -> Design:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from glimpse.counting import EXPOSURE, REASONS
+from glimpse.questions import DEFAULT_QUESTION, SIDES, TIE, value_of
 
 from .design import correct_left
 
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from glimpse.questions import Question
+
     from .answer_file import AnswerFile
 
 JUDGMENT_COLUMNS = (
     "assignment", "worker", "hit", "trial", "pair", "contrast", "condition_a", "condition_b",
     "item_a", "item_b", "exposure_ms", "shown_ms", "side_of_a", "chosen_side", "chose_a", "response_ms",
-    "sentinel", "correct", "excluded", "reason", "source",
+    "sentinel", "correct", "excluded", "reason", "source", "question", "choice",
 )  # fmt: skip
 EXPOSURE_CODE = list(REASONS).index(EXPOSURE) + 1
 
@@ -61,7 +64,8 @@ class Judgments:
     trial lasts until the answer. sentinel: (T,). correct_left: (T,), see `design.correct_left`. first, count:
     (A,) where an assignment's answers stand in the file. order: rows of the assignments that take part, those
     of a worker together, in the order in which workers appear. reason: (A,) 0, or 1 + the place in REASONS of
-    why the assignment is excluded. max_error_ms: how far a measured exposure may be off.
+    why the assignment is excluded. question, place: what was asked, and which of the file's questions it is.
+    max_error_ms: how far a measured exposure may be off.
     """
 
     file: AnswerFile
@@ -74,11 +78,26 @@ class Judgments:
     count: NDArray[np.int64]
     order: NDArray[np.int64]
     reason: NDArray[np.int8]
+    question: Question
+    place: int
     max_error_ms: float | None = None
 
     @classmethod
-    def join(cls, file: AnswerFile, assignments: pd.DataFrame, trials: pd.DataFrame) -> Judgments:
-        """Answers with the tables that they refer to: `Results.assignments` and `Results.trials`."""
+    def join(
+        cls,
+        file: AnswerFile,
+        assignments: pd.DataFrame,
+        trials: pd.DataFrame,
+        question: Question = DEFAULT_QUESTION,
+        place: int = 0,
+        *,
+        sentinels_known: bool = True,
+    ) -> Judgments:
+        """Answers with the tables that they refer to: `Results.assignments` and `Results.trials`.
+
+        sentinels_known: whether it is this question to which the answers of sentinels are known.
+        """
+        correct = correct_left(trials)
         worker = pd.factorize(assignments["worker"])[0]
         return cls(
             file,
@@ -86,11 +105,13 @@ class Judgments:
             {name: TextColumn.of(trials[name]) for name in OF_TRIALS},
             trials["exposure_ms"].to_numpy(float),
             trials["sentinel"].to_numpy(bool),
-            correct_left(trials),
+            correct if sentinels_known else np.full_like(correct, -1),
             assignments["first_answer"].to_numpy(np.int64),
             assignments["n_answered"].to_numpy(np.int64),
             np.argsort(worker, kind="stable"),
             np.zeros(len(assignments), dtype=np.int8),
+            question,
+            place,
         )
 
     def __repr__(self) -> str:
@@ -105,7 +126,9 @@ class Judgments:
 
         Texts are categorical, with the same categories in all parts. `exposure_ms` is NaN for unlimited time;
         `shown_ms` and `response_ms` (float32) are NaN where nothing was recorded; `correct` is <NA> where no
-        side is correct; `reason` is empty where `excluded` is False.
+        side is correct; `reason` is empty where `excluded` is False. A tie is no side: `chosen_side` is
+        "tie", and `chose_a` <NA>; where a question has no ties, `chose_a` is bool. `choice` is the answer as
+        it was given.
         """
         for part in self._parts():
             yield pd.DataFrame({name: part.column(name) for name in columns}, copy=False)
@@ -118,7 +141,7 @@ class Judgments:
 
     def answers(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """The answers (`answer_file.ANSWER`) of some assignments, one after another."""
-        return self.file.read(self.first[rows], self.count[rows])
+        return self.file.read(self.first[rows], self.count[rows], self.place)
 
     def _parts(self) -> Iterator[_Part]:
         for rows in self._stretches():
@@ -186,12 +209,30 @@ class _Part(NamedTuple):
 
     def chosen_side(self) -> Any:
         """As a text."""
-        return pd.Categorical.from_codes((~self.answers["left"]).astype(np.int8), pd.Index(["left", "right"]))
+        ties = [TIE] if self.of.question.kind.tie else []
+        code = np.select([self.answers["value"] < 0, self.answers["value"] > 0], [0, 1], 2)
+        return pd.Categorical.from_codes(code, pd.Index([*SIDES, *ties]))
 
     def chose_a(self) -> Any:
         """Whether the side of condition A was chosen."""
-        side = self.of.trials["side_of_a"]
-        return self.answers["left"] == (side.text == "left")[side.code[self.answers["trial"]]]
+        side, value = self.of.trials["side_of_a"], self.answers["value"]
+        chose = (value < 0) == (side.text == "left")[side.code[self.answers["trial"]]]
+        return pd.arrays.BooleanArray(chose, value == 0) if self.of.question.kind.tie else chose
+
+    def question(self) -> Any:
+        """The question's name."""
+        one = np.zeros(len(self.answers), dtype=np.int8)
+        return pd.Categorical.from_codes(one, pd.Index([self.of.question.name]))
+
+    def choice(self) -> Any:
+        """The answer as it was given."""
+        kind = self.of.question.kind
+        code = [value_of(answer) for answer in kind.answers].index
+        place = {value: code(value) for value in map(value_of, kind.answers)}
+        found = np.array([place.get(value, -1) for value in range(-kind.steps, kind.steps + 1)])
+        return pd.Categorical.from_codes(
+            found[self.answers["value"].astype(np.int64) + kind.steps], pd.Index(list(kind.answers))
+        )
 
     def sentinel(self) -> Any:
         """Whether the answer is known."""
@@ -200,7 +241,7 @@ class _Part(NamedTuple):
     def correct(self) -> Any:
         """<NA> where no side is."""
         left = self.of.correct_left[self.answers["trial"]]
-        return pd.arrays.BooleanArray(left == self.answers["left"], left < 0)
+        return pd.arrays.BooleanArray(np.sign(self.answers["value"]) == 1 - 2 * left, left < 0)
 
     def excluded(self) -> Any:
         """Whether any reason holds."""

@@ -18,15 +18,18 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from glimpse.counting import replaces
+from glimpse.questions import DEFAULT_QUESTION, is_plain, value_of
 from glimpse.submission import LARGEST, LONGEST_NAME
 
-from .answer_file import ANSWER
+from .answer_file import answers_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from glimpse.questions import Question
 
 CHUNK = 1024  # lines
 BUFFER = 2**20  # bytes; a line has about ten thousand
@@ -53,6 +56,21 @@ class UsualAnswer(Struct, gc=False, forbid_unknown_fields=True):
     repeat: Annotated[int, Meta(ge=0, le=100)] = 0
 
 
+class UsualAnswers(Struct, gc=False, forbid_unknown_fields=True):
+    """The answers to several questions, or to one that is no choice, in fields that the page sends."""
+
+    trial: Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
+    choices: dict[str, int | str]
+    response_ms: dict[str, _Time | None] = {}
+    shown_ms: _Time | None = None
+    frames: _Number | None = None
+    onset_ms: _Number | None = None
+    presented_ms: _Number | None = None
+    period_ms: _Number | None = None
+    flags: list[str] | None = None
+    repeat: Annotated[int, Meta(ge=0, le=100)] = 0
+
+
 class UsualPage(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """What a page says of itself."""
 
@@ -64,13 +82,10 @@ class UsualPage(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     missing: list[str] | None = None
 
 
-class UsualLine(Struct, gc=False, forbid_unknown_fields=True):
-    """A line without `problem`; `study` is None where the line states none (null is not usual)."""
-
+class _Line(Struct, gc=False, forbid_unknown_fields=True, kw_only=True):
     assignment_id: _Id
     hit: _Id
     worker: _Id
-    answers: list[UsualAnswer]
     study: str = None  # type: ignore[assignment]
     hit_id: str | None = None
     status: Literal["Submitted", "Approved", "Rejected"] = "Submitted"
@@ -78,9 +93,25 @@ class UsualLine(Struct, gc=False, forbid_unknown_fields=True):
     submitted_at: str | None = None
     simulated: bool | None = None
     page: UsualPage = UsualPage()
+    form: dict[str, str] | None = None
+    comment: str | None = None
+    consented_at: str | None = None
 
 
-_decode = msgspec.json.Decoder(UsualLine).decode
+class UsualLine(_Line, gc=False, forbid_unknown_fields=True, kw_only=True):
+    """A line without `problem`; `study` is None where the line states none (null is not usual)."""
+
+    answers: list[UsualAnswer]
+
+
+class UsualLines(_Line, gc=False, forbid_unknown_fields=True, kw_only=True):
+    """The same of a study that does not ask one choice."""
+
+    answers: list[UsualAnswers]
+
+
+_decode_plain = msgspec.json.Decoder(UsualLine).decode
+_decode_others = msgspec.json.Decoder(UsualLines).decode
 
 
 class Head(NamedTuple):
@@ -106,7 +137,7 @@ class Head(NamedTuple):
 class Chunk(NamedTuple):
     """Some lines in their order: a Head, the bytes of an unusual line, or None of an empty one.
 
-    answers: those of the heads, one after another, of dtype ANSWER; practice is left out.
+    answers: those of the heads, one after another, of the dtype of their file; practice is left out.
     """
 
     lines: list[Head | bytes | None]
@@ -129,6 +160,12 @@ class TrialIndex:
     practice: NDArray[np.bool_]
     exposure_ms: NDArray[np.float64]
     first_trial: int
+    questions: tuple[Question, ...] = (DEFAULT_QUESTION,)
+
+    @property
+    def plain(self) -> bool:
+        """Whether a trial has one answer, a choice of a side."""
+        return is_plain(self.questions)
 
     def planned_ms(self, trial: str) -> float | None:
         """Return the planned exposure of a trial of the plan; None where it lasts until the answer."""
@@ -142,12 +179,17 @@ class LineParser:
     def __init__(self, index: TrialIndex) -> None:
         self.index = index
         self.names = list(index.row_of)
+        self.decode = _decode_plain if index.plain else _decode_others
+        self.values = [
+            (question.name, {answer: value_of(answer) for answer in question.kind.answers})
+            for question in index.questions
+        ]
         self.last: dict[int, tuple[list[str], NDArray[np.int32], int]] = {}  # of each HIT, see `_find`
         self._clear()
 
     def _clear(self) -> None:
         self.rows: list[NDArray[np.int32]] = []
-        self.left, self.response, self.shown = bytearray(), bytearray(), bytearray()
+        self.value, self.response, self.shown = bytearray(), bytearray(), bytearray()
 
     def chunks(self, path: Path, start: int = 0, stop: float = math.inf) -> Iterator[Chunk]:
         """Parse the lines that begin from byte `start` on and before byte `stop`; OSError without a file."""
@@ -171,7 +213,7 @@ class LineParser:
         if not raw.isascii():
             return None
         try:
-            line = _decode(raw)
+            line: Any = self.decode(raw)
         except msgspec.DecodeError:
             return None
         hit, page = self.index.hits.get(line.hit), line.page
@@ -187,7 +229,8 @@ class LineParser:
                 found = self._find([answer.trial for answer in answers], hit)
         if found is None:
             return None
-        self._keep(found[1], answers)
+        if not self._keep(found[1], answers):
+            return None
         width, height = [*page.viewport, math.nan, math.nan][:2]
         return Head(
             line.assignment_id, sys.intern(line.hit), line.worker, line.status, line.accepted_at or "",
@@ -207,7 +250,7 @@ class LineParser:
         self.last[hit] = ([self.names[row] for row in rows], rows, genuine)
         return self.last[hit]
 
-    def _without_repeats(self, answers: list[UsualAnswer], refresh_hz: float) -> list[UsualAnswer] | None:
+    def _without_repeats(self, answers: list[Any], refresh_hz: float) -> list[Any] | None:
         """Return the answer that counts of each trial; None where one is answered twice without a repeat."""
         kept: dict[str, Any] = {}  # trial -> UsualAnswer
         answer: Any
@@ -221,19 +264,35 @@ class LineParser:
                 kept[answer.trial] = answer
         return list(kept.values())
 
-    def _keep(self, rows: NDArray[np.int32], answers: list[UsualAnswer]) -> None:
+    def _keep(self, rows: NDArray[np.int32], answers: list[Any]) -> bool:
+        """Keep the answers; False where one is not of its question's kind, or lacks."""
+        if not self.index.plain:
+            try:
+                value = [values[answer.choices[name]] for answer in answers for name, values in self.values]
+            except KeyError:
+                return False
+            names = [name for name, _ in self.values]
+            self.value += struct.pack(f"={len(value)}b", *value)
+            self.response += _times([answer.response_ms.get(name) for answer in answers for name in names])
+            self.shown += _times([answer.shown_ms for answer in answers])
+            self.rows.append(rows)
+            return True
         self.rows.append(rows)
         # Packed at once: a third of the time that an array takes, which looks at each value.
-        self.left += struct.pack(f"={len(answers)}?", *[answer.side == "left" for answer in answers])
+        sides = [-1 if answer.side == "left" else 1 for answer in answers]
+        self.value += struct.pack(f"={len(answers)}b", *sides)
         self.response += _times([answer.response_ms for answer in answers])
         self.shown += _times([answer.shown_ms for answer in answers])
+        return True
 
     def take(self) -> NDArray[Any]:
         """Hand over the answers kept so far."""
         rows = np.concatenate([np.empty(0, np.int32), *self.rows])
-        answers = np.empty(len(rows), dtype=ANSWER)
-        answers["trial"], answers["left"] = rows + self.index.first_trial, np.frombuffer(self.left, np.bool_)
-        answers["response_ms"] = np.frombuffer(self.response, np.float32)
+        answers = np.empty(len(rows), dtype=answers_dtype(len(self.index.questions)))
+        shape = answers["value"].shape
+        answers["trial"] = rows + self.index.first_trial
+        answers["value"] = np.frombuffer(self.value, np.int8).reshape(shape)
+        answers["response_ms"] = np.frombuffer(self.response, np.float32).reshape(shape)
         answers["shown_ms"] = np.frombuffer(self.shown, np.float32)
         self._clear()
         genuine: NDArray[Any] = answers[~self.index.practice[rows]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from glimpse.counting import repeats
 from glimpse.errors import GlimpseError
 from glimpse.program import program
 from glimpse.progress import untracked
+from glimpse.questions import DEFAULT_QUESTION, Question
 from glimpse.stated import allowed_wrong
 
 from .answer_file import AnswerFile
@@ -44,6 +45,8 @@ class Results:
     folders, sources: where they were read, and a short name of each.
     studies: the study.json of each study by its id.
     problems: what was left out or repaired, by file and line.
+    questions: what was asked of every trial. judged_by: the name of that to which sentinels' answers are
+    known. question: the one whose answers `judgments` has; see `asked`.
     """
 
     folders: tuple[Path, ...]
@@ -53,6 +56,9 @@ class Results:
     assignments: pd.DataFrame
     trials: pd.DataFrame
     problems: tuple[Problem, ...]
+    questions: tuple[Question, ...] = (DEFAULT_QUESTION,)
+    judged_by: str = DEFAULT_QUESTION.name
+    question: Question = DEFAULT_QUESTION
 
     def __repr__(self) -> str:
         answers, people = int(self.assignments["n_answered"].sum()), self.assignments["worker"].nunique()
@@ -69,8 +75,21 @@ class Results:
 
     @cached_property
     def judgments(self) -> Judgments:
-        """The answers joined with their assignments and trials; nothing is excluded yet."""
-        return Judgments.join(self.answers, self.assignments, self.trials)
+        """The answers to `question` joined with their assignments and trials; nothing is excluded yet."""
+        names = [one.name for one in self.questions]
+        known = self.question.name == self.judged_by
+        place = names.index(self.question.name)
+        return Judgments.join(
+            self.answers, self.assignments, self.trials, self.question, place, sentinels_known=known
+        )
+
+    def asked(self, question: str) -> Results:
+        """The same with the answers to another question, by name; GlimpseError where none has it."""
+        for one in self.questions:
+            if one.name == question:
+                return replace(self, question=one)
+        names = ", ".join(one.name for one in self.questions)
+        raise GlimpseError(f"there is no question {question!r} in these results; they have {names}.")
 
     @cached_property
     def repeated(self) -> NDArray[np.bool_]:
@@ -127,7 +146,7 @@ def read_results(
     Trials and HITs of several studies get the study's id before their name ("study/t0001"), so that none
     collide; workers keep theirs: equal pseudonyms are the same person. An assignment that occurs in several
     folders counts once. GlimpseError when nothing can be analysed: no folder, no file, no usable answer, or
-    studies of different modes.
+    studies of different modes or questions.
     """
     paths = [Path(folders)] if isinstance(folders, str | Path) else [Path(folder) for folder in folders]
     if not paths:
@@ -135,9 +154,11 @@ def read_results(
     designs = [_design(path) for path in paths]
     studies = {design.study_id: design.study for design in designs}
     _same_mode(designs, paths)
+    _same_questions(designs, paths)
     sources = _names(paths)
     seen: dict[str, str] = {}
-    file = AnswerFile()
+    questions = designs[0].questions
+    file = AnswerFile(len(questions))
     starts = np.cumsum([0, *(len(design.trials) for design in designs)]).tolist()
     found = [
         read_answers(path / "assignments.jsonl", design, seen, file, start)
@@ -163,7 +184,10 @@ def read_results(
     shown = pd.concat(trials, ignore_index=True)
     shown = shown.astype(dict.fromkeys([*SHARED, "study", "source"], "category"))
     done = pd.concat(assignments, ignore_index=True)
-    return Results(tuple(paths), sources, studies, file, done, shown, problems)
+    return Results(
+        tuple(paths), sources, studies, file, done, shown, problems, questions,
+        designs[0].judged_by.name, questions[0],
+    )  # fmt: skip
 
 
 def _design(path: Path) -> Design:
@@ -191,6 +215,23 @@ def _same_mode(designs: list[Design], paths: list[Path]) -> None:
     if len(modes) > 1:
         found = ", ".join(f"{path} is {mode}" for mode, path in modes.items())
         raise GlimpseError(f"studies of different modes cannot be pooled: {found}. Analyse them one by one.")
+
+
+def _same_questions(designs: list[Design], paths: list[Path]) -> None:
+    """Refuse studies whose answers mean different things; the words of a single question may differ."""
+    asked = [
+        [(one.name if len(design.questions) > 1 else "", one.answer) for one in design.questions]
+        for design in designs
+    ]
+    for path, found in zip(paths, asked, strict=True):
+        if found != asked[0]:
+            listed = "; ".join(
+                f"{where} has " + ", ".join(f"{one.name} ({one.answer})" for one in design.questions)
+                for where, design in ((paths[0], designs[0]), (path, designs[paths.index(path)]))
+            )
+            raise GlimpseError(
+                f"studies that ask different questions cannot be pooled: {listed}. Analyse them one by one."
+            )
 
 
 def _names(paths: list[Path]) -> tuple[str, ...]:

@@ -15,7 +15,6 @@ import pandas as pd
 from glimpse.counting import fits_plan
 from glimpse.submission import AnswerError, read_line
 
-from .answer_file import ANSWER
 from .careful import TIMES, CarefulReader, ProblemLog, text_of
 from .design import correct_left
 from .lines import Head, TrialIndex
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from .lines import Chunk
 
 FIELDS = (*Head._fields, "n_sentinels", "n_wrong", "n_measured", "n_off", "first_answer")
-RAW = np.dtype((np.void, ANSWER.itemsize))  # an answer as bytes, of which many are joined sooner
 
 
 def read_answers(
@@ -65,6 +63,7 @@ def _index(design: Design, first_trial: int) -> TrialIndex:
         trials["practice"].to_numpy(bool),
         trials["exposure_ms"].to_numpy(float),
         first_trial,
+        design.questions,
     )
 
 
@@ -78,6 +77,8 @@ class _Reader:
         self.careful = CarefulReader(self.index, log)
         self.log = log
         self.file = file
+        self.raw = np.dtype((np.void, file.dtype.itemsize))  # an answer as bytes: many are joined sooner
+        self.judged_by = design.questions.index(design.judged_by)
         self.seen = seen
         self.sentinel = design.trials["sentinel"].to_numpy(bool)
         self.correct_left = correct_left(design.trials)
@@ -90,7 +91,7 @@ class _Reader:
 
     def add(self, chunk: Chunk) -> None:
         """Take the lines that follow those read so far."""
-        place, answers = 0, chunk.answers.view(RAW)
+        place, answers = 0, chunk.answers.view(self.raw)
         for entry in chunk.lines:
             self.lines += 1
             try:
@@ -118,7 +119,7 @@ class _Reader:
         name = text_of(record, "assignment_id")
         if self._is_new(name):
             head, answers = self.careful.read(record, self.lines)
-            self._take(head, answers.view(RAW))
+            self._take(head, answers.view(self.raw))
         else:
             self._repeat(name, record)
 
@@ -150,13 +151,14 @@ class _Reader:
     def _pass_on(self) -> None:
         """Write the answers that wait into the file, and count what their assignments are judged by."""
         heads, parts = zip(*self.waiting, strict=True)
-        answers = np.concatenate(parts).view(ANSWER)
+        answers = np.concatenate(parts).view(self.file.dtype)
         trial, shown = answers["trial"] - self.index.first_trial, answers["shown_ms"]
         counts = np.array([head.n_answered for head in heads])
         own = np.repeat(np.arange(len(heads)), counts)
         sentinel, correct = self.sentinel[trial], self.correct_left[trial]
         measured, fits = np.isfinite(shown), fits_plan(shown, self.index.exposure_ms[trial])
-        wrong = sentinel & (correct >= 0) & (correct != answers["left"])
+        value = answers["value"] if answers["value"].ndim == 1 else answers["value"][:, self.judged_by]
+        wrong = sentinel & (correct >= 0) & (np.sign(value) != 1 - 2 * correct)
         table = pd.DataFrame(heads, columns=list(Head._fields))
         kinds = (sentinel, wrong, measured, measured & ~fits)
         for name, kind in zip(("n_sentinels", "n_wrong", "n_measured", "n_off"), kinds, strict=True):

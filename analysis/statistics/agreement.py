@@ -38,13 +38,14 @@ def agreement_table(
     Over all contrasts there is no coding by condition: which of two conditions is A would decide it.
     judgments: as marked by `exclusion.exclude`. A unit is a trial with two or more answers. alpha_low/high:
     from jackknives over workers, images, trials and answers (`Ratings.variance`). Where an index is not
-    defined (nobody shares a trial, or all answers are the same) it is missing and `note` says so.
+    defined (nobody shares a trial, or all answers are the same) it is missing and `note` says so. Answers
+    that choose neither side are left out; a scale counts by its sides.
     """
     answers = analysed(judgments)
     gathered, shown = answers.gathered, answers.gathered.shown
     contrast, names = pd.factorize(gathered.cells["contrast"])
     of_trial = np.append(contrast, -1)[shown.cell]
-    n, left = answers.by_trial
+    n, left = _decided(answers)
     firsts = {"side": left, "condition": np.where(shown.a_left, left, n - left)}
     everybody = _of_workers(answers, of_trial, len(names))
     rows = []
@@ -87,13 +88,13 @@ class _Workers(NamedTuple):
 
 def _of_workers(answers: Analysed, of_trial: Codes, contrasts: int) -> _Workers:
     """What each worker adds to each contrast. of_trial: the contrast of each trial."""
-    gathered, (n, left) = answers.gathered, answers.by_trial
+    gathered, (n, left) = answers.gathered, _decided(answers)
     a_left = gathered.shown.a_left
     sides = without_an_answer(np.stack([left, n - left], axis=1))  # of an answer left, and right
     swapped = np.where(a_left[:, None, None], sides, sides[:, :, [0, 2, 1]])
     found = []
     for here in gathered.parts:
-        at = here.start + np.flatnonzero(answers.keep[here])
+        at = here.start + np.flatnonzero(answers.keep[here] & gathered.decided[here])
         trial, right = gathered.trial[at], (~gathered.left[at]).astype(np.int8)
         key = gathered.worker[gathered.assignment[at]].astype(np.int64) * contrasts + of_trial[trial]
         code, keys = pd.factorize(key)
@@ -106,6 +107,12 @@ def _of_workers(answers: Analysed, of_trial: Codes, contrasts: int) -> _Workers:
         found.append((keys, *own))
     keys, side, condition = (np.concatenate(column) for column in zip(*found, strict=True))
     return _Workers(keys % contrasts, keys // contrasts, {"side": side, "condition": condition})
+
+
+def _decided(answers: Analysed) -> tuple[Codes, Codes]:
+    """Answers of each trial (T,) that choose a side, and those of them that chose left."""
+    left, right = (answers.by_outcome @ (answers.gathered.left_share == share) for share in (1.0, 0.0))
+    return left + right, left
 
 
 def _added(changes: Floats, code: Codes) -> Floats:

@@ -49,6 +49,7 @@ PREFERENCE = (
     TableColumn("exposure_ms"),
     TableColumn("n", heading="Answers", form="count"),
     TableColumn("k", _rest),
+    TableColumn("ties"),
     TableColumn("rate", _complement, heading="Rate", form="percent"),
     TableColumn("low", _complement, "high", heading="{level} interval", form="interval"),
     TableColumn("high", _complement, "low"),

@@ -39,14 +39,14 @@ if TYPE_CHECKING:
 class Cells(NamedTuple):
     """Rates of C cells and their variances, each of shape (C,); NaN where a cell is empty or has one cluster.
 
-    n, k: answers, and those that are 1. combined: the multiway variance with its floor. alone: variance by
-    each way of clustering by itself ("worker", "image_a", "image_b", "pair"), and of independent answers
-    ("answer"). clusters, effective: how many clusters of each way there are, and how many equal ones they are
-    worth. df: degrees of freedom of `combined`.
+    n, k: answers, and those that are 1; a tie counts as a half, and k is float then. combined: the multiway
+    variance with its floor. alone: variance by each way of clustering by itself ("worker", "image_a",
+    "image_b", "pair"), and of independent answers ("answer"). clusters, effective: how many clusters of each
+    way there are, and how many equal ones they are worth. df: degrees of freedom of `combined`.
     """
 
     n: NDArray[np.int64]
-    k: NDArray[np.int64]
+    k: NDArray[Any]
     combined: Floats
     alone: Mapping[str, Floats]
     clusters: Mapping[str, NDArray[np.int64]]
@@ -194,17 +194,21 @@ class Tally:
         G = int(np.min(self.clusters[way][kind][numbers]))
         return G / (G - 1) if G > 1 else np.nan
 
-    def rates(self, one: NDArray[np.bool_]) -> Cells:
-        """The rate of each cell and its variance. one: (G,) whether the answers of a group are 1.
+    def rates(self, one: NDArray[Any], top: int | None = None) -> Cells:
+        """The rate of each cell and its variance. one: (G,) what the answers of a group count, from 0 to 1.
 
-        With p = K / N, the sum of squares of a cell's cluster sums of residuals is that of k - p n over its
+        top: `one` is in steps of 1 / top; None: in halves, or, where there are none, in whole numbers. With
+        p = K / N, the sum of squares of a cell's cluster sums of residuals is that of k - p n over its
         clusters. It follows from whole numbers, which are combined without rounding, however many answers.
         """
         C = len(self.cells)
+        if top is None:
+            top = 1 if np.isin(one, (0, 1)).all() else 2
+        steps = np.round(one * np.float64(top)).astype(np.int64)
         n, k = (np.bincount(self.cell, weights=w, minlength=C).astype(np.int64)
-                for w in (self.n, self.n * one))  # fmt: skip
+                for w in (self.n, self.n * steps))  # fmt: skip
         variance = {
-            way: divide(_squares(n, k, self._cell_moments(way, one)) * G, n**2 * (G - 1.0))
+            way: divide(_squares(n, k, self._cell_moments(way, steps)) / top**2 * G, n**2 * (G - 1.0))
             for way in self.grams
             if not way.endswith("_ab")  # no image is on both sides of a cell
             for G in [self.clusters[way]["cell"]]
@@ -215,18 +219,18 @@ class Tally:
         every = np.arange(C)
         ways = ("worker", "image", "pair")
         return Cells(
-            n, k, np.maximum.reduce([combined, *floors]),
+            n, k if top == 1 else k / top, np.maximum.reduce([combined, *floors]),
             {**{way: variance[way] for way in ("worker", "image_a", "image_b", "pair")},
              "answer": variance["worker pair"]},
             {**{way: self.count(way, "cell", every) for way in ("worker", "image_a", "image_b", "pair")}},
             {way: self.effective[way]["cell"] for way in ways}, self.df("cell", every),
         )  # fmt: skip
 
-    def _cell_moments(self, way: str, one: NDArray[np.bool_]) -> Floats:
+    def _cell_moments(self, way: str, steps: NDArray[np.int64]) -> Floats:
         """Sums over a cell's clusters of n n, n k and k k: (3, C)."""
         first, second = self.groups.neighbours
         block = np.asarray(self.grams[way][first, second], dtype=float).ravel()
-        weights = (block, block * one[second], block * (one[first] & one[second]))
+        weights = (block, block * steps[second], block * (steps[first] * steps[second]))
         C = len(self.cells)
         return np.stack([np.bincount(self.cell[first], weights=w, minlength=C) for w in weights])
 

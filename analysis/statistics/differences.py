@@ -15,14 +15,14 @@ import pandas as pd
 from .clustering import divide
 from .curve_limits import threshold_gradient
 from .distributions import t_quantile, t_tail, t_test
-from .preference import adjust, cell_intervals, chooses_a, design_effects, rates_of
+from .preference import adjust, cell_intervals, design_effects, rates_of
 from .psychometric import joint_covariances
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .clustering import Floats
-    from .covariance import Covariances, Tally
+    from .covariance import Covariances
     from .grouping import Analysed
     from .preference import Intervals
     from .psychometric import Estimated
@@ -100,7 +100,7 @@ def _of_rates(answers: Analysed, sides: tuple[Side, Side], settings: Intervals) 
     confidence intervals to compare correlations", Psychological Methods 12(4), eq. 15), so that it stays
     within -1 and 1 and has a width where a rate is 0 or 1.
     """
-    tally, cells = answers.by_side, answers.gathered.cells
+    cells = answers.gathered.cells
     rates = rates_of(answers)
     ends = cell_intervals(rates, settings, design_effects(rates, cells["contrast"]))
     rows = []
@@ -115,7 +115,7 @@ def _of_rates(answers: Analysed, sides: tuple[Side, Side], settings: Intervals) 
         low, high = np.where(flip, 1 - high, low), np.where(flip, 1 - low, high)
         value = np.where(flip, 1 - rates.rate[number], rates.rate[number])
         df = float(np.min(rates.df[number]))
-        correlation = _correlation(tally, number, flip)
+        correlation = _correlation(answers, number, flip)
         row = {"measure": "rate", "exposure_ms": exposure_ms, "value_1": value[0], "value_2": value[1]}
         if not df > 0 or ends["note"].str.startswith("one ")[number].any():
             rows.append(row | {"difference": value[0] - value[1], "note": "one worker or one image only"})
@@ -155,10 +155,11 @@ def _reach(one: float, two: float, correlation: float) -> float:
     return float(np.sqrt(max(one**2 + two**2 - 2 * correlation * one * two, 0.0)))
 
 
-def _correlation(tally: Tally, number: Floats, flip: Floats) -> float:
+def _correlation(answers: Analysed, number: Floats, flip: Floats) -> float:
     """Of the rates of two cells; 0 where one has no variance."""
+    tally = answers.by_side
     scores = np.zeros((len(tally.cell), 2))
-    one = chooses_a(tally)
+    one = answers.chooses_a
     for column, (cell, turned) in enumerate(zip(number, flip, strict=True)):
         here = tally.cell == cell
         rate = float((tally.n * one)[here].sum() / tally.n[here].sum())

@@ -17,6 +17,7 @@ from pandas.api.types import union_categoricals
 
 from glimpse.counting import REASONS, SENTINELS
 from glimpse.errors import GlimpseError, NothingLeftError
+from glimpse.questions import DEFAULT_QUESTION, KINDS, AnswerKind, share_right, value_of
 
 from ..reading.exclusion import none_left
 from ..reading.judgments import Judgments, mark_exposure_errors
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Codes = NDArray[np.integer]
+    Floats = NDArray[np.float64]
 
 CELL_KEYS = ["contrast", "condition_a", "condition_b", "exposure_ms"]
 NO_REASON = ""
@@ -94,9 +96,10 @@ class Gathered:
     cells: CELL_KEYS, in the order of the design. shown: of the trials, by code.
     Of each of A assignments (A,): worker, hit and source, codes. workers, assignments, sources: their texts.
     parts: stretches of answers, each of some workers with all that they answered.
-    Of each of N answers (N,), those of a worker together: assignment and trial, codes; left, whether the left
-    image was chosen; reason, 0 or the place in `reasons` of why it is left out. Times stay where they are
-    (`times`), since only descriptions ask for them.
+    Of each of N answers (N,), those of a worker together: assignment and trial, codes; outcome, the place of
+    the answer among those of its kind, from right to left, so that of a choice 1 is left; reason, 0 or the
+    place in `reasons` of why it is left out. Times stay where they are (`times`), since only descriptions ask
+    for them. kind: of the answers.
     """
 
     cells: pd.DataFrame
@@ -110,10 +113,11 @@ class Gathered:
     parts: tuple[slice, ...]
     assignment: NDArray[np.int32]
     trial: NDArray[np.int32]
-    left: NDArray[np.bool_]
+    outcome: NDArray[np.int8]
     reason: NDArray[np.int8]
     reasons: tuple[str, ...]
     clock: Judgments | tuple[NDArray[np.float32], NDArray[np.float32]]
+    kind: AnswerKind = DEFAULT_QUESTION.kind
 
     def __len__(self) -> int:
         """How many answers there are."""
@@ -159,9 +163,35 @@ class Gathered:
         found = {name: count for name, count in zip(self.reasons, counts, strict=True) if name and count}
         return none_left(len(np.unique(self.assignment)), found, genuine=genuine)
 
-    def chose_a(self) -> NDArray[np.bool_]:
-        """Whether each answer (N,) chose condition A."""
-        return np.asarray(self.left == self.shown.a_left[self.trial])
+    @cached_property
+    def left_share(self) -> Floats:
+        """How much of a choice each outcome gives to the left side: 1, 0, or of a tie 1/2."""
+        return np.array([1 - share_right(answer) for answer in reversed(self.kind.answers)])
+
+    @cached_property
+    def points(self) -> NDArray[np.int64]:
+        """What each outcome is worth on its scale, positive towards the left side."""
+        return -np.array([value_of(answer) for answer in reversed(self.kind.answers)], dtype=np.int64)
+
+    @property
+    def left(self) -> NDArray[np.bool_]:
+        """Whether each answer (N,) chose the left side."""
+        if not self.kind.tie:
+            return self.outcome.view(np.bool_)
+        return np.asarray((self.left_share == 1)[self.outcome])
+
+    @property
+    def decided(self) -> NDArray[np.bool_]:
+        """Whether each answer (N,) chose a side."""
+        return np.asarray((self.points != 0)[self.outcome])
+
+    def chose_a(self) -> Any:
+        """How much of a choice each answer (N,) gives to condition A: bool, or where there are ties float."""
+        a_left = self.shown.a_left[self.trial]
+        if not self.kind.tie:
+            return np.asarray(self.left == a_left)
+        left = self.left_share[self.outcome]
+        return np.where(a_left, left, 1 - left)
 
     def met_again(self, at: Codes) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Whether the worker of each of some answers met an image of it, or its pair, in another: two (N,).
@@ -222,11 +252,13 @@ def _from_answers(judgments: Judgments, cells: pd.DataFrame | None) -> Gathered:
     )  # fmt: skip
     N = len(judgments)
     assignment, trial = np.empty(N, dtype=np.int32), np.empty(N, dtype=np.int32)
-    left, reason = np.empty(N, dtype=bool), np.empty(N, dtype=np.int8)
+    outcome, reason = np.empty(N, dtype=np.int8), np.empty(N, dtype=np.int8)
+    kind = judgments.question.kind
     at, parts = 0, []
     for rows, answers, reasons in judgments.coded():
         here = slice(at, at + len(rows))
-        assignment[here], trial[here], left[here] = rows, renamed[answers["trial"]], answers["left"]
+        assignment[here], trial[here] = rows, renamed[answers["trial"]]
+        outcome[here] = outcome_of(answers["value"], kind)
         reason[here] = reasons
         at += len(rows)
         parts.append(here)
@@ -235,8 +267,8 @@ def _from_answers(judgments: Judgments, cells: pd.DataFrame | None) -> Gathered:
     return Gathered(
         cells, Shown.of(table, cells, asked), assignments["worker"].code, assignments["worker"].text,
         assignments["assignment"].text[assignments["assignment"].code], assignments["source"].code,
-        assignments["source"].text, assignments["hit"].code, tuple(parts), assignment, trial, left, reason,
-        (NO_REASON, *REASONS), judgments,
+        assignments["source"].text, assignments["hit"].code, tuple(parts), assignment, trial, outcome, reason,
+        (NO_REASON, *REASONS), judgments, kind,
     )  # fmt: skip
 
 
@@ -246,11 +278,9 @@ def _from_table(given: pd.DataFrame, cells: pd.DataFrame | None) -> Gathered:
     table = given.iloc[together].reset_index(drop=True)
     worker, workers = pd.factorize(_texts(table["worker"]), sort=True)  # so that bootstraps draw the same
     a_left = np.asarray(_column(table, "side_of_a", "left") == "left")
-    if "chose_a" in table:
-        left = table["chose_a"].to_numpy(bool) == a_left
-    else:
-        left = np.asarray(_column(table, "chosen_side", "left") == "left")
-    of_trial = _trials_of(table, a_left, left)
+    value, kind = _values(table, a_left)
+    left = value < 0
+    of_trial = _trials_of(table, a_left, left, value != 0)
     known = [name for name in OF_TRIAL if name in of_trial]
     trial, first = _rows(of_trial[known])
     table_of_trials = of_trial.iloc[first].reset_index(drop=True)
@@ -268,12 +298,41 @@ def _from_table(given: pd.DataFrame, cells: pd.DataFrame | None) -> Gathered:
     return Gathered(
         cells, Shown.of(table_of_trials, cells, np.ones(len(first), dtype=bool)), worker[first_of],
         pd.Index(workers), pd.Index(assignments), source, pd.Index(sources), None, tuple(stretches(worker)),
-        assignment.astype(np.int32), trial.astype(np.int32), left,
-        np.array([reasons.index(name) for name in text], dtype=np.int8), reasons, (times[0], times[1]),
+        assignment.astype(np.int32), trial.astype(np.int32), outcome_of(value, kind),
+        np.array([reasons.index(name) for name in text], dtype=np.int8), reasons, (times[0], times[1]), kind,
     )  # fmt: skip
 
 
-def _trials_of(table: pd.DataFrame, a_left: Any, left: NDArray[np.bool_]) -> pd.DataFrame:
+def outcome_of(value: NDArray[np.integer], kind: AnswerKind) -> NDArray[np.int8]:
+    """The place of each value among a kind's answers, from right to left."""
+    if not kind.tie:
+        return np.asarray(value < 0).view(np.int8)
+    return np.asarray(kind.steps - value, dtype=np.int8)
+
+
+def _values(table: pd.DataFrame, a_left: NDArray[np.bool_]) -> tuple[NDArray[np.int64], AnswerKind]:
+    """The values of a table's answers, and the kind of them: by `choice`, `chose_a` or `chosen_side`."""
+    if "question" in table and table["question"].nunique() > 1:
+        names = ", ".join(map(str, table["question"].unique()))
+        raise GlimpseError(f"the judgments are of several questions ({names}); pass those of one.")
+    if "choice" in table:
+        given = table["choice"].astype(object)
+        if all(isinstance(answer, int | np.integer) for answer in given.unique()):
+            value = given.to_numpy(np.int64)
+            return value, KINDS["scale-5" if np.abs(value).max(initial=0) <= 2 else "scale-7"]
+        value = given.map({"left": -1, "right": 1}).fillna(0).to_numpy(np.int64)
+    elif "chose_a" in table:
+        chose = table["chose_a"].astype("boolean")
+        left = chose.fillna(False).to_numpy(bool) == a_left
+        value = np.where(chose.isna(), 0, np.where(left, -1, 1))
+    else:
+        value = np.where(np.asarray(_column(table, "chosen_side", "left") == "left"), -1, 1)
+    return np.asarray(value), KINDS["choice-or-tie" if (value == 0).any() else "choice"]
+
+
+def _trials_of(
+    table: pd.DataFrame, a_left: Any, left: NDArray[np.bool_], decided: NDArray[np.bool_]
+) -> pd.DataFrame:
     """The columns OF_TRIAL of each judgment, with what follows from others where it is missing."""
     names = table["contrast"].astype(str).str.partition(":")
     own = {name: _column(table, name, "") for name in ("trial", "pair", "item_a", "item_b")}
@@ -292,8 +351,15 @@ def _trials_of(table: pd.DataFrame, a_left: Any, left: NDArray[np.bool_]) -> pd.
     return pd.DataFrame({
         **own, "contrast": table["contrast"].astype(str), "exposure_ms": table["exposure_ms"].astype(float),
         "side_of_a": np.where(a_left, "left", "right"), "condition_a": names[0], "condition_b": names[2],
-        "sentinel": table["sentinel"].to_numpy(bool), "correct_left": np.where(known, right == left, -1),
+        "sentinel": table["sentinel"].to_numpy(bool),
+        "correct_left": _correct_left(own["trial"], known & decided, right == left),
     })  # fmt: skip
+
+
+def _correct_left(trial: Any, known: NDArray[np.bool_], left: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Whether left is the right side of each answer's trial, -1 where no answer to it tells."""
+    found = pd.Series(np.where(known, left, -1))
+    return np.asarray(found.groupby(_texts(trial)).transform("max") if known.any() else found)
 
 
 def _column(table: pd.DataFrame, name: str, otherwise: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from .choices import Cluster
     from .clustering import Codes, Floats
 
-SIDES = 4  # groups of a cell: A left or right, and the left or the right image chosen
-
 
 @dataclass(frozen=True)
 class Analysed:
@@ -41,7 +39,7 @@ class Analysed:
 
     @cached_property
     def by_side(self) -> Tally:
-        """By cell, the side of condition A, and the side chosen (SIDES groups a cell)."""
+        """By cell, the side of condition A (right, left), and the outcome: groups in this order."""
         groups, seen = self._sides, self.gathered.shown.seen()
         workers = worker_terms(groups, self.parts(), seen, self.cluster)
         return Tally(groups, seen, self._of_trials(), workers, self.cluster)
@@ -57,12 +55,8 @@ class Analysed:
         changed = np.zeros(len(gathered.workers), dtype=bool)
         changed[gathered.worker[gathered.assignment[moved]]] = True
         gone = self.keep[moved]
-        vars(other)["by_trial"] = tuple(
-            all_of - out + back
-            for all_of, out, back in zip(
-                self.by_trial, self._by_trial(moved[gone]), self._by_trial(moved[~gone]), strict=True
-            )
-        )
+        changes = self._by_outcome(moved[~gone]) - self._by_outcome(moved[gone])
+        vars(other)["by_outcome"] = self.by_outcome + changes
         before, after = (
             worker_terms(groups, one.parts(changed), seen, self.cluster) for one in (self, other)
         )
@@ -71,48 +65,69 @@ class Analysed:
         return other
 
     @property
+    def outcomes(self) -> int:
+        """How many answers there are to choose from."""
+        return len(self.gathered.left_share)
+
+    @property
     def _sides(self) -> Groups:
         cells = self.gathered.cells
-        return Groups(cells, np.repeat(np.arange(len(cells)), SIDES))
+        return Groups(cells, np.repeat(np.arange(len(cells)), 2 * self.outcomes))
+
+    @cached_property
+    def chooses_a(self) -> Floats:
+        """What the answers of each group of `by_side` give to condition A: 1, 0, or of a tie 1/2."""
+        left = self.gathered.left_share
+        return np.tile(np.concatenate([1 - left, left]), len(self.gathered.cells))
+
+    @cached_property
+    def points(self) -> NDArray[np.int64]:
+        """The answers of each group of `by_side` as points of their scale, positive towards condition A."""
+        left = self.gathered.points
+        return np.tile(np.concatenate([-left, left]), len(self.gathered.cells))
+
+    @property
+    def _first_group(self) -> Codes:
+        """Of each trial, the group of `by_side` of its first outcome."""
+        shown = self.gathered.shown
+        return self.outcomes * (2 * shown.cell + shown.a_left)
 
     def _of_trials(self) -> Entries:
         """Answers of each trial in each group."""
-        n, left = self.by_trial
-        trial = np.flatnonzero(n)
-        first = (SIDES * self.gathered.shown.cell + 2 * self.gathered.shown.a_left)[trial]
-        both = np.stack([n[trial] - left[trial], left[trial]], axis=1).ravel()
-        some = both > 0
-        group = (first[:, None] + np.arange(2)).ravel()
-        return Entries(np.repeat(trial, 2)[some], group[some], both[some])
+        trial, outcome = np.nonzero(self.by_outcome)
+        return Entries(trial, self._first_group[trial] + outcome, self.by_outcome[trial, outcome])
 
     def parts(self, workers: NDArray[np.bool_] | None = None) -> Iterator[Answers]:
         """The analysed answers, some workers at a time. workers: whether each takes part."""
         gathered = self.gathered
-        of_trial = SIDES * gathered.shown.cell + 2 * gathered.shown.a_left
+        of_trial = self._first_group
         some = None if workers is None else workers[gathered.worker]  # of the assignments
         for here in gathered.parts:
             keep = self.keep[here]
             at = here.start + np.flatnonzero(keep if some is None else keep & some[gathered.assignment[here]])
             if len(at):
                 trial, worker = gathered.trial[at], gathered.worker[gathered.assignment[at]]
-                group = of_trial[trial] + gathered.left[at]
+                group = of_trial[trial] + gathered.outcome[at]
                 yield Answers(worker, trial, group, *gathered.met_again(at))
 
     @cached_property
-    def by_trial(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Answers of each trial (T,), and those of them that chose left."""
-        n, left = np.zeros((2, len(self.gathered.shown.cell)), dtype=np.int64)
+    def by_outcome(self) -> NDArray[np.int64]:
+        """Answers of each trial with each outcome: (T, outcomes)."""
+        found = np.zeros((len(self.gathered.shown.cell), self.outcomes), dtype=np.int64)
         for here in self.gathered.parts:
-            own, own_left = self._by_trial(here.start + np.flatnonzero(self.keep[here]))
-            n += own
-            left += own_left
-        return n, left
+            found += self._by_outcome(here.start + np.flatnonzero(self.keep[here]))
+        return found
 
-    def _by_trial(self, at: Codes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Of some answers, how many each trial has, and how many of these are left."""
-        T = len(self.gathered.shown.cell)
-        both = np.bincount(2 * self.gathered.trial[at] + self.gathered.left[at], minlength=2 * T)
-        return both[::2] + both[1::2], both[1::2]
+    def _by_outcome(self, at: Codes) -> NDArray[np.int64]:
+        """The same of some answers."""
+        T, S = len(self.gathered.shown.cell), self.outcomes
+        code = S * self.gathered.trial[at].astype(np.int64) + self.gathered.outcome[at]
+        return np.bincount(code, minlength=T * S).reshape(T, S)
+
+    @cached_property
+    def by_trial(self) -> tuple[NDArray[np.int64], Any]:
+        """Answers of each trial (T,), and those of them that chose left: half of a tie's, then float."""
+        return self.by_outcome.sum(axis=1), _whole(self.by_outcome @ self.gathered.left_share)
 
     def worker(self) -> Codes:
         """The worker of each analysed answer."""
@@ -149,13 +164,13 @@ def tally_of(
 class Points(NamedTuple):
     """The answers of limited time by exposure: the groups of `tally`, and what they are.
 
-    point: (G,) the cell and exposure of each group; chose_a: (G,). Of each of U points: cell, and
-    exposure_ms.
+    point: (G,) the cell and exposure of each group; chose_a: (G,), how much of a choice it is. Of each of U
+    points: cell, and exposure_ms.
     """
 
     tally: Tally
     point: Codes
-    chose_a: NDArray[np.bool_]
+    chose_a: Floats
     cell: Codes
     exposure_ms: Floats
 
@@ -165,9 +180,7 @@ def by_exposure(answers: Analysed, *, measured: bool) -> Points:
     gathered, planned = answers.gathered, answers.gathered.cells["exposure_ms"].to_numpy(float)
     if not measured:
         tally = answers.by_side
-        number = np.arange(len(tally.cell))
-        chose_a = (number // 2 % 2 == 1) == (number % 2 == 1)
-        return Points(tally, tally.cell, chose_a, np.arange(len(planned)), planned)
+        return Points(tally, tally.cell, answers.chooses_a, np.arange(len(planned)), planned)
     cell = gathered.shown.cell[gathered.trial]
     shown_ms = _three_digits(
         np.concatenate([gathered.times(here)[1] for here in gathered.parts]).astype(float)
@@ -175,12 +188,19 @@ def by_exposure(answers: Analysed, *, measured: bool) -> Points:
     ms = np.where(shown_ms > 0, shown_ms, np.append(planned, np.nan)[cell])
     at = np.flatnonzero(answers.keep & np.isfinite(ms))
     points, point = np.unique(np.stack([cell[at], ms[at]]), axis=1, return_inverse=True)
-    chose_a = (gathered.left[at] == gathered.shown.a_left[gathered.trial[at]]).astype(np.int64)
+    shares = np.array([0.0, 0.5, 1.0] if gathered.kind.tie else [0.0, 1.0])
+    chose_a = np.searchsorted(shares, gathered.chose_a()[at])
     of_point = points[0].astype(np.int64)
-    number = np.arange(2 * len(of_point))
-    groups = Groups(gathered.cells, of_point[number // 2])
-    tally = tally_of(gathered, at, 2 * point + chose_a, groups, answers.cluster)
-    return Points(tally, number // 2, number % 2 == 1, of_point, points[1])
+    number = np.arange(len(shares) * len(of_point))
+    groups = Groups(gathered.cells, of_point[number // len(shares)])
+    tally = tally_of(gathered, at, len(shares) * point + chose_a, groups, answers.cluster)
+    return Points(tally, number // len(shares), shares[number % len(shares)], of_point, points[1])
+
+
+def _whole(counts: Floats) -> Any:
+    """Counts as whole numbers, where they are."""
+    rounded = counts.astype(np.int64)
+    return rounded if (rounded == counts).all() else counts
 
 
 def _three_digits(values: Floats) -> Floats:

@@ -281,7 +281,8 @@ class _Names(NamedTuple):
 def _gather(answers: Analysed, scores: Scores) -> tuple[Judged, _Names, list[int]]:
     """The analysed answers that have values on both sides, and how many answers each contrast has in all."""
     gathered, shown = answers.gathered, answers.gathered.shown
-    trial, worker = gathered.trial[answers.keep], answers.worker()
+    keep = answers.keep & gathered.decided  # a tie says nothing of which image people pick
+    trial, worker = gathered.trial[keep], gathered.worker[gathered.assignment[keep]]
     table, cells = scores.table, gathered.cells
     conditions, items = (pd.Index(table[name].unique()) for name in ("condition", "item"))
     value = np.full((len(conditions) + 1, len(items) + 1), np.nan)  # the last row and column: unknown, -1
@@ -298,7 +299,7 @@ def _gather(answers: Analysed, scores: Scores) -> tuple[Judged, _Names, list[int
     own = contrast[shown.cell[trial]]
     asked = np.bincount(own, minlength=len(names))
     judged = Judged(own, worker, trial, image_a[trial], image_b[trial],
-                    gathered.chose_a()[answers.keep], of_trial[trial])  # fmt: skip
+                    gathered.chose_a()[keep] == 1, of_trial[trial])  # fmt: skip
     judged = judged.where(np.isfinite(judged.difference))
     answered = np.flatnonzero(asked)
     renamed = np.searchsorted(answered, judged.contrast)

@@ -78,7 +78,7 @@ def _answered(answers: Analysed) -> pd.DataFrame:
         "item_a": shown.items[shown.item_a[one]], "item_b": shown.items[shown.item_b[one]],
         "exposure_ms": cells["exposure_ms"].to_numpy(float)[cell],
         "n": np.bincount(at, weights=n[trial]).astype(np.int64),
-        "k": np.bincount(at, weights=chose_a[trial]).astype(np.int64),
+        "k": np.bincount(at, weights=chose_a[trial]).astype(chose_a.dtype),
     })  # fmt: skip
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ..reading.judgments import Judgments
     from .clustering import Floats
-    from .covariance import Cells, Tally
+    from .covariance import Cells
     from .gathering import Gathered
     from .grouping import Analysed
 
@@ -75,7 +75,7 @@ def preference_table(
     filtered: bool = True,
     rng: np.random.Generator | None = None,
 ) -> pd.DataFrame:
-    """One row a cell with PREFERENCE_COLUMNS; `rate` is the share that chose condition A.
+    """One row a cell with PREFERENCE_COLUMNS; `rate` is the share that chose condition A, ties as halves.
 
     judgments: as marked by `exclusion.exclude`. cells: `design_cells`, so that a cell without answers has a
     row; None takes those that occur. filtered: False puts back what the sentinel rule alone excludes. rng:
@@ -86,7 +86,7 @@ def preference_table(
     answers = analysed(judgments, cells, cluster=settings.cluster, filtered=filtered)
     found = rates_of(answers)
     table = answers.gathered.cells[CELL_KEYS].reset_index(drop=True)
-    table["n"], table["k"], table["rate"] = found.n, found.k, found.rate
+    table["n"], table["k"], table["rate"], table["ties"] = found.n, found.k, found.rate, ties_of(answers)
     for way in ("worker", "image_a", "image_b", "pair"):
         table[f"n_{way}s"] = found.clusters[way]
         table[f"se_{way}"] = np.sqrt(found.alone[way])
@@ -123,13 +123,15 @@ def equivalence(table: pd.DataFrame, margin: float) -> Floats:
 
 def rates_of(answers: Analysed) -> Cells:
     """The rate of condition A in every cell, and its variance."""
-    return answers.by_side.rates(chooses_a(answers.by_side))
+    return answers.by_side.rates(answers.chooses_a)
 
 
-def chooses_a(by_side: Tally) -> NDArray[np.bool_]:
-    """Whether the answers of each group of `Analysed.by_side` choose condition A."""
-    number = np.arange(len(by_side.cell))
-    return np.asarray((number // 2 % 2) == number % 2)
+def ties_of(answers: Analysed) -> NDArray[np.int64]:
+    """How many answers of every cell choose neither condition."""
+    tied = answers.by_side.n * (answers.chooses_a == 0.5)
+    return np.bincount(answers.by_side.cell, weights=tied, minlength=len(answers.gathered.cells)).astype(
+        np.int64
+    )
 
 
 def design_effects(found: Cells, contrast: pd.Series) -> Floats:
@@ -240,10 +242,10 @@ def wilson(rate: Floats, n: Floats, quantile: Floats | float) -> tuple[Floats, F
 
 def _as_in_the_literature(table: pd.DataFrame, settings: Intervals) -> None:
     """Wilson's interval and the exact binomial test, as if answers were independent: descriptive only."""
-    k, n = table["k"].to_numpy(), table["n"].to_numpy()
+    k, n, ties = (table[name].to_numpy() for name in ("k", "n", "ties"))
     z = normal_quantile((1 + settings.level) / 2)
     table["wilson_low"], table["wilson_high"] = wilson(table["rate"].to_numpy(float), n.astype(float), z)
-    table["p_binomial"] = coin_test(k, n)
+    table["p_binomial"] = coin_test(k - ties / 2, n - ties)  # the sign test: ties tell nothing
 
 
 def adjust(p_values: Floats, method: str) -> Floats:
@@ -304,6 +306,8 @@ def _clusters(answers: Analysed, way: str) -> list[tuple[NDArray[np.int64], NDAr
     key = code.astype(np.int64) * cells + gathered.shown.cell[trial]
     sums.add(key, (np.ones(len(key)), gathered.chose_a()[keep]))
     key, found = sums.result()
+    if answers.gathered.kind.tie:
+        found = 2 * found  # in halves
     n, k = found.astype(np.int64).T
     return [(n[mine], k[mine]) for mine in (key % cells == cell for cell in range(cells))]
 

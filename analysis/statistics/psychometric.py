@@ -160,8 +160,9 @@ class _Points(NamedTuple):
 
     def by_group(self, scores: Floats) -> Floats:
         """Scores (U, 2, d) of answers that did not choose A, and that did, for each group: (G, d)."""
-        chose_a = self.timed.chose_a.astype(np.int64)
-        return np.where((self.of_group >= 0)[:, None], scores[self.of_group, chose_a], 0.0)
+        share, own = self.timed.chose_a[:, None], scores[self.of_group]
+        chosen = (1 - share) * own[:, 0] + share * own[:, 1]
+        return np.where((self.of_group >= 0)[:, None], chosen, 0.0)
 
     def covariances(self, scores: Floats, *, corrected: bool = True) -> Covariances:
         """Of the sums of scores (U, 2, d)."""

@@ -120,20 +120,22 @@ def rank_conditions(
     differences. An exposure whose contrasts do not link all its conditions gives a Ranking with
     identified=False. GlimpseError when no judgment is left.
     """
-    tally = analysed(judgments).by_side
+    answers = analysed(judgments)
+    tally = answers.by_side
     codes, first = np.unique(tally.sets["exposure_ms"], return_index=True)
     exposures = tally.cells["exposure_ms"].to_numpy(float)[first]
     order = codes[np.argsort(exposures)]  # NaN comes last
-    shown = [_ExposureGroups.of(tally, int(number)) for number in order]
+    left_share = answers.gathered.left_share
+    shown = [_ExposureGroups.of(tally, int(number), left_share) for number in order]
     return [_rank(groups, level, adjustment) for groups in shown if len(groups.at)]
 
 
 class _ExposureGroups(NamedTuple):
     """One exposure's answers, (U,) groups of a cell and a side of condition A.
 
-    at: of each group, the first of its two groups in `tally` (right chosen, left chosen). left, right: codes
-    in `names` of the conditions. contrast: numbers the unordered pairs of conditions, in their order. n, k:
-    answers, and those that chose left.
+    at: of each group, the first of its groups in `tally`, one an outcome. left_share: of the outcomes. left,
+    right: codes in `names` of the conditions. contrast: numbers the unordered pairs of conditions, in their
+    order. n, k: answers, and those that chose left, ties as halves.
     """
 
     tally: Tally
@@ -146,15 +148,17 @@ class _ExposureGroups(NamedTuple):
     contrast: Codes
     n: Floats
     k: Floats
+    left_share: Floats
 
     @classmethod
-    def of(cls, tally: Tally, number: int) -> _ExposureGroups:
+    def of(cls, tally: Tally, number: int, left_share: Floats) -> _ExposureGroups:
         """Of one of the exposures."""
+        S = len(left_share)
         mine = tally.sets["exposure_ms"][tally.cell] == number
-        right, left = tally.n.reshape(-1, 2).astype(float).T
-        at = np.flatnonzero(mine[::2] & (right + left > 0))
-        n, k = (right + left)[at], left[at]
-        cell, a_left = tally.cell[2 * at], at % 2 == 1
+        counts = tally.n.reshape(-1, S).astype(float)
+        at = np.flatnonzero(mine[::S] & (counts.sum(axis=1) > 0))
+        n, k = counts[at].sum(axis=1), counts[at] @ left_share
+        cell, a_left = tally.cell[S * at], at % 2 == 1
         codes = condition_codes(tally.cells)
         every = np.unique(np.concatenate([tally.cells[f"condition_{side}"].to_numpy(str) for side in "ab"]))
         known, own = np.unique(np.stack([codes["a"][cell], codes["b"][cell]]), return_inverse=True)
@@ -163,8 +167,8 @@ class _ExposureGroups(NamedTuple):
         exposure_ms = float(tally.cells["exposure_ms"].to_numpy(float)[cell[0]]) if len(cell) else np.nan
         return cls(
             tally, number, None if np.isnan(exposure_ms) else exposure_ms, tuple(every[known].tolist()),
-            2 * at, np.where(a_left, a, b), np.where(a_left, b, a), np.unique(both, return_inverse=True)[1],
-            n, k,
+            S * at, np.where(a_left, a, b), np.where(a_left, b, a), np.unique(both, return_inverse=True)[1],
+            n, k, left_share,
         )  # fmt: skip
 
     def count(self, way: str) -> int:
@@ -174,7 +178,8 @@ class _ExposureGroups(NamedTuple):
     def covariances(self, scores: Floats, *, corrected: bool = True) -> Covariances:
         """Of the sums of scores (U, 2, d) of answers that chose right, and of those that chose left."""
         own = np.zeros((len(self.tally.cell), scores.shape[2]))
-        own[self.at], own[self.at + 1] = scores[:, 0], scores[:, 1]
+        for outcome, share in enumerate(self.left_share):
+            own[self.at + outcome] = (1 - share) * scores[:, 0] + share * scores[:, 1]
         return self.tally.covariances(own, "exposure_ms", self.number, corrected=corrected)
 
 

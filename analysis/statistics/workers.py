@@ -94,9 +94,10 @@ def side_bias(
     level: float = 0.95,
 ) -> SideBias:
     """Left/right bias over all genuine judgments (as marked by `exclusion.exclude`)."""
-    tally = analysed(judgments).by_side
-    right, left = tally.n.reshape(-1, 2).astype(float).T  # of a cell and a side of condition A
-    n, cell = right + left, tally.cell[::2]
+    answers = analysed(judgments)
+    tally, own = answers.by_side, answers.gathered.left_share
+    counts = tally.n.reshape(-1, len(own)).astype(float)  # of a cell and a side of condition A
+    n, left, cell = counts.sum(axis=1), counts @ own, tally.cell[:: len(own)]
     answered = n > 0
     C = len(tally.cells)
     of_cell, sides = np.bincount(cell, weights=n, minlength=C), np.bincount(cell[answered], minlength=C)
@@ -107,7 +108,7 @@ def side_bias(
     df = float(tally.df("all", 0))
     if not df > 0:
         return SideBias(size, raw, balanced, None, None, None, "one worker or one image only")
-    scores = np.stack([-weight * share, weight * (1 - share)], axis=1).reshape(-1, 1)
+    scores = (weight[:, None] * (own - share[:, None])).reshape(-1, 1)
     se = float(np.sqrt(tally.covariances(scores, "all", 0).variance(np.ones(1))))
     if not se > 0:
         return SideBias(size, raw, balanced, None, None, None, _without_spread(balanced))
@@ -139,7 +140,8 @@ def sentinel_table(
     at = np.flatnonzero((gathered.shown.cell < 0)[gathered.trial])
     correct = gathered.shown.correct_left[gathered.trial[at]]
     at, correct = at[correct >= 0], correct[correct >= 0]
-    wrong, kept = correct != gathered.left[at], gathered.reason[at] == 0
+    right = np.where(correct == 1, 1.0, 0.0) == gathered.left_share[gathered.outcome[at]]
+    wrong, kept = ~right, gathered.reason[at] == 0
     rows = []
     for scope, keep in (("all", np.full(len(at), True)), ("kept", kept)):
         row: dict[str, Any] = {"scope": scope, "n": int(keep.sum()), "wrong": int(wrong[keep].sum())}
@@ -163,17 +165,17 @@ def _one_rate(gathered: Gathered, at: Codes, one: NDArray[np.bool_], cluster: st
 def worker_table(judgments: Judgments | pd.DataFrame | Gathered, *, level: float = 0.95) -> pd.DataFrame:
     """One row a worker, excluded ones too, with WORKER_COLUMNS.
 
-    n: genuine answers. left_low/high: Wilson's interval of the share of left answers; p_left: exact binomial
-    test of 1/2, adjusted by Holm over workers. longest_run: most in a row on one side. agreement: mean
-    share of the other workers of a trial who chose the same side; agreement_z: what it is worth against a
-    coin, agreement_z_expected: what a worker like the others would score. fast_share: answers given within
-    FAST_MS of the onset of the images. flags: names of WORKER_FLAGS. Missing where a worker shares no trial,
-    or no time was recorded.
+    n: genuine answers; those that choose neither side count for nothing else. left_low/high: Wilson's
+    interval of the share of left answers; p_left: exact binomial test of 1/2, adjusted by Holm over workers.
+    longest_run: most in a row on one side. agreement: mean share of the other workers of a trial who chose
+    the same side; agreement_z: what it is worth against a coin, agreement_z_expected: what a worker like the
+    others would score. fast_share: answers given within FAST_MS of the onset of the images. flags: names of
+    WORKER_FLAGS. Missing where a worker shares no trial, or no time was recorded.
     """
     gathered = gather(judgments)
     lean = _leans(gathered)
     table = pd.concat([_of_part(gathered, here, lean) for here in gathered.parts], ignore_index=True)
-    k, n = table["n_left"].to_numpy(), table["n"].to_numpy()
+    k, n = table["n_left"].to_numpy(), table["n_decided"].to_numpy()
     z = normal_quantile((1 + level) / 2)
     table["left_low"], table["left_high"] = wilson(divide(k, n), n.astype(float), z)
     table["p_left"] = coin_test(k, n)
@@ -188,9 +190,10 @@ def _leans(gathered: Gathered) -> Floats:
     T = len(gathered.shown.cell)
     n, left = np.zeros((2, T), dtype=np.int64)
     for here in gathered.parts:
-        trial = gathered.trial[here]
+        decided = gathered.decided[here]
+        trial = gathered.trial[here][decided]
         n += np.bincount(trial, minlength=T)
-        left += np.bincount(trial[gathered.left[here]], minlength=T)
+        left += np.bincount(trial[gathered.left[here][decided]], minlength=T)
     return np.stack([divide(left, n - 1), divide(left - 1, n - 1)], axis=1) - 0.5
 
 
@@ -199,16 +202,21 @@ def _of_part(gathered: Gathered, here: slice, lean: Floats) -> pd.DataFrame:
     assignment, trial, left = gathered.assignment[here], gathered.trial[here], gathered.left[here]
     everyone, names = pd.factorize(gathered.worker[assignment])
     W, genuine = len(names), (gathered.shown.cell >= 0)[trial]
-    worker, chose = everyone[genuine], left[genuine]
+    worker, chose, decided = everyone[genuine], left[genuine], gathered.decided[here][genuine]
     n, k = np.bincount(worker, minlength=W), np.bincount(worker[chose], minlength=W)
+    of_sides = np.bincount(worker[decided], minlength=W)
+    points = gathered.points[gathered.outcome[here][genuine]]
     table = pd.DataFrame({
         "worker": np.asarray(gathered.workers[names], dtype=object).astype(str), "n": n, "n_left": k,
-        "left_share": divide(k, n), "longest_run": _longest_run(worker, assignment[genuine], chose, W),
+        "n_decided": of_sides, "left_share": divide(k, of_sides),
+        "longest_run": _longest_run(worker, assignment[genuine], points, W),
     })  # fmt: skip
     correct = gathered.shown.correct_left[trial]
+    right = np.where(correct == 1, 1.0, 0.0) == gathered.left_share[gathered.outcome[here]]
+    wrong = ~genuine & (correct >= 0) & ~right
     table["n_sentinels"] = np.bincount(everyone[~genuine], minlength=W)
-    table["n_wrong"] = np.bincount(everyone[~genuine & (correct >= 0) & (correct != left)], minlength=W)
-    of_answers = lean[trial[genuine], chose.astype(np.int8)]
+    table["n_wrong"] = np.bincount(everyone[wrong], minlength=W)
+    of_answers = np.where(decided, lean[trial[genuine], chose.astype(np.int8)], np.nan)
     table["agreement"], table["agreement_z"], table["agreement_z_expected"] = _agreement(
         worker, chose, of_answers, W
     )
@@ -218,11 +226,11 @@ def _of_part(gathered: Gathered, here: slice, lean: Floats) -> pd.DataFrame:
     return table
 
 
-def _longest_run(worker: Codes, assignment: Codes, left: NDArray[np.bool_], W: int) -> NDArray[np.int64]:
+def _longest_run(worker: Codes, assignment: Codes, points: Codes, W: int) -> NDArray[np.int64]:
     """Longest run of answers on one side within an assignment, in the order of the answers."""
     longest = np.zeros(W, dtype=np.int64)
     if len(worker):
-        breaks = np.flatnonzero((np.diff(assignment) != 0) | (np.diff(left.astype(np.int8)) != 0)) + 1
+        breaks = np.flatnonzero((np.diff(assignment) != 0) | (np.diff(np.sign(points)) != 0)) + 1
         starts = np.concatenate([[0], breaks])
         np.maximum.at(longest, worker[starts], np.diff(np.append(starts, len(worker))))
     return longest

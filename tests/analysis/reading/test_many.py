@@ -169,7 +169,7 @@ def test_the_report_is_the_same_in_parts(folder, tmp_path, monkeypatch):
 def test_answers_are_read_back_from_memory_and_from_disk(monkeypatch):
     rng = np.random.default_rng(0)
     answers = np.zeros(500, dtype=ANSWER)
-    answers["trial"], answers["left"] = rng.integers(0, 99, 500), rng.random(500) < 0.5
+    answers["trial"], answers["value"] = rng.integers(0, 99, 500), rng.choice([-1, 1], 500)
     answers["response_ms"] = rng.random(500)
     for most in (10**6, 100):
         monkeypatch.setattr(answer_file, "IN_MEMORY", most)
