@@ -32,7 +32,7 @@ JUDGMENTS = (
     "chosen_side,chose_a,response_ms,sentinel,correct,excluded,reason"
 )
 PREFERENCE = (
-    "contrast,condition_a,condition_b,exposure_ms,n,k,rate,low,high,se_worker,se_image_a,se_image_b,se_pair,"
+    "contrast,condition_a,condition_b,exposure_ms,n,k,ties,rate,low,high,se_worker,se_image_a,se_image_b,se_pair,"
     "se,n_effective,df,wilson_low,wilson_high,p_value,p_adjusted,p_binomial,p_equivalent,n_workers,"
     "effective_workers,n_images_a,n_images_b,effective_images,n_pairs,filtered,note"
 )
