@@ -76,6 +76,7 @@ class UsualPage(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
 
     user_agent: str = ""
     viewport: list[float] = []
+    image_size: list[float] | None = None
     device_pixel_ratio: float | None = None
     refresh_hz: float | None = None
     focus_losses: float | None = None

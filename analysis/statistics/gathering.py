@@ -17,10 +17,11 @@ from pandas.api.types import union_categoricals
 
 from glimpse.counting import REASONS, SENTINELS
 from glimpse.errors import GlimpseError, NothingLeftError
-from glimpse.questions import DEFAULT_QUESTION, KINDS, AnswerKind, share_right, value_of
+from glimpse.questions import DEFAULT_QUESTION, AnswerKind, share_right, value_of
 
 from ..reading.exclusion import none_left
 from ..reading.judgments import Judgments, mark_exposure_errors
+from .coding import codes_of_rows, column_of, outcome_of, texts_of, trials_of, values_of
 from .sharing import Seen, met_again, stretches
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Shown:
         return cls(
             np.where(sentinel, -1, cell), table["exposure_ms"].to_numpy(float),
             (table["side_of_a"] == "left").to_numpy(), image[:T], image[T:], item[:T], item[T:], pair,
-            table["correct_left"].to_numpy(np.int8), pd.Index(_texts(items)), pd.Index(_texts(pairs)),
+            table["correct_left"].to_numpy(np.int8), pd.Index(texts_of(items)), pd.Index(texts_of(pairs)),
         )  # fmt: skip
 
     def seen(self) -> Seen:
@@ -276,24 +277,24 @@ def _from_table(given: pd.DataFrame, cells: pd.DataFrame | None) -> Gathered:
     """From a table of judgments, which may lack what is not asked of it."""
     together = np.argsort(pd.factorize(given["worker"])[0], kind="stable")
     table = given.iloc[together].reset_index(drop=True)
-    worker, workers = pd.factorize(_texts(table["worker"]), sort=True)  # so that bootstraps draw the same
-    a_left = np.asarray(_column(table, "side_of_a", "left") == "left")
-    value, kind = _values(table, a_left)
+    worker, workers = pd.factorize(texts_of(table["worker"]), sort=True)  # so that bootstraps draw the same
+    a_left = np.asarray(column_of(table, "side_of_a", "left") == "left")
+    value, kind = values_of(table, a_left)
     left = value < 0
-    of_trial = _trials_of(table, a_left, left, value != 0)
+    of_trial = trials_of(table, a_left, left, value != 0)
     known = [name for name in OF_TRIAL if name in of_trial]
-    trial, first = _rows(of_trial[known])
+    trial, first = codes_of_rows(of_trial[known])
     table_of_trials = of_trial.iloc[first].reset_index(drop=True)
     genuine = table_of_trials[~table_of_trials["sentinel"].to_numpy(bool)]
     cells = occurring_cells(genuine) if cells is None else cells
-    assignment, assignments = pd.factorize(_texts(_column(table, "assignment", table["worker"])))
+    assignment, assignments = pd.factorize(texts_of(column_of(table, "assignment", table["worker"])))
     _, first_of = np.unique(assignment, return_index=True)
-    source, sources = pd.factorize(_texts(_column(table, "source", ""))[first_of])
-    why = _texts(_column(table, "reason", "excluded"))
+    source, sources = pd.factorize(texts_of(column_of(table, "source", ""))[first_of])
+    why = texts_of(column_of(table, "reason", "excluded"))
     text = np.where(table["excluded"].to_numpy(bool), np.where(why == "", "excluded", why), "")
     reasons = (NO_REASON, *sorted({*text} - {""}))
     times = [
-        np.asarray(_column(table, name, np.nan), dtype=np.float32) for name in ("response_ms", "shown_ms")
+        np.asarray(column_of(table, name, np.nan), dtype=np.float32) for name in ("response_ms", "shown_ms")
     ]
     return Gathered(
         cells, Shown.of(table_of_trials, cells, np.ones(len(first), dtype=bool)), worker[first_of],
@@ -303,87 +304,11 @@ def _from_table(given: pd.DataFrame, cells: pd.DataFrame | None) -> Gathered:
     )  # fmt: skip
 
 
-def outcome_of(value: NDArray[np.integer], kind: AnswerKind) -> NDArray[np.int8]:
-    """The place of each value among a kind's answers, from right to left."""
-    if not kind.tie:
-        return np.asarray(value < 0).view(np.int8)
-    return np.asarray(kind.steps - value, dtype=np.int8)
-
-
-def _values(table: pd.DataFrame, a_left: NDArray[np.bool_]) -> tuple[NDArray[np.int64], AnswerKind]:
-    """The values of a table's answers, and the kind of them: by `choice`, `chose_a` or `chosen_side`."""
-    if "question" in table and table["question"].nunique() > 1:
-        names = ", ".join(map(str, table["question"].unique()))
-        raise GlimpseError(f"the judgments are of several questions ({names}); pass those of one.")
-    if "choice" in table:
-        given = table["choice"].astype(object)
-        if all(isinstance(answer, int | np.integer) for answer in given.unique()):
-            value = given.to_numpy(np.int64)
-            return value, KINDS["scale-5" if np.abs(value).max(initial=0) <= 2 else "scale-7"]
-        value = given.map({"left": -1, "right": 1}).fillna(0).to_numpy(np.int64)
-    elif "chose_a" in table:
-        chose = table["chose_a"].astype("boolean")
-        left = chose.fillna(False).to_numpy(bool) == a_left
-        value = np.where(chose.isna(), 0, np.where(left, -1, 1))
-    else:
-        value = np.where(np.asarray(_column(table, "chosen_side", "left") == "left"), -1, 1)
-    return np.asarray(value), KINDS["choice-or-tie" if (value == 0).any() else "choice"]
-
-
-def _trials_of(
-    table: pd.DataFrame, a_left: Any, left: NDArray[np.bool_], decided: NDArray[np.bool_]
-) -> pd.DataFrame:
-    """The columns OF_TRIAL of each judgment, with what follows from others where it is missing."""
-    names = table["contrast"].astype(str).str.partition(":")
-    own = {name: _column(table, name, "") for name in ("trial", "pair", "item_a", "item_b")}
-    if "pair" not in table:
-        sides = [
-            names[place] + "/" + pd.Series(_texts(own[f"item_{side}"]))
-            for place, side in ((0, "a"), (2, "b"))
-        ]
-        own["pair"] = sides[0] + "+" + sides[1]
-    if "item_a" not in table:  # the images are not known apart from their pairs
-        own["item_a"] = own["item_b"] = own["pair"]
-    known = table["correct"].notna().to_numpy() if "correct" in table else np.zeros(len(table), dtype=bool)
-    right = (
-        table["correct"].astype(object).where(known, False).to_numpy(bool) if "correct" in table else known
-    )
-    return pd.DataFrame({
-        **own, "contrast": table["contrast"].astype(str), "exposure_ms": table["exposure_ms"].astype(float),
-        "side_of_a": np.where(a_left, "left", "right"), "condition_a": names[0], "condition_b": names[2],
-        "sentinel": table["sentinel"].to_numpy(bool),
-        "correct_left": _correct_left(own["trial"], known & decided, right == left),
-    })  # fmt: skip
-
-
-def _correct_left(trial: Any, known: NDArray[np.bool_], left: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Whether left is the right side of each answer's trial, -1 where no answer to it tells."""
-    found = pd.Series(np.where(known, left, -1))
-    return np.asarray(found.groupby(_texts(trial)).transform("max") if known.any() else found)
-
-
-def _column(table: pd.DataFrame, name: str, otherwise: Any) -> Any:
-    return table[name] if name in table else np.broadcast_to(otherwise, len(table))
-
-
 def _one_after_another(*columns: pd.Series) -> Any:
     """Columns of texts as one; it costs little where they are categorical, as those of a design are."""
     if all(isinstance(column.dtype, pd.CategoricalDtype) for column in columns):
         return union_categoricals([column.array for column in columns], sort_categories=True)
-    return np.concatenate([_texts(column) for column in columns])
-
-
-def _texts(column: Any) -> NDArray[np.object_]:
-    return np.asarray(column, dtype=object).astype(str).astype(object)
-
-
-def _rows(table: pd.DataFrame) -> tuple[Codes, Codes]:
-    """A code for each different row of a table, and the first row of each code."""
-    code = np.zeros(len(table), dtype=np.int64)
-    for name in table:
-        own, values = pd.factorize(table[name], use_na_sentinel=False)
-        code = pd.factorize(code * len(values) + own)[0]
-    return code, np.unique(code, return_index=True)[1]
+    return np.concatenate([texts_of(column) for column in columns])
 
 
 def design_cells(trials: pd.DataFrame, contrasts: Iterable[Sequence[str]] = ()) -> pd.DataFrame:
