@@ -28,12 +28,14 @@ from .blindness import blind_warnings
 from .design_page import design_html
 from .display import Display
 from .imaging import PIXEL_RATIO, Imaging, imaged, looked_at
+from .pay import LEAST_HOURLY_USD, check_time, pay_warnings
 from .recurrence import recurrence
 from .rows import in_context, planned_rows, scene_warnings
 from .writing import refuse_existing, write_study
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from decimal import Decimal
     from pathlib import Path
 
     from glimpse.experiment import Experiment
@@ -65,7 +67,8 @@ class Making:
     are kept for each that is shown: see `imaging`. `page` holds keyword arguments of `pages.page_settings`;
     `force` replaces a study never published.
     `sources` is what stands with the images, or has known answers; `forms` is asked of participants.
-    `beside` maps further files of the study's folder to their contents.
+    `beside` maps further files of the study's folder to their contents. A reward of less than
+    `least_hourly_usd` an hour is warned about.
     """
 
     seed: int
@@ -79,7 +82,8 @@ class Making:
     track: Track = untracked
     sources: Sources = field(default_factory=Sources)
     forms: tuple[FormField, ...] = ()
-    beside: Mapping[str, str] = field(default_factory=dict)
+    beside: Mapping[str, bytes] = field(default_factory=dict)
+    least_hourly_usd: Decimal = LEAST_HOURLY_USD
 
 
 @dataclass(frozen=True)
@@ -159,16 +163,18 @@ def _built(
     encoder = _Encoder(sources, names, secret, imaging.encoding, imaging.limit, making.track)
     study = _study(experiment, making, page, secret, shown.named(names), encoder.stimuli())
     study = replace(study, contexts=shown.stated(names))
+    check_time(study)
     pages = {hit.hit: page_html(study, hit.hit) for hit in study.hits}
     question_bytes = max(len(question_xml(study, hit.hit, LONG_BASE).encode()) for hit in study.hits)
     study = replace(study, hits=tuple(replace(hit, page_sha256=digest(pages[hit.hit])) for hit in study.hits))
     recurring = recurrence(study.trials, experiment.workers_per_hit)
     blind = blind_warnings(experiment, study.trials, imaging.encoding, pictures.values())
-    warnings = (*warnings, *(recurring.warnings() if recurring else ()), *blind, *imaging.warnings())
+    pay = pay_warnings(study, making.least_hourly_usd)
+    warnings = (*warnings, *(recurring.warnings() if recurring else ()), *blind, *imaging.warnings(), *pay)
     report = design_html(
         study, recurring, warnings=warnings, encoding=imaging.encoding, question_bytes=question_bytes
     )
-    extra = {**making.beside, "design.html": report}
+    extra = {**making.beside, "design.html": report.encode()}
     written = write_study(study, target, pages, encoder.write, extra, replace=making.force)
     return Built(written, warnings, imaging, question_bytes)
 

@@ -28,14 +28,14 @@ def write_study(
     target: Path,
     pages: Mapping[str, str],
     write_images: Callable[[Path], Mapping[str, Stimulus]],
-    extra: Mapping[str, str],
+    extra: Mapping[str, bytes],
     *,
     replace: bool = False,
 ) -> Study:
     """Write a study folder that appears whole or not at all, and return the study in it.
 
     `pages` maps HIT names to HTML; `write_images` fills the folder that it is given and returns the stimuli
-    with their digests; `extra` maps further file names to text. GlimpseError when `target` exists, unless
+    with their digests; `extra` maps further file names to contents. GlimpseError when `target` exists, unless
     `replace`, and always once it was published.
     """
     refuse_existing(target, replace=replace)
@@ -49,8 +49,8 @@ def write_study(
             for name, page in pages.items():
                 (draft / study.hit(name).page).write_bytes(page.encode())
             (draft / "trials.csv").write_bytes(trials_csv(study.trials).encode())
-            for name, text in extra.items():
-                (draft / name).write_bytes(text.encode())
+            for name, data in extra.items():
+                (draft / name).write_bytes(data)
             (draft / "study.json").write_bytes((json.dumps(study.to_json(), indent=1) + "\n").encode())
             # One flush for all files: a flush each would take longer than copying them.
             getattr(os, "sync", lambda: None)()

@@ -12,6 +12,8 @@ from glimpse.experiment import Contrast, Experiment, designed
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+USUAL_REAL = "real"
+USUAL_REAL = "real"
 USUAL_SENTINEL = "image-space"
 USUAL_OURS = "crn"
 # Words in place of contrasts: every two conditions; `ours` with every other one, the real one too.
@@ -22,8 +24,8 @@ def infer(
     experiment: Experiment,
     conditions: Sequence[str],
     *,
-    real: str,
-    sentinel: str | None,
+    real: str | None = None,
+    sentinel: str | None = None,
     contrasts: Sequence[str] = (),
     ours: str | None = None,
     baselines: Sequence[str] = (),
@@ -31,8 +33,9 @@ def infer(
 ) -> Experiment:
     """Return `experiment` over the conditions at hand.
 
-    Without `sentinel` it is `image-space`, where there is one (in unlimited time with the preset "authors":
-    each batch's own baseline); none, where `numbers` say that known answers come from elsewhere. Contrasts
+    `real` is the condition of photographs: "" is none of them, None is `real`, where there is one. Without
+    `sentinel` it is `image-space`, where there is one (in unlimited time with the preset "authors": each
+    batch's own baseline); none, where `numbers` say that known answers come from elsewhere. Contrasts
     default to every pair of the conditions but the sentinel's in limited time, and to `ours` (`crn`) against
     every other condition but the real one in unlimited time; the words `all` and `ours-against-all` stand
     for every pair, and for `ours` against every other, the real one too, but never the sentinel's.
@@ -41,17 +44,16 @@ def infer(
     numbers = dict(numbers or {})
     if "reward_usd" in numbers:
         numbers["reward_usd"] = money(str(numbers["reward_usd"]))
-    needs_known = _needs_known(experiment, numbers)
+    by_condition = _needs_known(experiment, numbers)
     for name in (sentinel, ours, *baselines):
         _check(name, conditions)
-    if needs_known:
-        _check(real, conditions, "--real")
-    own = experiment.mode == "unlimited-time" and experiment.preset == "authors"
-    if sentinel is None and USUAL_SENTINEL in conditions and needs_known and not own:
-        sentinel = USUAL_SENTINEL
+    real = _real(real, conditions, needed=by_condition)
     limited = experiment.mode == "limited-time"
+    own = not limited and experiment.preset == "authors"
+    if sentinel is None and USUAL_SENTINEL in conditions and by_condition and real and not own:
+        sentinel = USUAL_SENTINEL
     word = contrasts[0] if len(contrasts) == 1 and contrasts[0] in {ALL, OURS_AGAINST_ALL} else None
-    if limited and (baselines or (ours and word != OURS_AGAINST_ALL)):
+    if (limited or word) and (baselines or (ours and word != OURS_AGAINST_ALL)):
         raise GlimpseError("--ours and --baseline belong to --mode unlimited-time; use --contrast A:B here.")
     if contrasts and not word:
         chosen = tuple(_contrast(text, conditions) for text in contrasts)
@@ -60,7 +62,7 @@ def infer(
     else:
         against = [name for name in conditions if name not in {ours or USUAL_OURS, sentinel}]
         chosen = _against_baselines(conditions, real, ours, against if word else baselines)
-    if limited and needs_known and sentinel is None:
+    if limited and by_condition and real and sentinel is None:
         raise GlimpseError(
             f"Sentinels need a condition that is plainly not real; there is no {USUAL_SENTINEL!r} among "
             f"{', '.join(conditions)}. Name one with --sentinel, or do without: --sentinels-per-hit 0."
@@ -78,22 +80,23 @@ def _needs_known(experiment: Experiment, numbers: Mapping[str, object]) -> bool:
     )
 
 
-def _every_pair(conditions: Sequence[str], real: str, sentinel: str | None) -> tuple[Contrast, ...]:
+def _every_pair(conditions: Sequence[str], real: str | None, sentinel: str | None) -> tuple[Contrast, ...]:
     """Return every pair of the conditions but the sentinel's: first those with the real one."""
     fakes = [name for name in conditions if name not in {real, sentinel}]
-    against_real = [(name, real) for name in fakes] if real in conditions else []
+    against_real = [(name, real) for name in fakes] if real and real in conditions else []
     chosen = (*against_real, *combinations(fakes, 2))
     if not chosen:
-        roles = f"{real!r} is the real one" + (f", {sentinel!r} the sentinels'" if sentinel else "")
+        roles = [f"{real!r} is the real one"] * bool(real) + [f"{sentinel!r} the sentinels'"] * bool(sentinel)
+        known = f": {', '.join(roles)}" if roles else ""
         raise GlimpseError(
-            f"Nothing to compare among {', '.join(conditions)}: {roles}. Add a condition, or name a contrast "
+            f"Nothing to compare among {', '.join(conditions)}{known}. Add a condition, or name a contrast "
             "with --contrast A:B."
         )
     return chosen
 
 
 def _against_baselines(
-    conditions: Sequence[str], real: str, ours: str | None, baselines: Sequence[str]
+    conditions: Sequence[str], real: str | None, ours: str | None, baselines: Sequence[str]
 ) -> tuple[Contrast, ...]:
     """Return `ours` against each baseline."""
     if ours is None and USUAL_OURS not in conditions:
@@ -103,11 +106,23 @@ def _against_baselines(
     ours = ours or USUAL_OURS
     chosen = baselines or [name for name in conditions if name not in {ours, real}]
     if not chosen:
-        raise GlimpseError(
-            f"{ours} has no baseline among {', '.join(conditions)}. Add a condition, or name one: "
-            f"--baseline {real}."
-        )
+        hint = f", or name one: --baseline {real}" if real else ""
+        raise GlimpseError(f"{ours} has no baseline among {', '.join(conditions)}. Add a condition{hint}.")
     return tuple((ours, name) for name in chosen)
+
+
+def _real(name: str | None, conditions: Sequence[str], *, needed: bool) -> str | None:
+    """Return the condition of photographs; None where nothing is one."""
+    if name is not None:
+        return name if name and _check(name, conditions, " Say with --real which one is.") else None
+    if USUAL_REAL not in conditions and needed:
+        _check(
+            USUAL_REAL,
+            conditions,
+            " Say with --real which one it is. Where nothing is a photograph, take known answers from "
+            "--sentinel-file or --sentinel-mismatch, or do without: --sentinels-per-hit 0.",
+        )
+    return USUAL_REAL if USUAL_REAL in conditions else None
 
 
 def _contrast(text: str, conditions: Sequence[str]) -> Contrast:
@@ -120,13 +135,13 @@ def _contrast(text: str, conditions: Sequence[str]) -> Contrast:
     return a, b
 
 
-def _check(name: str | None, conditions: Sequence[str], option: str = "") -> None:
-    """Refuse a condition that is not there."""
+def _check(name: str | None, conditions: Sequence[str], hint: str = "") -> bool:
+    """Return whether a condition is named; GlimpseError for one that is not there."""
     if name is not None and name not in conditions:
-        hint = f" Say with {option} which one it is." if option else ""
         raise GlimpseError(
             f"There is no condition {name!r} among the images; found are {', '.join(conditions)}.{hint}"
         )
+    return name is not None
 
 
 def money(text: str) -> Decimal:

@@ -1,0 +1,169 @@
+"""What a requester asked for, in a study file, by options or as arguments -> the experiment, and its making.
+
+`said` holds the stated things alone, by their names in `design.study_fields`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from textwrap import shorten
+from typing import TYPE_CHECKING, Any
+
+from glimpse.console import versions
+from glimpse.errors import GlimpseError
+from glimpse.experiment import check_exclusion_rule, preset
+from glimpse.progress import untracked
+from glimpse.questions import DEFAULT_QUESTION
+from glimpse.stop_rule import StopRule
+
+from ..design.contrasts import infer, money
+from ..design.sources import Sources
+from .building import Making, Texts
+from .pay import LEAST_HOURLY_USD
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from glimpse.experiment import Experiment
+    from glimpse.progress import Track
+    from glimpse.questions import Question
+
+IMAGES = Path("images")
+# What a HIT file says nothing about.
+BESIDE_A_FILE = (
+    "max_wrong_sentinels",
+    "break_every",
+    "workers_per_hit",
+    "reward_usd",
+    "time_allotted_minutes",
+    "stop_when",
+)
+NUMBERS = (
+    *BESIDE_A_FILE,
+    "pairing",
+    "scenes",
+    "sides",
+    "hits_per_batch",
+    "trials_per_cell",
+    "exposures_ms",
+    "sentinels_per_hit",
+    "sentinel_exposure_ms",
+    "sentinel_question",
+    "max_sentinels_in_a_row",
+    "practice_trials",
+)
+# What a HIT file decides.
+FILE_DECIDES = (
+    "mode",
+    "preset_name",
+    "contrasts",
+    "ours",
+    "baselines",
+    "allow_missing",
+    "sentinel_file",
+    "sentinel_mismatch",
+    *(name for name in NUMBERS if name not in {*BESIDE_A_FILE, "practice_trials", "exposures_ms"}),
+)
+# What `page_settings` takes as it was stated, by its own names.
+PAGE = {name: name for name in ("fixation_ms", "origins", "display_width")}
+MOST_TITLE = 128
+
+
+def numbers_of(said: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Return the fields of an experiment that were stated, of `names`, as the experiment holds them."""
+    numbers = {name: said[name] for name in names if name in said}
+    if "reward_usd" in numbers:
+        numbers["reward_usd"] = money(str(numbers["reward_usd"]))
+    if "stop_when" in numbers:
+        numbers["stop_when"] = StopRule.parse(numbers["stop_when"])
+    if "asked" in said:
+        numbers["questions"] = tuple(said["asked"])
+    return numbers
+
+
+def experiment_of(said: Mapping[str, Any], conditions: Sequence[str]) -> Experiment:
+    """Return the experiment over the conditions at hand; GlimpseError where there can be none such."""
+    numbers = numbers_of(said, *NUMBERS)
+    sources = [name for name in ("sentinel", "sentinel_file", "sentinel_mismatch") if said.get(name)]
+    if len(sources) > 1:
+        options = " and ".join("--" + name.replace("_", "-") for name in sources)
+        raise GlimpseError(f"{options} both say where known answers come from; give one of them.")
+    if sources and sources[0] != "sentinel":
+        numbers["sentinels"] = sources[0].removeprefix("sentinel_")
+    experiment = infer(
+        preset(said.get("mode", "limited-time"), said.get("preset_name", "glimpse")),
+        conditions,
+        real=said.get("real"),
+        sentinel=said.get("sentinel"),
+        contrasts=said.get("contrasts", ()),
+        ours=said.get("ours"),
+        baselines=said.get("baselines", ()),
+        numbers=numbers,
+    )
+    check_exclusion_rule(experiment)
+    return experiment
+
+
+def making_of(
+    said: Mapping[str, Any],
+    questions: Sequence[Question],
+    *,
+    force: bool = False,
+    track: Track = untracked,
+    beside: Mapping[str, bytes] | None = None,
+) -> Making:
+    """Return how the study is made; GlimpseError for a consent that cannot be read."""
+    return Making(
+        seed=said.get("seed", 0),
+        versions=versions("numpy", "pillow"),
+        encoding=said.get("encoding", "auto"),
+        texts=texts_of(said, questions),
+        page=page_of(said),
+        force=force,
+        track=track,
+        sources=Sources(
+            said.get("context_text"),
+            said.get("context_image"),
+            said.get("sentinel_file"),
+            keep_sides=said.get("sentinel_keep_sides", False),
+        ),
+        forms=tuple(said.get("form", ())),
+        beside=beside or {},
+        least_hourly_usd=money(str(said["least_hourly"])) if "least_hourly" in said else LEAST_HOURLY_USD,
+    )
+
+
+def page_of(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the pages were asked to be, as `page_settings` takes it."""
+    page = {field: said[name] for name, field in PAGE.items() if name in said}
+    if "consent" in said:
+        page["consent"] = paragraphs(said["consent"])
+    return page
+
+
+def texts_of(said: Mapping[str, Any], questions: Sequence[Question]) -> Texts:
+    """Return the words of the list of HITs: as stated, else they follow from the questions."""
+    found = Texts()
+    if tuple(questions) != (DEFAULT_QUESTION,):
+        each = "a question" if len(questions) == 1 else f"{len(questions)} questions"
+        found = Texts(
+            title=shorten(questions[0].text, MOST_TITLE, placeholder=" ..."),
+            description=f"Look at pairs of images and answer {each} about each pair.",
+        )
+    return replace(found, **{name: said[name] for name in ("title", "description") if name in said})
+
+
+def paragraphs(file: Path) -> tuple[str, ...]:
+    """Read a consent; empty lines part its paragraphs."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise GlimpseError(
+            f"--consent {file} is not UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8."
+        ) from None
+    found = tuple(" ".join(part.split()) for part in re.split(r"\n\s*\n", text) if part.strip())
+    if not found:
+        raise GlimpseError(f"--consent {file} is empty; it must hold what participants agree to.")
+    return found
