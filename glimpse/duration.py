@@ -10,14 +10,12 @@ from __future__ import annotations
 import math
 import re
 from decimal import ROUND_HALF_UP, Decimal
-from itertools import cycle, islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from glimpse.context import Context
-    from glimpse.experiment import Experiment
     from glimpse.forms import FormField
     from glimpse.questions import Question
     from glimpse.study import Study
@@ -83,25 +81,6 @@ def hit_minutes(study: Study, hit: str) -> int:
 def study_minutes(study: Study) -> int:
     """Estimate the whole minutes of a study's longest HIT."""
     return max(hit_minutes(study, hit.hit) for hit in study.hits)
-
-
-def planned_minutes(experiment: Experiment) -> int:
-    """Estimate the whole minutes of the longest HIT of a study that has no images yet, and no contexts."""
-    return max(
-        minutes(
-            [(exposure_ms, None) for exposure_ms in _exposures(experiment, len(batch.contrasts))],
-            experiment.questions,
-            break_every=experiment.break_every,
-        )
-        for batch in experiment.batches
-    )
-
-
-def _exposures(experiment: Experiment, contrasts: int) -> Iterator[int | None]:
-    """Yield the exposures of a HIT's trials; sentinels and practice trials go round theirs."""
-    yield from experiment.exposures_ms * (contrasts * experiment.trials_per_cell)
-    yield from islice(cycle(experiment.sentinel_exposures_ms), experiment.sentinels_per_hit)
-    yield from islice(cycle(experiment.exposures_ms), experiment.practice_trials)
 
 
 def hourly_usd(reward_usd: Decimal, minutes: int) -> Decimal:

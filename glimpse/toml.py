@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 Place = tuple[str | int, ...]
 # Texts of several lines, texts of one, and comments.
-_TEXTS = re.compile(
-    r'''"{3}(?:\\.|.)*?"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|#[^\n]*''', re.DOTALL
-)
+_TEXTS = re.compile(r""""{3}(?:\\.|.)*?"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|#[^\n]*""", re.DOTALL)
 _HEADER = re.compile(r"\s*(\[\[?)\s*([\w.\s\"'-]+?)\s*\]")
 _KEY = re.compile(r"\s*([\w.\"'-]+)\s*=")
 

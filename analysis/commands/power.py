@@ -141,6 +141,7 @@ def power(
     from ..planning.planning import (
         check_out,
         describe,
+        known_contexts,
         known_images,
         next_step,
         plan_power,
@@ -170,7 +171,7 @@ def power(
         settings={"studies": studies, "seed": seed, "alpha": alpha, "slip": slip, "images_from": source},
         track=console.track,
     )
-    for line in describe(found):
+    for line in describe(found, known_contexts(study)):
         console.say(line)
     written = write_plan(found, out, versions("numpy", "scipy", "pandas", "matplotlib"))
     console.say(f"\nWrote {out}/: {', '.join(written)}.")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from decimal import Decimal, InvalidOperation
+from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glimpse.context import Context
+from glimpse.duration import hourly_usd, minutes
 from glimpse.errors import GlimpseError
 from glimpse.experiment import LARGEST_REWARD_USD
 from glimpse.files import refuse_others, write_whole
@@ -15,8 +18,10 @@ from glimpse.images import is_image, is_left_behind, item_of
 from glimpse.precision import PAPER_IMAGES, SPREADS, TYPICAL, Spread
 from glimpse.program import program
 from glimpse.progress import untracked
+from glimpse.questions import questions_of
 from glimpse.stated import allowed_wrong
 from glimpse.study import read_document
+from glimpse.text import counted
 from glimpse.trials import iterate_trials
 
 from .power import plan_table, sentinel_rules
@@ -177,16 +182,23 @@ def _is_reward(text: str) -> bool:
         return False
 
 
-def describe(planned: Planned) -> list[str]:
-    """Return the plan in lines for a terminal."""
+def known_contexts(study: Path | None) -> list[Context]:
+    """Return the prompts and references of a study's items, which take time."""
+    stated = read_document(study / "study.json").get("contexts", {}) if study is not None else {}
+    return [Context.from_json(one) for one in stated.values()]
+
+
+def describe(planned: Planned, contexts: Sequence[Context] = ()) -> list[str]:
+    """Return the plan in lines for a terminal; `contexts` are those of the study's items."""
     design, table = planned.design, planned.table
     cost = float(table.loc[table["planned"], "price_usd"].iloc[0])
     batches = f"{design.batches} batches of " if design.batches > 1 else ""
     lines = [
         (
             f"{planned.experiment['mode']}: {batches}{design.hits} HITs of {design.workers_per_hit} workers "
-            f"at ${design.reward_usd}: ${cost:,.2f}, fees included."
+            f"at ${design.reward_usd}: ${cost:,.2f} with Mechanical Turk's fees; your own server has none."
         ),
+        _pay_line(planned, contexts),
         f"A cell has {design.answers} answers of {design.workers} workers on {design.pairs} trials.",
         *_image_lines(planned),
         "",
@@ -211,6 +223,19 @@ def describe(planned: Planned) -> list[str]:
             f"{100 * row.careful_excluded:21.1f} %{mark}"
         )
     return lines
+
+
+def _pay_line(planned: Planned, contexts: Sequence[Context]) -> str:
+    """Say how long a HIT takes, and what it pays an hour."""
+    design, experiment = planned.design, planned.experiment
+    shown = zip(cycle(experiment["exposures_ms"]), cycle(contexts or [None]), strict=False)
+    takes = minutes(
+        islice(shown, design.layout.trials),
+        questions_of(experiment),
+        break_every=experiment.get("break_every") or 0,
+    )
+    hourly = hourly_usd(design.reward_usd, takes)
+    return f"A HIT takes about {counted(takes, 'minute')}: ${hourly} an hour."
 
 
 def _image_lines(planned: Planned) -> list[str]:

@@ -163,10 +163,10 @@ def _built(
     encoder = _Encoder(sources, names, secret, imaging.encoding, imaging.limit, making.track)
     study = _study(experiment, making, page, secret, shown.named(names), encoder.stimuli())
     study = replace(study, contexts=shown.stated(names))
-    check_time(study)
     pages = {hit.hit: page_html(study, hit.hit) for hit in study.hits}
     question_bytes = max(len(question_xml(study, hit.hit, LONG_BASE).encode()) for hit in study.hits)
     study = replace(study, hits=tuple(replace(hit, page_sha256=digest(pages[hit.hit])) for hit in study.hits))
+    check_time(study)
     recurring = recurrence(study.trials, experiment.workers_per_hit)
     blind = blind_warnings(experiment, study.trials, imaging.encoding, pictures.values())
     pay = pay_warnings(study, making.least_hourly_usd)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..design.study_file import read_study_file
 from ..design.study_writing import amended, study_text
 
 if TYPE_CHECKING:
@@ -36,5 +37,5 @@ def copies(said: Mapping[str, Any], target: Path, images: Path, file: Path | Non
             here[name] = target / copied
     text = study_text(here, target, comments=False)
     if file is not None:
-        text = amended(file.read_text(encoding="utf-8-sig"), here, target)
+        text = amended(file.read_text(encoding="utf-8-sig"), here, read_study_file(file), target)
     return {**found, STUDY_FILE: text.encode()}

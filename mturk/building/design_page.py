@@ -10,6 +10,8 @@ from glimpse.counting import chance_of_exclusion
 from glimpse.pricing import Price, price
 from glimpse.text import environment
 
+from .pay import pay_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -140,6 +142,7 @@ def design_html(
             language=study.page_settings.get("language"),
             context_when=study.page_settings.get("context_when", "with"),
             price=study_price(experiment),
+            pay=pay_line(study),
             discarded=discard_rates(experiment),
             warnings=warnings,
             encoding=encoding,

@@ -48,5 +48,5 @@ def pay_warnings(study: Study, least_usd: Decimal) -> list[str]:
 def pay_line(study: Study) -> str:
     """Return the time and pay of an assignment in words."""
     reward, minutes = study.experiment.reward_usd, study_minutes(study)
-    pay = f"${reward} is ${hourly_usd(reward, minutes)} an hour" if reward else "unpaid"
+    pay = f"${reward} is ${hourly_usd(reward, minutes)} an hour"
     return f"about {counted(minutes, 'minute')} ({study.experiment.time_allotted_minutes} allotted), {pay}"

@@ -12,12 +12,15 @@ from glimpse.errors import GlimpseError
 from glimpse.experiment import check_exclusion_rule
 from glimpse.files import write_whole
 from glimpse.program import command
+from glimpse.questions import DEFAULT_QUESTION
 
 from ..design.study_fields import BY_NAME
 from .build_options import study_options, typed, with_question
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from glimpse.experiment import Experiment
 
     from ..building.building import Built, Making
     from ..design.stimuli import Images
@@ -69,7 +72,7 @@ def build_hits(
     read = read_study_file(file) if file else {}
     said = with_question(read, typed(ctx), options["question"], options["answer"])
     if write is not None:
-        _write(console, said, file, write, force=force)
+        _write(console, said, read, file, write, force=force)
         return
     built = _built(said, file, out, force=force, track=console.track)
     for warning in built.warnings:
@@ -77,7 +80,15 @@ def build_hits(
     _report(console, built)
 
 
-def _write(console: Any, said: Mapping[str, Any], file: Path | None, target: Path, *, force: bool) -> None:
+def _write(
+    console: Any,
+    said: Mapping[str, Any],
+    read: Mapping[str, Any],
+    file: Path | None,
+    target: Path,
+    *,
+    force: bool,
+) -> None:
     """Write a study file; one that was read keeps its comments."""
     from ..design.study_writing import amended, study_text
 
@@ -86,7 +97,7 @@ def _write(console: Any, said: Mapping[str, Any], file: Path | None, target: Pat
             f"{target} already exists; name another file with --write, or replace it with --force."
         )
     if file:
-        text = amended(file.read_text(encoding="utf-8-sig"), said, target.parent)
+        text = amended(file.read_text(encoding="utf-8-sig"), said, read, target.parent)
     else:
         text = study_text(said, target.parent)
     write_whole(target, text)
@@ -142,6 +153,7 @@ def _from_hits(said: Mapping[str, Any], images: Images, out: Path, **how: Any) -
 def _report(console: Any, built: Built) -> None:
     """Say what was written and what to type next."""
     from ..building.design_page import study_price
+    from ..building.pay import pay_line
 
     study, experiment = built.study, built.study.experiment
     trials = ", ".join(str(n) for n in sorted({hit.trials for hit in study.hits}))
@@ -150,17 +162,29 @@ def _report(console: Any, built: Built) -> None:
     console.say(f"  contrasts   {contrasts}")
     exposures = [f"{exposure}" for exposure in experiment.exposures_ms if exposure is not None]
     console.say(f"  exposures   {' '.join(exposures) + ' ms' if exposures else 'until answered'}")
-    sentinels = ", ".join(
-        dict.fromkeys(f"{b.sentinel}:{experiment.real}" for b in experiment.batches if b.sentinel)
-    )
-    console.say(f"  sentinels   {experiment.sentinels_per_hit} a HIT ({sentinels or 'none'})")
+    if experiment.questions != (DEFAULT_QUESTION,):
+        asked = ", ".join(f"{question.name} ({question.answer})" for question in experiment.questions)
+        console.say(f"  questions   {asked}")
+    console.say(f"  sentinels   {experiment.sentinels_per_hit} a HIT ({_known_by(experiment)})")
     console.say(f"  images      {len(study.stimuli)} under opaque names ({built.encoding})")
+    price = study_price(experiment)
     console.say(
-        f"  workers     {experiment.workers_per_hit} a HIT at ${experiment.reward_usd}: "
-        f"${study_price(experiment).total_usd} with Mechanical Turk's fees"
+        f"  workers     {experiment.workers_per_hit} a HIT at ${experiment.reward_usd}: ${price.reward_usd}; "
+        f"${price.total_usd} with the fees of Mechanical Turk, your own server has none"
     )
+    console.say(f"  time        {pay_line(study)}")
     if experiment.stop_when:
         rule = experiment.stop_when.text(limited=experiment.mode == "limited-time")
         console.say(f"  may stop    when {rule}")
     console.say(f"  design      {study.folder}/design.html")
     console.next(command("preview", *([] if study.folder == Path("study") else [str(study.folder)])))
+
+
+def _known_by(experiment: Experiment) -> str:
+    """Say where the answers to sentinels are known from."""
+    if experiment.sentinels == "file":
+        return "from a file"
+    if experiment.sentinels == "mismatch":
+        return "another item's picture"
+    pairs = [f"{batch.sentinel}:{experiment.real}" for batch in experiment.batches if batch.sentinel]
+    return ", ".join(dict.fromkeys(pairs)) or "none"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from glimpse.duration import hourly_usd, study_minutes
 from glimpse.program import command
 from glimpse.text import counted
 
@@ -179,6 +180,9 @@ def _confirm(console: Any, study: Study, quote: Quote, *, yes: bool) -> None:
         f"Study {study.study}: {counted(quote.hits, 'HIT')} with {counted(quote.places, 'place')}, "
         f"${experiment.reward_usd} each, {counted(experiment.time_allotted_minutes, 'minute')} allotted."
     )
+    minutes = study_minutes(study)
+    hourly = hourly_usd(experiment.reward_usd, minutes)
+    console.say(f"A HIT takes about {counted(minutes, 'minute')}: ${hourly} an hour.")
     for line in price_lines(quote):
         console.say(line)
     if quote.endpoint == "production" and not yes:

@@ -15,6 +15,7 @@ from glimpse.questions import KINDS
 from .contrasts import ALL, OURS_AGAINST_ALL
 from .encoding import ENCODINGS
 
+PATHS = {"file", "folder", "place"}  # kinds whose values are paths; a place is either of the two
 # The parts of a study file, in the order in which they are written, and what each of them says.
 SECTIONS = {
     "": "",

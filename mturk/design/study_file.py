@@ -18,7 +18,7 @@ from glimpse.questions import Question, check_questions, only_question
 from glimpse.toml import read_toml
 
 from .contrasts import ALL, OURS_AGAINST_ALL
-from .study_fields import BY_PLACE, SECTIONS
+from .study_fields import BY_PLACE, PATHS, SECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -128,7 +128,7 @@ def _value(file: TomlFile, section: str, key: str, value: Any) -> dict[str, Any]
         _refuse(
             file, place, value, f"allowed are {', '.join(field.allowed)}" if field.allowed else reader.wanted
         )
-    if field.kind not in {"file", "folder", "place"}:
+    if field.kind not in PATHS:
         return {field.name: reader.turned(value)}
     named = Path(os.path.normpath(file.path.parent / value))
     if (field.kind == "file" and not named.is_file()) or (field.kind == "place" and not named.exists()):

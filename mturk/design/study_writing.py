@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import tomlkit
 
 from .contrasts import ALL, OURS_AGAINST_ALL
-from .study_fields import FIELDS, SECTIONS, StudyField
+from .study_fields import FIELDS, PATHS, SECTIONS, StudyField
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,33 +51,34 @@ def study_text(said: Mapping[str, Any], folder: Path, *, comments: bool = True) 
     return "\n".join(lines).strip() + "\n"
 
 
-def amended(text: str, said: Mapping[str, Any], folder: Path) -> str:
-    """Return a study file that says what was stated, with everything else in it, comments too, as it was."""
+def amended(text: str, said: Mapping[str, Any], read: Mapping[str, Any], folder: Path) -> str:
+    """Return a study file that says what was stated, everything else in it, comments too, as it was.
+
+    `read` is what the file said as it is, by the names of options; paths are always written anew.
+    """
     document = tomlkit.parse(text)
     for field in FIELDS:
-        if field.name in said:
+        if field.name in said and (field.kind in PATHS or said[field.name] != read.get(field.name)):
             _amend(document, field, in_file(field, said[field.name], folder))
     return tomlkit.dumps(document)
 
 
 def _amend(document: TOMLDocument, field: StudyField, value: Any) -> None:
-    """Let a document say one thing, if it does not yet."""
+    """Let a document say one thing."""
     if not field.key:
-        if [dict(one) for one in document.unwrap().get(field.section, [])] != value:
-            document[field.section] = tomlkit.aot()
-            for one in value:
-                document[field.section].append(tomlkit.item(one))
+        document[field.section] = tables = tomlkit.aot()
+        for one in value:
+            tables.append(tomlkit.item(one))
         return
     if field.section and field.section not in document:
         document[field.section] = tomlkit.table()
     part: Any = document[field.section] if field.section else document
-    if part.unwrap().get(field.key) != value:
-        part[field.key] = value
+    part[field.key] = value
 
 
 def in_file(field: StudyField, value: Any, folder: Path) -> Any:
     """Return a value as a study file in `folder` holds it."""
-    if field.kind in {"file", "folder", "place"}:
+    if field.kind in PATHS:
         return _relative(Path(value), folder)
     if field.kind == "contrasts":
         several = len(value) == 1 and value[0] in {ALL, OURS_AGAINST_ALL}

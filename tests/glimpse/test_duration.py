@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from glimpse.context import Context
-from glimpse.duration import hourly_usd, minutes, planned_minutes, reading_ms
-from glimpse.experiment import preset
+from glimpse.duration import hourly_usd, minutes, reading_ms
+from glimpse.experiment import PAPER_EXPOSURES_MS
 from glimpse.forms import FormField
 from glimpse.questions import DEFAULT_QUESTION, Question
 
 PLAIN = [(None, None)] * 110
 
 
-@pytest.mark.parametrize(("mode", "expected"), [("limited-time", 10), ("unlimited-time", 9)])
-def test_the_papers_studies_take_what_their_pages_said_before(mode: str, expected: int) -> None:
-    assert planned_minutes(preset(mode)) == expected
+def test_the_papers_studies_take_what_their_pages_said_before() -> None:
+    limited = [(exposure_ms, None) for exposure_ms in PAPER_EXPOSURES_MS] * 15 + [(4000, None)] * 5
+    assert minutes(limited, [DEFAULT_QUESTION], break_every=30) == 10
+    assert minutes(PLAIN, [DEFAULT_QUESTION], break_every=30) == 9
 
 
 def test_a_question_more_and_its_kind_add_time() -> None:
@@ -42,11 +42,6 @@ def test_characters_that_are_words_count_alone() -> None:
     assert reading_ms("赤い箱") == pytest.approx(3 * 60_000 / 255)
     assert reading_ms("a red box") == pytest.approx(3 * 60_000 / 238)
     assert reading_ms("") == 0
-
-
-def test_practice_and_sentinels_take_time_too() -> None:
-    few = replace(preset("limited-time"), sentinels_per_hit=0)
-    assert planned_minutes(replace(few, practice_trials=40)) > planned_minutes(few)
 
 
 def test_volunteers_earn_nothing_an_hour() -> None:

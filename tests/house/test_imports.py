@@ -31,7 +31,7 @@ LAYERS = {
         ["study"],
         ["submission", "stated", "plan", "pixels"],
         ["trials", "people", "pricing", "precision", "experiment", "context", "forms"],
-        ["files", "images", "tables"],
+        ["files", "images", "tables", "toml"],
         ["stop_rule", "language", "questions"],
         ["text"],
         ["calling"],

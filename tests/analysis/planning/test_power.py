@@ -210,7 +210,8 @@ def test_power_prints_and_writes(tmp_path: Path) -> None:
     out = tmp_path / "power"
     result = run("power", "--studies", 50, "--rate", 0.6, "--out", out)
     assert result.exit_code == 0, result.output
-    assert "limited-time: 10 HITs of 20 workers at $2.00: $480.00, fees included." in result.output
+    assert "limited-time: 10 HITs of 20 workers at $2.00: $480.00 with Mechanical" in result.output
+    assert "A HIT takes about 10 minutes: $12.00 an hour.\n" in result.output
     assert (
         "A cell has 1000 answers of 200 workers on 50 trials.\n"
         "Each condition has 500 images (as in the paper; yours with --images).\n"
@@ -248,9 +249,7 @@ def test_power_reads_a_study_and_changes_it(tmp_path: Path) -> None:
     result = run("power", study, "--studies", 50, "--rate", 0.6, "--spread", 0.1, 0.2, "--hits", 4,
                  "--workers-per-hit", 9, "--reward", "1.50", "--out", tmp_path / "p")  # fmt: skip
     assert result.exit_code == 0, result.output
-    assert (
-        "unlimited-time: 2 batches of 4 HITs of 9 workers at $1.50: $129.60, fees included." in result.output
-    )
+    assert "2 batches of 4 HITs of 9 workers at $1.50: $129.60 with Mechanical Turk's" in result.output
     assert result.output.endswith(
         "Next: python cli.py build-hits --mode unlimited-time --hits-per-batch 4 --workers-per-hit 9 "
         "--reward-usd 1.50\n"

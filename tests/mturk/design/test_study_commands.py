@@ -42,7 +42,8 @@ def test_defaults_work_on_a_small_sample(here: Path) -> None:
         "Wrote study: 10 HITs of 110 trials, limited-time.",
         "crn:real, pix2pix:real, crn:pix2pix",
         "5 a HIT (image-space:real)",
-        "$480.00 with Mechanical Turk's fees",
+        "20 a HIT at $2.00: $400.00; $480.00 with the fees of Mechanical Turk, your own server has none",
+        "about 10 minutes (30 allotted), $2.00 is $12.00 an hour",
         "Warning: There are 4 scenes, and a HIT shows 220",
         "Next: python cli.py preview",
     ):
