@@ -21,6 +21,7 @@ from glimpse.stop_rule import StopRule
 from ..design.contrasts import infer, money
 from ..design.sources import Sources
 from .building import Making, Texts
+from .imaging import PIXEL_RATIO
 from .pay import LEAST_HOURLY_USD
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ FILE_DECIDES = (
     *(name for name in NUMBERS if name not in {*BESIDE_A_FILE, "practice_trials", "exposures_ms"}),
 )
 # What `page_settings` takes as it was stated, by its own names.
-PAGE = {name: name for name in ("fixation_ms", "origins", "display_width")}
+PAGE = {name: name for name in ("fixation_ms", "origins", "display_width", "display")}
 MOST_TITLE = 128
 
 
@@ -119,6 +120,8 @@ def making_of(
         seed=said.get("seed", 0),
         versions=versions("numpy", "pillow"),
         encoding=said.get("encoding", "auto"),
+        check=said.get("check", "auto"),
+        pixel_ratio=said.get("pixel_ratio", PIXEL_RATIO),
         texts=texts_of(said, questions),
         page=page_of(said),
         force=force,

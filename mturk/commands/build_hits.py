@@ -166,7 +166,9 @@ def _report(console: Any, built: Built) -> None:
         asked = ", ".join(f"{question.name} ({question.answer})" for question in experiment.questions)
         console.say(f"  questions   {asked}")
     console.say(f"  sentinels   {experiment.sentinels_per_hit} a HIT ({_known_by(experiment)})")
-    console.say(f"  images      {len(study.stimuli)} under opaque names ({built.encoding})")
+    file_bytes = study.image_path(next(iter(study.stimuli))).stat().st_size
+    for label, text in built.imaging.lines(file_bytes):
+        console.say(f"  {label:<12}{text}")
     price = study_price(experiment)
     console.say(
         f"  workers     {experiment.workers_per_hit} a HIT at ${experiment.reward_usd}: ${price.reward_usd}; "

@@ -53,6 +53,7 @@ def _option(field: StudyField) -> Command:
     kinds = {
         "whole": int,
         "wholes": int,
+        "number": float,
         "folder": click.Path(path_type=Path),
         "file": click.Path(path_type=Path, exists=True, dir_okay=False),
         "place": click.Path(path_type=Path, exists=True),

@@ -21,7 +21,7 @@ SECTIONS = {
     "": "",
     "questions": (
         "What is asked of each pair, one after the other. "
-        f"answer is {', '.join(KINDS)}; labels = [...] replaces the answers' words."
+        f"answer is {', '.join(KINDS)}; a list of labels replaces the answers' words."
     ),
     "context": "What stands with each pair: the prompt or the reference that its images were made from.",
     "design": "Which images meet, and how often.",
@@ -30,7 +30,7 @@ SECTIONS = {
     "page": "What the page says and looks like.",
     "form": (
         "What participants are asked of themselves, before or after the trials. "
-        "kind is choice, number or text; required = false lets a field stay empty."
+        "kind is choice, number or text; a field may stay empty if it says so (required = false)."
     ),
 }
 
@@ -88,8 +88,15 @@ FIELDS = (
     _field("", "real", "text", 'The condition of real photographs; "": nothing is one.',
            "real, if there is one", example='"real"', metavar="NAME"),
     _field("", "seed", "whole", "Same seed, same images: same study.", "0", example="0"),
-    _field("", "encode", "word", "auto: keep the encoding if all images share one, else PNG.", "auto",
+    _field("", "encode", "word",
+           "auto: keep the files' encoding if all share one and nothing must change, else PNG.", "auto",
            name="encoding", allowed=ENCODINGS),
+    _field("", "check", "word",
+           "Which images are looked at: those that trials show, or all; auto: all, up to 5000.", "auto",
+           allowed=("auto", "all", "drawn")),
+    _field("", "pixel_ratio", "number",
+           "Pixels kept of an image for each CSS pixel shown; larger ones are scaled down. --encode keep "
+           "scales none.", "2", example="2"),
     _field("", "allow_missing", "flag", "Leave out items that not every condition has.", "no",
            example="false"),
     _field("questions", "", "questions",
@@ -167,7 +174,10 @@ FIELDS = (
     _field("page", "consent", "file", "What participants agree to: a text file, in Markdown if you like.",
            "a general one", example='"consent.md"'),
     _field("page", "display_width", "whole", "Width of an image on the screen, in CSS pixels.",
-           "the images', at most 600", example="420"),
+           "the images', at most what fits a laptop's window", example="420"),
+    _field("page", "display", "word",
+           "fit: images are as large as each window has room for, up to their own size or --display-width.",
+           "fixed", allowed=("fixed", "fit")),
     _field("page", "fixation_ms", "whole", "Time from a trial's start to the images.", "600", example="600"),
     _count("page", "break_every", "break_every", "Offer a break after this many trials; 0: none."),
     _field("page", "submit_origins", "texts", "A further origin to which pages may submit (repeatable).",

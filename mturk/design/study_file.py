@@ -70,6 +70,7 @@ READERS = {
     "place": _TEXT,
     "flag": Reader(lambda value: isinstance(value, bool), "write true or false"),
     "whole": Reader(_is_whole, "write a whole number"),
+    "number": Reader(lambda value: _is_whole(value) or isinstance(value, float), "write a number", float),
     "wholes": Reader(_are(_is_whole), "write whole numbers in a list, such as [500, 1000]", tuple),
     "texts": Reader(_are(_is_text), 'write texts in a list, such as ["a", "b"]', tuple),
     "amount": Reader(
