@@ -28,7 +28,7 @@ from .blindness import blind_warnings
 from .design_page import design_html
 from .display import Display
 from .imaging import PIXEL_RATIO, Imaging, imaged, looked_at
-from .pay import LEAST_HOURLY_USD, check_time, pay_warnings
+from .pay import LEAST_HOURLY_USD, check_time, contact_warnings, pay_warnings
 from .recurrence import recurrence
 from .rows import in_context, planned_rows, scene_warnings
 from .writing import refuse_existing, write_study
@@ -169,8 +169,8 @@ def _built(
     check_time(study)
     recurring = recurrence(study.trials, experiment.workers_per_hit)
     blind = blind_warnings(experiment, study.trials, imaging.encoding, pictures.values())
-    pay = pay_warnings(study, making.least_hourly_usd)
-    warnings = (*warnings, *(recurring.warnings() if recurring else ()), *blind, *imaging.warnings(), *pay)
+    owed = [*pay_warnings(study, making.least_hourly_usd), *contact_warnings(page)]
+    warnings = (*warnings, *(recurring.warnings() if recurring else ()), *blind, *imaging.warnings(), *owed)
     report = design_html(
         study, recurring, warnings=warnings, encoding=imaging.encoding, question_bytes=question_bytes
     )

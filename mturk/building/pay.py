@@ -1,4 +1,4 @@
-"""Time and pay of a study, checked before it is written: is its time enough, and what comes to an hour?"""
+"""Time, pay and contact of a study, checked before it is written: what participants are owed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from glimpse.duration import hit_minutes, hourly_usd, study_minutes
 from glimpse.errors import GlimpseError
 from glimpse.text import counted
 
+from ..page.consent import names_contact
+
 if TYPE_CHECKING:
     from glimpse.study import Study
+
+    from ..page.settings import PageSettings
 
 # What Prolific and Connect demand at least, an hour.
 LEAST_HOURLY_USD = Decimal("8.00")
@@ -43,6 +47,16 @@ def pay_warnings(study: Study, least_usd: Decimal) -> list[str]:
         "another limit."
     )
     return [said]
+
+
+def contact_warnings(page: PageSettings) -> list[str]:
+    """Return what to say where a consent names nobody to ask."""
+    if names_contact(page):
+        return []
+    where = "the text of --consent" if page.consent else "the consent"
+    return [
+        f"Participants cannot ask anybody: {where} names no contact. Give an e-mail address with --contact."
+    ]
 
 
 def pay_line(study: Study) -> str:

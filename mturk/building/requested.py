@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from textwrap import shorten
@@ -14,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 from glimpse.console import versions
 from glimpse.errors import GlimpseError
 from glimpse.experiment import check_exclusion_rule, preset
+from glimpse.language import SOURCE, language, read_wording
 from glimpse.progress import untracked
-from glimpse.questions import DEFAULT_QUESTION
+from glimpse.questions import DEFAULT_QUESTION, Question
 from glimpse.stop_rule import StopRule
 
 from ..design.contrasts import infer, money
 from ..design.sources import Sources
+from ..page.consent import read_consent
 from .building import Making, Texts
 from .imaging import PIXEL_RATIO
 from .pay import LEAST_HOURLY_USD
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from glimpse.experiment import Experiment
     from glimpse.progress import Track
-    from glimpse.questions import Question
 
 IMAGES = Path("images")
 # What a HIT file says nothing about.
@@ -67,8 +67,19 @@ FILE_DECIDES = (
     "sentinel_mismatch",
     *(name for name in NUMBERS if name not in {*BESIDE_A_FILE, "practice_trials", "exposures_ms"}),
 )
-# What `page_settings` takes as it was stated, by its own names.
-PAGE = {name: name for name in ("fixation_ms", "origins", "display_width", "display")}
+# What `page_settings` takes as it was stated.
+PAGE = (
+    "fixation_ms",
+    "origins",
+    "display_width",
+    "display",
+    "language",
+    "contact",
+    "institution",
+    "ethics",
+    "comment",
+    "context_when",
+)
 MOST_TITLE = 128
 
 
@@ -79,8 +90,7 @@ def numbers_of(said: Mapping[str, Any], *names: str) -> dict[str, Any]:
         numbers["reward_usd"] = money(str(numbers["reward_usd"]))
     if "stop_when" in numbers:
         numbers["stop_when"] = StopRule.parse(numbers["stop_when"])
-    if "asked" in said:
-        numbers["questions"] = tuple(said["asked"])
+    numbers["questions"] = tuple(said.get("asked") or [question_of(said)])
     return numbers
 
 
@@ -140,10 +150,19 @@ def making_of(
 
 def page_of(said: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the pages were asked to be, as `page_settings` takes it."""
-    page = {field: said[name] for name, field in PAGE.items() if name in said}
+    page = {name: said[name] for name in PAGE if name in said}
     if "consent" in said:
-        page["consent"] = paragraphs(said["consent"])
+        page["consent"] = read_consent(said["consent"])
+    if "wording" in said:
+        page["wording"] = read_wording(said["wording"], said.get("language", SOURCE))
     return page
+
+
+def question_of(said: Mapping[str, Any]) -> Question:
+    """Return what is asked where nothing is stated: which image is more realistic, in the page's language."""
+    page = page_of({name: said[name] for name in ("language", "wording") if name in said})
+    words = language(page.get("language", SOURCE), page.get("wording"))
+    return Question(DEFAULT_QUESTION.name, words.say("questions.realism"))
 
 
 def texts_of(said: Mapping[str, Any], questions: Sequence[Question]) -> Texts:
@@ -156,17 +175,3 @@ def texts_of(said: Mapping[str, Any], questions: Sequence[Question]) -> Texts:
             description=f"Look at pairs of images and answer {each} about each pair.",
         )
     return replace(found, **{name: said[name] for name in ("title", "description") if name in said})
-
-
-def paragraphs(file: Path) -> tuple[str, ...]:
-    """Read a consent; empty lines part its paragraphs."""
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise GlimpseError(
-            f"--consent {file} is not UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8."
-        ) from None
-    found = tuple(" ".join(part.split()) for part in re.split(r"\n\s*\n", text) if part.strip())
-    if not found:
-        raise GlimpseError(f"--consent {file} is empty; it must hold what participants agree to.")
-    return found

@@ -10,6 +10,7 @@ from typing import get_args
 
 from glimpse.context import ContextWhen
 from glimpse.experiment import MODES, PRESETS, preset
+from glimpse.language import SOURCE, codes
 from glimpse.questions import KINDS
 
 from .contrasts import ALL, OURS_AGAINST_ALL
@@ -171,13 +172,18 @@ FIELDS = (
            example='"University of Somewhere"'),
     _field("people", "ethics", "text", "Which ethics board approved it, for the consent.", "not said",
            example='"Ethics Board of Somewhere, 2026-17"'),
-    _field("page", "consent", "file", "What participants agree to: a text file, in Markdown if you like.",
+    _field("page", "language", "word", "Language of all that participants read.", SOURCE, allowed=codes()),
+    _field("page", "wording", "file", "TOML file of texts that replace those of the language.", "none",
+           example='"wording.toml"'),
+    _field("page", "consent", "file", "What participants agree to: a text file, which may be Markdown.",
            "a general one", example='"consent.md"'),
     _field("page", "display_width", "whole", "Width of an image on the screen, in CSS pixels.",
            "the images', at most what fits a laptop's window", example="420"),
     _field("page", "display", "word",
            "fit: images are as large as each window has room for, up to their own size or --display-width.",
            "fixed", allowed=("fixed", "fit")),
+    _field("page", "comment", "flag", "Ask at the end whether there is anything to say.", "no",
+           example="true"),
     _field("page", "fixation_ms", "whole", "Time from a trial's start to the images.", "600", example="600"),
     _count("page", "break_every", "break_every", "Offer a break after this many trials; 0: none."),
     _field("page", "submit_origins", "texts", "A further origin to which pages may submit (repeatable).",
