@@ -138,6 +138,19 @@ class StopRule:
             )
         return cls(**{**value, **_lists(value)})
 
+    def typed(self) -> str:
+        """Return the rule as it is typed.
+
+        >>> StopRule.parse("width=0.10, exposure=all").typed()
+        'width=0.1 exposure=all'
+        """
+        numbers = {"excludes": self.excludes, "width": self.width}
+        words = [f"{name}={value!r}" for name, value in numbers.items() if value is not None]
+        words += [f"level={self.level!r}"] if self.level != StopRule.level else []
+        words += [f"contrast={a}:{b}" for a, b in self.contrasts or ()]
+        named = self.exposures_ms if isinstance(self.exposures_ms, tuple) else (self.exposures_ms,)
+        return " ".join([*words, *(f"exposure={exposure}" for exposure in named if exposure != LONGEST)])
+
     @classmethod
     def parse(cls, text: str) -> StopRule:
         """Read the rule as it is typed: words apart by spaces or commas.

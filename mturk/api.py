@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from inspect import signature
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import glimpse.experiment as experiments
 from glimpse.calling import flag, in_python, known, number, path_of, refuse, warn, whole, word, words
-from glimpse.console import versions
 from glimpse.errors import GlimpseError
 from glimpse.experiment import SMALLEST, Experiment, check_exclusion_rule
-from glimpse.questions import only_question
+from glimpse.forms import FormField
+from glimpse.questions import Question, only_question
 from glimpse.stop_rule import StopRule
+
+from .design.limits import check_words
+from .design.study_fields import BY_NAME
 
 if TYPE_CHECKING:
     import os
@@ -44,9 +48,34 @@ class Numbers(TypedDict, total=False):
     reward_usd: str | float | Decimal
     time_allotted_minutes: int
     stop_when: str | None
+    sentinels: str
+    sentinel_question: str
 
 
-WORDS = ("pairing", "scenes", "sides")
+WORDS = ("pairing", "scenes", "sides", "sentinels", "sentinel_question")
+
+
+class About(TypedDict, total=False):
+    """What stands with a study's images, and what its pages say beside the questions."""
+
+    context_text: str | os.PathLike[str]
+    context_image: str | os.PathLike[str]
+    context_when: str
+    sentinel_file: str | os.PathLike[str]
+    sentinel_keep_sides: bool
+    form: Sequence[Mapping[str, Any]]
+    language: str
+    wording: str | os.PathLike[str]
+    contact: str
+    institution: str
+    ethics: str
+    comment: bool
+    least_hourly: str | float | Decimal
+
+
+PATHS = ("context_text", "context_image", "sentinel_file", "wording")
+FLAGS = ("sentinel_keep_sides", "comment", "allow_missing")
+WHOLE = {"seed": 0, "fixation_ms": 0, "display_width": 1}  # each with its smallest value
 
 
 @in_python
@@ -55,7 +84,8 @@ def plan_study(
     *,
     mode: str = "limited-time",
     preset: str = "glimpse",
-    real: str = "real",
+    questions: str | Sequence[str | Mapping[str, Any]] = (),
+    real: str | None = None,
     sentinel: str | None = None,
     contrasts: Sequence[str | tuple[str, str]] = (),
     ours: str | None = None,
@@ -69,7 +99,10 @@ def plan_study(
             there are images.
         mode: "limited-time" shows each pair for one of several exposures, "unlimited-time" until the answer.
         preset: Whose numbers are the defaults: "glimpse", "paper" (its text) or "authors" (their files).
-        real: The condition of real photographs.
+        questions: What is asked of each pair: a text, or for each question a mapping with `name`, `text`,
+            `answer` ("choice", "choice-or-tie", "scale-5" or "scale-7") and `labels`. Empty: "Which image is
+            more realistic?"
+        real: The condition of real photographs; None: real, if there is one; "": nothing is a photograph.
         sentinel: The condition whose images, beside real ones, are sentinels, trials with a known answer;
             None: image-space, if there is one.
         contrasts: Conditions to compare, each as "a:b" or ("a", "b"). Empty: in limited time every two but
@@ -81,7 +114,9 @@ def plan_study(
             or "random"), hits_per_batch, trials_per_cell (in one HIT), sentinels_per_hit,
             max_sentinels_in_a_row, max_wrong_sentinels (more exclude an assignment), practice_trials,
             break_every (trials), workers_per_hit, reward_usd (an assignment), time_allotted_minutes,
-            stop_when (when the study may stop early, such as "excludes-chance" or "width=0.10").
+            stop_when (when the study may stop early, such as "excludes-chance" or "width=0.10"), sentinels
+            (where known answers come from: "condition", "file" or "mismatch"), sentinel_question (the name of
+            the question that they answer).
 
     Returns:
         Experiment, which `glimpse.build_study` and `glimpse.power_table` take. Its fields are the numbers
@@ -108,16 +143,12 @@ def plan_study(
     experiment = infer(
         _preset(mode, preset),
         _conditions(images),
-        real=word("real", real),
+        real=None if real is None else word("real", real),
         sentinel=None if sentinel is None else word("sentinel", sentinel),
         contrasts=_contrasts(contrasts),
         ours=None if ours is None else word("ours", ours),
         baselines=words("baselines", baselines),
-        numbers={
-            name: _number(name, value)
-            for name, value in numbers.items()
-            if not (name == "stop_when" and value is None)  # its default
-        },
+        numbers=_numbers(numbers, questions),
     )
     check_exclusion_rule(experiment)
     return experiment
@@ -142,6 +173,7 @@ def build_study(
     pixel_ratio: float = 2,
     allow_missing: bool = False,
     replace: bool = False,
+    **about: Unpack[About],
 ) -> Study:
     """Turn folders of images into a study: designed, checked, frozen in a folder.
 
@@ -151,12 +183,13 @@ def build_study(
 
     Args:
         images: The folder of images: one folder a condition, files of one name showing one scene. PNG, JPEG,
-            WebP, AVIF, TIFF and the like; images that stand beside each other have one size.
-        experiment: What `glimpse.plan_study` returned; None: `plan_study(images)`.
+            WebP, AVIF, TIFF and the like; images that stand beside each other have one size. Or a study
+            file, study.toml, which says all that follows, and the experiment; arguments win over it.
+        experiment: What `glimpse.plan_study` returned; None: `plan_study(images)`, or the study file's.
         out: The study's folder, which must be new.
         seed: The same seed and images give the same study.
         title, description: The title that workers see, and one sentence for the list of HITs.
-        question: The question on the page; None: "Which image is more realistic?"
+        question: The only question on the page; None: the experiment's.
         consent: What participants agree to, one text or a list of paragraphs; None: a general one.
         display_width: Width of an image on the screen, in CSS pixels; None: the images', at most what
             fits a laptop's window, 586 x 314.
@@ -169,6 +202,12 @@ def build_study(
         pixel_ratio: Pixels kept of an image for each that is shown; larger images are scaled down.
         allow_missing: Leave out items that not every condition has.
         replace: Replace a study in `out` that was never published.
+        **about: What stands with the images, and what pages say: context_text (prompts by item: a table
+            item,text, a metadata.jsonl, or a folder of .txt files), context_image (a folder of reference
+            images), context_when ("with" the pair, or "before" it), sentinel_file (a table
+            left,right,correct), sentinel_keep_sides, form (fields, each a mapping with `name`, `text`,
+            `kind`, `options`, `when`, `required`), language ("en"), wording (a TOML file of texts), contact,
+            institution, ethics, comment (ask for one at the end), least_hourly (dollars; a warning below).
 
     Returns:
         Study: `folder`, `experiment`, `trials` (one Trial a trial), `hits`, `stimuli`.
@@ -182,47 +221,41 @@ def build_study(
         >>> import glimpse
         >>> numbers = {"trials_per_cell": 1, "sentinels_per_hit": 3, "hits_per_batch": 2}
         >>> experiment = glimpse.plan_study("images", pairing="same-item", **numbers)
-        >>> glimpse.build_study("images", experiment, "small-study", question="Which image looks real?")
+        >>> asked = {"question": "Which image looks real?", "contact": "me@lab.org"}
+        >>> glimpse.build_study("images", experiment, "small-study", **asked)
         <Study in small-study: 2 HITs of 24 trials, limited-time, 3 contrasts>
     """
-    from .building.building import Making, Texts, build
-    from .building.imaging import CHECKS
-    from .design.encoding import ENCODINGS
-    from .design.limits import check_words
+    from .building.building import build
+    from .building.copies import copies
+    from .building.requested import IMAGES as USUAL_IMAGES
+    from .building.requested import experiment_of, making_of
+    from .design.context import without_references
     from .design.stimuli import find_images
+    from .design.study_file import read_study_file
 
-    folder = _folder(images, IMAGES)
+    known("build_study", about, {*About.__annotations__, *signature(build_study).parameters} - {"about"})
+    folder = _folder(images, f"{IMAGES}, or that of a study file")
+    file = folder if folder.suffix == ".toml" else None
     target = path_of("out", out, "give the path of the study's folder to write")
+    said = read_study_file(file) if file else {}
+    if "from_hits" in said:
+        raise GlimpseError(f"{file} takes its design from a HIT file, which build-hits alone does.")
+    said |= _said({
+        "seed": seed, "title": title, "description": description, "question": question, "consent": consent,
+        "display_width": display_width, "display": display, "fixation_ms": fixation_ms, "check": check,
+        "encoding": encoding, "pixel_ratio": pixel_ratio, "allow_missing": allow_missing, **about,
+    })  # fmt: skip
+    folder = said.get("images", folder.parent / USUAL_IMAGES) if file else folder
+    found = find_images(folder)
     if experiment is None:
-        experiment = plan_study(folder)
+        experiment = experiment_of(said, without_references(found, said.get("context_image")).conditions)
     elif not isinstance(experiment, Experiment):
         refuse("experiment", experiment, "give what glimpse.plan_study(images) returns")
-    stated = {"title": title, "description": description}
-    texts: dict[str, Any] = {name: word(name, text) for name, text in stated.items() if text is not None}
-    page: dict[str, Any] = {
-        "fixation_ms": whole("fixation_ms", fixation_ms),
-        "display": word("display", display),
-    }
-    if question is not None:
-        text = word("question", question)
-        check_words("question", text)
-        experiment = dataclasses.replace(experiment, questions=(only_question(text),))
-    if consent is not None:
-        page["consent"] = words("consent", consent)
-    if display_width is not None:
-        page["display_width"] = whole("display_width", display_width, 1)
-    making = Making(
-        seed=whole("seed", seed),
-        versions=versions("numpy", "pillow"),
-        encoding=word("encoding", encoding, ENCODINGS),
-        check=word("check", check, CHECKS),
-        pixel_ratio=number("pixel_ratio", pixel_ratio),
-        texts=Texts(**texts),
-        page=page,
-        force=flag("replace", replace),
-    )
-    missing = flag("allow_missing", allow_missing)
-    built = build(find_images(folder), experiment, target, making, allow_missing=missing)
+    elif "asked" in said:
+        experiment = dataclasses.replace(experiment, questions=said["asked"])
+    beside = copies(said, target, folder, file=file, experiment=experiment)
+    making = making_of(said, experiment.questions, force=flag("replace", replace), beside=beside)
+    built = build(found, experiment, target, making, allow_missing=said.get("allow_missing", False))
     for warning in built.warnings:
         warn(warning)
     return built.study
@@ -261,6 +294,27 @@ def _contrasts(contrasts: object) -> list[str]:
     return found
 
 
+def _numbers(numbers: Mapping[str, object], questions: object) -> dict[str, object]:
+    """Return the numbers of an experiment, and its questions, as it takes them."""
+    found = {
+        name: _number(name, value)
+        for name, value in numbers.items()
+        if not (name == "stop_when" and value is None)  # its default
+    }
+    several = questions if isinstance(questions, list | tuple) else (questions,)
+    return {**found, **({"questions": tuple(map(_question, several))} if several else {})}
+
+
+def _question(value: object) -> Question:
+    """Return a question, of a text or of a mapping as study files have it."""
+    if isinstance(value, str):
+        check_words("question", value)
+        return only_question(value)
+    if not isinstance(value, Mapping):
+        refuse("questions", value, "give a text, or a list of mappings with name, text and answer")
+    return Question.from_json(dict(value))
+
+
 def _number(name: str, value: object) -> object:
     """Return a number of an experiment as it takes it; ArgumentError for a wrong type."""
     if name in WORDS:
@@ -271,3 +325,32 @@ def _number(name: str, value: object) -> object:
         several = value if isinstance(value, list | tuple | range) else [value]
         return tuple(whole(f"exposures_ms[{place}]", item, 1) for place, item in enumerate(several))
     return str(value) if name == "reward_usd" else whole(name, value, SMALLEST.get(name, 1))
+
+
+def _said(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what arguments say that is not their default, by the names that study files have for it."""
+    said: dict[str, Any] = {}
+    defaults = {name: one.default for name, one in signature(build_study).parameters.items()}
+    for name, value in given.items():
+        if name in defaults and (
+            value is None or (type(value), value) == (type(defaults[name]), defaults[name])
+        ):
+            continue
+        if name == "question":
+            said["asked"] = (_question(word(name, value)),)
+        elif name == "consent":
+            said[name] = "\n\n".join(words(name, value))
+            check_words("--consent", said[name])
+        elif name == "form":
+            said[name] = tuple(FormField.from_json(one) for one in value)
+        elif name in PATHS:
+            said[name] = path_of(name, value, "give a path")
+        elif name in FLAGS:
+            said[name] = flag(name, value)
+        elif name in WHOLE:
+            said[name] = whole(name, value, WHOLE[name])
+        elif name in {"pixel_ratio", "least_hourly"}:
+            said[name] = number(name, value) if name == "pixel_ratio" else str(value)
+        else:
+            said[name] = word(name, value, BY_NAME[name].allowed)
+    return said

@@ -103,6 +103,8 @@ def experiment_of(said: Mapping[str, Any], conditions: Sequence[str]) -> Experim
         raise GlimpseError(f"{options} both say where known answers come from; give one of them.")
     if sources and sources[0] != "sentinel":
         numbers["sentinels"] = sources[0].removeprefix("sentinel_")
+    if "pairing" not in said and ("context_text" in said or "context_image" in said):
+        numbers["pairing"] = "same-item"  # a prompt or reference is an item's own
     experiment = infer(
         preset(said.get("mode", "limited-time"), said.get("preset_name", "glimpse")),
         conditions,
@@ -115,6 +117,18 @@ def experiment_of(said: Mapping[str, Any], conditions: Sequence[str]) -> Experim
     )
     check_exclusion_rule(experiment)
     return experiment
+
+
+def stated_by(experiment: Experiment) -> dict[str, Any]:
+    """Return all that an experiment says, by the names of `FIELDS`: `experiment_of` makes it again."""
+    said = {name: getattr(experiment, name) for name in ("mode", "sentinel", *NUMBERS)}
+    said = {name: value for name, value in said.items() if value not in {None, (None,)}}
+    said |= {"reward_usd": str(experiment.reward_usd), "preset_name": experiment.preset}
+    said |= {"real": experiment.real or "", "asked": experiment.questions}
+    said["contrasts"] = tuple(map(":".join, experiment.contrasts))
+    if experiment.stop_when:
+        said["stop_when"] = experiment.stop_when.typed()
+    return said | ({"sentinel_mismatch": True} if experiment.sentinels == "mismatch" else {})
 
 
 def making_of(
@@ -152,7 +166,8 @@ def page_of(said: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the pages were asked to be, as `page_settings` takes it."""
     page = {name: said[name] for name in PAGE if name in said}
     if "consent" in said:
-        page["consent"] = read_consent(said["consent"])
+        text = said["consent"]
+        page["consent"] = read_consent(text) if isinstance(text, Path) else text
     if "wording" in said:
         page["wording"] = read_wording(said["wording"], said.get("language", SOURCE))
     return page

@@ -115,11 +115,11 @@ def _built(said: Mapping[str, Any], file: Path | None, out: Path, *, force: bool
 
     folder = said.get("images", file.parent / IMAGES if file else IMAGES)
     images = find_images(folder)
-    beside = copies(said, out, folder, file)
     if "from_hits" in said:
+        beside = copies(said, out, folder, file=file)
         return _from_hits(said, images, out, force=force, track=track, beside=beside)
-    conditions = without_references(images, said.get("context_image")).conditions
-    experiment = experiment_of(said, conditions)
+    experiment = experiment_of(said, without_references(images, said.get("context_image")).conditions)
+    beside = copies(said, out, folder, file=file, experiment=experiment)
     making = making_of(said, experiment.questions, force=force, track=track, beside=beside)
     missing = bool(said.get("allow_missing"))
     return build(images, experiment, out, making, allow_missing=missing, pairing_asked="pairing" in said)

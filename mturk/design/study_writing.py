@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 WIDTH = 100
 _HEAD = "A study for build-hits. What stands behind a # is not stated; it shows what could be."
+_COPY = "This study, for build-hits."
 _OPTION = {field.option: f"{field.section}.{field.key}".strip(".") for field in FIELDS}
 
 
@@ -29,7 +30,7 @@ def study_text(said: Mapping[str, Any], folder: Path, *, comments: bool = True) 
     `said` has what was stated, by the names of options; paths are written relative to `folder`, where the
     file will be. `comments` explains each key and shows those that are not stated.
     """
-    lines = [f"# {_HEAD}"] if comments else []
+    lines = [f"# {_HEAD if comments else _COPY}"]
     for section, about in SECTIONS.items():
         here = [field for field in FIELDS if field.section == section]
         stated = any(field.name in said for field in here)

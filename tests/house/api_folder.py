@@ -26,5 +26,5 @@ def lay_out(folder):
     for name in ("000001.png", "000002.png"):
         shutil.copy(SAMPLES / "labels" / name, folder / "labels")
     experiment = glimpse.plan_study(folder / "images", hits_per_batch=20, **SMALL)
-    study = glimpse.build_study(folder / "images", experiment, folder / "study")
+    study = glimpse.build_study(folder / "images", experiment, folder / "study", contact="me@lab.org")
     glimpse.simulate(study, folder / "results")

@@ -42,5 +42,5 @@ def unlimited(made, tmp_path_factory):
         "baselines": ["pix2pix"],
     }
     experiment = glimpse.plan_study(made / "images", mode="unlimited-time", **numbers)
-    study = glimpse.build_study(made / "images", experiment, folder / "study")
+    study = glimpse.build_study(made / "images", experiment, folder / "study", contact="me@lab.org")
     return glimpse.exclude(glimpse.simulate(study, folder / "results"))

@@ -206,9 +206,10 @@ def test_a_part_of_the_rows_can_be_analysed(rows):
 
 def test_a_study_equals_that_of_the_command(here, tmp_path):
     experiment = glimpse.plan_study("images", hits_per_batch=2, **SMALL)
-    glimpse.build_study("images", experiment, tmp_path / "ours", seed=3, title="Which is real?")
+    words = {"title": "Which is real?", "contact": "me@lab.org"}
+    glimpse.build_study("images", experiment, tmp_path / "ours", seed=3, **words)
     run("build-hits", "--pairing", "same-item", "--trials-per-cell", 1, "--sentinels-per-hit", 3,
-        "--hits-per-batch", 2, "--seed", 3, "--title", "Which is real?",
+        "--hits-per-batch", 2, "--seed", 3, "--title", "Which is real?", "--contact", "me@lab.org",
         "--out", tmp_path / "theirs")  # fmt: skip
     same_files(tmp_path / "ours", tmp_path / "theirs")
     glimpse.simulate(tmp_path / "ours", tmp_path / "our-results", seed=5, quality={"crn": -0.5}, workers=7)
@@ -322,6 +323,7 @@ def test_a_result_is_summed_up_in_a_line(made, judgments, unlimited, rows):
         glimpse.plan_study(made / "images", hits_per_batch=1, **SMALL),
         made / "one",
         replace=True,
+        contact="me@lab.org",
     )
     told = {
         repr(

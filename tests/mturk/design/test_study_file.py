@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from PIL import Image
 
 from glimpse.forms import FormField
 from glimpse.main import main
+from glimpse.mturk.api import build_study, plan_study
 from glimpse.mturk.design.study_fields import BY_PLACE, FIELDS, SECTIONS
 from glimpse.mturk.design.study_file import READERS, read_study_file
 from glimpse.mturk.design.study_writing import amended, study_text
@@ -322,3 +324,55 @@ def test_pay_is_said_and_low_pay_warned_about(here: Path) -> None:
     free = run("study.toml", "--reward-usd", "0", "--out", "free")
     assert "$0 is $0.00 an hour" in free.output
     assert "less than" not in free.output
+
+
+def test_python_builds_what_a_file_says(here: Path) -> None:
+    assert run("study.toml", "--seed", "4").exit_code == 0
+    study = build_study("study.toml", out="ours", seed=4)
+    assert study.identity == read_study("study").identity
+    names = sorted(path.relative_to("ours") for path in Path("ours").rglob("*") if path.is_file())
+    assert [
+        name for name in names if Path("ours", name).read_bytes() != Path("study", name).read_bytes()
+    ] == []
+
+
+def test_python_asks_questions_and_shows_prompts(here: Path) -> None:
+    questions = [{"name": "fit", "text": "Which fits?", "answer": "choice-or-tie"}]
+    numbers: dict[str, Any] = {"sentinels": "mismatch", "sentinels_per_hit": 1, "trials_per_cell": 2}
+    experiment = plan_study(
+        "images", mode="unlimited-time", real="", contrasts="mine:theirs", questions=questions,
+        pairing="same-item", max_wrong_sentinels=0, hits_per_batch=3, **numbers,
+    )  # fmt: skip
+    form = [{"name": "age", "text": "How old?", "kind": "number"}]
+    study = build_study(
+        "images",
+        experiment,
+        "ours",
+        context_text="prompts.csv",
+        form=form,
+        contact="me@lab.org",
+        comment=True,
+    )
+    assert study.experiment.questions == (Question("fit", "Which fits?", "choice-or-tie"),)
+    assert study.forms == (FormField("age", "How old?", "number"),)
+    assert study.contexts["3"].text == "a red fox number 3"
+    assert study.page_settings["contact"] == "me@lab.org"
+    assert run("ours/study.toml", "--out", "again").exit_code == 0
+    assert read_study("again").identity == study.identity
+
+
+@pytest.mark.parametrize("mode", ["limited-time", "unlimited-time"])
+@pytest.mark.parametrize("preset", ["glimpse", "paper", "authors"])
+def test_the_copy_of_a_study_made_by_options_says_all_of_it(here: Path, mode: str, preset: str) -> None:
+    for name in ("real", "image-space"):
+        shutil.copytree("images/mine", f"images/{name}")
+    words = ["--mode", mode, "--preset", preset, "--ours", "mine"]
+    rule = "width=0.1 contrast=mine:theirs"
+    words = [*words[: 6 if mode == "unlimited-time" else 4], "--stop-when", rule, "--trials-per-cell", "12"]
+    assert run(*words).exit_code == 0
+    assert run("study/study.toml", "--out", "again").exit_code == 0
+    first, again = read_study("study"), read_study("again")
+    assert (again.experiment, again.identity) == (first.experiment, first.identity)
+    said = read_study_file(Path("study/study.toml"))
+    for name in ("workers_per_hit", "trials_per_cell", "reward_usd", "break_every", "pairing", "stop_when"):
+        assert name in said
