@@ -51,6 +51,7 @@ setup(
         "safetensors>=0.4",
         "scipy>=1.11",
         "starlette>=0.37",
+        "tomlkit>=0.12",
         "torch>=2.2",
         "uvicorn>=0.29",
     ],
