@@ -22,6 +22,7 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks._http import Line
 from benchmarks._measures import processor
 from benchmarks._sizes import whole_number
 from benchmarks.server import HTML, Server, client
@@ -77,20 +78,18 @@ def timed(browser: httpx.Client, path: str, seconds: float) -> tuple[float, int]
     return 1000 * sorted(times)[len(times) // 2], len(page.content)
 
 
-async def crowd(url: str, paths: list[str], cookies: str, clients: int, seconds: float) -> dict[str, float]:
+async def crowd(port: int, paths: list[str], cookies: str, clients: int, seconds: float) -> dict[str, float]:
     """Ask for pages from all clients at once; returns pages a second, and how long /health took (ms)."""
     until = time.perf_counter() + seconds
     count, waits = 0, []
 
     async def get(path: str) -> None:
-        host, port = url.removeprefix("http://").split(":")
-        reader, writer = await asyncio.open_connection(host, int(port))
-        head = f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nCookie: {cookies}\r\nConnection: close\r\n\r\n"
-        writer.write(head.encode())
-        answer = await reader.read()
-        writer.close()
-        if b" 200 " not in answer[:20]:
-            raise SystemExit(f"{path}: {answer[:80]!r}")
+        line = Line(port)
+        await line.open()
+        status, _, answer = await line.ask("GET", path, headers={"Cookie": cookies, "Connection": "close"})
+        line.close()
+        if status != 200:
+            raise SystemExit(f"{path}: {status} {answer[:80]!r}")
 
     async def somebody(number: int) -> None:
         nonlocal count
@@ -140,7 +139,7 @@ def main() -> None:
             if hits == chosen.hits:
                 cookies = "; ".join(f"{key}={value}" for key, value in browser.cookies.items())
                 paths = [addresses("s")[kind] for kind in KINDS]
-                crowded = asyncio.run(crowd(server.url, paths, cookies, chosen.clients, chosen.seconds))
+                crowded = asyncio.run(crowd(server.port, paths, cookies, chosen.clients, chosen.seconds))
             server.stop()
     print(f"{'page':10} {SMALL:>6} HITs {chosen.hits:>6} HITs  ratio      size")
     for page, by_size in found.items():

@@ -31,6 +31,7 @@ from urllib.parse import urlencode
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks._http import FORM, Line
 from benchmarks._measures import processor
 from benchmarks._sizes import whole_number
 from benchmarks.server import ROOT, Server
@@ -39,7 +40,6 @@ LENGTH = 110  # trials of a HIT
 ARRIVING_S = 30.0
 HITS = 50
 JSON = {"Content-Type": "application/json"}
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 @dataclass
@@ -53,32 +53,24 @@ class Seen:
 
 
 class Browser:
-    """One connection that is kept, written by hand: people must cost as little as they can."""
+    """A person's browser: it keeps cookies, and notes how long each kind of request takes."""
 
     def __init__(self, port: int, seen: Seen) -> None:
-        self.port, self.seen, self.cookie = port, seen, ""
-
-    async def open(self) -> None:
-        """Connect."""
-        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port, limit=2**20)
+        self.line, self.seen, self.cookie = Line(port), seen, ""
 
     async def ask(
         self, kind: str, method: str, path: str, body: str = "", head: dict[str, str] | None = None
     ) -> tuple[int, str, bytes]:
         """Send one request and return the status, where it leads, and the body."""
-        lines = {"Host": f"127.0.0.1:{self.port}", "Cookie": self.cookie, **(head or {})}
-        lines["Content-Length"] = str(len(body))
-        text = "".join(f"{name}: {value}\r\n" for name, value in lines.items() if value)
         started = time.perf_counter()
-        self.writer.write(f"{method} {path} HTTP/1.1\r\n{text}\r\n{body}".encode())
-        answer = await self.reader.readuntil(b"\r\n\r\n")
-        length = re.search(rb"(?i)content-length: (\d+)", answer)
-        found = await self.reader.readexactly(int(length[1]) if length else 0)
+        status, answer, found = await self.line.ask(
+            method, path, body, {"Cookie": self.cookie, **(head or {})}
+        )
         self.seen.seconds.setdefault(kind, []).append(time.perf_counter() - started)
         for kept in re.findall(rb"(?i)set-cookie: ([^;\r]+)", answer):
             self.cookie = kept.decode()
         leads = re.search(rb"(?i)location: (\S+)", answer)
-        return int(answer.split(maxsplit=2)[1]), leads[1].decode() if leads else "", found
+        return status, leads[1].decode() if leads else "", found
 
 
 def built(folder: Path, images: int = 24) -> None:
@@ -133,7 +125,7 @@ async def person(
     await asyncio.sleep(dice.uniform(0, ARRIVING_S))
     browser = Browser(port, seen)
     try:
-        await browser.open()
+        await browser.line.open()
         assignment = await joined(browser, study, number)
         place = f"/worker/assignments/{assignment}/progress"
         first = LENGTH - chosen.trials

@@ -29,6 +29,8 @@ from urllib.parse import urlencode
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks._http import FORM, Line
+from benchmarks._measures import processor
 from benchmarks._sizes import whole_number
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -70,23 +72,17 @@ def minimum(folder: Path, port: int) -> None:
 
 
 async def one_worker(port: int, requests: list[tuple[str, str]], latencies: list[float]) -> None:
-    """Send a worker's submissions over one connection, by hand: the client must cost as little as it can."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    """Send a worker's submissions over one connection."""
+    line = Line(port)
+    await line.open()
     for cookie, assignment in requests:
         body = urlencode({"assignmentId": assignment, "answers": ANSWER})
-        head = (
-            f"POST /mturk/externalSubmit HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\n"
-            f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
         started = time.perf_counter()
-        writer.write((head + body).encode())
-        answer = await reader.readuntil(b"\r\n\r\n")
-        length = re.search(rb"content-length: (\d+)", answer)
-        await reader.readexactly(int(length[1]) if length else 0)
+        status, _, answer = await line.ask("POST", "/mturk/externalSubmit", body, FORM | {"Cookie": cookie})
         latencies.append(time.perf_counter() - started)
-        if b" 200 " not in answer[:20]:
-            raise SystemExit(f"refused: {answer!r}")
-    writer.close()
+        if status != 200:
+            raise SystemExit(f"refused: {status} {answer!r}")
+    line.close()
 
 
 def measured(port: int, work: list[list[tuple[str, str]]]) -> dict[str, float]:
@@ -289,6 +285,7 @@ def main() -> None:
     )
     parser.add_argument("--only", choices=["submissions", "publishing", "listing"], help="one of the three")
     options = parser.parse_args()
+    print(processor())
     print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {WORKERS} workers at once")
     with tempfile.TemporaryDirectory(prefix="glimpse-bench-") as name:
         folder = Path(name)

@@ -250,7 +250,8 @@ def content_policy(html: str) -> str:
     return (
         f"default-src 'none'; script-src {sources['script']}; style-src {sources['style']}; "
         "img-src 'self' https: http: data: blob:; media-src 'self' https: http:; "
-        "font-src 'self' https: data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
+        "font-src 'self' https: data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'self'"
     )
 
 
