@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from glimpse.questions import is_plain
+
 from .wording import columns
 
 if TYPE_CHECKING:
@@ -15,24 +17,31 @@ if TYPE_CHECKING:
     from glimpse.questions import Question
 
 # Heights in CSS pixels, as templates/page/hit.css has them.
-PROMPT, LONG_PROMPT, REFERENCE = 76, 124, 160
+PROMPT, LONG_PROMPT, REFERENCE = 66, 118, 160
 _LINE, _SCALE = 33, 24
+_SAVED = 42  # templates/page/roomy.css leaves less free around the images
+_WIDTH = 900  # of a page with small images
 _LONG = 150  # columns
 _COLUMN = 13  # the width of a letter of a question
 
 
 @dataclass(frozen=True)
 class PageLayout:
-    """What a page has beside the images: a context, a question of `lines`, and buttons of a `scale`."""
+    """What a page has beside the images: a context, a question of `lines`, and buttons of a `scale`.
+
+    `roomy` pages leave less free around the images, and are as wide as their texts need.
+    """
 
     context_px: int
     lines: int
     scale: bool
+    roomy: bool
 
     @property
     def taken_px(self) -> int:
         """How much higher a page is than one that asks a short choice and has no context."""
-        return self.context_px + _LINE * (self.lines - 1) + _SCALE * self.scale
+        taken = self.context_px + _LINE * (self.lines - 1) + _SCALE * self.scale
+        return max(0, taken - _SAVED) if self.roomy else taken
 
 
 def layout(
@@ -49,10 +58,12 @@ def layout(
 
     >>> from glimpse.questions import DEFAULT_QUESTION
     >>> layout([DEFAULT_QUESTION]).taken_px, layout([DEFAULT_QUESTION], ["A red cube"]).taken_px
-    (0, 76)
+    (0, 24)
     """
     room = [LONG_PROMPT if columns(text) > _LONG else PROMPT for text in prompts if text]
     context_px = max([*room, REFERENCE * references]) if when == "with" else 0
     wide = max(columns(question.text) for question in questions) * _COLUMN
-    lines = math.ceil(wide / (2 * width + 60))
-    return PageLayout(context_px, max(1, lines), any(question.kind.scale for question in questions))
+    roomy = bool(room or references or not is_plain(questions))
+    lines = math.ceil(wide / max(2 * width + 60, _WIDTH * roomy))
+    scale = any(question.kind.scale for question in questions)
+    return PageLayout(context_px, max(1, lines), scale, roomy)

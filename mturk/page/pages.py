@@ -34,7 +34,7 @@ from glimpse.text import environment, template_text
 
 from ..design.limits import QUESTION_BYTES, unsendable
 from .consent import consent_html
-from .data import page_data
+from .data import page_data, study_layout
 from .settings import PageSettings
 from .wording import buttons
 
@@ -58,7 +58,7 @@ def page_html(study: Study, hit_name: str, image_base_url: str = ON_DISK) -> str
     settings = PageSettings.from_json(study.page_settings)
     words, experiment = settings.words(), study.experiment
     data = page_data(study, study.hit(hit_name).hit, image_base_url)
-    practice, parts = len(data["p"]), _parts(study, data)
+    practice, parts, roomy = len(data["p"]), _parts(study, data), study_layout(study, settings).roomy
     forms = {when: [one for one in study.forms if one.when == when] for when in ("before", "after")}
     return environment().get_template("page/hit.html.j2").render(
         title=study.title,
@@ -77,7 +77,7 @@ def page_html(study: Study, hit_name: str, image_base_url: str = ON_DISK) -> str
         practice=practice,
         minutes=hit_minutes(study, hit_name),
         allotted=experiment.time_allotted_minutes,
-        css=_style(*parts),
+        css=_style(*(["roomy"] * roomy), *parts),
         js=_script(*parts),
         data=Markup(_script_json(data)),  # noqa: S704 - escaped
     )  # fmt: skip
@@ -129,7 +129,7 @@ def image_base(question: str) -> str | None:
 def template_sha256() -> str:
     """Return the digest of what every page is made from: layout, script and style."""
     layout = (template_text(f"page/{name}.html.j2") for name in ("hit", "parts"))
-    parts = (*layout, _script(*_OPTIONAL), _style(*_OPTIONAL))
+    parts = (*layout, _script(*_OPTIONAL), _style("roomy", *_OPTIONAL))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
