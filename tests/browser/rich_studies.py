@@ -1,4 +1,4 @@
-"""Studies that ask more than one choice: built once over drawn images, and what they ask put in afterwards."""
+"""Studies that ask more than one choice: built once over drawn images; what they ask is put in later."""
 
 from __future__ import annotations
 

@@ -109,13 +109,8 @@ def test_by_tab_arrows_and_enter(page: Any, untimed: Study) -> None:
         page.keyboard.press("Enter")
         asked(page)
         assert page.evaluate("document.activeElement.id") == "trial"
-        for key, focused in (
-            ("ArrowRight", "1"),
-            ("ArrowRight", "2"),
-            ("ArrowRight", "2"),
-            ("ArrowLeft", "1"),
-        ):
-            page.keyboard.press(key)
+        for key, focused in (("Right", "1"), ("Right", "2"), ("Right", "2"), ("Left", "1")):
+            page.keyboard.press("Arrow" + key)
             assert page.evaluate("document.activeElement.dataset.a") == focused
         page.keyboard.press("Space")
         asked(page)
@@ -144,12 +139,8 @@ def test_buttons_can_be_touched_and_stand_in_the_window(window: Any, untimed: St
         if width > 390:
             assert places == [places[0]] * len(QUESTIONS), "images stay where they were"
         assert asked(page) == QUALITY.text
-        assert stored(page)["answers"][0]["choices"] == {
-            "quality": "left",
-            "fit": -2,
-            "close": -3,
-            "side": "left",
-        }
+        choices = stored(page)["answers"][0]["choices"]
+        assert choices == {"quality": "left", "fit": -2, "close": -3, "side": "left"}
 
 
 @pytest.mark.parametrize("mode", ["timed", "untimed"])
@@ -172,9 +163,8 @@ def test_after_a_reload_answered_questions_stay_answered(
         page.click("#start")
         assert asked(page) == SIDE.text
         if mode == "timed":
-            assert (
-                page.locator("#note").inner_text() == f"You saw this pair before the page closed. {SIDE.text}"
-            )
+            told = page.locator("#note").inner_text()
+            assert told == f"You saw this pair before the page closed. {SIDE.text}"
             assert page.evaluate("window.brightest") <= 0.01
         answer(page, "ArrowRight")
         finish(page, "KeyF", "Digit1", "KeyF")

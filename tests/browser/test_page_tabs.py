@@ -31,7 +31,7 @@ BEGUN = "Object.entries(localStorage).some(([key, text]) => /^glimpse:/.test(key
 STOPPED = "!document.getElementById('stop').hidden"
 BUSY = [
     "This task is open in another tab",
-    'Go back to that tab, or press "Continue here" to work in this one.',
+    "Go back to that tab, or press \u201cContinue here\u201d to work in this one.",
 ]
 MOVED = [
     "This task was continued elsewhere",
@@ -39,7 +39,10 @@ MOVED = [
 ]
 OUT = [
     "You are signed out",
-    'This tab keeps your answers. Open the task or sign in again in another tab, then press "Continue here".',
+    (
+        "This tab keeps your answers. Open the task or sign in again in another tab, then press "
+        "\u201cContinue here\u201d."
+    ),
 ]
 TIME = [
     "Time is up",
