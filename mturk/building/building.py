@@ -16,13 +16,13 @@ from glimpse.trials import Trial, trials_csv
 
 from ..design.context import items_with_context, read_contexts, same_items, without_references
 from ..design.encoding import Encoding, Limit, Source, encode, extension, hosted_size, keeps_pixels
-from ..design.limits import check_listing
+from ..design.limits import OWN_QUESTION_BYTES, QUESTION_BYTES, check_listing
 from ..design.padding import pad, padded_size
 from ..design.sentinels import read_known, source_of
 from ..design.sources import Sources
 from ..design.stimuli import Images, common_items, inspect_all, opaque_id, study_secret
 from ..page.layout import layout
-from ..page.pages import page_html, question_xml, template_sha256
+from ..page.pages import SHORTER, page_html, question_xml, template_sha256
 from ..page.settings import page_settings
 from .blindness import blind_warnings
 from .design_page import design_html
@@ -34,7 +34,7 @@ from .rows import in_context, planned_rows, scene_warnings
 from .writing import refuse_existing, write_study
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from decimal import Decimal
     from pathlib import Path
 
@@ -164,19 +164,36 @@ def _built(
     study = _study(experiment, making, page, secret, shown.named(names), encoder.stimuli())
     study = replace(study, contexts=shown.stated(names))
     pages = {hit.hit: page_html(study, hit.hit) for hit in study.hits}
-    question_bytes = max(len(question_xml(study, hit.hit, LONG_BASE).encode()) for hit in study.hits)
+    question_bytes = _question_bytes(study)
     study = replace(study, hits=tuple(replace(hit, page_sha256=digest(pages[hit.hit])) for hit in study.hits))
     check_time(study)
     recurring = recurrence(study.trials, experiment.workers_per_hit)
     blind = blind_warnings(experiment, study.trials, imaging.encoding, pictures.values())
-    owed = [*pay_warnings(study, making.least_hourly_usd), *contact_warnings(page)]
-    warnings = (*warnings, *(recurring.warnings() if recurring else ()), *blind, *imaging.warnings(), *owed)
+    said = [*imaging.warnings(), *_question_warnings(question_bytes)]
+    said += [*pay_warnings(study, making.least_hourly_usd), *contact_warnings(page)]
+    warnings = (*warnings, *(recurring.warnings() if recurring else ()), *blind, *said)
     report = design_html(
         study, recurring, warnings=warnings, encoding=imaging.encoding, question_bytes=question_bytes
     )
     extra = {**making.beside, "design.html": report.encode()}
     written = write_study(study, target, pages, encoder.write, extra, replace=making.force)
     return Built(written, warnings, imaging, question_bytes)
+
+
+def _question_bytes(study: Study) -> int:
+    """Return the size of the largest question; GlimpseError where not even our own server takes it."""
+    return max(
+        len(question_xml(study, hit.hit, LONG_BASE, OWN_QUESTION_BYTES).encode()) for hit in study.hits
+    )
+
+
+def _question_warnings(question_bytes: int) -> Iterator[str]:
+    """Say that Mechanical Turk does not take questions of this size."""
+    if question_bytes > QUESTION_BYTES:
+        yield (
+            f"A HIT makes a question of up to {question_bytes} bytes, and Mechanical Turk allows "
+            f"{QUESTION_BYTES}: this study can be published on your own server alone. {SHORTER}"
+        )
 
 
 def _check_first(experiment: Experiment, making: Making, target: Path) -> None:

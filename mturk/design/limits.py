@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from glimpse.experiment import Experiment
 
 QUESTION_BYTES = 65_535
+# What our own server takes: in JSON, a request of it stays below a megabyte.
+OWN_QUESTION_BYTES = 400_000
 TITLE, DESCRIPTION, KEYWORDS = 128, 2000, 1000
 MINUTES, ASSIGNMENTS = 365 * 24 * 60, 1_000_000_000
 # Neither XML nor a page can hold these; a carriage return would come back as another character.

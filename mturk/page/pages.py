@@ -43,6 +43,10 @@ if TYPE_CHECKING:
 
     from glimpse.study import Study
 
+SHORTER = (
+    "Use fewer trials a HIT (--trials-per-cell of build-hits) and more HITs (--hits-per-batch), or shorter "
+    "prompts."
+)
 ON_DISK = "../images/"
 # The script, templates/page/<part>.js, in the order in which it runs. Some parts only some studies need:
 # these have a style, too, and what they define replaces what the others have in its place.
@@ -99,10 +103,10 @@ def _context(data: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"kind": kind, "before": "z" in data, "texts": texts, "images": images}
 
 
-def question_xml(study: Study, hit_name: str, image_base_url: str) -> str:
+def question_xml(study: Study, hit_name: str, image_base_url: str, most: int = QUESTION_BYTES) -> str:
     """Return the question of one HIT: its page as it was frozen, with its images at `image_base_url`.
 
-    GlimpseError when Mechanical Turk would not take it.
+    GlimpseError when it has more than `most` bytes, or Mechanical Turk would not take a character of it.
     """
     page = study.page_path(hit_name).read_bytes().decode() if study.folder else page_html(study, hit_name)
     here, there = (f',"b":{_script_json(base)},"x":' for base in (ON_DISK, image_base_url))
@@ -112,11 +116,9 @@ def question_xml(study: Study, hit_name: str, image_base_url: str) -> str:
             f"HIT {hit_name}: its page holds the character {code}, which no question can hold."
         )
     size = len(xml.encode())
-    if size > QUESTION_BYTES:
-        raise GlimpseError(
-            f"HIT {hit_name} makes a question of {size} bytes; Mechanical Turk allows {QUESTION_BYTES}. Use "
-            "fewer trials a HIT (--trials-per-cell of build-hits) and more HITs (--hits-per-batch)."
-        )
+    if size > most:
+        who = "Mechanical Turk allows" if most == QUESTION_BYTES else "your own server takes"
+        raise GlimpseError(f"HIT {hit_name} makes a question of {size} bytes; {who} {most}. {SHORTER}")
     return xml
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from glimpse.errors import GlimpseError
 from glimpse.progress import untracked
 
-from ..design.limits import check_listing
+from ..design.limits import OWN_QUESTION_BYTES, QUESTION_BYTES, check_listing
 from ..page.pages import image_base, question_xml
 from .client import HIT_EXISTS, TurkError
 from .ledger import Ledger, OnceCall, call_once, exclusive, ledger_path, token
@@ -135,7 +135,12 @@ class Publisher:
         study = self.study
         check_listing(study.title, study.description, study.keywords, study.experiment)
         for hit in dict.fromkeys(part.hit for part in missing):
-            question_xml(study, hit, base_url)
+            self._question(hit, base_url)
+
+    def _question(self, hit: str, base_url: str) -> str:
+        """Return a HIT's question, no larger than the endpoint takes."""
+        own = self.requester.endpoint.name == "local"
+        return question_xml(self.study, hit, base_url, OWN_QUESTION_BYTES if own else QUESTION_BYTES)
 
     def _base_to_be(self, hosting: Hosting | None) -> str:
         """Return where the images will be; GlimpseError without a place, or with another than the first."""
@@ -208,7 +213,7 @@ class Publisher:
         self, part: Part, hit_type_id: str, base_url: str, settings: PublicationSettings
     ) -> PublishedHit:
         """Create one HIT, or find that it was created before."""
-        question = question_xml(self.study, part.hit, base_url)
+        question = self._question(part.hit, base_url)
         annotation = part.annotation(self.study.study)
         arguments = {
             "HITTypeId": hit_type_id,
@@ -283,7 +288,7 @@ class Publisher:
         question = hit.get("Question")
         if question is not None:
             base_url = image_base(question)
-            if base_url is None or question != question_xml(self.study, part.hit, base_url):
+            if base_url is None or question != self._question(part.hit, base_url):
                 raise GlimpseError(
                     f"{self.requester.endpoint.url} has HIT {hit['HITId']} under the name of this study's "
                     f"{part.hit}, with another page. No HIT can be changed: build the study again with "

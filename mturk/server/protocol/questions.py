@@ -14,11 +14,11 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from ...design.limits import OWN_QUESTION_BYTES
 from ...page.sizes import UNLIMITED_LEAST, window_of
 from . import question_forms
 from .errors import RequestError
 
-MAX_BYTES = 65_535
 _SCHEMAS = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/"
 HTML = f"{_SCHEMAS}2011-11-11/HTMLQuestion.xsd"
 EXTERNAL = f"{_SCHEMAS}2006-07-14/ExternalQuestion.xsd"
@@ -48,8 +48,10 @@ class HitQuestion:
 def parse(xml: str) -> HitQuestion:
     """Return the question that MTurk's XML describes; RequestError says what is wrong with it."""
     size = len(xml.encode())
-    if size > MAX_BYTES:
-        raise RequestError(f"Question has {size} bytes; at most {MAX_BYTES} are allowed.", "InvalidQuestion")
+    if size > OWN_QUESTION_BYTES:
+        raise RequestError(
+            f"Question has {size} bytes; at most {OWN_QUESTION_BYTES} are allowed.", "InvalidQuestion"
+        )
     try:
         root = fromstring(xml, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError) as error:

@@ -6,8 +6,12 @@ import shlex
 import pytest
 
 from glimpse.errors import GlimpseError
+from glimpse.experiment import designed, preset
 from glimpse.main import COMMANDS
+from glimpse.mturk.building.building import Making, build
 from glimpse.mturk.collecting.reviewing import Review
+from glimpse.mturk.design.sources import Sources
+from glimpse.mturk.design.stimuli import find_images
 from glimpse.mturk.publishing.ledger import ledger_path, was_published
 from glimpse.mturk.server.storage import meta
 from glimpse.study import read_study
@@ -290,3 +294,25 @@ def test_requirements_reach_the_endpoint(study, server, glimpse, at):
         ("00000000000000000040", "GreaterThan", [500], None),
         ("00000000000000000071", "NotEqualTo", None, [{"Country": "US", "Subdivision": "CA"}]),
     ]
+
+
+def test_long_prompts_are_published_on_one_s_own_server_and_not_on_mechanical_turk(
+    images, tmp_path, glimpse, at, server, paid
+):
+    items = [path.stem for path in sorted((images / "real").iterdir())]
+    rows = "".join(f"{item},{'A red fox asleep in the snow. ' * 150}{item}\n" for item in items)
+    (tmp_path / "prompts.csv").write_text(f"item,text\n{rows}")
+    experiment = designed(
+        preset("unlimited-time"), contrasts=(("crn", "real"),), real=None, sentinel=None,
+        hits_per_batch=1, trials_per_cell=10, sentinels_per_hit=0, workers_per_hit=3,
+    )  # fmt: skip
+    making = Making(seed=0, versions={}, sources=Sources(tmp_path / "prompts.csv"))
+    built = build(find_images(images), experiment, tmp_path / "long", making)
+    assert built.question_bytes > 80_000
+    assert "this study can be published on your own server alone" in " ".join(built.warnings)
+    code, _, errors = paid("publish", "long", "--yes")
+    assert code == 1
+    assert "bytes; Mechanical Turk allows 65535" in errors[-1]
+    assert server.hits() == []
+    assert glimpse("publish", "long", *at)[0] == 0
+    assert len(server.hits()) == 1

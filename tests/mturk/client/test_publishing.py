@@ -273,8 +273,8 @@ def test_another_page_under_the_same_name_is_refused(study, server, ledger_is_lo
             "--time-allotted-minutes is 1000000; Mechanical Turk allows 1 to 525600",
         ),
         (
-            lambda s: lengthen(s, "x" * 65_000),
-            r"HIT b1-h01 makes a question of \d+ bytes; Mechanical Turk allow",
+            lambda s: lengthen(s, "x" * 400_000),
+            r"HIT b1-h01 makes a question of \d+ bytes; your own server takes 400000",
         ),
         (
             lambda s: lengthen(s, "\x07"),

@@ -225,16 +225,22 @@ def test_the_question_fits_with_room_to_spare(built: Built) -> None:
     assert root[1].text == "0"
 
 
-def test_a_question_too_large_is_refused(images: Path, tmp_path: Path) -> None:
+def test_a_question_too_large_for_mechanical_turk_is_for_one_s_own_server(
+    images: Path, tmp_path: Path
+) -> None:
     many = small(trials_per_cell=80, hits_per_batch=1)
-    with pytest.raises(GlimpseError) as error:
-        build(find_images(images), many, tmp_path / "s", MAKING)
-    assert re.fullmatch(
+    made = build(find_images(images), many, tmp_path / "s", MAKING)
+    assert f"a question of up to {made.question_bytes} bytes, and Mechanical Turk" in " ".join(made.warnings)
+    message = (
         r"HIT b1-h01 makes a question of \d{5} bytes; Mechanical Turk allows 65535. Use fewer trials a HIT "
-        r"\(--trials-per-cell of build-hits\) and more HITs \(--hits-per-batch\)\.",
-        str(error.value),
+        r"\(--trials-per-cell of build-hits\) and more HITs \(--hits-per-batch\), or shorter prompts\."
     )
-    assert not list(tmp_path.iterdir())
+    with pytest.raises(GlimpseError, match=message):
+        question_xml(made.study, "b1-h01", "https://images.example/")
+    far_more = small(trials_per_cell=800, hits_per_batch=1)
+    with pytest.raises(GlimpseError, match="bytes; your own server takes 400000"):
+        build(find_images(images), far_more, tmp_path / "t", MAKING)
+    assert [path.name for path in tmp_path.iterdir()] == ["s"]
 
 
 def test_cdata_cannot_be_closed_from_inside() -> None:
