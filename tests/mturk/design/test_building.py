@@ -228,7 +228,7 @@ def test_the_question_fits_with_room_to_spare(built: Built) -> None:
 def test_a_question_too_large_for_mechanical_turk_is_for_one_s_own_server(
     images: Path, tmp_path: Path
 ) -> None:
-    many = small(trials_per_cell=80, hits_per_batch=1)
+    many = small(trials_per_cell=80, hits_per_batch=1, time_allotted_minutes=2000)
     made = build(find_images(images), many, tmp_path / "s", MAKING)
     assert f"a question of up to {made.question_bytes} bytes, and Mechanical Turk" in " ".join(made.warnings)
     message = (
@@ -237,7 +237,7 @@ def test_a_question_too_large_for_mechanical_turk_is_for_one_s_own_server(
     )
     with pytest.raises(GlimpseError, match=message):
         question_xml(made.study, "b1-h01", "https://images.example/")
-    far_more = small(trials_per_cell=800, hits_per_batch=1)
+    far_more = small(trials_per_cell=800, hits_per_batch=1, time_allotted_minutes=2000)
     with pytest.raises(GlimpseError, match="bytes; your own server takes 400000"):
         build(find_images(images), far_more, tmp_path / "t", MAKING)
     assert [path.name for path in tmp_path.iterdir()] == ["s"]
