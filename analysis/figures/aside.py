@@ -10,7 +10,7 @@ import threading
 import warnings
 from contextlib import contextmanager, suppress
 from itertools import islice
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -18,12 +18,6 @@ if TYPE_CHECKING:
 Asked = TypeVar("Asked")
 Found = TypeVar("Found")
 FAILED = (OSError, EOFError, pickle.PickleError)  # what this process meets where its copy has failed
-
-
-class Part(NamedTuple):
-    """One of the things that a copy finds."""
-
-    found: Any
 
 
 @contextmanager
@@ -81,9 +75,10 @@ def aside(work: Callable[[], Found]) -> Callable[[], Found]:
     os.close(says)
 
     def result() -> Found:
+        found: Found
         with os.fdopen(tells, "rb") as answers:
             try:
-                found: Found = pickle.load(answers).found  # noqa: S301 - of this process's own making
+                (found,) = pickle.load(answers)  # noqa: S301 - of this process's own making
             except FAILED:
                 found = work()
         os.waitpid(copy, 0)
@@ -113,7 +108,7 @@ def _serve(
         prepare()
         asked = pickle.load(requests) if requests else None  # noqa: S301 - of this program's own making
         for found in work(asked):
-            pickle.dump(Part(found), answers)
+            pickle.dump((found,), answers)  # never false, as the end is
             answers.flush()
         pickle.dump(None, answers)
         answers.flush()
@@ -126,7 +121,7 @@ def _results(work: Callable[[Asked], Iterable[Found]], asked: Asked, answers: IO
     done = 0
     try:
         while part := pickle.load(answers):  # noqa: S301 - of this process's own making
-            yield part.found
+            yield part[0]
             done += 1
     except FAILED:
         yield from islice(work(asked), done, None)
