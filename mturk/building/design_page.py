@@ -139,7 +139,7 @@ def design_html(
             right_on_left=sum(trial.correct_side == "left" for trial in sentinels),
             sentinels=len(sentinels),
             contexts=list(study.contexts.items())[:FIRST_CONTEXTS],
-            language=study.page_settings.get("language"),
+            language=study.page_settings.get("language", "en"),
             context_when=study.page_settings.get("context_when", "with"),
             price=study_price(experiment),
             pay=pay_line(study),

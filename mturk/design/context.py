@@ -37,10 +37,12 @@ class Prompt(NamedTuple):
 
 @dataclass(frozen=True)
 class Contexts:
-    """What stands with pairs: a prompt an item, a reference image an item, or both."""
+    """What stands with pairs: a prompt an item, a reference an item, or both; and where they were read."""
 
     texts: Mapping[str, Prompt] = field(default_factory=dict)
     images: Mapping[str, Path] = field(default_factory=dict)
+    text_path: Path | None = None
+    image_path: Path | None = None
 
     def __bool__(self) -> bool:
         return bool(self.texts or self.images)
@@ -101,10 +103,10 @@ def read_contexts(text: Path | None = None, image: Path | None = None) -> Contex
     if text is not None and not texts:
         raise GlimpseError(f"{text} has no prompt; it needs one for each item.")
     if image is None:
-        return Contexts(texts)
+        return Contexts(texts, text_path=text)
     if not image.is_dir():
         raise GlimpseError(f"There is no folder {image}; reference images stand in one, named as the items.")
-    return Contexts(texts, image_items(image))
+    return Contexts(texts, image_items(image), text, image)
 
 
 def without_references(images: Images, folder: Path | None) -> Images:
@@ -128,15 +130,18 @@ def items_with_context(
     leaves both out.
     """
     there = {item for paths in images.paths.values() for item in paths}
-    for kind, stated in (("prompt", contexts.texts), ("reference image", contexts.images)):
+    for kind, stated, where in (
+        ("prompt", contexts.texts, contexts.text_path),
+        ("reference image", contexts.images, contexts.image_path),
+    ):
         missing = [item for item in items if item not in stated]
         unknown = [item for item in stated if item not in there]
         if stated and unknown and not allow_missing:
             raise GlimpseError(_unknown(contexts, kind, unknown, sorted(there)))
         if stated and missing and not allow_missing:
             raise GlimpseError(
-                f"{len(missing)} of {len(items)} items have no {kind}: {some(missing)}. Add them, or leave "
-                "such items out with --allow-missing."
+                f"{where} has no {kind} for {len(missing)} of {len(items)} items: {some(missing)}. Add them, or "
+                "leave such items out with --allow-missing."
             )
         items = [item for item in items if item in stated] if stated else items
     if not items:

@@ -304,7 +304,8 @@ def test_long_prompts_are_published_on_one_s_own_server_and_not_on_mechanical_tu
     (tmp_path / "prompts.csv").write_text(f"item,text\n{rows}")
     experiment = designed(
         preset("unlimited-time"), contrasts=(("crn", "real"),), real=None, sentinel=None,
-        hits_per_batch=1, trials_per_cell=10, sentinels_per_hit=0, workers_per_hit=3, time_allotted_minutes=600,
+        hits_per_batch=1, trials_per_cell=10, sentinels_per_hit=0, workers_per_hit=3,
+        time_allotted_minutes=600,
     )  # fmt: skip
     making = Making(seed=0, versions={}, sources=Sources(tmp_path / "prompts.csv"))
     built = build(find_images(images), experiment, tmp_path / "long", making)

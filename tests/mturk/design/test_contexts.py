@@ -194,7 +194,9 @@ def test_a_pairing_that_was_asked_for_is_refused(here: Path) -> None:
 def test_items_and_prompts_must_fit(here: Path) -> None:
     images = find_images(here / "images")
     few = making(here, prompts=prompts(here, ITEMS[:10]))
-    with pytest.raises(GlimpseError, match=r"2 of 12 items have no prompt: 0010, 0011.*--allow-missing"):
+    with pytest.raises(
+        GlimpseError, match=r"prompts.csv has no prompt for 2 of 12 items: 0010, 0011.*--allow-missing"
+    ):
         build(images, experiment(), here / "study", few)
     study = build(images, experiment(), here / "study", few, allow_missing=True).study
     assert not {"0010", "0011"} & set(study.contexts)
@@ -206,7 +208,7 @@ def test_items_and_prompts_must_fit(here: Path) -> None:
         build(images, experiment(), here / "other", short)
     (here / "images" / "layout" / "0005.png").unlink()
     lacking = making(here, references=here / "images" / "layout")
-    with pytest.raises(GlimpseError, match="1 of 12 items have no reference image: 0005"):
+    with pytest.raises(GlimpseError, match="layout has no reference image for 1 of 12 items: 0005"):
         build(images, experiment(), here / "other", lacking)
     assert not (here / "other").exists()
 
