@@ -140,8 +140,8 @@ def items_with_context(
             raise GlimpseError(_unknown(contexts, kind, unknown, sorted(there)))
         if stated and missing and not allow_missing:
             raise GlimpseError(
-                f"{where} has no {kind} for {len(missing)} of {len(items)} items: {some(missing)}. Add them, or "
-                "leave such items out with --allow-missing."
+                f"{where} has no {kind} for {len(missing)} of {len(items)} items: {some(missing)}. Add them, "
+                "or leave such items out with --allow-missing."
             )
         items = [item for item in items if item in stated] if stated else items
     if not items:
