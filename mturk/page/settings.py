@@ -65,11 +65,11 @@ class PageSettings:
         Versions before 2 state a consent as its paragraphs.
         """
         known = {one.name: _default(one) for one in fields(cls)}
-        missing = [name for name, usual in known.items() if usual is MISSING and name not in value]
-        if set(value) - set(known) or missing:
+        needed = [name for name, usual in known.items() if usual is MISSING]
+        if set(value) - set(known) or set(needed) - set(value):
             raise GlimpseError(
-                f"page holds {', '.join(sorted(value))}; needed are {', '.join(missing or ['none more'])}, "
-                f"known {', '.join(sorted(known))}."
+                f"page holds {', '.join(sorted(value))}; it needs {', '.join(needed)}, and may hold "
+                f"{', '.join(sorted(set(known) - set(needed)))}."
             )
         consent = value.get("consent", "")
         consent = consent if isinstance(consent, str) else "\n\n".join(consent)
