@@ -44,7 +44,7 @@ def study_text(said: Mapping[str, Any], folder: Path, *, comments: bool = True) 
             lines.append(f"[{section}]" if stated else f"# [{section}]")
         for field in here:
             if comments:
-                lines += _comment(f"{_in_file(field.help)} Without it: {_in_file(field.usual)}.")
+                lines += _comment(f"{in_words(field.help)} Without it: {in_words(field.usual)}.")
             if field.name in said:
                 lines.append(f"{field.key} = {_toml(in_file(field, said[field.name], folder))}")
             elif comments:
@@ -120,7 +120,7 @@ def _comment(text: str) -> list[str]:
     return [f"# {line}" for line in wrap(text, WIDTH)]
 
 
-def _in_file(text: str) -> str:
-    """Return an option's help as a comment in a file: keys in the place of options, nothing to repeat."""
+def in_words(text: str) -> str:
+    """Return an option's help as it is said of a file: keys in the place of options, nothing to repeat."""
     keys = re.sub(r"--[a-z][a-z-]*[a-z]", lambda found: _OPTION.get(found[0], found[0]), text)
     return keys.replace(" (repeatable)", "")

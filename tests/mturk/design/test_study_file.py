@@ -17,10 +17,11 @@ from glimpse.main import main
 from glimpse.mturk.api import build_study, plan_study
 from glimpse.mturk.design.study_fields import BY_PLACE, FIELDS, SECTIONS
 from glimpse.mturk.design.study_file import READERS, read_study_file
-from glimpse.mturk.design.study_writing import amended, study_text
+from glimpse.mturk.design.study_writing import amended, in_words, study_text
 from glimpse.questions import Question
 from glimpse.study import read_study
 
+ROOT = Path(__file__).parents[3]
 # Where and how to write; what one question says shortly; everything else is a study's own.
 BESIDE = {"file", "out", "write", "force", "question", "answer"}
 STUDY = """# Our study.
@@ -376,3 +377,10 @@ def test_the_copy_of_a_study_made_by_options_says_all_of_it(here: Path, mode: st
     said = read_study_file(Path("study/study.toml"))
     for name in ("workers_per_hit", "trials_per_cell", "reward_usd", "break_every", "pairing", "stop_when"):
         assert name in said
+
+
+@pytest.mark.parametrize("field", [field for field in FIELDS if field.key], ids=lambda field: field.name)
+def test_the_guide_tells_every_key_as_its_option_does(field: Any) -> None:
+    guide = (ROOT / "docs" / "study-file.md").read_text(encoding="utf-8")
+    row = f"| `{field.key}` | `{field.option}` | {in_words(field.help)} | {in_words(field.usual)} |"
+    assert row in guide.splitlines()
