@@ -22,6 +22,7 @@ def test_from_publish_to_review(study, server, glimpse, at):
     assert (code, errors) == (0, [])
     assert out == [
         f"Study {study.study}: 2 HITs with 6 places, $1.00 each, 30 minutes allotted.",
+        "A HIT takes about 2 minutes: $30.00 an hour.",
         "Rewards: $6.00. The local server moves no money: you pay people yourself.",
         "Published: 2 HITs, 6 places. Workers find them here:",
         f"  {server.url}/worker/",
@@ -222,7 +223,8 @@ def test_status_passes_on_what_the_server_tells_of_the_study(study, server, glim
 def test_the_paid_site_wants_the_amount_typed(study, server, paid):
     code, out, errors = paid("publish", typed="7\n")
     assert (code, errors) == (1, ["Error: stopped; nothing was published or paid."])
-    assert out[1] == "Price: $6.00 rewards + $1.20 fees = $7.20."
+    assert out[1] == "A HIT takes about 2 minutes: $30.00 an hour."
+    assert out[2] == "Price: $6.00 rewards + $1.20 fees = $7.20."
     assert not server.hits()
     assert not ledger_path(study.folder, "production").exists()
     code, out, _ = paid("publish", typed="$7.20\n")

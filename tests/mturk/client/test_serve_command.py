@@ -47,7 +47,7 @@ def test_behind_a_public_address_the_links_are_those_that_work(study, server, gl
     prolific = f"{join}?" + "&".join(f"{mark}={{{{%{mark}%}}}}" for mark in marks)
     (server.data / "public-url").write_text("https://lab.example/s\n")
     _, out, _ = glimpse("publish", *at)
-    assert out[2:6] == [
+    assert out[3:7] == [
         "Published: 2 HITs, 6 places. Workers find them here:",
         f"  Prolific: {prolific}",
         f"  CloudResearch Connect: {join}",
