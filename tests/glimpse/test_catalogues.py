@@ -25,6 +25,7 @@ SHARED = {
     "de": {"Test"},
     "fr": {"Description", "Messages", "Qualifications", "Test"},
     "it": {"Test"},
+    "pl": {"Test"},
 }  # fmt: skip
 NUMBERS = {
     "consent.minutes", "site.date", "site.decimal_mark", "site.hours", "site.minutes", "site.money",
