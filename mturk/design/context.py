@@ -282,9 +282,10 @@ def _checked(entries: Iterable[_Entry]) -> Iterator[_Entry]:
             raise GlimpseError(f"{entry.where}: the item is empty; it is named as its images' files.")
         if not text:
             raise GlimpseError(f"{entry.where}: the text of item {entry.item!r} is empty.")
-        if code := unsendable(text):
+        if code := unsendable(entry.item) or unsendable(text):
             raise GlimpseError(
-                f"{entry.where}: the text holds the character {code}, which no page can show; leave it out."
+                f"{entry.where}: the item or its text holds the character {code}, which no page can show; "
+                "leave it out."
             )
         if len(text) > LONGEST_CONTEXT:
             raise GlimpseError(

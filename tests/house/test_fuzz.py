@@ -29,6 +29,8 @@ from glimpse.crn.data.labels import BUNDLED, bundled_label_set, class_mapping, l
 from glimpse.errors import GlimpseError
 from glimpse.experiment import designed, preset
 from glimpse.mturk.building.building import Making, build
+from glimpse.mturk.design.context import read_contexts
+from glimpse.mturk.design.sentinels import read_known
 from glimpse.mturk.design.stimuli import find_images
 from glimpse.mturk.importing.batch_csv import read_hit_file
 from glimpse.mturk.server.pages.panels import MAX_PARAMETER, PANELS, identify
@@ -341,6 +343,41 @@ def test_any_bytes_are_a_hit_file_or_refused(tmp_path, content):
 
 
 # Links to join
+
+
+WORDS = st.text(max_size=8) | st.sampled_from(["0001", "flux/0001.png", "left", "a,b", '"', "\ud800", "\x00"])
+NAMES = st.sampled_from(["item", "file_name", "text", "caption", "left", "right", "correct", "context"])
+
+
+@QUICK
+@given(lines=st.lists(st.dictionaries(NAMES, VALUES | WORDS, max_size=4), max_size=3), cut=st.integers(0, 9))
+def test_any_metadata_are_prompts_or_refused(tmp_path, lines, cut):
+    (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, lines))[cut:])
+    with contextlib.suppress(GlimpseError):
+        found = read_contexts(tmp_path)
+        assert all(prompt.text.strip() for prompt in found.texts.values())
+
+
+@QUICK
+@given(head=st.lists(NAMES, max_size=4), rows=st.lists(st.lists(WORDS, max_size=5), max_size=4))
+def test_any_table_is_prompts_or_known_answers_or_refused(tmp_path, head, rows):
+    text = io.StringIO()
+    csv.writer(text).writerows([head, *rows])
+    file = tmp_path / "table.csv"
+    file.write_bytes(text.getvalue().encode("utf-8", "surrogatepass"))
+    for read in (read_contexts, read_known):
+        with contextlib.suppress(GlimpseError):
+            read(file)
+
+
+@QUICK
+@given(content=st.binary(max_size=120), name=st.sampled_from(["0001.txt", "metadata.jsonl", "metadata.csv"]))
+def test_any_bytes_are_prompts_or_refused(tmp_path, content, name):
+    folder = tmp_path / name.replace(".", "-")
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_bytes(content)
+    with contextlib.suppress(GlimpseError):
+        read_contexts(folder)
 
 
 @QUICK

@@ -101,7 +101,11 @@ def test_accents_may_be_written_in_two_ways(here: Path) -> None:
         ("p.csv", b"item,words\n0001,A\n", "p.csv needs the columns item and text .*found are item, words"),
         ("p.csv", b"item,text\n", "p.csv has no prompt"),
         ("p.csv", b"item,text\n0001,A\n0002,M\xfcnchen\n", "p.csv, line 3: not UTF-8"),
-        ("p.csv", b"item,text\n0001,A\x07B\n", r"p.csv, line 2: the text holds the character U\+0007"),
+        (
+            "p.csv",
+            b"item,text\n0001,A\x07B\n",
+            r"p.csv, line 2: the item or its text holds the character U\+0007",
+        ),
         ("p.csv", b"item,text\n0001," + b"x" * 10_001, "p.csv, line 2: the text has 10001 characters"),
         ("m.jsonl", b'{"file_name": "0001.png", "text": "A"}\n{"file_name"', "m.jsonl, line 2: not JSON"),
         ("m.jsonl", b'["0001"]', "m.jsonl, line 1: each line is one JSON object, found list"),
