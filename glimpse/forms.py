@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -9,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from glimpse.errors import GlimpseError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 FieldKind = Literal["choice", "number", "text"]
 FormWhen = Literal["before", "after"]
-_NAME = re.compile(r"[A-Za-z][\w-]{0,39}", re.ASCII)
+LONGEST_NAME = 40
+_NAME = re.compile(rf"[A-Za-z][\w-]{{0,{LONGEST_NAME - 1}}}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,41 @@ class FormField:
         if not isinstance(value.get("required", True), bool):
             raise GlimpseError(f"form field {value['name']!r}: required is true or false.")
         return cls(**{**value, "options": tuple(options)})
+
+
+def number_of(text: str) -> float:
+    """Return the number that was entered in a field of kind number; NaN where it is none.
+
+    >>> number_of("27"), number_of(" 1,5 "), number_of("twenty")
+    (27.0, 1.5, nan)
+    """
+    try:
+        found = float(text.strip().replace(",", ".")) if text.isascii() else math.nan
+    except ValueError:
+        return math.nan
+    return found if math.isfinite(found) else math.nan
+
+
+def form_problem(forms: Sequence[FormField], entered: Mapping[str, str]) -> str | None:
+    """Return how what was entered differs from what the forms take; None where it does not.
+
+    It names the field and never what was entered: people say in forms what is nobody else's business.
+
+    >>> age = FormField("age", "How old are you?", "choice", ("under 30", "30 or older"))
+    >>> form_problem([age], {"age": "My name is Ann"})
+    'form field age: the answer is none of its options'
+    """
+    known = {field.name: field for field in forms}
+    for name, text in entered.items():
+        field = known.get(name)
+        if field is None:
+            shown = repr(name) if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]!r}..."
+            return f"form has a field {shown}, which the study does not ask"
+        if field.kind == "choice" and text and text not in field.options:
+            return f"form field {name}: the answer is none of its options"
+        if field.kind == "number" and text and math.isnan(number_of(text)):
+            return f"form field {name}: the answer is no number"
+    return None
 
 
 def check_forms(forms: Sequence[FormField]) -> None:

@@ -105,6 +105,17 @@ class Submission:
         """The screen's refresh rate in Hz as the page measured it; NaN where it says none."""
         return number(self.page.get("refresh_hz"))
 
+    def body(self) -> dict[str, Any]:
+        """Return what a line of assignments.jsonl has of it, as it was received.
+
+        `form`, `comment` and `consented_at` stand there only where something was said. Those that are texts
+        come before `page`, so that `read_head` reads no answers.
+        """
+        texts = {"consented_at": self.consented_at, "comment": self.comment}
+        body: dict[str, Any] = {name: text for name, text in texts.items() if text}
+        body |= {"page": self.page, "answers": [answer.record for answer in self.answers]}
+        return body | ({"form": self.form} if self.form else {})
+
 
 def parse_submission(text: str) -> Submission:
     """Return the submission written in the page's JSON; raises AnswerError when it is malformed."""
@@ -312,8 +323,8 @@ def assignment_line(
     """Return a line of assignments.jsonl.
 
     `worker` is a pseudonym; `times` are those of acceptance and submission, in UTC and ISO 8601; `body` has
-    `simulated`, `page` and `answers` as they were sent, and, of a submission that cannot be read, `problem`
-    and `raw`. `study` is the study's id, None where files do not say it.
+    `simulated` and `Submission.body`, and, where something was wrong with the submission, `problem`, and
+    `raw` if it cannot be read. `study` is the study's id, None where files do not say it.
     """
     line = {"assignment_id": assignment_id, "study": study, "hit": hit, "hit_id": hit_id, "worker": worker}
     if study is None:

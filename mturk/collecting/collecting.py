@@ -3,7 +3,8 @@
 Results stand alone: copies of study.json and trials.csv, one line an assignment, and apart from them the
 list of who is who. An assignment is written once, as it is received; its `status` is the one that it has
 then, and what becomes of it later is asked of the endpoint (`status`). Whatever a worker sent is kept: an
-answer that cannot be read has `problem`, which says why, and `raw`, the text itself.
+answer that cannot be read has `problem`, which says why, and `raw`, the text itself; one whose form is not
+the study's has `problem` beside what was entered.
 
 Crash at any point and collect again: the workers' list is written before the assignments that name them, both
 are only appended to, and a last line that was cut short is cut off and fetched again.
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
 from glimpse.files import write_whole
+from glimpse.forms import form_problem
 from glimpse.people import (
     PRIVATE,
     WORKER_COLUMNS,
@@ -28,6 +30,7 @@ from glimpse.people import (
     workers_csv,
 )
 from glimpse.progress import untracked
+from glimpse.questions import is_plain
 from glimpse.study import identity, read_document
 from glimpse.submission import (
     ASSIGNMENTS,
@@ -93,16 +96,19 @@ def record(
     """
     body: dict[str, Any] = {"simulated": simulated, "page": {}, "answers": []}
     raw = assignment.get("Answer") or ""
+    submission: Submission | None
     try:
         submission = read_submission(raw)
         problem = _unconfirmed(submission, simulated=simulated)
         if not problem:
-            body |= {"page": submission.page, "answers": [answer.record for answer in submission.answers]}
+            body |= submission.body()
             problem = _mismatch(submission, hit, study.study, own)
     except AnswerError as error:
-        problem = str(error)
+        problem, submission = str(error), None
     if problem:
         body |= {"problem": problem, "raw": raw}
+    elif submission is not None and (problem := _unasked(submission, study)):
+        body["problem"] = problem
     return assignment_line(
         assignment["AssignmentId"],
         hit,
@@ -128,6 +134,18 @@ def _mismatch(submission: Submission, hit: str, study: str, own: frozenset[str])
         return f"submission is of HIT {submission.hit} of study {submission.study}, the assignment of {hit}"
     strange = [answer.trial for answer in submission.answers if answer.trial not in own]
     return f"submission answers trials that its HIT does not have, such as {strange[0]}" if strange else None
+
+
+def _unasked(submission: Submission, study: Study) -> str | None:
+    """Return which answer or entry is not one that the study asks for; None where all are."""
+    questions = study.experiment.questions
+    if not is_plain(questions):
+        for answer in submission.answers:
+            for question in questions:
+                if answer.choice(question) is None:
+                    allowed = ", ".join(map(str, question.kind.answers))
+                    return f"trial {answer.trial} does not answer {question.name} by one of {allowed}"
+    return form_problem(study.forms, submission.form)
 
 
 class ResultsFolder:

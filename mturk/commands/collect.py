@@ -93,7 +93,7 @@ def _report(console: Any, found: Collected, out: Path) -> None:
     if len(found.damaged) > SHOWN_PROBLEMS:
         console.warn(f"... and {len(found.damaged) - SHOWN_PROBLEMS} more lines")
     for problem in found.problems[:SHOWN_PROBLEMS]:
-        console.warn(f"kept, but not readable: assignment {problem}")
+        console.warn(f"kept as received: assignment {problem}")
     if len(found.problems) > SHOWN_PROBLEMS:
         console.warn(
             f"... and {len(found.problems) - SHOWN_PROBLEMS} more, marked `problem` in assignments.jsonl"

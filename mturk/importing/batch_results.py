@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
 from glimpse.files import write_whole
+from glimpse.forms import form_problem
 from glimpse.people import PRIVATE, WORKER_COLUMNS, WORKERS, pseudonym, workers_csv
 from glimpse.submission import FIELD, STATUSES, AnswerError, assignment_line, parse_submission, write_lines
 from glimpse.tables import read_table
@@ -189,8 +190,10 @@ def _own(rows: list[Row], problems: list[str], study: Study | None) -> Imported:
         except AnswerError as error:
             problems.append(f"{row.where}: {error}")
         else:
-            answers = [answer.record for answer in submission.answers]
-            body = {"simulated": False, "page": submission.page, "answers": answers}
+            body = {"simulated": False, **submission.body()}
+            if problem := form_problem(study.forms, submission.form):
+                body["problem"] = problem
+                problems.append(f"{row.where}: {problem}; the row was kept")
             _add(found, row, submission.hit, study, body)
     return found
 

@@ -58,7 +58,7 @@ def test_from_publish_to_review(study, server, glimpse, at):
     assert errors == [
         "Warning: results/ holds 1 assignment made by the simulator, not by people",
         (
-            f"Warning: kept, but not readable: assignment {bad}: answer XML starts with <a>, "
+            f"Warning: kept as received: assignment {bad}: answer XML starts with <a>, "
             "not with <QuestionFormAnswers>"
         ),
     ]

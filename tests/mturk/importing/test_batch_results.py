@@ -282,6 +282,35 @@ def test_our_own_page_in_the_web_interface(own):
         assert (folder / "results" / name).read_bytes() == (study.folder / name).read_bytes()
 
 
+def test_answers_to_several_questions_and_forms_are_imported(own):
+    study, rows, folder = own
+    path = study.folder / "study.json"
+    document = json.loads(path.read_text())
+    document["experiment"]["questions"] = [{"name": "fit", "text": "Which fits?", "answer": "scale-5"}]
+    document["forms"] = [{"name": "age", "text": "How old?", "kind": "choice", "options": ["-30", "30-"]}]
+    path.write_text(json.dumps(document))
+    bodies = [json.loads(row["Answer.answers"]) for row in rows]
+    for body, row, age in zip(bodies, rows, ("-30", "Ann Lee"), strict=True):
+        body |= {
+            "schema": 2,
+            "form": {"age": age},
+            "comment": "Fine.",
+            "consented_at": "2026-01-01T00:00:00Z",
+        }
+        for place, record in enumerate(body["answers"]):
+            record |= {"choices": {"fit": place % 5 - 2}, "response_ms": {"fit": 800}}
+            del record["side"]
+        row["Answer.answers"] = json.dumps(body)
+    file = write(folder / "r.csv", rows)
+    found = import_results([file], GLIMPSE, Options(), read_study(study.folder))
+    said = "form field age: the answer is none of its options"
+    assert found.problems == [f"{file}, line 3: {said}; the row was kept"]
+    assert [line.get("problem") for line in found.lines] == [None, said]
+    for line, body in zip(found.lines, bodies, strict=True):
+        for name in ("page", "answers", "form", "comment", "consented_at"):
+            assert line[name] == body[name]
+
+
 def test_one_bad_answer_of_our_page_stops_no_other(own):
     """Longer than csv reads by itself, longer than anything reads, or calling itself simulated."""
     study, rows, folder = own
