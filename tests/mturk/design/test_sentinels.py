@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from glimpse.mturk.building.rows import planned_rows
 from glimpse.mturk.design.sentinels import ByMismatch, read_known
 from glimpse.mturk.design.sources import Sources
 from glimpse.mturk.design.stimuli import find_images
+from glimpse.mturk.page.data import page_data
 from glimpse.questions import Question
 from glimpse.trials import Trial
 
@@ -183,6 +185,17 @@ def test_a_bot_that_never_looks_stays_at_chance(study: Study) -> None:
     for sight, groups in kinds.items():
         for value, sentinels in groups.items():
             assert binomtest(sum(sentinels), len(sentinels), share).pvalue > UNLIKELY, (sight, value)
+
+
+def test_a_page_says_nothing_of_its_sentinels(study: Study) -> None:
+    for hit in study.hits:
+        trials = study.trials_of(hit.hit)
+        data = page_data(study, hit.hit, "images/")
+        assert data["u"] == list(range(len(trials)))  # each prompt once, in the order of the trials
+        assert [text for text, _ in data["c"]] == [study.contexts[one.context].text for one in trials]
+        assert len(data["p"]) == sum(trial.practice for trial in trials)
+        page = study.page_path(hit.hit).read_text()
+        assert not re.search(r"\b(flux|sdxl|sentinel|mismatch)\b", page)
 
 
 def test_a_picture_under_two_prompts_is_said(here: Path, tmp_path: Path) -> None:
