@@ -59,6 +59,8 @@ UNKNOWN_QUALITY = (-2.2, -0.6)
 # What a condition is for, where the table does not know its name: one that only sentinels show is as plainly
 # not real as the usual one, and one that is compared as well is the least real of the paper's comparisons.
 ROLES = {"sentinel": QUALITY["image-space"], "compared sentinel": QUALITY["pix2pix"]}
+# How plain the right answer of a sentinel is that no condition tells: as with the usual condition.
+PLAIN = QUALITY["real"] - QUALITY["image-space"]
 LARGEST_QUALITY = 10.0
 QUALITY_SCALE = "real is 0; with -1 the photograph is chosen 84 % of the time"
 # Setting -> the option of `simulate` that gives it, and the largest value.

@@ -19,6 +19,7 @@ from glimpse.submission import SIMULATOR
 from glimpse.trials import iterate_trials
 
 from .observer import (
+    PLAIN,
     Observer,
     chance_of_left,
     choose_left,
@@ -138,8 +139,11 @@ def read_simulated(folder: Path, observer: Observer, version: str = "") -> Simul
     hits: dict[tuple[str, str], list[Trial]] = {}
     for trial in trials:
         hits.setdefault((trial.batch, trial.hit), []).append(trial)
-    quality = _qualities(folder, document["experiment"], trials, observer)
-    built = tuple(_hit(batch, hit, own, quality, pairs, images) for (batch, hit), own in hits.items())
+    experiment = document["experiment"]
+    quality = _qualities(folder, experiment, trials, observer)
+    built = tuple(
+        _hit(batch, hit, own, experiment, quality, pairs, images) for (batch, hit), own in hits.items()
+    )
     if not is_own_plan(document, folder / "trials.csv"):
         raise GlimpseError(f"{folder / 'trials.csv'}: changed since build-hits. Build the study again.")
     agent = SIMULATOR + (f"/{version}" if version else "")
@@ -169,6 +173,8 @@ def _qualities(
     for trial in trials:
         for name in (trial.condition_left, trial.condition_right):
             shown.setdefault(name, set()).add(trial.sentinel or trial.practice)
+    if not _by_condition(experiment):  # then its bad images are not the condition's usual ones
+        shown = {name: {False} if False in kinds else kinds for name, kinds in shown.items()}
     strangers = [name for name in observer.quality if name not in shown]
     if strangers:
         raise GlimpseError(
@@ -182,16 +188,25 @@ def _qualities(
     return {name: observer.quality_of(name, roles[name]) for name in shown}
 
 
+def _by_condition(experiment: Mapping[str, Any]) -> bool:
+    """Tell whether answers are known by a condition's images; not by a file of them, or by a mismatch."""
+    return bool(experiment.get("sentinels", "condition") == "condition")
+
+
 def _hit(
     batch: str,
     name: str,
     trials: Sequence[Trial],
+    experiment: Mapping[str, Any],
     quality: Mapping[str, float],
     pairs: dict[tuple[str, ...], int],
     images: dict[tuple[str, ...], int],
 ) -> SimulatedHit:
     a_is_left = np.array([one.condition_left == one.contrast.partition(":")[0] for one in trials])
     distance = np.array([quality[one.condition_left] - quality[one.condition_right] for one in trials])
+    if not _by_condition(experiment):
+        plain = [{"left": PLAIN, "right": -PLAIN}.get(one.correct_side or "", np.nan) for one in trials]
+        distance = np.where(np.isnan(plain), distance, plain)
     keys = [(one.contrast, *sorted((one.stimulus_left, one.stimulus_right))) for one in trials]
     left = _codes([(one.condition_left, one.item_left) for one in trials], images)
     right = _codes([(one.condition_right, one.item_right) for one in trials], images)

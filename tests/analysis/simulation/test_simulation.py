@@ -18,8 +18,10 @@ from glimpse.analysis.reading.results import read_results
 from glimpse.analysis.simulation.observer import Observer
 from glimpse.analysis.simulation.simulation import Crowd, answer_study, read_simulated
 from glimpse.errors import GlimpseError
+from glimpse.files import file_digest
 from glimpse.main import main
 from glimpse.people import pseudonym
+from glimpse.trials import OTHER_SIDE, iterate_trials, trials_csv
 from tests.analysis.folders import build_study
 
 
@@ -318,3 +320,24 @@ def test_workers_must_fit_the_study(tmp_path: Path) -> None:
         GlimpseError, match=r"--workers is 19; this study has 18 places \(3 HITs of 6 workers\)"
     ):
         answer_study(plan, Observer(), 0, 19)
+
+
+@pytest.mark.parametrize("source", ["file", "mismatch"])
+def test_people_see_the_right_answer_of_a_sentinel_that_no_condition_tells(
+    tmp_path: Path, source: str
+) -> None:
+    """The trial states which side is right; here it is the one whose condition is worse."""
+    study = build_study(tmp_path / "study", practice=1)
+    trials = list(iterate_trials(study / "trials.csv"))
+    turned = [one._replace(correct_side=OTHER_SIDE.get(one.correct_side or "")) for one in trials]
+    (study / "trials.csv").write_text(trials_csv(turned))
+    document = json.loads((study / "study.json").read_text())
+    document["experiment"]["sentinels"] = source
+    document["plan_sha256"] = file_digest(study / "trials.csv")
+    (study / "study.json").write_text(json.dumps(document))
+    assert run("simulate", study, "--out", tmp_path / "r").exit_code == 0
+    right = {one.trial: one.correct_side for one in turned if one.sentinel}
+    answers = [answer for line in lines(tmp_path / "r") for answer in line["answers"]]
+    known = [answer["side"] == right[answer["trial"]] for answer in answers if answer["trial"] in right]
+    assert len(known) > 40
+    assert np.mean(known) > 0.95
