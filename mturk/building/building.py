@@ -157,7 +157,7 @@ def _built(
     when = making.page.get("context_when", "with")
     taken = layout(experiment.questions, shown.prompts.values(), bool(shown.contexts.images), when).taken_px
     page = page_settings(pictures.values(), taken_px=taken, **making.page)
-    imaging = imaged(looked, sources, page, making.encoding, making.pixel_ratio)
+    imaging = imaged(looked, sources, page, making.encoding, making.pixel_ratio, taken)
     secret = study_secret(making.seed, _visible(experiment, making, page, imaging, shown), sources)
     names = {key: opaque_id(secret, *key, source.sha256) for key, source in sources.items()}
     encoder = _Encoder(sources, names, secret, imaging.encoding, imaging.limit, making.track)

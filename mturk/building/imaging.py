@@ -56,13 +56,17 @@ def imaged(
     page: PageSettings,
     encoding: Encoding,
     pixel_ratio: float,
+    taken_px: int = 0,
 ) -> Imaging:
-    """Decide how the images of a study are stored: those of pairs, and the reference images."""
+    """Decide how the images of a study are stored: those of pairs, and the reference images.
+
+    `taken_px` is what pages need of a window's height beside the images (see `page.layout`).
+    """
     shown = tuple(sources.values())
     pictures = [source for key, source in sources.items() if key[0] != REFERENCE]
     largest = max(one.width for one in pictures), max(one.height for one in pictures)
     limit = pixel_limit(page, encoding, pixel_ratio)
-    size = ShownSize(page.width, page.height, page.least_width)
+    size = ShownSize(page.width, page.height, page.least_width, taken_px)
     return Imaging(shown, looked, choose(encoding, list(shown), limit), limit, size, largest)
 
 
@@ -115,7 +119,7 @@ class Imaging:
     def shown(self) -> str:
         """Say in which size images are shown, and in which window."""
         size, least = self.size, (self.size.least_width or self.size.width) / self.size.width
-        width, height = window_of(size.width * least, size.height * least)
+        width, height = window_of(size.width * least, size.height * least + size.taken_px)
         smaller = f" at most, {size.least_width} wide at least" if size.least_width else ""
         return f"{size.width}x{size.height}{smaller}, in windows of {width:,} x {height + BAR:,} or larger"
 

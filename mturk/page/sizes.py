@@ -24,12 +24,14 @@ UNLIMITED_LEAST = 0.3  # of the size, to which images shrink where time is unlim
 class ShownSize:
     """The size of an image on the screen, and the least width to which pages shrink it.
 
-    `least_width` None: not at all in limited time, and to 0.3 in unlimited time.
+    `least_width` None: not at all in limited time, and to 0.3 in unlimited time. `taken_px` is what prompts,
+    long questions and scales take of a window's height beside them (see `layout`).
     """
 
     width: int
     height: int
     least_width: int | None = None
+    taken_px: int = 0
 
 
 def shown_size(
@@ -45,7 +47,7 @@ def shown_size(
         sizes: Of the images.
         display_width: The width that was asked for; None: their own, at most what fits a laptop's window or,
             with "fit", a large screen's.
-        taken_px: What prompts, long questions and scales take of a window's height (see `layout`).
+        taken_px: As in `ShownSize`.
         display: "fixed", or "fit": as large as each participant's window has room for, up to that size.
 
     Raises:
@@ -64,7 +66,8 @@ def shown_size(
         raise GlimpseError(
             f"images would be shown at {width}x{height} pixels; allowed are 4 to 4000 each way."
         )
-    return ShownSize(width, height, min(width, round(widest * laptop)) if display == "fit" else None)
+    least = min(width, round(widest * laptop)) if display == "fit" else None
+    return ShownSize(width, height, least, taken_px)
 
 
 def _factor(width: int, height: int, window: tuple[int, int], taken_px: int = 0) -> float:
@@ -85,10 +88,10 @@ def window_of(width: float, height: float) -> tuple[int, int]:
 def too_large(size: ShownSize, pixels: tuple[int, int]) -> str | None:
     """Say that most laptops are too small for images of `pixels` shown in `size`; None where they are not."""
     least = (size.least_width or size.width) / size.width
-    width, height = window_of(size.width * least, size.height * least)
+    width, height = window_of(size.width * least, size.height * least + size.taken_px)
     if width <= LAPTOP[0] and height + BAR <= LAPTOP[1]:
         return None
-    fits = int(size.width * _factor(size.width, size.height, LAPTOP))
+    fits = int(size.width * _factor(size.width, size.height, LAPTOP, size.taken_px))
     return (
         f"{pixels[0]}x{pixels[1]} images shown at {size.width}x{size.height} need a window of {width:,} x "
         f"{height + BAR:,}; most laptops are smaller. --display-width {fits} fits 1366x768."

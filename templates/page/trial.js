@@ -78,6 +78,7 @@ function recover(begun, asked) {
   now.onset = begun.onset ?? null;
   now.from = performance.now();
   light(masks, true);
+  beside();
   enter('answer');
   write('note', word('recovered', {question: data.a[asked]}));
 }

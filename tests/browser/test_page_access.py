@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks.exposures import ANSWERING, wait_until
+from benchmarks.exposures import ANSWERING, READY, start, wait_until
 from tests.browser.page_runs import IN_CHROMIUM, serving_strictly
 from tests.browser.rich_studies import CLOSE, FIT, FORMS, LONG, QUALITY, SIDE, asking, drawn
 
@@ -34,6 +34,21 @@ def rich(untimed: Study) -> Study:
         untimed, *QUESTIONS, prompts=(LONG,), references=True, forms=FORMS, comment=True,
         contact="a@uni.example", institution="Example University", ethics="Board 1/26",
     )  # fmt: skip
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="without node_modules/axe-core (npm ci)")
+@pytest.mark.parametrize("when", ["with", "before"])
+def test_axe_finds_nothing_in_limited_time(page: Any, tmp_path: Path, when: str) -> None:
+    timed = drawn(tmp_path, "limited-time", (320, 320))
+    study = asking(timed, QUALITY, FIT, prompts=("A red cube",), references=True, context_when=when)
+    with serving_strictly(study) as server:
+        start(page, server.address())
+        wait_until(page, READY)
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        assert page.evaluate(PROBLEMS) == []
+        page.keyboard.press("Space")
+        wait_until(page, ANSWERING)
+        assert page.evaluate(PROBLEMS) == []
 
 
 def screens(page: Any, address: str) -> Any:

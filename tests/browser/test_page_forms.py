@@ -158,6 +158,7 @@ def test_a_reference_is_loaded_before_the_onset(page: Any, untimed: Study) -> No
         page.goto(server.address())
         page.click("#agree")
         page.click("#start")
+        page.wait_for_selector("#trial:not([hidden])")
         wait_until(page, "document.getElementById('note').textContent")
         assert not page.evaluate(ANSWERING)
         while not page.evaluate(ANSWERING):
@@ -184,6 +185,7 @@ def test_a_context_is_read_before_the_pair(page: Any, timed: Study, untimed: Stu
         page.goto(server.address())
         page.click("#agree")
         page.click("#start")
+        page.wait_for_selector("#trial:not([hidden])")
         wait_until(page, READY)
         watch_images_of_the_pair(page)
         page.wait_for_timeout(400)
@@ -197,6 +199,16 @@ def test_a_context_is_read_before_the_pair(page: Any, timed: Study, untimed: Stu
         wait_until(page, READY)
         assert page.locator("#prompt").is_visible()
         assert len(stored(page)["answers"]) == 1
+        page.keyboard.press("Space")
+        wait_until(page, ANSWERING)
+        page.wait_for_timeout(200)
+        page.reload()
+        page.click("#start")
+        page.wait_for_selector("#trial:not([hidden])")
+        wait_until(page, f"{READY} || {ANSWERING}")
+        # In limited time there is no second look, and nothing may cover the masks.
+        covered = page.locator("#context").evaluate("one => getComputedStyle(one).visibility")
+        assert covered == ("hidden" if mode == "timed" else "visible")
 
 
 def watch_images_of_the_pair(page: Any) -> None:

@@ -18,7 +18,9 @@ from glimpse.mturk.page.consent import consent_html, names_contact, read_consent
 from glimpse.mturk.page.data import page_data
 from glimpse.mturk.page.layout import layout
 from glimpse.mturk.page.settings import PageSettings
+from glimpse.mturk.page.sizes import shown_size, too_large, window_of
 from glimpse.mturk.page.wording import buttons, feedback
+from glimpse.mturk.server.protocol.questions import needed_window
 from glimpse.questions import DEFAULT_QUESTION, KINDS, Question
 from tests.browser.rich_studies import FORMS, asking
 
@@ -208,6 +210,16 @@ def test_the_room_beside_the_images(given: tuple[object, ...], context_px: int, 
     found = layout(*given)  # type: ignore[arg-type]
     assert (found.context_px, found.lines) == (context_px, lines)
     assert found.taken_px >= 0
+
+
+def test_the_window_that_a_page_needs_counts_what_stands_beside_the_images(study: Study) -> None:
+    needed = needed_window(pages.page_html(asking(study, *OTHER, prompts=("Red",)), "b1-h01"))
+    taken = layout(OTHER, ["Red"], width=64).taken_px
+    assert taken > 0
+    assert (needed.width_px, needed.height_px) == window_of(64, 32 + taken)
+    size = shown_size([(512, 512)], taken_px=taken)
+    assert (size.taken_px, too_large(size, (512, 512))) == (taken, None)
+    assert f"{window_of(0, 512 + taken)[1] + 56:,};" in too_large(replace(size, height=512), (512, 512))
 
 
 def test_an_arabic_page_keeps_left_on_the_left(study: Study) -> None:
