@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from .settings import PageSettings
 
+# Languages that set no space between two sentences.
+_WITHOUT_SPACES = {"ja", "zh"}
 _SCHEMES = ("https", "http", "mailto")
 # An address, a number to call, or a page: what somebody who has a question can turn to.
 _CONTACT = re.compile(r"[^\s@]+@[^\s@]+\.\w|https?://|\+?\d[\d ()/-]{6,}\d")
@@ -67,7 +69,8 @@ def consent_html(
         for name in ("institution", "ethics", "contact")
         if getattr(settings, name)
     ]
-    paragraphs = [" ".join(part) for part in (first, second, third) if part]
+    between = "" if words.code in _WITHOUT_SPACES else " "
+    paragraphs = [between.join(part) for part in (first, second, third) if part]
     return Markup("".join(f"<p>{paragraph}</p>\n" for paragraph in paragraphs))  # noqa: S704 - escaped
 
 
