@@ -114,6 +114,11 @@ def test_one_tab_works_at_a_time(tabs: Any, timed: Study, *, locks: bool) -> Non
         answer(first, 1)
         answers = stored(first)["answers"]
         assert [a["trial"] for a in answers] == [trial.trial for trial in timed.trials]
+        # The last save is under way when the page says that this was the last pair.
+        for _ in range(200):
+            if json.loads(server.saved or b"")["answers"] == answers:
+                break
+            first.wait_for_timeout(50)
         assert json.loads(server.saved or b"")["answers"] == answers
 
 
