@@ -61,8 +61,9 @@ def power_table(
         DataFrame with one row a design, rate and spread, as in power.csv: vary ("workers per HIT", "HITs" or
         "images"), spread, worker_sd, pair_sd, image_sd, hits, workers_per_hit, trials_per_cell, images of a
         condition, workers, pairs (its trials) and answers of a cell, pairs_per_image (in how many of its
-        trials an image stands, on average), price_usd (fees included), rate, studies, width (mean full width
-        of the 95 % interval, in [0, 1]) with width_se, coverage, power with power_se, and planned, True for
+        trials an image stands, on average), price_usd (with Mechanical Turk's fees), rate, studies,
+        width (mean full width of the 95 % interval, in [0, 1]) with width_se, coverage, power with
+        power_se, and planned, True for
         the study as planned.
 
     Raises:

@@ -377,7 +377,7 @@ def plot_width_price(ax: Axes, table: pd.DataFrame, *, named: bool = True) -> Ax
     ax.set_xlim(left=0)
     ax.set_ylim(bottom=0)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"${value:,.0f}"))
-    ax.set_xlabel("Price of the study, fees included")
+    ax.set_xlabel("Price of the study with Mechanical Turk's fees")
     ax.set_ylabel("Width of a cell's 95 % interval")
     if named:
         _end_labels(ax, names, ends, [colour_and_marker(rank)[0] for rank in range(len(names))])

@@ -53,10 +53,9 @@ def contact_warnings(page: PageSettings) -> list[str]:
     """Return what to say where a consent names nobody to ask."""
     if names_contact(page):
         return []
-    where = "the text of --consent" if page.consent else "the consent"
-    return [
-        f"Participants cannot ask anybody: {where} names no contact. Give an e-mail address with --contact."
-    ]
+    own = "the text of --consent names no contact, such as an e-mail address."
+    usual = "the consent names no contact. Give an e-mail address with --contact."
+    return [f"Participants cannot ask anybody: {own if page.consent else usual}"]
 
 
 def pay_line(study: Study) -> str:

@@ -45,8 +45,11 @@ def read_consent(path: Path) -> str:
 
 
 def names_contact(settings: PageSettings) -> bool:
-    """Tell whether a consent says whom to ask: an e-mail address, a web page, or a telephone number."""
-    return bool(settings.contact or _CONTACT.search(settings.consent))
+    """Tell whether a consent says whom to ask: an e-mail address, a web page, or a telephone number.
+
+    The requester's own text must say it itself; `contact` fills in the language's text alone.
+    """
+    return bool(_CONTACT.search(settings.consent) if settings.consent else settings.contact)
 
 
 def consent_html(

@@ -155,6 +155,7 @@ def test_the_default_consent_names_what_was_stated() -> None:
         ({}, False),
         ({"contact": "Room 3"}, True),
         ({"consent": "Ask us."}, False),
+        ({"consent": "Ask us.", "contact": "a@b.example"}, False),
         ({"consent": "Ask a@b.example."}, True),
         ({"consent": "See https://uni.example."}, True),
         ({"consent": "Call +49 30 1234567."}, True),

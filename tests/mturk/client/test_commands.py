@@ -220,6 +220,27 @@ def test_status_passes_on_what_the_server_tells_of_the_study(study, server, glim
     )
 
 
+def test_volunteers_are_published_and_reviewed_without_pay(images, tmp_path, server, glimpse, at):
+    words = ["--images", images, "--contrast", "crn:real", "--hits-per-batch", 1, "--trials-per-cell", 1]
+    words += ["--sentinels-per-hit", 0, "--workers-per-hit", 2, "--reward-usd", 0, "--out", tmp_path / "free"]
+    code, _, errors = glimpse("build-hits", *map(str, words))
+    assert code == 0
+    assert not [line for line in errors if "an hour" in line]
+    study = read_study(tmp_path / "free")
+    code, out, errors = glimpse("publish", "free", *at)
+    assert (code, errors) == (0, [])
+    assert out[:3] == [
+        f"Study {study.study}: 1 HIT with 2 places, $0 each, 30 minutes allotted.",
+        "A HIT takes about 2 minutes: $0.00 an hour.",
+        "Rewards: $0.00. The local server moves no money: you pay people yourself.",
+    ]
+    hit = server.hits()[0]["hit_id"]
+    server.submit(study, hit, "ann")
+    assert glimpse("status", "free", *at)[0] == 0
+    code, out, errors = glimpse("review", "free", *at, "--yes")
+    assert (code, errors) == (0, []), out
+
+
 def test_the_paid_site_wants_the_amount_typed(study, server, paid):
     code, out, errors = paid("publish", typed="7\n")
     assert (code, errors) == (1, ["Error: stopped; nothing was published or paid."])

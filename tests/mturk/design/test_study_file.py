@@ -252,6 +252,7 @@ FAULTS = [
         "line 2: mode is 'unlimited'; allowed are limited-time, unlimited-time.",
     ),
     ("real =", 'task = "single"\nreal =', "line 3: task is 'single'; allowed are pairs."),
+    ("[page]", '[page]\nlanguage = "xx"', "line 26: page.language is 'xx'; allowed are "),
     ("[people]", "people = 3\n[page2]", "study.toml, line 23: there is no key sentinels.people"),
     ('real = ""', "people = 3", "is no TOML file: Cannot overwrite a value (at line 23, column 8)."),
     ('real = ""', "real = x", "is no TOML file: Invalid value (at line 3, column 8)."),
@@ -384,3 +385,31 @@ def test_the_guide_tells_every_key_as_its_option_does(field: Any) -> None:
     guide = (ROOT / "docs" / "study-file.md").read_text(encoding="utf-8")
     row = f"| `{field.key}` | `{field.option}` | {in_words(field.help)} | {in_words(field.usual)} |"
     assert row in guide.splitlines()
+
+
+def test_a_wording_that_no_page_has_is_named_with_its_line(here: Path) -> None:
+    Path("wording.toml").write_text('[consent]\nagree = "Yes"\nagre = "No"\n')
+    result = run("study.toml", "--wording", "wording.toml")
+    assert result.exit_code == 1
+    assert "wording.toml, line 3: [consent] agre is no text of a page; the nearest is agree." in result.output
+    assert not Path("study").exists()
+
+
+def test_language_and_wording_reach_the_default_question_and_the_title(here: Path) -> None:
+    Path("wording.toml").write_text('[questions]\nrealism = "Which is a photograph?"\n')
+    words = ["--mode", "unlimited-time", "--contrast", "mine:theirs", "--sentinels-per-hit", "0"]
+    assert run(*words, "--wording", "wording.toml").exit_code == 0
+    study = read_study("study")
+    assert study.experiment.questions == (Question("realism", "Which is a photograph?"),)
+    assert study.title == "Which is a photograph?"
+    assert "Which is a photograph?" in study.page_path(study.hits[0].hit).read_text()
+
+
+def test_a_consent_that_names_nobody_to_ask_is_warned_about(here: Path) -> None:
+    assert "names no contact" not in run("study.toml", "--out", "one").output
+    Path("consent.md").write_text("Do you agree?\n")
+    own = run("study.toml", "--contact", "me@lab.org", "--out", "two").output
+    assert "Participants cannot ask anybody: the text of --consent names no contact" in own
+    words = ["--mode", "unlimited-time", "--contrast", "mine:theirs", "--sentinels-per-hit", "0"]
+    assert "Give an e-mail address with --contact." in run(*words, "--out", "three").output
+    assert "names no contact" not in run(*words, "--contact", "me@lab.org", "--out", "four").output
