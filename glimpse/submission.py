@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from glimpse.errors import GlimpseError
-from glimpse.questions import KINDS, MOST_QUESTIONS, MOST_STEPS, SIDES, TIE
+from glimpse.questions import KINDS, MOST_QUESTIONS, MOST_STEPS, SIDES, TIE, is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -79,7 +79,9 @@ class Answer(NamedTuple):
         return found if question.kind.admits(found) else None
 
     def answers_all(self, questions: Sequence[Question]) -> bool:
-        """Tell whether every question has an answer of its kind."""
+        """Tell whether every question has an answer of its kind; the one side of version 1 answers a choice."""
+        if ONLY in self.choices and not is_plain(questions):
+            return False
         return all(self.choice(question) is not None for question in questions)
 
 

@@ -223,7 +223,7 @@ class CarefulReader:
         if answer.trial not in self.index.row_of:
             raise AnswerError(f"is of unknown trial {answer.trial!r}")
         for question in self.index.questions:
-            if answer.choice(question) is None:
+            if answer.choice(question) is None or not (self.index.plain or "choices" in record):
                 allowed = ", ".join(map(str, question.kind.answers))
                 raise AnswerError(f"does not answer question {question.name!r} by one of {allowed}")
         if self.index.hit_of[self.index.row_of[answer.trial]] != hit:

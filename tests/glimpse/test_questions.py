@@ -163,3 +163,5 @@ def test_the_one_answer_of_version_1_answers_the_one_question():
     assert answer.choice(QUALITY) == "right"
     assert answer.response_ms == {ONLY: 5}
     assert answer.choice(ALIGNMENT) is None  # no answer on a scale
+    assert answer.answers_all([QUALITY])
+    assert not answer.answers_all([QUALITY, Question("sharpness", "Which is sharper?")])
