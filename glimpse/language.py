@@ -29,6 +29,11 @@ Text = str | dict[str, str]
 Wording = dict[str, dict[str, Text]]
 
 SOURCE = "en"
+# The parts of which the server's own pages are made; the others are those of a HIT's page.
+SITE = (
+    "site", "months", "join", "sign_in", "tasks", "work", "ended", "leave", "history", "qualifications",
+    "errors",
+)  # fmt: skip
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _RELATION = re.compile(r"[ni](?: % (\d+))? (!?=) ([\d.,]+)")
 

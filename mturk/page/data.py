@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
+from glimpse.language import SITE
 from glimpse.questions import is_plain
 
 from ..design.stimuli import ID_LENGTH
@@ -37,7 +38,8 @@ def page_data(study: Study, hit_name: str, image_base_url: str) -> dict[str, Any
     Only where they say something: a what is asked of a pair that is gone, by question; q the questions'
     names, of a study that asks more than one choice; j the number of the question that practice trials are
     judged by, r what they say; c the contexts and u each trial's number among them (-1: none), z 1 where they
-    are read first; v what the page is higher, y the context's height, g the lines of a question.
+    are read first; v what the page is higher, y the context's height, g the lines of a question; m texts of
+    the server's pages that the study replaces.
     """
     settings = PageSettings.from_json(study.page_settings)
     trials = study.trials_of(hit_name)
@@ -63,7 +65,14 @@ def page_data(study: Study, hit_name: str, image_base_url: str) -> dict[str, Any
         **_contexts(study, trials, settings),
         **_room(study_layout(study, settings)),
         "i": _words(study, settings),
+        **_site_words(settings),
     }
+
+
+def _site_words(settings: PageSettings) -> dict[str, Any]:
+    """Return what the study says in its own words on the server's pages, which learns it from this page."""
+    said = {part: texts for part, texts in settings.wording.items() if part in SITE}
+    return {"m": said} if said else {}
 
 
 def study_layout(study: Study, settings: PageSettings) -> PageLayout:

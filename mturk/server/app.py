@@ -15,6 +15,7 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from glimpse.language import SOURCE
 from glimpse.text import template_text
 
 from . import layouts
@@ -29,6 +30,7 @@ from .pages import (
     requester_pages,
     submissions,
     web,
+    words,
     worker_history,
     worker_site,
 )
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from starlette.requests import Request
+
+    from glimpse.language import Language
 
     from .site import Site
 
@@ -131,32 +135,32 @@ async def health(request: Request) -> Response:
 
 
 async def refused(request: Request, error: Exception) -> Response:
-    """Show a refusal as a page that a person can read."""
+    """Show a refusal as a page that a person can read, in the words of the study that it is about."""
     if isinstance(error, RequestError):
         code, text = error.code.removeprefix("AWS.MechanicalTurk."), error.message
         status = _STATUS.get(code, 400)
         text = _PAGE_TEXTS.get(code, text)
-        if code == "NotFromPanel":
-            return _message(request, status, "How to take part", text)
         if status == 401 and request.method == "GET":
             return RedirectResponse("/worker/sign-in", 303)
-    elif isinstance(error, HTTPException):
-        status = error.status_code
-        text = (
-            error.detail if error.detail != HTTPStatus(status).phrase else _PHRASES.get(status, error.detail)
-        )
-    else:
-        status, text = 503, str(error)
-    return _message(request, status, _heading(status), text)
+        heading = "how_to_take_part" if code == "NotFromPanel" else _heading(status)
+        return _message(request, status, heading, text, await words.of_request(request))
+    if isinstance(error, HTTPException):
+        status, text = error.status_code, error.detail
+        if text == HTTPStatus(status).phrase:
+            text = _PHRASES.get(status, text)
+        return _message(request, status, _heading(status), text, await words.of_request(request))
+    return _message(request, 503, _heading(503), str(error), words.of_browser(request))
 
 
-def _message(request: Request, status: int, heading: str, text: str) -> Response:
+def _message(request: Request, status: int, heading: str, text: str, spoken: Language) -> Response:
     """Show a message; when an answer was not stored, with the way back to the page that still has it."""
     came_from = _WORK.search(request.headers.get("referer", ""))
     back = came_from[0] if came_from and (status >= 500 or status in {401, 403, 413}) else None
+    said = words.again(spoken, text)
     return web.page(
-        request, "message", status_code=status, ancestors="'self'", heading=heading, text=text, back=back,
-        between=True,
+        request, "message", status_code=status, ancestors="'self'", heading=spoken.say(f"errors.{heading}"),
+        text=said or text, foreign=said is None and spoken.code != SOURCE, back=back, between=True,
+        spoken=spoken,
     )  # fmt: skip
 
 
@@ -170,11 +174,12 @@ _PHRASES = {
 
 
 def _heading(status: int) -> str:
+    """Return the key of the heading that a status has."""
     if status in {409, 401}:
-        return "Not available"
+        return "not_available"
     if status == 503:
-        return "Please try again"
-    return {403: "Not allowed", 404: "Not found"}.get(status, "That did not work")
+        return "try_again"
+    return {403: "not_allowed", 404: "not_found"}.get(status, "did_not_work")
 
 
 async def failed(request: Request, error: Exception) -> Response:
@@ -183,7 +188,7 @@ async def failed(request: Request, error: Exception) -> Response:
     text = (
         "Something went wrong on our side. Your answers are still in the page that you came from; try again."
     )
-    return _message(request, 500, "Please try again", text)
+    return _message(request, 500, "try_again", text, words.of_browser(request))
 
 
 def create_app(site: Site) -> Starlette:

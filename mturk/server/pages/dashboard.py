@@ -19,6 +19,7 @@ from ..protocol.errors import RequestError
 from ..storage import events, hits, studies, tallies
 from . import addresses, panels, web
 from .study_progress import study_progress
+from .words import ENGLISH
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -53,7 +54,14 @@ async def index(request: Request) -> Response:
     enter(request)
     found = await site.read_apart(tallies.studies)
     session = web.sessions_of(request).of(request)
-    return web.page(request, "dashboard", session=session, studies=found, clock_notice=_clock_notice(request))
+    return web.page(
+        request,
+        "dashboard",
+        session=session,
+        spoken=ENGLISH,
+        studies=found,
+        clock_notice=_clock_notice(request),
+    )
 
 
 async def study_page(request: Request) -> Response:
@@ -68,6 +76,7 @@ async def study_page(request: Request) -> Response:
         request,
         "study",
         session=session,
+        spoken=ENGLISH,
         study=study,
         links=links,
         panels_only=settings.panels_only,
@@ -92,7 +101,9 @@ async def live(request: Request) -> Response:
     seen = f'"{last}-{page}"'
     if not behind and request.headers.get("if-none-match") == seen:
         return Response(status_code=304, headers={"ETag": seen})
-    response = web.page(request, "study_live", study=study, **await _facts(request, study, page))
+    response = web.page(
+        request, "study_live", spoken=ENGLISH, study=study, **await _facts(request, study, page)
+    )
     response.headers["ETag"] = seen
     return response
 

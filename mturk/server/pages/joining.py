@@ -42,7 +42,7 @@ async def show_join(request: Request) -> Response:
     return await _join_page(request, web.sessions_of(request).of(request))
 
 
-async def _join_page(request: Request, session: Session, wrong: str = "") -> Response:
+async def _join_page(request: Request, session: Session, *, wrong: bool = False) -> Response:
     site = web.site_of(request)
     study, lab = request.path_params["study"], site.settings.lab
 
@@ -57,7 +57,7 @@ async def _join_page(request: Request, session: Session, wrong: str = "") -> Res
         request, "join", session=session, hit=hit, came=came, settings=settings, needs=needs,
         asks=lab and not came.person, phone=is_phone(request) and not needs.phones,
         asks_place=places, query=request.url.query, status_code=400 if wrong else 200, wrong=wrong,
-        between=True,
+        most=MAX_NAME, between=True,
     )  # fmt: skip
 
 
@@ -101,8 +101,7 @@ async def _join(request: Request) -> Response:
         try:
             came = replace(came, person=clean_name(fields.get("participant", "")))
         except RequestError:
-            wrong = f"Enter the name or number that you were given: 1 to {MAX_NAME} printable characters."
-            return await _join_page(request, session, wrong)
+            return await _join_page(request, session, wrong=True)
 
     def change(tx: Transaction) -> tuple[Session, str]:
         hit = _first_hit(tx, study)

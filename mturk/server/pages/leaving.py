@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ..storage import studies
-from . import panels, web
+from . import panels, web, words
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -17,56 +16,14 @@ if TYPE_CHECKING:
     from ..storage.database import Row, Transaction
 
 
-@dataclass(frozen=True)
-class WayOut:
-    """Why somebody does not take part: the page says it, and what is kept of them. `status` is HTTP's."""
-
-    status: int
-    heading: str
-    text: str
-    kept: str
-
-
-_NOTHING = "You have not begun, so there are no answers of yours to keep."
+# Why somebody does not take part: HTTP's status, and which text says what is kept of them.
 REASONS = {
-    "full": WayOut(
-        409,
-        "No place is free",
-        "No place in this study is free for you at the moment: all are taken, the study has ended, or it "
-        "asks for a qualification that you do not have. A place becomes free when somebody returns theirs: "
-        "you can try again later.",
-        _NOTHING,
-    ),
-    "done": WayOut(
-        409,
-        "You have already taken part",
-        "Everybody can take part in this study once, and you have. To see your completion code again, open "
-        "this page in the browser in which you took part.",
-        "The answers that you submitted are kept, and they count.",
-    ),
-    "screened": WayOut(
-        400,
-        "Not on this device",
-        "This study needs a computer with a keyboard and a window that is large enough. You can open the "
-        "same link there.",
-        _NOTHING,
-    ),
-    "declined": WayOut(
-        200,
-        "You are not taking part",
-        "You decided not to take part in this study. If you change your mind, open the same link again.",
-        _NOTHING,
-    ),
-    "cookies": WayOut(
-        403,
-        "This study needs a cookie",
-        "Your browser does not keep this site's cookie, without which we cannot tell your answers from other "
-        "people's. Allow cookies for this site, or open the link in a window of its own and not inside of "
-        "another site; a private window that blocks all cookies will not do. Then try again.",
-        "Nothing was stored; if you had already begun, your answers are kept and you will continue where you "
-        "stopped.",
-    ),
-}  # fmt: skip
+    "full": (409, "nothing_kept"),
+    "done": (409, "done_kept"),
+    "screened": (400, "nothing_kept"),
+    "declined": (200, "nothing_kept"),
+    "cookies": (403, "cookies_kept"),
+}
 # What refusals of the storage mean to somebody who comes by a link.
 BY_CODE = {
     "NoHITsAvailable": "full",
@@ -80,24 +37,25 @@ async def out(request: Request, reason: str) -> Response:
     """Show a participant who came by a link why they do not take part, and how to get back to the panel."""
     study, site = request.path_params["study"], web.site_of(request)
     settings = await site.read(lambda tx: panels.settings_of(tx, study, None))
+    status, said = REASONS[reason]
     came = panels.identify(dict(request.query_params))
-    kept = {"participant": came.person, **came.kept}
+    sent = {"participant": came.person, **came.kept}
     return web.page(
-        request, "out", status_code=REASONS[reason].status, reason=REASONS[reason],
+        request, "out", status_code=status, reason=reason, kept=said, spoken=await words.of_request(request),
         again=f"/join/{quote(study, safe='')}?{request.url.query}".rstrip("?"),
-        ending=way_out(settings, came.panel, kept, study, reason), between=True,
+        ending=way_out(settings, came.panel, sent, study, reason), between=True,
     )  # fmt: skip
 
 
 def way_out(
     settings: panels.StudySettings, panel: panels.Panel, kept: dict[str, str], study: str, reason: str
-) -> dict[str, str]:
-    """Return where somebody goes who did not finish: url, code, title, and what the panel asks of them."""
+) -> dict[str, Any]:
+    """Return where somebody goes who did not finish: url, code, panel; with advice what to do there."""
     url, code = settings.screen_out_url, settings.screen_out_code
     if reason == "declined":
         url, code = settings.decline_url or url, settings.decline_code or code
     url = _filled(url, {**_marks(kept, study), "reason": reason})
-    return {"url": url, "code": code, "title": panel.title, "advice": panel.leave}
+    return {"url": url, "code": code, "panel": panel, "advice": True}
 
 
 def _marks(kept: dict[str, str], study: str) -> dict[str, str]:
@@ -118,7 +76,7 @@ def _filled(url: str, marks: dict[str, str]) -> str:
 def ending(
     tx: Transaction, request: Request, assignment: Row, hit: Row, *, declined: bool = False
 ) -> dict[str, Any] | None:
-    """Return where a participant goes afterwards: url, code, title; None on the plain worker site.
+    """Return where a participant goes afterwards: url, code, panel; None on the plain worker site.
 
     `declined`: they returned the assignment as they did not agree to take part.
     """
@@ -140,4 +98,4 @@ def ending(
     marks = _marks(kept, hit["study"])
     marks["assignment"] = marks["assignment"] or assignment["assignment_id"]
     url = _filled(settings.completion_url, marks)
-    return {"url": url, "code": settings.completion_code, "title": panel.title, "advice": ""}
+    return {"url": url, "code": settings.completion_code, "panel": panel, "advice": False}

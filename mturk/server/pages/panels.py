@@ -38,8 +38,8 @@ _NO_PERSON = (
 class Panel:
     """Where participants come from: `person` is the parameter that tells who, `others` are kept with it.
 
-    `link` is what a link to hand out holds, in the panel's own marks; `leave` says what somebody does there
-    who did not finish; `shown` tells whether the dashboard lists it.
+    `link` is what a link to hand out holds, in the panel's own marks; `shown` tells whether the dashboard
+    lists it. What somebody does there who did not finish is a text of each language, by `name`.
     """
 
     name: str
@@ -47,22 +47,18 @@ class Panel:
     person: str
     others: tuple[str, ...]
     link: str
-    leave: str
     shown: bool = True
 
 
-_SONA = "Go back to SONA and cancel your sign-up there."
 PANELS = (
     Panel(
         "prolific", "Prolific", "PROLIFIC_PID", ("STUDY_ID", "SESSION_ID"),
         "PROLIFIC_PID={{%PROLIFIC_PID%}}&STUDY_ID={{%STUDY_ID%}}&SESSION_ID={{%SESSION_ID%}}",
-        "Go back to Prolific and return your submission there: choose \"Stop without completing\".",
     ),
-    Panel("connect", "CloudResearch Connect", "participantId", ("assignmentId", "projectId"), "",
-          "Go back to CloudResearch Connect and return the project there."),
-    Panel("sona", "SONA", "survey_code", (), "survey_code=%SURVEY_CODE%", _SONA),
-    Panel("sona", "SONA", "id", (), "id=%SURVEY_CODE%", _SONA, shown=False),
-    Panel(LAB, "Lab", "participant", (), "participant=P01", "Tell whoever runs the study."),
+    Panel("connect", "CloudResearch Connect", "participantId", ("assignmentId", "projectId"), ""),
+    Panel("sona", "SONA", "survey_code", (), "survey_code=%SURVEY_CODE%"),
+    Panel("sona", "SONA", "id", (), "id=%SURVEY_CODE%", shown=False),
+    Panel(LAB, "Lab", "participant", (), "participant=P01"),
 )  # fmt: skip
 
 

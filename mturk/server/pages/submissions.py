@@ -16,7 +16,7 @@ from ..protocol.errors import RequestError
 from ..protocol.question_forms import OTHER
 from ..storage import assignments, hits
 from ..storage.transitions import submit
-from . import addresses, web
+from . import addresses, web, words
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -89,7 +89,7 @@ async def external_submit(request: Request) -> Response:
         raise
     page = web.page(
         request, "submitted", ancestors="*" if by_token else "'self'", assignment_id=assignment_id,
-        files=form.files,
+        files=form.files, spoken=await words.of_assignment(request, assignment_id),
     )  # fmt: skip
     if by_token:
         page.headers["Access-Control-Allow-Origin"] = "*"
@@ -231,7 +231,8 @@ async def save_progress(request: Request) -> Response:
     reason, left = await web.site_of(request).write(store)
     if reason is None:
         return Response(status_code=204, headers={TIME_LEFT: str(left)})
-    refusal = {"error": REFUSALS[reason], "reason": reason}
+    spoken = await words.of_request(request)
+    refusal = {"error": words.again(spoken, REFUSALS[reason]), "reason": reason}
     if left is None:
         refusal["next"] = f"{addresses.base(request)}/worker/assignments/{assignment_id}/done"
     return JSONResponse(refusal, 409)

@@ -7,8 +7,7 @@ import hashlib
 import hmac
 import re
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
@@ -19,10 +18,13 @@ from glimpse.text import environment, template_text
 from ..protocol import forms
 from ..protocol.errors import RequestError
 from ..storage import ended_sessions
+from . import words
 from .addresses import App, base, from_elsewhere, is_secure, origin
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+
+    from glimpse.language import Language
 
     from ..site import Site
     from .sessions import Session, Sessions
@@ -172,15 +174,18 @@ def page(
     frames: str = "'none'",
     ancestors: str = "'none'",
     between: bool = False,
+    spoken: Language | None = None,
     **values: Any,
 ) -> HTMLResponse:
     """Render one of our pages; a session given is kept in the browser and gives the forms their token.
 
-    On a page `between` two participants of a lab nobody is said to be signed in.
+    On a page `between` two participants of a lab nobody is said to be signed in. `spoken` are the page's
+    words: without them those of the `hit` that it shows, or of the browser.
     """
     found = session or sessions_of(request).of(request)
     lab = site_of(request).settings.lab
     shared = {
+        **words.of_page(spoken or words.of_hit(request, values.get("hit"))),
         "csrf": sessions_of(request).csrf(found),
         "worker": None if lab and between else found.worker,
         "lab": lab,
@@ -201,25 +206,10 @@ def page(
 @cache
 def _template(name: str) -> Any:
     pages = environment()
-    pages.filters |= {"moment": moment, "duration": duration, "ago": duration}
+    # Of the dashboard, which is English.
+    written = {name: partial(getattr(words, name), words.ENGLISH) for name in ("moment", "duration")}
+    pages.filters |= {**written, "ago": written["duration"]}
     return pages.get_template(f"site/{name}.html.j2")
-
-
-def moment(seconds: float | None) -> str:
-    """Write a point in time (epoch seconds) for a person, in UTC."""
-    if seconds is None:
-        return ""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%d %b %Y, %H:%M UTC")
-
-
-def duration(seconds: float) -> str:
-    """Write a length of time for a person."""
-    minutes = round(seconds / 60)
-    if minutes < 1:
-        return f"{round(seconds)} s"
-    if minutes < 120:
-        return f"{minutes} min"
-    return f"{round(minutes / 60)} h" if minutes < 2880 else f"{round(minutes / 1440)} days"
 
 
 @cache

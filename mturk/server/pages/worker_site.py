@@ -150,7 +150,8 @@ def _groups(tx: Transaction, worker: str) -> list[dict[str, Any]]:
     return [
         {
             "hit": hit,
-            "count": f"{number} or more" if number == MOST_COUNTED else number,
+            "count": number,
+            "most": number == MOST_COUNTED,
             "accept": f"/worker/studies/{hit['study']}/accept?batch={quote(hit['batch'])}"
             if hit["study"]
             else f"/worker/types/{hit['hit_type_id']}/accept",

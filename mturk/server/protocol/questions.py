@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from functools import lru_cache
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
@@ -13,6 +14,9 @@ from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
+
+from glimpse.errors import GlimpseError
+from glimpse.language import SOURCE, Wording, codes, language
 
 from ...design.limits import OWN_QUESTION_BYTES
 from ...page.sizes import UNLIMITED_LEAST, window_of
@@ -135,12 +139,32 @@ def needed_window(html: str) -> Window | None:
         return None
 
 
+def _said(html: str) -> tuple[str, Wording]:
+    """Return a page's language, and the texts of the server's pages that its study replaces.
+
+    English and no texts where they are none that this server has.
+    """
+    data = json.loads(html.partition(_PAGE_DATA)[2].partition("</script>")[0])
+    found = re.search(r'<html lang="([\w-]{1,20})"', html[:200])
+    code, wording = found[1] if found else SOURCE, data.get("m", {})
+    try:
+        language(code, wording)
+    except (GlimpseError, AttributeError, TypeError):
+        return (code if code in codes() else SOURCE), {}
+    return code, wording
+
+
 @dataclass(frozen=True)
 class PageNeeds:
-    """What a HIT's page needs: a window, and where it has crowd elements, whether it loads their script."""
+    """What a HIT's page needs: a window, and where it has crowd elements, whether it loads their script.
+
+    Of a page of ours also its language's code, and the texts of the server's pages that its study replaces.
+    """
 
     window: Window | None = None
     crowd_script: bool | None = None
+    language: str = SOURCE
+    wording: Wording = field(default_factory=dict)
 
 
 def page_needs(xml: str) -> str | None:
@@ -154,14 +178,17 @@ def page_needs(xml: str) -> str | None:
     if window is None and crowd is None:
         return None
     size = [window.width_px, window.height_px, window.limited] if window else None
-    return json.dumps({"window": size, "crowd_script": crowd})
+    code, wording = _said(html) if window else (SOURCE, {})
+    said = {**({"language": code} if code != SOURCE else {}), **({"wording": wording} if wording else {})}
+    return json.dumps({"window": size, "crowd_script": crowd, **said})
 
 
 def kept_needs(text: str | None) -> PageNeeds:
     """Return what `page_needs` kept."""
     kept = json.loads(text) if text else {}
     size = kept.get("window")
-    return PageNeeds(Window(*size) if size else None, kept.get("crowd_script"))
+    window = Window(*size) if size else None
+    return PageNeeds(window, kept.get("crowd_script"), kept.get("language", SOURCE), kept.get("wording", {}))
 
 
 class _Blocks(HTMLParser):

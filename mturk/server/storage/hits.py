@@ -132,6 +132,11 @@ def find_facts(tx: Transaction, hit_id: str) -> Row:
     return _found(tx, FACTS, hit_id)
 
 
+def facts_or_none(tx: Transaction, hit_id: str) -> Row | None:
+    """Return the same; None when there is no such HIT."""
+    return tx.one(FACTS + "WHERE hit_id = ?", hit_id)
+
+
 def _found(tx: Transaction, sql: str, hit_id: str) -> Row:
     row = tx.one(sql + "WHERE hit_id = ?", hit_id)
     if row is None:

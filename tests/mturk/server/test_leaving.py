@@ -75,7 +75,7 @@ def test_each_way_out_says_why_what_is_kept_and_leads_back(server, settled, way)
 def test_without_settings_the_panel_s_own_way_is_said(server, study, way):
     reply, status, _ = way(server)
     assert reply.status_code == status
-    assert "return your submission there: choose &#34;Stop without completing&#34;" in reply.text
+    assert "return your submission there: choose “Stop without completing”" in reply.text
 
 
 def test_whoever_took_part_is_told(server, settled):
@@ -132,7 +132,7 @@ def test_somebody_without_cookies_is_told_on_every_form(server, publish):
     token = re.search(r'name="csrf" value="(\w+)"', browser.get("/worker/sign-in").text)[1]
     reply = server.browser().post("/worker/sign-in", data={"name": "x", "csrf": token})
     assert reply.status_code == 403
-    assert "does not keep this site&#39;s cookie" in reply.text
+    assert "does not keep this site’s cookie" in reply.text
 
 
 def test_no_participant_reads_of_hits(server, publish):
