@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from glimpse.experiment import Experiment
+    from glimpse.language import Language
     from glimpse.progress import Track
 
 IMAGES = Path("images")
@@ -175,18 +176,20 @@ def page_of(said: Mapping[str, Any]) -> dict[str, Any]:
 
 def question_of(said: Mapping[str, Any]) -> Question:
     """Return what is asked where nothing is stated: which image is more realistic, in the page's language."""
+    return Question(DEFAULT_QUESTION.name, _words_of(said).say("questions.realism"))
+
+
+def _words_of(said: Mapping[str, Any]) -> Language:
     page = page_of({name: said[name] for name in ("language", "wording") if name in said})
-    words = language(page.get("language", SOURCE), page.get("wording"))
-    return Question(DEFAULT_QUESTION.name, words.say("questions.realism"))
+    return language(page.get("language", SOURCE), page.get("wording"))
 
 
 def texts_of(said: Mapping[str, Any], questions: Sequence[Question]) -> Texts:
     """Return the words of the list of HITs: as stated, else they follow from the questions."""
     found = Texts()
     if tuple(questions) != (DEFAULT_QUESTION,):
-        each = "a question" if len(questions) == 1 else f"{len(questions)} questions"
         found = Texts(
             title=shorten(questions[0].text, MOST_TITLE, placeholder=" ..."),
-            description=f"Look at pairs of images and answer {each} about each pair.",
+            description=_words_of(said).say("tasks.description", count=len(questions)),
         )
     return replace(found, **{name: said[name] for name in ("title", "description") if name in said})

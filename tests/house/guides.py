@@ -27,6 +27,13 @@ def given_my_images(folder: Path) -> None:
     given_own_images(folder, "my-images")
 
 
+def given_wording(folder: Path) -> None:
+    """Write the file of wording that the guide to languages shows."""
+    guide = (Path(__file__).parents[2] / "docs" / "languages.md").read_text(encoding="utf-8")
+    shown = guide.partition("```toml\n")[2].partition("```")[0]
+    (folder / "wording.toml").write_text(shown, encoding="utf-8")
+
+
 def given_own_images(folder: Path, name: str = "images") -> None:
     """Write images/{real,mine,theirs,blurred}, 24 scenes each."""
     rng = np.random.default_rng(0)

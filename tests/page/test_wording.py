@@ -92,6 +92,13 @@ def test_the_script_gets_only_the_words_it_needs(study: Study) -> None:
     assert {"question_place", "required"} <= set(rich)
 
 
+def test_a_page_tells_its_server_what_the_study_says_there_and_no_more(study: Study) -> None:
+    said = {"join": {"begin": "Go"}, "pause": {"title": "Rest"}}
+    assert page_data(asking(study, wording=said), "b1-h01", "")["m"] == {"join": {"begin": "Go"}}
+    del said["join"]
+    assert "m" not in page_data(asking(study, wording=said), "b1-h01", "")
+
+
 def test_a_plain_page_has_none_of_the_other_parts(study: Study) -> None:
     page = pages.page_html(study, "b1-h01")
     for part in ("plainNumber", "question_place", "#prompt", "fieldset", "roomy"):
