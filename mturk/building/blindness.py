@@ -55,11 +55,26 @@ def blind_warnings(
             "Images come back within a HIT, and those that only sentinels show less often than others: a "
             "program in the browser can recognise sentinels by that. More scenes avoid it, or fewer trials."
         )
+    if one_sided := _one_sided(trials, experiment.max_wrong_sentinels):
+        yield (
+            f"In {one_sided} of {len({trial.hit for trial in trials})} HITs, whoever always chooses the same "
+            "side passes the sentinels. Balance their sides: --sides balanced, and a file of known answers "
+            "without --sentinel-keep-sides."
+        )
     if encoding == "keep" and len({source.style for source in sources}) > 1:
         yield (
             "The images are not encoded alike (--encode keep): a program in the browser can tell "
             "conditions by it. --encode auto, or png, encodes them alike."
         )
+
+
+def _one_sided(trials: Iterable[Trial], allowed: int) -> int:
+    """Count the HITs where one side has at most `allowed` of the right answers, and needed not."""
+    sides: dict[str, Counter[str | None]] = {}
+    for trial in trials:
+        if trial.sentinel:
+            sides.setdefault(trial.hit, Counter()).update([trial.correct_side])
+    return sum(min(found["left"], found["right"]) <= allowed < found.total() // 2 for found in sides.values())
 
 
 def _under_another(trials: Sequence[Trial]) -> int:
