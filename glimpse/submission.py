@@ -79,7 +79,7 @@ class Answer(NamedTuple):
         return found if question.kind.admits(found) else None
 
     def answers_all(self, questions: Sequence[Question]) -> bool:
-        """Tell whether every question has an answer of its kind; the one side of version 1 answers a choice."""
+        """Tell whether every question has an answer of its kind; one side answers one choice."""
         if ONLY in self.choices and not is_plain(questions):
             return False
         return all(self.choice(question) is not None for question in questions)
