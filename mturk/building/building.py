@@ -156,6 +156,8 @@ def _built(
     sources = {**pictures, **shown.references()}
     when = making.page.get("context_when", "with")
     taken = layout(experiment.questions, shown.prompts.values(), bool(shown.contexts.images), when).taken_px
+    # Where time is unlimited, pages shrink images to each window by themselves.
+    taken *= experiment.mode == "limited-time"
     page = page_settings(pictures.values(), taken_px=taken, **making.page)
     imaging = imaged(looked, sources, page, making.encoding, making.pixel_ratio, taken)
     secret = study_secret(making.seed, _visible(experiment, making, page, imaging, shown), sources)
