@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from glimpse.forms import FormField
+from glimpse.language import language
 from glimpse.main import main
 from glimpse.mturk.api import build_study, plan_study
 from glimpse.mturk.design.study_fields import BY_PLACE, FIELDS, SECTIONS
@@ -413,3 +414,12 @@ def test_a_consent_that_names_nobody_to_ask_is_warned_about(here: Path) -> None:
     words = ["--mode", "unlimited-time", "--contrast", "mine:theirs", "--sentinels-per-hit", "0"]
     assert "Give an e-mail address with --contact." in run(*words, "--out", "three").output
     assert "names no contact" not in run(*words, "--contact", "me@lab.org", "--out", "four").output
+
+
+def test_what_is_listed_follows_from_the_questions_and_the_language(here: Path) -> None:
+    assert run("study.toml", "--language", "de").exit_code == 0
+    study = read_study("study")
+    assert study.title == "Which picture looks better?"
+    assert study.description == language("de").say("tasks.description", count=2)
+    assert run("study.toml", "--title", "T", "--description", "D", "--out", "stated").exit_code == 0
+    assert (read_study("stated").title, read_study("stated").description) == ("T", "D")
