@@ -407,4 +407,5 @@ def test_the_design_report_names_what_matters(built: Built) -> None:
         "image-space:real sentinel",
     ):
         assert text in report
-    assert Decimal("480.00") == Decimal(re.findall(r"price with fees</dt><dd>\$([\d.]+)", report)[0])
+    assert Decimal("400.00") == Decimal(re.findall(r"rewards</dt><dd>\$([\d.]+)", report)[0])
+    assert Decimal("480.00") == Decimal(re.findall(r"total there</td><td>\$([\d.]+)", report)[0])
