@@ -19,6 +19,7 @@ from glimpse.questions import DEFAULT_QUESTION, Question
 from glimpse.stop_rule import StopRule
 
 from ..design.contrasts import infer, money
+from ..design.limits import TITLE
 from ..design.sources import Sources
 from ..page.consent import read_consent
 from .building import Making, Texts
@@ -81,7 +82,6 @@ PAGE = (
     "comment",
     "context_when",
 )
-MOST_TITLE = 128
 
 
 def numbers_of(said: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -189,7 +189,7 @@ def texts_of(said: Mapping[str, Any], questions: Sequence[Question]) -> Texts:
     found = Texts()
     if tuple(questions) != (DEFAULT_QUESTION,):
         found = Texts(
-            title=shorten(questions[0].text, MOST_TITLE, placeholder=" ..."),
+            title=shorten(questions[0].text, TITLE, placeholder=" ..."),
             description=_words_of(said).say("tasks.description", count=len(questions)),
         )
     return replace(found, **{name: said[name] for name in ("title", "description") if name in said})
