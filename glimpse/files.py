@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Parts:
     """A file's text in parts that are made as it is written, where the whole would fill the memory."""
 
-    make: Callable[[], Iterable[str]]
+    make: Callable[[], Iterable[str | bytes]]
 
 
 @contextlib.contextmanager

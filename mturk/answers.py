@@ -56,6 +56,10 @@ def _text(value: str) -> str:
     return escape(allowed, {"\r": "&#13;"})
 
 
+# What stands in place of a withdrawn answer. No page can send it: a form without a field is refused.
+WITHDRAWN = encode({})
+
+
 def parse_answer_xml(xml: str) -> dict[str, str]:
     """Return the fields of MTurk's answer XML; a field given twice has its values joined by `|`.
 

@@ -42,7 +42,7 @@ from glimpse.submission import (
     write_lines,
 )
 
-from ..answers import iso_time, read_submission
+from ..answers import WITHDRAWN, iso_time, read_submission
 from ..publishing.client import TurkError
 from ..publishing.ledger import exclusive
 from ..publishing.publication import places, published_hits
@@ -209,9 +209,18 @@ class ResultsFolder:
             if not (self.folder / name).exists():
                 write_whole(self.folder / name, (source / name).read_bytes())
 
+    def new(self, page: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return those of a page's assignments that are to be written; withdrawn ones just take a place."""
+        fresh = [assignment for assignment in page if assignment["AssignmentId"] not in self.known]
+        for assignment in fresh:
+            if assignment.get("Answer") == WITHDRAWN:
+                self.known.add(assignment["AssignmentId"])
+                self.counts[assignment["HITId"]] = self.counts.get(assignment["HITId"], 0) + 1
+        return [assignment for assignment in fresh if assignment["AssignmentId"] not in self.known]
+
     def append(self, page: list[dict[str, Any]], hit: str) -> list[dict[str, Any]]:
         """Write those of a page's assignments that are new, and return their lines, which are on the disk."""
-        fresh = [assignment for assignment in page if assignment["AssignmentId"] not in self.known]
+        fresh = self.new(page)
         if any(assignment["WorkerId"] not in self._people.names for assignment in fresh):
             self._people = self._who()
         own = frozenset(self.trials.get(hit, ()))
@@ -325,7 +334,7 @@ def _take_page(
     page: list[dict[str, Any]],
     found: Collected,
 ) -> None:
-    fresh = [one for one in page if one["AssignmentId"] not in folder.known]
+    fresh = folder.new(page)
     # Before they are written: what is written is never looked at again.
     _mark_workers(requester, ledger, hit, fresh)
     lines = folder.append(fresh, hit.part.hit)

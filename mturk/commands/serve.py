@@ -72,7 +72,21 @@ SHOWN_LINKS = 5
     "--forget",
     metavar="NAME",
     show_default="nobody",
-    help="Remove a person's identity from DATA, keep their answers, and exit.",
+    help="Remove a person's identity from DATA, keep their answers, and exit. The server may run meanwhile.",
+)
+@click.option(
+    "--answers",
+    is_flag=True,
+    show_default=True,
+    help="With --forget: remove their answers, too, here and in results. What was paid stays on record.",
+)
+@click.option(
+    "--results",
+    multiple=True,
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    show_default="results/, where it exists",
+    help="With --answers: results folder that holds their lines (repeatable).",
 )
 @click.option(
     "--backup",
@@ -116,6 +130,8 @@ def serve(  # noqa: PLR0917 - one an option
     worker_locale: str | None,
     completion_url: str | None,
     forget: str | None,
+    answers: bool,
+    results: tuple[Path, ...],
     backup: Path | None,
     restore: Path | None,
     replace: bool,
@@ -132,23 +148,20 @@ def serve(  # noqa: PLR0917 - one an option
     Examples:
       python cli.py serve --port 8080
       python cli.py publish --to local
+      python cli.py serve --forget P-1234 --answers
     """  # fmt: skip
     from ..server import running
     from ..server.clock import jump_text
     from ..server.site import ServerSettings
 
     console = click.get_current_context().obj
-    if replace and restore is None:
-        raise click.UsageError("--replace goes with --restore FILE.")
-    if sum(task is not None for task in (forget, backup, restore)) > 1:
-        raise click.UsageError("--forget, --backup and --restore: give one of them.")
-    if forget is not None or backup is not None or restore is not None:
-        if database is not None and forget is None:
-            raise click.UsageError(
-                "--backup and --restore are for the file in DATA. Back a PostgreSQL database up with "
-                "pg_dump, and copy `credentials`, `dashboard-token` and `media` from DATA."
-            )
-        _care_for(console, data, forget, backup, restore, database, replace=replace)
+    tasks = [task for task in (forget, backup, restore) if task is not None]
+    _refuse_misplaced(tasks, forget, restore, database, replace=replace, answers=answers, results=results)
+    if forget is not None:
+        _forget(console, data, forget, database, results if answers else None)
+    elif tasks:
+        _care_for(console, data, backup, restore, replace=replace)
+    if tasks:
         return
     if not studies and Path("study/study.json").is_file():
         studies = (Path("study"),)
@@ -177,27 +190,71 @@ def serve(  # noqa: PLR0917 - one an option
     running.serve(settings, host, port, started=started, accept_clock=accept_clock)
 
 
-def _care_for(
-    console: Any,
-    data: Path,
+def _refuse_misplaced(
+    tasks: list[Any],
     forget: str | None,
-    backup: Path | None,
     restore: Path | None,
     database: str | None,
     *,
     replace: bool,
+    answers: bool,
+    results: tuple[Path, ...],
 ) -> None:
-    """Do what needs no running server, and say what was done."""
-    from ..server import backup as backups
-    from ..server import running
+    """Raise UsageError for options that do not go together."""
+    if replace and restore is None:
+        raise click.UsageError("--replace goes with --restore FILE.")
+    if (answers and forget is None) or (results and not answers):
+        raise click.UsageError("--answers goes with --forget NAME, and --results with --answers.")
+    if len(tasks) > 1:
+        raise click.UsageError("--forget, --backup and --restore: give one of them.")
+    if tasks and forget is None and database is not None:
+        raise click.UsageError(
+            "--backup and --restore are for the file in DATA. Back a PostgreSQL database up with "
+            "pg_dump, and copy `credentials`, `dashboard-token` and `media` from DATA."
+        )
 
-    if forget is not None:
-        people, assignments = running.forget(data, forget, database)
-        console.say(f"Identities removed: {people}. Assignments kept without a name: {assignments}.")
+
+def _forget(
+    console: Any, data: Path, name: str, database: str | None, results: tuple[Path, ...] | None
+) -> None:
+    """Remove a person, with `results` (may be empty) their answers, too, and say what was done."""
+    from ..collecting.withdrawing import NobodyError, Withdrawn, forget_person, results_folders
+    from ..server import running
+    from ..server.protocol.errors import RequestError
+
+    def stopped() -> Withdrawn:
+        try:
+            done = running.forget(data, name, database, answers=results is not None)
+        except RequestError as error:
+            raise NobodyError(error.message) from None
+        return Withdrawn(tuple(done.workers), done.assignments, done.answers)
+
+    folders = [] if results is None else results_folders(results)
+    found = forget_person(data, name, folders, stopped, answers=results is not None)
+    console.say(
+        f"Identities removed: {len(found.workers)}. Assignments kept without a name: {found.assignments}."
+    )
+    if results is None:
         console.say("Delete the line of results/workers.csv too, and old backups.")
-        for copy in sorted(data.glob("before-restore-*")):
-            console.warn(f"{copy} still holds the database as it was before a restore. Delete it.")
-    elif backup is not None:
+    else:
+        console.say(f"Answers removed from {data}: {found.answers}. What was paid stays on record.")
+        for one in found.results:
+            console.say(
+                f"Removed from {one.folder}: {counted(one.assignments, 'line')} of assignments.jsonl, "
+                f"{one.people} of workers.csv."
+            )
+        if not folders:
+            console.warn("no results folder was searched: name each that holds their answers with --results")
+        console.say("Delete old backups and copies of results, and analyze again: reports still count them.")
+    for copy in sorted(data.glob("before-restore-*")):
+        console.warn(f"{copy} still holds the database as it was before a restore. Delete it.")
+
+
+def _care_for(console: Any, data: Path, backup: Path | None, restore: Path | None, *, replace: bool) -> None:
+    """Back the data up or restore it, and say what was done."""
+    from ..server import backup as backups
+
+    if backup is not None:
         images = backups.backup(data, backup)
         console.say(f"Written: {backup}, with the database, the keys and {counted(images, 'image')}.")
     elif restore is not None:

@@ -87,7 +87,7 @@ def await_start(data: Path, say: Callable[[str], None], sleep: Callable[[float],
     Returns when it listens at the address that it wrote, and also when none comes: the next request says so.
     """
     waited = 0.0
-    while not _listens(data):
+    while not listens(data):
         if waited >= (STARTING_S if _is_held(data / "lock") else UNSEEN_S):
             return
         if not waited:
@@ -96,7 +96,8 @@ def await_start(data: Path, say: Callable[[str], None], sleep: Callable[[float],
         waited += 0.1
 
 
-def _listens(data: Path) -> bool:
+def listens(data: Path) -> bool:
+    """Tell whether the server of a folder can be reached."""
     url = said(data / "endpoint")
     if url is None:
         # Keys alone, copied from elsewhere, belong to a server at the usual address or at a given one.

@@ -177,7 +177,7 @@ def _make_python_prompt() -> None:
     sys.setswitchinterval(_SWITCH_S)
 
 
-def forget(data: Path, name: str, database: str | None = None) -> tuple[int, int]:
+def forget(data: Path, name: str, database: str | None = None, *, answers: bool = False) -> workers.Forgotten:
     """Cut the tie between a person and their answers in a stopped server's folder; see `workers.forget`."""
     if database is None and not is_data_folder(data):
         raise GlimpseError(
@@ -187,7 +187,7 @@ def forget(data: Path, name: str, database: str | None = None) -> tuple[int, int
         _refuse_unfinished(data)
         site = Site(ServerSettings(data=data, database=database))
         try:
-            return site.store.write(lambda tx: workers.forget(tx, name)).result()
+            return site.store.write(lambda tx: workers.forget(tx, name, answers=answers)).result()
         finally:
             site.close()
 

@@ -1,7 +1,9 @@
-"""For the requester alone: a study's participants under the ids of their panel or lab, and notices."""
+"""For the requester alone: a study's participants under their panel's or lab's ids, notices, withdrawal."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 from functools import wraps
 from typing import TYPE_CHECKING
 
@@ -9,8 +11,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ..operations.notices import study_notices
-from ..protocol.errors import SignatureError
-from ..storage.workers import participants_of, simulated_of
+from ..protocol.errors import RequestError, SignatureError
+from ..storage.workers import forget, participants_of, simulated_of
 from . import addresses, web
 
 if TYPE_CHECKING:
@@ -49,7 +51,27 @@ async def get_participants(request: Request) -> Response:
     return JSONResponse({"participants": names, "simulated": simulated})
 
 
+async def post_forget(request: Request) -> Response:
+    """Forget a person, {"name": text, "answers": whether these go, too}; answers as `Forgotten`."""
+    site = web.site_of(request)
+    body = await web.body_of(request, web.MAX_OWN_FORM)
+    try:
+        addresses.check_signature(request, body, site.wall())
+        wish = json.loads(body)
+        name, answers = str(wish["name"]), wish.get("answers") is True
+        found = await site.write(lambda tx: forget(tx, name, answers=answers))
+    except SignatureError as error:
+        return JSONResponse({"error": error.message}, 403)
+    except RequestError as error:
+        return JSONResponse({"error": error.message}, 404)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return JSONResponse({"error": 'The request is not like {"name": text, "answers": true}.'}, 400)
+    await asyncio.to_thread(site.store.empty_log)
+    return JSONResponse(found._asdict())
+
+
 ROUTES = [
+    Route("/forget", post_forget, methods=["POST"]),
     Route("/participants/{study}", get_participants, methods=["GET"]),
     Route("/notices/{study}", get_notices, methods=["GET"]),
 ]

@@ -182,6 +182,10 @@ class Store:
             while True:
                 self._idle.pop().close()
 
+    def empty_log(self) -> None:
+        """Let nothing of what was erased for good stay in the database's log, once it was committed."""
+        self._engine.empty_log()
+
     def close(self) -> None:
         """Finish what waits, then close. Safe to call twice."""
         if self._closed:

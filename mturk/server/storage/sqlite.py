@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,11 @@ class SQLite:
     def begin_reading(connection: Any) -> None:
         """Begin a transaction that sees one state of the database."""
         connection.execute("BEGIN")
+
+    def empty_log(self) -> None:
+        """Write what the log holds into the file and empty it: it may still have what was erased there."""
+        with closing(self._connect()) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     @staticmethod
     def erase_for_good(connection: Any) -> None:

@@ -6,8 +6,9 @@ import hashlib
 import hmac
 import re
 import unicodedata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from ...answers import WITHDRAWN
 from ..protocol import lifecycle
 from ..protocol.errors import RequestError
 from . import events
@@ -140,12 +141,20 @@ _TRACES = (
 )
 
 
-def forget(tx: Transaction, name: str) -> tuple[int, int]:
-    """Cut the tie between a person and their answers; returns how many people and assignments it concerned.
+class Forgotten(NamedTuple):
+    """The worker ids that a person had, and how many assignments and answers of theirs it concerned."""
+
+    workers: list[str]
+    assignments: int
+    answers: int
+
+
+def forget(tx: Transaction, name: str, *, answers: bool = False) -> Forgotten:
+    """Cut the tie between a person and their answers; with `answers`, remove these, too.
 
     `name` is the name they signed in with, their id at a panel, or their worker id. They get a worker id at
-    random, from which nothing leads back; messages to them go, their answers stay. RequestError when nobody
-    has that name.
+    random, from which nothing leads back; messages to them go. What was paid, and that an assignment was
+    submitted, stays. RequestError when nobody has that name.
     """
     tx.erase_for_good()
     people = tx.all("SELECT worker_id FROM workers WHERE name = ?1 OR worker_id = ?1", " ".join(name.split()))
@@ -153,14 +162,20 @@ def forget(tx: Transaction, name: str) -> tuple[int, int]:
         raise RequestError(
             f"Nobody on this server has the name or id {name[:MAX_NAME]!r}.", "WorkerDoesNotExist"
         )
-    assignments = 0
+    assignments = removed = 0
     for person in people:
         stranger = new_id("A")
         tx.run("DELETE FROM messages WHERE worker_id = ?", person["worker_id"])
+        if answers:
+            removed += tx.run(
+                "UPDATE assignments SET answer = ? WHERE worker_id = ? AND answer IS NOT NULL",
+                WITHDRAWN, person["worker_id"],
+            )  # fmt: skip
+            tx.run("UPDATE test_attempts SET answer = NULL WHERE worker_id = ?", person["worker_id"])
         for sql in _TRACES:
             changed = tx.run(sql, stranger, person["worker_id"])
             assignments += changed if sql is _TRACES[0] else 0
-    return len(people), assignments
+    return Forgotten([person["worker_id"] for person in people], assignments, removed)
 
 
 def clean_name(name: str) -> str:
