@@ -167,7 +167,7 @@ def admitted(parameters: dict[str, str], settings: ServerSettings) -> Arrival:
     missing = [name for name, value in sent.items() if not value.strip()]
     if missing:
         raise RequestError(
-            f"This link lacks {' and '.join(missing)}, which {came.panel.title} sends. Open the study at "
+            f"This link lacks {', '.join(missing)}, which {came.panel.title} sends. Open the study at "
             f"{came.panel.title}, and follow the link there.",
             "NotFromPanel",
         )

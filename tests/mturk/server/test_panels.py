@@ -193,9 +193,9 @@ FROM_THE_PANEL = "Open the study at Prolific, and follow the link there."
     [
         ({}, "This link does not say who you are, so you cannot take part with it."),
         ({"participant": "Anybody"}, "This link does not say who you are, so you cannot take part with it."),
-        ({"PROLIFIC_PID": "x"}, f"lacks STUDY_ID and SESSION_ID, which Prolific sends. {FROM_THE_PANEL}"),
+        ({"PROLIFIC_PID": "x"}, f"lacks STUDY_ID, SESSION_ID, which Prolific sends. {FROM_THE_PANEL}"),
         ({**PROLIFIC, "SESSION_ID": " "}, f"lacks SESSION_ID, which Prolific sends. {FROM_THE_PANEL}"),
-        ({"participantId": "p"}, "lacks assignmentId and projectId, which CloudResearch Connect sends."),
+        ({"participantId": "p"}, "lacks assignmentId, projectId, which CloudResearch Connect sends."),
         (
             {**PROLIFIC, "PROLIFIC_PID": "{{%PROLIFIC_PID%}}"},
             "still contains {{%PROLIFIC_PID%}} where the panel",
