@@ -54,13 +54,19 @@ class AnswerError(GlimpseError):
     """A submission that is not what our page sends; the text says what was found."""
 
 
+class JsonText(str):
+    """JSON that goes into a line of assignments.jsonl as it is."""
+
+    __slots__ = ()
+
+
 class Answer(NamedTuple):
     """One record of a submission: a trial, shown and answered.
 
     `choices` and `response_ms` have an entry a question; that of a study's one choice stands under ONLY.
     Times are in milliseconds, `frames` in screen refreshes; `shown_ms`, `frames` and `onset_ms` are None
     where the page had no exposure to measure. `repeat` is 1 for the second showing of a trial whose first
-    exposure was flagged. `record` is the object as it was received.
+    exposure was flagged.
     """
 
     trial: str
@@ -71,7 +77,6 @@ class Answer(NamedTuple):
     onset_ms: float | None
     repeat: int
     flags: tuple[str, ...]
-    record: dict[str, Any]
 
     def choice(self, question: Question) -> Choice | None:
         """Return the answer to a question; None where there is none of its kind."""
@@ -91,13 +96,17 @@ class Submission:
 
     `form` has what was entered in the study's forms, by field; `comment` what was said at the end;
     `consented_at` is when the participant agreed, in UTC and ISO 8601, empty where the page did not say.
+    `trials` has the trial of each answer, `records` the answers as they were received: objects, or the JSON
+    of their list.
     """
 
     study: str
     hit: str
     page: dict[str, Any]
-    answers: tuple[Answer, ...]
+    answers: Sequence[Answer]
     simulated: bool
+    trials: Sequence[str] = ()
+    records: Sequence[Any] | JsonText = ()
     form: dict[str, str] = field(default_factory=dict)
     comment: str = ""
     consented_at: str = ""
@@ -115,12 +124,12 @@ class Submission:
         """
         texts = {"consented_at": self.consented_at, "comment": self.comment}
         body: dict[str, Any] = {name: text for name, text in texts.items() if text}
-        body |= {"page": self.page, "answers": [answer.record for answer in self.answers]}
+        body |= {"page": self.page, "answers": self.records}
         return body | ({"form": self.form} if self.form else {})
 
 
-def parse_submission(text: str) -> Submission:
-    """Return the submission written in the page's JSON; raises AnswerError when it is malformed."""
+def parse_with_care(text: str) -> Submission:
+    """Return any submission, as `glimpse.sent.parse_submission` does, which reads usual ones faster."""
     if len(text) > MAX_CHARACTERS:
         raise AnswerError(f"submission of {len(text)} characters; at most {MAX_CHARACTERS} are read")
     try:
@@ -145,16 +154,24 @@ def parse_submission(text: str) -> Submission:
     page = data.get("page", {})
     if not isinstance(page, dict):
         raise AnswerError(f"submission: 'page' is {_kind(page)}, not an object")
+    study, hit, read = _string(data, "study"), _string(data, "hit"), _answers(answers)
     return Submission(
-        study=_string(data, "study"),
-        hit=_string(data, "hit"),
+        study=study,
+        hit=hit,
         page=page,
-        answers=_answers(answers),
-        simulated=data.get("simulated") is True or str(page.get("user_agent", "")).startswith(SIMULATOR),
+        answers=read,
+        simulated=is_simulated(data.get("simulated"), page),
+        trials=[answer.trial for answer in read],
+        records=answers,
         form=_form(data.get("form", {})),
         comment=_long_text("comment", data.get("comment", "")),
         consented_at=_long_text("consented_at", data.get("consented_at", ""))[:LONGEST_NAME],
     )
+
+
+def is_simulated(stated: Any, page: dict[str, Any]) -> bool:
+    """Tell whether a submission says that it is simulated: by itself, or by the browser's name."""
+    return stated is True or str(page.get("user_agent", "")).startswith(SIMULATOR)
 
 
 def _form(value: Any) -> dict[str, str]:
@@ -228,7 +245,7 @@ def read_answer(record: Any, doubt: Callable[[str], None] | None = None) -> Answ
     shown_ms, frames, onset_ms = times
     frames = None if frames is None else round(frames)
     response_ms = _response_times(record, trial, choices, doubt)
-    return Answer(trial, choices, response_ms, shown_ms, frames, onset_ms, repeat, tuple(flags), record)
+    return Answer(trial, choices, response_ms, shown_ms, frames, onset_ms, repeat, tuple(flags))
 
 
 def read_choices(record: dict[str, Any]) -> dict[str, Choice]:
@@ -337,7 +354,17 @@ def assignment_line(
 def write_lines(lines: Iterable[dict[str, Any]], *, compact: bool = False) -> str:
     """Return assignments.jsonl, or what is to be added to it; `compact` saves the spaces and the escapes."""
     options: dict[str, Any] = {"separators": (",", ":"), "ensure_ascii": False} if compact else {}
-    return "".join(json.dumps(line, **options) + "\n" for line in lines)
+    return "".join(_in_json(line, options) + "\n" for line in lines)
+
+
+def _in_json(line: dict[str, Any], options: dict[str, Any]) -> str:
+    if not any(type(value) is JsonText for value in line.values()):
+        return json.dumps(line, **options)
+    texts = (
+        f"{json.dumps(name)}: {value if type(value) is JsonText else json.dumps(value)}"
+        for name, value in line.items()
+    )
+    return f"{{{', '.join(texts)}}}"
 
 
 def read_line(raw: bytes) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """MTurk's answer XML: form fields in, `QuestionFormAnswers` out, and back. Pure.
 
-Our page sends one field, `answers`, which `glimpse.submission` reads. All of it comes from outside: nothing
+Our page sends one field, `answers`, which `glimpse.sent` reads. All of it comes from outside: nothing
 here trusts it, and what is not as it should be ends in an `AnswerError` that says what was found.
 """
 
@@ -15,7 +15,8 @@ from xml.sax.saxutils import escape
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from glimpse.submission import FIELD, MAX_CHARACTERS, AnswerError, parse_submission
+from glimpse.sent import parse_submission
+from glimpse.submission import FIELD, MAX_CHARACTERS, AnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +29,14 @@ NAMESPACE = (
 )
 # What the server takes from a page is what every reader here reads: a longer answer is refused at the door.
 MAX_XML = 2 * MAX_CHARACTERS
+_HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n'
+_START = f'{_HEAD}<QuestionFormAnswers xmlns="{NAMESPACE}">'
+_END = "</QuestionFormAnswers>"
+# Of an answer with one field: what stands before its name, between name and text, and behind the text.
+_FIRST = f"{_START}<Answer><QuestionIdentifier>"
+_BETWEEN, _LAST = "</QuestionIdentifier><FreeText>", f"</FreeText></Answer>{_END}"
+# ASCII that is not text as it stands; a tab and a line feed are.
+_NO_TEXT = bytes({*range(32), *b"<>&"} - {*b"\t\n"})
 # Characters that no XML 1.0 document may hold, not even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -45,8 +54,7 @@ def encode(fields: dict[str, str], chosen: Mapping[str, list[tuple[str, str]]] |
         + "</Answer>"
         for name, parts in answers.items()
     )
-    head = '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n'
-    return f'{head}<QuestionFormAnswers xmlns="{NAMESPACE}">{rows}</QuestionFormAnswers>'
+    return f"{_START}{rows}{_END}"
 
 
 def _text(value: str) -> str:
@@ -67,6 +75,20 @@ def parse_answer_xml(xml: str) -> dict[str, str]:
     """
     if len(xml) > MAX_XML:
         raise AnswerError(f"answer XML of {len(xml)} characters; at most {MAX_XML} are read")
+    return _one_field(xml) or _fields(xml)
+
+
+def _one_field(xml: str) -> dict[str, str] | None:
+    """Return the field of XML that `encode` wrote of one, with nothing to unescape; None for other XML."""
+    if not (xml.startswith(_FIRST) and xml.endswith(_LAST) and xml.isascii()):
+        return None
+    name, between, value = xml[len(_FIRST) : -len(_LAST)].partition(_BETWEEN)
+    plain = (name + value).encode()
+    return {name: value} if between and len(plain.translate(None, _NO_TEXT)) == len(plain) else None
+
+
+def _fields(xml: str) -> dict[str, str]:
+    """Return the fields of any answer XML."""
     try:
         root = fromstring(xml, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError) as error:

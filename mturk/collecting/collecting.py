@@ -132,7 +132,7 @@ def _mismatch(submission: Submission, hit: str, study: str, own: frozenset[str])
     """Return how a well-formed submission differs from what the HIT's page sends; None when it does not."""
     if (submission.study, submission.hit) != (study, hit):
         return f"submission is of HIT {submission.hit} of study {submission.study}, the assignment of {hit}"
-    strange = [answer.trial for answer in submission.answers if answer.trial not in own]
+    strange = [trial for trial in submission.trials if trial not in own]
     return f"submission answers trials that its HIT does not have, such as {strange[0]}" if strange else None
 
 

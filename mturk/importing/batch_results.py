@@ -17,7 +17,8 @@ from glimpse.errors import GlimpseError
 from glimpse.files import write_whole
 from glimpse.forms import form_problem
 from glimpse.people import PRIVATE, WORKER_COLUMNS, WORKERS, pseudonym, workers_csv
-from glimpse.submission import FIELD, STATUSES, AnswerError, assignment_line, parse_submission, write_lines
+from glimpse.sent import parse_submission
+from glimpse.submission import FIELD, STATUSES, AnswerError, assignment_line, write_lines
 from glimpse.tables import read_table
 
 from .batch_csv import AMT_EXPOSURE_MS, AMT_PRACTICE, AMT_REAL_VS_FAKE, CRN_AUTHORS, Pair, image_of, numbers

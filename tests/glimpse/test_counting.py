@@ -12,7 +12,8 @@ from glimpse.analysis.reading.exclusion import exclude
 from glimpse.analysis.reading.results import read_results
 from glimpse.counting import REASONS, Submitted, left_out, reason_left_out, repeats, tally
 from glimpse.questions import DEFAULT_QUESTION
-from glimpse.submission import FLAGS, assignment_line, parse_submission, write_lines
+from glimpse.sent import parse_submission
+from glimpse.submission import FLAGS, assignment_line, write_lines
 from glimpse.trials import OTHER_SIDE, Trial, trials_csv
 
 EXPOSURE_MS = 500

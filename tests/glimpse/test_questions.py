@@ -16,8 +16,9 @@ from glimpse.questions import (
     questions_of,
     share_right,
 )
+from glimpse.sent import parse_submission
 from glimpse.stopping import cell_means
-from glimpse.submission import ONLY, AnswerError, parse_submission, read_choices
+from glimpse.submission import ONLY, AnswerError, read_choices
 from glimpse.trials import Trial
 
 QUALITY, ALIGNMENT = (

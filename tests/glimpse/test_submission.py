@@ -15,7 +15,7 @@ from glimpse.mturk.answers import (
     parse_submission,
     read_submission,
 )
-from glimpse.submission import ONLY, read_line
+from glimpse.submission import ONLY, read_line, write_lines
 
 RECORD = {
     "trial": "t1",
@@ -45,7 +45,7 @@ def test_a_submission_is_read_with_its_records_as_received():
     assert (got.study, got.hit, got.simulated) == ("s", "b1-h01", False)
     assert (answer.trial, answer.choices, answer.frames) == ("t1", {ONLY: "left"}, 15)
     assert answer.response_ms == {ONLY: 812.5}
-    assert answer.record == RECORD
+    assert json.loads(write_lines([{"answers": got.records}])) == {"answers": [RECORD]}
 
 
 def test_unlimited_time_has_no_exposure():
