@@ -157,7 +157,7 @@ def moment(words: Language, seconds: float | None) -> str:
 
 def duration(words: Language, seconds: float) -> str:
     """Write a length of time for a person."""
-    for unit, length, most in (("seconds", 1, 30), ("minutes", 60, 7200), ("hours", 3600, 172_800)):
+    for unit, length, most in (("seconds", 1, 60), ("minutes", 60, 7200), ("hours", 3600, 172_800)):
         if seconds < most:
             return words.say(f"site.{unit}", count=round(seconds / length))
     return words.say("site.days", count=round(seconds / 86_400))

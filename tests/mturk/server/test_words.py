@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import glimpse
 from glimpse.language import SITE, SOURCE, language
 from glimpse.mturk.server.pages import words
 from glimpse.mturk.server.protocol.questions import kept_needs, page_needs
@@ -21,7 +20,8 @@ TO_PROGRAMS = (
     "No progress is kept", "The answers before these", "The form was not sent", "The form names no",
     "The progress is", "This token is not the one",
 )  # fmt: skip
-SERVER = Path(glimpse.__file__).parents[1] / "mturk" / "server"
+ROOT = Path(__file__).parents[3]
+SERVER, TEMPLATES = ROOT / "mturk" / "server", ROOT / "templates"
 
 
 def question(code, **data):
@@ -204,3 +204,31 @@ def test_a_refusal_keeps_what_is_filled_in():
     assert words.again(language("de"), text) == (
         "Ihre Antworten sind zu lang: 70000 Zeichen; erlaubt sind 60000."
     )
+
+
+def test_amounts_times_and_lengths_are_written_as_the_language_does():
+    russian, english = language("ru"), language("en")
+    assert words.money(russian, "1.50") == "1,50 $"
+    assert words.money(english, "1.50") == "$1.50"
+    assert words.moment(russian, 0.0) == "1 января 1970 г., 00:00 UTC"
+    assert words.moment(english, 1e9) == "9 Sep 2001, 01:46 UTC"
+    assert words.moment(english, None) == ""
+    lengths = (59, 60, 119 * 60, 7200, 2 * 86_400, 5 * 86_400)
+    assert [words.duration(english, length) for length in lengths] == [
+        "59 s", "1 min", "119 min", "2 h", "2 days", "5 days",
+    ]  # fmt: skip
+    assert [words.duration(russian, days * 86_400) for days in (2, 5, 21)] == ["2 дня", "5 дней", "21 день"]
+
+
+@pytest.mark.parametrize("path", sorted((TEMPLATES / "site").glob("*.j2")), ids=lambda path: path.stem)
+def test_a_participant_s_template_says_nothing_by_itself(path):
+    """Every word is one of the catalogues'; the dashboard's templates are English."""
+    if path.name.startswith(("dashboard", "study", "clock")):
+        return
+    source = path.read_text(encoding="utf-8")
+    source = re.sub(r"\{% block kind %\}.*", "", source)  # the name of a class
+    source = re.sub(r"\{[{%].*?[}%]\}", "", source)
+    seen = re.findall(r' (?:title|alt|placeholder|aria-label|data-confirm|data-copied)="([^"]+)"', source)
+    text = re.sub(r"<!doctype html>|<code>.*?</code>|<[^>]*>|&nbsp;", " ", source)
+    assert set(re.findall(r"[A-Za-z]+", text)) <= {"Glimpse"}
+    assert seen == []
