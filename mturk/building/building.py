@@ -16,7 +16,7 @@ from glimpse.trials import Trial, trials_csv
 
 from ..design.context import items_with_context, read_contexts, same_items, without_references
 from ..design.encoding import Encoding, Limit, Source, encode, extension, hosted_size, keeps_pixels
-from ..design.limits import OWN_QUESTION_BYTES, QUESTION_BYTES, check_listing
+from ..design.limits import OWN_QUESTION_BYTES, QUESTION_BYTES, check_asked, check_listing, check_size
 from ..design.padding import pad, padded_size
 from ..design.sentinels import read_known, source_of
 from ..design.sources import Sources
@@ -203,7 +203,9 @@ def _check_first(experiment: Experiment, making: Making, target: Path) -> None:
     refuse_existing(target, replace=making.force)
     texts = making.texts
     check_listing(texts.title, texts.description, texts.keywords, experiment)
+    check_size(experiment)
     check_forms(making.forms)
+    check_asked(experiment.questions, making.forms)
     names = [question.name for question in experiment.questions]
     if experiment.sentinels == "mismatch" and len(names) > 1 and experiment.sentinel_question is None:
         raise GlimpseError(

@@ -51,7 +51,7 @@ def _option(field: StudyField) -> Command:
         off = field.option.replace("--", "--no-", 1)
         return click.option(f"{field.option}/{off}", field.name, default=None, **about)
     kinds = {
-        "whole": int,
+        "whole": click.IntRange(0) if field.name == "seed" else int,
         "wholes": int,
         "number": float,
         "folder": click.Path(path_type=Path),

@@ -11,12 +11,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from glimpse.experiment import Experiment
+    from glimpse.forms import FormField
+    from glimpse.questions import Question
 
 QUESTION_BYTES = 65_535
 # What our own server takes: in JSON, a request of it stays below a megabyte.
 OWN_QUESTION_BYTES = 400_000
 TITLE, DESCRIPTION, KEYWORDS = 128, 2000, 1000
 MINUTES, ASSIGNMENTS = 365 * 24 * 60, 1_000_000_000
+# Half a day without a pause, and as many as fit in the memory of a laptop.
+TRIALS, ALL_TRIALS = 10_000, 4_000_000
 # Neither XML nor a page can hold these; a carriage return would come back as another character.
 _UNSENDABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
@@ -32,6 +36,31 @@ def check_listing(title: str, description: str, keywords: Sequence[str], experim
     ):
         if number > most:
             raise GlimpseError(f"{option} is {number}; Mechanical Turk allows 1 to {most}.")
+
+
+def check_asked(questions: Sequence[Question], forms: Sequence[FormField]) -> None:
+    """Raise GlimpseError for a question, or a field of a form, with words that no page can show."""
+    for question in questions:
+        for text in (question.text, *question.labels):
+            check_words(f"question {question.name}", text)
+    for field in forms:
+        for text in (field.text, *field.options):
+            check_words(f"form field {field.name}", text)
+
+
+def check_size(experiment: Experiment) -> None:
+    """Raise GlimpseError for more trials than anybody answers, or can be planned."""
+    longest = max(map(experiment.trials_per_hit, experiment.batches))
+    if longest > TRIALS:
+        raise GlimpseError(
+            f"A HIT would have {longest:,} trials; {TRIALS:,} at most can be planned. Lower "
+            "--trials-per-cell, --sentinels-per-hit or --practice-trials."
+        )
+    if longest * experiment.hits > ALL_TRIALS:
+        raise GlimpseError(
+            f"{experiment.hits:,} HITs of up to {longest:,} trials are more than the {ALL_TRIALS:,} trials "
+            "that can be planned. Lower --hits-per-batch or --trials-per-cell."
+        )
 
 
 def check_words(option: str, text: str, most: int | None = None) -> None:

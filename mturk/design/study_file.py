@@ -45,7 +45,7 @@ def _is_text(value: object) -> bool:
 
 
 def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _are(one: Callable[[object], bool]) -> Callable[[Any], bool]:
@@ -69,7 +69,7 @@ READERS = {
     "folder": _TEXT,
     "place": _TEXT,
     "flag": Reader(lambda value: isinstance(value, bool), "write true or false"),
-    "whole": Reader(_is_whole, "write a whole number"),
+    "whole": Reader(_is_whole, "write a whole number, 0 or more"),
     "number": Reader(lambda value: _is_whole(value) or isinstance(value, float), "write a number", float),
     "wholes": Reader(_are(_is_whole), "write whole numbers in a list, such as [500, 1000]", tuple),
     "texts": Reader(_are(_is_text), 'write texts in a list, such as ["a", "b"]', tuple),

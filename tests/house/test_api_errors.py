@@ -243,7 +243,7 @@ def test_an_error_from_inside_speaks_of_arguments(code, text, judgments, here):
 
 def test_a_warning_speaks_of_arguments_and_points_at_its_caller(here, tmp_path):
     experiment = glimpse.plan_study("images", hits_per_batch=1)
-    with pytest.warns(UserWarning, match="scenes|images") as caught:
+    with pytest.warns(UserWarning, match="scenes|images|contact") as caught:
         glimpse.build_study("images", experiment, tmp_path / "study")
     assert [warning.filename for warning in caught] == [__file__] * 4
     assert str(caught[0].message).endswith("use fewer trials a HIT (`trials_per_cell`).")

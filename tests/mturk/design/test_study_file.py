@@ -235,7 +235,7 @@ FAULTS = [
         "line 27: form field age: option 'under 30' is empty or stands there twice.",
     ),
     ("kind =", "when = 1\nkind =", "line 27: form field 'age' holds something that is no text."),
-    ("per_hit = 2", 'per_hit = "2"', "line 22: sentinels.per_hit is '2'; write a whole number."),
+    ("per_hit = 2", 'per_hit = "2"', "line 22: sentinels.per_hit is '2'; write a whole number, 0 or more."),
     ("mismatch = true", "mismatch = 1", "line 20: sentinels.mismatch is 1; write true or false."),
     (
         '[["mine", "theirs"]]',
@@ -290,6 +290,30 @@ def test_a_file_that_is_no_text_or_not_there(here: Path) -> None:
     assert "latin.toml is not UTF-8 text (" in run("latin.toml").output
     assert run("none.toml").output.startswith("Error: none.toml is no file; name a TOML file")
     assert run("images").output.startswith("Error: images is no file")
+
+
+@pytest.mark.parametrize(
+    ("found", "instead", "message"),
+    [
+        ("looks better", "looks\\u0007 better", "question quality holds the character U+0007, which no page"),
+        ("30 or older", "30\\u0000", "form field age holds the character U+0000, which no page can show"),
+        ("cell = 4", "cell = 10000", "A HIT would have 10,002 trials; 10,000 at most can be planned."),
+        ("cell = 4", "cell = 9223372036854775807", "at most can be planned. Lower --trials-per-cell"),
+        (
+            "per_batch = 1",
+            "per_batch = 1000000",
+            "1,000,000 HITs of up to 6 trials are more than the 4,000,000",
+        ),
+    ],
+)
+def test_what_no_page_and_no_plan_can_hold_is_refused(
+    here: Path, found: str, instead: str, message: str
+) -> None:
+    Path("study.toml").write_text(STUDY.replace(found, instead, 1))
+    result = run("study.toml")
+    assert result.exit_code == 1
+    assert message in result.output
+    assert not Path("study").exists()
 
 
 @pytest.mark.parametrize(
