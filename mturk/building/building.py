@@ -202,10 +202,10 @@ def _check_first(experiment: Experiment, making: Making, target: Path) -> None:
     """Refuse what can be refused before any image is read."""
     refuse_existing(target, replace=making.force)
     texts = making.texts
+    check_asked(experiment.questions, making.forms)
     check_listing(texts.title, texts.description, texts.keywords, experiment)
     check_size(experiment)
     check_forms(making.forms)
-    check_asked(experiment.questions, making.forms)
     names = [question.name for question in experiment.questions]
     if experiment.sentinels == "mismatch" and len(names) > 1 and experiment.sentinel_question is None:
         raise GlimpseError(

@@ -19,8 +19,8 @@ QUESTION_BYTES = 65_535
 OWN_QUESTION_BYTES = 400_000
 TITLE, DESCRIPTION, KEYWORDS = 128, 2000, 1000
 MINUTES, ASSIGNMENTS = 365 * 24 * 60, 1_000_000_000
-# Half a day without a pause, and as many as fit in the memory of a laptop.
-TRIALS, ALL_TRIALS = 10_000, 4_000_000
+# Days of work, and as many as fit in the memory of a laptop.
+TRIALS, ALL_TRIALS = 100_000, 4_000_000
 # Neither XML nor a page can hold these; a carriage return would come back as another character.
 _UNSENDABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 

@@ -172,7 +172,7 @@ power_table(rates=[])
 anytime_table(of, level=2)
     level is 2.0; it must lie between 0 and 1
 metric_table(of, 'nothing.csv')
-    nothing.csv is no file; `scores` takes a CSV file with the columns item, condition, value.
+    nothing.csv is no file; name a CSV file with columns such as item, condition, value.
 metric_table(of, SCORES, direction='lower')
     metric: no trial shows two images that have a value of metric.
 plan_study(['real', 'crn', 'image-space'], stop_when='soon')
