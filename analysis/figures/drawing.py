@@ -65,7 +65,7 @@ def prepare(formats: Sequence[str]) -> None:
     """Import what draws, which takes as long as all else together."""
     from matplotlib.backends import backend_svg  # noqa: F401
 
-    from . import figures, metric  # noqa: F401
+    from . import answers, figures, metric  # noqa: F401
 
     if "pdf" in formats:
         from fontTools import subset  # noqa: F401
@@ -87,9 +87,9 @@ def rendered(order: Order) -> Iterator[Drawn]:
 
 
 def _figure(drawing: Drawing) -> Figure:
-    from . import figures, metric
+    from . import answers, figures, metric
 
-    draw = (vars(figures) | vars(metric))[f"{drawing.kind}_figure"]
+    draw = (vars(answers) | vars(figures) | vars(metric))[f"{drawing.kind}_figure"]
     figure: Figure = draw(*drawing.tables, **drawing.options)
     return figure
 

@@ -95,7 +95,8 @@ def width_price_figure(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _mark(figure: Figure, *, simulated: bool) -> Figure:
+def mark(figure: Figure, *, simulated: bool) -> Figure:
+    """Write SIMULATED on a figure of simulated answers."""
     if simulated:
         plots.mark_simulated(figure)
     return figure
@@ -137,13 +138,13 @@ def realism_figure(points: pd.DataFrame, curves: pd.DataFrame, *, simulated: boo
     """
     with style(points["series"]):
         if points["series"].nunique() > MANY_SERIES:
-            return _mark(_realism_panels(points, curves), simulated=simulated)
+            return mark(_realism_panels(points, curves), simulated=simulated)
         points, widest = _folded(points, "series", 1.15, bold=True)
         curves, _ = _folded(curves, "series", 1.15, bold=True)
         names = _height_in([*points["series"], "chance"])
         figure = blank(COLUMN_IN, max(2.45, 0.4 + TOP_IN + names))
         plots.plot_realism(_axes(figure, 0.59, widest + BESIDE_IN + 0.05), points, curves)
-        return _mark(figure, simulated=simulated)
+        return mark(figure, simulated=simulated)
 
 
 def _realism_panels(points: pd.DataFrame, curves: pd.DataFrame) -> Figure:
@@ -180,12 +181,12 @@ def preference_figure(table: pd.DataFrame, *, limited: bool, simulated: bool) ->
     """Draw preference rates: bars where exposure is unlimited, dots by exposure where it is limited."""
     with style(table["series" if limited else "label"]):
         if limited:
-            return _mark(_preference_dots(table), simulated=simulated)
+            return mark(_preference_dots(table), simulated=simulated)
         table, widest = _folded(table, "label", 1.25, bold=False)
         row = max(0.3, 0.06 + LINE_IN * _lines(table["label"]))
         figure = blank(COLUMN_IN, 0.4 + TOP_IN + row * len(table))
         plots.plot_preference_bars(_axes(figure, widest + 0.12, _widest(["100.0 %"], bold=True) + 0.1), table)
-        return _mark(figure, simulated=simulated)
+        return mark(figure, simulated=simulated)
 
 
 def _preference_dots(table: pd.DataFrame) -> Figure:
@@ -227,7 +228,7 @@ def ranking_figure(table: pd.DataFrame, *, limited: bool, simulated: bool) -> Fi
             row = max(0.24, 0.04 + LINE_IN * _lines(table["condition"]))
             figure = blank(COLUMN_IN, 0.4 + TOP_IN + row * len(table))
             plots.plot_ranking_list(_axes(figure, widest + 0.12, 0.13), table)
-        return _mark(figure, simulated=simulated)
+        return mark(figure, simulated=simulated)
 
 
 def workers_figure(
@@ -247,7 +248,7 @@ def workers_figure(
         plots.plot_sentinels(left, wrong, caught)
         plots.plot_speed(middle, workers)
         plots.plot_side_bias(right, workers, *chance, edges)
-        return _mark(figure, simulated=simulated)
+        return mark(figure, simulated=simulated)
 
 
 def pairs_figure(
@@ -273,4 +274,4 @@ def pairs_figure(
                 plots.plot_pair(ax, images, legible(caption), short)
             if title:
                 axes[0].set_title(legible(title), loc="left", fontweight="bold")
-        return _mark(figure, simulated=simulated)
+        return mark(figure, simulated=simulated)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from glimpse.counting import SENTINELS
+from glimpse.questions import DEFAULT_QUESTION
 
 from ..figures.drawing import Drawing
 from ..figures.series import MANY_SERIES, MANY_WORKERS, by_strength, curve_grid
@@ -16,7 +17,7 @@ from ..statistics.distributions import coin_quantile
 from ..statistics.ranking import ranking_table
 from .formats import exposure, level_text
 from .metrics import metric_drawing
-from .tables import facing, records
+from .tables import facing, records, turned
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,13 +26,32 @@ if TYPE_CHECKING:
     from .evaluation import Evidence
 
 
-def drawings_of(evidence: Evidence, rates: pd.DataFrame) -> dict[str, Drawing]:
-    """Return what is drawn, by name. rates: preference.csv as `tables.turned` gives it."""
+def figure_name(name: str, evidence: Evidence) -> str:
+    """Return how a figure's files are called: with its question where there are several."""
+    several = len(evidence.results.questions) > 1
+    return f"{name}-{evidence.results.question.name}" if several else name
+
+
+def drawings_of(evidence: Evidence) -> dict[str, Drawing]:
+    """Return what is drawn of all questions, by the name of its files."""
+    found: dict[str, Drawing] = {}
+    for own in evidence.each:
+        found |= {figure_name(name, own): drawing for name, drawing in _of_question(own).items()}
+    simulated = {"simulated": evidence.results.simulated}
+    found["workers"] = _workers(evidence)
+    return {name: one._replace(options=one.options | simulated) for name, one in found.items()}
+
+
+def _of_question(evidence: Evidence) -> dict[str, Drawing]:
+    """Return what is drawn of one question."""
+    rates = turned(evidence.preference, evidence.results.real)
     answered = rates[rates["n"] > 0]
     found: dict[str, Drawing] = {}
     if evidence.results.mode == "limited-time":
-        found["realism_vs_time"] = _realism(evidence, answered)
+        found[over_time(evidence.results.question.name)] = _realism(evidence, answered)
     found["preference"] = _preference(evidence, answered)
+    if len(evidence.distribution):
+        found["answers"] = _answers(evidence)
     strengths = by_strength(ranking_table(evidence.rankings))
     if len(strengths):
         found["ranking"] = _ranking(evidence, strengths)
@@ -41,11 +61,47 @@ def drawings_of(evidence: Evidence, rates: pd.DataFrame) -> dict[str, Drawing]:
     if len(evidence.metrics.pairs):
         found["metric"] = _metric(evidence)
     names = tuple(dict.fromkeys([*answered["winner"], *answered["loser"]]))
-    simulated = {"simulated": evidence.results.simulated}
-    return {
-        name: one._replace(options=one.options | simulated, names=() if name == "workers" else names)
-        for name, one in (found | {"workers": _workers(evidence)}).items()
-    }
+    return {name: one._replace(names=names) for name, one in found.items()}
+
+
+def over_time(question: str) -> str:
+    """Return how the figure of rates by exposure is called."""
+    return "realism_vs_time" if question == DEFAULT_QUESTION.name else "preference_vs_time"
+
+
+def _answers(evidence: Evidence) -> Drawing:
+    """How answers are spread from one condition to the other."""
+    flips = facing(records(evidence.preference), evidence.results.real)
+    limited = evidence.results.mode == "limited-time"
+    rows = []
+    for row in records(evidence.distribution):
+        if row["n"] is None or not np.isfinite(row["share"]):
+            continue
+        flip = flips[row["contrast"]]
+        first, second = (
+            (row["condition_b"], row["condition_a"]) if flip else (row["condition_a"], row["condition_b"])
+        )
+        label = f"{first} over {second}" + (_at(row["exposure_ms"]) if limited else "")
+        rows.append(
+            {"label": label, "points": -row["points"] if flip else row["points"], "share": row["share"]}
+        )
+    most = evidence.results.question.kind.steps
+    words = {kind: _words_of(kind, most) for kind in range(-most, most + 1)}
+    caption = (
+        "How answers are spread: to the right those for the first-named condition, to the left those for the "
+        "other; grey, across the middle: those that prefer neither."
+    )
+    alt = "Distribution of the answers; the means or shares are in the table."
+    return Drawing("answers", (pd.DataFrame(rows), words), {}, alt, caption, wide=most > 1)
+
+
+def _words_of(points: int, most: int) -> str:
+    """An answer in the legend."""
+    if not points:
+        return "neither"
+    if most == 1:
+        return "first-named" if points > 0 else "other"
+    return f"{points:+d}".replace("-", "\u2212")
 
 
 def _realism(evidence: Evidence, answered: pd.DataFrame) -> Drawing:
@@ -165,11 +221,12 @@ def _pairs(evidence: Evidence) -> Drawing | None:
         if panels:
             first = records(part)[0]
             real = first["winner"] == evidence.results.real
+            asks_realism = evidence.results.question.name == DEFAULT_QUESTION.name
             rows.append(
                 (
                     panels,
                     f"{first['loser']} against {first['winner']}: fooled people {end}"
-                    if real
+                    if real and asks_realism
                     else f"{first['loser']} chosen over {first['winner']} {end} often",
                 )
             )

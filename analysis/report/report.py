@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,18 +45,17 @@ def build_report(
 
     draw: draws the figures, here or elsewhere. judgments.csv comes as `Parts`, the others as bytes.
     """
-    rates = turned(evidence.preference, evidence.results.real)
-    drawings = drawings_of(evidence, rates)
+    drawings = drawings_of(evidence)
     drawn = draw(Order(drawings, formats))
     facts = summarize(evidence, versions)
     found = findings(facts)
     used = evidence.settings.intervals
+    rates = by_question(evidence, [turned(one.preference, one.results.real) for one in evidence.each])
     tex = preference_tex(rates, used.alpha, used.level, used.cluster, simulated=evidence.results.simulated)
     methods = methods_text(facts)
-    judgments = evidence.exclusion.judgments
-    files: dict[str, bytes | Parts] = {"judgments.csv": Parts(lambda: csv_parts(judgments.parts()))}
+    files: dict[str, bytes | Parts] = {"judgments.csv": Parts(lambda: csv_parts(_judgments(evidence)))}
     files |= {name: text.encode() for name, text in _tables(evidence).items()}
-    facts |= {"findings": [finding.text for finding in found], "methods": methods}
+    facts |= {"findings": [finding.as_text() for finding in found], "methods": methods}
     on_page = next(drawn)
     pictures = {
         name: picture(name, on_page.files[f"{name}.{one.on_page}"], one.on_page, one.alt,
@@ -72,24 +72,58 @@ def build_report(
     return files, found
 
 
-def _tables(evidence: Evidence) -> dict[str, str]:
-    preference = pd.concat([evidence.preference, evidence.unfiltered], ignore_index=True)
-    tables = {
-        "exclusions.csv": evidence.exclusion.assignments,
-        "preference.csv": preference,
+def _judgments(evidence: Evidence) -> Iterator[pd.DataFrame]:
+    """All answers, those to the first question first."""
+    return chain.from_iterable(one.exclusion.judgments.parts() for one in evidence.each)
+
+
+def by_question(evidence: Evidence, tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the tables of all questions as one, with `question` first where there are several."""
+    if len(tables) == 1:
+        return tables[0]
+    names = [one.results.question.name for one in evidence.each]
+    named = [table.copy() for table in tables]
+    for table, name in zip(named, names, strict=True):
+        table.insert(0, "question", name)
+    return pd.concat([table for table in named if len(table)] or named[:1], ignore_index=True)
+
+
+def _of_question(evidence: Evidence) -> dict[str, pd.DataFrame]:
+    """The tables that are about a question, by the name of their files."""
+    return {
+        "preference.csv": pd.concat([evidence.preference, evidence.unfiltered], ignore_index=True),
         "curves.csv": curves_table(evidence.curves),
         "ranking.csv": ranking_table(evidence.rankings),
         "ranking_differences.csv": differences_table(evidence.rankings),
         "differences.csv": evidence.differences,
-        "workers.csv": evidence.workers,
         "agreement.csv": evidence.agreement,
         "sensitivity.csv": evidence.sensitivity,
+        "comparison.csv": evidence.comparison,
+        "metric.csv": evidence.metrics.table,
+        "metric_pairs.csv": evidence.metrics.pairs,
+        "ties.csv": evidence.ties,
+        "scale.csv": evidence.scale,
+        "distribution.csv": evidence.distribution,
+        "davidson.csv": evidence.davidson,
     }
-    if len(evidence.comparison):
-        tables["comparison.csv"] = evidence.comparison
-    if len(evidence.metrics.table):
-        tables |= {"metric.csv": evidence.metrics.table, "metric_pairs.csv": evidence.metrics.pairs}
-    return {name: csv_text(table) for name, table in tables.items()}
+
+
+# Tables that are no files where they have no rows.
+WHERE_ASKED = frozenset({
+    "comparison.csv", "metric.csv", "metric_pairs.csv", "ties.csv", "scale.csv", "distribution.csv",
+    "davidson.csv", "correlation.csv",
+})  # fmt: skip
+
+
+def _tables(evidence: Evidence) -> dict[str, str]:
+    tables = {
+        "exclusions.csv": evidence.exclusion.assignments,
+        "workers.csv": evidence.workers,
+        "correlation.csv": evidence.correlation,
+    }
+    each = [_of_question(one) for one in evidence.each]
+    tables |= {name: by_question(evidence, [own[name] for own in each]) for name in each[0]}
+    return {name: csv_text(table) for name, table in tables.items() if len(table) or name not in WHERE_ASKED}
 
 
 def write_report(files: Mapping[str, bytes | Parts], out: Path) -> None:

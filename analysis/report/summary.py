@@ -39,26 +39,41 @@ def summarize(evidence: Evidence, versions: Mapping[str, str]) -> dict[str, Any]
         "counts": _counts(evidence),
         "images": records(evidence.images),
         "exclusions": records(evidence.exclusion.counts),
+        **_of_question(evidence),
+        "other_questions": [_of_question(one) for one in evidence.others],
+        "correlation": records(evidence.correlation),
+        "sentinels": records(evidence.sentinels),
+        "worker_flags": _flags(evidence),
+        "achieved_exposures": records(evidence.exposures),
+        "problems": [str(problem) for problem in results.problems[:PROBLEMS_LISTED]],
+        "problem_count": len(results.problems),
+    }
+    return dict(plain(found))
+
+
+def _of_question(evidence: Evidence) -> dict[str, Any]:
+    """What is about one question."""
+    question = evidence.results.question
+    return {
+        "question": {"name": question.name, "text": question.text, "answer": question.answer},
         "preference": records(evidence.preference),
         "preference_other_filter": records(evidence.unfiltered),
+        "ties": records(evidence.ties),
+        "scale": records(evidence.scale),
+        "distribution": records(evidence.distribution),
         "curves": [fit.to_dict() for fit in evidence.curves],
         "differences": records(evidence.differences),
         "rankings": [ranking.to_dict() for ranking in evidence.rankings],
+        "davidson": records(evidence.davidson),
         "agreement": records(evidence.agreement),
         "side_bias": evidence.side_bias.to_dict(),
-        "sentinels": records(evidence.sentinels),
-        "worker_flags": _flags(evidence),
         "response_times": records(evidence.response_times),
-        "achieved_exposures": records(evidence.exposures),
         "sensitivity": records(evidence.sensitivity),
         "pairs": records(evidence.pairs),
         "comparison": records(evidence.comparison),
         "stopping": records(evidence.stopping),
         "metrics": records(evidence.metrics.table),
-        "problems": [str(problem) for problem in results.problems[:PROBLEMS_LISTED]],
-        "problem_count": len(results.problems),
     }
-    return dict(plain(found))
 
 
 def _study(results: Results, name: str) -> dict[str, Any]:
