@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from ..statistics.choices import ADJUSTMENTS, CLUSTERS, CURVE_SHAPES, EXPOSURES,
 from .options import out_option, seed_option
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..reading.design import Problem
     from ..report.findings import Finding
@@ -226,18 +227,24 @@ def analyze(
     if output == "json":
         console.say((out / "summary.json").read_text(encoding="utf-8").rstrip())
         return
-    _say(console, findings, simulated=evidence.results.simulated)
+    texts = {one.name: one.text for one in evidence.results.questions}
+    _say(console, findings, texts, simulated=evidence.results.simulated)
     console.say(f"\nWrote {out}/: report.html, {len(files) - 1} more files (tables, figures, summary.json).")
     console.next(shlex.join(["python", "-m", "webbrowser", "-t", str(out / "report.html")]))
 
 
-def _say(console: Any, findings: Sequence[Finding], *, simulated: bool) -> None:
-    """Print the findings."""
+def _say(console: Any, findings: Sequence[Finding], questions: Mapping[str, str], *, simulated: bool) -> None:
+    """Print the findings, under their question where there are several. questions: texts by name."""
     if simulated:
         console.say("SIMULATED answers: nothing below is evidence about people.\n")
-    for finding in findings:
-        # Wrapped first, so that no line ends between a number and its unit.
-        console.say(click.wrap_text(finding.text, 100, "- ", "  ").replace("\u00a0", " "))
+    for name, own in groupby(findings, key=lambda finding: finding.question):
+        if len(questions) > 1:
+            console.say(f"{questions.get(name, 'The study')}")
+        for finding in own:
+            # Wrapped first, so that no line ends between a number and its unit.
+            console.say(click.wrap_text(finding.text, 100, "- ", "  ").replace("\u00a0", " "))
+        if name:
+            console.say("")
 
 
 def _warn(console: Any, problems: Sequence[Problem]) -> None:

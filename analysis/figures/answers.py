@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from .figures import LINE_IN, TOP_IN, blank, mark
 from .labels import fold, text_width_in
 from .plots import CHANCE
-from .style import COLUMN_IN, INK, TEXT_WIDTH_IN, legible, style
+from .style import COLUMN_IN, INK, legible, style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,9 +27,9 @@ def shade(points: int, most: int) -> str:
     """The colour of an answer: the stronger it is, the darker; grey where it prefers neither."""
     if not points:
         return NEITHER
-    own = np.array(to_rgb(FOR if points > 0 else AGAINST))
     pale = 0.55 * (1 - abs(points) / most)
-    return to_hex(own + (1 - own) * pale)
+    red, green, blue = (own + (1 - own) * pale for own in to_rgb(FOR if points > 0 else AGAINST))
+    return to_hex((red, green, blue))
 
 
 def plot_answers(ax: Axes, table: pd.DataFrame) -> Axes:
@@ -70,13 +70,12 @@ def answers_figure(table: pd.DataFrame, words: dict[int, str], *, simulated: boo
         lines = max((1 + name.count("\n") for name in names.values()), default=1)
         row = max(0.2, 0.06 + LINE_IN * lines)
         keys = [Patch(color=shade(kind, max(words)), label=text) for kind, text in sorted(words.items())]
-        width = sum(0.32 + text_width_in(text, 6.5) for text in words.values())
-        across = COLUMN_IN if width < COLUMN_IN - 0.1 else TEXT_WIDTH_IN
         left = 0.12 + max((text_width_in(name) for name in names.values()), default=0.0)
         height = 0.4 + TOP_IN + LEGEND_IN + row * len(names)
-        figure = blank(across, height)
+        figure = blank(COLUMN_IN, height)
         ax = figure.add_axes((
-            left / across, 0.4 / height, 1 - (left + 0.13) / across, 1 - (0.4 + TOP_IN + LEGEND_IN) / height,
+            left / COLUMN_IN, 0.4 / height, 1 - (left + 0.13) / COLUMN_IN,
+            1 - (0.4 + TOP_IN + LEGEND_IN) / height,
         ))  # fmt: skip
         plot_answers(ax, table)
         figure.legend(

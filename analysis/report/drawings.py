@@ -92,7 +92,7 @@ def _answers(evidence: Evidence) -> Drawing:
         "other; grey, across the middle: those that prefer neither."
     )
     alt = "Distribution of the answers; the means or shares are in the table."
-    return Drawing("answers", (pd.DataFrame(rows), words), {}, alt, caption, wide=most > 1)
+    return Drawing("answers", (pd.DataFrame(rows), words), {}, alt, caption, wide=False)
 
 
 def _words_of(points: int, most: int) -> str:

@@ -178,6 +178,7 @@ def _of_question(
 ) -> dict[str, Any]:
     """Return those parts of `Evidence` that are about one question, but for what is `_described`."""
     results, level = exclusion.results, settings.intervals.level
+    first = results.question == results.questions[0]  # by which a rule for stopping is judged
     cells = answers.gathered.cells
     contrasts = list(dict.fromkeys(cells["contrast"]))
     blank = blank_curve(settings.curve, settings.exposure, level, settings.threshold)
@@ -191,7 +192,7 @@ def _of_question(
         "exclusion": exclusion,
         "preference": preference,
         "unfiltered": unfiltered,
-        "stopping": stopping_table(exclusion, answers.gathered),
+        "stopping": stopping_table(exclusion, answers.gathered).iloc[: None if first else 0],
         "metrics": metrics,
         "curves": [one.curve for one in curves],
         "differences": difference_table(answers, curves, results.real, settings.intervals),

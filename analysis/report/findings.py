@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .tables import facing, oriented
-from .wording import entries, shared_values
+from .wording import each_question, entries, shared_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,10 +18,18 @@ FEWEST = 8
 
 @dataclass(frozen=True)
 class Finding:
-    """A sentence; `main` ones are about the question of the study, the others about its quality."""
+    """A sentence; `main` ones are about what was asked, the others about the study's quality.
+
+    question: the one that it is about, by name, where the study has several; else empty.
+    """
 
     text: str
     main: bool
+    question: str = ""
+
+    def as_text(self) -> str:
+        """The sentence by itself."""
+        return f"{self.question}: {self.text}" if self.question else self.text
 
 
 @dataclass(frozen=True)
@@ -42,19 +50,43 @@ class Compared:
 
 
 def findings(facts: Mapping[str, Any]) -> list[Finding]:
-    """Return the findings of a summary: how much of the study is in, where that is not all; one a contrast;
-    then exclusion, and what else a reader must know."""
+    """Return the findings of a summary: how much of the study is in, where that is not all; one a contrast,
+    question by question; then exclusion, and what else a reader must know."""
+    each = each_question(facts)
+    values = shared_values(facts) | {"few": _few(facts), "without_filter": _without_filter(each)}
+    quality = [Finding(text[2:], main=False) for text in entries("quality.j2", values)]
+    opening = int(values["under_way"])
+    about = [finding for one in each for finding in _of_question(one)]
+    return [*quality[:opening], *about, *quality[opening:]]
+
+
+def _of_question(facts: Mapping[str, Any]) -> list[Finding]:
+    """What was found about one question."""
     values = shared_values(facts)
     curves = {curve["contrast"]: curve for curve in facts["curves"]}
     compared = [_compared(facts, name, curves.get(name)) for name in values["contrasts"]]
     told = {
         "compared": compared,
         "compared_methods": _methods(facts["differences"]),
-        "few": _few(facts),
         "equivalent": _equivalent(compared, facts["settings"]["alpha"]),
+        "means": {(row["contrast"], row["exposure_ms"]): row for row in facts["scale"]},
     }
-    said = entries("findings.j2", values | told)
-    return [Finding(text[2:], text.startswith("*")) for text in said]
+    name = facts["question"]["name"] if values["many"] else ""
+    return [Finding(text[2:], text.startswith("*"), name) for text in entries("findings.j2", values | told)]
+
+
+def _without_filter(each: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """What the sentinel filter changes, over all questions: the largest change of a rate, and how many of how
+    many tests; None where nothing is left without it."""
+    rows = [row for one in each for row in one["sensitivity"] if row["rule"] == "none"]
+    if not rows or any(row["largest_change"] is None for row in rows):
+        return None
+    tested = [row for one in each for row in one["preference"] if row["p_value"] is not None]
+    return {
+        "largest_change": max(row["largest_change"] for row in rows),
+        "decisions_changed": sum(row["decisions_changed"] for row in rows),
+        "tests": len(tested),
+    }
 
 
 def _compared(facts: Mapping[str, Any], name: str, curve: Mapping[str, Any] | None) -> Compared:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .formats import NBSP
-from .wording import entries, paragraph, shared_values
+from .wording import entries, of_all_questions, paragraph, shared_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ def methods_text(facts: Mapping[str, Any]) -> str:
     shown = {row["exposure_ms"] for row in answered}
     text = paragraph(
         "methods.j2",
-        shared_values(facts)
+        shared_values(of_all_questions(facts))
         | {
             "conditions_compared": [name for name in experiment["conditions"] if name in conditions],
             "exposures_shown": [value for value in experiment["exposures_ms"] if value in shown],
@@ -31,4 +31,4 @@ def methods_text(facts: Mapping[str, Any]) -> str:
 
 def assumptions(facts: Mapping[str, Any]) -> list[str]:
     """Return what the numbers rest on, one statement an entry."""
-    return [text[2:] for text in entries("assumptions.j2", shared_values(facts))]
+    return [text[2:] for text in entries("assumptions.j2", shared_values(of_all_questions(facts)))]

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
 from glimpse.text import joined, template_text
 
+from .drawings import over_time
 from .methods import assumptions
-from .wording import shared_values, template
+from .wording import each_question, shared_values, template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .findings import Finding
 
+# In the order in which a reviewer asks: of one question, and of several.
 SECTIONS = (
-    "findings", "preference", "stopping", "curves", "differences", "ranking", "metric", "design",
+    "findings", "preference", "answers", "stopping", "curves", "differences", "ranking", "metric", "design",
     "exclusions", "workers", "pairs", "comparison", "sensitivity", "assumed", "methods", "cite", "provenance",
 )  # fmt: skip
+OF_A_QUESTION = (
+    "preference", "answers", "stopping", "curves", "differences", "ranking", "metric", "agreement", "pairs",
+    "comparison", "sensitivity",
+)  # fmt: skip
+AFTER_QUESTIONS = (
+    "correlation", "design", "exclusions", "workers", "assumed", "methods", "cite", "provenance",
+)  # fmt: skip
+FIGURES = ("preference", "answers", "ranking", "metric", "hardest_pairs")
 
 
 @dataclass(frozen=True)
@@ -44,16 +54,21 @@ def picture(name: str, data: bytes, kind: str, alt: str, caption: str, *, wide: 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: its heading, and what stands under it; empty where there is nothing to say."""
+    """A part of the page: its heading, and what stands under it; empty where there is nothing to say.
+
+    parts: the sections under it, of a question.
+    """
 
     id: str
     title: str
     html: Markup
+    parts: tuple[Section, ...] = ()
 
 
 def section(name: str, values: Mapping[str, Any]) -> Section:
     """Return a section of the page; its template sets the title."""
-    module = template(f"sections/{name}.html.j2").make_module(dict(values))
+    given = {"below": "h3"} | dict(values)
+    module = template(f"sections/{name}.html.j2").make_module(given)
     return Section(name, str(vars(module)["title"]), Markup(joined(str(module), "<", "")))  # noqa: S704 - escaped
 
 
@@ -64,15 +79,41 @@ def render(
     tex: str,
     figures: Mapping[str, Picture],
 ) -> str:
-    """Return the page as one self-contained HTML text."""
+    """Return the page as one self-contained HTML text. figures: by the name of their files."""
     values = shared_values(facts) | {
         "findings": found,
         "methods": methods,
         "tex": tex,
-        "figures": figures,
+        "figures": _figures(facts["question"]["name"], figures, several=bool(facts["other_questions"])),
         "assumptions": assumptions(facts),
     }
-    parts = [section(name, values) for name in SECTIONS]
+    if values["many"]:
+        parts = [section("findings", values)]
+        parts += [_about(own, figures) for own in each_question(facts)]
+        parts += [section(name, values) for name in AFTER_QUESTIONS]
+    else:
+        parts = [section(name, values) for name in SECTIONS]
     return template("report.html.j2", prose=False).render(
-        values, sections=[part for part in parts if part.html], css=template_text("report/report.css")
+        values,
+        sections=[part for part in parts if part.html or part.parts],
+        css=template_text("report/report.css"),
     )
+
+
+def _about(facts: Mapping[str, Any], figures: Mapping[str, Picture]) -> Section:
+    """What is said about one of several questions."""
+    name, text = facts["question"]["name"], facts["question"]["text"]
+    own = _figures(name, figures, several=True)
+    values = shared_values(facts) | {"figures": own, "below": "h4"}
+    parts = [replace(section(each, values), id=f"{each}-{name}") for each in OF_A_QUESTION]
+    asked = section("question", values)
+    return Section(f"question-{name}", text, asked.html, tuple(part for part in parts if part.html))
+
+
+def _figures(question: str, figures: Mapping[str, Picture], *, several: bool) -> dict[str, Picture]:
+    """Return the figures that sections ask for, of one question."""
+    files = {name: name for name in FIGURES} | {"over_time": over_time(question)}
+    if several:
+        files = {name: f"{file}-{question}" for name, file in files.items()}
+    files["workers"] = "workers"
+    return {name: figures[file] for name, file in files.items() if file in figures}

@@ -54,8 +54,9 @@ def summarize(evidence: Evidence, versions: Mapping[str, str]) -> dict[str, Any]
 def _of_question(evidence: Evidence) -> dict[str, Any]:
     """What is about one question."""
     question = evidence.results.question
+    about = {"name": question.name, "text": question.text, "answer": question.answer}
     return {
-        "question": {"name": question.name, "text": question.text, "answer": question.answer},
+        "question": about | {"judges_sentinels": question.name == evidence.results.judged_by},
         "preference": records(evidence.preference),
         "preference_other_filter": records(evidence.unfiltered),
         "ties": records(evidence.ties),

@@ -15,7 +15,7 @@ from ..statistics.columns import COLUMNS, from_the_other_side
 from .formats import DASH, NBSP, exposure, level_text, p_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -148,27 +148,56 @@ def _tex_cell(row: Mapping[str, Any], alpha: float) -> str:
     return f"{100 * row['rate']:.1f}{star} ({100 * row['low']:.1f}--{100 * row['high']:.1f})"
 
 
-def _tex_matrix(table: pd.DataFrame, alpha: float) -> list[str]:
-    names = list(dict.fromkeys(table["series"]))
-    lines = [f"\\begin{{tabular}}{{r{'r' * len(names)}}}", "\\toprule"]
-    lines.append("Exposure (s) & " + " & ".join(tex(name) for name in names) + r" \\")
-    lines.append("\\midrule")
-    for exposure_ms in sorted(table["exposure_ms"].unique()):
-        row = table[table["exposure_ms"] == exposure_ms]
-        cells = {cell["series"]: _tex_cell(cell, alpha) for cell in records(row)}
-        label = exposure(exposure_ms).removesuffix(f"{NBSP}s")
-        lines.append(f"{label} & " + " & ".join(cells.get(name, "--") for name in names) + r" \\")
+def _tex_blocks(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The rows of each question, by its name; all rows, by no name, where there is one question."""
+    if "question" not in table:
+        return [("", table)]
+    return [(str(name), table[table["question"] == name]) for name in dict.fromkeys(table["question"])]
+
+
+def _tex_body(blocks: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
+    """Lines of a table below its head; each question's are set apart, with its name before the first."""
+    lines: list[str] = []
+    for name, rows in blocks:
+        lines += ["\\midrule"]
+        names = [f"{tex(name)} & ", *[" & "] * (len(rows) - 1)] if name else [""] * len(rows)
+        lines += [first + row for first, row in zip(names, rows, strict=True)]
     return [*lines, "\\bottomrule", "\\end{tabular}"]
+
+
+def _tex_matrix(table: pd.DataFrame, alpha: float) -> list[str]:
+    names, blocks = list(dict.fromkeys(table["series"])), _tex_blocks(table)
+    rows: list[tuple[str, list[str]]] = []
+    for question, own in blocks:
+        lines = []
+        for exposure_ms in sorted(own["exposure_ms"].unique()):
+            row = own[own["exposure_ms"] == exposure_ms]
+            cells = {cell["series"]: _tex_cell(cell, alpha) for cell in records(row)}
+            label = exposure(exposure_ms).removesuffix(f"{NBSP}s")
+            lines.append(f"{label} & " + " & ".join(cells.get(name, "--") for name in names) + r" \\")
+        rows.append((question, lines))
+    asked, column = ("Question & ", "l") if "question" in table else ("", "")
+    head = [f"\\begin{{tabular}}{{{column}r{'r' * len(names)}}}", "\\toprule"]
+    head.append(f"{asked}Exposure (s) & " + " & ".join(tex(name) for name in names) + r" \\")
+    return [*head, *_tex_body(rows)]
 
 
 def _tex_rows(table: pd.DataFrame, alpha: float) -> list[str]:
-    lines = ["\\begin{tabular}{lrrrrr}", "\\toprule"]
+    asked, column = ("Question & ", "l") if "question" in table else ("", "")
     counted = " & ".join(COLUMNS[name].heading for name in ("n", "n_workers", "n_pairs"))
-    lines += [f"Contrast & Preference rate & {counted} & $p$ (adjusted) \\\\", "\\midrule"]
-    for row in records(table):
-        p = p_text(row["p_adjusted"]).replace(NBSP, "").replace("<", "$<$").replace(DASH, "--")
-        lines.append(
-            f"{tex(row['series'])} & {_tex_cell(row, alpha)} & {row['n']} & {row['n_workers']} & "
-            f"{row['n_pairs']} & {p} \\\\"
-        )
-    return [*lines, "\\bottomrule", "\\end{tabular}"]
+    head = [f"\\begin{{tabular}}{{{column}lrrrrr}}", "\\toprule"]
+    head.append(f"{asked}Contrast & Preference rate & {counted} & $p$ (adjusted) \\\\")
+    return [
+        *head,
+        *_tex_body(
+            (question, [_tex_row(row, alpha) for row in records(own)]) for question, own in _tex_blocks(table)
+        ),
+    ]
+
+
+def _tex_row(row: Mapping[str, Any], alpha: float) -> str:
+    p = p_text(row["p_adjusted"]).replace(NBSP, "").replace("<", "$<$").replace(DASH, "--")
+    return (
+        f"{tex(row['series'])} & {_tex_cell(row, alpha)} & {row['n']} & {row['n_workers']} & "
+        f"{row['n_pairs']} & {p} \\\\"
+    )

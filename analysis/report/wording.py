@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from glimpse.questions import DEFAULT_QUESTION, KINDS
 from glimpse.text import environment, joined
 
 from ..statistics.choices import ADJUSTMENTS, CLUSTERS, CURVE_SHAPES, STANDARD
@@ -19,7 +21,13 @@ if TYPE_CHECKING:
 
     from jinja2 import Template
 
+    from glimpse.questions import AnswerKind
+
+    from .findings import Finding
+
 Rows = list[dict[str, Any]]
+# What of_all_questions puts together.
+POOLED = frozenset({"curves", "differences", "rankings", "davidson", "agreement", "metrics", "ties", "scale"})
 CURVE_NEEDS = 3  # exposures
 STATED = ("max_wrong_sentinels", "pairing", "question", "reward_usd", "workers_per_hit")
 
@@ -33,6 +41,7 @@ def template(name: str, *, prose: bool = True) -> Template:
         "by_exposure": by_exposure,
         "groupby_order": groupby_order,
         "headings": headings,
+        "groupby_question": groupby_question,
         "in_order": in_order,
         "printed": printed,
         "ranks": ranks_of,
@@ -53,12 +62,31 @@ def paragraph(name: str, values: Mapping[str, Any]) -> str:
     return joined(template(name).render(values), "$", "")
 
 
+def each_question(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the summary once for every question, with that question's statistics at the top."""
+    return [dict(facts), *({**facts, **other} for other in facts["other_questions"])]
+
+
+def of_all_questions(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the summary with the statistics of all questions together, where they are lists."""
+    each = each_question(facts)
+    lists = [name for name in facts if name in POOLED]
+    return {**facts, **{name: [row for one in each for row in one[name]] for name in lists}}
+
+
 def shared_values(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the summary with what follows from it and is said in several places."""
     experiment, counts, studies = facts["experiment"], facts["counts"], facts["studies"]
-    rules = facts["settings"]
+    rules, question = facts["settings"], facts["question"]
+    questions = [question_of(one) for one in each_question(facts)]
+    realism = all(one["name"] == DEFAULT_QUESTION.name for one in questions)
     return {
         **facts,
+        **kind_of(facts),
+        "questions": questions,
+        "many": len(questions) > 1,
+        "realism": question["name"] == DEFAULT_QUESTION.name,
+        "curve_named": "realism curve" if realism else "preference curve",
         "several": len(studies) > 1,
         "limited": experiment["mode"] == "limited-time",
         "under_way": counts["places"] is not None and counts["filled"] < counts["places"],
@@ -83,6 +111,31 @@ def shared_values(facts: Mapping[str, Any]) -> dict[str, Any]:
         "curve_shape": CURVE_SHAPES[rules["curve"]],
         "flags": WORKER_FLAGS,
     }
+
+
+def question_of(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the question that a summary has the statistics of, with its kind of answers in words."""
+    return {**facts["question"], **kind_of(facts)}
+
+
+def kind_of(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return whether the answers may be ties, whether they are on a scale, and how far that reaches,
+    with words for them; and the share of ties in each cell."""
+    kind = KINDS[facts["question"]["answer"]]
+    return {
+        "tied": kind.tie,
+        "scaled": kind.scale,
+        "steps": kind.steps,
+        "answers": answers_in_words(kind),
+        "neither": {(row["contrast"], row["exposure_ms"]): row for row in facts["ties"]},
+    }
+
+
+def answers_in_words(kind: AnswerKind) -> str:
+    """Say what kind of answers a question has."""
+    if kind.scale:
+        return f"a scale of {len(kind.answers)} points from the left image to the right"
+    return "left, right, or neither" if kind.tie else "left or right"
 
 
 def stated(facts: Mapping[str, Any], name: str) -> list[Any]:
@@ -128,6 +181,11 @@ def groupby_order(rows: Rows, keys: Sequence[str]) -> list[tuple[tuple[Any, ...]
     for row in rows:
         groups.setdefault(tuple(row[key] for key in keys), []).append(row)
     return list(groups.items())
+
+
+def groupby_question(found: Sequence[Finding]) -> list[tuple[str, list[Finding]]]:
+    """Findings by the question that they are about, in order; those about none have an empty name."""
+    return [(name, list(own)) for name, own in groupby(found, key=lambda finding: finding.question)]
 
 
 def by_exposure(cells: Rows) -> Rows:
