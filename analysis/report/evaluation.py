@@ -15,6 +15,7 @@ from ..figures.aside import aside
 from ..figures.stimuli import load_stimuli
 from ..reading.belonging import belonging
 from ..reading.exclusion import Exclusion, Rules, exclude
+from ..reading.participants import participants
 from ..reading.results import Results, read_results
 from ..statistics.agreement import agreement_table
 from ..statistics.comparison import comparison_table
@@ -108,6 +109,7 @@ class Evidence:
     side_bias: SideBias
     response_times: pd.DataFrame
     exposures: pd.DataFrame
+    participants: pd.DataFrame
     sensitivity: pd.DataFrame
     pairs: pd.DataFrame
     comparison: pd.DataFrame
@@ -217,6 +219,7 @@ def _described(
         "workers": worker_table(judged.gathered, level=level),
         "sentinels": sentinel_table(judged.gathered, level=level, cluster=judged.cluster.name),
         "exposures": achieved_exposures(judged, results.assignments),
+        "participants": participants(results),
         "correlation": correlation_table(answers, level=level),
         "digests": tuple(_digest(folder) for folder in folders),
     }

@@ -22,14 +22,16 @@ if TYPE_CHECKING:
 # In the order in which a reviewer asks: of one question, and of several.
 SECTIONS = (
     "findings", "preference", "answers", "stopping", "curves", "differences", "ranking", "metric", "design",
-    "exclusions", "workers", "pairs", "comparison", "sensitivity", "assumed", "methods", "cite", "provenance",
+    "participants", "exclusions", "workers", "pairs", "comparison", "sensitivity", "assumed",
+    "methods", "cite", "provenance",
 )  # fmt: skip
 OF_A_QUESTION = (
     "preference", "answers", "stopping", "curves", "differences", "ranking", "metric", "agreement", "pairs",
     "comparison", "sensitivity",
 )  # fmt: skip
 AFTER_QUESTIONS = (
-    "correlation", "design", "exclusions", "workers", "assumed", "methods", "cite", "provenance",
+    "correlation", "design", "participants", "exclusions", "workers", "assumed", "methods", "cite",
+    "provenance",
 )  # fmt: skip
 FIGURES = ("preference", "answers", "ranking", "metric", "hardest_pairs")
 

@@ -119,6 +119,7 @@ def _tables(evidence: Evidence) -> dict[str, str]:
     tables = {
         "exclusions.csv": evidence.exclusion.assignments,
         "workers.csv": evidence.workers,
+        "participants.csv": evidence.participants,
         "correlation.csv": evidence.correlation,
     }
     each = [_of_question(one) for one in evidence.each]

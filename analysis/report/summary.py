@@ -44,6 +44,7 @@ def summarize(evidence: Evidence, versions: Mapping[str, str]) -> dict[str, Any]
         "correlation": records(evidence.correlation),
         "sentinels": records(evidence.sentinels),
         "worker_flags": _flags(evidence),
+        "participants": records(evidence.participants),
         "achieved_exposures": records(evidence.exposures),
         "problems": [str(problem) for problem in results.problems[:PROBLEMS_LISTED]],
         "problem_count": len(results.problems),

@@ -124,6 +124,39 @@ def state_rule(study: Path, rule: dict[str, Any]) -> None:
     (study / "study.json").write_text(json.dumps(document))
 
 
+def ask(results: Path, questions: list[dict[str, str]], seed: int = 0) -> None:
+    """Turn the answers of results into answers to these questions: the more alike, the nearer a side's own.
+
+    Sentinels keep their side.
+    """
+    rng = np.random.default_rng(seed)
+    document = json.loads((results / "study.json").read_text()) | {"schema_version": 2}
+    document["experiment"]["questions"] = questions
+    (results / "study.json").write_text(json.dumps(document))
+    with (results / "trials.csv").open(newline="") as file:
+        sentinels = {row["trial"] for row in csv.DictReader(file) if row["sentinel"] == "1"}
+    lines = []
+    for line in (results / "assignments.jsonl").read_text().splitlines():
+        record = json.loads(line) | {"schema": 2}
+        for answer in record["answers"]:
+            side, response_ms = answer.pop("side"), answer.pop("response_ms")
+            plain = answer["trial"] in sentinels
+            answer["choices"] = {one["name"]: _choice(one["answer"], side, rng, plain) for one in questions}
+            answer["response_ms"] = {one["name"]: response_ms for one in questions}
+        lines.append(json.dumps(record) + "\n")
+    (results / "assignments.jsonl").write_text("".join(lines))
+
+
+def _choice(kind: str, side: str, rng: np.random.Generator, plain: bool) -> str | int:
+    """An answer of a kind by somebody who chose a side; plain: surely."""
+    if not plain and rng.random() < 0.2:
+        side = "left" if side == "right" else "right"
+    if kind.startswith("scale"):
+        points = int(rng.integers(0 if not plain else 1, int(kind[-1]) // 2 + 1))
+        return -points if side == "left" else points
+    return "tie" if kind == "choice-or-tie" and not plain and rng.random() < 0.3 else side
+
+
 QUALITY = {"real": 0.0, "crn": 0.4, "pix2pix": 0.8, "encoder-decoder": 0.7, "image-space": 2.0}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.analysis.analyses import run
-from tests.analysis.folders import build_study
+from tests.analysis.folders import ask, build_study
 
 
 @pytest.fixture(scope="session")
@@ -32,4 +32,36 @@ def report(results: Path) -> Path:
 @pytest.fixture(scope="session")
 def summary(report: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((report / "summary.json").read_text())
+    return found
+
+
+QUESTIONS = [
+    {"name": "quality", "text": "How much better is one image?", "answer": "scale-5"},
+    {"name": "overall", "text": "Which image do you prefer?", "answer": "choice-or-tie"},
+    {"name": "fit", "text": "Which image fits the prompt better?", "answer": "choice"},
+]
+
+
+@pytest.fixture(scope="session")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of an unlimited-time study that asks three questions, one of each kind of answer."""
+    folder = tmp_path_factory.mktemp("several")
+    study = build_study(folder / "study", "unlimited-time", hits=4, per_cell=3, workers=8, sentinels=2)
+    assert run("simulate", study, "--out", folder / "results", "--seed", 5).exit_code == 0
+    ask(folder / "results", QUESTIONS)
+    return folder / "results"
+
+
+@pytest.fixture(scope="session")
+def report_of_several(several: Path) -> Path:
+    out = several.parent / "report"
+    result = run("analyze", several, "--out", out, "--images", several.parent / "none", "--figures", "svg")
+    assert result.exit_code == 0, result.output
+    return out
+
+
+@pytest.fixture(scope="session")
+def summary_of_several(report_of_several: Path) -> dict[str, Any]:
+    """The summary of the study with several questions."""
+    found: dict[str, Any] = json.loads((report_of_several / "summary.json").read_text())
     return found

@@ -19,9 +19,10 @@ from tests.analysis.folders import build_study, state_rule, write_scores
 
 FILES = {
     "agreement.csv", "curves.csv", "differences.csv", "exclusions.csv", "judgments.csv", "methods.txt",
-    "preference.csv", "preference.tex", "ranking.csv", "ranking_differences.csv", "report.html",
-    "sensitivity.csv", "summary.json", "workers.csv",
+    "participants.csv", "preference.csv", "preference.tex", "ranking.csv", "ranking_differences.csv",
+    "report.html", "sensitivity.csv", "summary.json", "workers.csv",
 }  # fmt: skip
+NOT_OF_A_CHOICE = ("ties", "scale", "distribution", "davidson", "correlation")
 SVG = ("--figures", "svg")
 FIGURES = {"preference", "ranking", "realism_vs_time", "workers"}
 JUDGMENTS = (
@@ -129,9 +130,8 @@ def test_the_page_is_self_contained_and_in_order(report: Path) -> None:
     assert len(links.alts) == 4
     assert all(links.alts)
     assert links.headings == [
-        "findings", "preference", "curves", "differences", "ranking", "design", "exclusions", "workers",
-        "pairs",
-        "sensitivity", "assumed", "methods", "cite", "provenance",
+        "findings", "preference", "curves", "differences", "ranking", "design", "participants",
+        "exclusions", "workers", "pairs", "sensitivity", "assumed", "methods", "cite", "provenance",
     ]  # fmt: skip
 
 
@@ -186,8 +186,8 @@ def test_figures_embed_their_fonts(report: Path) -> None:
         assert image.width == 990  # 3.3 in at 300 dpi
 
 
-def test_pairs_are_shown_with_their_images(results: Path, tmp_path: Path) -> None:
-    pairs = json.loads((results.parent / "report" / "summary.json").read_text())["pairs"]
+def test_pairs_are_shown_with_their_images(results: Path, summary: dict[str, Any], tmp_path: Path) -> None:
+    pairs = summary["pairs"]
     for row in pairs:
         for who in ("winner", "loser"):
             path = tmp_path / "images" / row[who] / f"{row[f'item_{who}']}.png"
@@ -286,7 +286,7 @@ def _paths(value: object, section: str = "") -> set[tuple[str, str]]:
     return found
 
 
-def test_every_field_is_documented(results: Path, tmp_path: Path) -> None:
+def test_every_field_is_documented(results: Path, summary_of_several: dict[str, Any], tmp_path: Path) -> None:
     study = build_study(tmp_path / "study", seed=9, study="otherstudy012345")
     state_rule(study, {"excludes": 0.5})
     run("simulate", study, "--out", tmp_path / "pilot", "--seed", 7)
@@ -295,6 +295,7 @@ def test_every_field_is_documented(results: Path, tmp_path: Path) -> None:
         "analyze", results, tmp_path / "pilot", "--compare", "--metric", scores, "--out", tmp_path / "r", *SVG
     )
     summary = json.loads((tmp_path / "r" / "summary.json").read_text())
+    summary |= {name: summary_of_several[name] for name in NOT_OF_A_CHOICE}
     text = (Path(__file__).parents[3] / "docs" / "summary.md").read_text()
     sections = {part.split("`")[0]: part for part in text.split("\n## `")[1:]}
     assert set(sections) == set(summary)

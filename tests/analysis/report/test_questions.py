@@ -1,0 +1,117 @@
+"""The report of a study that asks several questions."""
+
+import csv
+import json
+import re
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glimpse.analysis.report.wording import each_question
+from tests.analysis.analyses import rows, run
+from tests.analysis.folders import ask, build_study
+from tests.analysis.report.conftest import QUESTIONS
+
+NAMES = [one["name"] for one in QUESTIONS]
+WITH_QUESTION = (
+    "preference.csv", "curves.csv", "ranking.csv", "ranking_differences.csv", "differences.csv",
+    "agreement.csv", "sensitivity.csv", "ties.csv", "scale.csv", "distribution.csv", "davidson.csv",
+)  # fmt: skip
+
+
+def test_every_question_has_its_statistics(summary_of_several: dict[str, Any], several: Path) -> None:
+    each = each_question(summary_of_several)
+    assert [one["question"]["name"] for one in each] == NAMES
+    with (several / "trials.csv").open(newline="") as file:
+        trials = {row["trial"]: row for row in csv.DictReader(file) if row["sentinel"] == "0"}
+    lines = [json.loads(line) for line in (several / "assignments.jsonl").read_text().splitlines()]
+    answers = [answer for line in lines for answer in line["answers"] if answer["trial"] in trials]
+    for one in each:
+        name = one["question"]["name"]
+        neither = sum(answer["choices"][name] in ("tie", 0) for answer in answers)
+        assert sum(cell["n"] for cell in one["preference_other_filter"]) == len(answers)
+        assert sum(cell["ties"] for cell in one["preference_other_filter"]) == neither
+    assert [bool(one["ties"]) for one in each] == [True, True, False]
+    assert [bool(one["scale"]) for one in each] == [True, False, False]
+    assert len(summary_of_several["correlation"]) == 3
+
+
+def test_p_values_are_adjusted_within_a_question(summary_of_several: dict[str, Any]) -> None:
+    for one in each_question(summary_of_several):
+        found = sorted((cell["p_value"], cell["p_adjusted"]) for cell in one["preference"])
+        assert len(found) == 2
+        assert found[0][1] == pytest.approx(min(1, 2 * found[0][0]))
+
+
+def test_other_questions_have_the_fields_that_the_documentation_names(
+    summary_of_several: dict[str, Any],
+) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "summary.md").read_text()
+    part = text.split("\n## `other_questions`")[1].split("\n## ")[0].split("as they stand")[0]
+    named = set(re.findall(r"`(\w+)`", part))
+    for other in summary_of_several["other_questions"]:
+        assert set(other) == named
+        assert named <= set(summary_of_several)
+
+
+def test_tables_begin_with_the_question(report_of_several: Path) -> None:
+    for name in WITH_QUESTION:
+        lines = (report_of_several / name).read_text().splitlines()
+        assert lines[0].startswith("question,"), name
+    assert {row["question"] for row in rows(report_of_several / "preference.csv")} == set(NAMES)
+    assert {row["question"] for row in rows(report_of_several / "judgments.csv")} == set(NAMES)
+    assert {row["question"] for row in rows(report_of_several / "scale.csv")} == {"quality"}
+    table = (report_of_several / "preference.tex").read_text()
+    assert [table.count(f"\n{name} & ") for name in NAMES] == [1, 1, 1]
+
+
+def test_every_question_has_a_part_of_the_page_with_its_figures(report_of_several: Path) -> None:
+    page = (report_of_several / "report.html").read_text()
+    sections = re.findall(r'<section id="([\w-]+)"', page)
+    assert len(sections) == len(set(sections))
+    assert [name for name in sections if name.startswith("question-")] == [f"question-{n}" for n in NAMES]
+    assert {"answers-quality", "answers-overall"} <= set(sections)
+    assert "answers-fit" not in sections
+    links = re.findall(r'<a href="#([\w-]+)"', page)
+    assert links == sections
+    for name in NAMES:
+        assert (report_of_several / f"preference-{name}.svg").exists()
+        assert f'id="fig-preference-{name}"' in page
+    assert 'id="fig-answers-quality"' in page
+
+
+def test_nothing_speaks_of_realism_where_no_question_does(report_of_several: Path) -> None:
+    for name in ("report.html", "methods.txt", "preference.tex", "summary.json"):
+        text = (report_of_several / name).read_text().replace("Realism of street scenes", "")
+        text = re.sub(r"data:image[^\"]+|<dd>.*?</dd>", "", text)
+        assert not re.search(r"realis|fooled|photograph|look real", text, re.IGNORECASE), name
+
+
+@pytest.mark.parametrize("kind", ["choice-or-tie", "scale-7"])
+def test_one_question_beside_the_default(kind: str, tmp_path: Path) -> None:
+    study = build_study(tmp_path / "study", hits=2, workers=4)
+    run("simulate", study, "--out", tmp_path / "results", "--seed", 3)
+    ask(tmp_path / "results", [{"name": "taste", "text": "Which is nicer?", "answer": kind}])
+    result = run("analyze", tmp_path / "results", "--out", tmp_path / "r", "--figures", "svg")
+    assert result.exit_code == 0, result.output
+    assert "ties counted as halves" in " ".join(result.output.split())
+    assert "realism" not in result.output
+    names = {path.name for path in (tmp_path / "r").iterdir()}
+    assert {"preference_vs_time.svg", "answers.svg", "ties.csv", "preference.svg"} <= names
+    assert not rows(tmp_path / "r" / "preference.csv")[0].get("question")
+    methods = (tmp_path / "r" / "methods.txt").read_text()
+    assert "a limited-time paired-comparison study" in methods
+    assert ("on a scale of 7 points" in methods) is (kind == "scale-7")
+
+
+def test_findings_are_printed_by_question(several: Path, tmp_path: Path) -> None:
+    result = run("analyze", several, "--out", tmp_path / "r", "--figures", "svg")
+    lines = result.output.splitlines()
+    places = [lines.index(text) for text in (*(one["text"] for one in QUESTIONS), "The study")]
+    assert places == sorted(places)
+    found = json.loads((tmp_path / "r" / "summary.json").read_text())["findings"]
+    named = [text.split(":")[0] for text in found if text.split(":")[0] in NAMES]
+    assert list(dict.fromkeys(named)) == NAMES
+    assert len(list(chain(named))) >= 6
