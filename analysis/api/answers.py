@@ -127,6 +127,10 @@ def simulate(
     lapse: float = 0.003,
     pair_sd: float = PAIR_SD,
     image_sd: float = IMAGE_SD,
+    item_sd: float = 0.0,
+    tie_threshold: float = 0.3,
+    scale_step: float = 0.8,
+    question_correlation: float = 0.5,
     ability_sd: float = 0.25,
     side_bias_sd: float = 0.10,
 ) -> Results:
@@ -143,12 +147,19 @@ def simulate(
         workers: How many people answer, one HIT each; None: as many as fill the study.
         seed: The same seed gives the same people and answers.
         quality: Condition -> how real it looks without a time limit, in probit units: the real one is 0, and
-            beside one of -1 it is chosen 84 % of the time. None: by the condition's name and role.
+            beside one of -1 it is chosen 84 % of the time. None: by the condition's name and role. Of several
+            questions, "question:condition" says it for one.
         random_share: Share of workers who click at random, 0 to 1.
         lapse: Share of trials that the others answer without looking, on average, 0 to 0.5.
         pair_sd: How much pairs differ, beyond their images, a standard deviation in probit units, 0 to 5.
         image_sd: How much the images of a condition differ in how real they look, a standard deviation in
             probit units, 0 to 5. With both defaults, what pairs show differs by 0.45 in all.
+        item_sd: How much prompts (or scenes, where both images show one) differ in how hard they make it to
+            tell conditions apart, a standard deviation of what each adds to every worker's ability, 0 to 1.
+        tie_threshold: How little two images differ where workers answer a tie, or 0 of a scale, in probit
+            units, 0 to 5.
+        scale_step: How much more they differ for each further step of a scale, in probit units, 0 to 5.
+        question_correlation: How alike pairs and images look under the first question and another, 0 to 1.
         ability_sd: How much workers differ in how well they see, a standard deviation around 1, 0 to 1.
         side_bias_sd: How much workers lean to one side, a standard deviation in probit units, 0 to 5.
 
@@ -171,7 +182,8 @@ def simulate(
     """
     from ..simulation.observer import Observer
     from ..simulation.simulated_results import check_out, write_results
-    from ..simulation.simulation import answer_study, read_simulated
+    from ..simulation.simulated_study import read_simulated
+    from ..simulation.simulation import answer_study
 
     if isinstance(study, Study) and study.folder is not None:
         study = study.folder
@@ -183,6 +195,10 @@ def simulate(
         lapse_mean=number("lapse", lapse),
         pair_sd=number("pair_sd", pair_sd),
         image_sd=number("image_sd", image_sd),
+        item_sd=number("item_sd", item_sd),
+        tie_threshold=number("tie_threshold", tie_threshold),
+        scale_step=number("scale_step", scale_step),
+        question_correlation=number("question_correlation", question_correlation),
         ability_sd=number("ability_sd", ability_sd),
         side_bias_sd=number("side_bias_sd", side_bias_sd),
     )

@@ -32,7 +32,8 @@ from .options import out_option, seed_option
     metavar="NAME=VALUE",
     show_default="by its name and role; see simulation.json",
     help="How real a condition of the study looks without a time limit, from -10 to 10: the real one is 0, "
-    "and beside one of -1 it is chosen 84 % of the time. Repeatable.",
+    "and beside one of -1 it is chosen 84 % of the time. QUESTION:NAME=VALUE says it for one of several "
+    "questions. Repeatable.",
 )
 @click.option(
     "--random-share",
@@ -66,6 +67,40 @@ from .options import out_option, seed_option
     show_default=True,
     help="How much the images of a condition differ in how real they look: standard deviation on the scale "
     "of --quality, 0 to 5.",
+)
+@click.option(
+    "--item-sd",
+    type=float,
+    metavar="SD",
+    default=0.0,
+    show_default=True,
+    help="How much prompts (or scenes, where both images show one) differ in how hard they make it to tell "
+    "conditions apart: standard deviation of what each adds to every worker's factor, 0 to 1.",
+)
+@click.option(
+    "--tie-threshold",
+    type=float,
+    metavar="SD",
+    default=0.3,
+    show_default=True,
+    help="How little two images differ where workers answer a tie, or 0 of a scale: on the scale of "
+    "--quality, 0 to 5. Equal images tie with 0.3 in 24 % of trials.",
+)
+@click.option(
+    "--scale-step",
+    type=float,
+    metavar="SD",
+    default=0.8,
+    show_default=True,
+    help="How much more they differ for each further step of a scale: on the scale of --quality, 0 to 5.",
+)
+@click.option(
+    "--question-correlation",
+    type=float,
+    metavar="R",
+    default=0.5,
+    show_default=True,
+    help="How alike pairs and images look under the first question and under another, 0 to 1.",
 )
 @click.option(
     "--ability-sd",
@@ -113,21 +148,18 @@ def simulate(
     workers: int | None,
     seed: int,
     quality: tuple[str, ...],
-    random_share: float,
     lapse: float,
-    pair_sd: float,
-    image_sd: float,
-    ability_sd: float,
-    side_bias_sd: float,
     through_server: str | None,
     concurrency: int,
     data: Path,
+    **observed: float,
 ) -> None:
     """Let simulated workers answer a study; the answers are marked simulated.
 
     STUDY is a folder written by build-hits (default: study). The people differ in ability, care, side bias
     and speed, and some click at random; some images look more real than others of their condition, and some
-    pairs are easier than others. The answers stay marked simulated and never replace answers of real people.
+    pairs are easier than others. Ties and scales follow from how much two images seem to differ; forms are
+    filled at random. The answers stay marked simulated and never replace answers of real people.
 
     \b
     Examples:
@@ -137,7 +169,8 @@ def simulate(
     """
     from ..simulation.observer import Observer, parse_quality
     from ..simulation.simulated_results import check_out, write_results
-    from ..simulation.simulation import answer_study, read_simulated
+    from ..simulation.simulated_study import read_simulated
+    from ..simulation.simulation import answer_study
     from ..simulation.through_server import answer_on_server, default_url
 
     console = click.get_current_context().obj
@@ -148,15 +181,7 @@ def simulate(
         _refuse_unused(
             "out", "cannot be combined with --through-server: `collect` writes the results. Leave one out."
         )
-    observer = Observer(
-        quality=parse_quality(quality),
-        random_share=random_share,
-        lapse_mean=lapse,
-        pair_sd=pair_sd,
-        image_sd=image_sd,
-        ability_sd=ability_sd,
-        side_bias_sd=side_bias_sd,
-    )
+    observer = Observer(quality=parse_quality(quality), lapse_mean=lapse, **observed)
     plan = read_simulated(study, observer, versions()["glimpse"])
     if through_server is not None:
         url = through_server or default_url(data)

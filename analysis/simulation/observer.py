@@ -13,6 +13,9 @@ bias b pulls to the left:
 mu is larger than z by just so much that the average over workers, pairs and images is psi(t) again: the
 integral of Phi(mu + N(0, sd^2)) is Phi(mu / sqrt(1 + sd^2)). So a simulated study has a known truth, whatever
 its spread. Random clickers press either side with probability 1/2, fast.
+
+An item, that is a prompt, may be easy or hard: it adds an h of its own to g in every pair that it stands
+with, and sd_g^2 is sd_g^2 + sd_h^2 then. How ties, scales and several questions follow is in `answering`.
 """
 
 from __future__ import annotations
@@ -61,6 +64,7 @@ UNKNOWN_QUALITY = (-2.2, -0.6)
 ROLES = {"sentinel": QUALITY["image-space"], "compared sentinel": QUALITY["pix2pix"]}
 # How plain the right answer of a sentinel is that no condition tells: as with the usual condition.
 PLAIN = QUALITY["real"] - QUALITY["image-space"]
+QUESTION_RANGE = 0.4  # by how much a question of its own may move a condition, in probit units
 LARGEST_QUALITY = 10.0
 QUALITY_SCALE = "real is 0; with -1 the photograph is chosen 84 % of the time"
 # Setting -> the option of `simulate` that gives it, and the largest value.
@@ -68,9 +72,13 @@ LIMITS = {
     "ability_sd": ("--ability-sd", 1.0),
     "pair_sd": ("--pair-sd", 5.0),
     "image_sd": ("--image-sd", 5.0),
+    "item_sd": ("--item-sd", 1.0),
     "side_bias_sd": ("--side-bias-sd", 5.0),
     "lapse_mean": ("--lapse", 0.5),
     "random_share": ("--random-share", 1.0),
+    "tie_threshold": ("--tie-threshold", 5.0),
+    "scale_step": ("--scale-step", 5.0),
+    "question_correlation": ("--question-correlation", 1.0),
 }
 
 
@@ -82,6 +90,9 @@ class Observer:
     pairs by sqrt(0.15^2 + 2 * 0.3^2) = 0.45 probit: most of what makes pairs differ is how real either of
     the images looks, as in models in which a choice follows from the difference of two appearances
     (Thurstone 1927).
+
+    `tie_threshold` and `scale_step` say how what is seen becomes a tie or a step of a scale, and
+    `question_correlation` how alike pairs and images look under two questions: see `answering`.
     """
 
     ability_sd: float = 0.25
@@ -94,6 +105,10 @@ class Observer:
     speed_sd: float = 0.30
     response_sd: float = 0.40
     slope: float = 1.3
+    item_sd: float = 0.0
+    tie_threshold: float = 0.3
+    scale_step: float = 0.8
+    question_correlation: float = 0.5
     quality: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -146,7 +161,24 @@ class Observer:
         if role in ROLES:
             return ROLES[role]
         low, high = UNKNOWN_QUALITY
-        return low + (high - low) * (zlib.crc32(name.encode()) % 1000) / 999
+        return low + (high - low) * _of_name(name)
+
+    def quality_under(self, question: str, condition: str, role: str = "compared") -> float:
+        """Return how good `condition` looks under one of several questions.
+
+        Your own setting "question:condition" first; else a condition that is compared, and has no setting of
+        its own, is moved by up to QUESTION_RANGE from its `quality_of`, always the same.
+        """
+        own = f"{question}:{condition}"
+        if own in self.quality:
+            return float(self.quality[own])
+        moved = role == "compared" and condition not in self.quality
+        return self.quality_of(condition, role) + moved * QUESTION_RANGE * (2 * _of_name(own) - 1)
+
+
+def _of_name(name: str) -> float:
+    """Return a number from 0 to 1 that is always the same for a name."""
+    return (zlib.crc32(name.encode()) % 1000) / 999
 
 
 def realism_curve(distance: Floats | float, exposure_ms: Floats | float, slope: float = 1.3) -> Floats:
@@ -204,21 +236,40 @@ def draw_images(observer: Observer, count: int, rng: np.random.Generator) -> Flo
     return observer.image_sd * rng.normal(size=count)
 
 
-def strength(observer: Observer, psi: Floats) -> Floats:
-    """Return mu, what an average worker sees between average images, so that the average of all is `psi`."""
+def draw_items(observer: Observer, count: int, rng: np.random.Generator) -> Floats:
+    """Draw how easy `count` items are (I,), h in the model: what each adds to every worker's ability."""
+    return observer.item_sd * rng.normal(size=count)
+
+
+def strength(observer: Observer, psi: Floats, item_sd: Floats | float = 0.0) -> Floats:
+    """Return mu, what an average worker sees between average images, so that the average of all is `psi`.
+
+    `item_sd` is the standard deviation of the items' ease, 0 for trials without an item.
+    """
     z = ndtri(np.clip(psi, 1e-9, 1 - 1e-9))
     spread = 1 + 2 * observer.image_sd**2 + observer.pair_sd**2 + observer.side_bias_sd**2
-    room = np.maximum(1 - (observer.ability_sd * z) ** 2, 0.05)
+    room = np.maximum(1 - (observer.ability_sd * z) ** 2 - (item_sd * z) ** 2, 0.05)
     return np.asarray(z * np.sqrt(spread / room), dtype=float)
 
 
-def chance_of_left(mu: Floats, d: Floats, a_is_left: NDArray[np.bool_], workers: Workers) -> Floats:
-    """Return P(left), shape (W, T), for workers (W,) and trials (T,).
+def drive_to_left(
+    mu: Floats, d: Floats, a_is_left: NDArray[np.bool_], workers: Workers, ease: Floats | float = 0.0
+) -> Floats:
+    """Return what workers (W,) see in trials (T,) in favour of the left image, (W, T) in probit units.
 
-    mu: what an average worker sees; d: what images and pair add. Both in probit units towards condition A.
+    mu: what an average worker sees; d: what images and pair add, both towards condition A. ease: what the
+    item of each trial adds to everybody's ability.
     """
     sign = np.where(a_is_left, 1.0, -1.0)
-    drive = workers.ability[:, None] * (mu * sign) + d * sign + workers.side_bias[:, None]
+    ability = np.maximum(workers.ability[:, None] + ease, 0.0)
+    return np.asarray(ability * (mu * sign) + d * sign + workers.side_bias[:, None], dtype=float)
+
+
+def chance_of_left(
+    mu: Floats, d: Floats, a_is_left: NDArray[np.bool_], workers: Workers, ease: Floats | float = 0.0
+) -> Floats:
+    """Return P(left), shape (W, T), of a choice between the two; arguments as of `drive_to_left`."""
+    drive = drive_to_left(mu, d, a_is_left, workers, ease)
     lapse = workers.lapse[:, None]
     return np.where(workers.random[:, None], 0.5, (1 - lapse) * ndtr(drive) + lapse / 2)
 

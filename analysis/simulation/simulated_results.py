@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
@@ -13,13 +13,17 @@ from glimpse.files import refuse_others, write_whole
 from glimpse.people import PRIVATE, WORKER_COLUMNS, WORKERS, pseudonym, workers_csv
 from glimpse.submission import ASSIGNMENTS, SIMULATION, AnswerError, assignment_line, read_line, write_lines
 
+from .simulation import BETWEEN_PEOPLE, START
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from .simulation import SimulatedStudy, Visit
+    from .simulated_study import SimulatedStudy
+    from .simulation import Visit
 
-START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+# Of a submission, in the order of `glimpse.submission.Submission.body`.
+BODY = ("simulated", "consented_at", "comment", "page", "answers", "form")
 # What `simulate` and `collect` write into a results folder, apart from hidden files.
 WRITTEN = ("study.json", "trials.csv", ASSIGNMENTS, WORKERS, SIMULATION)
 
@@ -32,9 +36,9 @@ def _entity(kind: str, *parts: object) -> str:
 
 def assignment(plan: SimulatedStudy, visit: Visit, seed: int) -> dict[str, Any]:
     """Return the visit as a line of assignments.jsonl."""
-    accepted = START + timedelta(minutes=2 * visit.slot)
+    accepted = START + BETWEEN_PEOPLE * visit.slot
     submitted = accepted + timedelta(seconds=math.ceil(visit.seconds))
-    body = {key: visit.submission[key] for key in ("simulated", "page", "answers")}
+    body = {name: visit.submission[name] for name in BODY if visit.submission.get(name)}
     return assignment_line(
         _entity("assignment", plan.study, seed, visit.slot),
         visit.hit,

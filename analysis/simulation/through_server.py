@@ -10,6 +10,7 @@ import json
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from glimpse.progress import Track
 
     from .observer import Observer
-    from .simulation import SimulatedStudy
+    from .simulated_study import SimulatedStudy
 
 LOCAL = "http://127.0.0.1:8080"
 TRIES = 5
@@ -145,7 +146,10 @@ def _visit(url: str, token: str, crowd: Crowd, slot: int, tls: ssl.SSLContext) -
                 f"there."
             )
         _get(browser, state["page_url"])
-        answers = json.dumps(crowd.visit(slot, hit).submission, separators=(",", ":"))
+        sent = crowd.visit(slot, hit).submission
+        if "consented_at" in sent:
+            sent["consented_at"] = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        answers = json.dumps(sent, separators=(",", ":"))
         _post(browser, state["submit_url"], {"assignmentId": assignment, "answers": answers})
     return True
 

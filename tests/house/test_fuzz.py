@@ -24,7 +24,7 @@ from PIL import Image, ImageFilter
 from glimpse.analysis.reading.design import read_design
 from glimpse.analysis.reading.results import read_results
 from glimpse.analysis.simulation.observer import Observer
-from glimpse.analysis.simulation.simulation import read_simulated as plan_to_simulate
+from glimpse.analysis.simulation.simulated_study import read_simulated as plan_to_simulate
 from glimpse.crn.data.labels import BUNDLED, bundled_label_set, class_mapping, label_set, read_label_map
 from glimpse.errors import GlimpseError
 from glimpse.experiment import designed, preset

@@ -13,7 +13,8 @@ from glimpse.analysis.planning.cell import simulate_cell
 from glimpse.analysis.planning.size import size_of
 from glimpse.analysis.simulation.observer import Observer, realism_curve, strength
 from glimpse.analysis.simulation.simulated_results import write_results
-from glimpse.analysis.simulation.simulation import answer_study, read_simulated
+from glimpse.analysis.simulation.simulated_study import read_simulated
+from glimpse.analysis.simulation.simulation import answer_study
 from glimpse.experiment import Experiment, designed, preset
 from glimpse.mturk.building.rows import planned_rows
 from glimpse.precision import Spread

@@ -16,7 +16,8 @@ from glimpse import __version__
 from glimpse.analysis.reading.exclusion import exclude
 from glimpse.analysis.reading.results import read_results
 from glimpse.analysis.simulation.observer import Observer
-from glimpse.analysis.simulation.simulation import Crowd, answer_study, read_simulated
+from glimpse.analysis.simulation.simulated_study import read_simulated
+from glimpse.analysis.simulation.simulation import Crowd, answer_study
 from glimpse.errors import GlimpseError
 from glimpse.files import file_digest
 from glimpse.main import main

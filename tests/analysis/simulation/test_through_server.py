@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from glimpse import __version__
 from glimpse.analysis.simulation import through_server
-from glimpse.analysis.simulation.simulation import read_simulated
+from glimpse.analysis.simulation.simulated_study import read_simulated
 from glimpse.analysis.simulation.through_server import default_url
 from glimpse.main import main
 from tests.analysis.folders import build_study

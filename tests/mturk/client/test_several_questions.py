@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from click.testing import CliRunner
 
 from glimpse.analysis.reading.exclusion import exclude
 from glimpse.analysis.reading.results import read_results
+from glimpse.main import main
 from glimpse.mturk.answers import encode
 from glimpse.mturk.collecting.collecting import collect, read_heads
 from glimpse.mturk.collecting.reviewing import Wishes, review
@@ -163,3 +165,16 @@ def test_answers_without_form_are_as_before(published, tmp_path):
     submit(published, "ann", form={}, comment="", consented_at="")
     fetch(published, out)
     assert list(lines(out)[0])[-3:] == ["simulated", "page", "answers"]
+
+
+def test_simulated_people_answer_them_through_the_server(published, tmp_path):
+    study, server, _ = published
+    words = ["simulate", str(study.folder), "--through-server", server.url, "--data", str(server.data)]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0, result.output
+    found = fetch(published, tmp_path / "results")
+    assert (found.new, found.simulated, found.problems) == (6, 6, [])
+    for line in lines(tmp_path / "results"):
+        assert all(list(answer["choices"]) == ["quality", "fit"] for answer in line["answers"])
+        assert (line["form"]["note"], line["consented_at"][-1]) == ("Simulated.", "Z")
+    assert read_results(tmp_path / "results").problems == ()
