@@ -15,6 +15,7 @@ from glimpse.mturk.collecting.status import by_batch, survey
 from glimpse.mturk.publishing.ledger import Ledger, ledger_path
 from glimpse.mturk.publishing.publication import PublicationSettings
 from glimpse.mturk.publishing.publishing import publish
+from glimpse.mturk.server.storage.screening import Exclusions
 from glimpse.study import read_study
 from glimpse.trials import OTHER_SIDE
 from tests.mturk.client.conftest import Nowhere
@@ -141,7 +142,7 @@ def test_an_answer_of_another_kind_is_kept_and_named(published, tmp_path):
     assert read_results(out).assignments["n_answered"].tolist() == [8]
 
 
-def test_review_and_status_count_them_as_the_analysis_does(published, tmp_path):
+def test_review_status_and_dashboard_count_them_as_the_analysis_does(published, tmp_path):
     """A wrong sentinel on the question that judges excludes, a tie too; a wrong other answer does not."""
     study, server, _ = published
     submit(published, "right")
@@ -154,6 +155,9 @@ def test_review_and_status_count_them_as_the_analysis_does(published, tmp_path):
     books = Ledger(ledger_path(study.folder, "local"))
     [batch] = by_batch(survey(study, server.requester(), books), study.experiment.reward_usd, fees=False)
     assert (batch.submitted, batch.excluded) == (4, 3)
+    dashboard = Exclusions([study.folder])
+    counted = server.site.store.read(lambda tx: dashboard.count(tx, study.study))
+    assert dict(counted.by_batch) == {"b1": 3}
     kept = exclude(read_results(tmp_path / "results"))
     assert int(kept.assignments["excluded"].sum()) == 3
     done = review(study, server.requester(), books, Wishes(), lambda _: True)
