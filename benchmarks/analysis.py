@@ -248,6 +248,7 @@ def analyse(folder: Path) -> dict[str, float]:
     processor time and wall time, in all and of the reading alone."""
     from glimpse.analysis.reading.results import read_results
     from glimpse.analysis.report import evaluation
+    from glimpse.analysis.report.settings import AnalysisSettings
 
     marks: dict[str, float] = {}
     began = sum(os.times()[:4]), time.perf_counter()
@@ -261,7 +262,7 @@ def analyse(folder: Path) -> dict[str, float]:
         return results
 
     evaluation.read_results = read
-    found = evaluation.evaluate([folder], evaluation.AnalysisSettings())
+    found = evaluation.evaluate([folder], AnalysisSettings())
     note("total")
     return marks | {"judgments": found.counts["judgments"]}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,9 @@ from ..statistics.choices import ADJUSTMENTS, CLUSTERS, CURVE_SHAPES, EXPOSURES,
 from .options import out_option, seed_option
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+
+    from glimpse.questions import Question
 
     from ..reading.design import Problem
     from ..report.findings import Finding
@@ -202,8 +203,9 @@ def analyze(
     formats = figure_formats(figures)
     with helper(lambda: prepare(formats), rendered) as draw:
         from ..reading.exclusion import Rules
-        from ..report.evaluation import AnalysisSettings, evaluate
+        from ..report.evaluation import evaluate
         from ..report.report import build_report, check_out, write_report
+        from ..report.settings import AnalysisSettings
         from ..statistics.preference import Intervals
 
         settings = AnalysisSettings(
@@ -227,19 +229,23 @@ def analyze(
     if output == "json":
         console.say((out / "summary.json").read_text(encoding="utf-8").rstrip())
         return
-    texts = {one.name: one.text for one in evidence.results.questions}
-    _say(console, findings, texts, simulated=evidence.results.simulated)
+    _say(console, findings, evidence.results.questions, simulated=evidence.results.simulated)
     console.say(f"\nWrote {out}/: report.html, {len(files) - 1} more files (tables, figures, summary.json).")
     console.next(shlex.join(["python", "-m", "webbrowser", "-t", str(out / "report.html")]))
 
 
-def _say(console: Any, findings: Sequence[Finding], questions: Mapping[str, str], *, simulated: bool) -> None:
-    """Print the findings, under their question where there are several. questions: texts by name."""
+def _say(
+    console: Any, findings: Sequence[Finding], questions: Sequence[Question], *, simulated: bool
+) -> None:
+    """Print the findings, under their question where there are several."""
+    from ..report.findings import by_question
+
+    texts = {question.name: question.text for question in questions}
     if simulated:
         console.say("SIMULATED answers: nothing below is evidence about people.\n")
-    for name, own in groupby(findings, key=lambda finding: finding.question):
+    for name, own in by_question(findings):
         if len(questions) > 1:
-            console.say(f"{questions.get(name, 'The study')}")
+            console.say(f"{texts.get(name, 'The study')}")
         for finding in own:
             # Wrapped first, so that no line ends between a number and its unit.
             console.say(click.wrap_text(finding.text, 100, "- ", "  ").replace("\u00a0", " "))

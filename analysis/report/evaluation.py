@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,19 +14,17 @@ from glimpse.progress import untracked
 from ..figures.aside import aside
 from ..figures.stimuli import load_stimuli
 from ..reading.belonging import belonging
-from ..reading.exclusion import Exclusion, Rules, exclude
+from ..reading.exclusion import Exclusion, exclude
 from ..reading.participants import participants
 from ..reading.results import Results, read_results
 from ..statistics.agreement import agreement_table
 from ..statistics.comparison import comparison_table
 from ..statistics.correlation import correlation_table
-from ..statistics.curve import THRESHOLD
 from ..statistics.davidson import davidson_table
 from ..statistics.differences import difference_table
 from ..statistics.gathering import design_cells, gather
 from ..statistics.grouping import analysed
 from ..statistics.pairs import pair_table
-from ..statistics.preference import Intervals
 from ..statistics.psychometric import blank_curve, estimate_curves
 from ..statistics.ranking import Ranking, rank_conditions
 from ..statistics.scales import distribution_table, scale_table, ties_table
@@ -47,36 +45,8 @@ if TYPE_CHECKING:
     from ..reading.judgments import Judgments
     from ..statistics.curve import CurveFit
     from ..statistics.grouping import Analysed
-
-
-@dataclass(frozen=True)
-class AnalysisSettings:
-    """How answers are turned into evidence; every choice that `analyze` offers.
-
-    rules: exclusion. intervals: intervals, tests. curve: one of `choices.CURVE_SHAPES`. exposure: one of
-    `choices.EXPOSURES`. threshold: the rate whose exposure the curves are asked for. compare: set the folders
-    against each other as well as pooling them. seed: of bootstraps. metrics, directions: as
-    `scores.read_scores` takes them.
-    """
-
-    rules: Rules = field(default_factory=Rules)
-    intervals: Intervals = field(default_factory=Intervals)
-    curve: str = "logistic"
-    exposure: str = "nominal"
-    threshold: float = THRESHOLD
-    compare: bool = False
-    seed: int = 0
-    metrics: tuple[Path, ...] = ()
-    directions: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Check the choices that no other part checks."""
-        blank_curve(self.curve, self.exposure, self.intervals.level, self.threshold)
-
-    @property
-    def alpha(self) -> float:
-        """The level of every test whose verdict is stated: what the intervals leave."""
-        return self.intervals.alpha
+    from ..statistics.preference import Intervals
+    from .settings import AnalysisSettings
 
 
 @dataclass(frozen=True)

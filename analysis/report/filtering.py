@@ -21,7 +21,7 @@ from ..statistics.sequential import with_anytime
 if TYPE_CHECKING:
     from ..reading.results import Results
     from ..statistics.grouping import Analysed
-    from .evaluation import AnalysisSettings
+    from .settings import AnalysisSettings
 
 
 def filtered_or_not(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from .tables import facing, oriented
@@ -58,6 +59,12 @@ def findings(facts: Mapping[str, Any]) -> list[Finding]:
     opening = int(values["under_way"])
     about = [finding for one in each for finding in _of_question(one)]
     return [*quality[:opening], *about, *quality[opening:]]
+
+
+def by_question(found: Sequence[Finding]) -> list[tuple[str, list[Finding]]]:
+    """Return findings by the question that they are about, in order; an empty name where they are about none
+    of several."""
+    return [(name, list(own)) for name, own in groupby(found, key=lambda finding: finding.question)]
 
 
 def _of_question(facts: Mapping[str, Any]) -> list[Finding]:

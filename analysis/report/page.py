@@ -11,6 +11,7 @@ from markupsafe import Markup
 from glimpse.text import joined, template_text
 
 from .drawings import over_time
+from .findings import by_question
 from .methods import assumptions
 from .wording import each_question, shared_values, template
 
@@ -83,7 +84,7 @@ def render(
 ) -> str:
     """Return the page as one self-contained HTML text. figures: by the name of their files."""
     values = shared_values(facts) | {
-        "findings": found,
+        "findings": by_question(found),
         "methods": methods,
         "tex": tex,
         "figures": _figures(facts["question"]["name"], figures, several=bool(facts["other_questions"])),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from glimpse.questions import DEFAULT_QUESTION, KINDS
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
     from glimpse.questions import AnswerKind
 
-    from .findings import Finding
-
 Rows = list[dict[str, Any]]
 # What of_all_questions puts together.
 POOLED = frozenset({"curves", "differences", "rankings", "davidson", "agreement", "metrics", "ties", "scale"})
@@ -41,7 +38,6 @@ def template(name: str, *, prose: bool = True) -> Template:
         "by_exposure": by_exposure,
         "groupby_order": groupby_order,
         "headings": headings,
-        "groupby_question": groupby_question,
         "in_order": in_order,
         "printed": printed,
         "ranks": ranks_of,
@@ -181,11 +177,6 @@ def groupby_order(rows: Rows, keys: Sequence[str]) -> list[tuple[tuple[Any, ...]
     for row in rows:
         groups.setdefault(tuple(row[key] for key in keys), []).append(row)
     return list(groups.items())
-
-
-def groupby_question(found: Sequence[Finding]) -> list[tuple[str, list[Finding]]]:
-    """Findings by the question that they are about, in order; those about none have an empty name."""
-    return [(name, list(own)) for name, own in groupby(found, key=lambda finding: finding.question)]
 
 
 def by_exposure(cells: Rows) -> Rows:

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from glimpse.analysis.reading.exclusion import Rules
-from glimpse.analysis.report.evaluation import AnalysisSettings, evaluate
+from glimpse.analysis.report.evaluation import evaluate
 from glimpse.analysis.report.findings import findings
 from glimpse.analysis.report.methods import assumptions, methods_text
 from glimpse.analysis.report.page import section
+from glimpse.analysis.report.settings import AnalysisSettings
 from glimpse.analysis.report.summary import summarize
 from glimpse.analysis.report.wording import shared_values
 from glimpse.analysis.statistics.preference import Intervals

@@ -1,0 +1,44 @@
+"""How answers are turned into evidence: every choice that `analyze` offers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..reading.exclusion import Rules
+from ..statistics.curve import THRESHOLD
+from ..statistics.preference import Intervals
+from ..statistics.psychometric import blank_curve
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class AnalysisSettings:
+    """How answers are turned into evidence; every choice that `analyze` offers.
+
+    rules: exclusion. intervals: intervals, tests. curve: one of `choices.CURVE_SHAPES`. exposure: one of
+    `choices.EXPOSURES`. threshold: the rate whose exposure the curves are asked for. compare: set the folders
+    against each other as well as pooling them. seed: of bootstraps. metrics, directions: as
+    `scores.read_scores` takes them.
+    """
+
+    rules: Rules = field(default_factory=Rules)
+    intervals: Intervals = field(default_factory=Intervals)
+    curve: str = "logistic"
+    exposure: str = "nominal"
+    threshold: float = THRESHOLD
+    compare: bool = False
+    seed: int = 0
+    metrics: tuple[Path, ...] = ()
+    directions: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the choices that no other part checks."""
+        blank_curve(self.curve, self.exposure, self.intervals.level, self.threshold)
+
+    @property
+    def alpha(self) -> float:
+        """The level of every test whose verdict is stated: what the intervals leave."""
+        return self.intervals.alpha
