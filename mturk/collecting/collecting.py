@@ -7,7 +7,8 @@ answer that cannot be read has `problem`, which says why, and `raw`, the text it
 the study's has `problem` beside what was entered.
 
 Crash at any point and collect again: the workers' list is written before the assignments that name them, both
-are only appended to, and a last line that was cut short is cut off and fetched again.
+are only appended to, and a last line that was cut short is cut off and fetched again. So is what came and was
+not written yet, about AT_ONCE characters: waiting for the disk at every page would take longer than the rest.
 """
 
 from __future__ import annotations
@@ -61,6 +62,8 @@ if TYPE_CHECKING:
     from ..publishing.client import Requester
     from ..publishing.ledger import Ledger
     from ..publishing.publication import PublishedHit
+
+AT_ONCE = 8_388_608  # characters of lines that are written together
 
 
 @dataclass
@@ -168,7 +171,9 @@ class ResultsFolder:
         self.damaged: list[str] = []
         for line in read_heads(folder / ASSIGNMENTS, self.damaged):
             self._note(line)
-        self._people = People()
+        self._people, self._asked = People(), set[str]()
+        self._strangers: list[tuple[str, str, str]] = []
+        self._lines: list[str] = []
         self.workers = self._read_workers()
 
     def _note(self, line: dict[str, Any]) -> None:
@@ -218,27 +223,40 @@ class ResultsFolder:
                 self.counts[assignment["HITId"]] = self.counts.get(assignment["HITId"], 0) + 1
         return [assignment for assignment in fresh if assignment["AssignmentId"] not in self.known]
 
-    def append(self, page: list[dict[str, Any]], hit: str) -> list[dict[str, Any]]:
-        """Write those of a page's assignments that are new, and return their lines, which are on the disk."""
+    def take(self, page: list[dict[str, Any]], hit: str) -> list[dict[str, Any]]:
+        """Take those of a page's assignments that are new, and return their lines, which `write` writes."""
         fresh = self.new(page)
-        if any(assignment["WorkerId"] not in self._people.names for assignment in fresh):
-            self._people = self._who()
+        self._ask([assignment["WorkerId"] for assignment in fresh])
         own = frozenset(self.trials.get(hit, ()))
         simulated = self._people.simulated
         lines = [record(one, hit, self.study, own, simulated=one["WorkerId"] in simulated) for one in fresh]
         names = {line["worker"]: one["WorkerId"] for line, one in zip(lines, fresh, strict=True)}
-        strangers = [(name, worker) for name, worker in names.items() if name not in self.workers]
-        if strangers:
-            rows = workers_csv(
-                (name, worker, self._people.names.get(worker, "")) for name, worker in strangers
-            )
-            _append(self.folder / WORKERS, rows, mode=PRIVATE, head=workers_csv([WORKER_COLUMNS]))
-            self.workers.update(name for name, _ in strangers)
-        if lines:
-            _append(self.folder / ASSIGNMENTS, write_lines(lines))
+        for name, worker in names.items():
+            if name not in self.workers:
+                self.workers.add(name)
+                self._strangers.append((name, worker, self._people.names.get(worker, "")))
+        self._lines.append(write_lines(lines))
         for line in lines:
             self._note(line)
+        if sum(map(len, self._lines)) >= AT_ONCE:
+            self.write()
         return lines
+
+    def _ask(self, workers: list[str]) -> None:
+        """Ask who is who, once for each worker whom nobody has named yet."""
+        if any(worker not in self._people.names and worker not in self._asked for worker in workers):
+            self._people = self._who()
+            self._asked.update(workers)
+
+    def write(self) -> None:
+        """Write what was taken; it is on the disk when this returns. What an OSError kept out is gone."""
+        strangers, lines = self._strangers, "".join(self._lines)
+        self._strangers, self._lines = [], []
+        if strangers:
+            head = workers_csv([WORKER_COLUMNS])
+            _append(self.folder / WORKERS, workers_csv(strangers), mode=PRIVATE, head=head)
+        if lines:
+            _append(self.folder / ASSIGNMENTS, lines)
 
 
 def read_heads(path: Path, damaged: list[str] | None = None) -> Iterator[dict[str, Any]]:
@@ -313,8 +331,13 @@ def collect(
         short = [hit for hit in hits if folder.counts.get(hit.hit_id, 0) < places(ledger, hit)]
         with ahead((_pages(requester, hit) for hit in short), requester.endpoint.at_once) as listed:
             for hit, pages in track(zip(short, listed, strict=True), "Collecting HITs", len(short)):
-                for page in pages:
-                    _take_page(requester, ledger, folder, hit, page, found)
+                try:
+                    for page in pages:
+                        _take_page(requester, ledger, folder, hit, page, found)
+                except (GlimpseError, KeyboardInterrupt):
+                    folder.write()
+                    raise
+        folder.write()
         found.total = sum(folder.counts.get(hit.hit_id, 0) for hit in hits)
         found.simulated, found.unreadable = folder.simulated, folder.unreadable
     return found
@@ -337,7 +360,7 @@ def _take_page(
     fresh = folder.new(page)
     # Before they are written: what is written is never looked at again.
     _mark_workers(requester, ledger, hit, fresh)
-    lines = folder.append(fresh, hit.part.hit)
+    lines = folder.take(fresh, hit.part.hit)
     found.problems += [f"{line['assignment_id']}: {line['problem']}" for line in lines if "problem" in line]
     found.new += len(lines)
 

@@ -15,8 +15,8 @@ from glimpse.main import main
 from glimpse.mturk.answers import encode
 from glimpse.mturk.collecting import collecting
 from glimpse.mturk.collecting.collecting import collect, read_heads
-from glimpse.mturk.collecting.participants import participants
-from glimpse.mturk.publishing.client import CredentialsError, Endpoint, Requester, connect
+from glimpse.mturk.collecting.participants import People, participants
+from glimpse.mturk.publishing.client import CredentialsError, Endpoint, EndpointError, Requester, connect
 from glimpse.mturk.publishing.ledger import Ledger, ledger_path
 from glimpse.mturk.publishing.publication import PublicationSettings
 from glimpse.mturk.publishing.publishing import publish
@@ -202,7 +202,9 @@ class Killed(BaseException):
     pass
 
 
-def test_killed_at_every_step_nothing_is_lost_or_doubled(published, tmp_path, monkeypatch):
+@pytest.mark.parametrize("at_once", [0, collecting.AT_ONCE])
+def test_killed_at_every_step_nothing_is_lost_or_doubled(published, tmp_path, monkeypatch, at_once):
+    monkeypatch.setattr(collecting, "AT_ONCE", at_once)
     study, server, hits = published
     names = [server.submit(study, hit, f"w{n}{hit}") for hit in hits for n in range(2)]
     append, call = collecting._append, Requester.call
@@ -238,7 +240,43 @@ def test_killed_at_every_step_nothing_is_lost_or_doubled(published, tmp_path, mo
         )
         if left[0] > 0:
             break
-    assert steps > 10
+    assert steps > (10 if at_once == 0 else 6)
+
+
+def test_what_came_before_a_failure_is_written(published, tmp_path):
+    study, server, hits = published
+    names = [server.submit(study, hit, who) for hit, who in zip(hits, ("ann", "bob"), strict=True)]
+
+    class Failing(Requester):
+        def call(self, operation, **arguments):
+            if arguments.get("HITId") == hits[1] and operation == "ListAssignmentsForHIT":
+                raise EndpointError("nobody answers")
+            return super().call(operation, **arguments)
+
+    requester = server.requester()
+    with pytest.raises(EndpointError):
+        fetch(study, server, tmp_path / "r", requester=Failing(requester.endpoint, requester.client))
+    assert [line["assignment_id"] for line in lines(tmp_path / "r")] == names[:1]
+
+
+def test_nobody_is_asked_about_twice_and_lines_wait_for_one_another(published, tmp_path, monkeypatch):
+    study, _, _ = published
+    asked, pages = [], [["ann"], ["ann", "bob"], ["bob"], ["cid", "dan"], ["dan"]]
+    folder = collecting.ResultsFolder(tmp_path, study, lambda: asked.append(1) or People({"cid": "C"}))
+    for number, page in enumerate(pages):
+        assignments = [
+            {"AssignmentId": f"{number}{who}", "WorkerId": who, "HITId": "H", "AssignmentStatus": "Submitted"}
+            for who in page
+        ]
+        folder.take(assignments, "b1-h01")
+    assert len(asked) == 3  # for ann, for bob, and for dan, who came with cid
+    assert not (tmp_path / "assignments.jsonl").exists()
+    folder.write()
+    assert [line["assignment_id"][1:] for line in lines(tmp_path)] == [who for page in pages for who in page]
+    assert [row["worker_id"] for row in workers(tmp_path)] == ["ann", "bob", "cid", "dan"]
+    monkeypatch.setattr(collecting, "AT_ONCE", 1)
+    folder.take([{**assignments[0], "AssignmentId": "more"}], "b1-h01")
+    assert lines(tmp_path)[-1]["assignment_id"] == "more"
 
 
 def test_two_collectors_at_once_write_every_assignment_once(published, tmp_path):
