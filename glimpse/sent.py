@@ -173,4 +173,4 @@ def _as_written(raw: bytes) -> bool:
     """Tell whether Python spells the texts and numbers of some JSON without spaces as it does."""
     if not raw.isascii() or b"\\" in raw or b"\x7f" in raw:
         return False
-    return not ((b"0.0000" in raw or b"e-" in raw) and _SMALL.search(raw))
+    return not ((b"0.0000" in raw or (b"-" in raw and b"e-" in raw)) and _SMALL.search(raw))
