@@ -108,10 +108,12 @@ def _ask(data: Path, name: str, *, answers: bool) -> Withdrawn:
             return Withdrawn(tuple(map(str, said["workers"])), said["assignments"], said["answers"])
         text = str(said["error"])
     except (ValueError, KeyError, TypeError):
-        raise EndpointError(
-            f"{url} answers {reply.status_code}: the server that runs there is of an earlier version. Stop "
-            "it, and run this command again."
-        ) from None
+        why = ". Run this command again."
+        if reply.status_code in {httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED}:
+            why = (
+                ": the server that runs there is of an earlier version. Stop it, and run this command again."
+            )
+        raise EndpointError(f"{url} answers {reply.status_code}{why}") from None
     if reply.status_code == httpx.codes.FORBIDDEN:
         raise CredentialsError(f"{url} refuses the keys in {data}/credentials: {text}")
     raise NobodyError(text)

@@ -66,6 +66,7 @@ async def post_forget(request: Request) -> Response:
         return JSONResponse({"error": error.message}, 404)
     except (ValueError, KeyError, TypeError, AttributeError):
         return JSONResponse({"error": 'The request is not like {"name": text, "answers": true}.'}, 400)
+    request.app.state.exclusions.begin_anew()
     await asyncio.to_thread(site.store.empty_log)
     return JSONResponse(found._asdict())
 

@@ -94,6 +94,11 @@ class Exclusions:
             known.behind = len(rows) == _AT_ONCE
             return known
 
+    def begin_anew(self) -> None:
+        """Count every answer again: some that were counted are gone."""
+        with self._one_at_a_time:
+            self._studies = None
+
     def behind(self, study: str) -> bool:
         """Tell whether the next count of a study may find more than was submitted since the last."""
         known = (self._studies or {}).get(study)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +102,11 @@ class SQLite:
         connection.execute("BEGIN")
 
     def empty_log(self) -> None:
-        """Write what the log holds into the file and empty it: it may still have what was erased there."""
-        with closing(self._connect()) as connection:
+        """Write what the log holds into the file and empty it: it may still have what was erased there.
+
+        Where somebody keeps the log busy, or the disk is full, it is emptied later, as it always is.
+        """
+        with suppress(sqlite3.OperationalError), closing(self._connect()) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     @staticmethod

@@ -175,6 +175,7 @@ def forget(tx: Transaction, name: str, *, answers: bool = False) -> Forgotten:
         for sql in _TRACES:
             changed = tx.run(sql, stranger, person["worker_id"])
             assignments += changed if sql is _TRACES[0] else 0
+    events.log(tx, "ParticipantForgotten", answers=answers)
     return Forgotten([person["worker_id"] for person in people], assignments, removed)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from glimpse.analysis.reading.results import read_results
 from glimpse.mturk.answers import WITHDRAWN
+from glimpse.mturk.collecting import withdrawing
 from glimpse.mturk.collecting.collecting import collect
 from glimpse.mturk.collecting.reviewing import Wishes, review
 from glimpse.mturk.collecting.status import by_batch, survey
@@ -16,7 +17,8 @@ from glimpse.mturk.collecting.withdrawing import remove_lines
 from glimpse.mturk.publishing.ledger import Ledger, exclusive, ledger_path
 from glimpse.mturk.publishing.publication import PublicationSettings
 from glimpse.mturk.publishing.publishing import publish
-from glimpse.mturk.server.storage import studies
+from glimpse.mturk.server.storage import events, studies
+from glimpse.mturk.server.storage.screening import Exclusions
 from glimpse.people import pseudonym
 from tests.mturk.client.conftest import Nowhere
 
@@ -165,3 +167,32 @@ def test_only_the_requester_may_ask(published):
     reply = httpx.post(f"{server.url}/forget", json={"name": SECRETS[0], "answers": True})
     assert reply.status_code == 403
     assert SECRETS[0].encode() in stored(server)
+
+
+def test_the_dashboard_counts_anew_and_sees_that_something_changed(published, glimpse, at):
+    study, server, _ = published
+    dashboard = Exclusions([study.folder])
+
+    def counted():
+        return dict(server.site.store.read(lambda tx: dashboard.count(tx, study.study)).by_batch)
+
+    before = server.site.store.read(events.last)
+    assert counted() == {}
+    assert glimpse("serve", "--forget", SECRETS[0], "--answers", *at)[0] == 0
+    assert server.site.store.read(events.last) > before
+    dashboard.begin_anew()
+    assert counted() == {"b1": 2}
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (404, ": the server that runs there is of an earlier version. Stop it, and run this command again."),
+        (500, ". Run this command again."),
+    ],
+)
+def test_a_server_that_cannot_is_named(published, glimpse, at, monkeypatch, status, said):
+    _, server, _ = published
+    monkeypatch.setattr(withdrawing, "ask", lambda *_, **__: httpx.Response(status, text="?"))
+    code, _, errors = glimpse("serve", "--forget", "ann", "--answers", *at)
+    assert (code, errors) == (1, [f"Error: {server.url}/forget answers {status}{said}"])
