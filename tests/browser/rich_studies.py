@@ -61,7 +61,7 @@ def asking(
         texts = prompts or ("",)
         names = [f"item{number}" for number in range(len(trials))]
         contexts = {
-            name: Context(texts[n % len(texts)], pictures[n] if references else "")
+            name: Context(texts[n % len(texts)], pictures[n % len(pictures)] if references else "")
             for n, name in enumerate(names)
         }
         trials = tuple(trial._replace(context=name) for trial, name in zip(trials, names, strict=True))
