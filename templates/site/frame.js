@@ -3,6 +3,7 @@
 'use strict';
 
 (() => {
+  const said = document.currentScript.dataset.lost;
   const standIn = () => {
     const kept = new Map();
     return {
@@ -48,10 +49,8 @@
     note.setAttribute('role', 'alert');
     note.style.cssText =
       'margin:1rem;padding:1rem;border:2px solid #c2473d;font:16px/1.5 system-ui,sans-serif';
-    note.textContent =
-      `This task cannot be done here: its <${lost.localName}> needs Amazon's script ` +
-      'https://assets.crowd.aws/crowd-html-elements.js, which did not load. Please return the task; ' +
-      'you have done nothing wrong.';
+    note.dir = 'auto';
+    note.textContent = said.replace('{element}', `<${lost.localName}>`);
     document.body.prepend(note);
   });
 })();

@@ -62,7 +62,7 @@ async def page(request: Request) -> Response:
     html = questions.parse(test["test"]).html if test else None
     if html is None:
         raise RequestError("This qualification has no test.", "NotFound")
-    shown = adapted(html, addresses.origin(request), f"/qualify/{request.path_params['token']}")
+    shown = adapted(request, html, f"/qualify/{request.path_params['token']}")
     return HTMLResponse(shown, headers={"Content-Security-Policy": POLICY})
 
 

@@ -21,7 +21,7 @@ from glimpse.text import template_text
 from ..protocol import questions
 from ..protocol.errors import RequestError
 from ..storage import assignments, hits
-from . import addresses, web
+from . import addresses, web, words
 from .submissions import NO_TOKEN, NOT_YOURS, PREVIEW
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ _SCRIPT = re.compile(
     r"(?:https?:)?//(?:s3\.amazonaws\.com/mturk-public|mturk-public\.s3\.amazonaws\.com)/externalHIT_v1\.js",
     re.IGNORECASE,
 )
+_CROWD = "https://assets.crowd.aws/crowd-html-elements.js"
 # Where a page of ours names the place of its images on this server, without the public address's path.
 _IMAGES = ',"b":"/media/'
 _DOCTYPE = re.compile(r"\s*<!doctype[^>]*>", re.IGNORECASE)
@@ -104,20 +105,23 @@ async def requester_page(request: Request, hit: Row, token: str = NO_TOKEN) -> H
         html = html.replace(_IMAGES, _IMAGES.replace("/media/", f"{addresses.base(request)}/media/"), 1)
         policy = await asyncio.to_thread(questions.content_policy, html)
     else:
-        html = adapted(html, addresses.origin(request), f"/submit/{token}")
+        html = adapted(request, html, f"/submit/{token}")
     return HTMLResponse(html, headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"})
 
 
-def adapted(html: str, server: str, path: str) -> str:
-    """Return a page written for MTurk as it works here: Amazon's addresses are the `server`'s, behind `path`.
+def adapted(request: Request, html: str, path: str) -> str:
+    """Return a page written for MTurk as it works here: Amazon's addresses are the server's, behind `path`.
 
-    A script of ours runs first: it stands in for the storage that a page without an origin lacks.
+    A script of ours runs first: it stands in for the storage that a page without an origin lacks, and says
+    so where the page needs a script of Amazon's that did not load.
     """
+    server = addresses.origin(request)
     html = _AMAZON.sub(server + path, html)
     html = _SCRIPT.sub(f"{server}/mturk/externalHIT_v1.js", html)
     at = _after_doctype(html)
     script = web.asset_address("frame.js")
-    return f'{html[:at]}<script src="{server}{script}"></script>{html[at:]}'
+    lost = words.of_browser(request).html("work.crowd", element="{element}", script=_CROWD)
+    return f'{html[:at]}<script src="{server}{script}" data-lost="{lost}"></script>{html[at:]}'
 
 
 def _after_doctype(html: str) -> int:

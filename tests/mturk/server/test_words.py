@@ -232,3 +232,12 @@ def test_a_participant_s_template_says_nothing_by_itself(path):
     text = re.sub(r"<!doctype html>|<code>.*?</code>|<[^>]*>|&nbsp;", " ", source)
     assert set(re.findall(r"[A-Za-z]+", text)) <= {"Glimpse"}
     assert seen == []
+
+
+def test_a_page_written_for_mturk_says_in_the_browser_s_language_what_it_lacks(server, publish):
+    person, hit = server.worker("p1"), publish(1)
+    page = person.http.get(f"/worker/hits/{hit['HITId']}/page", headers={"Accept-Language": "it"})
+    lost = language("it").say(
+        "work.crowd", element="{element}", script="https://assets.crowd.aws/crowd-html-elements.js"
+    )
+    assert f'data-lost="{lost}"' in page.text
