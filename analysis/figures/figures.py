@@ -252,26 +252,38 @@ def workers_figure(
 
 
 def pairs_figure(
-    rows: Sequence[tuple[Sequence[tuple[Stimuli, str, tuple[str, str]]], str]], *, simulated: bool
+    rows: Sequence[tuple[Sequence[tuple[Stimuli, str, tuple[str, str], str]], str]], *, simulated: bool
 ) -> Figure:
-    """Draw pairs with their images, two a row; `rows`: (((images, caption, conditions), ...), title)."""
+    """Draw pairs with their images, two a row; `rows`: (((images, caption, conditions, prompt), ...), title).
+
+    Of a prompt as much is shown as two lines hold.
+    """
     shape = rows[0][0][0][0][0].shape
-    height = 3.4 / 2 * shape[0] / shape[1] + 0.36
-    with style(
-        text for pairs, title in rows for _, caption, names in pairs for text in (title, caption, *names)
-    ):
-        figure = blank(TEXT_WIDTH_IN, 0.3 + height * len(rows))
+    shown = [(title, caption, prompt, *names) for pairs, title in rows for _, caption, names, prompt in pairs]
+    with style(text for texts in shown for text in texts):
+        prompts = {said: _in_two_lines(said) for pairs, _ in rows for *_, said in pairs}
+        more = LINE_IN * max(1 + text.count("\n") if text else 0 for text in prompts.values())
+        axes_in = 3.4 / 2 * shape[0] / shape[1]
+        figure = blank(TEXT_WIDTH_IN, 0.3 + (axes_in + 0.36 + more) * len(rows))
         top = 0.18 / figure.get_size_inches()[1]
         grid = figure.subplots(len(rows), 2, squeeze=False)
         figure.subplots_adjust(
-            left=0.003, right=0.997, bottom=0.9 * top, top=1 - 1.6 * top, wspace=0.04, hspace=0.28
-        )
+            left=0.003, right=0.997, bottom=0.9 * top + more / figure.get_size_inches()[1], top=1 - 1.6 * top,
+            wspace=0.04, hspace=0.28 + more / axes_in,
+        )  # fmt: skip
         for axes, (pairs, title) in zip(grid, rows, strict=True):
             for ax in axes:
                 ax.set_axis_off()
-            for ax, (images, caption, names) in zip(axes, pairs, strict=False):
+            for ax, (images, caption, names, prompt) in zip(axes, pairs, strict=False):
                 short = [fold(legible(name), 1.6, 5.5, bold=True) for name in names]
-                plots.plot_pair(ax, images, legible(caption), short)
+                beneath = "\n".join(filter(None, [legible(caption), prompts[prompt]]))
+                plots.plot_pair(ax, images, beneath, short)
             if title:
                 axes[0].set_title(legible(title), loc="left", fontweight="bold")
         return mark(figure, simulated=simulated)
+
+
+def _in_two_lines(prompt: str) -> str:
+    """A prompt as far as two lines below a pair hold it."""
+    lines = fold(legible(prompt), 3.3, 6).split("\n") if prompt else []
+    return "\n".join(lines[:2]) + ("\u2026" if len(lines) > 2 else "")

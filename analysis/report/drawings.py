@@ -17,6 +17,7 @@ from ..statistics.distributions import coin_quantile
 from ..statistics.ranking import ranking_table
 from .formats import exposure, level_text
 from .metrics import metric_drawing
+from .prompts import drawable
 from .tables import facing, records, turned
 
 if TYPE_CHECKING:
@@ -209,15 +210,16 @@ def _edges(answers: int) -> NDArray[np.float64]:
 def _pairs(evidence: Evidence) -> Drawing | None:
     """Return the figure of pairs with their images, or None where images are missing."""
     table = evidence.pairs
-    rows: list[tuple[list[tuple[Stimuli, str, tuple[str, str]]], str]] = []
+    rows: list[tuple[list[tuple[Stimuli, str, tuple[str, str], str]], str]] = []
     for contrast, end in dict.fromkeys(zip(table["contrast"], table["end"], strict=True)):
         part = table[(table["contrast"] == contrast) & (table["end"] == end)]
-        panels: list[tuple[Stimuli, str, tuple[str, str]]] = []
+        panels: list[tuple[Stimuli, str, tuple[str, str], str]] = []
         for index, row in zip(part.index, records(part), strict=True):
             stimuli = evidence.stimuli[int(str(index))]
             if stimuli is not None and (row["k"] or end == "least"):
                 caption = f"{row['loser']} chosen by {row['k']} of {row['n']}{_at(row['exposure_ms'])}"
-                panels.append((stimuli, caption, (row["winner"], row["loser"])))
+                prompt = row["prompt"] if drawable(row["prompt"]) else ""
+                panels.append((stimuli, caption, (row["winner"], row["loser"]), prompt))
         if panels:
             first = records(part)[0]
             real = first["winner"] == evidence.results.real

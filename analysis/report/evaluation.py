@@ -34,6 +34,7 @@ from ..statistics.workers import SideBias, sentinel_table, side_bias, worker_tab
 from .counts import counts_of, images_of
 from .filtering import filtered_or_not, rates_under, sensitivity
 from .metrics import Metrics, compare_metrics
+from .prompts import prompts_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -157,6 +158,7 @@ def _of_question(
     curves = estimate_curves(answers, contrasts, results.real, blank)
     preference, unfiltered = filtered_or_not(results, settings, answers, exclusion)
     pairs = pair_table(answers, contrasts, results.real)
+    pairs = pairs.assign(prompt=prompts_of(pairs, results))
     stimuli, problems = load_stimuli(images, pairs, results) if images else ([None] * len(pairs), ())
     metrics = compare_metrics(results, answers, contrasts, settings.metrics, settings.directions, level)
     return {

@@ -179,7 +179,10 @@ def odd_figures(name: str) -> list:
     table = points([f"real over {name}"]).assign(label="1 s", wilson_low=0.78, wilson_high=0.82)
     bars = table[:1].assign(label=table["series"], condition=name, strength=0.0)
     image = np.zeros((20, 40, 3), dtype=np.uint8)
-    pairs = [([((image, image), f"{name} chosen", ("real", name))], f"{name} against real")]
+    panel = (image, image), f"{name} chosen", ("real", name), f"a picture of {name}"
+    pairs = [([panel], f"{name} against real")]
+        ([((image, image), f"{name} chosen", ("real", name), f"a picture of {name}")], f"{name} against real")
+    ]
     return [
         figures.realism_figure(table, table, simulated=True),
         figures.preference_figure(table, limited=True, simulated=True),

@@ -3,11 +3,13 @@
 import csv
 import json
 import re
+import shutil
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from glimpse.analysis.report.wording import each_question
 from tests.analysis.analyses import rows, run
@@ -115,3 +117,37 @@ def test_findings_are_printed_by_question(several: Path, tmp_path: Path) -> None
     named = [text.split(":")[0] for text in found if text.split(":")[0] in NAMES]
     assert list(dict.fromkeys(named)) == NAMES
     assert len(list(chain(named))) >= 6
+
+
+def test_prompts_stand_with_their_pairs(several: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "results"
+    shutil.copytree(several, folder)
+    lines = rows(folder / "trials.csv")
+    texts = {row["item_left"]: f"a street with {number} <cars>" for number, row in enumerate(lines)}
+    texts |= dict.fromkeys(list(texts)[::2], "\u0634\u0627\u0631\u0639 " + 90 * "word ")
+    with (folder / "trials.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, [*lines[0], "context"], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row | {"context": row["item_left"]} for row in lines)
+    document = json.loads((folder / "study.json").read_text())
+    document["contexts"] = {item: {"text": text} for item, text in texts.items()}
+    (folder / "study.json").write_text(json.dumps(document))
+    for row in lines:
+        for side in ("left", "right"):
+            path = tmp_path / "images" / row[f"condition_{side}"] / f"{row[f'item_{side}']}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (64, 32), (200, 90, 30)).save(path)
+    out = tmp_path / "r"
+    result = run("analyze", folder, "--out", out, "--images", tmp_path / "images", "--figures", "svg")
+    assert result.exit_code == 0, result.output
+    pairs = json.loads((out / "summary.json").read_text())["pairs"]
+    left = {(row["item_left"], row["item_right"]): row["item_left"] for row in lines}
+    for pair in pairs:
+        items = pair["item_winner"], pair["item_loser"]
+        text = texts[left.get(items) or left[items[::-1]]]
+        assert pair["prompt"] == (text if len(text) <= 300 else f"{text[:300].rstrip()}\u2026")
+    assert {len(pair["prompt"]) > 200 for pair in pairs} == {True, False}
+    page = (out / "report.html").read_text()
+    assert "&lt;cars&gt;" in page
+    assert "\u0634\u0627\u0631\u0639" in page
+    assert (out / "hardest_pairs-quality.png").exists()
