@@ -181,8 +181,6 @@ def odd_figures(name: str) -> list:
     image = np.zeros((20, 40, 3), dtype=np.uint8)
     panel = (image, image), f"{name} chosen", ("real", name), f"a picture of {name}"
     pairs = [([panel], f"{name} against real")]
-        ([((image, image), f"{name} chosen", ("real", name), f"a picture of {name}")], f"{name} against real")
-    ]
     return [
         figures.realism_figure(table, table, simulated=True),
         figures.preference_figure(table, limited=True, simulated=True),
