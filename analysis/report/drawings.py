@@ -217,7 +217,7 @@ def _pairs(evidence: Evidence) -> Drawing | None:
         for index, row in zip(part.index, records(part), strict=True):
             stimuli = evidence.stimuli[int(str(index))]
             if stimuli is not None and (row["k"] or end == "least"):
-                caption = f"{row['loser']} chosen by {row['k']} of {row['n']}{_at(row['exposure_ms'])}"
+                caption = f"{row['loser']} chosen by {row['k']:g} of {row['n']}{_at(row['exposure_ms'])}"
                 prompt = row["prompt"] if drawable(row["prompt"]) else ""
                 panels.append((stimuli, caption, (row["winner"], row["loser"]), prompt))
         if panels:
