@@ -79,7 +79,8 @@ def forget_person(
     """
     nobody: NobodyError | None = None
     try:
-        found = _ask(data, name, answers=answers) if listens(data) else stopped()
+        runs = (data / "endpoint").exists() and listens(data)
+        found = _ask(data, name, answers=answers) if runs else stopped()
     except NobodyError as error:
         if not folders:
             raise

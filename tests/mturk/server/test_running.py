@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from glimpse.errors import GlimpseError
 from glimpse.main import main
+from glimpse.mturk.answers import WITHDRAWN
 from glimpse.mturk.server.running import address_of, alone, listen
 from glimpse.mturk.server.site import ServerSettings, Site
 from glimpse.mturk.server.storage import events
@@ -128,6 +129,34 @@ def test_a_person_is_forgotten_and_the_answers_stay(start, tmp_path, question):
     assert ("Nobody on this server" if shared else "it has no server.sqlite3") in forget(
         "x", "nowhere"
     ).output
+
+
+def test_a_person_takes_the_answers_along_while_the_server_runs(start, tmp_path, question):
+    server = start(tmp_path / "d")
+    (tmp_path / "d/endpoint").write_text(server.url)
+    turk = server.requester()
+    hit = turk.create_hit(
+        Title="T", Description="D", Reward="1", Question=question, LifetimeInSeconds=600, MaxAssignments=2,
+        AssignmentDurationInSeconds=600, RequesterAnnotation="glimpse:s:b1:h1",
+    )["HIT"]["HITId"]  # fmt: skip
+    worker, other = server.worker("Ann Lee"), server.worker("bob")
+    assignment, kept = worker.take(hit), other.take(hit)
+    worker.submit(assignment, note="I live in Ulm")
+    other.submit(kept, note="I do not")
+    turk.approve_assignment(AssignmentId=assignment)
+    turk.send_bonus(WorkerId=worker.id, AssignmentId=assignment, BonusAmount="1", Reason="r")
+    words = ["serve", "--forget", "Ann Lee", "--answers", "--data", str(tmp_path / "d")]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0, result.output
+    assert f"Answers removed from {tmp_path}/d: 1. What was paid stays on record." in result.output
+    first, second = turk.list_assignments_for_hit(HITId=hit)["Assignments"]
+    assert (first["AssignmentStatus"], first["Answer"]) == ("Approved", WITHDRAWN)
+    assert first["WorkerId"] != worker.id
+    assert "I do not" in second["Answer"]
+    assert turk.list_bonus_payments(HITId=hit)["BonusPayments"][0]["WorkerId"] == first["WorkerId"]
+    # The page that is still open signs in anew, as a stranger.
+    assert worker.submit(assignment, note="again").status_code < 500
+    assert turk.list_assignments_for_hit(HITId=hit)["Assignments"][0]["Answer"] == WITHDRAWN
 
 
 def test_forgetting_nobody(tmp_path):
