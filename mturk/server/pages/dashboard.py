@@ -22,6 +22,8 @@ from .study_progress import study_progress
 from .words import ENGLISH
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
 
     from ..storage.database import Transaction
@@ -52,14 +54,12 @@ async def index(request: Request) -> Response:
         )
         return response
     enter(request)
-    found = await site.read_apart(tallies.studies)
-    session = web.sessions_of(request).of(request)
-    return web.page(
+    return await web.read_page(
         request,
         "dashboard",
-        session=session,
+        lambda tx: {"studies": tallies.studies(tx)},
+        session=web.sessions_of(request).of(request),
         spoken=ENGLISH,
-        studies=found,
         clock_notice=_clock_notice(request),
     )
 
@@ -68,13 +68,13 @@ async def study_page(request: Request) -> Response:
     """Show one study."""
     enter(request)
     study = request.path_params["study"]
-    found = await _facts(request, study, _page_asked(request))
     settings = web.site_of(request).settings
     links = panels.links(addresses.origin(request), study, lab=settings.lab, panels_only=settings.panels_only)
     session = web.sessions_of(request).of(request)
-    return web.page(
+    return await web.read_page(
         request,
         "study",
+        _facts(request, study, _page_asked(request)),
         session=session,
         spoken=ENGLISH,
         study=study,
@@ -82,7 +82,6 @@ async def study_page(request: Request) -> Response:
         panels_only=settings.panels_only,
         saved="saved" in request.query_params,
         clock_notice=_clock_notice(request),
-        **found,
     )
 
 
@@ -101,14 +100,14 @@ async def live(request: Request) -> Response:
     seen = f'"{last}-{page}"'
     if not behind and request.headers.get("if-none-match") == seen:
         return Response(status_code=304, headers={"ETag": seen})
-    response = web.page(
-        request, "study_live", spoken=ENGLISH, study=study, **await _facts(request, study, page)
-    )
+    facts = _facts(request, study, page)
+    response = await web.read_page(request, "study_live", facts, spoken=ENGLISH, study=study)
     response.headers["ETag"] = seen
     return response
 
 
-async def _facts(request: Request, study: str, page: int) -> dict[str, Any]:
+def _facts(request: Request, study: str, page: int) -> Callable[[Transaction], dict[str, Any]]:
+    """Return the reading of what a study's page shows."""
     site = web.site_of(request)
     exclusions: Exclusions = request.app.state.exclusions
 
@@ -124,7 +123,7 @@ async def _facts(request: Request, study: str, page: int) -> dict[str, Any]:
         noticed = study_notices(tx, None if study == tallies.NO_STUDY else study)
         return {**found, "settings": settings, "needs": needs, "now": tx.now, "notices": noticed}
 
-    return await site.read_apart(reading)
+    return reading
 
 
 async def save_settings(request: Request) -> Response:

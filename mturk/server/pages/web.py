@@ -22,11 +22,14 @@ from . import words
 from .addresses import App, base, from_elsewhere, is_secure, origin
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
 
     from glimpse.language import Language
 
     from ..site import Site
+    from ..storage.database import Transaction
     from .sessions import Session, Sessions
 
 MAX_FORM = 1_048_576
@@ -201,6 +204,13 @@ def page(
     if session is not None:
         sessions_of(request).keep(response, session, secure=is_secure(request))
     return response
+
+
+async def read_page(
+    request: Request, template: str, reading: Callable[[Transaction], dict[str, Any]], **values: Any
+) -> HTMLResponse:
+    """Render one of our pages with what a reading finds, both on another thread: they may take long."""
+    return await site_of(request).read_apart(lambda tx: page(request, template, **values, **reading(tx)))
 
 
 @cache

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from ..storage.database import Row, Transaction
+    from ..storage.database import Transaction
 
 _SHOWN = 200
 
@@ -43,7 +43,7 @@ async def done(request: Request) -> Response:
             "person": workers.name_of(tx, worker),
         }
 
-    found = await web.site_of(request).read(reading)
+    found = await web.site_of(request).read_apart(reading)
     if found["assignment"]["status"] == "Accepted":
         return redirect(f"/worker/assignments/{found['assignment']['assignment_id']}")
     return web.page(request, "done", session=session, between=True, **found)
@@ -60,18 +60,18 @@ async def history(request: Request) -> Response:
             "messages": messages.newest_of_worker(tx, worker, _SHOWN),
         }
 
-    return web.page(request, "history", session=session, **await web.site_of(request).read(reading))
+    return await web.read_page(request, "history", reading, session=session)
 
 
 async def qualifications(request: Request) -> Response:
     """List the qualifications that a worker has or may ask for."""
     session, worker = signed_in(request)
 
-    def reading(tx: Transaction) -> list[Row]:
-        return [row for row in for_worker(tx, worker) if _is_open(tx, worker, row["qualification_type_id"])]
+    def reading(tx: Transaction) -> dict[str, Any]:
+        types = for_worker(tx, worker)
+        return {"types": [row for row in types if _is_open(tx, worker, row["qualification_type_id"])]}
 
-    rows = await web.site_of(request).read(reading)
-    return web.page(request, "qualifications", session=session, types=rows)
+    return await web.read_page(request, "qualifications", reading, session=session)
 
 
 def _is_open(tx: Transaction, worker: str, type_id: str) -> bool:

@@ -138,11 +138,10 @@ async def show_list(request: Request) -> Response:
         return redirect("/worker/sign-in")
     worker = session.worker
 
-    def reading(tx: Transaction) -> tuple[list[dict[str, Any]], list[Row]]:
-        return _groups(tx, worker), assignments.unfinished(tx, worker)
+    def reading(tx: Transaction) -> dict[str, Any]:
+        return {"groups": _groups(tx, worker), "unfinished": assignments.unfinished(tx, worker)}
 
-    groups, unfinished = await web.site_of(request).read(reading)
-    return web.page(request, "hits", session=session, groups=groups, unfinished=unfinished)
+    return await web.read_page(request, "hits", reading, session=session)
 
 
 def _groups(tx: Transaction, worker: str) -> list[dict[str, Any]]:
@@ -212,7 +211,7 @@ async def preview_group(request: Request) -> Response:
             raise RequestError("There is nothing of this group for you at the moment.", "NoHITsAvailable")
         return found
 
-    hit = await web.site_of(request).read(reading)
+    hit = await web.site_of(request).read_apart(reading)
     return redirect(f"/worker/hits/{hit['hit_id']}")
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import threading
 
 import pytest
 
@@ -191,3 +192,30 @@ def test_few_pages_are_made_at_once_and_short_requests_pass_them():
         await asyncio.gather(*pages)
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/worker/",
+        "/worker/history",
+        "/worker/qualifications",
+        "/dashboard/",
+        "/dashboard/studies/-",
+        "/dashboard/studies/-/live",
+    ],
+)
+def test_a_page_that_may_take_long_is_read_and_made_apart(server, publish, monkeypatch, address):
+    publish(1)
+    worker = server.worker("anna")
+    worker.http.get(f"/dashboard/?token={server.site.requester_token}")
+    threads, template = [], web._template
+
+    def watched(name):
+        threads.append(threading.current_thread().name)
+        return template(name)
+
+    monkeypatch.setattr(web, "_template", watched)
+    assert worker.http.get(address).status_code == 200
+    assert threads
+    assert all(name.startswith("reader") for name in threads)
