@@ -37,7 +37,8 @@ def read_results(folders: str | os.PathLike[str] | Sequence[str | os.PathLike[st
     Returns:
         Results. `assignments` is a DataFrame with one row an assignment (among its columns worker, hit,
         submitted_at, refresh_hz, n_answered, n_wrong), `trials` one with the design, one row a trial;
-        `mode`, `real` and `simulated` say what was read, `problems` what was left out or repaired.
+        `mode`, `real`, `simulated` and `questions` say what was read, `problems` what was left out or
+        repaired.
 
     Raises:
         ArgumentError: `folders` is no path and no list of paths.
@@ -71,6 +72,7 @@ def exclude(
     max_wrong_sentinels: int | None = None,
     repeat_workers: str = "first",
     max_exposure_error_ms: float | None = None,
+    question: str | None = None,
 ) -> Exclusion:
     """Mark the judgments that do not count: of incomplete, repeated and careless assignments.
 
@@ -84,6 +86,8 @@ def exclude(
         repeat_workers: Of a worker's assignments in a batch, "first" counts the first, "keep" counts all.
         max_exposure_error_ms: Exclude single judgments whose measured exposure is further from the planned
             one than this, in ms; None: exclude none.
+        question: Of a study that asks several, the name of the one whose answers are wanted; None: the first.
+            The same assignments are excluded for each, since sentinels are judged by one question.
 
     Returns:
         Exclusion, which the statistics take. `assignments` is a DataFrame with one row an assignment
@@ -93,7 +97,7 @@ def exclude(
     Raises:
         ArgumentError: `results` is something else than what `read_results` returns, or an option has a wrong
             type.
-        GlimpseError: An option is out of its range.
+        GlimpseError: An option is out of its range, or there is no such question.
 
     Example:
         >>> import glimpse
@@ -111,6 +115,8 @@ def exclude(
         max_wrong_sentinels = whole("max_wrong_sentinels", max_wrong_sentinels)
     if max_exposure_error_ms is not None:
         max_exposure_error_ms = number("max_exposure_error_ms", max_exposure_error_ms)
+    if question is not None:
+        results = results.asked(word("question", question))
     rules = Rules(sentinel_filter, max_wrong_sentinels, repeat_workers, max_exposure_error_ms)
     return exclusion.exclude(results, rules)
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from glimpse.calling import refuse
 from glimpse.errors import ArgumentError
+from glimpse.questions import TIE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -31,7 +32,13 @@ def check_judgments(table: pd.DataFrame, columns: Sequence[str]) -> None:
     if not len(table):
         raise ArgumentError(f"judgments has no rows; {WHOLE_TABLE}.")
     for name in used:
-        _check_column(name, table[name])
+        _check_column(name, table[name][_decided(table)] if name == "chose_a" else table[name])
+
+
+def _decided(table: pd.DataFrame) -> pd.Series[bool]:
+    """Tell which rows chose one of the conditions: those that are no ties."""
+    side = table["chosen_side"] if "chosen_side" in table else pd.Series("", index=table.index)
+    return side.astype(object) != TIE
 
 
 def _check_column(name: str, column: pd.Series[Any]) -> None:
@@ -45,8 +52,9 @@ def _check_column(name: str, column: pd.Series[Any]) -> None:
     elif name in NAMES:
         _refuse_first(name, missing, "every row needs one")
     elif name in SIDES:
-        wrong = [value for value in present if value not in ("left", "right")]
-        _refuse_first(name, missing + wrong, "it must be 'left' or 'right'")
+        allowed = ("left", "right", *([TIE] if name == "chosen_side" else []))
+        wrong = [value for value in present if value not in allowed]
+        _refuse_first(name, missing + wrong, f"it must be {' or '.join(map(repr, allowed))}")
     elif name == "contrast":
         wrong = [value for value in present if not isinstance(value, str) or value.count(":") != 1]
         _refuse_first(name, missing + wrong, "it must name two conditions, such as 'crn:real'")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+import glimpse
 from glimpse.analysis.report.wording import each_question
 from tests.analysis.analyses import rows, run
 from tests.analysis.folders import ask, build_study
@@ -151,3 +152,18 @@ def test_prompts_stand_with_their_pairs(several: Path, tmp_path: Path) -> None:
     assert "&lt;cars&gt;" in page
     assert "\u0634\u0627\u0631\u0639" in page
     assert (out / "hardest_pairs-quality.png").exists()
+
+
+def test_python_gives_the_tables_of_each_question(several: Path, summary_of_several: dict[str, Any]) -> None:
+    results = glimpse.read_results(several)
+    for one in each_question(summary_of_several):
+        judgments = glimpse.exclude(results, question=one["question"]["name"])
+        rates = [cell["rate"] for cell in one["preference"]]
+        assert glimpse.preference_table(judgments)["rate"].tolist() == pytest.approx(rates)
+        again = glimpse.preference_table(judgments.table())  # a table of one question, ties among them
+        assert sorted(again["rate"]) == pytest.approx(sorted(rates))
+        strengths = [value for ranking in one["rankings"] for value in ranking["strengths"]]
+        found = glimpse.ranking_table(glimpse.rank_conditions(judgments))["strength"]
+        assert found.tolist() == pytest.approx(strengths)
+    with pytest.raises(glimpse.GlimpseError, match=r"no question 'beauty' .* quality, overall, fit"):
+        glimpse.exclude(results, question="beauty")
