@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from benchmarks.exposures import FLAGS
 from benchmarks.exposures import chromium as find_chromium
 from glimpse.main import main
 from tests.analysis.folders import build_study, state_rule
+from tests.analysis.report.conftest import QUESTIONS
 
 CHROMIUM = find_chromium()
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="without Chromium")]
@@ -94,6 +96,21 @@ def test_tables_hold_long_names(browser: Any, long_names: Path, width: int, medi
         ".map(e => e.closest('section').id)"
     )
     assert wide == []
+    page.close()
+
+
+@pytest.mark.parametrize("width", [1366, 1000, 390])
+def test_several_questions_fit_the_page_and_are_in_its_contents(
+    browser: Any, report_of_several: Path, width: int
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto((report_of_several / "report.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    levels = page.evaluate("[...document.querySelectorAll('h1, h2, h3, h4')].map(e => +e.tagName[1])")
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    asked = page.locator("h2.question").all_text_contents()
+    links = page.locator("nav > ol > li:has(ol) > a").all_text_contents()
+    assert asked == links == [one["text"] for one in QUESTIONS]
     page.close()
 
 
