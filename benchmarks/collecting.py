@@ -2,8 +2,8 @@
 
 Collecting: `assignments` answers of 110 trials each (about 10 kB of XML) come page by page from a stand-in
 for boto3, so that only the client's own work is measured. Peer: the loop of most scripts, which lists
-everything into memory and then writes one file (at most 20,000, since it holds them all). Ours reads, checks
-and syncs every page, keeps pseudonyms, can be killed.
+everything into memory and then writes one file (at most 20,000, since it holds them all). Ours reads and
+checks every answer, waits for the disk every 8 MB, keeps pseudonyms, can be killed.
 
 Publishing: `hits` HITs to the real server in a process of its own. Peer: a bare loop over
 `create_hit_with_hit_type`, without ledger, tokens or a check of anything.
@@ -170,7 +170,7 @@ def report_collecting(folder: Path, total: int) -> None:
             print("  ratio: time {:.2f}, processor {:.2f}, memory {:.3f}".format(*ratios))
         (folder / "study" / "published" / f"{ENDPOINT}.jsonl").unlink(missing_ok=True)
     size = (folder / "ours" / "assignments.jsonl").stat().st_size / 1e6
-    print(f"  {size:.0f} MB were written, each page of 100 synced")
+    print(f"  {size:.0f} MB were written, synced every 8 MB")
 
 
 def publishing(folder: Path, hits: int) -> dict[str, float]:
