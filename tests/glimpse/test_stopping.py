@@ -88,6 +88,6 @@ def test_a_workers_mean_is_of_the_first_condition_and_of_genuine_trials():
     assert cell_trials(TRIALS) == {("crn:real", 500): {"h1": 2}, ("crn:real", None): {"h1": 1}}
     sides = {"t1": "right", "t2": "right", "t4": "left", "t5": "left"}
     answers = tuple(
-        Answer(name, {ONLY: side}, {ONLY: 1.0}, None, None, None, 0, (), {}) for name, side in sides.items()
+        Answer(name, {ONLY: side}, {ONLY: 1.0}, None, None, None, 0, ()) for name, side in sides.items()
     )
     assert cell_means(Submission("s", "h1", {}, answers, simulated=False), TRIALS) == {("crn:real", 500): 0.5}
