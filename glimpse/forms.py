@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from glimpse.errors import GlimpseError
+from glimpse.text import check_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,15 +67,14 @@ class FormField:
         known = {field.name for field in fields(cls)}
         if not isinstance(value, dict) or set(value) - known or not {"name", "text"} <= set(value):
             raise GlimpseError(f"a form field is {str(value)[:60]}; known are {', '.join(sorted(known))}.")
-        options = value.get("options", [])
-        words = [one for name, one in value.items() if name not in {"options", "required"}]
-        if not isinstance(options, list | tuple) or not all(
-            isinstance(one, str) for one in (*words, *options)
-        ):
-            raise GlimpseError(f"form field {value['name']!r} holds something that is no text.")
-        if not isinstance(value.get("required", True), bool):
-            raise GlimpseError(f"form field {value['name']!r}: required is true or false.")
-        return cls(**{**value, "options": tuple(options)})
+        required = value.get("required", True)
+        texts = {key: one for key, one in value.items() if key != "required"}
+        check_texts(f"form field {value['name']!r}", texts, lists=("options",))
+        if not isinstance(required, bool):
+            raise GlimpseError(
+                f"form field {value['name']!r}: required is {required!r}; write true or false."
+            )
+        return cls(**{**value, "options": tuple(value.get("options", ()))})
 
 
 def number_of(text: str) -> float:

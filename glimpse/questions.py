@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
+from glimpse.text import check_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -130,6 +131,9 @@ class Question:
                 "none of them empty."
             )
 
+        if len({label.strip() for label in self.labels}) < len(self.labels):
+            raise GlimpseError(f"question {self.name} has two labels of the same words; nobody could choose.")
+
     @property
     def kind(self) -> AnswerKind:
         """The kind of its answers."""
@@ -151,9 +155,7 @@ class Question:
                 f"a question is {value!r}; it has name and text, and may have answer and labels."
             )
         labels = value.get("labels", [])
-        words = [value["name"], value["text"], value.get("answer", "choice"), *labels]
-        if not isinstance(labels, list | tuple) or not all(isinstance(word, str) for word in words):
-            raise GlimpseError(f"question {value['name']!r} holds something that is no text.")
+        check_texts(f"question {value['name']!r}", value, lists=("labels",))
         return cls(value["name"], value["text"], value.get("answer", "choice"), tuple(labels))
 
 

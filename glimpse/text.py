@@ -6,12 +6,13 @@ import re
 from contextlib import suppress
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from glimpse.errors import GlimpseError
 from glimpse.program import command
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from importlib.resources.abc import Traversable
 
     from jinja2 import BytecodeCache, Environment
@@ -95,3 +96,19 @@ def joined(text: str, mark: str, between: str) -> str:
     """
     text = re.sub(rf" *\r[ \r]*(?={mark})", between, text)
     return re.sub(r" *\r[ \r]*", " ", text).strip(f" {between}")
+
+
+def check_texts(what: str, value: Mapping[str, Any], *, lists: Sequence[str]) -> None:
+    """Raise GlimpseError for the first key that is no text, or of `lists` no list of texts.
+
+    >>> check_texts("question 'fit'", {"text": 3}, lists=())
+    Traceback (most recent call last):
+    glimpse.errors.GlimpseError: question 'fit': text is 3; write a text in quotation marks.
+    """
+    for key, found in value.items():
+        if key not in lists and not isinstance(found, str):
+            raise GlimpseError(f"{what}: {key} is {found!r}; write a text in quotation marks.")
+        if key in lists and not (
+            isinstance(found, list | tuple) and all(isinstance(one, str) for one in found)
+        ):
+            raise GlimpseError(f'{what}: {key} is {found!r}; write texts in a list, such as ["a", "b"].')

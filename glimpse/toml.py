@@ -59,10 +59,17 @@ def read_toml(path: Path) -> TomlFile:
             f"{path} is not UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8."
         ) from None
     except tomllib.TOMLDecodeError as error:
-        raise GlimpseError(
-            f'{path} is no TOML file: {error}. Texts stand in quotation marks, as in title = "Which?".'
-        ) from None
+        raise GlimpseError(f"{path} is no TOML file: {error}. {_hint(str(error))}") from None
     return TomlFile(path, values, dict(_lines(text)))
+
+
+def _hint(fault: str) -> str:
+    """Return what to do about a fault that `tomllib` names."""
+    if "overwrite" in fault or "twice" in fault:
+        return "Each key, and each [part], stands in a file once; leave one out."
+    if "\\" in fault or "hex" in fault:
+        return r"Within quotation marks, write \\ for \, and / in paths."
+    return 'Texts stand in quotation marks, as in title = "Which?".'
 
 
 def _lines(text: str) -> Iterator[tuple[Place, int]]:

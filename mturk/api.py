@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from glimpse.study import Study
 
+    from .building.building import Built
+
 IMAGES = "give the path of a folder that holds one folder of images a condition"
 
 
@@ -225,6 +227,29 @@ def build_study(
         >>> glimpse.build_study("images", experiment, "small-study", **asked)
         <Study in small-study: 2 HITs of 24 trials, limited-time, 3 contrasts>
     """
+    from .design.study_faults import faults_of
+
+    known("build_study", about, {*About.__annotations__, *signature(build_study).parameters} - {"about"})
+    folder = _folder(images, f"{IMAGES}, or that of a study file")
+    target = path_of("out", out, "give the path of the study's folder to write")
+    if not isinstance(experiment, Experiment | None):
+        refuse("experiment", experiment, "give what glimpse.plan_study(images) returns")
+    said = _said({
+        "seed": seed, "title": title, "description": description, "question": question, "consent": consent,
+        "display_width": display_width, "display": display, "fixation_ms": fixation_ms, "check": check,
+        "encoding": encoding, "pixel_ratio": pixel_ratio, "allow_missing": allow_missing, **about,
+    })  # fmt: skip
+    with faults_of(folder if folder.suffix == ".toml" else None, said):
+        built = _built(folder, experiment, target, said, force=flag("replace", replace))
+    for warning in built.warnings:
+        warn(warning)
+    return built.study
+
+
+def _built(
+    folder: Path, experiment: Experiment | None, target: Path, said: dict[str, Any], *, force: bool
+) -> Built:
+    """Build a study of a folder of images, or of a study file, over which `said` wins."""
     from .building.building import build
     from .building.copies import copies
     from .building.requested import IMAGES as USUAL_IMAGES
@@ -233,32 +258,21 @@ def build_study(
     from .design.stimuli import find_images
     from .design.study_file import read_study_file
 
-    known("build_study", about, {*About.__annotations__, *signature(build_study).parameters} - {"about"})
-    folder = _folder(images, f"{IMAGES}, or that of a study file")
     file = folder if folder.suffix == ".toml" else None
-    target = path_of("out", out, "give the path of the study's folder to write")
-    said = read_study_file(file) if file else {}
+    if file:
+        said = read_study_file(file) | said
+        folder = said.get("images", folder.parent / USUAL_IMAGES)
     if "from_hits" in said:
         raise GlimpseError(f"{file} takes its design from a HIT file, which build-hits alone does.")
-    said |= _said({
-        "seed": seed, "title": title, "description": description, "question": question, "consent": consent,
-        "display_width": display_width, "display": display, "fixation_ms": fixation_ms, "check": check,
-        "encoding": encoding, "pixel_ratio": pixel_ratio, "allow_missing": allow_missing, **about,
-    })  # fmt: skip
-    folder = said.get("images", folder.parent / USUAL_IMAGES) if file else folder
     found = find_images(folder)
     if experiment is None:
         experiment = experiment_of(said, without_references(found, said.get("context_image")).conditions)
-    elif not isinstance(experiment, Experiment):
-        refuse("experiment", experiment, "give what glimpse.plan_study(images) returns")
     elif "asked" in said:
         experiment = dataclasses.replace(experiment, questions=said["asked"])
     beside = copies(said, target, folder, file=file, experiment=experiment)
-    making = making_of(said, experiment.questions, force=flag("replace", replace), beside=beside)
-    built = build(found, experiment, target, making, allow_missing=said.get("allow_missing", False))
-    for warning in built.warnings:
-        warn(warning)
-    return built.study
+    making = making_of(said, experiment.questions, force=force, beside=beside)
+    missing = said.get("allow_missing", False)
+    return build(found, experiment, target, making, allow_missing=missing, pairing_asked="pairing" in said)
 
 
 def _preset(mode: object, name: object) -> Experiment:

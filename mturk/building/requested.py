@@ -21,6 +21,7 @@ from glimpse.stop_rule import StopRule
 from ..design.contrasts import infer, money
 from ..design.limits import TITLE
 from ..design.sources import Sources
+from ..design.study_fields import BY_NAME
 from ..page.consent import read_consent
 from .building import Making, Texts
 from .imaging import PIXEL_RATIO
@@ -69,6 +70,8 @@ FILE_DECIDES = (
     "sentinel_mismatch",
     *(name for name in NUMBERS if name not in {*BESIDE_A_FILE, "practice_trials", "exposures_ms"}),
 )
+# What says nothing unless one of others is stated.
+ONLY_WITH = {"sentinel_keep_sides": ("sentinel_file",), "context_when": ("context_text", "context_image")}
 # What `page_settings` takes as it was stated.
 PAGE = (
     "fixation_ms",
@@ -140,7 +143,13 @@ def making_of(
     track: Track = untracked,
     beside: Mapping[str, bytes] | None = None,
 ) -> Making:
-    """Return how the study is made; GlimpseError for a consent that cannot be read."""
+    """Return how the study is made; GlimpseError for a consent that cannot be read, or words to no effect."""
+    for name, others in ONLY_WITH.items():
+        if said.get(name) and not any(said.get(other) for other in others):
+            needed = " or ".join(BY_NAME[other].option for other in others)
+            raise GlimpseError(
+                f"{BY_NAME[name].option} has no effect without {needed}; give that, or leave it out."
+            )
     return Making(
         seed=said.get("seed", 0),
         versions=versions("numpy", "pillow"),
@@ -159,7 +168,9 @@ def making_of(
         ),
         forms=tuple(said.get("form", ())),
         beside=beside or {},
-        least_hourly_usd=money(str(said["least_hourly"])) if "least_hourly" in said else LEAST_HOURLY_USD,
+        least_hourly_usd=money(str(said["least_hourly"]), "least_hourly")
+        if "least_hourly" in said
+        else LEAST_HOURLY_USD,
     )
 
 

@@ -66,15 +66,18 @@ def build_hits(
       python cli.py build-hits --write study.toml
       python cli.py build-hits study.toml --seed 2
     """
+    from ..design.study_faults import faults_of
     from ..design.study_file import read_study_file
 
     console = ctx.obj
-    read = read_study_file(file) if file else {}
-    said = with_question(read, typed(ctx), options["question"], options["answer"])
-    if write is not None:
-        _write(console, said, read, file, write, force=force)
-        return
-    built = _built(said, file, out, force=force, track=console.track)
+    now = typed(ctx)
+    with faults_of(file, now):
+        read = read_study_file(file) if file else {}
+        said = with_question(read, now, options["question"], options["answer"])
+        if write is not None:
+            _write(console, said, read, file, write, force=force)
+            return
+        built = _built(said, file, out, force=force, track=console.track)
     for warning in built.warnings:
         console.warn(warning)
     _report(console, built)
@@ -90,12 +93,17 @@ def _write(
     force: bool,
 ) -> None:
     """Write a study file; one that was read keeps its comments."""
+    from ..building.requested import making_of, numbers_of
     from ..design.study_writing import amended, study_text
 
     if target.exists() and not force:
         raise GlimpseError(
             f"{target} already exists; name another file with --write, or replace it with --force."
         )
+    making_of(said, numbers_of(said, "reward_usd", "stop_when")["questions"])  # no file that builds nothing
+    folder = file.parent if file else Path()
+    if target.parent.resolve() != folder.resolve() and (folder / IMAGES).is_dir():
+        said = {"images": folder / IMAGES, **said}
     if file:
         text = amended(file.read_text(encoding="utf-8-sig"), said, read, target.parent)
     else:

@@ -84,12 +84,14 @@ def with_question(
     said: dict[str, Any], typed_now: dict[str, Any], question: str | None, answer: str | None
 ) -> dict[str, Any]:
     """Return what a file said, with what was typed in its place, --question and --answer among it."""
+    from ..building.requested import question_of
+
     both = {**said, **typed_now}
     if question is None and answer is None:
         return both
     if "asked" in typed_now:
         raise click.UsageError("--ask goes without --question and --answer: it states the whole question.")
-    asked = both.get("asked", (DEFAULT_QUESTION,))
+    asked = both.get("asked") or (question_of(both),)
     if question is not None:
         check_words("--question", question)
         asked = (only_question(question),)

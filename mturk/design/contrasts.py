@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from glimpse.errors import GlimpseError
-from glimpse.experiment import Contrast, Experiment, designed
+from glimpse.experiment import LARGEST_REWARD_USD, Contrast, Experiment, designed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,15 +45,19 @@ def infer(
     if "reward_usd" in numbers:
         numbers["reward_usd"] = money(str(numbers["reward_usd"]))
     by_condition = _needs_known(experiment, numbers)
-    for name in (sentinel, ours, *baselines):
-        _check(name, conditions)
+    _check_no_exposure(experiment, numbers)
+    stated = [("--sentinel", sentinel), ("--ours", ours), *(("--baseline", name) for name in baselines)]
+    for option, name in stated:
+        _check(option, name, conditions)
     real = _real(real, conditions, needed=by_condition)
     limited = experiment.mode == "limited-time"
     own = not limited and experiment.preset == "authors"
     if sentinel is None and USUAL_SENTINEL in conditions and by_condition and real and not own:
         sentinel = USUAL_SENTINEL
     word = contrasts[0] if len(contrasts) == 1 and contrasts[0] in {ALL, OURS_AGAINST_ALL} else None
-    if (limited or word) and (baselines or (ours and word != OURS_AGAINST_ALL)):
+    if word and (baselines or (ours and word == ALL)):
+        raise GlimpseError(f"--contrast {word} names the pairs; leave out --ours and --baseline.")
+    if limited and (baselines or (ours and not word)):
         raise GlimpseError("--ours and --baseline belong to --mode unlimited-time; use --contrast A:B here.")
     if contrasts and not word:
         chosen = tuple(_contrast(text, conditions) for text in contrasts)
@@ -114,9 +118,10 @@ def _against_baselines(
 def _real(name: str | None, conditions: Sequence[str], *, needed: bool) -> str | None:
     """Return the condition of photographs; None where nothing is one."""
     if name is not None:
-        return name if name and _check(name, conditions, " Say with --real which one is.") else None
+        return name if name and _check("--real", name, conditions) else None
     if USUAL_REAL not in conditions and needed:
         _check(
+            "--real",
             USUAL_REAL,
             conditions,
             " Say with --real which one it is. Where nothing is a photograph, take known answers from "
@@ -130,23 +135,41 @@ def _contrast(text: str, conditions: Sequence[str]) -> Contrast:
     a, colon, b = text.partition(":")
     if not colon:
         raise GlimpseError(f"contrast {text!r} must be two conditions with a colon between, like crn:real.")
-    _check(a, conditions)
-    _check(b, conditions)
+    for name in (a, b):
+        _check("--contrast", name, conditions)
     return a, b
 
 
-def _check(name: str | None, conditions: Sequence[str], hint: str = "") -> bool:
+def _check_no_exposure(experiment: Experiment, numbers: Mapping[str, object]) -> None:
+    """Refuse exposures in unlimited time, where images stay until the answer."""
+    for name in ("exposures_ms", "sentinel_exposure_ms"):
+        if experiment.mode == "unlimited-time" and numbers.get(name) not in {None, (None,)}:
+            option = "--" + name.replace("exposures", "exposure").replace("_", "-")
+            raise GlimpseError(
+                f"{option} belongs to --mode limited-time; in unlimited time images stay until the answer. "
+                "Leave it out."
+            )
+
+
+def _check(option: str, name: str | None, conditions: Sequence[str], hint: str = "") -> bool:
     """Return whether a condition is named; GlimpseError for one that is not there."""
     if name is not None and name not in conditions:
         raise GlimpseError(
-            f"There is no condition {name!r} among the images; found are {', '.join(conditions)}.{hint}"
+            f"{option}: there is no condition {name!r} among the images; found are "
+            f"{', '.join(conditions)}.{hint}"
         )
     return name is not None
 
 
-def money(text: str) -> Decimal:
-    """Read an amount of dollars."""
+def money(text: str, name: str = "reward_usd") -> Decimal:
+    """Read an amount of dollars; GlimpseError names the field for what is none that anybody pays."""
     try:
-        return Decimal(text.removeprefix("$"))
+        amount = Decimal(text.removeprefix("$"))
     except InvalidOperation:
-        raise GlimpseError(f"reward_usd is {text!r}; it must be an amount like 1.50.") from None
+        amount = Decimal("nan")
+    if not amount.is_finite() or not 0 <= amount <= LARGEST_REWARD_USD:
+        raise GlimpseError(
+            f"{name} is {text!r}; it must be dollars and cents from 0 to {LARGEST_REWARD_USD}, for example "
+            "1.50."
+        )
+    return amount

@@ -18,7 +18,8 @@ from glimpse.images import same_name
 from glimpse.plan import dealt, foils
 from glimpse.tables import read_table
 
-from .stimuli import some
+from .encoding import inspect
+from .stimuli import check_sizes, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -162,9 +163,18 @@ def read_known(path: Path, *, keep_sides: bool = False) -> KnownFile:
     rows: dict[KnownTrial, str] = {}
     for line, cells in table.rows:
         where = f"{path}, line {line}"
+        if any(cell.strip() for cell in cells[len(head) :]):
+            raise GlimpseError(
+                f"{where}: {len(cells)} cells under {len(head)} columns; leave out what is more."
+            )
         row = _known(dict(zip(head, map(str.strip, cells), strict=False)), where)
         if row in rows:
             raise GlimpseError(f"{where} says the same as {rows[row].rpartition(', ')[2]}; leave one out.")
+        if other := next((rows[one] for one in rows if _contradict(row, one)), None):
+            raise GlimpseError(
+                f"{where} says the opposite of {other.rpartition(', ')[2]}, where the other image of these "
+                "two is the right one; leave one out."
+            )
         rows[row] = where
     if not rows:
         raise GlimpseError(f"{path} has no rows; it needs one for each trial with a known answer.")
@@ -184,6 +194,11 @@ def _known(row: Mapping[str, str], where: str) -> KnownTrial:
             "into a folder of its own."
         )
     return KnownTrial(wrong, right, (wrong[0], right[0]), row.get("context", ""), correct)
+
+
+def _contradict(one: KnownTrial, other: KnownTrial) -> bool:
+    """Tell whether two rows show the same images, and each calls another one right."""
+    return (one.wrong, one.right, one.context) == (other.right, other.wrong, other.context)
 
 
 def _image(cell: str, where: str) -> Key:
@@ -273,7 +288,12 @@ def _by_mismatch(
         )
     conditions = sorted({name for contrast in experiment.contrasts for name in contrast})
     scene = _numbered([contexts.likeness(item) for item in items])
-    size = _numbered([tuple(_size(images.paths[name][item]) for name in conditions) for item in items])
+    sizes = [{name: _size(images.paths[name][item]) for name in conditions} for item in items]
+    for item, found in zip(items, sizes, strict=True):
+        for contrast in experiment.contrasts:
+            (left, right) = ((images.paths[name][item], found[name]) for name in contrast)
+            check_sizes(left, right, same_item=True)
+    size = _numbered([tuple(found.values()) for found in sizes])
     scenes: dict[int, set[int]] = defaultdict(set)
     for own, kind in zip(scene, size, strict=True):
         scenes[kind].add(own)
@@ -292,10 +312,11 @@ def _numbered(values: Sequence[object]) -> tuple[int, ...]:
 
 
 def _size(path: Path) -> tuple[int, int]:
-    """Return an image's size; (0, 0) for what is no image, which is found and named when all are read."""
+    """Return an image's size as it is shown; GlimpseError for what is no image."""
     try:
         with Image.open(path) as image:
             turned = image.getexif().get(0x0112, 1) in {5, 6, 7, 8}
             return (image.height, image.width) if turned else image.size
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return 0, 0
+        source = inspect(path)  # says what is wrong with it
+        return source.width, source.height

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Key = tuple[str, str]
 Pair = tuple[Key, Key]
+Sized = tuple[Path, tuple[int, int]]  # an image file, its width and height
 # 20 characters of base 32 are 100 bits; one case only, for file systems that do not tell cases apart.
 ID_LENGTH = 20
 _LISTED = 5
@@ -140,7 +141,10 @@ def inspect_all(
     good = [one for one in found if isinstance(one, Source)]
     sources = dict(zip(keys, good, strict=False))
     for left, right in pairs:
-        _check_sizes(sources[left], sources[right], same_item=left[1] == right[1])
+        (one, other) = (
+            (sources[key].path, (sources[key].width, sources[key].height)) for key in (left, right)
+        )
+        check_sizes(one, other, same_item=left[1] == right[1])
     return sources
 
 
@@ -161,14 +165,15 @@ def _unusable(problems: Sequence[GlimpseError], images: int) -> GlimpseError:
     return GlimpseError(f"{len(problems)} of {images} images cannot be used:\n{listed}{more}")
 
 
-def _check_sizes(left: Source, right: Source, *, same_item: bool) -> None:
+def check_sizes(left: Sized, right: Sized, *, same_item: bool) -> None:
     """Refuse images that stand beside each other in different sizes."""
-    if (left.width, left.height) == (right.width, right.height):
+    (left_path, left_size), (right_path, right_size) = left, right
+    if left_size == right_size:
         return
     hint = "" if same_item else ", or pair only the same scenes with --pairing same-item"
     raise GlimpseError(
-        f"{left.path} is {left.width}x{left.height} and {right.path} is {right.width}x{right.height}; images "
-        f"shown side by side must have the same size. Resize one of them{hint}."
+        f"{left_path} is {left_size[0]}x{left_size[1]} and {right_path} is {right_size[0]}x{right_size[1]}; "
+        f"images shown side by side must have the same size. Resize one of them{hint}."
     )
 
 

@@ -109,7 +109,7 @@ def read_study_file(path: Path) -> dict[str, Any]:
             said["asked" if key == "questions" else key] = _table(file, key, value)
         elif key in SECTIONS:
             if not isinstance(value, dict):
-                _refuse(file, (key,), value, f"is a part of the file, written [{key}]")
+                _refuse(file, (key,), value, f"write it as a part of the file, [{key}]")
             for inner, one in value.items():
                 said |= _value(file, key, inner, one)
         else:
@@ -131,6 +131,8 @@ def _value(file: TomlFile, section: str, key: str, value: Any) -> dict[str, Any]
         )
     if field.kind not in PATHS:
         return {field.name: reader.turned(value)}
+    if not value.strip():
+        _refuse(file, place, value, f"write the path of a {'file' if field.kind == 'file' else 'folder'}")
     named = Path(os.path.normpath(file.path.parent / value))
     if (field.kind == "file" and not named.is_file()) or (field.kind == "place" and not named.exists()):
         _refuse(
@@ -164,7 +166,7 @@ def _table(file: TomlFile, section: str, value: Any) -> tuple[Any, ...]:
     """Read [[questions]] or [[form]]: each with its own checks, and those of all of them together."""
     kind, check = TABLES[section]
     if not isinstance(value, list) or not value or not all(isinstance(one, dict) for one in value):
-        _refuse(file, (section,), value, f"each of them is a part of the file, written [[{section}]]")
+        _refuse(file, (section,), value, f"write each as a part of the file, [[{section}]]")
     found = []
     for number, one in enumerate(value):
         known = [field.name for field in fields(kind)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlsplit
@@ -128,7 +129,7 @@ def _check_origin(origin: str) -> None:
     parts = urlsplit(origin)
     if (
         parts.scheme not in {"http", "https"}
-        or not parts.netloc
+        or not re.fullmatch(r"([\w.-]+|\[[\da-fA-F:.]+\])(:\d+)?", parts.netloc, re.ASCII)
         or origin != f"{parts.scheme}://{parts.netloc}"
     ):
         raise GlimpseError(f"origin {origin!r} must be like https://example.org, without a path.")

@@ -142,7 +142,10 @@ def test_each_thing_alone_is_written_and_put_into_a_file_that_is_there(tmp_path:
     assert "# here" in file.read_text()
 
 
-def test_a_new_file_shows_values_that_a_file_may_have(tmp_path: Path) -> None:
+def test_a_new_file_shows_values_that_a_file_may_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     for name in ("prompts.csv", "sentinels.csv", "hits.csv", "consent.md", "wording.toml"):
         (tmp_path / name).write_text("")
     file = tmp_path / "study.toml"
@@ -234,7 +237,7 @@ FAULTS = [
         '"under 30"',
         "line 27: form field age: option 'under 30' is empty or stands there twice.",
     ),
-    ("kind =", "when = 1\nkind =", "line 27: form field 'age' holds something that is no text."),
+    ("kind =", "when = 1\nkind =", "line 27: form field 'age': when is 1; write a text in quotation marks."),
     ("per_hit = 2", 'per_hit = "2"', "line 22: sentinels.per_hit is '2'; write a whole number, 0 or more."),
     ("mismatch = true", "mismatch = 1", "line 20: sentinels.mismatch is 1; write true or false."),
     (
@@ -298,7 +301,7 @@ def test_a_file_that_is_no_text_or_not_there(here: Path) -> None:
         ("looks better", "looks\\u0007 better", "question quality holds the character U+0007, which no page"),
         ("30 or older", "30\\u0000", "form field age holds the character U+0000, which no page can show"),
         ("cell = 4", "cell = 100000", "A HIT would have 100,002 trials; 100,000 at most can be planned."),
-        ("cell = 4", "cell = 9223372036854775807", "at most can be planned. Lower --trials-per-cell"),
+        ("cell = 4", "cell = 9223372036854775807", "at most can be planned. Lower design.trials_per_cell"),
         (
             "per_batch = 1",
             "per_batch = 1000000",
