@@ -73,7 +73,7 @@ def _first_line(message: str, file: TomlFile, elsewhere: Collection[str]) -> lis
     if named and "asked" not in elsewhere:
         names = [one.get("name") for one in file.values.get(_TABLES[named[1]], [])]
         return [file.where(_TABLES[named[1]], names.index(named[2]))] if named[2] in names else []
-    word = message.split(" ")[0]
+    word = message.split(" ", maxsplit=1)[0]
     field = _FIELDS.get(_BEGINNINGS.get(word, word))
     return _lines(field, file) if field and field.name not in elsewhere else []
 

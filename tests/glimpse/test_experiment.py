@@ -124,7 +124,7 @@ def test_conditions_can_be_named() -> None:
 @pytest.mark.parametrize(
     ("mode", "conditions", "names", "message"),
     [
-        ("limited-time", ("a", "b"), {}, "no condition 'real'.*found are a, b. Say with --real"),
+        ("limited-time", ("a", "b"), {}, "^--real: there is no condition 'real'.*found are a, b"),
         ("limited-time", ("a", "real"), {}, "no 'image-space' among a, real. Name one with --sentinel"),
         ("limited-time", ("image-space", "real"), {}, "Nothing to compare"),
         ("limited-time", FOUND, {"sentinel": "x"}, "no condition 'x'"),

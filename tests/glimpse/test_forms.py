@@ -34,7 +34,10 @@ def test_a_field_and_a_context_come_back_as_they_were():
         (lambda: FormField("age", "How old?", when="during"), "when is 'during'; allowed are before, after"),
         (lambda: check_forms([AGE, AGE]), "two form fields are named 'age'"),
         (lambda: FormField.from_json({"name": "age"}), "a form field is"),
-        (lambda: FormField.from_json({"name": "age", "text": "?", "options": [1, 2]}), r"options is \[1, 2\]; write"),
+        (
+            lambda: FormField.from_json({"name": "age", "text": "?", "options": [1, 2]}),
+            r"options is \[1, 2\]; write",
+        ),
         (lambda: FormField.from_json({"name": "age", "text": "?", "required": "yes"}), "true or false"),
         (Context, "neither text nor image"),
         (lambda: Context("x" * 10_001), "10001 characters; at most 10000"),

@@ -61,7 +61,10 @@ def test_a_side_is_right_by_its_sign_and_a_tie_never(answer, side, right, share)
         (lambda: check_questions([QUALITY, QUALITY]), "two questions are named 'quality'"),
         (lambda: check_questions([]), "there are 0 questions"),
         (lambda: questions_of({"questions": [{"name": "a"}]}), "it has name and text"),
-        (lambda: questions_of({"questions": [{"name": "a", "text": 3}]}), "question 'a': text is 3; write a text"),
+        (
+            lambda: questions_of({"questions": [{"name": "a", "text": 3}]}),
+            "question 'a': text is 3; write a text",
+        ),
         (lambda: Question("a", "?", labels=("x", "x ")), "two labels of the same words"),
         (lambda: questions_of({"questions": "Which?"}), "a list of questions is needed"),
     ],
