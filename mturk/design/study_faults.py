@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
-    from glimpse.toml import TomlFile
+    from glimpse.toml import Place, TomlFile
 
     from .study_fields import StudyField
 
@@ -81,4 +81,5 @@ def _first_line(message: str, file: TomlFile, elsewhere: Collection[str]) -> lis
 def _lines(field: StudyField, file: TomlFile) -> list[str]:
     """Return where a file states a field, if it does."""
     place = tuple(filter(None, (field.section, field.key)))
-    return [file.where(*one) for one in (place, (*place, 0)) if one in file.lines][:1]
+    places: tuple[Place, ...] = (place, (*place, 0))
+    return [file.where(*one) for one in places if one in file.lines][:1]
