@@ -58,7 +58,9 @@ function finish() {
   const target = query.get('turkSubmitTo');
   $('send').hidden = true;
   $('record').hidden = false;
-  write('record', submission());
+  const record = () => write('record', submission());
+  record();
+  on($('form'), 'input', record);
   write('done-text', target ? word('not_allowed', {address: target}) : word('test_run'));
 }
 // A form that cannot reach its server, or is refused there, would replace this page by an error. Where progress is

@@ -81,6 +81,15 @@ def test_forms_are_checked_kept_and_sent(page: Any, untimed: Study) -> None:
     assert json.loads(server.submitted[0][1]["answers"][0])["schema"] == 1
 
 
+def test_a_test_run_shows_what_it_would_send_below_its_sentence(page: Any, untimed: Study) -> None:
+    with serving_strictly(asking(untimed, comment=True)) as server:
+        open_at_the_end(page, untimed, server.address(turkSubmitTo=""))
+        assert page.locator("#done-text").inner_text().endswith("This would have been sent:")
+        assert page.evaluate("document.getElementById('done-text').nextElementSibling.id") == "record"
+        page.fill("#comment", "Lovely")
+        assert json.loads(page.locator("#record").inner_text())["comment"] == "Lovely"
+
+
 def test_who_agreed_in_an_earlier_version_goes_on(page: Any, untimed: Study) -> None:
     with serving_strictly(untimed) as server:
         open_at_the_end(page, untimed, server.address())
