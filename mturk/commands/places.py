@@ -13,16 +13,20 @@ if TYPE_CHECKING:
 
 
 def where_people_go(study: Study, requester: Requester, hits: list[PublishedHit]) -> list[str]:
-    """Return the addresses of a study, those of our own server behind a public address with their panels."""
+    """Return the addresses of a study, those of our own server with what each is for."""
     from ..publishing.publishing import where_workers_go
 
     endpoint = requester.endpoint
-    if endpoint.name == "local" and endpoint.public_url:
+    addresses = where_workers_go(study, requester, hits)
+    if endpoint.name != "local":
+        return addresses
+    if endpoint.public_url:
         from ..server.pages.panels import links
 
         found = links(endpoint.public_url, study.study, panels_only=True)
         return [f"{title}: {link}" for title, link in found]
-    return where_workers_go(study, requester, hits)
+    every_task, join = addresses
+    return [f"Link to hand out:     {join}", f"Tasks, after sign-in: {every_task}"]
 
 
 def link_to_hand_out(site: Site, public: str, study: str) -> str:
