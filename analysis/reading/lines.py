@@ -41,34 +41,29 @@ _Time = Annotated[float, Meta(ge=0, lt=LARGEST)]
 
 
 # `gc=False`: they hold no cycles, and the collector need not visit a million of them.
-class UsualAnswer(Struct, gc=False, forbid_unknown_fields=True):
+class _Answered(Struct, gc=False, forbid_unknown_fields=True, kw_only=True):
+    trial: Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
+    shown_ms: _Time | None = None
+    frames: _Number | None = None
+    onset_ms: _Number | None = None
+    presented_ms: _Number | None = None
+    period_ms: _Number | None = None
+    flags: list[str] | None = None
+    repeat: Annotated[int, Meta(ge=0, le=100)] = 0
+
+
+class UsualAnswer(_Answered, gc=False, forbid_unknown_fields=True, kw_only=True):
     """An answer whose every field is what the page sends."""
 
-    trial: Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
     side: Literal["left", "right"]
     response_ms: _Time | None = None
-    shown_ms: _Time | None = None
-    frames: _Number | None = None
-    onset_ms: _Number | None = None
-    presented_ms: _Number | None = None
-    period_ms: _Number | None = None
-    flags: list[str] | None = None
-    repeat: Annotated[int, Meta(ge=0, le=100)] = 0
 
 
-class UsualAnswers(Struct, gc=False, forbid_unknown_fields=True):
+class UsualAnswers(_Answered, gc=False, forbid_unknown_fields=True, kw_only=True):
     """The answers to several questions, or to one that is no choice, in fields that the page sends."""
 
-    trial: Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
     choices: dict[str, int | str]
     response_ms: dict[str, _Time | None] = {}
-    shown_ms: _Time | None = None
-    frames: _Number | None = None
-    onset_ms: _Number | None = None
-    presented_ms: _Number | None = None
-    period_ms: _Number | None = None
-    flags: list[str] | None = None
-    repeat: Annotated[int, Meta(ge=0, le=100)] = 0
 
 
 class UsualPage(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
