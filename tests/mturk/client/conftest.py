@@ -118,7 +118,15 @@ class Running:
             self.change(lambda tx, table=table: tx.run(f"DELETE FROM {table}"))
 
     def hits(self):
-        return self.site.store.read(lambda tx: tx.all("SELECT * FROM hits ORDER BY seq"))
+        """The HITs in the order of their creation; those that are created several at a time, by name."""
+        rows = self.site.store.read(lambda tx: tx.all("SELECT * FROM hits ORDER BY seq"))
+        is_part = ["." in (row["annotation"] or "") for row in rows]
+        if is_part != sorted(is_part):
+            return rows  # in nines, one after the other
+        studies = list(dict.fromkeys(row["study"] for row in rows))
+        whole = rows[: is_part.count(False)]
+        whole.sort(key=lambda row: (studies.index(row["study"]), row["annotation"] or ""))
+        return whole + rows[len(whole) :]
 
     def worker(self, name, panel=LOCAL):
         return self.change(lambda tx: worker_for(tx, self.site.secret, panel, name))
