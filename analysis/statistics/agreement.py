@@ -94,8 +94,8 @@ def _of_workers(answers: Analysed, of_trial: Codes, contrasts: int) -> _Workers:
     swapped = np.where(a_left[:, None, None], sides, sides[:, :, [0, 2, 1]])
     found = []
     for here in gathered.parts:
-        at = here.start + np.flatnonzero(answers.keep[here] & gathered.decided[here])
-        trial, right = gathered.trial[at], (~gathered.left[at]).astype(np.int8)
+        at = here.start + np.flatnonzero(answers.keep[here] & gathered.decided(here))
+        trial, right = gathered.trial[at], (~gathered.left(at)).astype(np.int8)
         key = gathered.worker[gathered.assignment[at]].astype(np.int64) * contrasts + of_trial[trial]
         code, keys = pd.factorize(key)
         own = [

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 CELL_KEYS = ["contrast", "condition_a", "condition_b", "exposure_ms"]
 NO_REASON = ""
+EVERY = slice(None)
 OF_TRIAL = (
     "trial", "contrast", "exposure_ms", "side_of_a", "pair", "condition_a", "item_a", "condition_b", "item_b",
     "sentinel", "correct_left",
@@ -174,23 +175,27 @@ class Gathered:
         """What each outcome is worth on its scale, positive towards the left side."""
         return -np.array([value_of(answer) for answer in reversed(self.kind.answers)], dtype=np.int64)
 
-    @property
-    def left(self) -> NDArray[np.bool_]:
-        """Whether each answer (N,) chose the left side."""
-        if not self.kind.tie:
-            return self.outcome.view(np.bool_)
-        return np.asarray((self.left_share == 1)[self.outcome])
+    def left(self, at: slice | Codes = EVERY) -> NDArray[np.bool_]:
+        """Whether each of some answers chose the left side."""
+        own = self.outcome[at]
+        return np.asarray((self.points > 0)[own]) if self.kind.tie else own.view(np.bool_)
 
-    @property
-    def decided(self) -> NDArray[np.bool_]:
-        """Whether each answer (N,) chose a side."""
-        return np.asarray((self.points != 0)[self.outcome])
+    def decided(self, at: slice | Codes = EVERY) -> NDArray[np.bool_]:
+        """Whether each of some answers chose a side."""
+        own = self.outcome[at]
+        return np.asarray((self.points != 0)[own]) if self.kind.tie else np.ones(len(own), dtype=bool)
+
+    def right(self, at: slice | Codes = EVERY) -> NDArray[np.bool_]:
+        """Whether each of some answers chose the side that is known to be right; False where none is."""
+        correct = self.shown.correct_left[self.trial[at]]
+        left = self.left(at)
+        return np.asarray((correct >= 0) & ((correct == 1) == left) & self.decided(at))
 
     def chose_a(self) -> Any:
         """How much of a choice each answer (N,) gives to condition A: bool, or where there are ties float."""
         a_left = self.shown.a_left[self.trial]
         if not self.kind.tie:
-            return np.asarray(self.left == a_left)
+            return np.asarray(self.left() == a_left)
         left = self.left_share[self.outcome]
         return np.where(a_left, left, 1 - left)
 

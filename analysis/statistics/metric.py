@@ -281,7 +281,7 @@ class _Names(NamedTuple):
 def _gather(answers: Analysed, scores: Scores) -> tuple[Judged, _Names, list[int]]:
     """The analysed answers that have values on both sides, and how many answers each contrast has in all."""
     gathered, shown = answers.gathered, answers.gathered.shown
-    keep = answers.keep & gathered.decided  # a tie says nothing of which image people pick
+    keep = answers.keep & gathered.decided()  # a tie says nothing of which image people pick
     trial, worker = gathered.trial[keep], gathered.worker[gathered.assignment[keep]]
     table, cells = scores.table, gathered.cells
     conditions, items = (pd.Index(table[name].unique()) for name in ("condition", "item"))

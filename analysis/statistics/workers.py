@@ -140,8 +140,7 @@ def sentinel_table(
     at = np.flatnonzero((gathered.shown.cell < 0)[gathered.trial])
     correct = gathered.shown.correct_left[gathered.trial[at]]
     at, correct = at[correct >= 0], correct[correct >= 0]
-    right = np.where(correct == 1, 1.0, 0.0) == gathered.left_share[gathered.outcome[at]]
-    wrong, kept = ~right, gathered.reason[at] == 0
+    wrong, kept = ~gathered.right(at), gathered.reason[at] == 0
     rows = []
     for scope, keep in (("all", np.full(len(at), True)), ("kept", kept)):
         row: dict[str, Any] = {"scope": scope, "n": int(keep.sum()), "wrong": int(wrong[keep].sum())}
@@ -190,19 +189,19 @@ def _leans(gathered: Gathered) -> Floats:
     T = len(gathered.shown.cell)
     n, left = np.zeros((2, T), dtype=np.int64)
     for here in gathered.parts:
-        decided = gathered.decided[here]
+        decided = gathered.decided(here)
         trial = gathered.trial[here][decided]
         n += np.bincount(trial, minlength=T)
-        left += np.bincount(trial[gathered.left[here][decided]], minlength=T)
+        left += np.bincount(trial[gathered.left(here)[decided]], minlength=T)
     return np.stack([divide(left, n - 1), divide(left - 1, n - 1)], axis=1) - 0.5
 
 
 def _of_part(gathered: Gathered, here: slice, lean: Floats) -> pd.DataFrame:
     """What the table says of the workers of a part, in the order in which they appear, but for tests."""
-    assignment, trial, left = gathered.assignment[here], gathered.trial[here], gathered.left[here]
+    assignment, trial, left = gathered.assignment[here], gathered.trial[here], gathered.left(here)
     everyone, names = pd.factorize(gathered.worker[assignment])
     W, genuine = len(names), (gathered.shown.cell >= 0)[trial]
-    worker, chose, decided = everyone[genuine], left[genuine], gathered.decided[here][genuine]
+    worker, chose, decided = everyone[genuine], left[genuine], gathered.decided(here)[genuine]
     n, k = np.bincount(worker, minlength=W), np.bincount(worker[chose], minlength=W)
     of_sides = np.bincount(worker[decided], minlength=W)
     points = gathered.points[gathered.outcome[here][genuine]]
@@ -212,8 +211,7 @@ def _of_part(gathered: Gathered, here: slice, lean: Floats) -> pd.DataFrame:
         "longest_run": _longest_run(worker, assignment[genuine], points, W),
     })  # fmt: skip
     correct = gathered.shown.correct_left[trial]
-    right = np.where(correct == 1, 1.0, 0.0) == gathered.left_share[gathered.outcome[here]]
-    wrong = ~genuine & (correct >= 0) & ~right
+    wrong = ~genuine & (correct >= 0) & ~gathered.right(here)
     table["n_sentinels"] = np.bincount(everyone[~genuine], minlength=W)
     table["n_wrong"] = np.bincount(everyone[wrong], minlength=W)
     of_answers = np.where(decided, lean[trial[genuine], chose.astype(np.int8)], np.nan)
