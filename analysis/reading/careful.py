@@ -158,22 +158,9 @@ class CarefulReader:
         self, answers: list[Any], hit: int, refresh_hz: float, line: int
     ) -> tuple[NDArray[Any], int]:
         """Return an assignment's answers, and how many were repeats."""
-        try:
-            names, sides, response, shown = _columns(answers) if self.index.plain else ([], [None], [], [])
-            rows = np.array([self.index.row_of.get(name, -1) for name in names], dtype=np.int32)
-            clean = (
-                len(set(names)) == len(names)
-                and set(sides) <= set(SIDES)
-                and _are_times(response)
-                and _are_times(shown)
-                and bool((rows >= 0).all())
-                and bool((self.index.hit_of[rows] == hit).all())
-            )
-        except (KeyError, TypeError, AttributeError):
-            clean = False
-        repeated = 0
-        if clean:
-            values = [-1 if side == "left" else 1 for side in sides]
+        repeated, usual = 0, self._usual(answers, hit) if self.index.plain else None
+        if usual is not None:
+            rows, values, response, shown = usual
         else:
             kept, repeated = self._repair(answers, hit, refresh_hz, line)
             rows = np.array([self.index.row_of[answer.trial] for answer in kept], dtype=np.int32)
@@ -187,6 +174,25 @@ class CarefulReader:
         found["response_ms"] = np.array(response, dtype=np.float32).reshape(shape)
         found["shown_ms"] = np.array(shown, dtype=np.float32)
         return found[~self.index.practice[rows]], repeated
+
+    def _usual(
+        self, answers: list[Any], hit: int
+    ) -> tuple[NDArray[np.int32], list[int], list[float | None], list[float | None]] | None:
+        """Return rows, values, response_ms and shown_ms; None unless all answers are usual ones."""
+        try:
+            names, sides, response, shown = _columns(answers)
+            rows = np.array([self.index.row_of.get(name, -1) for name in names], dtype=np.int32)
+            clean = (
+                len(set(names)) == len(names)
+                and set(sides) <= set(SIDES)
+                and _are_times(response)
+                and _are_times(shown)
+                and bool((rows >= 0).all())
+                and bool((self.index.hit_of[rows] == hit).all())
+            )
+        except (KeyError, TypeError, AttributeError):
+            return None
+        return (rows, [value_of(side) for side in sides], response, shown) if clean else None
 
     def _of_questions(self, kept: list[Answer]) -> tuple[list[int], list[float | None]]:
         """Values and response times, question by question within an answer."""

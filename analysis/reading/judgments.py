@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from glimpse.counting import EXPOSURE, REASONS
-from glimpse.questions import DEFAULT_QUESTION, SIDES, TIE, value_of
+from glimpse.questions import DEFAULT_QUESTION, SIDES, TIE
 
 from .design import correct_left
 
@@ -226,13 +226,9 @@ class _Part(NamedTuple):
 
     def choice(self) -> Any:
         """The answer as it was given."""
-        kind = self.of.question.kind
-        code = [value_of(answer) for answer in kind.answers].index
-        place = {value: code(value) for value in map(value_of, kind.answers)}
-        found = np.array([place.get(value, -1) for value in range(-kind.steps, kind.steps + 1)])
-        return pd.Categorical.from_codes(
-            found[self.answers["value"].astype(np.int64) + kind.steps], pd.Index(list(kind.answers))
-        )
+        kind, value = self.of.question.kind, self.answers["value"]
+        code = value + kind.steps if kind.tie else (value > 0).view(np.int8)
+        return pd.Categorical.from_codes(code, pd.Index(list(kind.answers)))
 
     def sentinel(self) -> Any:
         """Whether the answer is known."""

@@ -38,5 +38,11 @@ def window(chrome: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
+def tabs(window: Any) -> Any:
+    """A window, for tabs that share its storage."""
+    return window()
+
+
+@pytest.fixture
 def page(window: Any) -> Any:
     return window().new_page()

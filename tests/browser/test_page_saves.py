@@ -21,12 +21,6 @@ window.setTimeout = (call, ms, ...more) => (ms === 3000 ? 1e9 : real(call, ms, .
 NO_STORAGE = "Object.defineProperty(window, 'localStorage', {value: null})"
 
 
-@pytest.fixture
-def tabs(window: Any) -> Any:
-    """A window, for tabs that share its storage."""
-    return window()
-
-
 @pytest.fixture(scope="module")
 def timed(tmp_path_factory: pytest.TempPathFactory) -> Study:
     design = experiment((60,), 6)

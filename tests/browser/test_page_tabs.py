@@ -53,12 +53,6 @@ TIME = [
 ]
 
 
-@pytest.fixture
-def tabs(window: Any) -> Any:
-    """A window, for tabs that share its storage."""
-    return window()
-
-
 @pytest.fixture(scope="module")
 def timed(tmp_path_factory: pytest.TempPathFactory) -> Study:
     design = experiment((60,), 6)
