@@ -27,8 +27,9 @@ SCHEMA_VERSION = 2
 
 @dataclass(frozen=True)
 class Stimulus:
-    """One hosted image: its file name under images/, SHA-256, and size in pixels.
+    """One hosted image or clip: its file name under images/, SHA-256, and size in pixels.
 
+    A clip states how many `frames` it has, and its `frame_rate` in frames a second; an image neither.
     `source_sha256` is that of the file it was made from, where the pixels stayed as they were (see
     `mturk.design.encoding`); empty where the image was encoded anew, and in studies that do not state it.
     """
@@ -38,10 +39,17 @@ class Stimulus:
     width: int
     height: int
     source_sha256: str = ""
+    frames: int | None = None
+    frame_rate: float | None = None
+
+    @property
+    def duration_ms(self) -> float | None:
+        """How long a clip plays, in ms; None for an image."""
+        return 1000 * self.frames / self.frame_rate if self.frames and self.frame_rate else None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the image as study.json holds it."""
-        return {name: value for name, value in asdict(self).items() if value != ""}
+        """Return the stimulus as study.json holds it."""
+        return {name: value for name, value in asdict(self).items() if value not in {"", None}}
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,11 @@ class Study:
             f"<Study in {self.folder}: {hits} HIT{'s' * (hits != 1)} of {sizes} trials, "
             f"{self.experiment.mode}, {contrasts} contrast{'s' * (contrasts != 1)}>"
         )
+
+    @property
+    def moving(self) -> bool:
+        """Whether the study's stimuli are clips; its reference images may be still ones."""
+        return any(stimulus.frames is not None for stimulus in self.stimuli.values())
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -291,6 +304,16 @@ def _check_kinds(value: Mapping[str, Any]) -> None:
         for name, kind in kinds.items():
             if type(holder[name]) is not kind:
                 raise TypeError(f"{name} is {str(holder[name])[:60]!r}")
+    for stimulus in value["stimuli"].values():
+        _check_clip(stimulus)
+
+
+def _check_clip(stimulus: Mapping[str, Any]) -> None:
+    """Raise TypeError for a clip that does not state both of its numbers; images state neither."""
+    frames, rate = stimulus.get("frames"), stimulus.get("frame_rate")
+    stated = type(frames) is int and frames > 0 and isinstance(rate, int | float) and rate > 0
+    if not stated and (frames, rate) != (None, None):
+        raise TypeError(f"frames is {str(frames)[:60]!r}, frame_rate {str(rate)[:60]!r}")
 
 
 def _check_files(study: Study, folder: Path) -> None:

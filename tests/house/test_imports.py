@@ -28,7 +28,7 @@ LAYERS = {
         ["console"],
         ["stopping"],
         ["counting", "duration"],
-        ["study", "sent"],
+        ["study", "sent", "clips"],
         ["submission", "stated", "plan", "pixels"],
         ["trials", "people", "pricing", "precision", "experiment", "context", "forms"],
         ["files", "images", "tables", "toml"],

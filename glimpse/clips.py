@@ -1,0 +1,308 @@
+"""Clips: which files of people's folders may be one, what each holds, and its frames.
+
+Videos are read by the ffmpeg that imageio-ffmpeg brings along; animated images (GIF, APNG, WebP) by Pillow,
+since not every ffmpeg reads them all.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageSequence
+
+from glimpse.errors import GlimpseError
+from glimpse.pixels import as_rgb, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+# Containers that pages show, and their content types.
+CONTENT_TYPES = {".mp4": "video/mp4", ".webm": "video/webm"}
+VIDEO_ENDINGS = (*CONTENT_TYPES, ".m4v", ".mov", ".mkv")
+ANIMATED_ENDINGS = (".gif", ".png", ".apng", ".webp")
+CLIP_ENDINGS = (*VIDEO_ENDINGS, *ANIMATED_ENDINGS)
+# Browsers show a frame that asks for less than 20 ms for 100 ms.
+SHORTEST_MS, INSTEAD_MS = 20, 100
+# How far from its place, as a share of a frame, a frame of a constant rate may be: containers round times.
+_JITTER = 0.35
+_RATES = tuple(Fraction(rate) for rate in range(1, 241))
+_NTSC = tuple(Fraction(rate * 1000, 1001) for rate in (24, 30, 48, 60, 120, 240))
+_STREAM = re.compile(r"^ *Stream #0:\d+.*?: (Video|Audio): (.*)$", re.MULTILINE)
+_PACKET = re.compile(
+    r"^0, *-?\d+, *(-?\d+), *(\d+), *(\d+), *0x[0-9a-f]+(?:, *F=0x([0-9a-f]+))?", re.MULTILINE
+)
+_DROPPED = 0x4  # a packet that an edit list leaves out
+
+
+class UnreadableClipError(GlimpseError):
+    """A file that is no clip, or one of which a part is missing; the text names it and says why."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What a file of moving pictures holds.
+
+    width, height: in pixels, upright and with square pixels, as players show it. frame_rate: frames a second;
+    where it is not `steady`, the mean. times_ms: when each frame begins, from 0. rotation: degrees by which
+    players turn it. transfer, matrix: how colours are coded, as ffmpeg names it; empty where not stated.
+    """
+
+    path: Path
+    codec: str
+    width: int
+    height: int
+    times_ms: tuple[float, ...]
+    frame_rate: Fraction
+    steady: bool
+    pixel_format: str
+    sound: bool = False
+    rotation: int = 0
+    square: bool = True
+    interlaced: bool = False
+    transfer: str = ""
+    matrix: str = ""
+
+    @property
+    def frames(self) -> int:
+        """How many frames it has."""
+        return len(self.times_ms)
+
+    @property
+    def duration_ms(self) -> float:
+        """How long it plays, in ms."""
+        return float(1000 * self.frames / self.frame_rate)
+
+    @property
+    def animated(self) -> bool:
+        """Whether it is an animated image, which Pillow reads."""
+        return self.path.suffix.lower() in ANIMATED_ENDINGS
+
+
+def ffmpeg() -> str:
+    """Return the path of an ffmpeg; GlimpseError where there is none."""
+    import imageio_ffmpeg
+
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError:
+        raise GlimpseError(
+            "No ffmpeg was found, which clips need. Install it with `pip install imageio-ffmpeg`, or name "
+            "one in the environment variable IMAGEIO_FFMPEG_EXE."
+        ) from None
+
+
+def is_video(path: PurePath) -> bool:
+    """Tell by its name whether a file is a video; animated images have the endings of still ones."""
+    return path.suffix.lower() in VIDEO_ENDINGS
+
+
+def probe(path: Path | str) -> Clip:
+    """Read what a clip holds, without decoding a video's frames: those are seen when they are needed.
+
+    UnreadableClipError names a file that is no clip, has no video, one frame or none, or was cut short.
+    """
+    path = Path(path)
+    if not path.stat().st_size:
+        raise UnreadableClipError(f"{path} is empty (0 bytes); replace or remove it.")
+    clip = _probe_animated(path) if path.suffix.lower() in ANIMATED_ENDINGS else _probe_video(path)
+    if clip.frames < 2:
+        what = "has one frame: it is a still image" if clip.frames else "has no frames"
+        raise UnreadableClipError(f"{path} {what}; a clip has two frames or more. Replace or remove it.")
+    return clip
+
+
+def frames_of(path: Path | str, count: int, width: int | None = None) -> list[np.ndarray]:
+    """Return up to `count` frames of a clip from its first to its last, evenly spaced: HWC uint8 RGB.
+
+    `width`: of the frames in pixels; None: as they are. UnreadableClipError where the clip cannot be read.
+
+    >>> strip = frames_of("images/crn/0001.mp4", 4, width=160)  # doctest: +SKIP
+    >>> strip[0].shape  # doctest: +SKIP
+    (90, 160, 3)
+    """
+    clip = probe(path)
+    size = (clip.width, clip.height)
+    if width is not None:
+        size = width, max(1, round(clip.height * width / clip.width))
+    chosen = spaced(clip.frames, count)
+    if clip.animated:
+        frames = [image for index, image in enumerate(animated_frames(clip.path)) if index in set(chosen)]
+        return [np.asarray(image.resize(size, Image.Resampling.LANCZOS)) for image in frames]
+    return _video_frames(clip, chosen, size)
+
+
+def spaced(frames: int, count: int) -> list[int]:
+    """Return which of `frames` frames show a clip in `count`: the first, the last, and some between.
+
+    >>> spaced(9, 3)
+    [0, 4, 8]
+    """
+    count = min(count, frames)
+    return [round(place * (frames - 1) / max(1, count - 1)) for place in range(count)]
+
+
+def animated_frames(path: Path) -> Iterator[Image.Image]:
+    """Yield the frames of an animated image, RGB; UnreadableClipError where one is damaged or transparent."""
+    with opened(path, path) as image:
+        for frame in ImageSequence.Iterator(image):
+            whole = frame.convert("RGBA")
+            if whole.getchannel("A").getextrema()[0] != 255:
+                raise UnreadableClipError(
+                    f"{path} has transparent pixels; a stimulus must be opaque. Flatten it first."
+                )
+            yield as_rgb(whole)
+
+
+def is_animated(path: Path) -> bool:
+    """Tell whether an image file has several frames that follow each other in time; errors as of `opened`."""
+    if path.suffix.lower() not in ANIMATED_ENDINGS:
+        return False
+    with opened(path, path) as image:
+        return getattr(image, "n_frames", 1) > 1
+
+
+def _probe_animated(path: Path) -> Clip:
+    """Read the sizes and times of an animated image; every frame is decoded."""
+    with opened(path, path) as image:
+        kind, size = str(image.format), image.size
+        times, now = [], 0.0
+        for frame in ImageSequence.Iterator(image):
+            frame.load()
+            stated = float(frame.info.get("duration", 0))
+            times.append(now)
+            now += stated if stated >= SHORTEST_MS else INSTEAD_MS
+    rate, steady = _rate(times, now)
+    return Clip(path, kind.lower(), *size, tuple(times), rate, steady, "rgb24")
+
+
+def _probe_video(path: Path) -> Clip:
+    """Read what ffmpeg says of a video's streams, and the times of its packets."""
+    listed = _run(["-i", str(path), "-map", "0:V:0", "-c", "copy", "-f", "framecrc", "-"])
+    said, packets = listed.stderr.decode(errors="replace"), listed.stdout.decode()
+    streams = _STREAM.findall(said.split("\nOutput #0")[0].split("\nStream mapping")[0])
+    video = [text for kind, text in streams if kind == "Video" and "(attached pic)" not in text]
+    if not streams:
+        raise UnreadableClipError(
+            f"{path} cannot be read as a video ({_reason(said)}); replace or remove it."
+        )
+    if not video:
+        raise UnreadableClipError(f"{path} has no video, only sound; replace or remove it.")
+    times, end = _times(packets)
+    if listed.returncode or "partial file" in said or "File ended prematurely" in said:
+        raise UnreadableClipError(f"{path} is damaged or was cut short; copy it again, or remove it.")
+    rate, steady = _rate(times, end)
+    return _described(
+        path, video[0], said, (tuple(times), rate, steady), any(k == "Audio" for k, _ in streams)
+    )
+
+
+def _described(
+    path: Path, video: str, said: str, timed: tuple[tuple[float, ...], Fraction, bool], sound: bool
+) -> Clip:
+    """Put together what ffmpeg's line about the video says: codec, pixels, size, turned or not."""
+    codec = video.split(maxsplit=1)[0].rstrip(",")
+    pixels = re.search(r", (\w+)(?:\(([^)]*)\))?, (\d+)x(\d+)", video)
+    if pixels is None:
+        raise UnreadableClipError(f"{path}: its pictures have no stated size or colours; encode it anew.")
+    words = [word.strip() for word in (pixels[2] or "").split(",")]
+    colours = next((word for word in words if word and _is_colour(word)), "")
+    matrix, _, transfer = colours.split("/") if colours.count("/") == 2 else (colours, "", colours)
+    aspect = re.search(r"SAR (\d+):(\d+)", video)
+    sample = Fraction(int(aspect[1]), int(aspect[2])) if aspect and int(aspect[2]) else Fraction(1)
+    turned = re.search(r"rotation of (-?\d+(?:\.\d+)?) degrees", said)
+    rotation = round(float(turned[1])) % 360 if turned else 0
+    width, height = round(int(pixels[3]) * (sample or 1)), int(pixels[4])
+    if rotation in {90, 270}:
+        width, height = height, width
+    return Clip(
+        path,
+        codec,
+        width,
+        height,
+        *timed,
+        pixels[1],
+        sound,
+        rotation,
+        sample == 1,
+        any("first" in word for word in words),
+        "" if transfer == "unknown" else transfer,
+        "" if matrix == "unknown" else matrix,
+    )
+
+
+def _is_colour(word: str) -> bool:
+    return word not in {"tv", "pc", "progressive"} and "first" not in word and "gray" not in word
+
+
+def _times(packets: str) -> tuple[list[float], float]:
+    """Return when each frame begins, in ms from the first, and when the last ends."""
+    base = re.search(r"^#tb 0: (\d+)/(\d+)", packets, re.MULTILINE)
+    found = sorted(
+        (int(begin), int(length))
+        for begin, length, _, flags in _PACKET.findall(packets)
+        if not int(flags or "0", 16) & _DROPPED
+    )
+    if base is None or not found:
+        return [], 0.0
+    tick_ms = 1000 * int(base[1]) / int(base[2])
+    times = [(begin - found[0][0]) * tick_ms for begin, _ in found]
+    return times, times[-1] + found[-1][1] * tick_ms
+
+
+def _rate(times_ms: Sequence[float], end_ms: float) -> tuple[Fraction, bool]:
+    """Return the frames a second, and whether each is in its place: times may be rounded to whole ms."""
+    if len(times_ms) < 2 or times_ms[-1] <= 0:
+        return Fraction(1), False
+    frame_ms = times_ms[-1] / (len(times_ms) - 1)
+    rounded = 1.0 / times_ms[-1]  # times are at most a ms off
+    rate = min((*_RATES, *_NTSC), key=lambda one: abs(float(one) * frame_ms / 1000 - 1))
+    if abs(float(rate) * frame_ms / 1000 - 1) > max(1e-4, rounded):
+        rate = Fraction(1000 / frame_ms).limit_denominator(1001)
+    places = np.arange(len(times_ms)) * float(1000 / rate)
+    steady = bool(np.abs(np.asarray(times_ms) - places).max() <= _JITTER * frame_ms)
+    return (
+        (rate, True) if steady else (Fraction(1000 * len(times_ms) / end_ms).limit_denominator(1001), False)
+    )
+
+
+def _video_frames(clip: Clip, chosen: Sequence[int], size: tuple[int, int]) -> list[np.ndarray]:
+    """Decode the chosen frames of a video, at a size."""
+    picked = "+".join(f"eq(n\\,{index})" for index in chosen)
+    filters = f"select='{picked}',scale={size[0]}:{size[1]}:flags=lanczos"
+    output = ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    done = _run(["-i", str(clip.path), "-map", "0:V:0", "-vf", filters, *output])
+    frames = np.frombuffer(done.stdout, np.uint8)
+    if frames.size != len(chosen) * size[0] * size[1] * 3:
+        reason = _reason(done.stderr.decode(errors="replace"))
+        raise UnreadableClipError(f"{clip.path} cannot be decoded ({reason}); replace or remove it.")
+    return list(frames.reshape(len(chosen), size[1], size[0], 3))
+
+
+def _run(options: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+    """Run ffmpeg on one core; nothing of what it is given is a pattern or an address."""
+    command = [ffmpeg(), "-hide_banner", "-nostdin", "-threads", "1", *_as_files(options)]
+    plain = {**os.environ, "AV_LOG_FORCE_NOCOLOR": "1"}
+    return subprocess.run(command, capture_output=True, check=False, env=plain)  # noqa: S603
+
+
+def _as_files(options: Sequence[str]) -> list[str]:
+    """Name inputs as files: a name may begin with a dash or hold a colon."""
+    return [
+        f"file:{option}" if place and options[place - 1] == "-i" else option
+        for place, option in enumerate(options)
+    ]
+
+
+def _reason(said: str) -> str:
+    """Return what ffmpeg said of a file that it could not read."""
+    for known in ("moov atom not found", "Invalid data found", "Permission denied", "error reading header"):
+        if known in said:
+            return known
+    return "it has no video that ffmpeg knows, or its index is damaged"
