@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from glimpse.errors import GlimpseError
+from glimpse.experiment_checks import check_contrasts, check_counts, check_exposures, check_sentinels
 from glimpse.questions import DEFAULT_QUESTION, Question, check_questions, questions_of
 from glimpse.stop_rule import StopRule
 
@@ -27,9 +28,8 @@ PRESETS: tuple[PresetName, ...] = get_args(PresetName)
 PAPER_EXPOSURES_MS = (125, 250, 500, 1000, 2000, 4000, 8000)
 # From this exposure on, whoever looks sees which of two images is real, if one is as bad as a sentinel's.
 PLAIN_MS = 1000
-LARGEST_REWARD_USD = 10_000
 # Fields that study.json leaves out where they say what is usual, as earlier versions never stated them.
-LEFT_OUT = frozenset({"stop_when", "questions", "sentinels", "sentinel_question"})
+LEFT_OUT = frozenset({"stop_when", "questions", "sentinels", "sentinel_question", "hit_trials"})
 PAPER_BASELINES = ("image-space", "pix2pix", "encoder-decoder", "full-resolution")
 
 
@@ -49,7 +49,9 @@ class Experiment:
     `real` is the condition of photographs, None where nothing is one.
     `sentinel` is the condition whose images stand against real ones in every batch; None where each batch
     names its own, or where there are none. A cell is one contrast at one exposure; `trials_per_cell` counts
-    in one HIT. `pairing`, `scenes` and `sides` are None where a file that a design
+    in one HIT. Where `hit_trials` is stated, all the trials of a HIT, cells are spread over the HITs of a
+    batch, each equally often to within one, and `trials_per_cell` is the most that a HIT has of one.
+    `pairing`, `scenes` and `sides` are None where a file that a design
     was taken from does not say them.
     An assignment is excluded when more than `max_wrong_sentinels` of its sentinels are wrong. The study may
     stop before its places are filled when `stop_when` holds; None: it states no such rule.
@@ -83,15 +85,16 @@ class Experiment:
     questions: tuple[Question, ...] = (DEFAULT_QUESTION,)
     sentinels: Sentinels = "condition"
     sentinel_question: str | None = None
+    hit_trials: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse settings that no study can have; GlimpseError names the field."""
         _check_choices(self)
-        _check_contrasts(self)
-        _check_exposures(self)
-        _check_counts(self)
+        check_contrasts(self)
+        check_exposures(self)
+        check_counts(self)
         check_questions(self.questions)
-        _check_sentinels(self)
+        check_sentinels(self)
         if self.stop_when is not None:
             self.stop_when.check(self.contrasts, self.exposures_ms)
 
@@ -121,6 +124,8 @@ class Experiment:
 
     def genuine_per_hit(self, batch: Batch) -> int:
         """Return the number of a HIT's scored trials that are no sentinels."""
+        if self.hit_trials is not None:
+            return self.hit_trials - self.known_per_hit
         return len(batch.contrasts) * len(self.exposures_ms) * self.trials_per_cell
 
     @property
@@ -251,6 +256,11 @@ def check_exclusion_rule(experiment: Experiment) -> None:
         )
 
 
+def shorter(experiment: Experiment) -> str:
+    """Return the option of build-hits that makes this experiment's HITs shorter."""
+    return "--trials-per-cell" if experiment.hit_trials is None else "--trials-per-hit"
+
+
 def _batches(
     mode: Mode, contrasts: tuple[Contrast, ...], sentinel: str | None, real: str | None = "real"
 ) -> tuple[Batch, ...]:
@@ -312,103 +322,3 @@ def _check_choices(experiment: Experiment) -> None:
         value = getattr(experiment, name)
         if value is not None:
             _check_choice(name, value, get_args(words))
-
-
-SMALLEST = {
-    "hits_per_batch": 1,
-    "trials_per_cell": 1,
-    "sentinels_per_hit": 0,
-    "max_sentinels_in_a_row": 1,
-    "max_wrong_sentinels": 0,
-    "practice_trials": 0,
-    "break_every": 0,
-    "workers_per_hit": 1,
-    "time_allotted_minutes": 1,
-}
-
-
-def _check_counts(experiment: Experiment) -> None:
-    """Check every count against its smallest value."""
-    for name, least in SMALLEST.items():
-        count = getattr(experiment, name)
-        if not isinstance(count, int) or isinstance(count, bool) or count < least:
-            raise GlimpseError(f"{name} is {count!r}; it must be a whole number of at least {least}.")
-    reward = experiment.reward_usd
-    if not reward.is_finite() or not 0 <= reward <= LARGEST_REWARD_USD or reward != round(reward, 2):
-        raise GlimpseError(
-            f"reward_usd is {reward}; it must be dollars and cents from 0 to {LARGEST_REWARD_USD}, "
-            "for example 1.50."
-        )
-    for batch in experiment.batches:
-        room = experiment.genuine_per_hit(batch) * experiment.max_sentinels_in_a_row
-        if experiment.sentinels_per_hit > room:
-            raise GlimpseError(
-                f"sentinels_per_hit is {experiment.sentinels_per_hit}; with at most "
-                f"{experiment.max_sentinels_in_a_row} in a row, a HIT of batch {batch.batch} has room "
-                f"for {room}."
-            )
-
-
-def _check_contrasts(experiment: Experiment) -> None:
-    """Check that contrasts name two conditions each, once, and that each is in a batch."""
-    if not experiment.contrasts:
-        raise GlimpseError("There is no contrast; name at least one, for example --contrast crn:real.")
-    seen: set[frozenset[str]] = set()
-    for a, b in experiment.contrasts:
-        if a == b or not a or not b:
-            raise GlimpseError(f"contrast {a}:{b} must name two different conditions.")
-        if frozenset((a, b)) in seen:
-            raise GlimpseError(f"contrast {a}:{b} is named twice; each pair of conditions once.")
-        seen.add(frozenset((a, b)))
-    batched = [contrast for batch in experiment.batches for contrast in batch.contrasts]
-    if sorted(set(batched)) != sorted(experiment.contrasts) or len(set(batched)) != len(batched):
-        raise GlimpseError("batches must hold each of the experiment's contrasts exactly once.")
-    names = [batch.batch for batch in experiment.batches]
-    if len(set(names)) != len(names):
-        raise GlimpseError(f"batches are named {', '.join(names)}; each needs a name of its own.")
-
-
-def _check_sentinels(experiment: Experiment) -> None:
-    """Check that there is a condition for the trials with a known answer, and that it is not the real one."""
-    names = [question.name for question in experiment.questions]
-    if experiment.sentinel_question not in {None, *names}:
-        raise GlimpseError(
-            f"sentinel_question is {experiment.sentinel_question!r}; the questions are {', '.join(names)}."
-        )
-    if experiment.sentinels != "condition":
-        return
-    known = experiment.sentinels_per_hit or experiment.practice_trials
-    if known and experiment.real is None:
-        raise GlimpseError(
-            f"{experiment.sentinels_per_hit} sentinels and {experiment.practice_trials} practice trials a "
-            "HIT need known answers, and no condition is real. Name it with --real, take the answers from "
-            "--sentinel-file or --sentinel-mismatch, or set --sentinels-per-hit 0."
-        )
-    for batch in experiment.batches:
-        if batch.sentinel is not None and batch.sentinel == experiment.real:
-            raise GlimpseError(
-                f"sentinel is {experiment.real!r}, the real condition; name a synthesized one."
-            )
-        if batch.sentinel is None and known:
-            raise GlimpseError(
-                f"batch {batch.batch} has no sentinel condition, but {experiment.sentinels_per_hit} "
-                f"sentinels and {experiment.practice_trials} practice trials a HIT; "
-                "name one with --sentinel, or set --sentinels-per-hit 0."
-            )
-
-
-def _check_exposures(experiment: Experiment) -> None:
-    """Check that exposures are distinct, positive and fit the mode."""
-    exposures = experiment.exposures_ms
-    if not exposures or len(set(exposures)) != len(exposures):
-        raise GlimpseError(f"exposures_ms is {list(exposures)}; name each exposure once.")
-    limited = experiment.mode == "limited-time"
-    stated = experiment.sentinel_exposure_ms
-    sentinel = (stated,) if experiment.sentinels_per_hit and stated is not None else ()
-    for exposure_ms in (*exposures, *sentinel):
-        if limited and (not isinstance(exposure_ms, int) or not 1 <= exposure_ms <= 60_000):
-            raise GlimpseError(f"exposure {exposure_ms!r} in limited-time; allowed are 1 to 60000 ms, whole.")
-        if not limited and exposure_ms is not None:
-            raise GlimpseError(
-                f"exposure {exposure_ms} ms in unlimited-time, where images stay: it must be null."
-            )

@@ -32,6 +32,7 @@ MAX_ROTATIONS = 32
 class Layout:
     """The counts of one batch. Labels: a cell's number; `cells` for sentinels; `cells + 1` for practice.
 
+    `spread`: compared trials of a HIT where the cells are spread over HITs; None: a HIT has every cell.
     Cell number = contrast * exposures + exposure, in the order of the batch's contrasts.
     """
 
@@ -42,6 +43,7 @@ class Layout:
     sentinels: int
     practice: int
     max_sentinels_in_a_row: int
+    spread: int | None = None
 
     @property
     def cells(self) -> int:
@@ -51,7 +53,8 @@ class Layout:
     @property
     def scored(self) -> int:
         """Trials a HIT without practice."""
-        return self.cells * self.trials_per_cell + self.sentinels
+        compared = self.cells * self.trials_per_cell if self.spread is None else self.spread
+        return compared + self.sentinels
 
     @property
     def trials(self) -> int:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 import glimpse.experiment as experiments
 from glimpse.calling import flag, in_python, known, number, path_of, refuse, warn, whole, word, words
 from glimpse.errors import GlimpseError
-from glimpse.experiment import SMALLEST, Experiment, check_exclusion_rule
+from glimpse.experiment import Experiment, check_exclusion_rule
+from glimpse.experiment_checks import SMALLEST
 from glimpse.forms import FormField
 from glimpse.questions import Question, only_question
 from glimpse.stop_rule import StopRule
@@ -41,6 +42,7 @@ class Numbers(TypedDict, total=False):
     sides: str
     hits_per_batch: int
     trials_per_cell: int
+    trials_per_hit: int
     sentinels_per_hit: int
     max_sentinels_in_a_row: int
     max_wrong_sentinels: int
@@ -113,7 +115,8 @@ def plan_study(
             empty: crn, and all other conditions.
         **numbers: Numbers that take the place of the preset's: exposures_ms, sentinel_exposure_ms, pairing
             ("random" or "same-item"), scenes ("without-replacement" or "with-replacement"), sides ("balanced"
-            or "random"), hits_per_batch, trials_per_cell (in one HIT), sentinels_per_hit,
+            or "random"), hits_per_batch, trials_per_cell (in one HIT), trials_per_hit (cells
+            are spread over HITs, each equally often), sentinels_per_hit,
             max_sentinels_in_a_row, max_wrong_sentinels (more exclude an assignment), practice_trials,
             break_every (trials), workers_per_hit, reward_usd (an assignment), time_allotted_minutes,
             stop_when (when the study may stop early, such as "excludes-chance" or "width=0.10"), sentinels
@@ -150,8 +153,9 @@ def plan_study(
         contrasts=_contrasts(contrasts),
         ours=None if ours is None else word("ours", ours),
         baselines=words("baselines", baselines),
-        numbers=_numbers(numbers, questions),
+        numbers=_numbers({name: one for name, one in numbers.items() if name != "trials_per_hit"}, questions),
     )
+    experiment = _spread(experiment, numbers)
     check_exclusion_rule(experiment)
     return experiment
 
@@ -253,7 +257,7 @@ def _built(
     from .building.building import build
     from .building.copies import copies
     from .building.requested import IMAGES as USUAL_IMAGES
-    from .building.requested import experiment_of, making_of
+    from .building.requested import experiment_of, making_of, spread_for_time
     from .design.context import without_references
     from .design.stimuli import find_images
     from .design.study_file import read_study_file
@@ -265,14 +269,38 @@ def _built(
     if "from_hits" in said:
         raise GlimpseError(f"{file} takes its design from a HIT file, which build-hits alone does.")
     found = find_images(folder)
+    beforehand: list[str] = []
     if experiment is None:
         experiment = experiment_of(said, without_references(found, said.get("context_image")).conditions)
+        experiment, beforehand = spread_for_time(experiment, said)
     elif "asked" in said:
         experiment = dataclasses.replace(experiment, questions=said["asked"])
     beside = copies(said, target, folder, file=file, experiment=experiment)
     making = making_of(said, experiment.questions, force=force, beside=beside)
-    missing = said.get("allow_missing", False)
-    return build(found, experiment, target, making, allow_missing=missing, pairing_asked="pairing" in said)
+    return build(
+        found,
+        experiment,
+        target,
+        making,
+        allow_missing=said.get("allow_missing", False),
+        pairing_asked="pairing" in said,
+        beforehand=beforehand,
+    )
+
+
+def _spread(experiment: Experiment, numbers: Mapping[str, object]) -> Experiment:
+    """Return an experiment, its cells spread over HITs where that is asked for or needed."""
+    from .design.spreading import spread, spread_where_needed
+
+    if "trials_per_hit" not in numbers:
+        experiment, warning = spread_where_needed(experiment, numbers)
+        if warning:
+            warn(warning)
+        return experiment
+    if "trials_per_cell" in numbers:
+        raise GlimpseError("trials_per_hit and trials_per_cell both say how long a HIT is; give one of them.")
+    hits = experiment.hits_per_batch if "hits_per_batch" in numbers else None
+    return spread(experiment, whole("trials_per_hit", numbers["trials_per_hit"], 1), hits)
 
 
 def _preset(mode: object, name: object) -> Experiment:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from glimpse.context import Context
 from glimpse.duration import hourly_usd, minutes
 from glimpse.errors import GlimpseError
-from glimpse.experiment import LARGEST_REWARD_USD
+from glimpse.experiment_checks import LARGEST_REWARD_USD
 from glimpse.files import refuse_others, write_whole
 from glimpse.images import is_image, is_left_behind, item_of
 from glimpse.precision import PAPER_IMAGES, SPREADS, TYPICAL, Spread
@@ -195,8 +195,9 @@ def describe(planned: Planned, contexts: Sequence[Context] = ()) -> list[str]:
     batches = f"{design.batches} batches of " if design.batches > 1 else ""
     lines = [
         (
-            f"{planned.experiment['mode']}: {batches}{design.hits} HITs of {design.workers_per_hit} workers "
-            f"at ${design.reward_usd}: ${cost:,.2f} with Mechanical Turk's fees; your own server has none."
+            f"{planned.experiment['mode']}: {batches}{design.batch_hits} HITs of {design.workers_per_hit} "
+            f"workers at ${design.reward_usd}: ${cost:,.2f} with Mechanical Turk's fees; your own server has "
+            "none."
         ),
         _pay_line(planned, contexts),
         f"A cell has {design.answers} answers of {design.workers} workers on {design.pairs} trials.",
@@ -307,10 +308,11 @@ def _variant_lines(table: pd.DataFrame) -> list[str]:
 def next_step(planned: Planned, study: Path | None) -> str:
     """Return the command that comes next: to build what was planned, or to look at it where it is built."""
     own = size_of(planned.experiment)
+    sizes = [{**vars(one), "hits": one.batch_hits} for one in (planned.design, own)]
     changed = [
-        f" {option} {getattr(planned.design, name)}"
+        f" {option} {sizes[0][name]}"
         for name, option in BUILD_OPTIONS.items()
-        if getattr(planned.design, name) != getattr(own, name)
+        if sizes[0][name] != sizes[1][name]
     ]
     if study is not None and not changed:
         return f"preview {study}"

@@ -109,7 +109,7 @@ def plan_table(
 
 def _counts(size: StudySize) -> dict[str, int]:
     names = ("hits", "workers_per_hit", "trials_per_cell", "images", "workers", "pairs", "answers")
-    return {name: getattr(size, name) for name in names}
+    return {name: getattr(size, name) for name in names} | {"hits": size.batch_hits}
 
 
 def _check_size(cells: Sequence[StudySize], answers: int, studies: int) -> None:

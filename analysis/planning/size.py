@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
-from glimpse.experiment import LARGEST_REWARD_USD
+from glimpse.experiment_checks import LARGEST_REWARD_USD
 from glimpse.plan import Layout
 from glimpse.precision import PAPER_IMAGES
 
@@ -21,7 +21,8 @@ class StudySize:
 
     cells: of all batches. images: of each condition. same_item: whether both sides of a pair show one scene.
     replacement: whether scenes are drawn at random instead of dealt evenly. sentinels, practice: trials a
-    HIT, which show images too.
+    HIT, which show images too. spread: compared trials of a HIT where cells are spread over HITs; then `hits`
+    are those that show a cell, and `batch_hits` all of them.
     """
 
     hits: int
@@ -35,6 +36,7 @@ class StudySize:
     replacement: bool = False
     sentinels: int = 5
     practice: int = 0
+    spread: int | None = None
 
     def __post_init__(self) -> None:
         """Check every number once."""
@@ -73,16 +75,23 @@ class StudySize:
         return self.workers * self.trials_per_cell
 
     @property
+    def batch_hits(self) -> int:
+        """HITs of a batch, those too that do not show a cell."""
+        if self.spread is None:
+            return self.hits
+        return max(self.hits, round(self.hits * self.trials_per_cell * self.cells / self.spread))
+
+    @property
     def all_hits(self) -> int:
         """HITs over all batches, which are paid for."""
-        return self.hits * self.batches
+        return self.batch_hits * self.batches
 
     @property
     def layout(self) -> Layout:
         """The counts of a batch, as `glimpse.plan` deals them."""
         return Layout(
             hits=self.hits,
-            contrasts=max(1, self.cells // self.batches),
+            contrasts=max(1, (self.spread or 0) // self.trials_per_cell or self.cells // self.batches),
             exposures=1,
             trials_per_cell=self.trials_per_cell,
             sentinels=self.sentinels,
@@ -115,6 +124,13 @@ def size_of(experiment: Mapping[str, Any], **changes: int | str | None) -> Study
             "practice": int(experiment.get("practice_trials") or 0),
         } | {name: value for name, value in changes.items() if value is not None}
         reward = Decimal(str(values.pop("reward_usd")))
+        if experiment.get("hit_trials") is not None and changes.get("trials_per_cell") is None:
+            hits, cells, often, *known = (
+                int(values[name]) for name in ("hits", "cells", "trials_per_cell", "sentinels", "practice")
+            )
+            compared = int(experiment["hit_trials"]) - sum(known)
+            shown = hits * compared / (cells * often)
+            values |= {"spread": compared, "hits": max(1, round(shown))}
     except (KeyError, TypeError, ValueError, InvalidOperation) as error:
         raise GlimpseError(f"experiment: {type(error).__name__} {error}; build the study again.") from None
     return StudySize(reward_usd=reward, batches=len(batches), **values)  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ from ..design.sentinels import read_known, source_of
 from ..design.sources import Sources
 from ..design.stimuli import Images, common_items, inspect_all, opaque_id, study_secret
 from ..page.layout import layout
-from ..page.pages import SHORTER, page_html, question_xml, template_sha256
+from ..page.pages import page_html, question_xml, smaller, template_sha256
 from ..page.settings import page_settings
 from .blindness import blind_warnings
 from .design_page import design_html
@@ -104,17 +104,19 @@ def build(
     *,
     allow_missing: bool = False,
     pairing_asked: bool = False,
+    beforehand: Sequence[str] = (),
 ) -> Built:
     """Design a study over `images` and write it to `target`, whole or not at all.
 
     `allow_missing` leaves out items that some condition lacks, or that have no context. Contexts make pairs
     show one item; `pairing_asked` tells that another pairing was asked for, which is refused then.
+    `beforehand` are warnings about how the experiment was made.
     GlimpseError before anything is written.
     """
     _check_first(experiment, making, target)
     images = without_references(images, making.sources.references)
     contexts = read_contexts(making.sources.prompts, making.sources.references)
-    warnings: list[str] = []
+    warnings = list(beforehand)
     if contexts and (said := same_items(experiment, asked=pairing_asked)):
         experiment = replace(experiment, pairing="same-item")
         warnings.append(said)
@@ -171,7 +173,7 @@ def _built(
     check_time(study)
     recurring = recurrence(study.trials, experiment.workers_per_hit)
     blind = blind_warnings(experiment, study.trials, imaging.encoding, pictures.values())
-    said = [*imaging.warnings(), *_question_warnings(question_bytes)]
+    said = [*imaging.warnings(), *_question_warnings(study, question_bytes)]
     said += [*pay_warnings(study, making.least_hourly_usd), *contact_warnings(page)]
     warnings = (*warnings, *(recurring.warnings() if recurring else ()), *blind, *said)
     report = design_html(
@@ -189,12 +191,12 @@ def _question_bytes(study: Study) -> int:
     )
 
 
-def _question_warnings(question_bytes: int) -> Iterator[str]:
+def _question_warnings(study: Study, question_bytes: int) -> Iterator[str]:
     """Say that Mechanical Turk does not take questions of this size."""
     if question_bytes > QUESTION_BYTES:
         yield (
             f"A HIT makes a question of up to {question_bytes} bytes, and Mechanical Turk allows "
-            f"{QUESTION_BYTES}: this study can be published on your own server alone. {SHORTER}"
+            f"{QUESTION_BYTES}: this study can be published on your own server alone. {smaller(study)}"
         )
 
 

@@ -10,6 +10,7 @@ from glimpse.counting import chance_of_exclusion
 from glimpse.pricing import Price, price
 from glimpse.text import environment
 
+from .contrast_map import contrast_map
 from .pay import pay_line
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 HONEST_SLIPS = (0.01, 0.02, 0.05)
 FIRST_CONTEXTS = 5
+MANY_CELLS = 60  # rows of a table that is folded up at first
 KNOWN_ANSWERS = {
     "condition": "from a condition: its images beside real ones, which are the right answer",
     "file": "from a file: pairs of which the requester states the right image",
@@ -132,6 +134,8 @@ def design_html(
             study=study,
             experiment=experiment,
             cells=cells,
+            folded=len(cells) > MANY_CELLS,
+            map=contrast_map(study),
             repeats=repeats(study.trials),
             recurring=recurring,
             longest_run=longest_sentinel_run(study.trials),
@@ -182,6 +186,8 @@ def _settings(experiment: Experiment) -> dict[str, str]:
     settings["contrasts"] = _listed(experiment.contrasts)
     settings["batches"] = "; ".join(map(_batch, experiment.batches))
     settings["sentinels"] = experiment.sentinels
+    if "hit_trials" in settings:
+        settings["trials_per_hit"] = settings.pop("hit_trials")
     exposures = [str(exposure) for exposure in experiment.exposures_ms if exposure is not None]
     settings["exposures_ms"] = ", ".join(exposures) or "unlimited"
     if experiment.stop_when:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from glimpse.duration import hit_minutes, hourly_usd, study_minutes
 from glimpse.errors import GlimpseError
+from glimpse.experiment import shorter
 from glimpse.text import counted
 
 from ..page.consent import names_contact
@@ -30,7 +31,7 @@ def check_time(study: Study) -> None:
         raise GlimpseError(
             f"HIT {hit} takes about {counted(minutes, 'minute')}, {minutes - allotted} more than the "
             f"{allotted} allotted, and people need time to spare. Raise --time-allotted-minutes to "
-            f"{2 * minutes}, or ask for fewer trials a HIT (--trials-per-cell)."
+            f"{2 * minutes}, or ask for fewer trials a HIT ({shorter(study.experiment)})."
         )
 
 
@@ -43,8 +44,8 @@ def pay_warnings(study: Study, least_usd: Decimal) -> list[str]:
     wanted = (least_usd * minutes / 60).quantize(Decimal("0.01"), rounding=ROUND_UP)
     said = (
         f"${reward} for about {counted(minutes, 'minute')} is ${hourly} an hour, less than the ${least_usd} "
-        f"that panels demand: pay ${wanted}, or make HITs shorter (--trials-per-cell). --least-hourly sets "
-        "another limit."
+        f"that panels demand: pay ${wanted}, or make HITs shorter ({shorter(study.experiment)}). "
+        "--least-hourly sets another limit."
     )
     return [said]
 

@@ -11,6 +11,7 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from glimpse.console import versions
+from glimpse.context import Context
 from glimpse.errors import GlimpseError
 from glimpse.experiment import check_exclusion_rule, preset
 from glimpse.language import SOURCE, language, read_wording
@@ -18,9 +19,11 @@ from glimpse.progress import untracked
 from glimpse.questions import DEFAULT_QUESTION, Question
 from glimpse.stop_rule import StopRule
 
+from ..design.context import read_contexts
 from ..design.contrasts import infer, money
 from ..design.limits import TITLE
 from ..design.sources import Sources
+from ..design.spreading import spread, spread_where_needed
 from ..design.study_fields import BY_NAME
 from ..page.consent import read_consent
 from .building import Making, Texts
@@ -51,6 +54,7 @@ NUMBERS = (
     "sides",
     "hits_per_batch",
     "trials_per_cell",
+    "hit_trials",
     "exposures_ms",
     "sentinels_per_hit",
     "sentinel_exposure_ms",
@@ -107,6 +111,11 @@ def experiment_of(said: Mapping[str, Any], conditions: Sequence[str]) -> Experim
         raise GlimpseError(f"{options} both say where known answers come from; give one of them.")
     if sources and sources[0] != "sentinel":
         numbers["sentinels"] = sources[0].removeprefix("sentinel_")
+    trials = numbers.pop("hit_trials", None)
+    if trials is not None and "trials_per_cell" in said:
+        raise GlimpseError(
+            "--trials-per-hit and --trials-per-cell both say how long a HIT is; give one of them."
+        )
     if "pairing" not in said and ("context_text" in said or "context_image" in said):
         numbers["pairing"] = "same-item"  # a prompt or reference is an item's own
     experiment = infer(
@@ -119,14 +128,27 @@ def experiment_of(said: Mapping[str, Any], conditions: Sequence[str]) -> Experim
         baselines=said.get("baselines", ()),
         numbers=numbers,
     )
+    if trials is not None:
+        experiment = spread(experiment, trials, said.get("hits_per_batch"))
     check_exclusion_rule(experiment)
     return experiment
+
+
+def spread_for_time(experiment: Experiment, said: Mapping[str, Any]) -> tuple[Experiment, list[str]]:
+    """Return the experiment, its cells spread over HITs if one with all takes too long; what to say."""
+    contexts = read_contexts(said.get("context_text"), said.get("context_image"))
+    items = contexts.texts or contexts.images
+    read = [Context(contexts.text(item), "image" if contexts.images else "") for item in items]
+    experiment, warning = spread_where_needed(experiment, said, read)
+    return experiment, [warning] if warning else []
 
 
 def stated_by(experiment: Experiment) -> dict[str, Any]:
     """Return all that an experiment says, by the names of `FIELDS`: `experiment_of` makes it again."""
     said = {name: getattr(experiment, name) for name in ("mode", "sentinel", *NUMBERS)}
     said = {name: value for name, value in said.items() if value not in {None, (None,)}}
+    if experiment.hit_trials is not None:
+        del said["trials_per_cell"]
     said |= {"reward_usd": str(experiment.reward_usd), "preset_name": experiment.preset}
     said |= {"real": experiment.real or "", "asked": experiment.questions}
     said["contrasts"] = tuple(map(":".join, experiment.contrasts))

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from glimpse.blocks import plan_batch
 from glimpse.errors import GlimpseError
-from glimpse.plan import plan, scenes_needed
+from glimpse.experiment import shorter
+from glimpse.plan import scenes_needed
 from glimpse.trials import Trial
 
 from ..design.sentinels import ByCondition
@@ -38,7 +40,7 @@ def planned_rows(
     known = known or ByCondition(experiment.real)
     number = 0
     for index, batch in enumerate(experiment.batches):
-        planned = plan(experiment, batch, len(items), _stream(seed, index))
+        planned = plan_batch(experiment, batch, len(items), _stream(seed, index))
         exposures = sentinel_exposures(experiment, planned, _stream(seed, index, 1))
         answers = known.trials(batch, planned, items, _stream(seed, index, 2))
         rows = list(_rows(experiment, batch, planned, items, number, exposures, answers))
@@ -130,5 +132,5 @@ def scene_warnings(experiment: Experiment, items: int) -> Iterator[str]:
         yield (
             f"There are {items} scenes, and a HIT shows {needed}: each worker meets a scene up to "
             f"{-(-needed // items)} times, as far apart as possible. For none twice, bring {needed} scenes, "
-            "or use fewer trials a HIT (--trials-per-cell)."
+            f"or use fewer trials a HIT ({shorter(experiment)})."
         )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..design.stimuli import Images
 
 IMAGES = Path("images")
+MANY = 20  # contrasts that nobody reads in a line
 
 
 @click.command()
@@ -117,7 +118,7 @@ def _built(said: Mapping[str, Any], file: Path | None, out: Path, *, force: bool
     """Build the study that was asked for."""
     from ..building.building import build
     from ..building.copies import copies
-    from ..building.requested import experiment_of, making_of
+    from ..building.requested import experiment_of, making_of, spread_for_time
     from ..design.context import without_references
     from ..design.stimuli import find_images
 
@@ -127,10 +128,14 @@ def _built(said: Mapping[str, Any], file: Path | None, out: Path, *, force: bool
         beside = copies(said, out, folder, file=file)
         return _from_hits(said, images, out, force=force, track=track, beside=beside)
     experiment = experiment_of(said, without_references(images, said.get("context_image")).conditions)
+    experiment, spread = spread_for_time(experiment, said)
     beside = copies(said, out, folder, file=file, experiment=experiment)
     making = making_of(said, experiment.questions, force=force, track=track, beside=beside)
     missing = bool(said.get("allow_missing"))
-    return build(images, experiment, out, making, allow_missing=missing, pairing_asked="pairing" in said)
+    asked = "pairing" in said
+    return build(
+        images, experiment, out, making, allow_missing=missing, pairing_asked=asked, beforehand=spread
+    )
 
 
 def _from_hits(said: Mapping[str, Any], images: Images, out: Path, **how: Any) -> Built:
@@ -166,6 +171,8 @@ def _report(console: Any, built: Built) -> None:
     study, experiment = built.study, built.study.experiment
     trials = ", ".join(str(n) for n in sorted({hit.trials for hit in study.hits}))
     contrasts = ", ".join(f"{a}:{b}" for a, b in experiment.contrasts)
+    if len(experiment.contrasts) > MANY:
+        contrasts = f"{len(experiment.contrasts)}, of {len(experiment.conditions)} conditions"
     console.say(f"Wrote {study.folder}: {len(study.hits)} HITs of {trials} trials, {experiment.mode}.")
     console.say(f"  contrasts   {contrasts}")
     exposures = [f"{exposure}" for exposure in experiment.exposures_ms if exposure is not None]

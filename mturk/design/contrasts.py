@@ -7,7 +7,8 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from glimpse.errors import GlimpseError
-from glimpse.experiment import LARGEST_REWARD_USD, Contrast, Experiment, designed
+from glimpse.experiment import Contrast, Experiment, designed
+from glimpse.experiment_checks import LARGEST_REWARD_USD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,8 +17,10 @@ USUAL_REAL = "real"
 USUAL_REAL = "real"
 USUAL_SENTINEL = "image-space"
 USUAL_OURS = "crn"
-# Words in place of contrasts: every two conditions; `ours` with every other one, the real one too.
-ALL, OURS_AGAINST_ALL = "all", "ours-against-all"
+# Words in place of contrasts: every two conditions; `ours` with every other one, the real one too; each
+# condition with the next one, and the last with the first.
+ALL, OURS_AGAINST_ALL, RING = "all", "ours-against-all", "ring"
+CONTRAST_WORDS = (ALL, OURS_AGAINST_ALL, RING)
 
 
 def infer(
@@ -37,8 +40,9 @@ def infer(
     `sentinel` it is `image-space`, where there is one (in unlimited time with the preset "authors": each
     batch's own baseline); none, where `numbers` say that known answers come from elsewhere. Contrasts
     default to every pair of the conditions but the sentinel's in limited time, and to `ours` (`crn`) against
-    every other condition but the real one in unlimited time; the words `all` and `ours-against-all` stand
-    for every pair, and for `ours` against every other, the real one too, but never the sentinel's.
+    every other condition but the real one in unlimited time; the words `all`, `ours-against-all` and `ring`
+    stand for every pair, for `ours` against every other, and for each condition with the next one: the real
+    one too, but never the sentinel's.
     GlimpseError when a name is not among the conditions or nothing is left to compare.
     """
     numbers = dict(numbers or {})
@@ -54,15 +58,16 @@ def infer(
     own = not limited and experiment.preset == "authors"
     if sentinel is None and USUAL_SENTINEL in conditions and by_condition and real and not own:
         sentinel = USUAL_SENTINEL
-    word = contrasts[0] if len(contrasts) == 1 and contrasts[0] in {ALL, OURS_AGAINST_ALL} else None
-    if word and (baselines or (ours and word == ALL)):
+    word = contrasts[0] if len(contrasts) == 1 and contrasts[0] in CONTRAST_WORDS else None
+    if word and (baselines or (ours and word != OURS_AGAINST_ALL)):
         raise GlimpseError(f"--contrast {word} names the pairs; leave out --ours and --baseline.")
     if limited and (baselines or (ours and not word)):
         raise GlimpseError("--ours and --baseline belong to --mode unlimited-time; use --contrast A:B here.")
     if contrasts and not word:
         chosen = tuple(_contrast(text, conditions) for text in contrasts)
-    elif word == ALL or (limited and not word):
+    elif word in {ALL, RING} or (limited and not word):
         chosen = _every_pair(conditions, real, sentinel)
+        chosen = _ring(conditions, sentinel) if word == RING else chosen
     else:
         against = [name for name in conditions if name not in {ours or USUAL_OURS, sentinel}]
         chosen = _against_baselines(conditions, real, ours, against if word else baselines)
@@ -97,6 +102,13 @@ def _every_pair(conditions: Sequence[str], real: str | None, sentinel: str | Non
             "with --contrast A:B."
         )
     return chosen
+
+
+def _ring(conditions: Sequence[str], sentinel: str | None) -> tuple[Contrast, ...]:
+    """Return each of the conditions but the sentinel's with the next one, and the last with the first."""
+    names = [name for name in conditions if name != sentinel]
+    pairs = zip(names, names[1:] + names[:1], strict=True)
+    return tuple(pairs) if len(names) > 2 else (tuple(names),)  # type: ignore[return-value]
 
 
 def _against_baselines(

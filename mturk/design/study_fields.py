@@ -13,7 +13,7 @@ from glimpse.experiment import MODES, PRESETS, preset
 from glimpse.language import SOURCE, codes
 from glimpse.questions import KINDS
 
-from .contrasts import ALL, OURS_AGAINST_ALL
+from .contrasts import CONTRAST_WORDS
 from .encoding import ENCODINGS
 
 PATHS = {"file", "folder", "place"}  # kinds whose values are paths; a place is either of the two
@@ -112,7 +112,7 @@ FIELDS = (
     _field("context", "when", "word", "Shown with the pair, or read before it.", "with",
            option="--context-when", allowed=get_args(ContextWhen)),
     _field("design", "contrasts", "contrasts",
-           f"Compare two conditions (repeatable); or {ALL}, or {OURS_AGAINST_ALL}.",
+           f"Compare two conditions (repeatable); or, for many, {', '.join(CONTRAST_WORDS)}.",
            "every pair but the sentinel's; unlimited-time: --ours with each baseline", name="contrasts",
            option="--contrast", metavar="A:B", example='"all"'),
     _field("design", "ours", "text", "Compare NAME with each baseline.", "crn, if there is one",
@@ -132,6 +132,10 @@ FIELDS = (
     _field("design", "sides", "word", "How sides are assigned.", "balanced", allowed=("balanced", "random")),
     _count("design", "hits_per_batch", "hits_per_batch", "HITs per batch."),
     _count("design", "trials_per_cell", "trials_per_cell", "Trials of each cell in a HIT."),
+    _field("design", "trials_per_hit", "whole",
+           "Trials of a HIT, sentinels and practice too: cells are spread over HITs, each equally often.",
+           "every cell in each HIT; spread where that takes longer than the time allotted", name="hit_trials",
+           option="--trials-per-hit", example="60"),
     _count("design", "practice_trials", "practice_trials",
            "Practice trials with feedback, before the HIT's own."),
     _field("design", "stop_when", "text",

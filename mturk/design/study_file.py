@@ -17,7 +17,7 @@ from glimpse.forms import FormField, check_forms
 from glimpse.questions import Question, check_questions, only_question
 from glimpse.toml import read_toml
 
-from .contrasts import ALL, OURS_AGAINST_ALL
+from .contrasts import CONTRAST_WORDS
 from .study_fields import BY_PLACE, PATHS, SECTIONS
 
 if TYPE_CHECKING:
@@ -54,13 +54,14 @@ def _are(one: Callable[[object], bool]) -> Callable[[Any], bool]:
 
 def _are_contrasts(value: Any) -> bool:
     """Tell whether a value is a word for several contrasts, or a list of pairs of conditions."""
-    return value in {ALL, OURS_AGAINST_ALL} if _is_text(value) else _are(_is_pair)(value)
+    return value in CONTRAST_WORDS if _is_text(value) else _are(_is_pair)(value)
 
 
 def _is_pair(value: object) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(map(_is_text, value))
 
 
+_QUOTED = ", ".join(f'"{word}"' for word in CONTRAST_WORDS)
 _TEXT = Reader(_is_text, "write a text in quotation marks")
 READERS = {
     "text": _TEXT,
@@ -80,7 +81,7 @@ READERS = {
     ),
     "contrasts": Reader(
         _are_contrasts,
-        f'write "{ALL}", "{OURS_AGAINST_ALL}", or pairs of conditions, such as [["ours", "theirs"]]',
+        f'write {_QUOTED}, or pairs of conditions, such as [["ours", "theirs"]]',
         lambda value: (value,) if isinstance(value, str) else tuple(map(":".join, value)),
     ),
 }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import tomlkit
 
-from .contrasts import ALL, OURS_AGAINST_ALL
+from .contrasts import CONTRAST_WORDS
 from .study_fields import FIELDS, PATHS, SECTIONS, StudyField
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def in_file(field: StudyField, value: Any, folder: Path) -> Any:
     if field.kind in PATHS:
         return _relative(Path(value), folder)
     if field.kind == "contrasts":
-        several = len(value) == 1 and value[0] in {ALL, OURS_AGAINST_ALL}
+        several = len(value) == 1 and value[0] in CONTRAST_WORDS
         return value[0] if several else [contrast.split(":") for contrast in value]
     if not field.key:
         return [_short(one.to_json()) for one in value]

@@ -29,6 +29,7 @@ from markupsafe import Markup
 
 from glimpse.duration import hit_minutes
 from glimpse.errors import GlimpseError
+from glimpse.experiment import shorter
 from glimpse.questions import is_plain
 from glimpse.text import environment, template_text
 
@@ -43,10 +44,6 @@ if TYPE_CHECKING:
 
     from glimpse.study import Study
 
-SHORTER = (
-    "Use fewer trials a HIT (--trials-per-cell of build-hits) and more HITs (--hits-per-batch), or shorter "
-    "prompts."
-)
 ON_DISK = "../images/"
 # The script, templates/page/<part>.js, in the order in which it runs. Some parts only some studies need:
 # these have a style, too, and what they define replaces what the others have in its place.
@@ -118,8 +115,16 @@ def question_xml(study: Study, hit_name: str, image_base_url: str, most: int = Q
     size = len(xml.encode())
     if size > most:
         who = "Mechanical Turk allows" if most == QUESTION_BYTES else "your own server takes"
-        raise GlimpseError(f"HIT {hit_name} makes a question of {size} bytes; {who} {most}. {SHORTER}")
+        raise GlimpseError(f"HIT {hit_name} makes a question of {size} bytes; {who} {most}. {smaller(study)}")
     return xml
+
+
+def smaller(study: Study) -> str:
+    """Say what makes a study's questions smaller."""
+    return (
+        f"Use fewer trials a HIT ({shorter(study.experiment)} of build-hits) and more HITs "
+        "(--hits-per-batch), or shorter prompts."
+    )
 
 
 def image_base(question: str) -> str | None:

@@ -45,6 +45,17 @@ def given_own_images(folder: Path, name: str = "images") -> None:
             photo.filter(ImageFilter.GaussianBlur(radius)).save(path)
 
 
+def given_many_images(folder: Path) -> None:
+    """Write images/ of six models, a real condition and a blurred one, 24 scenes each."""
+    rng = np.random.default_rng(0)
+    for item in range(24):
+        photo = _noise(rng, 24, 32)
+        for number, condition in enumerate(("real", *(f"model-{one}" for one in "abcdef"), "blurred")):
+            path = folder / "images" / condition / f"{item:06d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            photo.filter(ImageFilter.GaussianBlur(number / 2)).save(path)
+
+
 def given_scores(folder: Path) -> None:
     """Write lpips.csv, a metric of all images."""
     rng = np.random.default_rng(0)

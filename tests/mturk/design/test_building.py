@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import shutil
+from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ from glimpse.experiment import Experiment, designed, preset
 from glimpse.mturk.building import building, writing
 from glimpse.mturk.building.building import Built, Making, Texts, build
 from glimpse.mturk.building.design_page import cell_counts, longest_sentinel_run, repeats
+from glimpse.mturk.design.contrasts import infer
+from glimpse.mturk.design.spreading import spread
 from glimpse.mturk.design.stimuli import find_images
 from glimpse.mturk.page.data import page_data
 from glimpse.mturk.page.pages import html_question, image_base, page_html, question_xml
@@ -409,3 +412,24 @@ def test_the_design_report_names_what_matters(built: Built) -> None:
         assert text in report
     assert Decimal("400.00") == Decimal(re.findall(r"rewards</dt><dd>\$([\d.]+)", report)[0])
     assert Decimal("480.00") == Decimal(re.findall(r"total there</td><td>\$([\d.]+)", report)[0])
+
+
+def test_a_study_of_many_conditions_has_a_map_of_its_contrasts(tmp_path: Path) -> None:
+    names = [f"m{number}" for number in range(7)]
+    for condition in (*names, "image-space", "real"):
+        (tmp_path / "images" / condition).mkdir(parents=True)
+        for item in range(30):
+            pixels = np.full((8, 8, 3), (item, len(condition), 9), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "images" / condition / f"{item}.png")
+    found = infer(preset("limited-time"), (*names, "image-space", "real"), numbers={"pairing": "same-item"})
+    experiment = spread(found, 30, 12)
+    study = build(find_images(tmp_path / "images"), experiment, tmp_path / "study", MAKING).study
+    assert {hit.trials for hit in study.hits} == {30}
+    cells = Counter((trial.contrast, trial.exposure_ms) for trial in study.trials if not trial.sentinel)
+    assert (len(cells), min(cells.values()), max(cells.values())) == (196, 1, 2)
+    assert read_study(tmp_path / "study").experiment == experiment
+    page = (tmp_path / "study" / "design.html").read_text()
+    assert "28 contrasts of 8 conditions, 10 to 11 trials each." in page
+    assert "A HIT has trials of 25 contrasts, which connect all conditions." in page
+    assert 'title="m0:m1, 1' in page
+    assert "<details><summary>The 203 rows, sentinels among them" in page
