@@ -432,4 +432,4 @@ def test_a_study_of_many_conditions_has_a_map_of_its_contrasts(tmp_path: Path) -
     assert "28 contrasts of 8 conditions, 10 to 11 trials each." in page
     assert "A HIT has trials of 25 contrasts, which connect all conditions." in page
     assert 'title="m0:m1, 1' in page
-    assert "<details><summary>The 203 rows, sentinels among them" in page
+    assert "<details><summary>The 200 rows, sentinels among them" in page
