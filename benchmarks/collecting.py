@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -26,19 +27,31 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
+from typing import TYPE_CHECKING, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks._measures import processor, wall_seconds
 from benchmarks._sizes import whole_number
-from benchmarks.server import Server
+from benchmarks.server import Server, client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PER_HIT = 1000
 PEER_AT_MOST = 20_000
 COLLECTED_HITS = 10
 # Where nobody is asked who took part, which only a running local server can say.
 ENDPOINT = "sandbox"
+ROUNDS = 3
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+class Spent(NamedTuple):
+    """What one run took."""
+
+    wall_s: float
+    processor_s: float
 
 
 def make_study(folder: Path, hits: int) -> None:
@@ -213,8 +226,8 @@ def reached(server: Server, data: Path):
     return connect(target), SimpleNamespace(base_url=LocalHosting(target).base_url, host=lambda *_: None)
 
 
-def served(folder: Path, total: int) -> dict[str, float]:
-    """Collect from a server in a process of its own, by a bare paginated loop and by ours; seconds each."""
+def served(folder: Path, total: int) -> dict[str, list[Spent]]:
+    """Collect from a server in a process of its own, in turn by a bare loop of boto3 and by ours."""
     from glimpse.mturk.collecting.collecting import collect
     from glimpse.mturk.publishing.ledger import Ledger, ledger_path
     from glimpse.mturk.publishing.publication import PublicationSettings
@@ -230,20 +243,24 @@ def served(folder: Path, total: int) -> dict[str, float]:
     server = Server(data)
     try:
         requester, _ = reached(server, data)
-        seen: list[int] = []
 
         def bare() -> None:
-            pages = requester.client.get_paginator("list_assignments_for_hit")
+            pages, seen = client(data, server.url).get_paginator("list_assignments_for_hit"), 0
             for hit in hits:
                 all_pages = pages.paginate(HITId=hit.hit_id, PaginationConfig={"PageSize": 100})
-                seen.extend(len(page["Assignments"]) for page in all_pages)
+                seen += sum(len(page["Assignments"]) for page in all_pages)
+            if seen != total:
+                raise SystemExit(f"{seen} assignments came, not {total}")
 
         def ours() -> None:
-            found = collect(study, requester, Ledger(ledger_path(study.folder, "local")), folder / "served")
-            if not found.new == total == sum(seen) or found.problems:
-                raise SystemExit(f"{found.new} and {sum(seen)} assignments came, not {total}")
+            out = folder / "served"
+            shutil.rmtree(out, ignore_errors=True)
+            found = collect(study, requester, Ledger(ledger_path(study.folder, "local")), out)
+            if found.new != total or found.problems:
+                raise SystemExit(f"{found.new} assignments were collected, not {total}")
 
-        return {"bare": wall_seconds(bare), "ours": wall_seconds(ours)}
+        rounds = [(spent(bare), spent(ours)) for _ in range(ROUNDS)]
+        return {"bare": [one for one, _ in rounds], "ours": [one for _, one in rounds]}
     finally:
         server.stop()
 
@@ -273,6 +290,22 @@ def fill(data: Path, client: StandIn, hit_ids: dict[str, str]) -> None:
     connection.close()
 
 
+def spent(work: Callable[[], None]) -> Spent:
+    """Run it; returns the wall time and this process's own time on the processor, in s."""
+    began, worked = time.perf_counter(), time.process_time()
+    work()
+    return Spent(time.perf_counter() - began, time.process_time() - worked)
+
+
+def say_served(took: dict[str, list[Spent]]) -> None:
+    """Print each round and the median of their ratios."""
+    for bare, ours in zip(took["bare"], took["ours"], strict=True):
+        print(f"  bare loop {bare.wall_s:7.1f} s ({bare.processor_s:.1f} s of processor in the client), "
+              f"collect {ours.wall_s:7.1f} s ({ours.processor_s:.1f} s)")  # fmt: skip
+    ratios = sorted(ours.wall_s / bare.wall_s for bare, ours in zip(took["bare"], took["ours"], strict=True))
+    print(f"  ratio {ratios[len(ratios) // 2]:.2f}")
+
+
 def say(what: str, took: dict[str, float]) -> None:
     """Print two times and their ratio."""
     print(f"  bare loop {took['bare']:7.1f} s\n  {what:9} {took['ours']:7.1f} s")
@@ -298,7 +331,7 @@ def main() -> None:
         print(f"collecting {chosen.assignments} assignments of 110 answers:")
         report_collecting(folder, chosen.assignments)
         print("the same from a server of ours, server included:")
-        say("collect", served(folder, chosen.assignments))
+        say_served(served(folder, chosen.assignments))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "publishing"
         folder.mkdir()

@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from ..publishing.ledger import Ledger
     from ..publishing.publication import PublishedHit
 
-AT_ONCE = 8_388_608  # characters of lines that are written together
+AT_ONCE = 8_388_608  # bytes of lines that are written together
 
 
 @dataclass
@@ -135,8 +135,10 @@ def _mismatch(submission: Submission, hit: str, study: str, own: frozenset[str])
     """Return how a well-formed submission differs from what the HIT's page sends; None when it does not."""
     if (submission.study, submission.hit) != (study, hit):
         return f"submission is of HIT {submission.hit} of study {submission.study}, the assignment of {hit}"
-    strange = [trial for trial in submission.trials if trial not in own]
-    return f"submission answers trials that its HIT does not have, such as {strange[0]}" if strange else None
+    if own.issuperset(submission.trials):
+        return None
+    strange = next(trial for trial in submission.trials if trial not in own)
+    return f"submission answers trials that its HIT does not have, such as {strange}"
 
 
 def _unasked(submission: Submission, study: Study) -> str | None:
@@ -173,7 +175,7 @@ class ResultsFolder:
             self._note(line)
         self._people, self._asked = People(), set[str]()
         self._strangers: list[tuple[str, str, str]] = []
-        self._lines: list[str] = []
+        self._lines: list[bytes] = []
         self.workers = self._read_workers()
 
     def _note(self, line: dict[str, Any]) -> None:
@@ -235,7 +237,7 @@ class ResultsFolder:
             if name not in self.workers:
                 self.workers.add(name)
                 self._strangers.append((name, worker, self._people.names.get(worker, "")))
-        self._lines.append(write_lines(lines))
+        self._lines.append(write_lines(lines).encode())
         for line in lines:
             self._note(line)
         if sum(map(len, self._lines)) >= AT_ONCE:
@@ -250,11 +252,11 @@ class ResultsFolder:
 
     def write(self) -> None:
         """Write what was taken; it is on the disk when this returns. What an OSError kept out is gone."""
-        strangers, lines = self._strangers, "".join(self._lines)
+        strangers, lines = self._strangers, self._lines
         self._strangers, self._lines = [], []
         if strangers:
             head = workers_csv([WORKER_COLUMNS])
-            _append(self.folder / WORKERS, workers_csv(strangers), mode=PRIVATE, head=head)
+            _append(self.folder / WORKERS, [workers_csv(strangers).encode()], mode=PRIVATE, head=head)
         if lines:
             _append(self.folder / ASSIGNMENTS, lines)
 
@@ -275,11 +277,11 @@ def read_heads(path: Path, damaged: list[str] | None = None) -> Iterator[dict[st
                 damaged.append(f"{path}, line {number}: not an assignment")
 
 
-def _append(path: Path, text: str, *, mode: int = 0o666, head: str = "") -> None:
-    """Append whole lines, `head` before the first; they are on the disk when this returns."""
+def _append(path: Path, parts: list[bytes], *, mode: int = 0o666, head: str = "") -> None:
+    """Append parts of whole lines, `head` before the first; they are on the disk when this returns."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, mode)
     with os.fdopen(descriptor, "ab") as file:
-        file.write(((head if file.tell() == 0 else "") + text).encode())
+        file.writelines([head.encode(), *parts] if file.tell() == 0 else parts)
         file.flush()
         os.fsync(file.fileno())
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -182,21 +183,43 @@ def service(
 
 def session(target: Endpoint) -> Any:
     """Return a boto3 session with the endpoint's keys: the local server's, or those that AWS tools find."""
-    import boto3
-
     if target.name == "local":
         key, secret = local_keys(target.data)
-        return boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=REGION)
+        return _boto3_session(aws_access_key_id=key, aws_secret_access_key=secret)
     return aws_session(f"--to {target.name}")
+
+
+def _boto3_session(**keys: str) -> Any:
+    """Return a boto3 session that reads times fast: they take botocore half of the time of a long list."""
+    import boto3
+    from botocore.session import get_session
+
+    below = get_session()
+    # The AWS CLI sets a parser of its own in the same way.
+    below.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
+    return boto3.Session(botocore_session=below, region_name=REGION, **keys)
+
+
+def _moment(value: Any) -> datetime:
+    """Return a time of the protocol, in seconds, in UTC; what is written otherwise, as botocore does.
+
+    >>> _moment(1767323045.5)
+    datetime.datetime(2026, 1, 2, 3, 4, 5, 500000, tzinfo=datetime.timezone.utc)
+    """
+    if isinstance(value, (int, float)):
+        return datetime.fromtimestamp(value, UTC)
+    from botocore.utils import parse_timestamp
+
+    parsed: datetime = parse_timestamp(value)
+    return parsed
 
 
 def aws_session(purpose: str) -> Any:
     """Return a boto3 session with the keys that AWS tools find; CredentialsError where there are none."""
-    import boto3
     from botocore.exceptions import BotoCoreError
 
     try:
-        found = boto3.Session(region_name=REGION)
+        found = _boto3_session()
         credentials = found.get_credentials()
     except BotoCoreError as error:
         raise CredentialsError(f"AWS credentials cannot be read: {error}") from None

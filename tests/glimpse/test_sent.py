@@ -49,6 +49,9 @@ def read(text):
     except AnswerError as error:
         return str(error)
     line = write_lines([{"simulated": found.simulated, "page": found.page, "answers": found.records}])
+    assert line.count("\n") == 1
+    assert line.isascii()
+    line = repr(json.loads(line))  # the spaces are the page's own
     kept = [found.form, found.comment, found.consented_at, list(found.trials), found.refresh_hz]
     # repr: 3 is no 3.0, and NaN is NaN.
     return found.study, found.hit, line, repr(kept), repr(list(found.answers))
@@ -84,28 +87,30 @@ USUAL = {
     "a long number in the page": whole(ONE, page={"refresh_hz": 10**30}),
     "infinity in the page": whole(ONE).replace("59.94", "1e999"),
     "a key twice in the page": whole(ONE).replace('"refresh_hz":', '"refresh_hz":1,"refresh_hz":'),
-}
-UNUSUAL = {
     "spaces": whole(ONE).replace('"side":', '"side": '),
     "another order": whole(dict(reversed(ONE.items()))),
-    "an unknown field": whole({**ONE, "more": 1}),
-    "an unknown field of the whole": whole(ONE, more=1),
     "a key twice": whole(ONE).replace('"side":', '"side":"right","side":'),
     "a question twice": whole(SEVERAL).replace('"fit":', '"fit":1,"fit":', 1),
+    "DEL": whole({**ONE, "trial": "t\x7f"}),
+    "a number in another spelling": whole(ONE).replace("812.5", "812.50"),
+    "an exponent": whole(ONE).replace("812.5", "8125e-1"),
+    "a small number": whole(ONE).replace("812.5", "0.00001"),
+    "a smaller one": whole(ONE).replace("812.5", "1e-7"),
+    "minus zero": whole(ONE).replace("812.5", "-0"),
+}
+UNUSUAL = {
+    "an unknown field": whole({**ONE, "more": 1}),
+    "an unknown field of the whole": whole(ONE, more=1),
     "no page": whole(ONE).replace('"page":', '"pages":'),
     "a page that is none": whole(ONE, page=[]),
+    "a line break": whole(ONE).replace('"side":', '\n"side":'),
+    "a carriage return": whole(ONE).replace('"side":', '\r"side":'),
     "an escape": whole({**ONE, "trial": "t\u00e9"}).replace("\u00e9", "\\u00e9"),
     "a letter beyond ASCII": whole({**ONE, "trial": "té"}),
-    "DEL": whole({**ONE, "trial": "t\x7f"}),
     "half a surrogate pair in the page": whole(ONE).replace("X11", "\\ud800"),
     "half a surrogate pair in a comment": whole(ONE).replace("}]}", '}],"comment":"\\udc00"}'),
     "half a surrogate pair as it is": whole(ONE, comment="\ud800"),
-    "a number in another spelling": whole(ONE).replace("812.5", "812.50"),
-    "an exponent": whole(ONE).replace("812.5", "8125e-1"),
     "a whole number with a point": whole(ONE).replace("812.5", "812."),
-    "minus zero": whole(ONE).replace("812.5", "-0"),
-    "a small number": whole(ONE).replace("812.5", "0.00001"),
-    "a smaller one": whole(ONE).replace("812.5", "1e-7"),
     "NaN": whole(ONE).replace("812.5", "NaN"),
     "infinity": whole(ONE).replace("812.5", "1e999"),
     "a long time": whole(ONE).replace("812.5", "1e15"),
