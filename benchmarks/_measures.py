@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 
 class Watch(threading.Thread):
@@ -41,6 +41,12 @@ def _held_mb(process: int | str) -> float:
     except OSError:  # it has ended
         return 0.0
     return int(found[0]) / 1024 if found else 0.0
+
+
+def kept_waiting_ms(processes: Iterable[int]) -> float:
+    """For how long in all the main threads of processes were ready to run and did not (ms, Linux; else 0)."""
+    found = [Path(f"/proc/{process}/schedstat") for process in processes]
+    return sum(int(path.read_text().split()[1]) for path in found if path.exists()) / 1e6
 
 
 def wall_seconds(work: Callable[[], Any]) -> float:
