@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from glimpse.trials import Trial
 
     from ..design.encoding import Encoding, Source
+
+_TELLING = 0.01  # of the trials; where fewer have images that come back, sentinels are hardly told by it
 
 
 def sentinel_exposures(
@@ -50,10 +53,16 @@ def blind_warnings(
             f"{count} sentinels show a picture that the same HIT shows under its own prompt, too: a program "
             "in the browser can recognise them by that. More items avoid it, or fewer trials."
         )
-    elif experiment.sentinels_per_hit and _recur(trials):
+    elif recurring := _recurring(trials):
+        others, sentinels = recurring
+        lacking = " and ".join(
+            sorted(_conditions(trials, sentinel=True) - _conditions(trials, sentinel=False))
+        )
+        compared = f", and so does comparing {lacking}, which only sentinels show" if lacking else ""
         yield (
-            "Images come back within a HIT, and those that only sentinels show less often than others: a "
-            "program in the browser can recognise sentinels by that. More scenes avoid it, or fewer trials."
+            f"Images come back within a HIT: both images of {_percent(others)} of the trials also stand in "
+            f"another one, but of {_percent(sentinels)} of the sentinels. A program in the browser can "
+            f"recognise sentinels by that. More scenes or fewer trials avoid it{compared}."
         )
     if one_sided := _one_sided(trials, experiment.max_wrong_sentinels):
         yield (
@@ -90,9 +99,31 @@ def _under_another(trials: Sequence[Trial]) -> int:
     )
 
 
-def _recur(trials: Iterable[Trial]) -> bool:
-    """Tell whether a worker sees an image twice."""
-    seen = Counter(
-        (trial.hit, name) for trial in trials for name in (trial.stimulus_left, trial.stimulus_right)
-    )
-    return max(seen.values(), default=0) > 1
+def _recurring(trials: Sequence[Trial]) -> tuple[float, float] | None:
+    """Return in which share of the trials, and of the sentinels, both images come back within the HIT.
+
+    None where sentinels cannot be told by it: because hardly any do, or as many of the sentinels.
+    """
+    shown = Counter((trial.hit, name) for trial in trials for name in _images(trial))
+    again: dict[bool, list[bool]] = {True: [], False: []}
+    for trial in trials:
+        if not trial.practice:
+            again[trial.sentinel].append(min(shown[trial.hit, name] for name in _images(trial)) > 1)
+    if not all(again.values()):
+        return None
+    others, sentinels = fmean(again[False]), fmean(again[True])
+    return (others, sentinels) if others >= _TELLING and sentinels < others / 2 else None
+
+
+def _images(trial: Trial) -> tuple[str, str]:
+    return trial.stimulus_left, trial.stimulus_right
+
+
+def _conditions(trials: Iterable[Trial], *, sentinel: bool) -> set[str]:
+    """Return the conditions that sentinels show, or those that are compared."""
+    chosen = [trial for trial in trials if trial.sentinel == sentinel and not trial.practice]
+    return {name for trial in chosen for name in (trial.condition_left, trial.condition_right)}
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

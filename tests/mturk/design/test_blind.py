@@ -1,15 +1,18 @@
 """A bot that never looks: it reads everything a browser sees of a HIT but the pixels, and stays at chance."""
 
 import re
+import shutil
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 from scipy.stats import binomtest
 
-from glimpse.experiment import preset
+from glimpse.experiment import Batch, preset
 from glimpse.mturk.building.building import Making, build
+from glimpse.mturk.building.rows import planned_rows
 from glimpse.mturk.design.stimuli import find_images
 from glimpse.mturk.page.data import page_data
 
@@ -132,3 +135,45 @@ def test_the_paper_s_numbers_stay():
     assert preset("limited-time", "authors").sentinel_exposures_ms == (4000,)
     assert preset("limited-time").sentinel_exposures_ms == (1000, 2000, 4000, 8000)
     assert preset("unlimited-time").sentinel_exposures_ms == (None,)
+
+
+@pytest.mark.parametrize("pairing", ["random", "same-item"])
+@pytest.mark.parametrize("scenes", [20, 60, 240])
+def test_real_images_of_sentinels_stand_in_other_trials_as_often_as_others(pairing, scenes):
+    """Where the real condition is compared, its images tell nothing; those of the sentinel condition may."""
+    experiment = replace(preset("limited-time"), pairing=pairing)
+    trials = list(planned_rows(experiment, [f"i{scene}" for scene in range(scenes)], seed=1))
+    uses, genuine = Counter(), Counter()
+    for trial in trials:
+        for image in images_of(trial):
+            uses[image] += 1
+            genuine[image] += not trial.sentinel and not trial.practice
+    shown = {True: [], False: []}  # of real images: in how many trials of the study each stands
+    for trial in trials:
+        for image in images_of(trial):
+            if image[0] == experiment.real:
+                shown[trial.sentinel].append(uses[image])
+                assert genuine[image] > 0
+    assert np.mean(shown[True]) == pytest.approx(np.mean(shown[False]), rel=0.4)
+
+
+def images_of(trial):
+    return (trial.condition_left, trial.item_left), (trial.condition_right, trial.item_right)
+
+
+def test_where_the_sentinel_condition_is_compared_nothing_is_told(images, tmp_path):
+    """All images come back then, those of sentinels too."""
+    few = tmp_path / "images"
+    for condition in ("real", "crn", "pix2pix"):
+        (few / condition).mkdir(parents=True)
+        for path in sorted((images / condition).iterdir())[:12]:
+            shutil.copy(path, few / condition)
+    said = {}
+    for contrasts in ([("crn", "real"), ("pix2pix", "real")], [("pix2pix", "real")]):
+        batch = Batch("b1", tuple(contrasts), "crn")
+        chosen = replace(preset("limited-time"), contrasts=tuple(contrasts), batches=(batch,), sentinel="crn",
+                         hits_per_batch=4, trials_per_cell=6)  # fmt: skip
+        made = build(find_images(few), chosen, tmp_path / str(len(contrasts)), Making(seed=3, versions={}))
+        said[len(contrasts)] = " ".join(made.warnings)
+    assert "Images come back within a HIT" not in said[2]
+    assert "comparing crn, which only sentinels show" in said[1]
