@@ -18,7 +18,8 @@ import numpy as np
 from PIL import Image, ImageSequence
 
 from glimpse.errors import GlimpseError
-from glimpse.pixels import as_rgb, opened
+from glimpse.images import is_image, is_left_behind
+from glimpse.pixels import UnreadableImageError, as_rgb, opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,6 +29,8 @@ CONTENT_TYPES = {".mp4": "video/mp4", ".webm": "video/webm"}
 VIDEO_ENDINGS = (*CONTENT_TYPES, ".m4v", ".mov", ".mkv")
 ANIMATED_ENDINGS = (".gif", ".png", ".apng", ".webp")
 CLIP_ENDINGS = (*VIDEO_ENDINGS, *ANIMATED_ENDINGS)
+# Videos of kinds that state no times of their frames, or that few programs still write.
+_UNREAD = (".avi", ".wmv", ".flv", ".mpg", ".mpeg", ".ts", ".mts", ".3gp", ".ogv")
 # Browsers show a frame that asks for less than 20 ms for 100 ms.
 SHORTEST_MS, INSTEAD_MS = 20, 100
 # How far from its place, as a share of a frame, a frame of a constant rate may be: containers round times.
@@ -103,6 +106,36 @@ def is_video(path: PurePath) -> bool:
     return path.suffix.lower() in VIDEO_ENDINGS
 
 
+def clip_files(folder: Path) -> list[Path]:
+    """List a folder's clips by name, as `images.image_files` lists images.
+
+    GlimpseError for a file that is no clip by its name, which would be missing without a word.
+    """
+    files = sorted(path for path in folder.iterdir() if not is_left_behind(path.name) and path.is_file())
+    for path in files:
+        ending = path.suffix.lower()
+        if ending in _UNREAD:
+            raise GlimpseError(
+                f"{path} cannot be used; clips are MP4, WebM, MOV, MKV, GIF, APNG or WebP. Convert it, for "
+                f"example with `ffmpeg -i {path.name} {path.stem}.mp4`, or remove it."
+            )
+        if is_image(path) and ending not in ANIMATED_ENDINGS:
+            raise GlimpseError(f"{path} is a still image among clips; a study has one kind. Remove it.")
+    return [path for path in files if path.suffix.lower() in CLIP_ENDINGS]
+
+
+def has_clips(folder: Path) -> bool:
+    """Tell whether a folder holds clips: a video, or images of which the first is animated."""
+    files = sorted(path for path in folder.iterdir() if not is_left_behind(path.name) and path.is_file())
+    if any(path.suffix.lower() in (*VIDEO_ENDINGS, *_UNREAD, ".apng") for path in files):
+        return True
+    first = next((path for path in files if is_image(path)), None)
+    try:
+        return first is not None and is_animated(first)
+    except UnreadableImageError:
+        return False  # whoever reads it says what is wrong with it
+
+
 def probe(path: Path | str) -> Clip:
     """Read what a clip holds, without decoding a video's frames: those are seen when they are needed.
 
@@ -118,10 +151,13 @@ def probe(path: Path | str) -> Clip:
     return clip
 
 
-def frames_of(path: Path | str, count: int, width: int | None = None) -> list[np.ndarray]:
+def frames_of(
+    path: Path | str, count: int, width: int | None = None, *, first: int | None = None
+) -> list[np.ndarray]:
     """Return up to `count` frames of a clip from its first to its last, evenly spaced: HWC uint8 RGB.
 
-    `width`: of the frames in pixels; None: as they are. UnreadableClipError where the clip cannot be read.
+    `width`: of the frames in pixels; None: as they are. `first`: of the first so many
+    frames. UnreadableClipError where the clip cannot be read.
 
     >>> strip = frames_of("images/crn/0001.mp4", 4, width=160)  # doctest: +SKIP
     >>> strip[0].shape  # doctest: +SKIP
@@ -131,7 +167,7 @@ def frames_of(path: Path | str, count: int, width: int | None = None) -> list[np
     size = (clip.width, clip.height)
     if width is not None:
         size = width, max(1, round(clip.height * width / clip.width))
-    chosen = spaced(clip.frames, count)
+    chosen = spaced(min(clip.frames, first or clip.frames), count)
     if clip.animated:
         frames = [image for index, image in enumerate(animated_frames(clip.path)) if index in set(chosen)]
         return [np.asarray(image.resize(size, Image.Resampling.LANCZOS)) for image in frames]

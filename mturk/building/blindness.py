@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from glimpse.plan import Plan
     from glimpse.trials import Trial
 
+    from ..design.clip_sources import ClipSource
     from ..design.encoding import Encoding, Source
 
 _TELLING = 0.01  # of the trials; where fewer have images that come back, sentinels are hardly told by it
@@ -36,7 +37,10 @@ def sentinel_exposures(
 
 
 def blind_warnings(
-    experiment: Experiment, trials: Sequence[Trial], encoding: Encoding, sources: Iterable[Source]
+    experiment: Experiment,
+    trials: Sequence[Trial],
+    encoding: Encoding,
+    sources: Iterable[Source | ClipSource],
 ) -> Iterator[str]:
     """Say what a browser can tell of sentinels or conditions in this study."""
     exposure = experiment.sentinel_exposure_ms

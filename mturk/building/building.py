@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,22 +13,25 @@ from glimpse.study import Hit, Stimulus, Study, digest
 from glimpse.trials import Trial, trials_csv
 
 from ..design.context import items_with_context, read_contexts, same_items, without_references
-from ..design.encoding import Encoding, Limit, Source, encode, extension, hosted_size, keeps_pixels
+from ..design.cuts import CutSettings
 from ..design.limits import OWN_QUESTION_BYTES, QUESTION_BYTES, check_asked, check_listing, check_size
-from ..design.padding import pad, padded_size
 from ..design.sentinels import read_known, source_of
 from ..design.sources import Sources
-from ..design.stimuli import Images, common_items, inspect_all, opaque_id, study_secret
+from ..design.stimuli import Images, common_items, opaque_id, study_secret
 from ..page.layout import layout
 from ..page.pages import page_html, question_xml, smaller, template_sha256
 from ..page.settings import page_settings
 from .blindness import blind_warnings
+from .contact_sheet import contact_sheet
 from .design_page import design_html
+from .developing import ffmpeg_version
 from .display import Display
-from .imaging import PIXEL_RATIO, Imaging, imaged, looked_at
+from .filming import Filming
+from .imaging import PIXEL_RATIO, Imaging, looked_at
 from .pay import LEAST_HOURLY_USD, check_time, contact_warnings, pay_warnings
 from .recurrence import recurrence
 from .rows import in_context, planned_rows, scene_warnings
+from .storing import Storage, encoders, found, stored
 from .writing import refuse_existing, write_study
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from glimpse.experiment import Experiment
     from glimpse.progress import Track
 
+    from ..design.encoding import Encoding
     from ..page.settings import PageSettings
 
 TITLE = "Which image is more realistic?"
@@ -67,8 +69,8 @@ class Making:
     are kept for each that is shown: see `imaging`. `page` holds keyword arguments of `pages.page_settings`;
     `force` replaces a study never published.
     `sources` is what stands with the images, or has known answers; `forms` is asked of participants.
-    `beside` maps further files of the study's folder to their contents. A reward of less than
-    `least_hourly_usd` an hour is warned about.
+    `cut` says how clips are cut alike. `beside` maps further files of the study's folder to their contents.
+    A reward of less than `least_hourly_usd` an hour is warned about.
     """
 
     seed: int
@@ -84,6 +86,7 @@ class Making:
     forms: tuple[FormField, ...] = ()
     beside: Mapping[str, bytes] = field(default_factory=dict)
     least_hourly_usd: Decimal = LEAST_HOURLY_USD
+    cut: CutSettings = field(default_factory=CutSettings)
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ class Built:
 
     study: Study
     warnings: tuple[str, ...]
-    imaging: Imaging
+    imaging: Imaging | Filming
     question_bytes: int
 
 
@@ -154,34 +157,42 @@ def _built(
 ) -> Built:
     """Name, encode and write what trials show."""
     looked = looked_at(shown.images, experiment.conditions, shown.pairs, making.check)
-    pictures = inspect_all(shown.images, shown.pairs, making.track, others=looked.others)
-    sources = {**pictures, **shown.references()}
-    when = making.page.get("context_when", "with")
-    taken = layout(experiment.questions, shown.prompts.values(), bool(shown.contexts.images), when).taken_px
-    # Where time is unlimited, pages shrink images to each window by themselves.
-    taken *= experiment.mode == "limited-time"
-    page = page_settings(pictures.values(), taken_px=taken, **making.page)
-    imaging = imaged(looked, sources, page, making.encoding, making.pixel_ratio, taken)
-    secret = study_secret(making.seed, _visible(experiment, making, page, imaging, shown), sources)
-    names = {key: opaque_id(secret, *key, source.sha256) for key, source in sources.items()}
-    encoder = _Encoder(sources, names, secret, imaging.encoding, imaging.limit, making.track)
+    sources = found(shown, looked, making.track)
+    taken = _taken_px(experiment, making, shown)
+    page = page_settings(sources.stimuli, taken_px=taken, **making.page)
+    asked = Storage(making.encoding, making.pixel_ratio, making.cut)
+    imaging = stored(shown, looked, sources, page, asked, taken)
+    secret = study_secret(making.seed, _visible(experiment, making, page, imaging, shown), sources.digests)
+    names = {key: opaque_id(secret, *key, digest) for key, digest in sources.digests.items()}
+    encoder = encoders(imaging, sources, names, secret, target, making.track)
     study = _study(experiment, making, page, secret, shown.named(names), encoder.stimuli())
     study = replace(study, contexts=shown.stated(names))
+    if isinstance(imaging, Filming):
+        study = replace(study, versions={**study.versions, "ffmpeg": ffmpeg_version()})
     pages = {hit.hit: page_html(study, hit.hit) for hit in study.hits}
     question_bytes = _question_bytes(study)
     study = replace(study, hits=tuple(replace(hit, page_sha256=digest(pages[hit.hit])) for hit in study.hits))
     check_time(study)
     recurring = recurrence(study.trials, experiment.workers_per_hit)
-    blind = blind_warnings(experiment, study.trials, imaging.encoding, pictures.values())
+    blind = blind_warnings(experiment, study.trials, imaging.encoding, sources.stimuli)
     said = [*imaging.warnings(), *_question_warnings(study, question_bytes)]
     said += [*pay_warnings(study, making.least_hourly_usd), *contact_warnings(page)]
     warnings = (*warnings, *(recurring.warnings() if recurring else ()), *blind, *said)
     report = design_html(
-        study, recurring, warnings=warnings, encoding=imaging.encoding, question_bytes=question_bytes
-    )
+        study, recurring, warnings=warnings, encoding=imaging.encoding, question_bytes=question_bytes,
+        sheet=contact_sheet(shown.pairs, imaging),
+    )  # fmt: skip
     extra = {**making.beside, "design.html": report.encode()}
     written = write_study(study, target, pages, encoder.write, extra, replace=making.force)
+    encoder.clear()
     return Built(written, warnings, imaging, question_bytes)
+
+
+def _taken_px(experiment: Experiment, making: Making, shown: Display) -> int:
+    """Return what pages need beside the images where time is limited; else they shrink images themselves."""
+    when = making.page.get("context_when", "with")
+    taken = layout(experiment.questions, shown.prompts.values(), bool(shown.contexts.images), when).taken_px
+    return taken * (experiment.mode == "limited-time")
 
 
 def _question_bytes(study: Study) -> int:
@@ -217,7 +228,7 @@ def _check_first(experiment: Experiment, making: Making, target: Path) -> None:
 
 
 def _visible(
-    experiment: Experiment, making: Making, page: PageSettings, imaging: Imaging, shown: Display
+    experiment: Experiment, making: Making, page: PageSettings, imaging: Imaging | Filming, shown: Display
 ) -> str:
     """Return all that workers see beside the images, as one text: another study has another."""
     plan = digest(trials_csv(shown.rows))
@@ -260,48 +271,3 @@ def _hits(trials: Sequence[Trial]) -> tuple[Hit, ...]:
     for trial in trials:
         counts[trial.hit, trial.batch] = counts.get((trial.hit, trial.batch), 0) + 1
     return tuple(Hit(hit, batch, count, f"pages/{hit}.html", "") for (hit, batch), count in counts.items())
-
-
-@dataclass(frozen=True)
-class _Encoder:
-    """Encodes the stimuli while they are written, and then pads them to one size: all at once they may not
-    fit in memory.
-    """
-
-    sources: Mapping[tuple[str, str], Source]
-    names: Mapping[tuple[str, str], str]
-    secret: str
-    encoding: Encoding
-    limit: Limit
-    track: Track
-
-    def stimuli(self) -> dict[str, Stimulus]:
-        """Return the stimuli, without digests as yet, sorted by their opaque names."""
-        found = {}
-        for key, source in self.sources.items():
-            name = self.names[key]
-            file = f"{name}.{extension(source, self.encoding)}"
-            same = source.sha256 if keeps_pixels(source, self.encoding, self.limit) else ""
-            size = source.size if self.encoding == "keep" else hosted_size(source, self.limit)
-            found[name] = Stimulus(file, "", *size, same)
-        return dict(sorted(found.items()))
-
-    def write(self, folder: Path) -> dict[str, Stimulus]:
-        """Write every image into `folder` and return the stimuli with their digests."""
-        stimuli = self.stimuli()
-
-        def written(key: tuple[str, str]) -> int:
-            data = encode(self.sources[key], self.encoding, self.limit)
-            return (folder / stimuli[self.names[key]].file).write_bytes(data)
-
-        def padded(name: str) -> tuple[str, str]:
-            path = folder / stimuli[name].file
-            data = pad(path.read_bytes(), size, f"{self.secret} {name}")
-            path.write_bytes(data)
-            return name, hashlib.sha256(data).hexdigest()
-
-        with ThreadPoolExecutor() as pool:
-            sizes = list(self.track(pool.map(written, self.sources), "Writing images", len(self.sources)))
-            size = padded_size(sizes)
-            digests = dict(pool.map(padded, stimuli))
-        return {name: replace(stimulus, sha256=digests[name]) for name, stimulus in stimuli.items()}

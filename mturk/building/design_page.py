@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from glimpse.study import Study
     from glimpse.trials import Trial
 
+    from .contact_sheet import FilmStrip
     from .recurrence import Recurrence
 
 HONEST_SLIPS = (0.01, 0.02, 0.05)
@@ -122,6 +123,7 @@ def design_html(
     warnings: Sequence[str],
     encoding: str,
     question_bytes: int,
+    sheet: Sequence[tuple[FilmStrip, FilmStrip]] = (),
 ) -> str:
     """Return the design report: one self-contained HTML page."""
     experiment = study.experiment
@@ -151,6 +153,7 @@ def design_html(
             warnings=warnings,
             encoding=encoding,
             question_bytes=question_bytes,
+            sheet=sheet,
             facts=_facts(study),
             settings=_settings(experiment),
         )
@@ -175,7 +178,7 @@ def _facts(study: Study) -> dict[str, Any]:
         "trials a HIT": ", ".join(str(n) for n in sorted({hit.trials for hit in study.hits})),
         "workers a HIT": experiment.workers_per_hit,
         "assignments": len(study.hits) * experiment.workers_per_hit,
-        "images": len(study.stimuli),
+        "clips" if study.moving else "images": len(study.stimuli),
     }
 
 

@@ -33,6 +33,12 @@ class LookedAt:
     number: int
     found: int
 
+    def said(self, what: str) -> str:
+        """Say how many of `what` (images or clips) were looked at."""
+        if self.number < self.found:
+            return f"{self.number} of {self.found} {what}; --check all looks at the others, too"
+        return f"all {self.found} {what}"
+
 
 def looked_at(
     images: Images, conditions: Collection[str], pairs: Iterable[Pair], check: str = "auto"
@@ -100,28 +106,16 @@ class Imaging:
 
     def warnings(self) -> Iterator[str]:
         """Say what people's windows are too small for."""
-        if text := too_large(self.size, self.largest):
-            yield text
+        yield from size_warnings(self.size, self.largest)
 
     def lines(self, file_bytes: int) -> Iterator[tuple[str, str]]:
         """Say what was done, a label and a text a line; `file_bytes` is the size that all files have."""
-        stored = f"{self.encoding}, {_bytes(file_bytes)} each"
+        stored = f"{self.encoding}, {in_bytes(file_bytes)} each"
         yield "images", f"{len(self.sources)} under opaque names ({stored})"
         for text in self.changed():
             yield "", text
-        number, found = self.looked.number, self.looked.found
-        if number < found:
-            yield "checked", f"{number} of {found} images; --check all looks at the others, too"
-        else:
-            yield "checked", f"all {found} images"
-        yield "shown", self.shown()
-
-    def shown(self) -> str:
-        """Say in which size images are shown, and in which window."""
-        size, least = self.size, (self.size.least_width or self.size.width) / self.size.width
-        width, height = window_of(size.width * least, size.height * least + size.taken_px)
-        smaller = f" at most, {size.least_width} wide at least" if size.least_width else ""
-        return f"{size.width}x{size.height}{smaller}, in windows of {width:,} x {height + BAR:,} or larger"
+        yield "checked", self.looked.said("images")
+        yield "shown", shown_in(self.size)
 
     def changed(self) -> Iterator[str]:
         """Say what encoding anew changed, and of how many images."""
@@ -147,10 +141,24 @@ def _by(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"
 
 
-def _bytes(number: int) -> str:
+def size_warnings(size: ShownSize, pixels: tuple[int, int], what: str = "images") -> Iterator[str]:
+    """Say what people's windows are too small for."""
+    if text := too_large(size, pixels, what):
+        yield text
+
+
+def shown_in(size: ShownSize) -> str:
+    """Say in which size images are shown, and in which window."""
+    least = (size.least_width or size.width) / size.width
+    width, height = window_of(size.width * least, size.height * least + size.taken_px)
+    smaller = f" at most, {size.least_width} wide at least" if size.least_width else ""
+    return f"{size.width}x{size.height}{smaller}, in windows of {width:,} x {height + BAR:,} or larger"
+
+
+def in_bytes(number: int) -> str:
     """Write a size of a file.
 
-    >>> _bytes(1_234_567), _bytes(56_789), _bytes(900)
+    >>> in_bytes(1_234_567), in_bytes(56_789), in_bytes(900)
     ('1.2 MB', '57 kB', '1 kB')
     """
     return f"{number / 1e6:.1f} MB" if number >= 1e6 else f"{max(1, round(number / 1e3))} kB"

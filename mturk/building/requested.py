@@ -21,6 +21,7 @@ from glimpse.stop_rule import StopRule
 
 from ..design.context import read_contexts
 from ..design.contrasts import infer, money
+from ..design.cuts import CutSettings
 from ..design.limits import TITLE
 from ..design.sources import Sources
 from ..design.spreading import spread, spread_where_needed
@@ -176,6 +177,7 @@ def making_of(
         seed=said.get("seed", 0),
         versions=versions("numpy", "pillow"),
         encoding=said.get("encoding", "auto"),
+        cut=CutSettings(said.get("trim", False), said.get("clip_seconds"), said.get("frame_rate")),
         check=said.get("check", "auto"),
         pixel_ratio=said.get("pixel_ratio", PIXEL_RATIO),
         texts=texts_of(said, questions),

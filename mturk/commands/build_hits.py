@@ -53,7 +53,7 @@ MANY = 20  # contrasts that nobody reads in a line
 def build_hits(
     ctx: click.Context, /, file: Path | None, out: Path, write: Path | None, *, force: bool, **options: Any
 ) -> None:
-    """Turn folders of images into a study: design, check and freeze it.
+    """Turn folders of images or clips into a study: design, check and freeze it.
 
     The --images folder holds one folder per condition; files of the same name show the same scene. Numbers
     are those of Chen & Koltun (2017) unless you give others; design.html in the study folder shows the
@@ -181,7 +181,8 @@ def _report(console: Any, built: Built) -> None:
         asked = ", ".join(f"{question.name} ({question.answer})" for question in experiment.questions)
         console.say(f"  questions   {asked}")
     console.say(f"  sentinels   {experiment.sentinels_per_hit} a HIT ({_known_by(experiment)})")
-    file_bytes = study.image_path(next(iter(study.stimuli))).stat().st_size
+    shown = next(name for name, one in study.stimuli.items() if bool(one.frames) == study.moving)
+    file_bytes = study.image_path(shown).stat().st_size
     for label, text in built.imaging.lines(file_bytes):
         console.say(f"  {label:<12}{text}")
     price = study_price(experiment)

@@ -62,7 +62,7 @@ class Contexts:
 
     def beside(self, images: Images) -> Images:
         """Return `images` with the reference images as one more folder, under the name REFERENCE."""
-        return Images(images.folder, {**images.paths, REFERENCE: self.images})
+        return Images(images.folder, {**images.paths, REFERENCE: self.images}, images.moving)
 
 
 class _Entry(NamedTuple):
@@ -118,7 +118,7 @@ def without_references(images: Images, folder: Path | None) -> Images:
         for name, paths in images.paths.items()
         if (images.folder / name).resolve() != folder.resolve()
     }
-    return Images(images.folder, kept)
+    return Images(images.folder, kept, images.moving)
 
 
 def items_with_context(

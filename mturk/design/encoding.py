@@ -22,6 +22,8 @@ from glimpse.pixels import as_rgb, changes, opened, read_rgb, upright_size
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from .clip_sources import ClipSource
+
 Limit = tuple[int, int] | None  # the largest width and height in pixels that a page can show; None: any
 Encoding = str  # one of these
 ENCODINGS = ("auto", "keep", *BY_ENCODING)
@@ -109,7 +111,7 @@ def _check_kept(source: Source) -> None:
         raise GlimpseError(f"{source.path} has {source.changes[0]}, which stripping would lose; {others}")
 
 
-def hosted_size(source: Source, limit: Limit) -> tuple[int, int]:
+def hosted_size(source: Source | ClipSource, limit: Limit) -> tuple[int, int]:
     """Return the size in pixels in which an image is hosted: its own, or what fits `limit` in its aspect."""
     if limit is None:
         return source.size

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from glimpse.clips import is_video, probe
 from glimpse.errors import GlimpseError
 from glimpse.images import same_name
 from glimpse.plan import dealt, foils
@@ -312,7 +313,10 @@ def _numbered(values: Sequence[object]) -> tuple[int, ...]:
 
 
 def _size(path: Path) -> tuple[int, int]:
-    """Return an image's size as it is shown; GlimpseError for what is no image."""
+    """Return the size of an image or clip as it is shown; GlimpseError for what is neither."""
+    if is_video(path):
+        clip = probe(path)
+        return clip.width, clip.height
     try:
         with Image.open(path) as image:
             turned = image.getexif().get(0x0112, 1) in {5, 6, 7, 8}

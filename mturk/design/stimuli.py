@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from glimpse.clips import clip_files, has_clips
 from glimpse.errors import GlimpseError
 from glimpse.images import READ_ENDINGS, image_files, is_left_behind, item_of, same_name
 from glimpse.progress import untracked
@@ -32,19 +33,34 @@ _REFUSED = 20
 
 @dataclass(frozen=True)
 class Images:
-    """Folders of images: condition -> item -> path; conditions and items sorted by name."""
+    """Folders of images: condition -> item -> path; conditions and items sorted by name.
+
+    `moving` names the conditions whose folders hold clips.
+    """
 
     folder: Path
     paths: Mapping[str, Mapping[str, Path]]
+    moving: frozenset[str] = frozenset()
 
     @property
     def conditions(self) -> tuple[str, ...]:
         """Names of the conditions."""
         return tuple(self.paths)
 
+    def are_clips(self) -> bool:
+        """Tell whether the conditions are clips; GlimpseError where some are and some are not."""
+        clips = [name for name in self.paths if name in self.moving]
+        stills = [name for name in self.paths if name not in self.moving]
+        if clips and stills:
+            raise GlimpseError(
+                f"{self.folder / stills[0]} holds still images, and {self.folder / clips[0]} clips; a study "
+                "has one kind. Remove one of them, or name another folder with --images."
+            )
+        return bool(clips)
+
 
 def find_images(folder: Path | str) -> Images:
-    """List images/<condition>/<item>.<ext>. Hidden files, and what is no image, are passed over.
+    """List images/<condition>/<item>.<ext>, images or clips. Hidden files, and others, are passed over.
 
     Names are the same whichever way their accents are written. GlimpseError when there is no folder, no
     condition, no image in one, two files of one stem, or images of a kind that nothing reads.
@@ -56,6 +72,7 @@ def find_images(folder: Path | str) -> Images:
             f"{folder}/real/000001.png. Make it with synthesize, or name another with --images."
         )
     found: dict[str, dict[str, Path]] = {}
+    moving = set()
     for condition in sorted(path for path in folder.iterdir() if path.is_dir()):
         if is_left_behind(condition.name):
             continue
@@ -63,20 +80,23 @@ def find_images(folder: Path | str) -> Images:
         _check_name("condition", name, condition)
         if name in found:
             raise GlimpseError(f"{folder} has two folders {name}, whose accents are written in two ways.")
-        found[name] = image_items(condition)
+        if has_clips(condition):
+            moving.add(name)
+        found[name] = image_items(condition, moving=name in moving)
     if not found:
         raise GlimpseError(f"{folder} has no folders; it must hold one folder of images per condition.")
-    return Images(folder, found)
+    return Images(folder, found, frozenset(moving))
 
 
-def image_items(condition: Path) -> dict[str, Path]:
-    """Map the item names of one condition to their files."""
+def image_items(condition: Path, *, moving: bool = False) -> dict[str, Path]:
+    """Map the item names of one condition to their files: images, or clips where they are `moving`."""
     items: dict[str, Path] = {}
-    for path in image_files(condition):
+    for path in clip_files(condition) if moving else image_files(condition):
         item = item_of(path)
         if item in items:
+            what = "clips" if moving else "images"
             raise GlimpseError(
-                f"{condition} has {items[item].name} and {path.name}: two images of item {item}. Keep one."
+                f"{condition} has {items[item].name} and {path.name}: two {what} of item {item}. Keep one."
             )
         _check_name("item", item, path)
         items[item] = path
@@ -137,7 +157,7 @@ def inspect_all(
         found = list(track(pool.map(_inspected, paths), "Reading images", len(paths)))
     problems = [one for one in found if isinstance(one, GlimpseError)]
     if problems:
-        raise _unusable(problems, len(paths))
+        raise listed_faults(problems, f"{len(paths)} images")
     good = [one for one in found if isinstance(one, Source)]
     sources = dict(zip(keys, good, strict=False))
     for left, right in pairs:
@@ -156,32 +176,32 @@ def _inspected(path: Path) -> Source | GlimpseError:
         return error
 
 
-def _unusable(problems: Sequence[GlimpseError], images: int) -> GlimpseError:
-    """Name the images that cannot be used: the only one, or the first of a list."""
+def listed_faults(problems: Sequence[GlimpseError], all_of: str) -> GlimpseError:
+    """Name what cannot be used of `all_of` (such as "40 images"): the only one, or the first of a list."""
     if len(problems) == 1:
         return problems[0]
     listed = "\n".join(f"  {problem}" for problem in problems[:_REFUSED])
     more = f"\n  and {len(problems) - _REFUSED} more" if len(problems) > _REFUSED else ""
-    return GlimpseError(f"{len(problems)} of {images} images cannot be used:\n{listed}{more}")
+    return GlimpseError(f"{len(problems)} of {all_of} cannot be used:\n{listed}{more}")
 
 
-def check_sizes(left: Sized, right: Sized, *, same_item: bool) -> None:
-    """Refuse images that stand beside each other in different sizes."""
+def check_sizes(left: Sized, right: Sized, *, same_item: bool, what: str = "images") -> None:
+    """Refuse images (or clips) that stand beside each other in different sizes."""
     (left_path, left_size), (right_path, right_size) = left, right
     if left_size == right_size:
         return
     hint = "" if same_item else ", or pair only the same scenes with --pairing same-item"
     raise GlimpseError(
         f"{left_path} is {left_size[0]}x{left_size[1]} and {right_path} is {right_size[0]}x{right_size[1]}; "
-        f"images shown side by side must have the same size. Resize one of them{hint}."
+        f"{what} shown side by side must have the same size. Resize one of them{hint}."
     )
 
 
-def study_secret(seed: int, settings: str, sources: Mapping[Key, Source]) -> str:
+def study_secret(seed: int, settings: str, digests: Mapping[Key, str]) -> str:
     """Return the key of the opaque names: 64 hexadecimal digits that follow from everything that goes in."""
     digest = hashlib.sha256(f"glimpse\0{seed}\0{settings}\0".encode())
-    for (condition, item), source in sorted(sources.items()):
-        digest.update(f"{condition}\0{item}\0{source.sha256}\0".encode())
+    for (condition, item), of_file in sorted(digests.items()):
+        digest.update(f"{condition}\0{item}\0{of_file}\0".encode())
     return digest.hexdigest()
 
 

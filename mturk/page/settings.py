@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from glimpse.study import Stimulus
 
+    from ..design.clip_sources import ClipSource
     from ..design.encoding import Source
 
 
@@ -82,7 +83,7 @@ def _default(one: Any) -> Any:
 
 
 def page_settings(
-    images: Iterable[Stimulus | Source],
+    images: Iterable[Stimulus | Source | ClipSource],
     *,
     display_width: int | None = None,
     display: str = "fixed",

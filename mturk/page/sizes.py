@@ -85,14 +85,17 @@ def window_of(width: float, height: float) -> tuple[int, int]:
     return math.ceil(2 * width + BESIDE), math.ceil(height + ABOVE)
 
 
-def too_large(size: ShownSize, pixels: tuple[int, int]) -> str | None:
-    """Say that most laptops are too small for images of `pixels` shown in `size`; None where they are not."""
+def too_large(size: ShownSize, pixels: tuple[int, int], what: str = "images") -> str | None:
+    """Say that most laptops are too small for images of `pixels` shown in `size`; None where they are not.
+
+    `what`: images, or clips.
+    """
     least = (size.least_width or size.width) / size.width
     width, height = window_of(size.width * least, size.height * least + size.taken_px)
     if width <= LAPTOP[0] and height + BAR <= LAPTOP[1]:
         return None
     fits = int(size.width * _factor(size.width, size.height, LAPTOP, size.taken_px))
     return (
-        f"{pixels[0]}x{pixels[1]} images shown at {size.width}x{size.height} need a window of {width:,} x "
+        f"{pixels[0]}x{pixels[1]} {what} shown at {size.width}x{size.height} need a window of {width:,} x "
         f"{height + BAR:,}; most laptops are smaller. --display-width {fits} fits 1366x768."
     )

@@ -1,0 +1,199 @@
+"""Folders of clips -> a study: encoded alike, cut alike, resumed; and what cannot be shown is named."""
+
+from __future__ import annotations
+
+import shutil
+from fractions import Fraction
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from glimpse.main import main
+from glimpse.mturk.design.clip_sources import inspect_clip
+from glimpse.mturk.design.cuts import CutSettings, common_rate, cut_alike
+from glimpse.study import read_study
+from tests.glimpse.footage import animate, record, run
+
+SMALL = (
+    *("--trials-per-cell", "1", "--hits-per-batch", "1", "--exposure-ms", "250", "--sentinels-per-hit", "2"),
+    *("--max-wrong-sentinels", "0"),
+)
+CONDITIONS = ("real", "ours", "image-space")
+
+
+@pytest.fixture(scope="session")
+def filmed(tmp_path_factory):
+    """Folders of clips: three conditions of two scenes."""
+    folder = tmp_path_factory.mktemp("filmed")
+    for condition, source in zip(CONDITIONS, ("testsrc2", "testsrc", "smptebars"), strict=True):
+        for scene in "ab":
+            record(folder / "clips" / condition / f"{scene}.mp4", source=source)
+    return folder / "clips"
+
+
+@pytest.fixture
+def here(filmed, tmp_path, monkeypatch):
+    shutil.copytree(filmed, tmp_path / "clips")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def build(*words):
+    return CliRunner().invoke(
+        main, ["build-hits", "--images", "clips", *SMALL, *words], catch_exceptions=False
+    )
+
+
+def test_a_study_of_clips_is_built(here):
+    done = build("--contact", "a@b.org")
+    assert done.exit_code == 0, done.output
+    study = read_study("study")
+    assert study.moving
+    assert {(one.frames, one.frame_rate, one.duration_ms) for one in study.stimuli.values()} == {
+        (8, 25.0, 320.0)
+    }
+    assert "ffmpeg" in study.versions
+    study.check_images()
+    assert len({path.stat().st_size for path in (here / "study" / "images").iterdir()}) == 1
+    assert not list(here.glob(".study*"))
+    assert "under opaque names (mp4, " in done.output
+    assert "0.32 s at 25 frames a second" in done.output
+    page = (here / "study" / "design.html").read_text()
+    assert page.count('alt="Frames of ') == 2 * page.count('<div class="strips">') > 0
+    again = build("--out", "again", "--contact", "a@b.org")
+    assert again.exit_code == 0
+    assert (here / "again" / "study.json").read_bytes() == (here / "study" / "study.json").read_bytes()
+
+
+def test_what_was_changed_is_said(here):
+    odd = {"size": "65x65", "options": ["-pix_fmt", "yuv444p"]}
+    record(here / "clips" / "real" / "a.mp4", sound=True, source="testsrc", **odd)
+    for condition in ("ours", "image-space"):
+        record(here / "clips" / condition / "a.mp4", frames=12, source="testsrc", **odd)
+    done = build("--trim", "--contact", "a@b.org", "--encode", "webm", "--pairing", "same-item")
+    assert done.exit_code == 0, done.output
+    assert "1 had sound, which is removed" in done.output
+    assert "cropped to even sizes, from 65x65 to 64x64 pixels" in done.output
+    assert "cut short, of up to 0.48 s" in done.output
+    assert {one.frames for one in read_study("study").stimuli.values()} == {8}
+    assert {path.suffix for path in (here / "study" / "images").iterdir()} == {".webm"}
+
+
+def test_a_build_that_was_stopped_goes_on(here, monkeypatch):
+    """Neither is a clip encoded again, nor taken where it is half written."""
+    from glimpse.mturk.building import developing
+
+    encode, made = developing.encode_clip, []
+
+    def stopped(source, cut, how, path):
+        if len(made) == 1:
+            path.write_bytes(b"half")
+            raise KeyboardInterrupt
+        made.append(source.path)
+        encode(source, cut, how, path)
+
+    monkeypatch.setattr(developing, "encode_clip", stopped)
+    monkeypatch.setattr(developing, "cores", lambda: 1)
+    assert build().exit_code != 0
+    assert not (here / "study").exists()
+    aside = list((here / ".study.clips").iterdir())
+    assert len(aside) == 1
+    before = {path.name: path.stat().st_mtime_ns for path in aside}
+    monkeypatch.setattr(
+        developing, "encode_clip", lambda *all_of: (made.append(all_of[0].path), encode(*all_of))
+    )
+    assert build().exit_code == 0
+    assert len(made) == len(set(made))
+    assert len(before) == 1
+    read_study("study").check_images()
+
+
+def test_pairs_of_different_lengths_are_refused(here):
+    record(here / "clips" / "ours" / "a.mp4", frames=12)
+    done = build()
+    assert done.exit_code == 1
+    assert "ours/a.mp4 is 0.48 s long (12 frames) and clips/real/" in done.output
+    assert "0.32 s (8 frames); clips shown side by side must be equally long" in done.output
+    assert build("--clip-seconds", "0.2").exit_code == 0
+    assert {one.frames for one in read_study("study").stimuli.values()} == {5}
+
+
+def stills(path):
+    """Put images in the place of a folder's clips."""
+    shutil.rmtree(path.parent)
+    path.parent.mkdir()
+    for scene in "ab":
+        Image.new("RGB", (64, 64)).save(path.parent / f"{scene}.png")
+
+
+HDR = ["-pix_fmt", "yuv420p10le", "-x264-params", "transfer=smpte2084:colorprim=bt2020:colormatrix=bt2020nc"]
+FIELDS = ["-pix_fmt", "yuv420p", "-flags", "+ildct+ilme", "-x264-params", "interlaced=1"]
+# What spoils the clip ours/a, and the words that must be said.
+SPOILT = {
+    "index": (lambda path: path.write_bytes(path.read_bytes()[:-2000]), "a.mp4 cannot be read as a video"),
+    "hdr": (lambda path: record(path, options=HDR), "a.mp4 is HDR (PQ), which most screens do not show"),
+    "interlaced": (lambda path: record(path, options=FIELDS), "a.mp4 is interlaced"),
+    "sound": (lambda path: run("-f", "lavfi", "-i", "sine", "-t", "0.3", path), "a.mp4 has no video, only"),
+    "one frame": (lambda path: record(path, frames=1), "a.mp4 has one frame: it is a still image"),
+    "size": (lambda path: record(path, size="80x64"), "clips shown side by side must have the same size"),
+    "still": (
+        lambda path: Image.new("RGB", (64, 64)).save(path.with_name("b.jpg")),
+        "b.jpg is a still image among clips",
+    ),
+    "twice": (lambda path: animate(path.with_name("a.gif")), "two clips of item a. Keep one"),
+    "avi": (lambda path: path.rename(path.with_suffix(".avi")), "a.avi cannot be used; clips are MP4, WebM"),
+    "stills": (stills, "holds still images, and"),
+}
+
+
+@pytest.mark.parametrize("kind", SPOILT)
+def test_what_cannot_be_shown_is_named(here, kind):
+    spoil, said = SPOILT[kind]
+    spoil(here / "clips" / "ours" / "a.mp4")
+    done = build()
+    assert done.exit_code == 1
+    assert said in " ".join(done.output.split())
+    assert not (here / "study").exists()
+
+
+def test_options_of_clips_are_refused_for_images(here):
+    shutil.rmtree("clips")
+    for condition in CONDITIONS:
+        (here / "clips" / condition).mkdir(parents=True)
+        for scene in "ab":
+            Image.new("RGB", (64, 64)).save(here / "clips" / condition / f"{scene}.png")
+    for words in (["--trim"], ["--encode", "mp4"], ["--frame-rate", "25"]):
+        done = build(*words)
+        assert done.exit_code == 1
+        assert "are for clips. Leave them out" in " ".join(done.output.split())
+
+
+def test_animated_images_are_clips(here):
+    for condition, ending in zip(CONDITIONS, ("gif", "webp", "png"), strict=True):
+        for scene in "ab":
+            (here / "clips" / condition / f"{scene}.mp4").unlink()
+            animate(here / "clips" / condition / f"{scene}.{ending}")
+    done = build("--contact", "a@b.org")
+    assert done.exit_code == 0, done.output
+    assert "were GIF" in done.output
+    assert read_study("study").moving
+
+
+def test_the_common_rate():
+    assert common_rate([Fraction(24), Fraction(30)], CutSettings(frame_rate=25)) == 25
+    assert common_rate([Fraction(24), Fraction(60)], CutSettings()) == 60
+    assert common_rate([Fraction(30), Fraction(30000, 1001), Fraction(30000, 1001)], CutSettings()) < 30
+    assert common_rate([], CutSettings()) is None
+
+
+def test_each_group_of_clips_is_cut_to_its_shortest(tmp_path):
+    """Those that pairs connect, directly or by way of others; a pair of others is left alone."""
+    lengths = {"a": 8, "b": 6, "c": 9, "d": 12, "e": 12}
+    sources = {
+        (name, "1"): inspect_clip(record(tmp_path / f"{name}.mp4", frames=frames))
+        for name, frames in lengths.items()
+    }
+    pairs = [((one, "1"), (other, "1")) for one, other in ("ab", "bc", "de")]
+    cuts = cut_alike(sources, pairs, CutSettings(trim=True), None)
+    assert [cut.frames for cut in cuts.values()] == [6, 6, 6, 12, 12]
