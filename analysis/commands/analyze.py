@@ -198,10 +198,10 @@ def analyze(
     import pandas  # noqa: F401, ICN001 - here, as the helper needs it, too
 
     from ..figures.aside import helper
-    from ..figures.drawing import figure_formats, prepare, rendered
+    from ..figures.drawing import DrawingBoard, figure_formats, prepare, rendered
 
     formats = figure_formats(figures)
-    with helper(lambda: prepare(formats), rendered) as draw:
+    with helper(lambda: prepare(formats), rendered) as ask:
         from ..reading.exclusion import Rules
         from ..report.evaluation import evaluate
         from ..report.report import build_report, check_out, write_report
@@ -220,9 +220,10 @@ def analyze(
             directions=directions,
         )
         check_out(out)
-        evidence = evaluate(results or (Path("results"),), settings, images)
+        board = DrawingBoard(formats, ask)
+        evidence = evaluate(results or (Path("results"),), settings, images, board=board)
         used = versions("numpy", "scipy", "pandas", "matplotlib")
-        files, findings = build_report(evidence, used, formats=formats, draw=draw)
+        files, findings = build_report(evidence, used, board)
     write_report(files, out)
     console = click.get_current_context().obj
     _warn(console, evidence.results.problems)

@@ -9,11 +9,11 @@ import sys
 import threading
 import warnings
 from contextlib import contextmanager, suppress
-from itertools import islice
+from functools import cache
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 Asked = TypeVar("Asked")
 Found = TypeVar("Found")
@@ -22,39 +22,48 @@ FAILED = (OSError, EOFError, pickle.PickleError)  # what this process meets wher
 
 @contextmanager
 def helper(
-    prepare: Callable[[], object], work: Callable[[Asked], Iterable[Found]]
-) -> Iterator[Callable[[Asked], Iterator[Found]]]:
+    prepare: Callable[[], object], work: Callable[[Asked], Found]
+) -> Iterator[Callable[[Asked], Callable[[], Found]]]:
     """Begin `prepare`, such as slow imports, in a forked copy of this process, which then waits for `work`.
 
-    The value is called once, with what `work` is called with, and gives what that yields, as it comes. The
-    copy has in memory what is there now, and nothing that comes later. Where there is one core, or a process
-    cannot be forked safely (other systems than Linux, other threads), or the copy fails, the work is done
-    here, so that an error is raised as usual.
+    The value is called with each thing that `work` is to be called with; the copy works on them one after
+    another, in this order. What that returns is called for what was found; from the first of these calls on
+    nothing more can be asked. The copy has in memory what is there now, and nothing that comes later. Where
+    there is one core, or a process cannot be forked safely (other systems than Linux, other threads), or the
+    copy fails, the work is done here when its result is asked for, so that an error is raised as usual.
     """
     if not _can_fork():
-        yield lambda asked: iter(work(asked))
+        yield lambda asked: cache(lambda: work(asked))
         return
     (hears, asks), (tells, says) = os.pipe(), os.pipe()
     copy = _fork()
     if copy == 0:
         os.close(asks)
         os.close(tells)
-        _serve(prepare, work, os.fdopen(hears, "rb"), os.fdopen(says, "wb"))
+        requests = os.fdopen(hears, "rb")
+        _serve(lambda: _worked_on(prepare, work, requests), os.fdopen(says, "wb"))
     os.close(hears)
     os.close(says)
-    requests, answers = os.fdopen(asks, "wb"), os.fdopen(tells, "rb")
+    _widen(asks)
+    orders, answers = os.fdopen(asks, "wb"), os.fdopen(tells, "rb")
+    everything: list[Asked] = []
 
-    def ask(asked: Asked) -> Iterator[Found]:
-        with suppress(OSError):  # where the copy has ended, its results are missing, too
-            pickle.dump(asked, requests)
-            requests.flush()
-        return _results(work, asked, answers)
+    @cache
+    def results() -> list[Found]:
+        _tell(orders, None)
+        return _results(work, everything, answers)
+
+    def ask(asked: Asked) -> Callable[[], Found]:
+        place = len(everything)
+        everything.append(asked)
+        _tell(orders, (asked,))  # never false, as the end is
+        return lambda: results()[place]
 
     try:
         yield ask
     finally:
         with suppress(OSError):
-            requests.close()
+            orders.close()
         answers.close()
         os.kill(copy, signal.SIGKILL)  # it has told all, or nobody will ask
         os.waitpid(copy, 0)
@@ -71,7 +80,7 @@ def aside(work: Callable[[], Found]) -> Callable[[], Found]:
     copy = _fork()
     if copy == 0:
         os.close(tells)
-        _serve(lambda: None, lambda _: [work()], None, os.fdopen(says, "wb"))
+        _serve(lambda: [work()], os.fdopen(says, "wb"))
     os.close(says)
 
     def result() -> Found:
@@ -97,31 +106,45 @@ def _fork() -> int:
         return os.fork()
 
 
-def _serve(
-    prepare: Callable[[], object],
-    work: Callable[[Any], Iterable[Any]],
-    requests: IO[bytes] | None,
-    answers: IO[bytes],
-) -> None:
+def _widen(pipe: int) -> None:
+    """Let a pipe hold a megabyte, so that who asks need not wait until the copy listens."""
+    import fcntl
+
+    with suppress(OSError):  # the system allows less
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 2**20)
+
+
+def _tell(pipe: IO[bytes], value: object) -> None:
+    with suppress(OSError):  # the other process has ended: what it does not tell is missing, too
+        pickle.dump(value, pipe)
+        pipe.flush()
+
+
+def _serve(work: Callable[[], Iterable[Any]], answers: IO[bytes]) -> None:
     """Do the work, write what it finds, and end this process without a trace."""
     try:
-        prepare()
-        asked = pickle.load(requests) if requests else None  # noqa: S301 - of this program's own making
-        for found in work(asked):
-            pickle.dump((found,), answers)  # never false, as the end is
+        for found in work():
+            pickle.dump((found,), answers)
             answers.flush()
-        pickle.dump(None, answers)
-        answers.flush()
     finally:
         os._exit(0)
 
 
-def _results(work: Callable[[Asked], Iterable[Found]], asked: Asked, answers: IO[bytes]) -> Iterator[Found]:
+def _worked_on(
+    prepare: Callable[[], object], work: Callable[[Any], Any], requests: IO[bytes]
+) -> Iterable[Any]:
+    """What is found for each request. All of it at the end: nobody reads before, and a pipe holds little."""
+    prepare()
+    found = []
+    while asked := pickle.load(requests):  # noqa: S301 - of this program's own making
+        found.append(work(*asked))
+    return found
+
+
+def _results(work: Callable[[Asked], Found], asked: Sequence[Asked], answers: IO[bytes]) -> list[Found]:
     """What the copy finds; from where it fails on, what is found here."""
-    done = 0
-    try:
-        while part := pickle.load(answers):  # noqa: S301 - of this process's own making
-            yield part[0]
-            done += 1
-    except FAILED:
-        yield from islice(work(asked), done, None)
+    found: list[Found] = []
+    with suppress(*FAILED):
+        while len(found) < len(asked):
+            found += pickle.load(answers)  # noqa: S301 - of this process's own making
+    return found + [work(one) for one in asked[len(found) :]]

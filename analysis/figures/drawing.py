@@ -13,7 +13,7 @@ from .aside import aside
 from .series import FORMATS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from matplotlib.figure import Figure
 
@@ -61,6 +61,30 @@ class Drawn(NamedTuple):
     numbered: frozenset[str] = frozenset()
 
 
+class DrawingBoard:
+    """Figures that are drawn while the report is made, each from when it is known what is to be drawn."""
+
+    def __init__(
+        self, formats: Sequence[str] = FORMATS, ask: Callable[[Order], Callable[[], Drawn]] | None = None
+    ) -> None:
+        """ask: has an order drawn, and returns what waits for it; None draws when the figures are needed."""
+        self.formats = formats
+        self._ask = ask or (lambda order: lambda: rendered(order))
+        self._begun: dict[str, Callable[[], Drawn]] = {}
+
+    def begin(self, drawings: Mapping[str, Drawing]) -> None:
+        """Begin those drawings, by name, that were not begun yet."""
+        new = {name: one for name, one in drawings.items() if name not in self._begun}
+        if new:
+            self._begun |= dict.fromkeys(new, self._ask(Order(new, self.formats)))
+
+    def drawn(self) -> Drawn:
+        """All that was begun."""
+        found = [ready() for ready in dict.fromkeys(self._begun.values())]
+        files = {name: data for one in found for name, data in one.files.items()}
+        return Drawn(files, frozenset().union(*(one.numbered for one in found)))
+
+
 def prepare(formats: Sequence[str]) -> None:
     """Import what draws, which takes as long as all else together."""
     from matplotlib.backends import backend_svg  # noqa: F401
@@ -72,18 +96,32 @@ def prepare(formats: Sequence[str]) -> None:
         from matplotlib.backends import backend_pdf  # noqa: F401
 
 
-def rendered(order: Order) -> Iterator[Drawn]:
-    """Yield the figures as the page shows them, then those that it does not: on two cores, if there are."""
+def rendered(order: Order) -> Drawn:
+    """The figures as the page shows them and in the formats that are wanted: on two cores, if there are."""
+    names = list(order.drawings)
+    if len(names) == 1:
+        return _drawn(order, names)
+    beside = aside(lambda: _drawn(order, names[1::2]))
+    here = _drawn(order, names[::2])
+    other = beside()
+    return Drawn(here.files | other.files, here.numbered | other.numbered)
+
+
+def _drawn(order: Order, names: Sequence[str]) -> Drawn:
+    """Some of the figures."""
+    from .figures import render
     from .style import legible, style
 
-    drawn = {name: _figure(drawing) for name, drawing in order.drawings.items()}
-    numbered = set()
-    for name, drawing in order.drawings.items():
+    files: dict[str, bytes] = {}
+    numbered: set[str] = set()
+    for name in names:
+        drawing = order.drawings[name]
+        dpi = PHOTO_DPI if drawing.photographs else PRINT_DPI
+        kinds = dict.fromkeys([drawing.on_page, *drawing.kinds(order.formats)])
+        files |= {f"{name}.{kind}": data for kind, data in render(_figure(drawing), list(kinds), dpi).items()}
         with style(drawing.names):
             numbered |= {name} if any(legible(own) != own for own in drawing.names) else set()
-    beside = aside(lambda: _files(order, drawn, page=False))
-    yield Drawn(_files(order, drawn, page=True), frozenset(numbered))
-    yield Drawn(beside())
+    return Drawn(files, frozenset(numbered))
 
 
 def _figure(drawing: Drawing) -> Figure:
@@ -92,19 +130,6 @@ def _figure(drawing: Drawing) -> Figure:
     draw = (vars(answers) | vars(figures) | vars(metric))[f"{drawing.kind}_figure"]
     figure: Figure = draw(*drawing.tables, **drawing.options)
     return figure
-
-
-def _files(order: Order, drawn: Mapping[str, Figure], *, page: bool) -> dict[str, bytes]:
-    """Return figures by file name. page: in the formats that the page shows, or in the others."""
-    from .figures import render
-
-    found: dict[str, bytes] = {}
-    for name, drawing in order.drawings.items():
-        here = drawing.on_page
-        kinds = [here] if page else [kind for kind in drawing.kinds(order.formats) if kind != here]
-        dpi = PHOTO_DPI if drawing.photographs else PRINT_DPI
-        found |= {f"{name}.{kind}": data for kind, data in render(drawn[name], kinds, dpi).items()}
-    return found
 
 
 def figure_formats(text: str) -> tuple[str, ...]:

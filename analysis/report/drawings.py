@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,26 +21,35 @@ from .prompts import drawable
 from .tables import facing, records, turned
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
 
     from ..figures.stimuli import Stimuli
+    from ..reading.results import Results
     from .evaluation import Evidence
 
 
-def figure_name(name: str, evidence: Evidence) -> str:
+def figure_name(name: str, results: Results) -> str:
     """Return how a figure's files are called: with its question where there are several."""
-    several = len(evidence.results.questions) > 1
-    return f"{name}-{evidence.results.question.name}" if several else name
+    return f"{name}-{results.question.name}" if len(results.questions) > 1 else name
 
 
 def drawings_of(evidence: Evidence) -> dict[str, Drawing]:
     """Return what is drawn of all questions, by the name of its files."""
     found: dict[str, Drawing] = {}
     for own in evidence.each:
-        found |= {figure_name(name, own): drawing for name, drawing in _of_question(own).items()}
-    simulated = {"simulated": evidence.results.simulated}
+        found |= {figure_name(name, own.results): drawing for name, drawing in _of_question(own).items()}
     found["workers"] = _workers(evidence)
-    return {name: one._replace(options=one.options | simulated) for name, one in found.items()}
+    found = {name: _marked(one, evidence.results) for name, one in found.items()}
+    for own in evidence.each:
+        found |= pairs_drawing(own.results, own.pairs, own.stimuli)
+    return found
+
+
+def _marked(drawing: Drawing, results: Results) -> Drawing:
+    """A figure that says whether answers were simulated."""
+    return drawing._replace(options=drawing.options | {"simulated": results.simulated})
 
 
 def _of_question(evidence: Evidence) -> dict[str, Drawing]:
@@ -56,9 +65,6 @@ def _of_question(evidence: Evidence) -> dict[str, Drawing]:
     strengths = by_strength(ranking_table(evidence.rankings))
     if len(strengths):
         found["ranking"] = _ranking(evidence, strengths)
-    pairs = _pairs(evidence)
-    if pairs is not None:
-        found["hardest_pairs"] = pairs
     if len(evidence.metrics.pairs):
         found["metric"] = _metric(evidence)
     names = tuple(dict.fromkeys([*answered["winner"], *answered["loser"]]))
@@ -207,32 +213,35 @@ def _edges(answers: int) -> NDArray[np.float64]:
     return np.asarray(0.5 + np.concatenate([-half[::-1], half]) / answers)
 
 
-def _pairs(evidence: Evidence) -> Drawing | None:
-    """Return the figure of pairs with their images, or None where images are missing."""
-    table = evidence.pairs
+def pairs_drawing(
+    results: Results, table: pd.DataFrame, stimuli: Sequence[Stimuli | None]
+) -> dict[str, Drawing]:
+    """Return the figure of pairs with their images, by name; none where images are missing.
+
+    table: `pairs.pair_table` with the prompt of each pair. stimuli: the images of each.
+    """
     rows: list[tuple[list[tuple[Stimuli, str, tuple[str, str], str]], str]] = []
     for contrast, end in dict.fromkeys(zip(table["contrast"], table["end"], strict=True)):
         part = table[(table["contrast"] == contrast) & (table["end"] == end)]
         panels: list[tuple[Stimuli, str, tuple[str, str], str]] = []
         for index, row in zip(part.index, records(part), strict=True):
-            stimuli = evidence.stimuli[int(str(index))]
-            if stimuli is not None and (row["k"] or end == "least"):
+            images = stimuli[int(str(index))]
+            if images is not None and (row["k"] or end == "least"):
                 caption = f"{row['loser']} chosen by {row['k']:g} of {row['n']}{_at(row['exposure_ms'])}"
                 prompt = row["prompt"] if drawable(row["prompt"]) else ""
-                panels.append((stimuli, caption, (row["winner"], row["loser"]), prompt))
+                panels.append((images, caption, (row["winner"], row["loser"]), prompt))
         if panels:
-            first = records(part)[0]
-            real = first["winner"] == evidence.results.real
-            asks_realism = evidence.results.question.name == DEFAULT_QUESTION.name
-            rows.append(
-                (
-                    panels,
-                    f"{first['loser']} against {first['winner']}: fooled people {end}"
-                    if real and asks_realism
-                    else f"{first['loser']} chosen over {first['winner']} {end} often",
-                )
-            )
+            rows.append((panels, _title(records(part)[0], end, results)))
     if not rows:
-        return None
+        return {}
     caption = "The pairs in which the less preferred condition was chosen most and least often."
-    return Drawing("pairs", (rows,), {}, caption, caption, wide=True, photographs=True)
+    names = dict.fromkeys(name for panels, _ in rows for _, _, both, _ in panels for name in both)
+    drawing = Drawing("pairs", (rows,), {}, caption, caption, True, tuple(names), photographs=True)
+    return {figure_name("hardest_pairs", results): _marked(drawing, results)}
+
+
+def _title(row: Mapping[str, Any], end: str, results: Results) -> str:
+    """What stands above the pairs at one end of a contrast."""
+    if row["winner"] == results.real and results.question.name == DEFAULT_QUESTION.name:
+        return f"{row['loser']} against {row['winner']}: fooled people {end}"
+    return f"{row['loser']} chosen over {row['winner']} {end} often"

@@ -32,6 +32,7 @@ from ..statistics.sequential import stopping_table
 from ..statistics.timing import achieved_exposures, response_times
 from ..statistics.workers import SideBias, sentinel_table, side_bias, worker_table
 from .counts import counts_of, images_of
+from .drawings import pairs_drawing
 from .filtering import filtered_or_not, rates_under, sensitivity
 from .metrics import Metrics, compare_metrics
 from .prompts import prompts_of
@@ -42,7 +43,9 @@ if TYPE_CHECKING:
 
     from glimpse.progress import Track
 
+    from ..figures.drawing import DrawingBoard
     from ..figures.stimuli import Stimuli
+    from ..reading.design import Problem
     from ..reading.judgments import Judgments
     from ..statistics.curve import CurveFit
     from ..statistics.grouping import Analysed
@@ -102,10 +105,12 @@ def evaluate(
     settings: AnalysisSettings,
     images: Path | None = None,
     track: Track = untracked,
+    board: DrawingBoard | None = None,
 ) -> Evidence:
     """Read the folders and compute everything. GlimpseError where nothing can be analysed, and why.
 
-    images: the folder of the stimuli, for the pairs that are to be shown.
+    images: the folder of the stimuli, for the pairs that are to be shown. board: where these are drawn while
+    the rest is computed.
     """
     if settings.compare and len(folders) < 2:
         raise GlimpseError("--compare compares results folders; name two or more.")
@@ -124,8 +129,10 @@ def evaluate(
     except NothingLeftError as error:
         raise GlimpseError(f"{error}{_problems_found(results)}") from None
     described = aside(lambda: _described(results, answers, settings.intervals, folders))
+    pairs = [_pairs(one, one_s, images, board) for one, one_s in zip(asked, answers.values(), strict=True)]
     own = [
-        _of_question(one, one_s, settings, images) for one, one_s in zip(asked, answers.values(), strict=True)
+        shown | _of_question(one, one_s, settings, shown.pop("problems"))
+        for one, one_s, shown in zip(asked, answers.values(), pairs, strict=True)
     ]
     shared, texts = described()
     shared |= {"settings": settings, "counts": counts_of(answers[results.judged_by])}
@@ -146,10 +153,24 @@ def _asked(exclusion: Exclusion, question: str) -> Exclusion:
     )
 
 
-def _of_question(
-    exclusion: Exclusion, answers: Analysed, settings: AnalysisSettings, images: Path | None
+def _pairs(
+    exclusion: Exclusion, answers: Analysed, images: Path | None, board: DrawingBoard | None
 ) -> dict[str, Any]:
-    """Return those parts of `Evidence` that are about one question, but for what is `_described`."""
+    """Return the pairs of one question that are shown, their images, and the problems with these."""
+    results = exclusion.results
+    pairs = pair_table(answers, list(dict.fromkeys(answers.gathered.cells["contrast"])), results.real)
+    pairs = pairs.assign(prompt=prompts_of(pairs, results))
+    stimuli, problems = load_stimuli(images, pairs, results) if images else ([None] * len(pairs), ())
+    if board:
+        board.begin(pairs_drawing(results, pairs, stimuli))
+    return {"pairs": pairs, "stimuli": stimuli, "problems": problems}
+
+
+def _of_question(
+    exclusion: Exclusion, answers: Analysed, settings: AnalysisSettings, problems: Sequence[Problem]
+) -> dict[str, Any]:
+    """Return those parts of `Evidence` that are about one question, but for its `_pairs` and what is
+    `_described`. problems: with its images."""
     results, level = exclusion.results, settings.intervals.level
     first = results.question == results.questions[0]  # by which a rule for stopping is judged
     cells = answers.gathered.cells
@@ -157,9 +178,6 @@ def _of_question(
     blank = blank_curve(settings.curve, settings.exposure, level, settings.threshold)
     curves = estimate_curves(answers, contrasts, results.real, blank)
     preference, unfiltered = filtered_or_not(results, settings, answers, exclusion)
-    pairs = pair_table(answers, contrasts, results.real)
-    pairs = pairs.assign(prompt=prompts_of(pairs, results))
-    stimuli, problems = load_stimuli(images, pairs, results) if images else ([None] * len(pairs), ())
     metrics = compare_metrics(results, answers, contrasts, settings.metrics, settings.directions, level)
     return {
         "results": replace(results, problems=(*results.problems, *problems, *metrics.problems)),
@@ -173,8 +191,6 @@ def _of_question(
         "rankings": rank_conditions(answers, level=level, adjustment=settings.intervals.adjust),
         "side_bias": side_bias(answers, level=level),
         "sensitivity": sensitivity(results, settings, answers, exclusion, preference),
-        "pairs": pairs,
-        "stimuli": stimuli,
         "comparison": _comparison(exclusion.judgments, cells, settings)
         if settings.compare
         else pd.DataFrame(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from .wording import each_question, shared_values, template
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ..figures.drawing import Drawing, Drawn
     from .findings import Finding
 
 # In the order in which a reviewer asks: of one question, and of several.
@@ -34,6 +36,9 @@ AFTER_QUESTIONS = (
     "correlation", "design", "participants", "exclusions", "workers", "assumed", "methods", "cite",
     "provenance",
 )  # fmt: skip
+MIME = {"svg": "image/svg+xml", "png": "image/png"}
+NUMBERED = " A character that no font on this computer has is shown by its Unicode number, as in [U+6A21]."
+LATER = "\x1f{} {}\x1f"  # what comes of a figure: control characters that no name of a figure can have
 FIGURES = ("preference", "answers", "ranking", "metric", "hardest_pairs")
 
 
@@ -48,11 +53,20 @@ class Picture:
     width: str
 
 
-def picture(name: str, data: bytes, kind: str, alt: str, caption: str, *, wide: bool = False) -> Picture:
-    """Return a figure with its data; kind is "svg" or "png"."""
-    mime = {"svg": "image/svg+xml", "png": "image/png"}[kind]
-    uri = f"data:{mime};base64,{base64.b64encode(data).decode()}"
-    return Picture(name, uri, alt, caption, "wide" if wide else "column")
+def picture(name: str, drawing: Drawing) -> Picture:
+    """Return a figure of which the page can be made while it is drawn; `with_figures` puts it in."""
+    caption, width = drawing.caption + LATER.format("note", name), "wide" if drawing.wide else "column"
+    return Picture(name, LATER.format("data", name), drawing.alt, caption, width)
+
+
+def with_figures(page: str, drawings: Mapping[str, Drawing], drawn: Drawn) -> str:
+    """Return the page with its figures in it."""
+    values = {LATER.format("note", name): NUMBERED * (name in drawn.numbered) for name in drawings}
+    for name, one in drawings.items():
+        data = base64.b64encode(drawn.files[f"{name}.{one.on_page}"]).decode()
+        values[LATER.format("data", name)] = f"data:{MIME[one.on_page]};base64,{data}"
+    any_later = LATER.format("(?:data|note)", "[^\x1f]*")
+    return re.sub(any_later, lambda later: values[later[0]], page)
 
 
 @dataclass(frozen=True)

@@ -13,58 +13,50 @@ import pandas as pd
 
 from glimpse.files import Parts, naming, refuse_others, write_whole
 
-from ..figures.drawing import Order, rendered
-from ..figures.series import FORMATS
+from ..figures.drawing import DrawingBoard
 from ..statistics.curve import curves_table
 from ..statistics.ranking import differences_table, ranking_table
 from .drawings import drawings_of
 from .findings import Finding, findings
 from .methods import methods_text
-from .page import picture, render
+from .page import picture, render, with_figures
 from .summary import summarize
 from .tables import csv_parts, csv_text, preference_tex, turned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from ..figures.drawing import Drawn
     from .evaluation import Evidence
 
-NUMBERED = " A character that no font on this computer has is shown by its Unicode number, as in [U+6A21]."
 OPENING = "summary.json"  # by which a folder is known to be a report
+IN_MEMORY = 100_000  # judgments of which judgments.csv is made while figures are drawn
 
 
 def build_report(
-    evidence: Evidence,
-    versions: Mapping[str, str],
-    *,
-    formats: Sequence[str] = FORMATS,
-    draw: Callable[[Order], Iterator[Drawn]] = rendered,
+    evidence: Evidence, versions: Mapping[str, str], board: DrawingBoard | None = None
 ) -> tuple[dict[str, bytes | Parts], list[Finding]]:
     """Return all files of the report by name, and the findings. Nothing is written.
 
-    draw: draws the figures, here or elsewhere. judgments.csv comes as `Parts`, the others as bytes.
+    board: has the figures drawn, and may have begun with some. judgments.csv comes as `Parts` where it is
+    large, the others as bytes.
     """
+    board = board or DrawingBoard()
     drawings = drawings_of(evidence)
-    drawn = draw(Order(drawings, formats))
+    board.begin(drawings)
     facts = summarize(evidence, versions)
     found = findings(facts)
     used = evidence.settings.intervals
     rates = by_question(evidence, [turned(one.preference, one.results.real) for one in evidence.each])
     tex = preference_tex(rates, used.alpha, used.level, used.cluster, simulated=evidence.results.simulated)
     methods = methods_text(facts)
-    files: dict[str, bytes | Parts] = {"judgments.csv": Parts(lambda: csv_parts(_judgments(evidence)))}
+    files: dict[str, bytes | Parts] = {"judgments.csv": _judgments(evidence)}
     files |= {name: text.encode() for name, text in _tables(evidence).items()}
     facts |= {"findings": [finding.as_text() for finding in found], "methods": methods}
-    on_page = next(drawn)
-    pictures = {
-        name: picture(name, on_page.files[f"{name}.{one.on_page}"], one.on_page, one.alt,
-                      one.caption + NUMBERED * (name in on_page.numbered), wide=one.wide)
-        for name, one in drawings.items()
-    }  # fmt: skip
-    page = render(facts, found, methods, tex, pictures)
-    wanted = {f"{name}.{kind}" for name, one in drawings.items() for kind in one.kinds(formats)}
-    files |= {name: data for part in (on_page, *drawn) for name, data in part.files.items() if name in wanted}
+    page = render(facts, found, methods, tex, {name: picture(name, one) for name, one in drawings.items()})
+    drawn = board.drawn()
+    page = with_figures(page, drawings, drawn)
+    wanted = {f"{name}.{kind}" for name, one in drawings.items() for kind in one.kinds(board.formats)}
+    files |= {name: data for name, data in drawn.files.items() if name in wanted}
     texts = {"preference.tex": tex, "methods.txt": methods + "\n", "report.html": page}
     files |= {name: text.encode() for name, text in texts.items()}
     facts["files"] = sorted([*files, OPENING])
@@ -72,9 +64,14 @@ def build_report(
     return files, found
 
 
-def _judgments(evidence: Evidence) -> Iterator[pd.DataFrame]:
-    """All answers, those to the first question first."""
-    return chain.from_iterable(one.exclusion.judgments.parts() for one in evidence.each)
+def _judgments(evidence: Evidence) -> bytes | Parts:
+    """judgments.csv: all answers, those to the first question first."""
+
+    def parts() -> Iterator[str]:
+        return csv_parts(chain.from_iterable(one.exclusion.judgments.parts() for one in evidence.each))
+
+    small = sum(len(one.exclusion.judgments) for one in evidence.each) <= IN_MEMORY
+    return "".join(parts()).encode() if small else Parts(parts)
 
 
 def by_question(evidence: Evidence, tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

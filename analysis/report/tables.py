@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CSV_ROWS = 50_000  # written at a time
+NOT_PLAIN = re.compile('[,"\r\n]')
 NOISE = 1e-12  # a strength of this size is a tie's
 
 
@@ -39,22 +41,38 @@ def csv_parts(tables: Iterable[pd.DataFrame]) -> Iterator[str]:
     header = True
     for table in tables:
         for start in range(0, max(len(table), 1), CSV_ROWS):
-            part = table.iloc[start : start + CSV_ROWS]
-            plain = pd.DataFrame({name: _plain(part[name]) for name in part})
-            yield str(plain.to_csv(index=False, header=header, lineterminator="\n"))
+            cells = [_cells(column) for _, column in table.iloc[start : start + CSV_ROWS].items()]
+            if len(cells) == 1:  # else it would be an empty line
+                cells = [[text or '""' for text in cells[0]]]
+            lines = [",".join(_quoted(str(name)) for name in table)] if header else []
+            yield "".join(f"{line}\n" for line in [*lines, *map(",".join, zip(*cells, strict=True))])
             header = False
 
 
-def _plain(column: pd.Series) -> pd.Series | NDArray[np.object_]:
-    """A column as a CSV shows it, where that is not how it is."""
-    if column.dtype == bool or isinstance(column.dtype, pd.BooleanDtype):
-        return column.astype("Int8")
-    if column.dtype.kind == "f":  # what recurs, as times and exposures do, is written once
+def _cells(column: pd.Series) -> list[str]:
+    """A column as a CSV shows it. What recurs, as texts and times do, is written once."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        texts = [*_cells(pd.Series(column.cat.categories)), ""]  # the last where there is none
+        return list(np.array(texts, dtype=object)[column.cat.codes.to_numpy()])
+    if column.dtype.kind == "f":
         values, place = np.unique(column.to_numpy(), return_inverse=True)
-        return np.array(_digits(values, str(column.name)), dtype=object)[place]
-    if column.dtype.kind == "O" or isinstance(column.dtype, pd.StringDtype | pd.CategoricalDtype):
-        return column.map(lambda cell: guarded(cell) if isinstance(cell, str) else cell)
-    return column
+        return list(np.array(_digits(values, str(column.name)), dtype=object)[place])
+    if column.dtype == bool or isinstance(column.dtype, pd.BooleanDtype):
+        code = column.astype("Int8").fillna(-1).to_numpy(np.int8)
+        return list(np.array(["0", "1", ""], dtype=object)[code])
+    return [_cell(value) for value in column.tolist()]
+
+
+def _cell(value: Any) -> str:
+    """One value."""
+    if isinstance(value, str):
+        return _quoted(guarded(value))
+    return "" if value is None or value is pd.NA or value != value else _quoted(str(value))  # noqa: PLR0124 - NaN
+
+
+def _quoted(text: str) -> str:
+    """A text in quotation marks, where its reader needs them."""
+    return '"' + text.replace('"', '""') + '"' if NOT_PLAIN.search(text) else text
 
 
 def _digits(values: NDArray[np.floating[Any]], name: str) -> list[str]:
@@ -70,11 +88,17 @@ def _digits(values: NDArray[np.floating[Any]], name: str) -> list[str]:
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as dictionaries with text keys."""
-    return [
-        {str(key): None if value is pd.NA else value for key, value in row.items()}
-        for row in table.to_dict("records")
-    ]
+    """Rows as dictionaries with text keys, and values as Python has them."""
+    columns = [[_native(value) for value in column.tolist()] for _, column in table.items()]
+    names = [str(name) for name in table]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _native(value: Any) -> Any:
+    """A value that may be NumPy's or pandas' own."""
+    if value is pd.NA:
+        return None
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def tex(text: str) -> str:

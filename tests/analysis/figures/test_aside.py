@@ -40,19 +40,20 @@ import os, signal, sys
 from glimpse.analysis.figures.aside import helper
 
 def work(asked):
-    yield asked, os.getpid()
     if asked == "killed" and os.getpid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
-    yield "x" * 1_000_000, os.getpid()
+    return asked, os.getpid() != parent, asked * 1_000_000
 
 parent = os.getpid()
-for asked in ("kept", "killed"):
+for second in ("kept", "killed"):
     with helper(lambda: sys.modules.setdefault("prepared", sys), work) as ask:
+        both = [ask("first"), ask(second)]
         late = "prepared" in sys.modules
-        (said, first), (text, second) = ask(asked)
-    print(said, first != parent, second != parent, len(text), late)
+        found = [ready() for ready in both]
+        found += [ready() for ready in both]  # again
+    print(late, [(asked, elsewhere, len(text)) for asked, elsewhere, text in found])
 with helper(lambda: os._exit(3), work) as ask:
-    print([pid == parent for _, pid in ask("never prepared")])
+    print(ask("never prepared")()[:2])
 with helper(lambda: None, work) as ask:
     pass  # nothing is asked
 try:
@@ -65,10 +66,12 @@ except ChildProcessError:
 @pytest.mark.skipif(not POSSIBLE, reason="without Linux and a second core")
 def test_a_helper_prepares_and_works_in_a_process_of_its_own_and_what_it_fails_at_is_done_here():
     done = subprocess.run([sys.executable, "-c", HELPED], capture_output=True, text=True, check=True)
+    kept = [("first", True, 5_000_000), ("kept", True, 4_000_000)]
+    killed = [("first", False, 5_000_000), ("killed", False, 6_000_000)]
     assert done.stdout.splitlines() == [
-        "kept True True 1000000 False",
-        "killed True False 1000000 False",
-        "[True, True]",
+        f"False {kept * 2}",
+        f"False {killed * 2}",
+        "('never prepared', False)",
         "no process is left",
     ]
     assert done.stderr == ""
@@ -76,9 +79,11 @@ def test_a_helper_prepares_and_works_in_a_process_of_its_own_and_what_it_fails_a
 
 def test_a_helper_works_here_where_there_is_no_second_process(monkeypatch):
     monkeypatch.setattr(module, "_can_fork", lambda: False)
-    prepared = []
-    with helper(lambda: prepared.append(1), lambda asked: [asked, os.getpid()]) as ask:
-        assert list(ask("here")) == ["here", os.getpid()]
+    prepared, done = [], []
+    with helper(lambda: prepared.append(1), lambda asked: done.append(asked) or os.getpid()) as ask:
+        ready = ask("here")
+        assert done == []
+        assert [ready(), ready(), done] == [os.getpid(), os.getpid(), ["here"]]
     assert prepared == []
 
 
