@@ -35,6 +35,8 @@ CHUNK = 1024  # lines
 BUFFER = 2**20  # bytes; a line has about ten thousand
 CHUNK_BYTES = 32 * 2**20  # of lines, where they are long
 
+BESIDE = (b'"form"', b'"comment"', b'"consented_at"')  # fields of what was said beside answers
+
 _Id = Annotated[str, Meta(min_length=1)]
 _Number = Annotated[float, Meta(ge=-LARGEST, lt=LARGEST)]
 _Time = Annotated[float, Meta(ge=0, lt=LARGEST)]
@@ -134,10 +136,12 @@ class Chunk(NamedTuple):
     """Some lines in their order: a Head, the bytes of an unusual line, or None of an empty one.
 
     answers: those of the heads, one after another, of the dtype of their file; practice is left out.
+    says_more: whether these lines, or earlier ones of their parser, hold more than answers (`BESIDE`).
     """
 
     lines: list[Head | bytes | None]
     answers: NDArray[Any]
+    says_more: bool = False
 
 
 @dataclass(frozen=True)
@@ -181,6 +185,7 @@ class LineParser:
             for question in index.questions
         ]
         self.last: dict[int, tuple[list[str], NDArray[np.int32], int]] = {}  # of each HIT, see `_find`
+        self.says_more = False  # see `Chunk`
         self._clear()
 
     def _clear(self) -> None:
@@ -197,11 +202,15 @@ class LineParser:
             place, begun = file.tell(), file.tell()
             while place < stop and (raw := file.readline()):
                 place += len(raw)
-                lines.append(None if raw.isspace() else self.parse(raw) or raw)
+                lines.append(None if raw.isspace() else self.parse(raw) or self._unusual(raw))
                 if len(lines) == CHUNK or place - begun > CHUNK_BYTES:
-                    yield Chunk(lines, self.take())
+                    yield Chunk(lines, self.take(), self.says_more)
                     lines, begun = [], place
-            yield Chunk(lines, self.take())
+            yield Chunk(lines, self.take(), self.says_more)
+
+    def _unusual(self, raw: bytes) -> bytes:
+        self.says_more |= any(field in raw for field in BESIDE)
+        return raw
 
     def parse(self, raw: bytes) -> Head | None:
         """Return the head of a usual line and keep its answers; None for any other line."""
@@ -227,6 +236,7 @@ class LineParser:
             return None
         if not self._keep(found[1], answers):
             return None
+        self.says_more |= not (line.form is line.comment is line.consented_at is None)
         width, height = [*page.viewport, math.nan, math.nan][:2]
         return Head(
             line.assignment_id, sys.intern(line.hit), line.worker, line.status, line.accepted_at or "",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -18,6 +18,8 @@ from msgspec import Struct
 
 from glimpse.errors import GlimpseError
 from glimpse.forms import FormField, number_of
+
+from .lines import BESIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,8 +45,6 @@ class _Said(Struct, gc=False):
     consented_at: str = ""
 
 
-PART = 2**20  # bytes of a file, looked at at a time
-_MARKS = (b'"form"', b'"comment"', b'"consented_at"')
 _decode = msgspec.json.Decoder(_Said).decode
 
 
@@ -108,9 +108,11 @@ def _said(results: Results, known: set[str]) -> dict[str, _Said]:
     """Return what was said beside answers, by assignment; the first line of each counts."""
     found: dict[str, _Said] = {}
     for folder in results.folders:
+        if folder in results.without_words:  # as in most studies, which ask for nothing else
+            continue
         with (folder / "assignments.jsonl").open("rb") as file:
-            for raw in file if _says_more(file) else ():
-                if not any(mark in raw for mark in _MARKS):
+            for raw in file:
+                if not any(field in raw for field in BESIDE):
                     continue
                 try:
                     said = _decode(raw)
@@ -119,18 +121,6 @@ def _said(results: Results, known: set[str]) -> dict[str, _Said]:
                 if said.assignment_id in known:
                     found.setdefault(said.assignment_id, said)
     return found
-
-
-def _says_more(file: BinaryIO) -> bool:
-    """Tell whether any line of a file holds more than answers: most studies ask for nothing else."""
-    end = b""
-    while part := file.read(PART):
-        part = end + part
-        if any(mark in part for mark in _MARKS):
-            file.seek(0)
-            return True
-        end = part[-max(map(len, _MARKS)) :]
-    return False
 
 
 def _forms(results: Results, people: pd.DataFrame, said: dict[str, _Said]) -> Iterator[Fact]:

@@ -47,6 +47,7 @@ class Results:
     problems: what was left out or repaired, by file and line.
     questions: what was asked of every trial. judged_by: the name of that to which sentinels' answers are
     known. question: the one whose answers `judgments` has; see `asked`.
+    without_words: those of the folders whose lines hold answers and nothing that participants said beside.
     """
 
     folders: tuple[Path, ...]
@@ -59,6 +60,7 @@ class Results:
     questions: tuple[Question, ...] = (DEFAULT_QUESTION,)
     judged_by: str = DEFAULT_QUESTION.name
     question: Question = DEFAULT_QUESTION
+    without_words: frozenset[Path] = frozenset()
 
     def __repr__(self) -> str:
         answers, people = int(self.assignments["n_answered"].sum()), self.assignments["worker"].nunique()
@@ -166,8 +168,8 @@ def read_results(
     ]
     problems = tuple(
         problem
-        for design, (_, own) in zip(designs, found, strict=True)
-        for problem in (*design.problems, *own)
+        for design, one in zip(designs, found, strict=True)
+        for problem in (*design.problems, *one.problems)
     )
     if not file.size:
         raise GlimpseError(_nothing(paths, problems))
@@ -177,9 +179,9 @@ def read_results(
         _label(design, source, several, orientation) for design, source in zip(designs, sources, strict=True)
     ]
     assignments = [
-        _assignments(table, design, source, several)
-        for (table, _), design, source in zip(found, designs, sources, strict=True)
-        if len(table)
+        _assignments(one.assignments, design, source, several)
+        for one, design, source in zip(found, designs, sources, strict=True)
+        if len(one.assignments)
     ]
     shown = pd.concat(trials, ignore_index=True)
     shown = shown.astype(dict.fromkeys([*SHARED, "study", "source"], "category"))
@@ -187,6 +189,7 @@ def read_results(
     return Results(
         tuple(paths), sources, studies, file, done, shown, problems, questions,
         designs[0].judged_by.name, questions[0],
+        frozenset(path for path, one in zip(paths, found, strict=True) if not one.says_more),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ usual lines, in several processes where the file is large (see `ranges`); `caref
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -32,9 +32,17 @@ if TYPE_CHECKING:
 FIELDS = (*Head._fields, "n_sentinels", "n_wrong", "n_measured", "n_off", "first_answer")
 
 
+class ReadAnswers(NamedTuple):
+    """What `read_answers` returns: assignments, problems, and whether any line holds more than answers."""
+
+    assignments: pd.DataFrame
+    problems: list[Problem]
+    says_more: bool
+
+
 def read_answers(
     path: Path, design: Design, seen: dict[str, str], file: AnswerFile, first_trial: int = 0
-) -> tuple[pd.DataFrame, list[Problem]]:
+) -> ReadAnswers:
     """Read assignments.jsonl into a table with FIELDS, one row an assignment, and the answers into `file`.
 
     seen: maps assignment ids read so far to their folder, and is extended. first_trial: what to add to the
@@ -49,7 +57,7 @@ def read_answers(
         for chunk in found:
             reader.add(chunk)
     seen.update(dict.fromkeys(reader.row_of, str(path.parent)))
-    return reader.table(), log.close()
+    return ReadAnswers(reader.table(), log.close(), reader.says_more)
 
 
 def _index(design: Design, first_trial: int) -> TrialIndex:
@@ -83,6 +91,7 @@ class _Reader:
         self.sentinel = design.trials["sentinel"].to_numpy(bool)
         self.correct_left = correct_left(design.trials)
         self.lines = 0  # read so far
+        self.says_more = False
         self.row_of: dict[str, int] = {}  # of each assignment
         self.status: list[str] = []
         self.owner: list[tuple[str, str]] = []  # worker and HIT of each assignment
@@ -91,6 +100,7 @@ class _Reader:
 
     def add(self, chunk: Chunk) -> None:
         """Take the lines that follow those read so far."""
+        self.says_more |= chunk.says_more
         place, answers = 0, chunk.answers.view(self.raw)
         for entry in chunk.lines:
             self.lines += 1

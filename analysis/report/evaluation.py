@@ -128,15 +128,19 @@ def evaluate(
         }
     except NothingLeftError as error:
         raise GlimpseError(f"{error}{_problems_found(results)}") from None
-    described = aside(lambda: _described(results, answers, settings.intervals, folders))
+    described = aside(lambda: _described(results, answers, settings.intervals))
     pairs = [_pairs(one, one_s, images, board) for one, one_s in zip(asked, answers.values(), strict=True)]
     own = [
         shown | _of_question(one, one_s, settings, shown.pop("problems"))
         for one, one_s, shown in zip(asked, answers.values(), pairs, strict=True)
     ]
+    judged = answers[results.judged_by]
+    common = {
+        "settings": settings, "counts": counts_of(judged), "images": images_of(judged, results.real),
+        "digests": tuple(_digest(folder) for folder in folders),
+    }  # fmt: skip
     shared, texts = described()
-    shared |= {"settings": settings, "counts": counts_of(answers[results.judged_by])}
-    shared["images"] = images_of(answers[results.judged_by], results.real)
+    shared |= common
     first, *others = (Evidence(**shared, **text, **mine) for text, mine in zip(texts, own, strict=True))
     problems = dict.fromkeys(problem for one in (first, *others) for problem in one.results.problems)
     known = replace(first.results, problems=tuple(problems))
@@ -177,7 +181,7 @@ def _of_question(
     contrasts = list(dict.fromkeys(cells["contrast"]))
     blank = blank_curve(settings.curve, settings.exposure, level, settings.threshold)
     curves = estimate_curves(answers, contrasts, results.real, blank)
-    preference, unfiltered = filtered_or_not(results, settings, answers, exclusion)
+    preference, unfiltered, known = filtered_or_not(results, settings, answers, exclusion)
     metrics = compare_metrics(results, answers, contrasts, settings.metrics, settings.directions, level)
     return {
         "results": replace(results, problems=(*results.problems, *problems, *metrics.problems)),
@@ -190,7 +194,7 @@ def _of_question(
         "differences": difference_table(answers, curves, results.real, settings.intervals),
         "rankings": rank_conditions(answers, level=level, adjustment=settings.intervals.adjust),
         "side_bias": side_bias(answers, level=level),
-        "sensitivity": sensitivity(results, settings, answers, exclusion, preference),
+        "sensitivity": sensitivity(results, settings, answers, exclusion, known),
         "comparison": _comparison(exclusion.judgments, cells, settings)
         if settings.compare
         else pd.DataFrame(),
@@ -198,7 +202,7 @@ def _of_question(
 
 
 def _described(
-    results: Results, answers: Mapping[str, Analysed], intervals: Intervals, folders: Sequence[Path]
+    results: Results, answers: Mapping[str, Analysed], intervals: Intervals
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return those parts of `Evidence` that nothing else is computed from, half of the work: what is about no
     question, and what is about each."""
@@ -209,7 +213,6 @@ def _described(
         "exposures": achieved_exposures(judged, results.assignments),
         "participants": participants(results),
         "correlation": correlation_table(answers, level=level),
-        "digests": tuple(_digest(folder) for folder in folders),
     }
     each = [
         {

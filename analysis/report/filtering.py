@@ -19,6 +19,8 @@ from ..statistics.preference import preference_table
 from ..statistics.sequential import with_anytime
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..reading.results import Results
     from ..statistics.grouping import Analysed
     from .settings import AnalysisSettings
@@ -26,8 +28,9 @@ if TYPE_CHECKING:
 
 def filtered_or_not(
     results: Results, settings: AnalysisSettings, answers: Analysed, exclusion: Exclusion
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return preference.csv as the settings have it, and with the other choice of the sentinel filter."""
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[bytes, pd.DataFrame]]:
+    """Return preference.csv as the settings have it, and with the other choice of the sentinel filter; and
+    both by what is excluded (`_excluded`)."""
     on, level = settings.rules.sentinel_filter, settings.intervals.level
     lifted = exclude(results, replace(settings.rules, sentinel_filter=not on))
     gathered = _under(answers.gathered, lifted)
@@ -35,7 +38,13 @@ def filtered_or_not(
     return (
         with_anytime(mine, exclusion, answers.gathered, level).assign(filtered=on),
         with_anytime(other, lifted, gathered, level).assign(filtered=not on),
+        {_excluded(lifted): other, _excluded(exclusion): mine},
     )
+
+
+def _excluded(exclusion: Exclusion) -> bytes:
+    """What is excluded: rules that exclude the same give the same."""
+    return exclusion.judgments.reason.tobytes()
 
 
 def _under(gathered: Gathered, rules: Exclusion) -> Gathered:
@@ -60,11 +69,13 @@ def rates_under(
 
 
 def sensitivity(
-    results: Results, settings: AnalysisSettings, answers: Analysed, used: Exclusion, base: pd.DataFrame
-) -> pd.DataFrame:
+    results: Results, settings: AnalysisSettings, answers: Analysed, used: Exclusion,
+    known: Mapping[bytes, pd.DataFrame],
+) -> pd.DataFrame:  # fmt: skip
     """Return how the findings change with the strictness of the sentinel rule.
 
-    used, base: what the rules of this report give, and its preference.csv. Columns: rule ("number" of wrong
+    used: what the rules of this report exclude. known: rates under these and other rules, as
+    `filtered_or_not` has them. Columns: rule ("number" of wrong
     sentinels that are allowed, each study's "own" where these differ, or "none"), allowed (that number; NaN
     for the others), used (the rule of this report), excluded_assignments, judgments, largest_change (of any
     cell's rate against this report's, in rate units), decisions_changed (cells whose adjusted test changes
@@ -80,26 +91,23 @@ def sensitivity(
     kinds += [("own", None)] if len(own) > 1 else []
     mine = ("number", *ours) if len(ours) == 1 else ("own", None)
     rows: list[dict[str, Any]] = []
-    known: dict[bytes, dict[str, Any]] = {}
+    base, tables = known[_excluded(used)], dict(known)
     for kind, allowed in [*kinds, ("none", None)]:
         rules = replace(settings.rules, sentinel_filter=kind != "none", max_wrong_sentinels=allowed)
         this = (kind, allowed) == mine if settings.rules.sentinel_filter else kind == "none"
         row = {"rule": kind, "allowed": math.nan if allowed is None else float(allowed), "used": this}
         found = exclude(results, rules)
-        same = found.judgments.reason.tobytes()  # rules that exclude the same give the same
-        if same not in known:
-            known[same] = _strictness(_under(answers.gathered, found), answers, settings, base)
+        same = _excluded(found)
+        if same not in tables:
+            tables[same] = rates_under(_under(answers.gathered, found), settings, answers)
         out = {"excluded_assignments": int(found.assignments["excluded"].sum())}
-        rows.append(row | out | known[same])
+        rows.append(row | out | _strictness(tables[same], base, settings))
     return pd.DataFrame(rows)
 
 
-def _strictness(
-    gathered: Gathered, answers: Analysed, settings: AnalysisSettings, base: pd.DataFrame
-) -> dict[str, Any]:
-    """What one rule gives."""
+def _strictness(table: pd.DataFrame, base: pd.DataFrame, settings: AnalysisSettings) -> dict[str, Any]:
+    """What one rule gives: how its rates differ from the report's."""
     row: dict[str, Any] = {"judgments": 0, "largest_change": math.nan, "decisions_changed": math.nan}
-    table = rates_under(gathered, settings, answers)
     kept = int(table["n"].sum())
     if not kept:
         return row

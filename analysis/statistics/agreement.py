@@ -92,17 +92,17 @@ def _of_workers(answers: Analysed, of_trial: Codes, contrasts: int) -> _Workers:
     a_left = gathered.shown.a_left
     sides = without_an_answer(np.stack([left, n - left], axis=1))  # of an answer left, and right
     swapped = np.where(a_left[:, None, None], sides, sides[:, :, [0, 2, 1]])
+    of_answers = [np.ascontiguousarray(table.reshape(-1, 3).T) for table in (sides, swapped)]
     found = []
     for here in gathered.parts:
         at = here.start + np.flatnonzero(answers.keep[here] & gathered.decided(here))
         trial, right = gathered.trial[at], (~gathered.left(at)).astype(np.int8)
         key = gathered.worker[gathered.assignment[at]].astype(np.int64) * contrasts + of_trial[trial]
         code, keys = pd.factorize(key)
+        given = 2 * trial.astype(np.int64) + right
         own = [
-            np.stack(
-                [np.bincount(code, weights=table[:, :, column][trial, right]) for column in range(3)], axis=1
-            )
-            for table in (sides, swapped)
+            np.stack([np.bincount(code, weights=column[given]) for column in table], axis=1)
+            for table in of_answers
         ]
         found.append((keys, *own))
     keys, side, condition = (np.concatenate(column) for column in zip(*found, strict=True))

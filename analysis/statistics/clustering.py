@@ -132,9 +132,13 @@ def occurring(entries: Entries, label: Codes, labels: int, singles: Codes | None
 def sizes(entries: Entries, label: Codes, labels: int) -> tuple[Floats, Floats]:
     """Sums over clusters of n and of n^2, n the answers of a cluster in a set of groups: two of (labels,)."""
     key = entries.cluster.astype(np.int64) * labels + label[entries.group]
-    keys, at = np.unique(key, return_inverse=True)
-    n = np.bincount(at, weights=entries.n, minlength=len(keys))
-    of_set = keys % labels
+    count = entries.n
+    if len(key) and (np.diff(key) < 0).any():
+        order = np.argsort(key, kind="stable")
+        key, count = key[order], count[order]
+    first = np.flatnonzero(np.diff(key, prepend=-1))
+    n = np.add.reduceat(count, first) if len(first) else count
+    of_set = key[first] % labels
     return tuple(np.bincount(of_set, weights=w, minlength=labels) for w in (n, n * n))  # type: ignore[return-value]
 
 
