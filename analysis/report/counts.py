@@ -16,7 +16,9 @@ def counts_of(answers: Analysed) -> dict[str, int]:
     gathered, shown = answers.gathered, answers.gathered.shown
     sources, trials = len(gathered.sources), len(shown.cell)
     judged = np.zeros(sources * trials, dtype=np.int64)  # of each trial, by source
+    works = np.zeros(len(gathered.workers), dtype=bool)
     for here in gathered.parts:
+        works[gathered.worker[gathered.assignment[here][answers.keep[here]]]] = True
         source = gathered.source[gathered.assignment[here]].astype(np.int64)
         judged += np.bincount(source * trials + gathered.trial[here], minlength=len(judged))
     source, trial = np.divmod(np.flatnonzero(judged), max(trials, 1))
@@ -28,7 +30,7 @@ def counts_of(answers: Analysed) -> dict[str, int]:
         "analysed": int(answers.keep.sum()),
         "sentinels": sentinels,
         "genuine": len(gathered) - sentinels,
-        "analysed_workers": int(np.count_nonzero(np.bincount(answers.worker()))),
+        "analysed_workers": int(works.sum()),
         "pairs": len(np.unique(shown.pair[trial[~sentinel[trial]]])),
         "shared_pairs": int((np.bincount(seen) > 1).sum()),
     }

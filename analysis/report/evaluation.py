@@ -194,6 +194,7 @@ def _of_question(
         "differences": difference_table(answers, curves, results.real, settings.intervals),
         "rankings": rank_conditions(answers, level=level, adjustment=settings.intervals.adjust),
         "side_bias": side_bias(answers, level=level),
+        "response_times": response_times(answers),
         "sensitivity": sensitivity(results, settings, answers, exclusion, known),
         "comparison": _comparison(exclusion.judgments, cells, settings)
         if settings.compare
@@ -217,7 +218,6 @@ def _described(
     each = [
         {
             "agreement": agreement_table(one, level=level),
-            "response_times": response_times(one),
             "ties": ties_table(one, intervals),
             "scale": scale_table(one, intervals),
             "distribution": distribution_table(one) if one.gathered.kind.tie else pd.DataFrame(),

@@ -1,7 +1,7 @@
 """One reading of the judgments: everything that the statistics count, as arrays of codes.
 
 What a trial is follows from the design: its cell, its sides, its images. So an answer is four numbers (its
-assignment, its trial, its side, and why it is left out, if it is) and two times, 18 bytes in all. Every
+assignment, its trial, its side, and why it is left out, if it is) and two times, 16 bytes in all. Every
 statistic is arithmetic on these arrays; none goes back to the answers as they were collected.
 """
 
@@ -114,7 +114,7 @@ class Gathered:
     hit: Codes | None
     parts: tuple[slice, ...]
     assignment: NDArray[np.int32]
-    trial: NDArray[np.int32]
+    trial: NDArray[np.int16] | NDArray[np.int32]
     outcome: NDArray[np.int8]
     reason: NDArray[np.int8]
     reasons: tuple[str, ...]
@@ -250,14 +250,14 @@ def _from_answers(judgments: Judgments, cells: pd.DataFrame | None) -> Gathered:
     code = trials["trial"].code
     # A trial that two folders of one study bring is one trial.
     kinds, first = np.unique(code, return_index=True)
-    renamed = np.searchsorted(kinds, code).astype(np.int32)
+    renamed = np.searchsorted(kinds, code).astype(np.int16 if len(kinds) <= 2**15 else np.int32)
     table = pd.DataFrame({name: column.spread(first) for name, column in trials.items()}, copy=False)
     table = table.assign(
         exposure_ms=judgments.exposure_ms[first], sentinel=judgments.sentinel[first],
         correct_left=judgments.correct_left[first],
     )  # fmt: skip
     N = len(judgments)
-    assignment, trial = np.empty(N, dtype=np.int32), np.empty(N, dtype=np.int32)
+    assignment, trial = np.empty(N, dtype=np.int32), np.empty(N, dtype=renamed.dtype)
     outcome, reason = np.empty(N, dtype=np.int8), np.empty(N, dtype=np.int8)
     kind = judgments.question.kind
     at, parts = 0, []
