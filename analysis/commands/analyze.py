@@ -222,8 +222,7 @@ def analyze(
         check_out(out)
         board = DrawingBoard(formats, ask)
         evidence = evaluate(results or (Path("results"),), settings, images, board=board)
-        used = versions("numpy", "scipy", "pandas", "matplotlib")
-        files, findings = build_report(evidence, used, board)
+        files, findings = build_report(evidence, versions("numpy", "scipy", "pandas", "matplotlib"), board)
     write_report(files, out)
     console = click.get_current_context().obj
     _warn(console, evidence.results.problems)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -17,22 +17,13 @@ from ..statistics.distributions import coin_quantile
 from ..statistics.ranking import ranking_table
 from .formats import exposure, level_text
 from .metrics import metric_drawing
-from .prompts import drawable
+from .pair_drawing import at, figure_name, marked, pairs_drawing
 from .tables import facing, records, turned
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from numpy.typing import NDArray
 
-    from ..figures.stimuli import Stimuli
-    from ..reading.results import Results
     from .evaluation import Evidence
-
-
-def figure_name(name: str, results: Results) -> str:
-    """Return how a figure's files are called: with its question where there are several."""
-    return f"{name}-{results.question.name}" if len(results.questions) > 1 else name
 
 
 def drawings_of(evidence: Evidence) -> dict[str, Drawing]:
@@ -41,15 +32,10 @@ def drawings_of(evidence: Evidence) -> dict[str, Drawing]:
     for own in evidence.each:
         found |= {figure_name(name, own.results): drawing for name, drawing in _of_question(own).items()}
     found["workers"] = _workers(evidence)
-    found = {name: _marked(one, evidence.results) for name, one in found.items()}
+    found = {name: marked(one, evidence.results) for name, one in found.items()}
     for own in evidence.each:
         found |= pairs_drawing(own.results, own.pairs, own.stimuli)
     return found
-
-
-def _marked(drawing: Drawing, results: Results) -> Drawing:
-    """A figure that says whether answers were simulated."""
-    return drawing._replace(options=drawing.options | {"simulated": results.simulated})
 
 
 def _of_question(evidence: Evidence) -> dict[str, Drawing]:
@@ -88,7 +74,7 @@ def _answers(evidence: Evidence) -> Drawing:
         first, second = (
             (row["condition_b"], row["condition_a"]) if flip else (row["condition_a"], row["condition_b"])
         )
-        label = f"{first} over {second}" + (_at(row["exposure_ms"]) if limited else "")
+        label = f"{first} over {second}" + (at(row["exposure_ms"]) if limited else "")
         rows.append(
             {"label": label, "points": -row["points"] if flip else row["points"], "share": row["share"]}
         )
@@ -163,13 +149,8 @@ def _intervals(evidence: Evidence) -> str:
 
 
 def _alt(rates: pd.DataFrame) -> str:
-    parts = [f"{row['series']}{_at(row['exposure_ms'])}: {100 * row['rate']:.0f} %" for row in records(rates)]
+    parts = [f"{row['series']}{at(row['exposure_ms'])}: {100 * row['rate']:.0f} %" for row in records(rates)]
     return "Preference rates. " + "; ".join(parts) + "."
-
-
-def _at(exposure_ms: float | None) -> str:
-    """An exposure after what was shown; nothing where it was unlimited."""
-    return "" if pd.isna(exposure_ms) else f" at {exposure(exposure_ms)}"
 
 
 def _workers(evidence: Evidence) -> Drawing:
@@ -211,37 +192,3 @@ def _edges(answers: int) -> NDArray[np.float64]:
     step += (step + answers + 1) % 2  # odd where the number of answers is even, else even
     half = np.arange(step / 2, answers / 2 + step, step)
     return np.asarray(0.5 + np.concatenate([-half[::-1], half]) / answers)
-
-
-def pairs_drawing(
-    results: Results, table: pd.DataFrame, stimuli: Sequence[Stimuli | None]
-) -> dict[str, Drawing]:
-    """Return the figure of pairs with their images, by name; none where images are missing.
-
-    table: `pairs.pair_table` with the prompt of each pair. stimuli: the images of each.
-    """
-    rows: list[tuple[list[tuple[Stimuli, str, tuple[str, str], str]], str]] = []
-    for contrast, end in dict.fromkeys(zip(table["contrast"], table["end"], strict=True)):
-        part = table[(table["contrast"] == contrast) & (table["end"] == end)]
-        panels: list[tuple[Stimuli, str, tuple[str, str], str]] = []
-        for index, row in zip(part.index, records(part), strict=True):
-            images = stimuli[int(str(index))]
-            if images is not None and (row["k"] or end == "least"):
-                caption = f"{row['loser']} chosen by {row['k']:g} of {row['n']}{_at(row['exposure_ms'])}"
-                prompt = row["prompt"] if drawable(row["prompt"]) else ""
-                panels.append((images, caption, (row["winner"], row["loser"]), prompt))
-        if panels:
-            rows.append((panels, _title(records(part)[0], end, results)))
-    if not rows:
-        return {}
-    caption = "The pairs in which the less preferred condition was chosen most and least often."
-    names = dict.fromkeys(name for panels, _ in rows for _, _, both, _ in panels for name in both)
-    drawing = Drawing("pairs", (rows,), {}, caption, caption, True, tuple(names), photographs=True)
-    return {figure_name("hardest_pairs", results): _marked(drawing, results)}
-
-
-def _title(row: Mapping[str, Any], end: str, results: Results) -> str:
-    """What stands above the pairs at one end of a contrast."""
-    if row["winner"] == results.real and results.question.name == DEFAULT_QUESTION.name:
-        return f"{row['loser']} against {row['winner']}: fooled people {end}"
-    return f"{row['loser']} chosen over {row['winner']} {end} often"

@@ -32,9 +32,9 @@ from ..statistics.sequential import stopping_table
 from ..statistics.timing import achieved_exposures, response_times
 from ..statistics.workers import SideBias, sentinel_table, side_bias, worker_table
 from .counts import counts_of, images_of
-from .drawings import pairs_drawing
 from .filtering import filtered_or_not, rates_under, sensitivity
 from .metrics import Metrics, compare_metrics
+from .pair_drawing import pairs_drawing
 from .prompts import prompts_of
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from glimpse.analysis.figures import figures, plots, style
 from glimpse.analysis.figures.labels import exposure_label, fold, spread, text_width_in
 from glimpse.analysis.report.drawings import _edges
 from glimpse.analysis.report.formats import interval, number, p_text, percent, seconds
-from glimpse.analysis.report.report import NUMBERED
+from glimpse.analysis.report.page import NUMBERED
 from glimpse.analysis.report.tables import csv_text, oriented, tex
 from glimpse.main import main
 from tests.analysis.folders import build_study
