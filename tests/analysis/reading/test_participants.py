@@ -118,3 +118,19 @@ def test_browsers_that_call_themselves_others() -> None:
     assert browser("Mozilla/5.0 Chrome/142.0 Safari/537.36 OPR/125.0") == "Opera"
     assert browser("Mozilla/5.0 (iPhone) CriOS/142.0 Safari/604.1") == "Chrome"
     assert browser("curl/8") == "another"
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [{"form": {"age": "under 30"}}, {"comment": "-"}, {"consented_at": "2026-01-05T09:59:00Z"},
+     {"comment": "-", "more": "a field that no page sends"}],
+)  # fmt: skip
+def test_a_file_is_looked_through_again_only_where_a_line_holds_more_than_answers(
+    tmp_path: Path, beside: dict[str, Any]
+) -> None:
+    study, out = build_study(tmp_path / "study", hits=1, per_cell=1), tmp_path / "r"
+    CliRunner().invoke(main, ["simulate", str(study), "--out", str(out)])
+    assert read_results(out).without_words == {out}
+    first, *others = (out / "assignments.jsonl").read_text().splitlines(keepends=True)
+    (out / "assignments.jsonl").write_text("".join([json.dumps(json.loads(first) | beside) + "\n", *others]))
+    assert not read_results(out).without_words

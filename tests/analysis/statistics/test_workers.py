@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from glimpse.analysis.statistics.workers import WORKER_COLUMNS, sentinel_table, side_bias, worker_table
+from glimpse.analysis.statistics.workers import (
+    WORKER_COLUMNS,
+    _medians,
+    _numbered,
+    sentinel_table,
+    side_bias,
+    worker_table,
+)
 
 
 def judgments(
@@ -209,3 +216,16 @@ def test_which_condition_is_named_first_does_not_change_the_bias(seed):
     assert (one.raw_share, one.note) == (two.raw_share, two.note)
     for name in ("left_share", "low", "high", "p_value"):
         assert getattr(one, name) == pytest.approx(getattr(two, name))
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 5)), max_size=8), st.integers(0, 100))
+def test_numbers_and_medians_are_those_of_pandas(stretches, seed):
+    """Also of a table in which a worker's assignments take turns."""
+    codes = np.repeat(*np.array(stretches, dtype=np.int32).reshape(-1, 2).T)
+    (number, first, names), (code, found) = _numbered(codes), pd.factorize(codes)
+    assert number.tolist() == code.tolist()
+    assert names.tolist() == found.tolist()
+    assert first.tolist() == np.unique(code, return_index=True)[1].tolist()
+    values, who = np.random.default_rng(seed).random(len(codes)), np.sort(codes)
+    medians = pd.Series(values).groupby(who).median().reindex(range(5)).to_numpy()
+    assert _medians(values, np.bincount(who, minlength=5)).tolist() == pytest.approx(medians, nan_ok=True)
