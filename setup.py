@@ -50,7 +50,7 @@ setup(
         "python-multipart>=0.0.9",
         "safetensors>=0.4",
         "scipy>=1.11",
-        "starlette>=0.37",
+        "starlette>=0.39",
         "tomlkit>=0.12",
         "torch>=2.2",
         "uvicorn>=0.29",

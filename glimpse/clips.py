@@ -24,9 +24,7 @@ from glimpse.pixels import UnreadableImageError, as_rgb, opened
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-# Containers that pages show, and their content types.
-CONTENT_TYPES = {".mp4": "video/mp4", ".webm": "video/webm"}
-VIDEO_ENDINGS = (*CONTENT_TYPES, ".m4v", ".mov", ".mkv")
+VIDEO_ENDINGS = (".mp4", ".webm", ".m4v", ".mov", ".mkv")
 ANIMATED_ENDINGS = (".gif", ".png", ".apng", ".webp")
 CLIP_ENDINGS = (*VIDEO_ENDINGS, *ANIMATED_ENDINGS)
 # Videos of kinds that state no times of their frames, or that few programs still write.

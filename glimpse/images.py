@@ -10,13 +10,17 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
 from glimpse.errors import GlimpseError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True)
 class ImageType:
-    """One type of image.
+    """One type of image, or of clip.
 
     name: as people write it; pillow: as Pillow does. endings: of files; the first is the one that is written.
     start: what its bytes begin with.
@@ -39,6 +43,13 @@ IMAGE_TYPES = (
     ImageType("JPEG", "JPEG", (".jpg", ".jpeg"), "image/jpeg", re.compile(rb"\xff\xd8\xff")),
     ImageType("WebP", "WEBP", (".webp",), "image/webp", re.compile(rb"RIFF.{4}WEBP", re.DOTALL)),
 )
+# Clips as pages show them; others are read and encoded as one of these (see `glimpse.clips`).
+CLIP_TYPES = (
+    ImageType("MP4", "", (".mp4",), "video/mp4", re.compile(rb".{4}ftyp", re.DOTALL)),
+    ImageType("WebM", "", (".webm",), "video/webm", re.compile(rb"\x1a\x45\xdf\xa3")),
+)
+HOSTED = {ending: kind for kind in (*IMAGE_TYPES, *CLIP_TYPES) for ending in kind.endings}
+HOSTED_ENDINGS = tuple(HOSTED)
 BY_PILLOW = {kind.pillow: kind for kind in IMAGE_TYPES}
 BY_ENCODING = {kind.encoding: kind for kind in IMAGE_TYPES}
 BY_ENDING = {ending: kind for kind in IMAGE_TYPES for ending in kind.endings}
@@ -56,31 +67,31 @@ _UNREAD = (
 _LEFT_BEHIND = {"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "system volume information"}
 
 
-def type_names(last: str = "or") -> str:
+def type_names(last: str = "or", kinds: Sequence[ImageType] = IMAGE_TYPES) -> str:
     """Return the types in words.
 
     >>> type_names()
     'PNG, JPEG or WebP'
     """
-    *names, end = (kind.name for kind in IMAGE_TYPES)
+    *names, end = (kind.name for kind in kinds)
     return f"{', '.join(names)} {last} {end}"
 
 
 def content_type(name: str) -> str:
-    """Return the content type that goes with a file's name, in any case.
+    """Return the content type that goes with the name of an image or clip, in any case.
 
     >>> content_type("stimulus.JPG")
     'image/jpeg'
     >>> content_type("notes")
     'application/octet-stream'
     """
-    kind = BY_ENDING.get(PurePath(name).suffix.lower())
+    kind = HOSTED.get(PurePath(name).suffix.lower())
     return kind.content_type if kind else "application/octet-stream"
 
 
 def content_type_of(data: bytes) -> str | None:
-    """Return the content type that the first bytes say; None where they are no image of these types."""
-    return next((kind.content_type for kind in IMAGE_TYPES if kind.start.match(data)), None)
+    """Return the content type that the first bytes say; None where they are none of these types."""
+    return next((kind.content_type for kind in HOSTED.values() if kind.start.match(data)), None)
 
 
 def is_left_behind(name: str) -> bool:

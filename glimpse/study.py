@@ -139,13 +139,13 @@ class Study:
         return self.folder / self.hit(hit).page
 
     def check_images(self) -> None:
-        """Read every image and compare its SHA-256.
+        """Read every image or clip and compare its SHA-256.
 
         GlimpseError names the first that is missing or differs.
         """
         for name, stimulus in self.stimuli.items():
             path = self.image_path(name)
-            if _read(path) is None or _sha256(path.read_bytes()) != stimulus.sha256:
+            if not path.is_file() or file_digest(path) != stimulus.sha256:
                 raise GlimpseError(f"{path} is missing or changed since build-hits; {_REBUILD}")
 
     def to_json(self) -> dict[str, Any]:

@@ -18,13 +18,16 @@ from .own_server import TIMEOUT_S, ask, signer
 from .several import each
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import httpx
 
     from glimpse.progress import Track
     from glimpse.study import Study
+
+
+PART_BYTES = 262_144
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,18 @@ class Image:
     def content_type(self) -> str:
         """The MIME type that goes with the name."""
         return content_type(self.name)
+
+
+@dataclass(frozen=True)
+class FileParts:
+    """A file as the body of a request, a part at a time: several large clips at once fill no memory."""
+
+    path: Path
+
+    def __iter__(self) -> Iterator[bytes]:
+        with self.path.open("rb") as file:
+            while part := file.read(PART_BYTES):
+                yield part
 
 
 class Hosting(Protocol):
@@ -82,14 +97,14 @@ class LocalHosting:
 
             def put(image: Image) -> None:
                 url = f"{self.target.url}/media/{study}/{image.name}"
-                body = image.path.read_bytes()
                 digest = {
                     "Content-Type": image.content_type,
-                    "X-Amz-Content-SHA256": sha256(body).hexdigest(),
+                    "Content-Length": str(image.path.stat().st_size),
+                    "X-Amz-Content-SHA256": image.sha256,
                 }
                 response = ask(
                     self.target, client, "PUT", url,
-                    headers=lambda: sign("PUT", url, body, digest), content=body,
+                    headers=lambda: sign("PUT", url, b"", digest), content=FileParts(image.path),
                 )  # fmt: skip
                 if response.status_code not in (200, 201, 204):
                     said = f"{response.status_code}: {response.text[:200]}"
@@ -170,14 +185,15 @@ class S3Hosting:
             key = folder + image.name
             if _stored_digest(client, self.bucket, key) == image.sha256:
                 return
-            client.put_object(
-                Bucket=self.bucket,
-                Key=key,
-                Body=image.path.read_bytes(),
-                ContentType=image.content_type,
-                CacheControl="public, max-age=31536000, immutable",
-                Metadata={"sha256": image.sha256},
-            )
+            with image.path.open("rb") as body:
+                client.put_object(
+                    Bucket=self.bucket,
+                    Key=key,
+                    Body=body,
+                    ContentType=image.content_type,
+                    CacheControl="public, max-age=31536000, immutable",
+                    Metadata={"sha256": image.sha256},
+                )
 
         try:
             each(put, images, "Uploading images", track)
@@ -270,9 +286,13 @@ def _problem(client: httpx.Client, url: str, image: Image, *, whole: bool) -> st
         head = client.head(url)
         if head.status_code == 200 and head.headers.get("content-length") == str(size):
             return None
-    got = client.get(url)
-    if got.status_code != 200:
-        return f"answers {got.status_code}"
-    if sha256(got.content).hexdigest() != image.sha256:
-        return f"{len(got.content)} bytes that are not those of {image.path} ({size} bytes)"
+    with client.stream("GET", url) as got:
+        if got.status_code != 200:
+            return f"answers {got.status_code}"
+        found, length = sha256(), 0
+        for part in got.iter_bytes():
+            found.update(part)
+            length += len(part)
+    if found.hexdigest() != image.sha256:
+        return f"{length} bytes that are not those of {image.path} ({size} bytes)"
     return None

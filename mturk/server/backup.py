@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
 from glimpse.files import file_digest, sync_folder
-from glimpse.images import ENDINGS
+from glimpse.images import HOSTED_ENDINGS
 
 from .running import RESTORING, alone, is_data_folder
 from .storage import copies
@@ -39,7 +39,7 @@ DATABASE, MANIFEST, MEDIA = "server.sqlite3", "backup.json", "media"
 PRIVATE = (DATABASE, "credentials", "dashboard-token")
 FORMAT = 1
 _IMAGE = re.compile(
-    rf"media/[A-Za-z0-9_-]{{1,64}}/[A-Za-z0-9_-]{{1,96}}({'|'.join(map(re.escape, ENDINGS))})"
+    rf"media/[A-Za-z0-9_-]{{1,64}}/[A-Za-z0-9_-]{{1,96}}({'|'.join(map(re.escape, HOSTED_ENDINGS))})"
 )
 _SQLITE = b"SQLite format 3\0"
 

@@ -21,6 +21,7 @@ from glimpse.program import program
 from .app import create_app
 from .clock import StudyClock
 from .connections import BoundedProtocol, most_connections
+from .pages.media import ARRIVING
 from .site import ServerSettings, Site
 from .storage import workers
 
@@ -112,6 +113,9 @@ def serve(
         # Left behind by a server that was killed: nobody must be sent there while this one starts.
         endpoint.unlink(missing_ok=True)
         public.unlink(missing_ok=True)
+        if settings.database is None:  # servers that share the folder may be receiving some
+            for unfinished in settings.data.glob(f"{ARRIVING}*"):
+                unfinished.unlink(missing_ok=True)
         _serve_alone(settings, host, port, started, accept_clock=accept_clock)
 
 

@@ -22,7 +22,7 @@ from . import words
 from .addresses import App, base, from_elsewhere, is_secure, origin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from starlette.requests import Request
 
@@ -63,25 +63,37 @@ async def body_of(request: Request, limit: int) -> bytes:
 
     HTTP 503 where the bodies that are just arriving hold more memory than a server should give to them.
     """
-    stated = request.headers.get("content-length", "0")
-    if not stated.isdigit() or len(stated) > 15 or int(stated) > limit:
-        raise HTTPException(413, f"More than {limit} bytes were sent.")
     state, parts, size = request.app.state, [], 0
     try:
-        async with asyncio.timeout(_BODY_TIMEOUT_S):
-            async for part in request.stream():
-                size += len(part)
-                state.arriving += len(part)
-                if size > limit:
-                    raise HTTPException(413, f"More than {limit} bytes were sent.")
-                if state.arriving > MAX_ARRIVING:
-                    raise HTTPException(503, "The server is busy. Please try again in a moment.")
-                parts.append(part)
-    except TimeoutError:
-        raise HTTPException(408, "The request did not arrive in time.") from None
+        async for part in parts_of(request, limit, _BODY_TIMEOUT_S):
+            size += len(part)
+            state.arriving += len(part)
+            if state.arriving > MAX_ARRIVING:
+                raise HTTPException(503, "The server is busy. Please try again in a moment.")
+            parts.append(part)
     finally:
         state.arriving -= size
     return b"".join(parts)
+
+
+async def parts_of(request: Request, limit: int, timeout_s: float) -> AsyncIterator[bytes]:
+    """Yield a request's body as it arrives; HTTP 413 above `limit` bytes, 408 when it does not arrive."""
+    stated, size = request.headers.get("content-length", "0"), 0
+    if not stated.isdigit() or len(stated) > 15 or int(stated) > limit:
+        raise HTTPException(413, f"More than {limit} bytes were sent.")
+    arriving, loop = aiter(request.stream()), asyncio.get_running_loop()
+    end = loop.time() + timeout_s
+    try:
+        while True:
+            part = await asyncio.wait_for(anext(arriving), end - loop.time())
+            size += len(part)
+            if size > limit:
+                raise HTTPException(413, f"More than {limit} bytes were sent.")
+            yield part
+    except StopAsyncIteration:
+        return
+    except TimeoutError:
+        raise HTTPException(408, "The request did not arrive in time.") from None
 
 
 async def form_of(request: Request, limit: int = MAX_FORM) -> forms.Form:

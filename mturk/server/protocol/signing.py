@@ -119,7 +119,7 @@ def verify(
     """
     found = claim(keys, headers, now)
     if body is not None:
-        check_digest(headers, body)
+        check_digest(headers, hashlib.sha256(body).hexdigest())
     elif not _DIGEST.fullmatch(headers.get("x-amz-content-sha256", "")):
         raise SignatureError("X-Amz-Content-SHA256 must be sent, and signed: the digest of the body.")
     key, stamp = found["key"], headers["x-amz-date"]
@@ -150,8 +150,8 @@ def _check_moment(stamp: str, day: str, now: float) -> None:
         raise SignatureError(f"Signature expired: {stamp} is more than 15 minutes from the server's clock.")
 
 
-def check_digest(headers: Mapping[str, str], body: bytes) -> None:
-    """Raise SignatureError where X-Amz-Content-SHA256 is sent, and not the digest of the body."""
+def check_digest(headers: Mapping[str, str], digest: str) -> None:
+    """Raise SignatureError where X-Amz-Content-SHA256 is sent, and not `digest`, that of the body."""
     stated = headers.get("x-amz-content-sha256")
-    if stated is not None and stated != hashlib.sha256(body).hexdigest():
+    if stated is not None and stated != digest:
         raise SignatureError("X-Amz-Content-SHA256 is not the digest of what arrived.")

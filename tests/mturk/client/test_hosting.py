@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import hashlib
 import http.server
 import re
 import secrets
@@ -20,7 +21,7 @@ from moto.server import ThreadedMotoServer
 from glimpse.errors import GlimpseError
 from glimpse.main import main
 from glimpse.mturk.publishing.client import Endpoint
-from glimpse.mturk.publishing.hosting import LocalHosting, PrefixHosting, S3Hosting, images_of
+from glimpse.mturk.publishing.hosting import Image, LocalHosting, PrefixHosting, S3Hosting, images_of
 from tests.mturk.server import postgresql
 from tests.mturk.server.conftest import Worker
 
@@ -255,3 +256,14 @@ def test_two_servers_on_one_database_serve_a_study_whose_images_are_on_s3(study,
             assert " http: " in re.search("img-src[^;]*", pages[1].headers["content-security-policy"])[0]
             answered = {"assignmentId": assignment, "answers": "{}"}
             assert http.post(f"{other}/mturk/externalSubmit", data=answered).status_code == 200
+
+
+def test_a_clip_goes_to_s3_with_its_type(s3, moto, tmp_path, browser):
+    path = tmp_path / "abc.webm"
+    path.write_bytes(b"\x1a\x45\xdf\xa3" + bytes(5000))
+    clip = Image("abc.webm", path, hashlib.sha256(path.read_bytes()).hexdigest())
+    hosting = S3Hosting(sandbox(tmp_path), "pictures", url=moto)
+    hosting.host("study1", [clip], silent)
+    got = browser.get(f"{hosting.base_url('study1')}abc.webm", headers={"Range": "bytes=0-3"})
+    assert got.headers["content-type"] == "video/webm"
+    assert (got.status_code, got.content) == (206, b"\x1a\x45\xdf\xa3")
