@@ -34,6 +34,7 @@ SITE = (
     "site", "months", "join", "sign_in", "tasks", "work", "ended", "leave", "history", "qualifications",
     "errors",
 )  # fmt: skip
+CLIPS = "clips"  # the part of what stands in place of other texts where a study has clips
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _RELATION = re.compile(r"[ni](?: % (\d+))? (!?=) ([\d.,]+)")
 
@@ -108,25 +109,43 @@ def codes() -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(".toml") for name in files if name.endswith(".toml")))
 
 
-def language(code: str, wording: Mapping[str, Mapping[str, Text]] | None = None) -> Language:
+def language(
+    code: str, wording: Mapping[str, Mapping[str, Text]] | None = None, *, clips: bool = False
+) -> Language:
     """Return a language's words, those of `wording` (as `read_wording` returns it) in place of its own.
 
+    With `clips` they are those of a study of clips: its part of that name replaces what speaks of images.
     GlimpseError for a code without a catalogue, and for wording that no page has.
 
     >>> language("en", {"consent": {"agree": "Yes, I will"}}).say("consent.agree")
     'Yes, I will'
+    >>> language("en", clips=True).say("questions.realism")
+    'Which clip is more realistic?'
     """
     if code not in codes():
         near = get_close_matches(code[:2].lower(), codes(), 1, 0.5)
         hint = f" The nearest is {near[0]}." if near else ""
         raise GlimpseError(f"language {code!r} has no catalogue.{hint} There are {', '.join(codes())}.")
     found = catalogue(code)
-    if not wording:
+    if not wording and not clips:
         return found
-    for part, key, problem in _problems(wording, found):
+    own = wording or {}
+    for part, key, problem in _problems(own, found):
         raise GlimpseError(f"wording: [{part}] {key} {problem}")
-    texts = {part: {**held, **wording.get(part, {})} for part, held in found.texts.items()}
+    moved = _by_part({**found.texts[CLIPS], **own.get(CLIPS, {})}) if clips else {}
+    texts = {
+        part: {**held, **moved.get(part, {}), **own.get(part, {})} for part, held in found.texts.items()
+    }
     return Language(found.code, found.name, found.dir, found.plural, texts)
+
+
+def _by_part(texts: Mapping[str, Text]) -> Wording:
+    """Return texts by part and key, whose names are `part.key`."""
+    found: Wording = {}
+    for name, text in texts.items():
+        part, _, key = name.partition(".")
+        found.setdefault(part, {})[key] = text
+    return found
 
 
 @cache

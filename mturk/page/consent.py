@@ -53,7 +53,12 @@ def names_contact(settings: PageSettings) -> bool:
 
 
 def consent_html(
-    settings: PageSettings, words: Language, questions: Sequence[Question], *, forms: bool = False
+    settings: PageSettings,
+    words: Language,
+    questions: Sequence[Question],
+    *,
+    forms: bool = False,
+    clips: bool = False,
 ) -> Markup:
     """Return what participants agree to as HTML: title, paragraphs, lists, emphasis and links; nothing else.
 
@@ -66,7 +71,9 @@ def consent_html(
     if len(questions) == 1 and asks_realism(questions[0], words):
         task = words.html("consent.task_realism")
     first = [task, words.html("consent.voluntary")]
-    second = [words.html("consent.data"), *([words.html("consent.forms")] if forms else [])]
+    second = [words.html("consent.data")]
+    second += [words.html("moving.recorded")] if clips else []
+    second += [words.html("consent.forms")] if forms else []
     third = [
         words.html(f"consent.{name}", **{name: _linked(getattr(settings, name))})
         for name in ("institution", "ethics", "contact")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MTURK_ORIGINS = ("https://www.mturk.com", "https://workersandbox.mturk.com")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 # Texts of the script that only some pages need.
-_LIMITED = ("recovered", "scroll", "computer_title", "computer", "again_place")
+_LIMITED = ("recovered", "scroll", "computer_title", "computer")
 
 
 def page_data(study: Study, hit_name: str, image_base_url: str) -> dict[str, Any]:
@@ -39,7 +39,8 @@ def page_data(study: Study, hit_name: str, image_base_url: str) -> dict[str, Any
     names, of a study that asks more than one choice; j the number of the question that practice trials are
     judged by, r what they say; c the contexts and u each trial's number among them (-1: none), z 1 where they
     are read first; v what the page is higher, y the context's height, g the lines of a question; m texts of
-    the server's pages that the study replaces.
+    the server's pages that the study replaces; C how clips play: fps their frames a second, once, again and
+    all where they are asked for.
     """
     settings = PageSettings.from_json(study.page_settings)
     trials = study.trials_of(hit_name)
@@ -64,6 +65,7 @@ def page_data(study: Study, hit_name: str, image_base_url: str) -> dict[str, Any
         **_asked(study, settings, trials),
         **_contexts(study, trials, settings),
         **_room(study_layout(study, settings)),
+        **_playing(study, settings),
         "i": _words(study, settings),
         **_site_words(settings),
     }
@@ -79,12 +81,19 @@ def study_layout(study: Study, settings: PageSettings) -> PageLayout:
     """Return the layout of a study's pages."""
     contexts = study.contexts.values()
     prompts, references = [one.text for one in contexts], any(one.image for one in contexts)
-    return layout(study.experiment.questions, prompts, references, settings.context_when, settings.width)
+    return layout(
+        study.experiment.questions,
+        prompts,
+        references,
+        settings.context_when,
+        settings.width,
+        again=settings.again,
+    )
 
 
 def _asked(study: Study, settings: PageSettings, trials: Sequence[Trial]) -> dict[str, Any]:
     """Return what the script needs to know of the questions."""
-    experiment, words = study.experiment, settings.words()
+    experiment, words = study.experiment, settings.words(clips=study.moving)
     found: dict[str, Any] = {}
     if experiment.mode == "limited-time":
         found["a"] = [asked_later(question, words) for question in experiment.questions]
@@ -108,6 +117,15 @@ def _contexts(study: Study, trials: Sequence[Trial], settings: PageSettings) -> 
     return {**found, "z": 1} if settings.context_when == "before" else found
 
 
+def _playing(study: Study, settings: PageSettings) -> dict[str, Any]:
+    """Return how a study's clips play; nothing of images."""
+    if not study.moving:
+        return {}
+    rate = max(stimulus.frame_rate or 0 for stimulus in study.stimuli.values())
+    asked = {"once": settings.play == "once", "again": settings.again, "all": settings.must_see_all}
+    return {"C": {"fps": rate, **{name: 1 for name, is_asked in asked.items() if is_asked}}}
+
+
 def _room(room: PageLayout) -> dict[str, int]:
     """Return what the script needs to know of the layout."""
     found = {"v": room.taken_px, "y": room.context_px, "g": room.lines if room.lines > 1 else 0}
@@ -116,10 +134,13 @@ def _room(room: PageLayout) -> dict[str, int]:
 
 def _words(study: Study, settings: PageSettings) -> dict[str, Any]:
     """Return the texts that this study's script may need."""
-    words, experiment = settings.words(), study.experiment
+    words, experiment = settings.words(clips=study.moving), study.experiment
     limited = experiment.mode == "limited-time"
+    # Whether disturbed pairs are shown again: those that people cannot look at again by themselves.
+    one_look = limited or (study.moving and settings.play == "once" and not settings.again)
     needed = {
         **dict.fromkeys(_LIMITED, limited),
+        "again_place": one_look,
         "click_here": limited or settings.context_when == "before",
         "practice_place": experiment.practice_trials,
         "rest": experiment.break_every,
@@ -127,7 +148,8 @@ def _words(study: Study, settings: PageSettings) -> dict[str, Any]:
         "reference": any(context.image for context in study.contexts.values()),
     }
     texts = {name: text for name, text in words.words("script").items() if needed.get(name, True)}
-    return {**texts, **(words.words("form_script") if study.forms else {})}
+    parts = {"form_script": study.forms, "clip_script": study.moving}
+    return texts | {name: text for part, has in parts.items() if has for name, text in words.words(part).items()}
 
 
 def _exposures(study: Study) -> list[int]:

@@ -10,9 +10,15 @@ What the page records of a trial, times in ms:
   in unlimited time, and where the page was closed during the exposure. `period_ms`, the refresh period
   counted with, where it is not the page's `refresh_hz`.
 - `presented_ms`: the same time by Element Timing, where the browser has it.
+- Of clips: `plays`, how often the pair was started; `skew_ms`, how much later the left clip began to move
+  than the right one, of the play in which they were furthest apart, null where no frame tells; `dropped`,
+  frames of both that were due and never presented, null where the browser does not tell; `stalls`, how often
+  a clip waited for data.
 - `flags`: `late` (the callback after the onset came late), `long` (more frames than meant), `audit` (Element
   Timing says otherwise by more than a frame), `hidden`, `blur`, `resize` (during the exposure): these are
   shown again once at the end, `repeat` 1; and `reload` (answered after a reload, without a second look).
+  Of clips `skew` (the two did not start in one refresh), `dropped` (more than 2 frames and 5 %), `stall`:
+  shown again, too, unless people could look again by themselves, where clips loop or have the button.
 Of the page: `missing`, trials whose images never arrived; `consented_at`; `form`, what was entered in forms,
 by field; `comment`.
 """
@@ -48,7 +54,7 @@ ON_DISK = "../images/"
 # The script, templates/page/<part>.js, in the order in which it runs. Some parts only some studies need:
 # these have a style, too, and what they define replaces what the others have in its place.
 _SCRIPT = ("trials", "refresh", "progress", "state", "screen", "images", "trial", "end", "tab", "input")
-_OPTIONAL = ("several", "context", "forms")
+_OPTIONAL = ("several", "context", "forms", "clips")
 _START = "start"
 _TEXT = r"""('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`)"""
 _SPACED = r" *([\[\](){},;:?=<>*/&|!%]) *|(?<![-+]) ([-+]) (?![-+])"
@@ -57,7 +63,7 @@ _SPACED = r" *([\[\](){},;:?=<>*/&|!%]) *|(?<![-+]) ([-+]) (?![-+])"
 def page_html(study: Study, hit_name: str, image_base_url: str = ON_DISK) -> str:
     """Return the page of one HIT; its images are at `image_base_url` + file name."""
     settings = PageSettings.from_json(study.page_settings)
-    words, experiment = settings.words(), study.experiment
+    words, experiment = settings.words(clips=study.moving), study.experiment
     data = page_data(study, study.hit(hit_name).hit, image_base_url)
     practice, parts, roomy = len(data["p"]), _parts(study, data), study_layout(study, settings).roomy
     forms = {when: [one for one in study.forms if one.when == when] for when in ("before", "after")}
@@ -69,10 +75,13 @@ def page_html(study: Study, hit_name: str, image_base_url: str = ON_DISK) -> str
         html=words.html,
         questions=[(question, buttons(question, words)) for question in experiment.questions],
         plain=is_plain(experiment.questions),
-        consent=consent_html(settings, words, experiment.questions, forms=bool(study.forms)),
+        consent=consent_html(
+            settings, words, experiment.questions, forms=bool(study.forms), clips=study.moving
+        ),
         context=_context(data),
         forms=forms,
         comment=settings.comment,
+        clips=settings if study.moving else None,
         limited=experiment.mode == "limited-time",
         trials=len(study.trials_of(hit_name)) - practice,
         practice=practice,
@@ -87,7 +96,7 @@ def page_html(study: Study, hit_name: str, image_base_url: str = ON_DISK) -> str
 def _parts(study: Study, data: Mapping[str, Any]) -> list[str]:
     """Return the optional parts of the script that a page needs."""
     forms = study.forms or study.page_settings.get("comment")
-    needed = {"several": "q" in data, "context": "c" in data, "forms": forms}
+    needed = {"several": "q" in data, "context": "c" in data, "forms": forms, "clips": "C" in data}
     return [part for part in _OPTIONAL if needed[part]]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import MISSING, dataclass, field, fields
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from glimpse.context import ContextWhen
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from ..design.clip_sources import ClipSource
     from ..design.encoding import Source
 
+Play = Literal["loop", "once"]
+_OF_CLIPS = ("play", "again", "must_see_all")
+
 
 @dataclass(frozen=True)
 class PageSettings:
@@ -34,6 +37,9 @@ class PageSettings:
     of the submission beside MTurk's two and the page's own. `language` is a catalogue's code, `wording`
     replaces texts of it. `comment` asks for one at the end. `context_when` says whether prompts and
     references stand with the pair or are read before it.
+
+    Of clips alone: `play` says whether a pair plays again and again or once; `again` lets people play it again
+    where it plays once; `must_see_all` takes answers only after the first whole play.
     """
 
     width: int
@@ -49,10 +55,13 @@ class PageSettings:
     comment: bool = False
     context_when: ContextWhen = "with"
     least_width: int | None = None
+    play: Play = "loop"
+    again: bool = False
+    must_see_all: bool = False
 
-    def words(self) -> Language:
-        """Return the words of the page; GlimpseError for a language without a catalogue."""
-        return language(self.language, self.wording)
+    def words(self, *, clips: bool = False) -> Language:
+        """Return the words of the page, of images or of `clips`; GlimpseError without such a catalogue."""
+        return language(self.language, self.wording, clips=clips)
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as study.json holds them: what says nothing is left out."""
@@ -123,6 +132,25 @@ def _check(settings: PageSettings) -> None:
             f"context_when is {settings.context_when!r}; allowed are {', '.join(get_args(ContextWhen))}."
         )
     settings.words()
+    if settings.play not in get_args(Play):
+        raise GlimpseError(f"--play is {settings.play!r}; allowed are {', '.join(get_args(Play))}.")
+    if settings.again and settings.play != "once":
+        raise GlimpseError("--again has no effect on clips that loop; give --play once, or leave it out.")
+
+
+def check_playing(settings: PageSettings, *, moving: bool, limited: bool) -> None:
+    """Refuse what says nothing of a study's pairs: GlimpseError names the option and what it goes with."""
+    for name in _OF_CLIPS:
+        if getattr(settings, name) == PageSettings.__dataclass_fields__[name].default:
+            continue
+        option = "--" + name.replace("_", "-")
+        if not moving:
+            raise GlimpseError(f"{option} is for clips; this study has images. Leave it out.")
+        if limited and name != "play":
+            raise GlimpseError(
+                f"{option} goes with unlimited time alone: an exposure ends by itself. Leave it out, or give "
+                "--mode unlimited-time."
+            )
 
 
 def _check_origin(origin: str) -> None:

@@ -1,15 +1,21 @@
 // ---- Images: fetched some trials ahead, put into the page one trial ahead, so that they are rastered before onset.
 const HIDDEN = '.001';
-const AHEAD = 6;
+// What is declared with `let` studies of clips do otherwise (clips.js).
+let aheadCount = 6;
 const RETRIES_MS = [400, 1500, 4000];
 const fetched = new Map();
-async function fetchOne(file, turn = 0) {
+let arrival = async address => {
   const image = new Image();
-  image.className = 'layer';
   image.draggable = false;
-  image.src = data.b + file + (turn && /^http/.test(location.protocol) ? '?again=' + turn : '');
+  image.src = address;
+  await image.decode();
+  return image;
+};
+async function fetchOne(file, turn = 0) {
   try {
-    await image.decode();
+    const address = data.b + file + (turn && /^http/.test(location.protocol) ? '?again=' + turn : '');
+    const image = await arrival(address);
+    image.className = 'layer';
     return image;
   } catch (error) {
     if (turn >= RETRIES_MS.length) throw error;
@@ -27,7 +33,7 @@ function pair(index) {
 }
 const order = place => trialAt(place, total, state);
 const places = () => placeCount(total, state);
-async function prepare(place) {
+let prepare = async place => {
   const images = await pair(order(place));
   images.forEach((image, side) => {
     image.alt = word(['left_image', 'right_image', 'reference'][side]);
@@ -35,9 +41,9 @@ async function prepare(place) {
     if (image.parentNode !== pane) pane.append(image);
   });
   return images;
-}
+};
 async function ahead(place) {
-  for (let next = place + 1; next <= place + AHEAD && next < places(); next++) {
+  for (let next = place + 1; next <= place + aheadCount && next < places(); next++) {
     if (state.missing.includes(order(next))) continue;
     try {
       await (next === place + 1 ? prepare(next) : pair(order(next)));
@@ -84,6 +90,6 @@ function paintMasks() {
   }
 }
 const masks = [...document.querySelectorAll('.mask')];
-const light = (elements, on) => {
+let light = (elements, on) => {
   for (const element of elements) element.style.opacity = on ? '1' : HIDDEN;
 };

@@ -10,6 +10,11 @@ let beside = () => {};
 let ask = () => 0;
 let given = () => ({});
 let settle = (side, response_ms) => complete({side, response_ms}, side);
+// And of clips (clips.js): whether nobody could look at a disturbed pair again; to take answers from the onset on, or
+// later; what a record says of how they played.
+let oneLook = limited;
+let admit = () => enter('answer');
+let watched = () => ({});
 function enter(name) {
   phase = name;
   visible($('ready'), name === 'ready');
@@ -149,7 +154,7 @@ function reveal(trial, ts) {
     return false;
   }
   trial.from = ts;
-  enter('answer');
+  admit(trial);
   return true;
 }
 function cover(trial, ts) {
@@ -177,6 +182,7 @@ function audit(trial) {
   return hidden - shown;
 }
 function recordOf(trial, answers) {
+  const seen = watched(trial);
   const record = {
     trial: trials[trial.index].id,
     ...answers,
@@ -191,7 +197,7 @@ function recordOf(trial, answers) {
   }
   if (trial.flags.length) record.flags = trial.flags;
   if (trial.place >= total) record.repeat = 1;
-  return record;
+  return Object.assign(record, seen);
 }
 function choose(answer, time) {
   if (phase !== 'answer' || !now) return;
@@ -204,7 +210,7 @@ function complete(answers, judged) {
   const {correct} = trials[trial.index];
   const record = recordOf(trial, answers);
   const again = shownAgain(trial.flags, {
-    timed: limited,
+    timed: oneLook,
     practice: correct !== null,
     repeat: !!record.repeat,
   });

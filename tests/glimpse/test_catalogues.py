@@ -37,6 +37,7 @@ BUTTONS = {
     "script.out": "stop.here",
     "script.not_confirmed": "done.submit",
     "qualifications.scored": "site.back",
+    "clip_script.refused_text": "sorry.retry",
 }
 
 
@@ -68,6 +69,17 @@ def test_a_language_has_its_own_name_and_direction(code):
     found, locale = catalogue(code), Locale.parse(code)
     assert found.dir == locale.text_direction
     assert found.name.casefold() == locale.get_language_name().casefold()
+
+
+@pytest.mark.parametrize("code", codes())
+def test_what_a_study_of_clips_says_otherwise_stands_for_a_text_with_the_same_placeholders(code):
+    found = texts(code)
+    said = {key.removeprefix("clips."): text for key, text in found.items() if key.startswith("clips.")}
+    assert len(said) > 20
+    for key, text in said.items():
+        assert placeholders(text) == placeholders(found[key]), key
+        assert forms(text).keys() == forms(found[key]).keys(), key
+        assert text != found[key], key
 
 
 @pytest.mark.parametrize("code", OTHERS)

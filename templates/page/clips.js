@@ -1,0 +1,258 @@
+// ---- Clips: loaded whole, shown and started in one callback, played together, and watched frame by frame.
+const {once, again, all, fps} = data.C;
+// A paused clip whose first frame was rastered shows it in the very frame in which it is made visible, and two that
+// are started in one callback begin to move in one refresh. Left to loop by themselves they would drift apart.
+const SLOW_MS = 3000;
+const isClip = element => element.localName === 'video';
+const clipsOf = trial => trial.images.filter(isClip);
+const countsFrames = clip => !!clip.requestVideoFrameCallback;
+aheadCount = 2;
+oneLook = limited || (!!once && !again);
+
+// ---- Loading. Where a page may not read a file (from the disk, or from a site that does not allow it), the browser
+// loads it by itself.
+async function addressOf(file) {
+  let reply;
+  try {
+    reply = await fetch(file);
+  } catch {
+    return file;
+  }
+  if (!reply.ok) throw new Error(reply.status);
+  return URL.createObjectURL(await reply.blob());
+}
+const isWhole = ({readyState, buffered, duration, networkState}) =>
+  readyState === 4 &&
+  (networkState === 1 || (buffered.length && buffered.end(buffered.length - 1) > duration - 0.1));
+function loaded(clip) {
+  return new Promise((done, fail) => {
+    const look = () => isWhole(clip) && done();
+    for (const event of ['canplaythrough', 'progress', 'suspend']) on(clip, event, look);
+    on(clip, 'error', () => fail(clip.error));
+  });
+}
+const imageArrival = arrival;
+arrival = async address => {
+  if (!/\.(mp4|webm)(\?|$)/.test(address)) return imageArrival(address);
+  const clip = document.createElement('video');
+  Object.assign(clip, {muted: true, playsInline: true, preload: 'auto', disableRemotePlayback: true});
+  const whole = loaded(clip);
+  whole.catch(() => {});
+  clip.src = await addressOf(address);
+  await whole;
+  clip.remove = () => release(clip);
+  clip.seen = {due: new Map(), last: null, shown: 0, missed: 0};
+  return clip;
+};
+// A clip's memory is given back at once, not when the browser gets round to it.
+function release(clip) {
+  clip.pause();
+  URL.revokeObjectURL(clip.src);
+  clip.removeAttribute('src');
+  clip.load();
+  HTMLVideoElement.prototype.remove.call(clip);
+}
+
+// ---- Whether the browser lets clips play, which is tried once, after the Start click.
+let mayPlay = false;
+const sorry = ['title', 'text'];
+const usualWords = sorry.map(part => $('sorry-' + part).textContent);
+async function tryPlaying(clip) {
+  try {
+    await clip.play();
+    mayPlay = true;
+  } finally {
+    sorry.forEach((part, i) => write('sorry-' + part, mayPlay ? usualWords[i] : word('refused_' + part)));
+    clip.pause();
+  }
+}
+function rewind(clip, time = 0) {
+  if (clip.currentTime === time) return null;
+  const there = new Promise(done => {
+    clip.onseeked = done;
+  });
+  clip.currentTime = time;
+  return there;
+}
+const prepareImages = prepare;
+prepare = async place => {
+  const images = await prepareImages(place);
+  const clips = images.filter(isClip);
+  for (const clip of clips) clip.setAttribute('aria-label', clip.alt);
+  if (!mayPlay && clips.length) await tryPlaying(clips[0]);
+  await Promise.all(clips.map(clip => rewind(clip)));
+  await Promise.all(clips.map(rastered));
+  return images;
+};
+
+// ---- Frames: when each was due on the screen, and how many never were there.
+function watch(clip, first) {
+  const note = (_, {mediaTime, presentedFrames, expectedDisplayTime}) => {
+    const {seen} = clip;
+    const index = Math.round(mediaTime * fps);
+    const before = seen.last;
+    seen.last = {index, count: presentedFrames};
+    if (before && index > before.index) {
+      const shown = presentedFrames - before.count;
+      seen.shown += shown;
+      seen.missed += Math.max(0, index - before.index - shown);
+    }
+    if (index > 0 && !seen.due.has(index)) seen.due.set(index, expectedDisplayTime);
+    clip.requestVideoFrameCallback(note);
+    first();
+  };
+  clip.requestVideoFrameCallback(note);
+}
+// Comes true when the first frame is there to be shown. A browser that does not tell is not waited for long.
+const rastered = clip =>
+  Promise.race([
+    wait(SLOW_MS),
+    new Promise(first => {
+      if (countsFrames(clip) && !clip.seen.last) watch(clip, first);
+      else first();
+    }),
+  ]);
+// How much later the left clip began to move than the right one, by the first frame that both showed; null where no
+// frame tells.
+function skewOf([left, right]) {
+  if (!left || !right) return null;
+  for (const [index, ms] of left.seen.due) {
+    if (right.seen.due.has(index)) return ms - right.seen.due.get(index);
+  }
+  return null;
+}
+function keepSkew(trial) {
+  const skew = skewOf(clipsOf(trial));
+  if (skew !== null && !(Math.abs(skew) <= Math.abs(trial.skew))) trial.skew = skew;
+}
+
+// ---- Playing
+const isOn = trial => now === trial && !trial.over;
+function setAgain(shown, enabled) {
+  const button = $('again');
+  if (!button) return;
+  visible(button, shown);
+  button.disabled = !enabled;
+}
+function start(trial) {
+  for (const clip of clipsOf(trial)) {
+    clip.seen.due.clear();
+    clip.play().catch(error => error.name === 'AbortError' || stalled(trial));
+  }
+}
+async function restart(trial, time = 0) {
+  keepSkew(trial);
+  setAgain(true, false);
+  await Promise.all(clipsOf(trial).map(clip => rewind(clip, time)));
+  requestAnimationFrame(() => {
+    if (!isOn(trial) || document.hidden) return;
+    if (time === 0) trial.plays++;
+    start(trial);
+  });
+}
+function played(trial) {
+  if (!isOn(trial) || !clipsOf(trial).every(clip => clip.ended)) return;
+  seenAll(trial);
+  if (once) setAgain(true, true);
+  else restart(trial);
+}
+function stalled(trial) {
+  if (!isOn(trial)) return;
+  trial.stalls++;
+  if (!limited) write('note', word('stalled'));
+}
+const noted = trial => write('note', trial.unseen ? word('watch') : '');
+function listen(clip, trial) {
+  clip.onended = () => played(trial);
+  clip.onwaiting = () => clip.seeking || clip.ended || stalled(trial);
+  clip.onplaying = () => limited || noted(trial);
+  clip.onerror = () => {
+    stalled(trial);
+    seenAll(trial);
+  };
+}
+const lightImages = light;
+light = (elements, on) => {
+  lightImages(elements, on);
+  const clips = elements.filter(isClip);
+  if (clips.length && on) {
+    const trial = now;
+    Object.assign(trial, {plays: 1, stalls: 0, skew: null});
+    for (const clip of clips) {
+      Object.assign(clip.seen, {shown: 0, missed: 0});
+      listen(clip, trial);
+    }
+    start(trial);
+  } else if (clips.length) {
+    if (now) now.over = true;
+    for (const clip of clips) clip.pause();
+    setAgain(false, false);
+  }
+};
+// A hidden page plays nothing; then both clips go on together from where the first of them stopped.
+on(document, 'visibilitychange', () => {
+  const trial = now;
+  if (!trial || !trial.plays || !isOn(trial) || limited) return;
+  const clips = clipsOf(trial);
+  if (document.hidden) {
+    trial.going = clips.some(clip => !clip.ended);
+    for (const clip of clips) clip.pause();
+  } else if (trial.going) {
+    restart(trial, Math.min(...clips.map(clip => clip.currentTime)));
+  }
+});
+
+// ---- Answers, where they are asked for only after the first whole play; and another look, where allowed.
+const admitAtOnce = admit;
+admit = trial => {
+  setAgain(true, false);
+  if (!all) return admitAtOnce(trial);
+  trial.unseen = true;
+  enter('watch');
+  noted(trial);
+  const longest = Math.max(...clipsOf(trial).map(clip => clip.duration));
+  // Nobody waits for ever for a clip that does not go on.
+  setTimeout(
+    () => {
+      if (!trial.unseen) return;
+      stalled(trial);
+      seenAll(trial);
+    },
+    3000 * longest + 10000,
+  );
+};
+function seenAll(trial) {
+  if (!trial.unseen || !isOn(trial)) return;
+  trial.unseen = false;
+  trial.from = performance.now();
+  write('note', '');
+  enter('answer');
+}
+function lookAgain() {
+  if (now && isOn(now) && !$('again').disabled) restart(now);
+}
+if ($('again')) {
+  on($('again'), 'click', lookAgain);
+  const meantOtherwise = meant;
+  meant = (code, time) => (code === 'KeyR' ? lookAgain : meantOtherwise(code, time));
+}
+
+// ---- The record
+function droppedOf(clips) {
+  if (!clips.every(countsFrames)) return [null, 0];
+  const sum = part => clips.reduce((found, {seen}) => found + seen[part], 0);
+  const missed = sum('missed');
+  const due = missed + sum('shown');
+  // A screen that refreshes more slowly than the clips go on cannot show all of their frames.
+  return [missed, 2 + due * (0.05 + Math.max(0, 1 - hz / fps))];
+}
+watched = trial => {
+  if (!trial.plays) return {};
+  keepSkew(trial);
+  setAgain(false, false);
+  const [dropped, most] = droppedOf(clipsOf(trial));
+  if (Math.abs(trial.skew) > P / 2) trial.flags.push('skew');
+  if (dropped > most) trial.flags.push('dropped');
+  if (trial.stalls) trial.flags.push('stall');
+  return {plays: trial.plays, skew_ms: tenth(trial.skew), dropped, stalls: trial.stalls};
+};
