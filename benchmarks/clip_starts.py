@@ -48,6 +48,7 @@ from glimpse.experiment import designed, preset
 from glimpse.files import file_digest
 from glimpse.mturk.page.pages import page_html
 from glimpse.mturk.page.settings import page_settings
+from glimpse.questions import DEFAULT_QUESTION, Question
 from glimpse.study import Stimulus
 
 if TYPE_CHECKING:
@@ -145,7 +146,9 @@ def with_clips(
         shutil.copyfile(made[place % kinds], own)
         stimuli[name] = Stimulus(own.name, file_digest(own), *size, frames=frames, frame_rate=float(rate))
     settings = page_settings(stimuli.values(), **page)
-    moving = replace(study, stimuli=stimuli, page_settings=settings.to_json())
+    text = settings.words(clips=True).say("questions.realism")
+    asked = replace(study.experiment, questions=(Question(DEFAULT_QUESTION.name, text),))
+    moving = replace(study, title=text, experiment=asked, stimuli=stimuli, page_settings=settings.to_json())
     for hit in moving.hits:
         moving.page_path(hit.hit).write_text(page_html(moving, hit.hit), encoding="utf-8")
     return moving

@@ -2,7 +2,6 @@
 const {once, again, all, fps} = data.C;
 // A paused clip whose first frame was rastered shows it in the very frame in which it is made visible, and two that
 // are started in one callback begin to move in one refresh. Left to loop by themselves they would drift apart.
-const SLOW_MS = 3000;
 const isClip = element => element.localName === 'video';
 const clipsOf = trial => trial.images.filter(isClip);
 const countsFrames = clip => !!clip.requestVideoFrameCallback;
@@ -36,12 +35,12 @@ arrival = async address => {
   if (!/\.(mp4|webm)(\?|$)/.test(address)) return imageArrival(address);
   const clip = document.createElement('video');
   Object.assign(clip, {muted: true, playsInline: true, preload: 'auto', disableRemotePlayback: true});
+  watch(clip);
   const whole = loaded(clip);
   whole.catch(() => {});
   clip.src = await addressOf(address);
   await whole;
   clip.remove = () => release(clip);
-  clip.seen = {due: new Map(), last: null, shown: 0, missed: 0};
   return clip;
 };
 // A clip's memory is given back at once, not when the browser gets round to it.
@@ -81,12 +80,13 @@ prepare = async place => {
   for (const clip of clips) clip.setAttribute('aria-label', clip.alt);
   if (!mayPlay && clips.length) await tryPlaying(clips[0]);
   await Promise.all(clips.map(clip => rewind(clip)));
-  await Promise.all(clips.map(rastered));
   return images;
 };
 
 // ---- Frames: when each was due on the screen, and how many never were there.
-function watch(clip, first) {
+function watch(clip) {
+  clip.seen = {due: new Map(), last: null, shown: 0, missed: 0};
+  if (!countsFrames(clip)) return;
   const note = (_, {mediaTime, presentedFrames, expectedDisplayTime}) => {
     const {seen} = clip;
     const index = Math.round(mediaTime * fps);
@@ -99,19 +99,9 @@ function watch(clip, first) {
     }
     if (index > 0 && !seen.due.has(index)) seen.due.set(index, expectedDisplayTime);
     clip.requestVideoFrameCallback(note);
-    first();
   };
   clip.requestVideoFrameCallback(note);
 }
-// Comes true when the first frame is there to be shown. A browser that does not tell is not waited for long.
-const rastered = clip =>
-  Promise.race([
-    wait(SLOW_MS),
-    new Promise(first => {
-      if (countsFrames(clip) && !clip.seen.last) watch(clip, first);
-      else first();
-    }),
-  ]);
 // How much later the left clip began to move than the right one, by the first frame that both showed; null where no
 // frame tells.
 function skewOf([left, right]) {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import mimetypes
 import re
 import threading
 from contextlib import contextmanager
@@ -62,7 +63,8 @@ class Server:
                     html = page_html(outer.study, outer.study.hits[0].hit, "/media/")
                     self.reply(html.encode(), Content_Security_Policy=policy(html))
                 elif path.startswith("/media/"):
-                    self.reply((outer.study.folder / "images" / path[7:]).read_bytes(), "image/png")
+                    kind = mimetypes.guess_type(path)[0]
+                    self.reply((outer.study.folder / "images" / path[7:]).read_bytes(), kind)
                 elif path == "/progress":
                     status = 200 if outer.saved else 204
                     left = {"X_Seconds_Left": outer.seconds_left}
@@ -129,7 +131,7 @@ def policy(html: str) -> str:
 
     return (
         f"default-src 'none'; script-src {hashes('script')}; style-src {hashes('style')}; img-src 'self'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'"
+        "media-src 'self' blob:; connect-src 'self'; form-action 'self'; base-uri 'none'"
     )
 
 
