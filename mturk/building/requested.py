@@ -89,6 +89,9 @@ PAGE = (
     "ethics",
     "comment",
     "context_when",
+    "play",
+    "again",
+    "must_see_all",
 )
 
 

@@ -16,6 +16,7 @@ from glimpse.questions import KINDS
 from .contrasts import CONTRAST_WORDS
 from .encoding import ENCODINGS
 
+PLAYS = ("loop", "once")  # how clips play; see `page.settings.Play`
 PATHS = {"file", "folder", "place"}  # kinds whose values are paths; a place is either of the two
 # The parts of a study file, in the order in which they are written, and what each of them says.
 SECTIONS = {
@@ -193,6 +194,11 @@ FIELDS = (
     _field("page", "display", "word",
            "fit: images are as large as each window has room for, up to their own size or --display-width.",
            "fixed", allowed=("fixed", "fit")),
+    _field("page", "play", "word", "Clips: both play again and again, or once.", "loop", allowed=PLAYS),
+    _field("page", "again", "flag", "Clips that play once: a button plays both again, as often as one likes.",
+           "no", example="true"),
+    _field("page", "must_see_all", "flag",
+           "Clips: answers are taken only after both have played to their end once.", "no", example="true"),
     _field("page", "comment", "flag", "Ask at the end whether there is anything to say.", "no",
            example="true"),
     _field("page", "fixation_ms", "whole", "Time from a trial's start to the images.", "600", example="600"),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..design.encoding import Source
 
 Play = Literal["loop", "once"]
+# What says nothing of images.
 _OF_CLIPS = ("play", "again", "must_see_all")
 
 

@@ -56,12 +56,13 @@ function release(clip) {
 let mayPlay = false;
 const sorry = ['title', 'text'];
 const usualWords = sorry.map(part => $('sorry-' + part).textContent);
+const refusal = [word('refused_title'), word('refused_text')];
 async function tryPlaying(clip) {
   try {
     await clip.play();
     mayPlay = true;
   } finally {
-    sorry.forEach((part, i) => write('sorry-' + part, mayPlay ? usualWords[i] : word('refused_' + part)));
+    sorry.forEach((part, i) => write('sorry-' + part, (mayPlay ? usualWords : refusal)[i]));
     clip.pause();
   }
 }

@@ -71,7 +71,7 @@ def test_every_word_of_the_script_is_there_and_used() -> None:
     source += "".join(f"word('{reason}{end}')" for reason in re.findall(r"'(\w+)'", why(source))
                       for end in ("", "_title"))  # fmt: skip
     english = language("en")
-    known = {*english.words("script"), *english.words("form_script")}
+    known = {name for part in ("script", "form_script", "clip_script") for name in english.words(part)}
     used = set(re.findall(r"word\(\s*\[?'(\w+)'", source)) | set(re.findall(r"return \['(\w+)', \{", source))
     used |= {name for line in re.findall(r"word\((.*?)\)", source) for name in re.findall(r"'(\w+)'", line)}
     used |= {"over_title"}
@@ -195,7 +195,7 @@ def test_settings_come_back_and_older_ones_are_read() -> None:
     assert SETTINGS.to_json() == {"width": 300, "height": 200, "fixation_ms": 600, "origins": []}
     older = {**SETTINGS.to_json(), "consent": ["One.", "Two."]}
     assert PageSettings.from_json(older).consent == "One.\n\nTwo."
-    wanted = r"page holds color, fixation_ms, .*; it needs width, height, fixation_ms, and may hold comment, "
+    wanted = r"page holds color, fixation_ms, .*; it needs width, height, fixation_ms, and may hold again, comment, "
     with pytest.raises(GlimpseError, match=wanted):
         PageSettings.from_json({**SETTINGS.to_json(), "color": 1})
     with pytest.raises(GlimpseError, match="it needs width, height"):
