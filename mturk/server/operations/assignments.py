@@ -75,14 +75,11 @@ def approve_assignment(tx: Transaction, parameters: Parameters) -> Result:
 
 
 def reject_assignment(tx: Transaction, parameters: Parameters) -> Result:
-    """Reject a submitted assignment; its worker is told why."""
+    """Reject a submitted assignment; its worker is told why. psiTurk gives an empty reason."""
     row = assignments.find(tx, parameters["AssignmentId"])
     if row["status"] != "Submitted":
         raise wrong_state(row["status"], "Submitted")
-    feedback = _feedback(parameters["RequesterFeedback"])
-    if not feedback:
-        raise RequestError("RequesterFeedback is empty.")
-    reject(tx, row, feedback)
+    reject(tx, row, at_most("RequesterFeedback", parameters["RequesterFeedback"], 1024))
     return {}
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from glimpse.errors import GlimpseError
 from glimpse.language import SOURCE, Language, codes, language
 
+from ..protocol.errors import RequestError
 from ..protocol.questions import kept_needs
 from ..storage import assignments, hits
 from .addresses import base
@@ -98,7 +99,11 @@ async def of_assignment(request: Request, assignment_id: str) -> Language:
 
 
 async def _read(request: Request, reading: Callable[[Transaction], Row | None]) -> Language:
-    return of_hit(request, await request.app.state.site.read(reading))
+    try:
+        found = await request.app.state.site.read(reading)
+    except RequestError:  # the address holds what the database cannot: PostgreSQL takes no NUL
+        found = None
+    return of_hit(request, found)
 
 
 def again(words: Language, text: str) -> str | None:

@@ -40,6 +40,17 @@ def test_statuses_can_be_asked_for(server, turk, publish):
     assert turk.get_assignment(AssignmentId=ids[1])["Assignment"]["RequesterFeedback"] == "Empty."
 
 
+def test_a_rejection_needs_no_words(server, turk, publish):
+    """psiTurk gives none."""
+    worker = server.worker("a")
+    assignment = worker.take(publish()["HITId"])
+    worker.submit(assignment)
+    turk.reject_assignment(AssignmentId=assignment, RequesterFeedback="")
+    found = turk.get_assignment(AssignmentId=assignment)["Assignment"]
+    assert (found["AssignmentStatus"], found["RequesterFeedback"]) == ("Rejected", "")
+    assert "Rejected" in worker.http.get("/worker/history").text
+
+
 def test_a_rejection_can_be_overridden_for_thirty_days(server, turk, publish, refusal):
     hit_id = publish(2)["HITId"]
     for name, days in (("a", 29), ("b", 2)):
