@@ -36,6 +36,15 @@ def pseudonym(secret: str, worker_id: str) -> str:
     return "w" + hmac.new(secret.encode(), worker_id.encode(), hashlib.sha256).hexdigest()[:12]
 
 
+def person_digest(salt: str, panel: str, person: str) -> str:
+    """Return a mark by which a person is known again at the same panel, and which does not tell who it is.
+
+    >>> person_digest("salt", "prolific", "5f1b")[:12]
+    '6b5621769361'
+    """
+    return hmac.new(salt.encode(), f"{panel}\0{person}".encode(), hashlib.sha256).hexdigest()
+
+
 def workers_csv(rows: Iterable[Iterable[str]]) -> str:
     """Return rows as the file has them; begin with WORKER_COLUMNS, or its first two.
 

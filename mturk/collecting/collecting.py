@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
@@ -52,7 +53,7 @@ from ..publishing.several import ahead
 from .participants import People, participants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from glimpse.progress import Track
@@ -63,6 +64,10 @@ if TYPE_CHECKING:
     from ..publishing.ledger import Ledger
     from ..publishing.publication import PublishedHit
 
+    # What is known of the panels that sent these assignments: by id, `panel` and whether it is `verified`.
+    Marks = Callable[[list[str]], Mapping[str, Mapping[str, str]]]
+
+NO_MARKS: Mapping[str, str] = MappingProxyType({})
 AT_ONCE = 8_388_608  # bytes of lines that are written together
 
 
@@ -90,14 +95,21 @@ class Collected:
 
 
 def record(
-    assignment: dict[str, Any], hit: str, study: Study, own: frozenset[str], *, simulated: bool = False
+    assignment: dict[str, Any],
+    hit: str,
+    study: Study,
+    own: frozenset[str],
+    *,
+    simulated: bool = False,
+    marks: Mapping[str, str] = NO_MARKS,
 ) -> dict[str, Any]:
     """Return the line of assignments.jsonl for an assignment as the API returns it.
 
     `hit` is the HIT to which it belongs, `own` the ids of that HIT's trials. `simulated` is what the endpoint
-    says of the worker: what a page says of itself decides nothing.
+    says of the worker: what a page says of itself decides nothing. `marks` are what is known of the panel
+    that sent them, without who they are.
     """
-    body: dict[str, Any] = {"simulated": simulated, "page": {}, "answers": []}
+    body: dict[str, Any] = {"simulated": simulated, **marks, "page": {}, "answers": []}
     raw = assignment.get("Answer") or ""
     submission: Submission | None
     try:
@@ -156,11 +168,14 @@ def _unasked(submission: Submission, study: Study) -> str | None:
 class ResultsFolder:
     """A results folder that is being appended to; use it while holding its lock.
 
-    `who` says who is who, and who is no person. `damaged` lists the lines that could not be read.
+    `who` says who is who, and who is no person; `marks` what is known of the panels that sent assignments.
+    `damaged` lists the lines that could not be read.
     """
 
-    def __init__(self, folder: Path, study: Study, who: Callable[[], People] = People) -> None:
-        self.folder, self.study, self._who = folder, study, who
+    def __init__(
+        self, folder: Path, study: Study, who: Callable[[], People] = People, marks: Marks | None = None
+    ) -> None:
+        self.folder, self.study, self._who, self._marks = folder, study, who, marks
         self._prepare()
         for name in (ASSIGNMENTS, WORKERS):
             _drop_cut_line(folder / name)
@@ -231,7 +246,14 @@ class ResultsFolder:
         self._ask([assignment["WorkerId"] for assignment in fresh])
         own = frozenset(self.trials.get(hit, ()))
         simulated = self._people.simulated
-        lines = [record(one, hit, self.study, own, simulated=one["WorkerId"] in simulated) for one in fresh]
+        marks = self._marks([one["AssignmentId"] for one in fresh]) if self._marks and fresh else {}
+        lines = [
+            record(
+                one, hit, self.study, own, simulated=one["WorkerId"] in simulated,
+                marks=marks.get(one["AssignmentId"], NO_MARKS),
+            )
+            for one in fresh
+        ]  # fmt: skip
         names = {line["worker"]: one["WorkerId"] for line, one in zip(lines, fresh, strict=True)}
         for name, worker in names.items():
             if name not in self.workers:
@@ -311,8 +333,12 @@ def collect(
     ledger: Ledger,
     out: Path,
     track: Track = untracked,
+    *,
+    marks: Marks | None = None,
 ) -> Collected:
     """Fetch every assignment that is not in `out` yet. Collectors of one folder take turns.
+
+    `marks` returns, by assignment id, what lines say of the panel that sent somebody; see `record`.
 
     GlimpseError where `out` holds what `simulate` wrote, and where it holds another study's results.
     """
@@ -327,7 +353,7 @@ def collect(
     out.mkdir(parents=True, exist_ok=True)
     check_known(requester, ledger, hits[0])
     with exclusive(out / ".lock", f"{out}: another collect is running", wait=True):
-        folder = ResultsFolder(out, study, lambda: participants(requester, study.study))
+        folder = ResultsFolder(out, study, lambda: participants(requester, study.study), marks)
         found = Collected(places=sum(places(ledger, hit) for hit in hits))
         found.damaged = [*ledger.damaged, *folder.damaged]
         short = [hit for hit in hits if folder.counts.get(hit.hit_id, 0) < places(ledger, hit)]

@@ -81,7 +81,10 @@ class AddedPlaces:
 
 @dataclass(frozen=True)
 class Review:
-    """What a review will do, and what the new places and bonuses cost in US dollars."""
+    """What a review will do, and what the new places and bonuses cost in US dollars.
+
+    `left_out` are the assignments that the study's rules exclude from the analysis.
+    """
 
     approve: tuple[SubmittedAssignment, ...] = ()
     reject: tuple[SubmittedAssignment, ...] = ()
@@ -95,6 +98,7 @@ class Review:
     bonus_usd: Decimal = Decimal(0)
     excluded: int = 0
     unreplaced: int = 0
+    left_out: tuple[str, ...] = ()
 
     @property
     def total_usd(self) -> Decimal:
@@ -153,6 +157,7 @@ def plan_review(
         fees_usd=charged,
         bonus_usd=((wishes.bonus_usd or Decimal(0)) * rate * len(bonus)).quantize(CENT),
         excluded=sum(one.excluded for one in seen.values()),
+        left_out=tuple(one.assignment_id for one in seen.values() if one.excluded),
         unreplaced=0 if wishes.replace else missing,
     )
 

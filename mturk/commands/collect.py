@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from glimpse.program import command
+from glimpse.progress import untracked
 from glimpse.text import counted
 
 from .following import given
 from .options import published_options
+from .panels import free_places, panel_marks
 
 if TYPE_CHECKING:
+    from glimpse.progress import Track
+
     from ..collecting.collecting import Collected
 
 SHOWN_PROBLEMS = 5
@@ -53,17 +57,15 @@ def collect(
       python cli.py collect --watch --interval 60
       python cli.py collect pilot-study --on sandbox --out pilot-results
     """
-    from ..collecting.collecting import collect as collect_study
     from ..publishing.client import CredentialsError, EndpointError
-    from ..publishing.published import find
 
-    found = collect_study(*find(study, on, endpoint, data), out, console.track)
+    found = _pass(console, study, on, endpoint, data, out, console.track)
     _report(console, found, out)
     while watch and not found.complete:
         try:
             time.sleep(interval_s)
             # Found anew each time: a server that was started again may have another address.
-            found = collect_study(*find(study, on, endpoint, data), out)
+            found = _pass(console, study, on, endpoint, data, out)
         except KeyboardInterrupt:
             console.say("Stopped. Everything collected so far is on disk.")
             break
@@ -77,6 +79,22 @@ def collect(
         console.next(command("collect", *given(without=("watch",)), "--watch"))
     else:
         console.next(command("analyze", f"{out}/"))
+
+
+def _pass(
+    console: Any, study: Path, on: str, endpoint: str | None, data: Path, out: Path, track: Track = untracked
+) -> Collected:  # fmt: skip
+    """Fetch what is new, with the panel's side of it where there is one."""
+    from ..collecting.collecting import collect as collect_study
+    from ..publishing.published import find
+
+    frozen, requester, ledger = find(study, on, endpoint, data)
+    marks = panel_marks(frozen, requester)
+    found = collect_study(frozen, requester, ledger, out, track, marks=marks)
+    if marks is not None:
+        marks.mark_workers(out)
+        free_places(console, frozen, requester)
+    return found
 
 
 def _report(console: Any, found: Collected, out: Path) -> None:

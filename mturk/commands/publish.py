@@ -16,21 +16,24 @@ from glimpse.text import counted
 from .following import given, results_option
 from .options import endpoint_options
 from .places import where_people_go
+from .recruit_options import panel_options, read_options, refuse_without_panel
+from .recruiting import keep_out, recruit
 
 if TYPE_CHECKING:
     from glimpse.study import Study
 
-    from ..publishing.publication import Quote
+    from ..publishing.client import Requester
+    from ..publishing.publication import PublishedHit, Quote
 
 
 @click.command()
 @click.argument("study", type=click.Path(path_type=Path), default=Path("study"))
 @click.option(
     "--to",
-    type=click.Choice(["local", "sandbox", "production"]),
+    type=click.Choice(["local", "prolific", "sandbox", "production"]),
     default="local",
     show_default=True,
-    help="The server of `serve`; Amazon's sandbox; the paid site.",
+    help="The server of `serve`; that server, with people from Prolific; Amazon's sandbox; the paid site.",
 )
 @click.option("--yes", is_flag=True, help="Accept the price without being asked.", show_default=True)
 @click.option("--s3-bucket", metavar="NAME", help="Upload the images to this S3 bucket.", show_default="none")
@@ -65,10 +68,12 @@ if TYPE_CHECKING:
     help="Split HITs into parts of at most nine places, on which the fee is 20 % instead of 40 %. "
     "auto: where there are fees.",
 )
+@panel_options
 @endpoint_options
 @click.pass_context
 def publish(
     ctx: click.Context,
+    /,
     *,
     study: Path,
     to: str,
@@ -83,6 +88,7 @@ def publish(
     nines: str,
     data: Path,
     endpoint: str | None,
+    **panel: Any,
 ) -> None:
     """Show the price, host the images and create the HITs.
 
@@ -94,6 +100,7 @@ def publish(
       python cli.py publish
       python cli.py publish --to sandbox --s3-bucket my-images
       python cli.py publish --to production --s3-bucket my-images --qualification "approval-rate>=95"
+      python cli.py publish --to prolific --places 10
     """
     from glimpse.study import read_study
 
@@ -105,17 +112,22 @@ def publish(
     from ..publishing.publishing import publish as publish_study
     from ..publishing.qualifications import requirement
 
-    console = ctx.obj
+    console, own = ctx.obj, to in {"local", "prolific"}
+    options = read_options(panel)
     frozen = read_study(study)
     settings = PublicationSettings(
         expires_days=expires_days,
         auto_approve_days=auto_approve_days,
-        in_nines=to != "local" if nines == "auto" else nines == "yes",
+        in_nines=not own if nines == "auto" else nines == "yes",
         requirements=tuple(requirement(text) for text in qualifications),
     )
-    if to == "local" and endpoint is None:
+    if own and endpoint is None:
         await_start(data, console.say)
-    target = known_endpoint(to, endpoint, data)
+    target = known_endpoint("local" if own else to, endpoint, data)
+    if to == "prolific":
+        recruit(console, study, options, settings, target, yes=yes)
+        return
+    refuse_without_panel(options, to)
     hosting = _hosting(target, s3_bucket, s3_prefix, s3_endpoint, image_url_prefix)
     requester = connect(target)
     hits = publish_study(
@@ -127,16 +139,21 @@ def publish(
         given=_given(ctx),
         track=console.track,
     )
-    places = sum(hit.part.places for hit in hits)
-    console.say(
-        f"Published: {counted(len(hits), 'HIT')}, {counted(places, 'place')}. Workers find them here:"
-    )
-    for address in where_people_go(frozen, requester, hits):
-        console.say(f"  {address}")
+    keep_out(console, target, frozen, options)
+    _say_where(console, frozen, requester, hits)
     console.say(f"Written: {study / 'published' / to}.jsonl")
     where = ["--on", to] if len(published_endpoints(study)) > 1 else []
     named = [*given("study"), *where, *given("data", "endpoint"), *results_option(frozen)]
     console.next(command("collect", *named, "--watch"))
+
+
+def _say_where(console: Any, study: Study, requester: Requester, hits: list[PublishedHit]) -> None:
+    places = sum(hit.part.places for hit in hits)
+    console.say(
+        f"Published: {counted(len(hits), 'HIT')}, {counted(places, 'place')}. Workers find them here:"
+    )
+    for address in where_people_go(study, requester, hits):
+        console.say(f"  {address}")
 
 
 def _given(ctx: click.Context) -> list[str]:

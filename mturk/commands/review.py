@@ -14,6 +14,7 @@ from glimpse.text import counted
 
 from .following import given, results_option
 from .options import published_options
+from .panels import panel_review_options, panel_step
 from .publish import agree
 
 if TYPE_CHECKING:
@@ -87,10 +88,12 @@ if TYPE_CHECKING:
     help="Accept the price of places and bonuses, and the closing of places, without being asked.",
     show_default=True,
 )
+@panel_review_options
 @published_options
 @click.pass_obj
 def review(
     console: Any,
+    /,
     *,
     study: Path,
     approve: bool,
@@ -108,6 +111,7 @@ def review(
     on: str,
     data: Path,
     endpoint: str | None,
+    **panel: Any,
 ) -> None:
     """Approve, pay bonuses, replace excluded assignments.
 
@@ -144,14 +148,21 @@ def review(
         return
     frozen, requester, ledger = find(study, on, endpoint, data)
 
-    def confirm(what: Review) -> bool:
-        for line in lines(what, wishes, moves_money=requester.endpoint.name != "local", dry_run=dry_run):
-            console.say(line)
-        if not dry_run and requester.endpoint.costs_money and what.total_usd and not yes:
-            agree(what.total_usd, "nothing was done or paid")
-        return not dry_run
+    with panel_step(frozen, requester, wishes, panel, dry_run=dry_run) as step:
 
-    done = review_study(frozen, requester, ledger, wishes, confirm, dry_run=dry_run, track=console.track)
+        def confirm(what: Review) -> bool:
+            moves = requester.endpoint.name != "local"
+            for line in lines(what, wishes, moves_money=None if step else moves, dry_run=dry_run):
+                console.say(line)
+            if step is not None:
+                step.confirm(console, what, dry_run=dry_run, yes=yes)
+            elif not dry_run and requester.endpoint.costs_money and what.total_usd and not yes:
+                agree(what.total_usd, "nothing was done or paid")
+            return not dry_run
+
+        done = review_study(frozen, requester, ledger, wishes, confirm, dry_run=dry_run, track=console.track)
+        if step is not None and not dry_run:
+            step.execute()
     if dry_run:
         console.say("Nothing was done (--dry-run).")
         console.next(command("review", *given(without=("dry_run",))))
@@ -220,8 +231,8 @@ def _amount(text: str | None) -> Decimal | None:
     return amount
 
 
-def lines(what: Review, wishes: Wishes, *, moves_money: bool, dry_run: bool) -> list[str]:
-    """Return in words what a review does, or would do."""
+def lines(what: Review, wishes: Wishes, *, moves_money: bool | None, dry_run: bool) -> list[str]:
+    """Return in words what a review does, or would do; of money nothing where a panel moves it (None)."""
     verb = "Would " if dry_run else ""
     steps = [
         (len(what.approve), f"approve {counted(len(what.approve), 'assignment')}"),
@@ -238,7 +249,7 @@ def lines(what: Review, wishes: Wishes, *, moves_money: bool, dry_run: bool) -> 
         ),
     ]
     said = [_capital(verb + text) + "." for count, text in steps if count]
-    if what.total_usd:
+    if what.total_usd and moves_money is not None:
         parts = [
             f"${what.reward_usd} rewards + ${what.fees_usd} fees" if what.replacements else "",
             f"${what.bonus_usd} bonuses with their fees" if what.bonus_usd else "",

@@ -118,6 +118,12 @@ SHOWN_LINKS = 5
     show_default="a file in DATA",
     help="PostgreSQL database that several servers share: postgresql://USER@HOST/NAME.",
 )
+@click.option(
+    "--fake-prolific",
+    is_flag=True,
+    show_default=True,
+    help="Add a made-up Prolific to rehearse with: nobody is paid, and it forgets everything when it stops.",
+)
 @click.option("--open", "open_", is_flag=True, show_default=True, help="Open the dashboard in the browser.")
 def serve(  # noqa: PLR0917 - one an option
     host: str,
@@ -137,6 +143,7 @@ def serve(  # noqa: PLR0917 - one an option
     replace: bool,
     accept_clock: bool,
     database: str | None,
+    fake_prolific: bool,
     open_: bool,
 ) -> None:
     """Run the MTurk-compatible server with its pages for workers.
@@ -150,6 +157,7 @@ def serve(  # noqa: PLR0917 - one an option
       python cli.py publish --to local
       python cli.py serve --forget P-1234 --answers
     """  # fmt: skip
+    from ..rehearsal.app import REHEARSAL
     from ..server import running
     from ..server.clock import jump_text
     from ..server.site import ServerSettings
@@ -168,7 +176,7 @@ def serve(  # noqa: PLR0917 - one an option
     settings = ServerSettings(
         data=data, studies=studies, lab=lab, sign_in=public_url is None if sign_in is None else sign_in,
         public_url=public_url, worker_locale=worker_locale, completion_url=completion_url,
-        database=database,
+        database=database, rehearsal=fake_prolific,
     )  # fmt: skip
 
     def started(site: Site, url: str) -> None:
@@ -179,6 +187,10 @@ def serve(  # noqa: PLR0917 - one an option
         for line in _links(site, public):
             console.say(f"Link to hand out:  {line}")
         console.say(f"boto3 endpoint:    {public}/  with AWS_SHARED_CREDENTIALS_FILE={data / 'credentials'}")
+        if fake_prolific:
+            console.say(
+                f"Rehearsal:         {url}{REHEARSAL}/  (PROLIFIC_URL={url}{REHEARSAL} and any token)"
+            )
         if site.clock_jump_s:
             console.warn(jump_text(site.clock_jump_s))
         console.say(f"Stop with Ctrl-C, or from another terminal: kill {os.getpid()}")

@@ -12,6 +12,7 @@ from glimpse.text import counted, exposure_name, listed
 
 from .following import given, results_option
 from .options import published_options
+from .panels import show_panel
 from .places import where_people_go
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def status(console: Any, study: Path, on: str, data: Path, endpoint: str | None)
     full = not expired and not any(batch.open or batch.out for batch in batches)
     for line in stopping_lines(frozen.experiment, stopping(frozen, states), full=full):
         console.say(line)
+    show_panel(console, frozen, requester)
     if expired:
         console.say(
             f"Expired: {counted(expired, 'place')}. Open again: {command('review', *named, '--extend', '7')}"

@@ -13,11 +13,12 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from glimpse.language import SOURCE
 from glimpse.text import template_text
 
+from ..rehearsal.app import REHEARSAL, create_fake
 from . import layouts
 from .clock import jump_text
 from .operations import table
@@ -27,6 +28,7 @@ from .pages import (
     media,
     participants,
     qualification_tests,
+    recruiting,
     requester_pages,
     submissions,
     web,
@@ -36,6 +38,7 @@ from .pages import (
 )
 from .pages.addresses import PublicPath, check_signature, public_path
 from .pages.sessions import Sessions
+from .pages.signed_links import Keys
 from .protocol import signing, wire
 from .protocol.errors import RequestError, ServiceFault, SignatureError
 from .storage import meta
@@ -215,7 +218,9 @@ def create_app(site: Site) -> Starlette:
             *joining.ROUTES,
             *media.ROUTES,
             *participants.ROUTES,
+            *recruiting.ROUTES,
             *dashboard.ROUTES,
+            *([Mount(REHEARSAL, create_fake())] if site.settings.rehearsal else []),
         ],
         middleware=[
             Middleware(PublicPath, path=public_path(site.settings.public_url)),
@@ -233,6 +238,7 @@ def create_app(site: Site) -> Starlette:
     )
     app.state.site = site
     app.state.arriving = 0
+    app.state.keys = Keys()
     app.state.sessions = Sessions(site.secret, site.ended)
     app.state.exclusions = Exclusions(site.settings.studies)
     return app

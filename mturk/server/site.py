@@ -44,6 +44,7 @@ class ServerSettings:
     participants take turns at one browser; `sign_in` lets workers name themselves; `public_url` is where the
     outside sees this server; `completion_url` is where participants go afterwards unless the dashboard says
     otherwise; `worker_locale` is where workers are, as `US` or `US-CA`;
+    `rehearsal` adds a made-up Prolific, where nobody is paid;
     `database` is the address of a PostgreSQL database that servers share, instead of a file in `data`.
     """
 
@@ -55,6 +56,7 @@ class ServerSettings:
     worker_locale: str | None = None
     completion_url: str | None = None
     database: str | None = None
+    rehearsal: bool = False
 
     def __post_init__(self) -> None:
         for name in ("public_url", "completion_url"):

@@ -15,10 +15,10 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from ..protocol.errors import RequestError
-from ..storage import assignments, hits, offers, studies
+from ..storage import assignments, hits, offers, recruiting, studies
 from ..storage.free_hits import Wanted
 from ..storage.workers import GUEST, MAX_NAME, clean_name, worker_for
-from . import addresses, leaving, panels, web
+from . import addresses, leaving, panels, signed_links, web
 from .panels import MAX_PARAMETER, Arrival
 from .sessions import Session
 from .worker_site import asks_place, keep_place, redirect
@@ -53,11 +53,14 @@ async def _join_page(request: Request, session: Session, *, wrong: bool = False)
     hit, settings, places = await site.read(reading)
     came = panels.admitted(dict(request.query_params), site.settings)
     needs = panels.needs(settings, hit, lab=lab)
+    checked = ""
+    if await signed_links.is_signed(request):
+        checked = web.sessions_of(request).link_token(signed_links.digest(request.query_params))
     return web.page(
         request, "join", session=session, hit=hit, came=came, settings=settings, needs=needs,
         asks=lab and not came.person, phone=is_phone(request) and not needs.phones,
-        asks_place=places, query=request.url.query, status_code=400 if wrong else 200, wrong=wrong,
-        most=MAX_NAME, between=True,
+        asks_place=places, query=request.url.query, checked=checked,
+        status_code=400 if wrong else 200, wrong=wrong, most=MAX_NAME, between=True,
     )  # fmt: skip
 
 
@@ -97,6 +100,9 @@ async def _join(request: Request) -> Response:
     phone = is_phone(request)
     parameters = dict(request.query_params)
     came = panels.admitted(parameters, site.settings)
+    signed = web.sessions_of(request).is_link_token(
+        fields.get("checked", ""), signed_links.digest(request.query_params)
+    )
     if site.settings.lab and not came.person:
         try:
             came = replace(came, person=clean_name(fields.get("participant", "")))
@@ -110,10 +116,10 @@ async def _join(request: Request) -> Response:
                 "This study needs a computer with a keyboard. Please open the same link there.",
                 "NotOnThisDevice",
             )
-        worker = _worker(tx, site.secret, session, came)
+        worker = _worker(tx, site.secret, session, came, study)
         known = session.worker == worker or _is_the_same(tx, worker, study, came, lab=site.settings.lab)
         keep_place(tx, worker, fields)
-        arrived = _arrive(tx, session, worker, study, came)
+        arrived = _arrive(tx, session, worker, study, came, signed=signed)
         running = assignments.unfinished(tx, worker, study)
         if running:
             if not known:
@@ -140,8 +146,11 @@ _ELSEWHERE = (
 )
 
 
-def _worker(tx: Transaction, secret: str, session: Session, came: Arrival) -> str:
+def _worker(tx: Transaction, secret: str, session: Session, came: Arrival, study: str) -> str:
+    """Return who comes; RequestError for somebody whom an earlier study keeps out of this one."""
     if came.person:
+        if recruiting.is_kept_out(tx, study, came.panel.name, came.person):
+            raise RequestError("You took part in an earlier study of this kind.", "NoHITsAvailable")
         return worker_for(tx, secret, came.panel.name, came.person)
     return session.worker or worker_for(tx, secret, GUEST, secrets.token_hex(8))
 
@@ -158,9 +167,13 @@ def _is_the_same(tx: Transaction, worker: str, study: str, came: Arrival, *, lab
     return any(came.kept.values()) and any(came.kept.items() <= parameters.items() for parameters in kept)
 
 
-def _arrive(tx: Transaction, session: Session, worker: str, study: str, came: Arrival) -> Session:
-    """Enter the link that a participant came by."""
+def _arrive(
+    tx: Transaction, session: Session, worker: str, study: str, came: Arrival, *, signed: bool
+) -> Session:
+    """Enter the link that a participant came by, and whether the panel had signed it."""
     parameters = {"participant": came.person[:MAX_PARAMETER], **came.kept}
+    if signed:
+        parameters[recruiting.SIGNED] = "yes"
     arrival = studies.add_arrival(tx, worker, study, came.panel.name, parameters)
     nonce = session.nonce if session.worker == worker else secrets.token_urlsafe(12)
     return Session(nonce, worker, arrival)

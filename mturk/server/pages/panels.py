@@ -14,6 +14,8 @@ from urllib.parse import quote
 
 from glimpse.errors import GlimpseError
 
+from ...panels.known import PANELS
+from ...panels.lab import LAB
 from ..protocol import questions
 from ..protocol.errors import RequestError
 from ..site import is_web_address
@@ -21,45 +23,17 @@ from ..storage import studies
 from . import web
 
 if TYPE_CHECKING:
+    from ...panels.panel import Panel
     from ..site import ServerSettings
     from ..storage.database import Row, Transaction
 
 MAX_PARAMETER = 200
-LAB = "lab"
 # What a panel was to fill in, and did not.
 _MARK = re.compile(r"\{\{%\w*%\}\}|%\w+%")
 _NO_PERSON = (
     "This link does not say who you are, so you cannot take part with it. Open the study where you found it "
     "(Prolific, CloudResearch Connect or SONA) and follow the link there."
 )
-
-
-@dataclass(frozen=True)
-class Panel:
-    """Where participants come from: `person` is the parameter that tells who, `others` are kept with it.
-
-    `link` is what a link to hand out holds, in the panel's own marks; `shown` tells whether the dashboard
-    lists it. What somebody does there who did not finish is a text of each language, by `name`.
-    """
-
-    name: str
-    title: str
-    person: str
-    others: tuple[str, ...]
-    link: str
-    shown: bool = True
-
-
-PANELS = (
-    Panel(
-        "prolific", "Prolific", "PROLIFIC_PID", ("STUDY_ID", "SESSION_ID"),
-        "PROLIFIC_PID={{%PROLIFIC_PID%}}&STUDY_ID={{%STUDY_ID%}}&SESSION_ID={{%SESSION_ID%}}",
-    ),
-    Panel("connect", "CloudResearch Connect", "participantId", ("assignmentId", "projectId"), ""),
-    Panel("sona", "SONA", "survey_code", (), "survey_code=%SURVEY_CODE%"),
-    Panel("sona", "SONA", "id", (), "id=%SURVEY_CODE%", shown=False),
-    Panel(LAB, "Lab", "participant", (), "participant=P01"),
-)  # fmt: skip
 
 
 @dataclass(frozen=True)

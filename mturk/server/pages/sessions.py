@@ -46,6 +46,7 @@ class Sessions:
         self._read = lru_cache(_KNOWN)(self._cookie.loads)
         self._submit = URLSafeTimedSerializer(secret, salt="submit")
         self._test = URLSafeTimedSerializer(secret, salt="test")
+        self._link = URLSafeTimedSerializer(secret, salt="link")
 
     def of(self, request: Request) -> Session:
         """Return the session of a request; a new, empty one when its cookie is missing or not ours."""
@@ -110,6 +111,17 @@ class Sessions:
         except BadSignature:
             return None
         return worker, type_id
+
+    def link_token(self, digest: str) -> str:
+        """Return the proof that a link was checked when its page was shown; `digest` tells it from others."""
+        return str(self._link.dumps(digest))
+
+    def is_link_token(self, token: str, digest: str) -> bool:
+        """Tell whether a link was checked when its page was shown."""
+        try:
+            return bool(self._link.loads(token) == digest)
+        except BadSignature:
+            return False
 
     def submit_token(self, assignment_id: str) -> str:
         """Return the right to submit one assignment from a page that stands on another site."""

@@ -1,0 +1,81 @@
+"""What panels are told of a study and told us, in `meta`; and who came for it by which link.
+
+Of a study, by panel: `ways`, reason -> address and code with which people go back; `keys_url`, where the keys
+are that sign the panel's links. And `people`, who is kept out: a salt, and a digest of each person's id.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from glimpse.people import person_digest
+
+if TYPE_CHECKING:
+    from .database import Transaction
+
+PEOPLE = "people"
+SIGNED = "signed"  # of an arrival: the panel's signature was checked
+
+
+def settings(tx: Transaction, study: str) -> dict[str, Any]:
+    """Return what is known of a study's panels, by panel; empty for a study that is at none."""
+    row = tx.one("SELECT value FROM meta WHERE key = ?", f"panels:{study}")
+    found: dict[str, Any] = json.loads(row["value"]) if row else {}
+    return found
+
+
+def set_settings(tx: Transaction, study: str, name: str, value: dict[str, Any]) -> None:
+    """Keep what is known of one of a study's panels, or who is kept out."""
+    tx.run(
+        "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        f"panels:{study}", json.dumps({**settings(tx, study), name: value}),
+    )  # fmt: skip
+
+
+def is_kept_out(tx: Transaction, study: str, panel: str, person: str) -> bool:
+    """Tell whether somebody took part in a study whose people are kept out of this one."""
+    people = settings(tx, study).get(PEOPLE)
+    if not people:
+        return False
+    return person_digest(str(people["salt"]), panel, person) in set(people["digests"])
+
+
+def arrivals(tx: Transaction, study: str) -> list[dict[str, Any]]:
+    """Return every assignment of a study that a panel's link led to, with who came and whether it was signed.
+
+    `parameters` are the link's. A person whose signature was checked once in a session counts as checked,
+    whenever they come again.
+    """
+    rows = tx.all(
+        "SELECT a.assignment_id, a.worker_id, a.status, h.name AS hit, r.panel, r.parameters "
+        "FROM assignments AS a JOIN hits AS h ON h.hit_id = a.hit_id JOIN arrivals AS r ON r.id = a.arrival "
+        "WHERE h.study = ? ORDER BY a.seq",
+        study,
+    )  # fmt: skip
+    signed = _signed(tx, study)
+    found = []
+    for row in rows:
+        parameters = json.loads(row["parameters"])
+        found.append(
+            {
+                "assignment_id": row["assignment_id"],
+                "worker_id": row["worker_id"],
+                "status": row["status"],
+                "hit": row["hit"],
+                "panel": row["panel"],
+                "parameters": parameters,
+                "signed": _mark(row["worker_id"], parameters) in signed,
+            }
+        )
+    return found
+
+
+def _signed(tx: Transaction, study: str) -> set[str]:
+    rows = tx.all("SELECT worker_id, parameters FROM arrivals WHERE study = ?", study)
+    read = ((row["worker_id"], json.loads(row["parameters"])) for row in rows)
+    return {_mark(worker, parameters) for worker, parameters in read if parameters.get(SIGNED)}
+
+
+def _mark(worker: str, parameters: dict[str, str]) -> str:
+    return json.dumps([worker, sorted((k, v) for k, v in parameters.items() if k != SIGNED)])
