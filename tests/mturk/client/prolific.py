@@ -1,14 +1,15 @@
-"""A made-up Prolific for tests: in the process, held to Prolific's document, and to be killed at any request."""
+"""A made-up Prolific for tests: in the process, held to Prolific's document, killed at any request."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import re
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import httpx
+
 from glimpse.mturk.recruiting.client import Address, ProlificClient
 from glimpse.mturk.recruiting.own_side import OwnSide
 from glimpse.mturk.rehearsal.app import DroppedError, create_fake
@@ -53,16 +54,21 @@ class Document:
             for method, path, item in found
         ]
 
+    @cache  # noqa: B019 - there is one document
     def operation(self, method, path):
         for named, pattern, pointer, item in self.operations:
             if named == method and re.fullmatch(pattern, path):
                 return f"urn:prolific#/paths/{pointer}/{method.lower()}", item
         raise AssertionError(f"the document has no {method} {path}")
 
-    def validate(self, reference, value):
+    @cache  # noqa: B019 - there is one document
+    def _validator(self, reference):
         from jsonschema import Draft202012Validator
 
-        Draft202012Validator({"$ref": reference}, registry=self.registry).validate(value)
+        return Draft202012Validator({"$ref": reference}, registry=self.registry)
+
+    def validate(self, reference, value):
+        self._validator(reference).validate(value)
 
     def _resolved(self, schema):
         while "$ref" in schema:
@@ -97,6 +103,9 @@ class Document:
         self.validate(place, reply.json())
 
 
+THE_DOCUMENT = Document()
+
+
 class Wire(httpx.BaseTransport):
     """Carries requests to a made-up Prolific in this process, and checks them on the way.
 
@@ -108,7 +117,7 @@ class Wire(httpx.BaseTransport):
         self.app = create_fake(fake)
         self.app.state.token = TOKEN
         self.checked = DOCUMENT.is_file()
-        self._document = Document()
+        self._document = THE_DOCUMENT
         self.sent, self._left, self._when = [], None, ""
 
     @property
@@ -180,6 +189,11 @@ class People:
     def __init__(self, server, wire, study):
         self.server, self.wire, self.study = server, wire, study
         self.number = 0
+        self._browsers = []
+
+    def close(self):
+        for browser in self._browsers:
+            browser.close()
 
     def take(self, participant=None):
         """Take a place at Prolific; returns the submission."""
@@ -196,6 +210,7 @@ class People:
         """Come by the link and begin; returns the browser and the assignment's id."""
         address = link or self.link(submission)
         browser = httpx.Client(follow_redirects=False)
+        self._browsers.append(browser)
         page = browser.get(address)
         fields = dict(re.findall(r'name="(csrf|checked)" value="([^"]+)"', page.text))
         reply = browser.post(address, data=fields)
@@ -218,7 +233,6 @@ class People:
         submission = self.take(participant)
         browser, assignment = self.arrive(submission)
         back = self.hand_in(browser, assignment, wrong)
-        browser.close()
         self.go_back(submission, back)
         return submission, assignment
 

@@ -5,9 +5,9 @@ import json
 from collections import Counter
 
 import pytest
-from tests.mturk.client.prolific import TOKEN, People, Wire, install
 
 from glimpse.study import read_study
+from tests.mturk.client.prolific import TOKEN, People, Wire, install
 
 
 @pytest.fixture
@@ -61,3 +61,295 @@ def test_from_publish_to_paid_bonuses(study, server, wire, people, glimpse, at):
     assert found["total_available_places"] == 5
     assert TOKEN not in (study.folder / "published" / "prolific.jsonl").read_text()
     assert read_study(study.folder).study == study.study
+
+
+def publish(glimpse, at, *more):
+    status, out, err = glimpse("publish", "study", "--to", "prolific", *more, *at)
+    assert (status, err) == (0, []), (out, err)
+    return out
+
+
+def refused(glimpse, at, *more, command="publish"):
+    to = ["--to", "prolific"] if command == "publish" else []
+    status, _, err = glimpse(command, "study", *to, *more, *at)
+    assert status
+    return " ".join(err)
+
+
+def test_a_draft_is_looked_at_and_then_published(study, server, wire, glimpse, at):
+    out = publish(glimpse, at, "--draft", "--places", "2")
+    (found,) = wire.fake.studies.values()
+    assert found["status"] == "UNPUBLISHED"
+    assert "Nothing was published, and nothing is paid. Look at the draft at Prolific, then:" in out
+    assert wire.fake.balance == 100_000
+    assert found["name"] == study.title
+    assert found["external_study_url"].startswith(f"{server.url}/join/{study.study}?PROLIFIC_PID=")
+    assert found["device_compatibility"] == ["desktop"]
+    codes = {row["code_type"]: row["actions"][0]["action"] for row in found["completion_codes"]}
+    assert codes == {
+        "COMPLETED": "MANUALLY_REVIEW", "NO_CONSENT": "REQUEST_RETURN",
+        "INCOMPATIBLE_DEVICE": "REQUEST_RETURN", "OTHER": "REQUEST_RETURN",
+    }  # fmt: skip
+    assert len({row["code"] for row in found["completion_codes"]}) == 6
+    out = publish(glimpse, at, "--yes")
+    assert found["status"] == "ACTIVE"
+    assert found["total_available_places"] == 2
+    assert wire.fake.balance == 100_000 - 280
+    assert any("with fees and tax: 2.80 USD. Balance: 1000.00 USD." in line for line in out)
+
+
+def test_places_grow_and_never_shrink(study, server, wire, glimpse, at):
+    publish(glimpse, at, "--places", "2", "--yes")
+    (found,) = wire.fake.studies.values()
+    out = publish(glimpse, at, "--places", "5", "--yes")
+    assert found["total_available_places"] == 5
+    assert any(line.startswith("Price of 3 new places") for line in out)
+    assert "the study has 5 at Prolific, where places only grow" in refused(
+        glimpse, at, "--places", "3", "--yes"
+    )
+    assert "the study has 6 places here" in refused(glimpse, at, "--places", "7", "--yes")
+    publish(glimpse, at, "--yes")
+    assert found["total_available_places"] == 5
+
+
+def test_pause_start_and_stop(study, server, wire, glimpse, at):
+    publish(glimpse, at, "--places", "2", "--yes")
+    (found,) = wire.fake.studies.values()
+    for action, becomes in (
+        ("pause", "PAUSED"),
+        ("pause", "PAUSED"),
+        ("start", "ACTIVE"),
+        ("stop", "COMPLETED"),
+    ):
+        out = publish(glimpse, at, f"--{action}")
+        assert out == [f"The study is now {becomes} at Prolific."]
+        assert found["status"] == becomes
+    assert "give one of them" in refused(glimpse, at, "--pause", "--places", "3")
+
+
+def test_nothing_is_spent_without_a_clear_yes(study, server, wire, glimpse, at, monkeypatch):
+    assert "this spends 2.80 USD. Add --yes" in refused(glimpse, at, "--places", "2")
+    assert wire.fake.studies == {}
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _self: True, raising=False)
+    status, _, err = glimpse("publish", "study", "--to", "prolific", "--places", "2", *at, typed="3\n")
+    assert (status, err[-1]) == (1, "Error: stopped; nothing was published or paid.")
+    status, _, _ = glimpse("publish", "study", "--to", "prolific", "--places", "2", *at, typed="2.80\n")
+    assert status == 0
+    assert len(wire.fake.studies) == 1
+
+
+def test_too_small_a_balance_is_said_before_anything_is_made(study, server, wire, glimpse, at):
+    wire.fake.balance = 279
+    text = refused(glimpse, at, "--places", "2", "--yes")
+    assert "the workspace holds 2.79 USD, and this needs 2.80 USD; nothing was published" in text
+    assert wire.fake.studies == {}
+    publish(glimpse, at, "--places", "2", "--draft")
+
+
+def test_an_account_in_another_currency_needs_a_reward(study, server, wire, glimpse, at):
+    wire.fake.currency = "GBP"
+    assert "the study pays $1.00, and the workspace Rehearsal pays in GBP" in refused(
+        glimpse, at, "--yes", "--places", "1"
+    )
+    publish(glimpse, at, "--yes", "--places", "1", "--reward", "0.80")
+    (found,) = wire.fake.studies.values()
+    assert found["reward"] == 80
+    assert "the reward of a published study stays" in refused(glimpse, at, "--yes", "--reward", "0.90")
+
+
+def test_a_study_that_nobody_outside_can_open_is_refused(study, server, wire, glimpse, at, monkeypatch):
+    monkeypatch.delenv("PROLIFIC_URL")
+    assert f"participants of Prolific cannot open {server.url}" in refused(glimpse, at, "--yes")
+    assert wire.sent == []
+
+
+def test_a_study_that_was_changed_at_prolific_by_hand(study, server, wire, glimpse, at):
+    publish(glimpse, at, "--draft", "--places", "2")
+    (found,) = wire.fake.studies.values()
+    found["reward"] = 300
+    text = refused(glimpse, at, "--yes")
+    assert "was changed at Prolific: the reward (300 there, 100 here)" in text
+    assert "or delete the draft there" in text
+    wire.fake.delete(found["id"])
+    publish(glimpse, at, "--yes")
+    (found,) = wire.fake.studies.values()
+    assert (found["status"], found["reward"], found["total_available_places"]) == ("ACTIVE", 100, 2)
+
+
+def test_options_that_belong_to_a_panel_are_refused_elsewhere(study, server, wire, glimpse, at):
+    for option in (["--places", "2"], ["--draft"], ["--pause"], ["--workspace", "w"], ["--signed-links"]):
+        status, _, err = glimpse("publish", "study", *option, *at)
+        assert status == 2
+        assert f"Error: {option[0]} goes with --to prolific." in err
+    glimpse("publish", "study", *at)
+    status, _, err = glimpse("review", "study", "--category", "OTHER", *at)
+    assert (status, err[-1]) == (
+        2, "Error: --category is for studies that recruit at Prolific; this one does not.",
+    )  # fmt: skip
+
+
+def test_each_way_out_has_its_own_code(study, server, wire, people, glimpse, at):
+    publish(glimpse, at, "--yes")
+    (found,) = wire.fake.studies.values()
+    book = lines_of(study.folder / "published" / "prolific.jsonl")
+    codes = next(line["codes"] for line in book if line.get("key") == "codes")
+    assert sorted(codes.values()) == sorted(row["code"] for row in found["completion_codes"])
+    # Who does not agree before they begin, and who gives back later.
+    import httpx
+
+    one = people.take()
+    address = people.link(one).replace(f"/join/{study.study}?", f"/join/{study.study}/declined?")
+    page = httpx.get(address).text
+    assert f"submissions/complete?cc={codes['NO_CONSENT']}" in page
+    page = httpx.get(address.replace("/declined?", "/screened-out?")).text
+    assert f"submissions/complete?cc={codes['INCOMPATIBLE_DEVICE']}" in page
+    browser, assignment = people.arrive(one)
+    state = browser.get(f"{server.url}/worker/assignments/{assignment}/state").json()
+    browser.post(f"{server.url}/worker/assignments/{assignment}/return", data={"csrf": state["csrf"]})
+    back = people.way_back(browser, assignment)
+    assert back.endswith(codes["RETURNED"])
+    assert people.go_back(one, back)["status"] == "RETURNED"
+    two = people.take()
+    browser, assignment = people.arrive(two)
+    server.shift_s = 86_400
+    back = people.way_back(browser, assignment)
+    assert back.endswith(codes["TIMED_OUT"])
+    assert people.go_back(two, back)["status"] == "RETURNED"
+
+
+def test_who_gave_up_at_prolific_frees_the_place_here(study, server, wire, people, glimpse, at):
+    publish(glimpse, at, "--yes")
+    one, two = people.take(), people.take()
+    people.arrive(one)
+    people.arrive(two)
+    wire.fake.leave(one["id"], "TIMED-OUT")
+    _, out, _ = glimpse("status", "study", *at)
+    assert "     1  at work here, returned or timed out there" in out
+    _, out, _ = glimpse("collect", "study", *at)
+    assert "Free again here, as their people gave up at Prolific: 1 place." in out
+    _, out, _ = glimpse("status", "study", *at)
+    assert "     1  given back on both sides" in out
+    assert "     1  at work on both sides" in out
+
+
+def test_what_is_only_in_one_list_is_shown_and_nobody_pays_for_it(study, server, wire, people, glimpse, at):
+    publish(glimpse, at, "--yes")
+    one = people.take()
+    wire.fake.complete(one["id"], "NOCODE")
+    forged = people.link({**people.take(), "id": "f" * 24})
+    browser, assignment = people.arrive(None, forged)
+    people.hand_in(browser, assignment)
+    real, _ = people.finish()
+    _, out, _ = glimpse("status", "study", *at)
+    assert f"     1  handed in there, no answers here: submission {one['id']} code NOCODE" in out
+    assert f"     1  finished here, unknown there (a link written by hand?): assignment {assignment}" in out
+    status, out, err = glimpse("collect", "study", *at)
+    assert (status, err) == (0, [])
+    rows = rows_of(study.folder.parent / "results" / "workers.csv")
+    assert sorted(row["verified"] for row in rows) == ["listed", "no"]
+    glimpse("review", "study", "--yes", *at)
+    assert [name for name, _, _ in wire.fake.paid] == [real["id"]]
+
+
+def test_a_rejection_needs_a_name_a_reason_and_a_category(study, server, wire, people, glimpse, at):
+    publish(glimpse, at, "--yes")
+    _, bad = people.finish()
+    good, _ = people.finish(wrong=2)
+    assert "Prolific asks for 100 or more" in refused(
+        glimpse, at, "--reject", bad, "--reason", "Too short.", command="review"
+    )
+    reason = "You pressed the same key for all trials, within less than a tenth of a second each, and "
+    reason += "did so again in the practice trials."
+    assert "--category is missing: Prolific asks for one of TOO_QUICKLY" in refused(
+        glimpse, at, "--reject", bad, "--reason", reason, command="review"
+    )
+    status, out, err = glimpse(
+        "review", "study", "--reject", bad, "--reason", reason, "--category", "LOW_EFFORT", "--yes", *at
+    )
+    assert (status, err) == (0, [])
+    assert "At Prolific: reject 1 submission (LOW_EFFORT)." in out
+    # Exclusion is never rejection: who failed the sentinels is paid.
+    assert wire.fake.paid == [(good["id"], "reward", 100)]
+    assert Counter(one["status"] for one in wire.fake.submissions.values()) == {"APPROVED": 1, "REJECTED": 1}
+
+
+def test_a_dry_run_changes_nothing_and_says_the_price(study, server, wire, people, glimpse, at):
+    publish(glimpse, at, "--yes", "--places", "3")
+    people.finish(wrong=2)
+    _, out, _ = glimpse("review", "study", "--dry-run", "--replace", "--bonus", "0.30", *at)
+    assert "At Prolific: would approve 1 submission." in out
+    assert "At Prolific: would pay 1 submission a bonus of 0.30." in out
+    assert "At Prolific: would add 1 place for excluded assignments." in out
+    assert "Price at Prolific, with fees and tax: 1.82 USD." in out
+    assert wire.fake.paid == []
+    assert not any(line.startswith("That is $") for line in out)
+
+
+def test_a_payment_that_nobody_knows_of_waits_for_a_person(study, server, wire, people, glimpse, at):
+    publish(glimpse, at, "--yes")
+    people.finish()
+    wire.faults.add("lost", "POST", "/pay/")
+    text = refused(glimpse, at, "--bonus", "0.30", "--yes", command="review")
+    (bulk,) = wire.fake.bulks
+    assert f"it is not known whether the bonus {bulk} was paid: 1 submissions, 0.30 each." in text
+    _, out, _ = glimpse("status", "study", *at)
+    assert f"Perhaps unpaid: bonus {bulk}, 1 submission. `review` says what to do." in out
+    assert "waits for a decision" in refused(glimpse, at, "--bonus-was-paid", "x", command="review")
+    status, _, err = glimpse("review", "study", "--bonus-was-paid", bulk, "--bonus", "0.30", "--yes", *at)
+    assert (status, err) == (0, [])
+    assert Counter(kind for _, kind, _ in wire.fake.paid) == {"reward": 1, "bonus": 1}
+
+
+def test_people_of_an_earlier_study_are_kept_out(study, server, wire, people, glimpse, at):
+    publish(glimpse, at, "--yes")
+    person = "5f1b" + "0" * 20
+    people.finish(person)
+    glimpse("collect", "study", *at)
+    second = study.folder.parent / "second"
+    import shutil
+
+    shutil.copytree(study.folder, second, ignore=shutil.ignore_patterns("published"))
+    document = json.loads((second / "study.json").read_text())
+    document["study"] = "second"
+    (second / "study.json").write_text(json.dumps(document))
+    status, out, err = glimpse(
+        "publish", "second", "--to", "prolific", "--exclude", "results", "--yes", *at
+    )  # fmt: skip
+    assert (status, err) == (0, []), err
+    assert "Kept out, as they took part before: 1 participant." in out
+    *_, found = wire.fake.studies.values()
+    (blocked,) = found["filters"]
+    assert blocked["filter_id"] == "participant_group_blocklist"
+    assert wire.fake.groups[blocked["selected_values"][0]]["participants"] == [person]
+    # Our own server keeps them out, too, by a digest.
+    with pytest.raises(AssertionError, match="No place in this study is free for you"):
+        people.arrive(None, people.link({"id": "1", "study_id": found["id"], "participant": person}))
+    book = (second / "published" / "prolific.jsonl").read_text()
+    assert person not in book
+
+
+def test_signed_links_are_marked_as_such(study, server, wire, people, glimpse, at, monkeypatch):
+    monkeypatch.setattr(
+        "glimpse.mturk.server.pages.signed_links._fetched", lambda _url: wire.app.state.key.jwks["keys"]
+    )
+    publish(glimpse, at, "--yes", "--signed-links")
+    people.finish()
+    other = people.take()
+    changed = people.link(other).replace(other["participant"], "9" * 24)
+    browser, assignment = people.arrive(None, changed)
+    people.hand_in(browser, assignment)
+    glimpse("collect", "study", *at)
+    heads = lines_of(study.folder.parent / "results" / "assignments.jsonl")
+    assert sorted(line["verified"] for line in heads) == ["no", "signed"]
+
+
+def test_a_wrong_token_and_a_deaf_address_are_said(study, server, wire, glimpse, at, monkeypatch):
+    publish(glimpse, at, "--yes")
+    wire.app.state.token = "another"
+    text = refused(glimpse, at, command="review")
+    assert "Does PROLIFIC_TOKEN" in text
+    status, _, err = glimpse("status", "study", *at)
+    assert status == 0
+    assert any("Prolific was not asked" in line for line in err)
+    monkeypatch.setenv("PROLIFIC_URL", "http://127.0.0.1:9/elsewhere")
+    assert "this study was given to" in refused(glimpse, at, command="review")
