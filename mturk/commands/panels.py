@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..collecting.reviewing import Review, Wishes
     from ..publishing.client import Requester
     from ..recruiting.marking import PanelMarks
-    from ..recruiting.matching import Pair
+    from ..recruiting.matching import Participation
     from ..recruiting.reviewing import PanelReview, PanelReviewer, PanelWishes
 
 MOST_NAMED = 5
@@ -89,7 +89,7 @@ def _free() -> tuple[str, ...]:
     return GIVEN_UP
 
 
-def side_by_side_lines(pairs: Sequence[Pair]) -> list[str]:
+def side_by_side_lines(pairs: Sequence[Participation]) -> list[str]:
     """Return both lists side by side in words, those by name that a person should look at."""
     from ..recruiting.matching import KINDS, STRANGE, counts
 
@@ -104,7 +104,7 @@ def side_by_side_lines(pairs: Sequence[Pair]) -> list[str]:
     return lines
 
 
-def _named(pair: Pair) -> str:
+def _named(pair: Participation) -> str:
     """Return the ids of a participation, without who it is."""
     parts = []
     if pair.there is not None:
@@ -186,7 +186,7 @@ class PanelStep:
 
     study: Study
     reviewer: PanelReviewer
-    pairs: list[Pair]
+    pairs: list[Participation]
     wishes: PanelWishes
     what: PanelReview | None = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .panel import Outcome, Panel
+from .panel import Panel, PanelOutcome
 
 PANEL = Panel(
     "connect",
@@ -12,9 +12,9 @@ PANEL = Panel(
     "",
     session="assignmentId",
     outcomes=(
-        Outcome("COMPLETED", "completed", ("completed",)),
-        Outcome("NO_CONSENT", "not completed", ("declined",)),
-        Outcome("INCOMPATIBLE_DEVICE", "not completed", ("screened", "cookies")),
-        Outcome("NOT_FINISHED", "not completed", ("time", "returned", "full", "done")),
+        PanelOutcome("COMPLETED", "completed", ("completed",)),
+        PanelOutcome("NO_CONSENT", "not completed", ("declined",)),
+        PanelOutcome("INCOMPATIBLE_DEVICE", "not completed", ("screened", "cookies")),
+        PanelOutcome("NOT_FINISHED", "not completed", ("time", "returned", "full", "done")),
     ),
 )

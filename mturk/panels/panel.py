@@ -18,7 +18,7 @@ _CODE_LENGTH = 10
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PanelOutcome:
     """One way in which a participation ends, and the code that says so at the panel.
 
     `name` is ours, `kind` the panel's word for it; `reasons` are those of `REASONS` that end so. `asks_back`
@@ -48,7 +48,7 @@ class Panel:
     shown: bool = True
     session: str = ""
     back: str = ""
-    outcomes: tuple[Outcome, ...] = ()
+    outcomes: tuple[PanelOutcome, ...] = ()
 
 
 def new_codes(panel: Panel) -> dict[str, str]:

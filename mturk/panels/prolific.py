@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from .panel import Outcome, Panel
+from .panel import Panel, PanelOutcome
 
 API_URL = "https://api.prolific.com"
 APP_URL = "https://app.prolific.com"
@@ -23,17 +23,17 @@ PANEL = Panel(
     session="SESSION_ID",
     back=f"{APP_URL}/submissions/complete?cc={{code}}",
     outcomes=(
-        Outcome(COMPLETED, "COMPLETED", ("completed",)),
-        Outcome("NO_CONSENT", "NO_CONSENT", ("declined",), "You did not agree to take part."),
-        Outcome(
+        PanelOutcome(COMPLETED, "COMPLETED", ("completed",)),
+        PanelOutcome("NO_CONSENT", "NO_CONSENT", ("declined",), "You did not agree to take part."),
+        PanelOutcome(
             "INCOMPATIBLE_DEVICE",
             "INCOMPATIBLE_DEVICE",
             ("screened", "cookies"),
             "The study does not run on this device or in this browser.",
         ),
-        Outcome("TIMED_OUT", "OTHER", ("time",), "The time for the study was over before its end."),
-        Outcome("RETURNED", "OTHER", ("returned",), "You gave the study back before its end."),
-        Outcome("NO_PLACE", "OTHER", ("full", "done"), "No place in the study was free for you."),
+        PanelOutcome("TIMED_OUT", "OTHER", ("time",), "The time for the study was over before its end."),
+        PanelOutcome("RETURNED", "OTHER", ("returned",), "You gave the study back before its end."),
+        PanelOutcome("NO_PLACE", "OTHER", ("full", "done"), "No place in the study was free for you."),
     ),
 )
 

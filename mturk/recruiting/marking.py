@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from .matching import Submission
-    from .own_side import Arrival
+    from .matching import PanelSubmission
+    from .own_side import PanelArrival
 
 PANEL, VERIFIED = "panel", "verified"
 
@@ -27,7 +27,7 @@ class PanelMarks:
     `ask` returns Prolific's submissions and our arrivals; where no panel has a list, no submissions.
     """
 
-    def __init__(self, ask: Callable[[], tuple[list[Submission] | None, list[Arrival]]]) -> None:
+    def __init__(self, ask: Callable[[], tuple[list[PanelSubmission] | None, list[PanelArrival]]]) -> None:
         self._ask = ask
         self._known: dict[str, dict[str, str]] = {}
         self._people: dict[str, dict[str, str]] = {}

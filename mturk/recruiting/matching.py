@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .own_side import Arrival
+    from .own_side import PanelArrival
 
 WAITING, APPROVED, REJECTED = "AWAITING REVIEW", "APPROVED", "REJECTED"
 AT_WORK = ("RESERVED", "ACTIVE")
@@ -36,7 +36,7 @@ STRANGE = ("finished_gone", "only_here", "only_here_working", "other_person", "n
 
 
 @dataclass(frozen=True)
-class Submission:
+class PanelSubmission:
     """A submission as Prolific lists it; `code` is the one that was entered."""
 
     id: str
@@ -46,12 +46,12 @@ class Submission:
 
 
 @dataclass(frozen=True)
-class Pair:
+class Participation:
     """One participation: Prolific's record of it, ours, or both; `kind` is one of `KINDS`."""
 
     kind: str
-    there: Submission | None
-    here: Arrival | None
+    there: PanelSubmission | None
+    here: PanelArrival | None
 
     @property
     def is_verified(self) -> bool:
@@ -70,19 +70,21 @@ class Pair:
         )
 
 
-def submission(row: Mapping[str, Any]) -> Submission:
+def submission(row: Mapping[str, Any]) -> PanelSubmission:
     """Read a row of Prolific's list."""
-    return Submission(
+    return PanelSubmission(
         str(row["id"]), str(row["participant_id"]), str(row["status"]), str(row.get("study_code") or "")
     )
 
 
-def side_by_side(there: Iterable[Submission], here: Iterable[Arrival], panel: str = "prolific") -> list[Pair]:
+def side_by_side(
+    there: Iterable[PanelSubmission], here: Iterable[PanelArrival], panel: str = "prolific"
+) -> list[Participation]:
     """Match both lists; Prolific's order first, then what is only here.
 
     Of several assignments of one session (one given back and taken again) the furthest counts.
     """
-    mine: dict[str, Arrival] = {}
+    mine: dict[str, PanelArrival] = {}
     for one in here:
         if one.panel == panel:
             held = mine.get(one.session)
@@ -92,24 +94,24 @@ def side_by_side(there: Iterable[Submission], here: Iterable[Arrival], panel: st
     return pairs + [_pair(None, one) for one in mine.values()]
 
 
-def _rank(one: Arrival) -> int:
+def _rank(one: PanelArrival) -> int:
     return 2 if one.is_finished else 1 if one.status == "Accepted" else 0
 
 
-def _pair(there: Submission | None, here: Arrival | None) -> Pair:
+def _pair(there: PanelSubmission | None, here: PanelArrival | None) -> Participation:
     if here is None:
         open_there = there is not None and there.status in AT_WORK
         gone = there is not None and there.status in GIVEN_UP
-        return Pair("not_begun" if open_there else "gone" if gone else "no_answers", there, None)
+        return Participation("not_begun" if open_there else "gone" if gone else "no_answers", there, None)
     if there is None:
         kinds = {2: "only_here", 1: "only_here_working", 0: "gone"}
-        return Pair(kinds[_rank(here)], None, here)
+        return Participation(kinds[_rank(here)], None, here)
     if there.participant != here.participant:
-        return Pair("other_person", there, here)
-    return Pair(_kind(there, here), there, here)
+        return Participation("other_person", there, here)
+    return Participation(_kind(there, here), there, here)
 
 
-def _kind(there: Submission, here: Arrival) -> str:
+def _kind(there: PanelSubmission, here: PanelArrival) -> str:
     """Return how the two records of one participation stand to each other."""
     gone = there.status in GIVEN_UP
     if here.is_finished:
@@ -119,7 +121,7 @@ def _kind(there: Submission, here: Arrival) -> str:
     return "gone" if gone else "gone_here" if there.status in AT_WORK else "no_answers"
 
 
-def counts(pairs: Iterable[Pair]) -> dict[str, int]:
+def counts(pairs: Iterable[Participation]) -> dict[str, int]:
     """Return how many pairs there are of each kind, in the order of `KINDS`, without those of none."""
     found = dict.fromkeys(KINDS, 0)
     for pair in pairs:
@@ -127,12 +129,12 @@ def counts(pairs: Iterable[Pair]) -> dict[str, int]:
     return {kind: count for kind, count in found.items() if count}
 
 
-def to_free(pairs: Iterable[Pair]) -> list[str]:
+def to_free(pairs: Iterable[Participation]) -> list[str]:
     """Return our assignments whose people gave up at Prolific: their places can be free again."""
     return [pair.here.assignment_id for pair in pairs if pair.kind == "gone_there" and pair.here]
 
 
-def verified(pairs: Iterable[Pair]) -> dict[str, str]:
+def verified(pairs: Iterable[Participation]) -> dict[str, str]:
     """Return, by assignment id, how a participation was verified: `signed`, `listed`, or `no`."""
     return {
         pair.here.assignment_id: "signed" if pair.here.signed else "listed" if pair.is_verified else "no"

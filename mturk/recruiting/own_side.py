@@ -19,7 +19,7 @@ WORKING = "Accepted"
 
 
 @dataclass(frozen=True)
-class Arrival:
+class PanelArrival:
     """An assignment of ours whose worker came by a panel's link, and what the link said.
 
     `session` is the panel's name for this participation; `signed`: the panel's signature was checked.
@@ -57,7 +57,7 @@ class OwnSide:
         found: dict[str, Any] = self._get()["panels"]
         return found
 
-    def arrivals(self) -> list[Arrival]:
+    def arrivals(self) -> list[PanelArrival]:
         """Return every assignment that a panel's link led to, in the order of acceptance."""
         return [_arrival(row) for row in self._get()["arrivals"]]
 
@@ -97,13 +97,13 @@ class OwnSide:
         return found
 
 
-def _arrival(row: dict[str, Any]) -> Arrival:
+def _arrival(row: dict[str, Any]) -> PanelArrival:
     parameters = row["parameters"]
     panel = next((one for one in PANELS if one.name == row["panel"]), None)
     session = panel.session if panel else ""
     # SONA's survey code names the person and the participation.
     found = parameters.get("participant", "") if panel and session == panel.person else ""
-    return Arrival(
+    return PanelArrival(
         assignment_id=row["assignment_id"],
         worker_id=row["worker_id"],
         status=row["status"],

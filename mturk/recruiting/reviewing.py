@@ -16,7 +16,7 @@ from glimpse.errors import GlimpseError
 
 from .books import once, study_id
 from .client import OutcomeUnknownError, ProlificError, ProlificTokenError, Repeat, UnsentError
-from .matching import APPROVED, REJECTED, WAITING, Pair, side_by_side, submission
+from .matching import APPROVED, REJECTED, WAITING, Participation, side_by_side, submission
 from .publishing import Recruiter
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class PanelReview:
         return len(self.approve) + len(self.reject) + len(self.bonus) + self.new_places
 
 
-def pairs_of(client: ProlificClient, ledger: Ledger, own: OwnSide) -> list[Pair]:
+def pairs_of(client: ProlificClient, ledger: Ledger, own: OwnSide) -> list[Participation]:
     """Return both lists side by side; nothing before there is a study at Prolific."""
     name = study_id(ledger)
     # Ours first: whoever takes a place meanwhile is then in both lists, or in Prolific's alone.
@@ -97,7 +97,7 @@ def pairs_of(client: ProlificClient, ledger: Ledger, own: OwnSide) -> list[Pair]
     return side_by_side([submission(row) for row in rows], here)
 
 
-def plan(pairs: Sequence[Pair], wishes: PanelWishes, ledger: Ledger) -> PanelReview:
+def plan(pairs: Sequence[Participation], wishes: PanelWishes, ledger: Ledger) -> PanelReview:
     """Return what has to be done; GlimpseError names an assignment that Prolific does not know."""
     known = {pair.here.assignment_id: pair for pair in pairs if pair.here and pair.is_verified}
     reject = [_submission(known, name, "--reject") for name in dict.fromkeys(wishes.reject)]
@@ -123,7 +123,7 @@ def plan(pairs: Sequence[Pair], wishes: PanelWishes, ledger: Ledger) -> PanelRev
     )
 
 
-def _submission(known: dict[str, Pair], name: str, option: str) -> Any:
+def _submission(known: dict[str, Participation], name: str, option: str) -> Any:
     pair = known.get(name)
     if pair is None or pair.there is None:
         raise GlimpseError(f"{option} {name}: Prolific has no submission of that assignment")
@@ -131,7 +131,11 @@ def _submission(known: dict[str, Pair], name: str, option: str) -> Any:
 
 
 def _bonuses(
-    pairs: Sequence[Pair], known: dict[str, Pair], wishes: PanelWishes, ledger: Ledger, coming: set[str]
+    pairs: Sequence[Participation],
+    known: dict[str, Participation],
+    wishes: PanelWishes,
+    ledger: Ledger,
+    coming: set[str],
 ) -> Iterator[str]:
     """Yield the submissions that get the bonus and do not have it by the ledger."""
     if wishes.bonus is None:

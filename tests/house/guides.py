@@ -80,6 +80,40 @@ def given_simulated_results(folder: Path) -> None:
     _command(folder, "simulate", study, "--out", study.replace("study", "results"))
 
 
+def given_prolific_people(folder: Path) -> None:
+    """Let four people take part by the rehearsal's pages: three finish, one gives the place back."""
+    import httpx
+
+    from glimpse.study import read_study
+
+    server = (folder / "server" / "endpoint").read_text().strip()
+    study = read_study(folder / "rehearsal")
+    page = {"user_agent": "t", "viewport": [1280, 800], "device_pixel_ratio": 1, "refresh_hz": 60}
+    times = {"response_ms": 700, "frames": 15, "onset_ms": 1.0}
+    for number in range(4):
+        with httpx.Client(follow_redirects=True) as browser:
+            name = re.search("take/([0-9a-f]+)", browser.get(f"{server}/fake-prolific/").text)[1]
+            joined = browser.get(f"{server}/fake-prolific/take/{name}")
+            token = re.search(r'name="csrf" value="([^"]+)"', joined.text)[1]
+            work = browser.post(str(joined.url), data={"csrf": token})
+            state = browser.get(f"{work.url}/state").json()
+            if number == 3:
+                done = browser.post(f"{work.url}/return", data={"csrf": state["csrf"]})
+            else:
+                answers = [
+                    {"trial": one.trial, "side": one.correct_side or "left", "shown_ms": one.exposure_ms, **times}
+                    for one in study.trials_of(state["hit"])
+                ]
+                sent = {"schema": 1, "study": study.study, "hit": state["hit"],
+                        "page": {**page, "focus_losses": 0}, "answers": answers}  # fmt: skip
+                fields = {"assignmentId": state["assignment_id"], "answers": json.dumps(sent)}
+                browser.post(f"{server}/mturk/externalSubmit", data=fields)
+                done = browser.get(f"{work.url}/done")
+            back = re.search(r'id="back" href="([^"]+)"', done.text)[1]
+            expected = "RETURNED" if number == 3 else "AWAITING REVIEW"
+            assert expected in browser.get(back).text
+
+
 def given_person(folder: Path) -> None:
     """Let a person who came from Prolific stand in the server's database, and stop the server."""
     import httpx

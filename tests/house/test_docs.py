@@ -83,6 +83,10 @@ def run_guide(text: str, folder: Path) -> tuple[int, list[str]]:
                 shorter = value
             else:
                 for line in lines_of(block, shorter):
+                    if line.words[0] == "export":
+                        environment |= exported(line.words[1], folder)
+                        count += 1
+                        continue
                     words = [sys.executable if word == "python" else word for word in line.words]
                     process = subprocess.Popen(
                         words, cwd=folder, env=environment, stdin=subprocess.DEVNULL,
@@ -100,6 +104,13 @@ def run_guide(text: str, folder: Path) -> tuple[int, list[str]]:
     finally:
         stop(servers)
     return count, missing
+
+
+def exported(assignment: str, folder: Path) -> dict[str, str]:
+    """Return a variable that a guide exports; the usual address is the one at which its server listens."""
+    name, _, value = assignment.partition("=")
+    endpoint = (folder / "server" / "endpoint").read_text(encoding="utf-8").strip()
+    return {name: value.replace("http://127.0.0.1:8080", endpoint)}
 
 
 def stop(servers: list[subprocess.Popen[str]]) -> None:

@@ -10,7 +10,7 @@ from glimpse.errors import GlimpseError
 from glimpse.mturk.recruiting.books import opened
 from glimpse.mturk.recruiting.client import OutcomeUnknownError, ProlificError
 from glimpse.mturk.recruiting.draft import Recruitment
-from glimpse.mturk.recruiting.own_side import Arrival
+from glimpse.mturk.recruiting.own_side import PanelArrival
 from glimpse.mturk.recruiting.publishing import Recruiter, account, quote
 from glimpse.mturk.recruiting.reviewing import (
     PanelReviewer,
@@ -44,7 +44,7 @@ class OwnSide:
 
     def finished(self, submission, number):
         self.here.append(
-            Arrival(f"A{number}", f"W{number}", "Submitted", "h1", "prolific", submission["participant"],
+            PanelArrival(f"A{number}", f"W{number}", "Submitted", "h1", "prolific", submission["participant"],
                     submission["id"], submission["study_id"], signed=False)
         )  # fmt: skip
 

@@ -2,8 +2,10 @@
 
 import csv
 import json
+import shutil
 from collections import Counter
 
+import httpx
 import pytest
 
 from glimpse.study import read_study
@@ -19,7 +21,9 @@ def wire(monkeypatch):
 
 @pytest.fixture
 def people(server, wire, study):
-    return People(server, wire, study)
+    found = People(server, wire, study)
+    yield found
+    found.close()
 
 
 def rows_of(path):
@@ -195,8 +199,6 @@ def test_each_way_out_has_its_own_code(study, server, wire, people, glimpse, at)
     codes = next(line["codes"] for line in book if line.get("key") == "codes")
     assert sorted(codes.values()) == sorted(row["code"] for row in found["completion_codes"])
     # Who does not agree before they begin, and who gives back later.
-    import httpx
-
     one = people.take()
     address = people.link(one).replace(f"/join/{study.study}?", f"/join/{study.study}/declined?")
     page = httpx.get(address).text
@@ -306,8 +308,6 @@ def test_people_of_an_earlier_study_are_kept_out(study, server, wire, people, gl
     people.finish(person)
     glimpse("collect", "study", *at)
     second = study.folder.parent / "second"
-    import shutil
-
     shutil.copytree(study.folder, second, ignore=shutil.ignore_patterns("published"))
     document = json.loads((second / "study.json").read_text())
     document["study"] = "second"

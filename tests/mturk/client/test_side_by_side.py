@@ -4,22 +4,22 @@ import pytest
 
 from glimpse.mturk.recruiting.matching import (
     KINDS,
-    Submission,
+    PanelSubmission,
     counts,
     side_by_side,
     submission,
     to_free,
     verified,
 )
-from glimpse.mturk.recruiting.own_side import Arrival
+from glimpse.mturk.recruiting.own_side import PanelArrival
 
 
 def here(status="Submitted", session="s", person="p", name="A", signed=False, panel="prolific"):
-    return Arrival(name, "W", status, "h1", panel, person, session, "study", signed)
+    return PanelArrival(name, "W", status, "h1", panel, person, session, "study", signed)
 
 
 def there(status="AWAITING REVIEW", session="s", person="p"):
-    return Submission(session, person, status, "CODE")
+    return PanelSubmission(session, person, status, "CODE")
 
 
 @pytest.mark.parametrize(
@@ -90,4 +90,4 @@ def test_other_panels_are_not_asked_of_prolific():
 
 def test_a_row_of_the_list():
     row = {"id": "1", "participant_id": "p", "status": "ACTIVE", "study_code": None}
-    assert submission(row) == Submission("1", "p", "ACTIVE", "")
+    assert submission(row) == PanelSubmission("1", "p", "ACTIVE", "")

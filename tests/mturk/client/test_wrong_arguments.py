@@ -14,7 +14,8 @@ import pytest
         (
             ["publish", "--to", "moon"],
             2,
-            "Error: Invalid value for '--to': 'moon' is not one of 'local', 'sandbox', 'production'.",
+            ("Error: Invalid value for '--to': 'moon' is not one of "
+             "'local', 'prolific', 'sandbox', 'production'."),
         ),
         (["publish", "--expires", "0"], 1, "Error: --expires 0: allowed are 0.05 to 365 days"),
         (["publish", "--auto-approve", "31"], 1, "Error: --auto-approve 31: allowed are 0 to 30 days"),
