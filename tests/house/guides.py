@@ -101,7 +101,8 @@ def given_prolific_people(folder: Path) -> None:
                 done = browser.post(f"{work.url}/return", data={"csrf": state["csrf"]})
             else:
                 answers = [
-                    {"trial": one.trial, "side": one.correct_side or "left", "shown_ms": one.exposure_ms, **times}
+                    {"trial": one.trial, "side": one.correct_side or "left", **times}
+                    | {"shown_ms": one.exposure_ms}
                     for one in study.trials_of(state["hit"])
                 ]
                 sent = {"schema": 1, "study": study.study, "hit": state["hit"],

@@ -83,16 +83,14 @@ def run_guide(text: str, folder: Path) -> tuple[int, list[str]]:
                 shorter = value
             else:
                 for line in lines_of(block, shorter):
-                    if line.words[0] == "export":
-                        environment |= exported(line.words[1], folder)
-                        count += 1
+                    count += 1
+                    if exports(line, folder, environment):
                         continue
                     words = [sys.executable if word == "python" else word for word in line.words]
                     process = subprocess.Popen(
                         words, cwd=folder, env=environment, stdin=subprocess.DEVNULL,
                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                     )  # fmt: skip
-                    count += 1
                     if line.background:
                         servers.append(process)
                         wait_for(folder / "server" / "endpoint")
@@ -106,11 +104,14 @@ def run_guide(text: str, folder: Path) -> tuple[int, list[str]]:
     return count, missing
 
 
-def exported(assignment: str, folder: Path) -> dict[str, str]:
-    """Return a variable that a guide exports; the usual address is the one at which its server listens."""
-    name, _, value = assignment.partition("=")
+def exports(line: Line, folder: Path, environment: dict[str, str]) -> bool:
+    """Set a variable that a guide exports; the usual address is the one at which its server listens."""
+    if line.words[0] != "export":
+        return False
+    name, _, value = line.words[1].partition("=")
     endpoint = (folder / "server" / "endpoint").read_text(encoding="utf-8").strip()
-    return {name: value.replace("http://127.0.0.1:8080", endpoint)}
+    environment[name] = value.replace("http://127.0.0.1:8080", endpoint)
+    return True
 
 
 def stop(servers: list[subprocess.Popen[str]]) -> None:
