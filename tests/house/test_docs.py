@@ -75,10 +75,8 @@ def run_guide(text: str, folder: Path) -> tuple[int, list[str]]:
             elif left_out:
                 count += len(lines_of(block, ""))
                 left_out = not block
-            elif kind == "given" and value.strip() == "no_server":
-                stop(servers)
             elif kind == "given":
-                getattr(guides, f"given_{value.strip()}")(folder)
+                give(value.strip(), folder, servers)
             elif kind == "shorter":
                 shorter = value
             else:
@@ -102,6 +100,14 @@ def run_guide(text: str, folder: Path) -> tuple[int, list[str]]:
     finally:
         stop(servers)
     return count, missing
+
+
+def give(name: str, folder: Path, servers: list[subprocess.Popen[str]]) -> None:
+    """Lay out what a reader has by now; `no_server` ends what runs in the background."""
+    if name == "no_server":
+        stop(servers)
+    else:
+        getattr(guides, f"given_{name}")(folder)
 
 
 def exports(line: Line, folder: Path, environment: dict[str, str]) -> bool:
