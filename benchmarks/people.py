@@ -32,7 +32,7 @@ from urllib.parse import urlencode
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks._http import FORM, Line
-from benchmarks._measures import processor
+from benchmarks._measures import kept_waiting_ms, processor
 from benchmarks._sizes import whole_number
 from benchmarks.server import ROOT, Server
 
@@ -193,7 +193,10 @@ def measured(people: int, chosen: argparse.Namespace) -> None:
         server = Server(folder / "server")
         try:
             built(folder)
+            began, kept = time.perf_counter(), kept_waiting_ms([server.process.pid])
             seen = asyncio.run(everybody(people, server.port, folder, chosen))
+            took_ms = 1000 * (time.perf_counter() - began)
+            kept = (kept_waiting_ms([server.process.pid]) - kept) / took_ms
             peak = server.peak_mb()
         finally:
             server.stop()
@@ -201,7 +204,8 @@ def measured(people: int, chosen: argparse.Namespace) -> None:
     saves = len(seen.seconds.get("save", []))
     print(
         f"{people:,} people: {saves:,} saves, {len(seen.submitted):,} submissions acknowledged, {len(lost)} "
-        f"of them lost; {len(seen.failed)} people could not go on; server at most {peak:.0f} MB"
+        f"of them lost; {len(seen.failed)} people could not go on; server at most {peak:.0f} MB, "
+        f"its main thread was ready and had to wait for a processor {100 * kept:.0f} % of the time"
     )
     for problem in (*seen.failed[:3], *lost[:3]):
         print(f"  {problem}")

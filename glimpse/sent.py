@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec import Meta, Raw, Struct
 
 from glimpse.questions import MOST_QUESTIONS, MOST_STEPS
 from glimpse.submission import (
@@ -44,18 +44,15 @@ _NOT_IN_A_LINE = (b"\\", b"\n", b"\r")
 
 # `gc=False`: they hold no cycles, and the collector need not visit a hundred of each submission.
 class SentAnswer(Struct, gc=False, forbid_unknown_fields=True, kw_only=True):
-    """What answers of both schemas have, in the page's order; what was not sent is UNSET.
+    """What answers of both schemas have. Numbers stay whole or not, as they came."""
 
-    A subclass's own fields come first: that is where msgspec puts those that need no keyword.
-    """
-
-    shown_ms: _Time | UnsetType = UNSET
-    frames: _Number | UnsetType = UNSET
-    onset_ms: _Number | UnsetType = UNSET
-    presented_ms: _Number | UnsetType = UNSET
-    period_ms: _Number | UnsetType = UNSET
-    flags: list[str] | UnsetType = UNSET
-    repeat: Annotated[int, Meta(ge=0, le=100)] | UnsetType = UNSET
+    shown_ms: _Time = None
+    frames: _Number = None
+    onset_ms: _Number = None
+    presented_ms: _Number = None
+    period_ms: _Number = None
+    flags: list[str] | None = None
+    repeat: Annotated[int, Meta(ge=0, le=100)] = 0
 
 
 class SentChoice(SentAnswer, gc=False, forbid_unknown_fields=True):
@@ -63,11 +60,11 @@ class SentChoice(SentAnswer, gc=False, forbid_unknown_fields=True):
 
     trial: _Name
     side: Literal["left", "right"]
-    response_ms: _Time | UnsetType = UNSET
+    response_ms: _Time = None
 
     def said(self) -> tuple[dict[str, Choice], dict[str, float | None]]:
         """Return the choices and response times by question."""
-        return {ONLY: self.side}, {ONLY: _known(self.response_ms)}
+        return {ONLY: self.side}, {ONLY: self.response_ms}
 
 
 class SentChoices(SentAnswer, gc=False, forbid_unknown_fields=True):
@@ -117,21 +114,16 @@ class SentAnswers(Sequence[Answer]):
 
 def _answer(sent: Any) -> Answer:
     choices, response_ms = sent.said()
-    frames = _known(sent.frames)
     return Answer(
         trial=sent.trial,
         choices=choices,
         response_ms=response_ms,
-        shown_ms=_known(sent.shown_ms),
-        frames=None if frames is None else round(frames),
-        onset_ms=_known(sent.onset_ms),
-        repeat=_known(sent.repeat) or 0,
-        flags=tuple(_known(sent.flags) or ()),
+        shown_ms=sent.shown_ms,
+        frames=None if sent.frames is None else round(sent.frames),
+        onset_ms=sent.onset_ms,
+        repeat=sent.repeat,
+        flags=tuple(sent.flags or ()),
     )
-
-
-def _known(value: Any) -> Any:
-    return None if value is UNSET else value
 
 
 def parse_submission(text: str) -> Submission:

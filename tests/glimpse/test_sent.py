@@ -97,6 +97,7 @@ USUAL = {
     "a small number": whole(ONE).replace("812.5", "0.00001"),
     "a smaller one": whole(ONE).replace("812.5", "1e-7"),
     "minus zero": whole(ONE).replace("812.5", "-0"),
+    "no flags": whole({**ONE, "flags": None}),
 }
 UNUSUAL = {
     "an unknown field": whole({**ONE, "more": 1}),
@@ -129,7 +130,7 @@ UNUSUAL = {
     "response times as one": whole({**SEVERAL, "response_ms": 5}),
     "a response time that is none": whole({**SEVERAL, "response_ms": {"fit": "5"}}),
     "flags as a text": whole({**ONE, "flags": "late"}),
-    "no flags": whole({**ONE, "flags": None}),
+    "a repeat that is none": whole({**ONE, "repeat": None}),
     "a repeat beyond any": whole({**ONE, "repeat": 101}),
     "no trial": whole({**ONE, "trial": ""}),
     "a long trial": whole({**ONE, "trial": "t" * 201}),
