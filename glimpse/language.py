@@ -133,9 +133,7 @@ def language(
     for part, key, problem in _problems(own, found):
         raise GlimpseError(f"wording: [{part}] {key} {problem}")
     moved = _by_part({**found.texts[CLIPS], **own.get(CLIPS, {})}) if clips else {}
-    texts = {
-        part: {**held, **moved.get(part, {}), **own.get(part, {})} for part, held in found.texts.items()
-    }
+    texts = {part: {**held, **moved.get(part, {}), **own.get(part, {})} for part, held in found.texts.items()}
     return Language(found.code, found.name, found.dir, found.plural, texts)
 
 

@@ -20,8 +20,9 @@ from ..design.sources import Sources
 from ..design.stimuli import Images, common_items, opaque_id, study_secret
 from ..page.layout import layout
 from ..page.pages import page_html, question_xml, smaller, template_sha256
-from ..page.settings import page_settings
+from ..page.settings import check_playing, page_settings
 from .blindness import blind_warnings
+from .clip_words import question_of_clips, text_of_clips
 from .contact_sheet import contact_sheet
 from .design_page import design_html
 from .developing import ffmpeg_version
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 TITLE = "Which image is more realistic?"
 DESCRIPTION = "Look at pairs of images and choose the more realistic image in each pair."
 KEYWORDS = ("image", "images", "comparison", "perception", "research", "survey")
+CLIP_KEYWORDS = ("video", "clips", "comparison", "perception", "research", "survey")
 # The longest base of image addresses with which every question is sure to fit.
 LONG_BASE = "https://" + "x" * 192 + "/"
 
@@ -156,10 +158,14 @@ def _built(
     shown: Display, experiment: Experiment, target: Path, making: Making, warnings: Sequence[str]
 ) -> Built:
     """Name, encode and write what trials show."""
+    moving = shown.images.are_clips()
+    if moving:
+        experiment, making = _of_clips(experiment, making)
     looked = looked_at(shown.images, experiment.conditions, shown.pairs, making.check)
     sources = found(shown, looked, making.track)
     taken = _taken_px(experiment, making, shown)
     page = page_settings(sources.stimuli, taken_px=taken, **making.page)
+    check_playing(page, moving=moving, limited=experiment.mode == "limited-time")
     asked = Storage(making.encoding, making.pixel_ratio, making.cut)
     imaging = stored(shown, looked, sources, page, asked, taken)
     secret = study_secret(making.seed, _visible(experiment, making, page, imaging, shown), sources.digests)
@@ -193,6 +199,17 @@ def _taken_px(experiment: Experiment, making: Making, shown: Display) -> int:
     when = making.page.get("context_when", "with")
     taken = layout(experiment.questions, shown.prompts.values(), bool(shown.contexts.images), when).taken_px
     return taken * (experiment.mode == "limited-time")
+
+
+def _of_clips(experiment: Experiment, making: Making) -> tuple[Experiment, Making]:
+    """Return both with the usual words of clips, where nothing else was asked for."""
+    experiment = question_of_clips(experiment, making.page)
+    title, description = (
+        text_of_clips(text, DESCRIPTION, experiment, making.page)
+        for text in (making.texts.title, making.texts.description)
+    )
+    keywords = CLIP_KEYWORDS if making.texts.keywords == KEYWORDS else making.texts.keywords
+    return experiment, replace(making, texts=Texts(title, description, keywords))
 
 
 def _question_bytes(study: Study) -> int:

@@ -149,7 +149,9 @@ def _words(study: Study, settings: PageSettings) -> dict[str, Any]:
     }
     texts = {name: text for name, text in words.words("script").items() if needed.get(name, True)}
     parts = {"form_script": study.forms, "clip_script": study.moving}
-    return texts | {name: text for part, has in parts.items() if has for name, text in words.words(part).items()}
+    return texts | {
+        name: text for part, has in parts.items() if has for name, text in words.words(part).items()
+    }
 
 
 def _exposures(study: Study) -> list[int]:

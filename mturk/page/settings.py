@@ -39,8 +39,8 @@ class PageSettings:
     replaces texts of it. `comment` asks for one at the end. `context_when` says whether prompts and
     references stand with the pair or are read before it.
 
-    Of clips alone: `play` says whether a pair plays again and again or once; `again` lets people play it again
-    where it plays once; `must_see_all` takes answers only after the first whole play.
+    Of clips alone: `play` says whether a pair plays again and again or once; `again` lets people play it
+    again where it plays once; `must_see_all` takes answers only after the first whole play.
     """
 
     width: int

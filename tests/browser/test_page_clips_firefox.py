@@ -76,8 +76,20 @@ def in_firefox(study: Study, profile: Path) -> dict[str, Any]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}/page?assignmentId=A1&hitId=H1&workerId=W1"
-    command = [FIREFOX, "--headless", "--no-remote", "--profile", profile, "--width", "1366", "--height", "900"]
-    firefox = subprocess.Popen([*map(str, command), address], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [
+        FIREFOX,
+        "--headless",
+        "--no-remote",
+        "--profile",
+        profile,
+        "--width",
+        "1366",
+        "--height",
+        "900",
+    ]
+    firefox = subprocess.Popen(
+        [*map(str, command), address], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         return reports.get(timeout=120)
     finally:

@@ -278,7 +278,7 @@ def content_policy(html: str) -> str:
     sources = {kind: _sources(blocks, kind) for kind in ("script", "style")}
     return (
         f"default-src 'none'; script-src {sources['script']}; style-src {sources['style']}; "
-        "img-src 'self' https: http: data: blob:; media-src 'self' https: http:; "
+        "img-src 'self' https: http: data: blob:; media-src 'self' https: http: blob:; "
         "font-src 'self' https: data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
         "frame-ancestors 'self'"
     )

@@ -197,3 +197,46 @@ def test_each_group_of_clips_is_cut_to_its_shortest(tmp_path):
     pairs = [((one, "1"), (other, "1")) for one, other in ("ab", "bc", "de")]
     cuts = cut_alike(sources, pairs, CutSettings(trim=True), None)
     assert [cut.frames for cut in cuts.values()] == [6, 6, 6, 12, 12]
+
+
+def test_a_study_of_clips_asks_of_clips_where_nothing_else_is_stated(here):
+    assert build("--contact", "a@b.org", "--language", "de").exit_code == 0
+    study = read_study("study")
+    assert [question.text for question in study.experiment.questions] == ["Welcher Clip ist realistischer?"]
+    assert study.title == "Welcher Clip ist realistischer?"
+    assert study.description == "Sehen Sie sich Clip-Paare an und beantworten Sie zu jedem Paar eine Frage."
+    page = study.page_path(study.hits[0].hit).read_text()
+    assert "Bild" not in page.partition("<body>")[2].partition("Bildwiederholrate")[0]
+    done = build("--contact", "a@b.org", "--question", "Which is faster?", "--title", "Cars", "--force")
+    assert done.exit_code == 0, done.output
+    study = read_study("study")
+    assert (study.title, study.experiment.questions[0].text) == ("Cars", "Which is faster?")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["--play", "once", "--again"],
+            "--again goes with unlimited time alone: an exposure ends",
+        ),
+        (["--must-see-all"], "--must-see-all goes with unlimited time alone"),
+        (["--again"], "--again has no effect on clips that loop; give --play once"),
+    ],
+)
+def test_how_clips_play_must_fit_the_study(here, words, said):
+    done = build(*words)
+    assert done.exit_code != 0
+    assert said in done.output
+    assert not (here / "study").exists()
+
+
+def test_how_clips_play_says_nothing_of_images(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for condition in CONDITIONS:
+        (tmp_path / "clips" / condition).mkdir(parents=True)
+        for scene in "ab":
+            Image.new("RGB", (64, 64), (10, 200, 99)).save(tmp_path / "clips" / condition / f"{scene}.png")
+    done = build("--play", "once")
+    assert done.exit_code != 0
+    assert "--play is for clips; this study has images. Leave it out." in done.output
