@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Raw, Struct
 
+from glimpse.playing import MOST, Playing
 from glimpse.questions import MOST_QUESTIONS, MOST_STEPS
 from glimpse.submission import (
     LARGEST,
@@ -37,6 +38,7 @@ _Name = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
 _Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
 _Time = Annotated[int, Meta(ge=0, lt=_MOST)] | Annotated[float, Meta(ge=0, lt=LARGEST)] | None
 _Number = Annotated[int, Meta(ge=-_MOST, lt=_MOST)] | Annotated[float, Meta(ge=-LARGEST, lt=LARGEST)] | None
+_Count = Annotated[int, Meta(ge=0, le=MOST)] | None
 _Choice = Literal["left", "right", "tie"] | Annotated[int, Meta(ge=-MOST_STEPS, le=MOST_STEPS)]
 # Of a line of assignments.jsonl, which is ASCII; no text in it is half of a surrogate pair.
 _NOT_IN_A_LINE = (b"\\", b"\n", b"\r")
@@ -53,6 +55,10 @@ class SentAnswer(Struct, gc=False, forbid_unknown_fields=True, kw_only=True):
     period_ms: _Number = None
     flags: list[str] | None = None
     repeat: Annotated[int, Meta(ge=0, le=100)] = 0
+    plays: _Count = None
+    skew_ms: _Number = None
+    dropped: _Count = None
+    stalls: _Count = None
 
 
 class SentChoice(SentAnswer, gc=False, forbid_unknown_fields=True):
@@ -123,6 +129,7 @@ def _answer(sent: Any) -> Answer:
         onset_ms=sent.onset_ms,
         repeat=sent.repeat,
         flags=tuple(sent.flags or ()),
+        playing=Playing(sent.plays, sent.skew_ms, sent.dropped, sent.stalls),
     )
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from glimpse.errors import GlimpseError
+from glimpse.playing import CLIP_FLAGS, PLAYED, Playing, read_playing
 from glimpse.questions import KINDS, MOST_QUESTIONS, MOST_STEPS, SIDES, TIE, is_plain
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ FLAGS = {
     "blur": "the page lost the focus during the exposure",
     "resize": "the window changed its size during the exposure",
     "reload": "the page was loaded again after the images had been shown",
+    **CLIP_FLAGS,
 }
 
 _NUMERIC = (float, int)
@@ -66,7 +68,7 @@ class Answer(NamedTuple):
     `choices` and `response_ms` have an entry a question; that of a study's one choice stands under ONLY.
     Times are in milliseconds, `frames` in screen refreshes; `shown_ms`, `frames` and `onset_ms` are None
     where the page had no exposure to measure. `repeat` is 1 for the second showing of a trial whose first
-    exposure was flagged.
+    exposure was flagged. `playing` is of clips.
     """
 
     trial: str
@@ -77,6 +79,7 @@ class Answer(NamedTuple):
     onset_ms: float | None
     repeat: int
     flags: tuple[str, ...]
+    playing: Playing = Playing()
 
     def choice(self, question: Question) -> Choice | None:
         """Return the answer to a question; None where there is none of its kind."""
@@ -245,7 +248,10 @@ def read_answer(record: Any, doubt: Callable[[str], None] | None = None) -> Answ
     shown_ms, frames, onset_ms = times
     frames = None if frames is None else round(frames)
     response_ms = _response_times(record, trial, choices, doubt)
-    return Answer(trial, choices, response_ms, shown_ms, frames, onset_ms, repeat, tuple(flags))
+    playing = Playing()
+    if not PLAYED.isdisjoint(record):
+        playing = read_playing(record, lambda name, value, wanted: _report(name, trial, value, doubt, wanted))
+    return Answer(trial, choices, response_ms, shown_ms, frames, onset_ms, repeat, tuple(flags), playing)
 
 
 def read_choices(record: dict[str, Any]) -> dict[str, Choice]:
@@ -293,11 +299,11 @@ def _response_times(
     return found
 
 
-def _report(name: str, trial: str, value: Any, doubt: Callable[[str], None] | None) -> None:
-    """Refuse a number that is none, or tell `doubt` of it."""
+def _report(name: str, trial: str, value: Any, doubt: Callable[[str], None] | None, wanted: str = "") -> None:
+    """Refuse a number that is none, or tell `doubt` of it; `wanted`: what is allowed, if not a time."""
     if doubt is None:
-        raise AnswerError(f"has {name} {_short(value)}, not a number of ms")
-    doubt(f"{name} of trial {trial!r} is {value!r}, not a time in ms; read as not recorded")
+        raise AnswerError(f"has {name} {_short(value)}, not {wanted or 'a number of ms'}")
+    doubt(f"{name} of trial {trial!r} is {value!r}, not {wanted or 'a time in ms'}; read as not recorded")
 
 
 def number(value: Any) -> float:

@@ -269,7 +269,7 @@ def pairs_figure(
         grid = figure.subplots(len(rows), 2, squeeze=False)
         figure.subplots_adjust(
             left=0.003, right=0.997, bottom=0.9 * top + more / figure.get_size_inches()[1], top=1 - 1.6 * top,
-            wspace=0.04, hspace=0.28 + more / axes_in,
+            wspace=0.04, hspace=min(0.28, 0.5 / axes_in) + more / axes_in,
         )  # fmt: skip
         for axes, (pairs, title) in zip(grid, rows, strict=True):
             for ax in axes:

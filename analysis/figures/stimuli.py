@@ -1,4 +1,4 @@
-"""The images of pairs, found and read, if they are the ones that people saw."""
+"""The images of pairs, found and read, if they are the ones that people saw; of clips some frames."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from glimpse.clips import UnreadableClipError, frames_of, is_video, probe
 from glimpse.errors import GlimpseError
 from glimpse.files import read_json
 from glimpse.images import is_image, is_left_behind, item_of, same_name
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     Stimuli = tuple[Pixels, Pixels]
     Shown = tuple[str, str]  # condition, item
 
+WIDE = 1.5  # width by height of clips of which a strip has four frames
+
 
 def load_stimuli(
     folder: Path, table: pd.DataFrame, results: Results, width: int = 640
@@ -38,9 +41,9 @@ def load_stimuli(
     folder: images/<condition>/<item>.<ext>, or a study's images/<stimulus>.<ext>. The study's own images/ is
     looked into first, where its folder is beside the results or in the working directory. table:
     `pairs.pair_table`.
-    Returns (winner, loser) of each row, HWC uint8 in [0, 255], at most `width` wide; None where an image is
-    missing, cannot be read, or is neither the one that was shown nor the one it was made from with its pixels
-    as they were: the study states the SHA-256 of both.
+    Returns (winner, loser) of each row, HWC uint8 in [0, 255], at most `width` wide, of a clip some frames
+    (`film_strip`); None where an image is missing, cannot be read, or is neither the one that was shown nor
+    the one it was made from with its pixels as they were: the study states the SHA-256 of both.
     """
     rows = [
         [(str(row[who]), str(row[f"item_{who}"])) for who in ("winner", "loser")]
@@ -59,8 +62,8 @@ def load_stimuli(
             other.append(path)
         elif path:
             try:
-                read[shown] = _pixels(data, width)
-            except UnreadableImageError:
+                read[shown] = film_strip(path, width) if is_video(path) else _pixels(data, width)
+            except (UnreadableImageError, UnreadableClipError):
                 damaged.append(path)
     found = [(read[winner], read[loser]) for winner, loser in rows]
     problems = (*_not_shown(other, folder), *_not_images(damaged))
@@ -85,7 +88,11 @@ def _listed(folder: Path) -> dict[Shown, Path]:
     inside = [path for path in folder.iterdir() if not is_left_behind(path.name)]
     files = [("", path) for path in inside]
     files += [(same_name(one.name), path) for one in inside if one.is_dir() for path in one.iterdir()]
-    return {(condition, item_of(path)): path for condition, path in sorted(files) if is_image(path)}
+    return {
+        (condition, item_of(path)): path
+        for condition, path in sorted(files)
+        if is_image(path) or is_video(path)
+    }
 
 
 def _find(
@@ -134,6 +141,18 @@ def _not_images(paths: list[Path]) -> list[Problem]:
         Problem(str(path), None, "it cannot be read as an image, and is left out of the figure of pairs")
         for path in paths
     ]
+
+
+def film_strip(path: Path, width: int) -> Pixels:
+    """Return three frames of a clip, or of a wide one four, one below the other: HWC uint8 in [0, 255].
+
+    They are spread evenly from the first to the last: in clips of one length, rows are of one time.
+    """
+    clip = probe(path)
+    shown = frames_of(path, 4 if clip.width >= WIDE * clip.height else 3, min(width, clip.width))
+    gap = np.full((max(1, shown[0].shape[0] // 40), shown[0].shape[1], 3), 255, dtype=np.uint8)
+    parts = [part for frame in shown for part in (frame, gap)]
+    return np.concatenate(parts[:-1])
 
 
 def _pixels(data: bytes, width: int) -> Pixels:

@@ -18,7 +18,7 @@ from glimpse.submission import ONLY, STATUSES, AnswerError, number, read_answer
 
 from .answer_file import answers_dtype
 from .design import Problem
-from .lines import Head
+from .lines import Head, played_of, put_played
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -158,7 +158,8 @@ class CarefulReader:
         self, answers: list[Any], hit: int, refresh_hz: float, line: int
     ) -> tuple[NDArray[Any], int]:
         """Return an assignment's answers, and how many were repeats."""
-        repeated, usual = 0, self._usual(answers, hit) if self.index.plain else None
+        clips = self.index.clips
+        repeated, usual = 0, self._usual(answers, hit) if self.index.plain and not clips else None
         if usual is not None:
             rows, values, response, shown = usual
         else:
@@ -166,13 +167,15 @@ class CarefulReader:
             rows = np.array([self.index.row_of[answer.trial] for answer in kept], dtype=np.int32)
             values, response = self._of_questions(kept)
             shown = [answer.shown_ms for answer in kept]
-        found = np.empty(len(rows), dtype=answers_dtype(len(self.index.questions)))
+        found = np.empty(len(rows), dtype=answers_dtype(len(self.index.questions), clips=clips))
         shape = found["value"].shape
         found["trial"] = rows + self.index.first_trial
         found["value"] = np.array(values, dtype=np.int8).reshape(shape)
         # None -> NaN: no time was recorded.
         found["response_ms"] = np.array(response, dtype=np.float32).reshape(shape)
         found["shown_ms"] = np.array(shown, dtype=np.float32)
+        if clips:
+            put_played(found, played_of((answer.playing, answer.flags) for answer in kept))
         return found[~self.index.practice[rows]], repeated
 
     def _usual(

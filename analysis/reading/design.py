@@ -67,6 +67,12 @@ class Design:
         return questions_of(self.study["experiment"])
 
     @property
+    def moving(self) -> bool:
+        """Whether the study has clips."""
+        stimuli = self.study.get("stimuli") or {}
+        return any(isinstance(one, dict) and one.get("frames") for one in stimuli.values())
+
+    @property
     def judged_by(self) -> Question:
         """The question to which the answers of sentinels are known."""
         named = self.study["experiment"].get("sentinel_question")

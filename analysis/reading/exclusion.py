@@ -90,7 +90,7 @@ class Exclusion(NamedTuple):
 
         `attrs` says which condition is real ("real"), and whether any answer is simulated ("simulated").
         """
-        table = self.judgments.table()
+        table = self.judgments.table(self.judgments.columns)
         table.attrs |= {"real": self.results.real, "simulated": self.results.simulated}
         return table
 

@@ -32,6 +32,8 @@ JUDGMENT_COLUMNS = (
     "item_a", "item_b", "exposure_ms", "shown_ms", "side_of_a", "chosen_side", "chose_a", "response_ms",
     "sentinel", "correct", "excluded", "reason", "source", "question", "choice",
 )  # fmt: skip
+# Those of studies of clips, beside the others.
+CLIP_COLUMNS = ("plays", "skew_ms", "dropped", "stalls")
 EXPOSURE_CODE = list(REASONS).index(EXPOSURE) + 1
 
 OF_ASSIGNMENTS = ("assignment", "worker", "hit", "source")
@@ -121,8 +123,13 @@ class Judgments:
         """How many judgments there are."""
         return int(self.count[self.order].sum())
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """JUDGMENT_COLUMNS, and where there are clips CLIP_COLUMNS."""
+        return (*JUDGMENT_COLUMNS, *(CLIP_COLUMNS if self.file.clips else ()))
+
     def parts(self, columns: Sequence[str] = JUDGMENT_COLUMNS) -> Iterator[pd.DataFrame]:
-        """Some columns of JUDGMENT_COLUMNS, PART judgments or one worker at a time.
+        """Some columns of `columns`, PART judgments or one worker at a time.
 
         Texts are categorical, with the same categories in all parts. `exposure_ms` is NaN for unlimited time;
         `shown_ms` and `response_ms` (float32) are NaN where nothing was recorded; `correct` is <NA> where no
@@ -188,7 +195,7 @@ class _Part(NamedTuple):
     answers: NDArray[Any]
 
     def column(self, name: str) -> Any:
-        """One of JUDGMENT_COLUMNS."""
+        """One of `Judgments.columns`."""
         if name in self.of.assignments:
             return self.of.assignments[name].spread(self.assignment)
         if name in self.of.trials:
@@ -206,6 +213,26 @@ class _Part(NamedTuple):
     def response_ms(self) -> Any:
         """NaN where none was recorded."""
         return self.answers["response_ms"].copy()
+
+    def plays(self) -> Any:
+        """How often the pair was started; <NA> where that was not recorded."""
+        return self._counted("plays")
+
+    def skew_ms(self) -> Any:
+        """How much later the left clip began to move, NaN where no frame told."""
+        return self.answers["skew_ms"].copy()
+
+    def dropped(self) -> Any:
+        """Frames of both clips that never were on the screen."""
+        return self._counted("dropped")
+
+    def stalls(self) -> Any:
+        """How often a clip waited."""
+        return self._counted("stalls")
+
+    def _counted(self, name: str) -> Any:
+        count = self.answers[name].astype(np.int32)
+        return pd.arrays.IntegerArray(count, count < 0)
 
     def chosen_side(self) -> Any:
         """As a text."""

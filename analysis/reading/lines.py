@@ -18,13 +18,14 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from glimpse.counting import replaces
+from glimpse.playing import CLIP_FLAGS, MOST
 from glimpse.questions import DEFAULT_QUESTION, is_plain, value_of
 from glimpse.submission import LARGEST, LONGEST_NAME
 
-from .answer_file import answers_dtype
+from .answer_file import PLAYED, answers_dtype
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -40,6 +41,7 @@ BESIDE = (b'"form"', b'"comment"', b'"consented_at"')  # fields of what was said
 _Id = Annotated[str, Meta(min_length=1)]
 _Number = Annotated[float, Meta(ge=-LARGEST, lt=LARGEST)]
 _Time = Annotated[float, Meta(ge=0, lt=LARGEST)]
+_Count = Annotated[int, Meta(ge=0, le=MOST)]
 
 
 # `gc=False`: they hold no cycles, and the collector need not visit a million of them.
@@ -52,6 +54,10 @@ class _Answered(Struct, gc=False, forbid_unknown_fields=True, kw_only=True):
     period_ms: _Number | None = None
     flags: list[str] | None = None
     repeat: Annotated[int, Meta(ge=0, le=100)] = 0
+    plays: _Count | None = None
+    skew_ms: _Number | None = None
+    dropped: _Count | None = None
+    stalls: _Count | None = None
 
 
 class UsualAnswer(_Answered, gc=False, forbid_unknown_fields=True, kw_only=True):
@@ -150,7 +156,8 @@ class TrialIndex:
 
     row_of: the row of each trial in the plan, by name and in order. hits: a number for each HIT.
     hit_of, practice, exposure_ms: (T,) the number of each trial's HIT, whether it is practice, and how long
-    it is shown, NaN where it lasts until the answer. first_trial: what to add to a row.
+    it is shown, NaN where it lasts until the answer. first_trial: what to add to a row. clips: whether
+    answers are kept with how clips played.
     """
 
     study: str
@@ -161,6 +168,7 @@ class TrialIndex:
     exposure_ms: NDArray[np.float64]
     first_trial: int
     questions: tuple[Question, ...] = (DEFAULT_QUESTION,)
+    clips: bool = False
 
     @property
     def plain(self) -> bool:
@@ -191,6 +199,7 @@ class LineParser:
     def _clear(self) -> None:
         self.rows: list[NDArray[np.int32]] = []
         self.value, self.response, self.shown = bytearray(), bytearray(), bytearray()
+        self.played: list[NDArray[Any]] = []
 
     def chunks(self, path: Path, start: int = 0, stop: float = math.inf) -> Iterator[Chunk]:
         """Parse the lines that begin from byte `start` on and before byte `stop`; OSError without a file."""
@@ -236,6 +245,8 @@ class LineParser:
             return None
         if not self._keep(found[1], answers):
             return None
+        if self.index.clips:
+            self.played.append(played_of((answer, answer.flags) for answer in answers))
         self.says_more |= not (line.form is line.comment is line.consented_at is None)
         width, height = [*page.viewport, math.nan, math.nan][:2]
         return Head(
@@ -294,15 +305,42 @@ class LineParser:
     def take(self) -> NDArray[Any]:
         """Hand over the answers kept so far."""
         rows = np.concatenate([np.empty(0, np.int32), *self.rows])
-        answers = np.empty(len(rows), dtype=answers_dtype(len(self.index.questions)))
+        answers = np.empty(len(rows), dtype=answers_dtype(len(self.index.questions), clips=self.index.clips))
         shape = answers["value"].shape
         answers["trial"] = rows + self.index.first_trial
         answers["value"] = np.frombuffer(self.value, np.int8).reshape(shape)
         answers["response_ms"] = np.frombuffer(self.response, np.float32).reshape(shape)
         answers["shown_ms"] = np.frombuffer(self.shown, np.float32)
+        if self.index.clips:
+            put_played(answers, np.concatenate([np.empty(0, PLAYED), *self.played]))
         self._clear()
         genuine: NDArray[Any] = answers[~self.index.practice[rows]]
         return genuine
+
+
+def played_of(answers: Iterable[tuple[Any, Iterable[str] | None]]) -> NDArray[Any]:
+    """How the clips of answers played, of dtype PLAYED; each with its flags.
+
+    An answer has `plays`, `skew_ms`, `dropped` and `stalls`, as a line's has and `playing.Playing`.
+    """
+
+    def count(value: int | None) -> int:
+        return -1 if value is None else value
+
+    def noted(flags: Iterable[str] | None) -> int:
+        return sum(1 << bit for bit, flag in enumerate(CLIP_FLAGS) if flag in (flags or ()))
+
+    rows = [
+        (count(one.plays), _or_nan(one.skew_ms), count(one.dropped), count(one.stalls), noted(flags))
+        for one, flags in answers
+    ]
+    return np.array(rows, dtype=PLAYED)
+
+
+def put_played(answers: NDArray[Any], played: NDArray[Any]) -> None:
+    """Enter how clips played."""
+    for name in PLAYED.names or ():
+        answers[name] = played[name]
 
 
 def _or_nan(value: float | None) -> float:

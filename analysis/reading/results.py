@@ -124,6 +124,11 @@ class Results:
         return str(name) if name else None
 
     @property
+    def moving(self) -> bool:
+        """Whether any study has clips."""
+        return self.answers.clips
+
+    @property
     def simulated(self) -> bool:
         """Whether any assignment was simulated."""
         return bool(self.assignments["simulated"].any())
@@ -160,7 +165,7 @@ def read_results(
     sources = _names(paths)
     seen: dict[str, str] = {}
     questions = designs[0].questions
-    file = AnswerFile(len(questions))
+    file = AnswerFile(len(questions), clips=any(design.moving for design in designs))
     starts = np.cumsum([0, *(len(design.trials) for design in designs)]).tolist()
     found = [
         read_answers(path / "assignments.jsonl", design, seen, file, start)

@@ -60,7 +60,7 @@ def read_answers(
     return ReadAnswers(reader.table(), log.close(), reader.says_more)
 
 
-def _index(design: Design, first_trial: int) -> TrialIndex:
+def _index(design: Design, first_trial: int, *, clips: bool) -> TrialIndex:
     trials = design.trials
     hits = pd.Categorical(trials["hit"])
     return TrialIndex(
@@ -72,6 +72,7 @@ def _index(design: Design, first_trial: int) -> TrialIndex:
         trials["exposure_ms"].to_numpy(float),
         first_trial,
         design.questions,
+        clips,
     )
 
 
@@ -81,7 +82,7 @@ class _Reader:
     def __init__(
         self, design: Design, log: ProblemLog, file: AnswerFile, seen: dict[str, str], first_trial: int
     ) -> None:
-        self.index = _index(design, first_trial)
+        self.index = _index(design, first_trial, clips=file.clips)
         self.careful = CarefulReader(self.index, log)
         self.log = log
         self.file = file

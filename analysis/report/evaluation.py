@@ -25,6 +25,7 @@ from ..statistics.differences import difference_table
 from ..statistics.gathering import design_cells, gather
 from ..statistics.grouping import analysed
 from ..statistics.pairs import pair_table
+from ..statistics.playing import playing_table
 from ..statistics.psychometric import blank_curve, estimate_curves
 from ..statistics.ranking import Ranking, rank_conditions
 from ..statistics.scales import distribution_table, scale_table, ties_table
@@ -60,7 +61,7 @@ class Evidence:
 
     others: the same of the study's other questions. What is not about a question is the same object in all:
     settings, exclusion.assignments, exclusion.counts, counts, images, workers, sentinels (judged by one
-    question), exposures, participants, correlation, digests.
+    question), exposures, playing, participants, correlation, digests.
     """
 
     settings: AnalysisSettings
@@ -83,6 +84,7 @@ class Evidence:
     side_bias: SideBias
     response_times: pd.DataFrame
     exposures: pd.DataFrame
+    playing: pd.DataFrame
     participants: pd.DataFrame
     sensitivity: pd.DataFrame
     pairs: pd.DataFrame
@@ -212,6 +214,7 @@ def _described(
         "workers": worker_table(judged.gathered, level=level),
         "sentinels": sentinel_table(judged.gathered, level=level, cluster=judged.cluster.name),
         "exposures": achieved_exposures(judged, results.assignments),
+        "playing": playing_table(judged, results.assignments),
         "participants": participants(results),
         "correlation": correlation_table(answers, level=level),
     }

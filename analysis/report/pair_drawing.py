@@ -57,6 +57,8 @@ def pairs_drawing(
     if not rows:
         return {}
     caption = "The pairs in which the less preferred condition was chosen most and least often."
+    if results.moving:
+        caption += " Of each clip frames are shown, evenly spread from its first at the top to its last."
     names = dict.fromkeys(name for panels, _ in rows for _, _, both, _ in panels for name in both)
     drawing = Drawing("pairs", (rows,), {}, caption, caption, True, tuple(names), photographs=True)
     return {figure_name("hardest_pairs", results): marked(drawing, results)}

@@ -68,7 +68,8 @@ def _judgments(evidence: Evidence) -> bytes | Parts:
     """judgments.csv: all answers, those to the first question first."""
 
     def parts() -> Iterator[str]:
-        return csv_parts(chain.from_iterable(one.exclusion.judgments.parts() for one in evidence.each))
+        asked = [one.exclusion.judgments for one in evidence.each]
+        return csv_parts(chain.from_iterable(one.parts(one.columns) for one in asked))
 
     small = sum(len(one.exclusion.judgments) for one in evidence.each) <= IN_MEMORY
     return "".join(parts()).encode() if small else Parts(parts)

@@ -46,6 +46,7 @@ def summarize(evidence: Evidence, versions: Mapping[str, str]) -> dict[str, Any]
         "worker_flags": _flags(evidence),
         "participants": records(evidence.participants),
         "achieved_exposures": records(evidence.exposures),
+        **({"playing": records(evidence.playing)} if results.moving else {}),
         "problems": [str(problem) for problem in results.problems[:PROBLEMS_LISTED]],
         "problem_count": len(results.problems),
     }

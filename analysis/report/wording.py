@@ -81,6 +81,9 @@ def shared_values(facts: Mapping[str, Any]) -> dict[str, Any]:
         **kind_of(facts),
         "questions": questions,
         "many": len(questions) > 1,
+        "playing": facts.get("playing", []),
+        # What people saw: one word for it, wherever a sentence is about their study.
+        "image": "clip" if "playing" in facts else "image",
         "realism": question["name"] == DEFAULT_QUESTION.name,
         "curve_named": "realism curve" if realism else "preference curve",
         "several": len(studies) > 1,

@@ -17,6 +17,7 @@ from glimpse.submission import SIMULATOR
 from glimpse.trials import iterate_trials
 
 from .observer import PLAIN
+from .playing import PlayedClips
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,7 +55,8 @@ class SimulatedStudy:
     """What a study asks of workers: where it lies, its private document, its trials, its files as bytes.
 
     `quality` is how real each of its conditions looks to an observer; of several questions, under each, as
-    "question:condition". `items` counts prompts, or scenes that both images show.
+    "question:condition". `items` counts prompts, or scenes that both images show. `clips` says how its
+    clips play; None for images.
     """
 
     folder: Path
@@ -69,6 +71,7 @@ class SimulatedStudy:
     items: int = 0
     questions: tuple[Question, ...] = (DEFAULT_QUESTION,)
     forms: tuple[FormField, ...] = ()
+    clips: PlayedClips | None = None
 
     def hit_of(self, slot: int) -> SimulatedHit:
         """Return the HIT of a place: HIT after HIT in turn, so that a part of the study is balanced."""
@@ -127,7 +130,7 @@ def read_simulated(folder: Path, observer: Observer, version: str = "") -> Simul
     return SimulatedStudy(
         folder, str(document["study"]), document, built, len(codes.pairs), len(codes.images), _named(quality),
         files, SIMULATOR + (f"/{version}" if version else ""), len(codes.items),
-        asked, tuple(map(FormField.from_json, document.get("forms", []))),
+        asked, tuple(map(FormField.from_json, document.get("forms", []))), PlayedClips.of(document),
     )  # fmt: skip
 
 

@@ -105,6 +105,9 @@ class Crowd:
         ease = np.where(hit.item >= 0, self.items[hit.item], 0.0) if self.plan.items else np.zeros(len(d[0]))
         sent, seconds = _submission(self.plan, hit, person, d, ease, self.observer, rng)
         sent |= _beside(self.plan, slot, np.random.default_rng([self.seed, 7, slot]))
+        if self.plan.clips:
+            own, hz = np.random.default_rng([self.seed, 8, slot]), sent["page"]["refresh_hz"]
+            sent["answers"] = self.plan.clips.recorded(sent["answers"], hz, own)
         return Visit(self.worker_id(slot), hit.name, slot, sent, seconds)
 
 

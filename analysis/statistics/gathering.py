@@ -146,6 +146,13 @@ class Gathered:
         answers = self.clock.answers(rows)
         return answers["response_ms"], answers["shown_ms"]
 
+    def played(self, part: slice) -> NDArray[Any] | None:
+        """How the clips of a part's answers played (`answer_file.PLAYED`); None of images, and of a table."""
+        if isinstance(self.clock, tuple) or not self.clock.file.clips:
+            return None
+        rows = self.assignment[part].astype(np.int64)
+        return self.clock.answers(rows[np.flatnonzero(np.diff(rows, prepend=-1))])
+
     def analysed(self, *, filtered: bool = True) -> NDArray[np.bool_]:
         """Which answers (N,) are analysed: not excluded, and no sentinels.
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from glimpse.experiment import Experiment
+    from glimpse.language import Language
 
 
 def question_of_clips(experiment: Experiment, page: Mapping[str, Any]) -> Experiment:
@@ -46,7 +47,7 @@ def text_of_clips(text: str, usual: str, experiment: Experiment, page: Mapping[s
     return said.get(text, text)
 
 
-def _words(page: Mapping[str, Any]) -> tuple[Any, Any]:
+def _words(page: Mapping[str, Any]) -> tuple[Language, Language]:
     """Return the words of a page's language for images, and for clips."""
     code, wording = page.get("language", SOURCE), page.get("wording")
     return language(code, wording), language(code, wording, clips=True)

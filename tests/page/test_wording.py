@@ -195,7 +195,7 @@ def test_settings_come_back_and_older_ones_are_read() -> None:
     assert SETTINGS.to_json() == {"width": 300, "height": 200, "fixation_ms": 600, "origins": []}
     older = {**SETTINGS.to_json(), "consent": ["One.", "Two."]}
     assert PageSettings.from_json(older).consent == "One.\n\nTwo."
-    wanted = r"page holds color, fixation_ms, .*; it needs width, height, fixation_ms, and may hold again, comment, "
+    wanted = r"page holds color, fixation_ms, .*; it needs width, height, fixation_ms, and may hold again, "
     with pytest.raises(GlimpseError, match=wanted):
         PageSettings.from_json({**SETTINGS.to_json(), "color": 1})
     with pytest.raises(GlimpseError, match="it needs width, height"):

@@ -13,6 +13,7 @@ from PIL import Image
 
 from glimpse.analysis.figures.drawing import figure_formats
 from glimpse.analysis.report.report import check_out, write_report
+from glimpse.analysis.statistics.playing import PLAYING_COLUMNS
 from glimpse.errors import GlimpseError
 from tests.analysis.analyses import rows, run
 from tests.analysis.folders import build_study, state_rule, write_scores
@@ -296,6 +297,7 @@ def test_every_field_is_documented(results: Path, summary_of_several: dict[str, 
     )
     summary = json.loads((tmp_path / "r" / "summary.json").read_text())
     summary |= {name: summary_of_several[name] for name in NOT_OF_A_CHOICE}
+    summary["playing"] = [dict.fromkeys(PLAYING_COLUMNS)]
     text = (Path(__file__).parents[3] / "docs" / "summary.md").read_text()
     sections = {part.split("`")[0]: part for part in text.split("\n## `")[1:]}
     assert set(sections) == set(summary)
