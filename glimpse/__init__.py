@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .analysis.api.drawing import plot_preference, plot_ranking, plot_realism
     from .analysis.api.metrics import anytime_table, metric_pairs, metric_table, plot_metric
     from .analysis.api.planning import power_table
+    from .analysis.api.scales import scale_table, ties_table
     from .analysis.api.tables import (
         curves_table,
         fit_curves,
@@ -47,8 +48,10 @@ __all__ = [
     "ranking_table",
     "read_results",
     "render",
+    "scale_table",
     "simulate",
     "synthesize",
+    "ties_table",
 ]
 # Where each name stands, by module.
 _HOMES = {
@@ -56,6 +59,7 @@ _HOMES = {
     "analysis.api.drawing": ("plot_preference", "plot_ranking", "plot_realism"),
     "analysis.api.metrics": ("anytime_table", "metric_pairs", "metric_table", "plot_metric"),
     "analysis.api.planning": ("power_table",),
+    "analysis.api.scales": ("scale_table", "ties_table"),
     "analysis.api.tables": (
         "curves_table",
         "fit_curves",

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from glimpse.calling import flag, in_python, number, refuse, whole, word
-from glimpse.errors import ArgumentError
 
-from ..reading.exclusion import Exclusion
-from ..reading.results import Results
 from ..statistics import curve as curves_of
 from ..statistics import preference, psychometric, ranking
 from ..statistics.choices import EXPOSURES
 from ..statistics.curve import CurveFit
-from ..statistics.gathering import design_cells
-from ..statistics.grouping import analysed
 from ..statistics.preference import Intervals
 from ..statistics.ranking import Ranking
-from .checks import check_judgments, known_condition
+from .checks import known_condition
+from .given import given_as
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from ..reading.judgments import Judgments
-    from ..statistics.grouping import Analysed
+    from ..reading.exclusion import Exclusion
+
 
 T = TypeVar("T")
 IMAGES = ("item_a", "item_b")
@@ -94,7 +90,7 @@ def preference_table(
         whole("resamples", resamples),
         None if equivalence is None else number("equivalence", equivalence),
     )
-    given = _given(judgments, ("chose_a", *IMAGES))
+    given = given_as(judgments, ("chose_a", *IMAGES))
     rng = np.random.default_rng(whole("seed", seed))
     found = preference.preference_table(
         given.judgments, given.cells, settings, filtered=flag("filtered", filtered), rng=rng
@@ -152,7 +148,7 @@ def fit_curves(
     """
     word("exposure", exposure, EXPOSURES)
     columns = ("chose_a", *IMAGES, *(("shown_ms",) if exposure == "measured" else ()))
-    given = _given(judgments, columns)
+    given = given_as(judgments, columns)
     about = given.about
     if real is not None:
         table = given.judgments
@@ -236,7 +232,7 @@ def rank_conditions(
         >>> round(rankings[-1].differences[0].wins, 2)  # the chance that real is chosen beside crn
         0.82
     """
-    given = _given(judgments, ("side_of_a", "chosen_side", *IMAGES))
+    given = given_as(judgments, ("side_of_a", "chosen_side", *IMAGES))
     found = ranking.rank_conditions(given.analysed(cluster, filtered), level=_level(level))
     return Fitted(found, given.about)
 
@@ -278,36 +274,6 @@ class Fitted(list[T]):
     def __init__(self, items: Iterable[T], about: Mapping[str, Any]) -> None:
         super().__init__(items)
         self.attrs = dict(about)
-
-
-class _Given(NamedTuple):
-    """Judgments as the statistics take them; `about` is what `Exclusion.table` says of their study."""
-
-    judgments: Judgments | pd.DataFrame
-    cells: pd.DataFrame | None
-    contrasts: Sequence[str] | None
-    about: dict[str, Any]
-
-    def analysed(self, cluster: object, filtered: object) -> Analysed:
-        """Those that are analysed; GlimpseError for a clustering that there is not."""
-        name = Intervals(cluster=word("cluster", cluster)).cluster
-        return analysed(self.judgments, self.cells, cluster=name, filtered=flag("filtered", filtered))
-
-
-def _given(judgments: Any, columns: Sequence[str]) -> _Given:
-    """Take judgments in either form; ArgumentError for another thing, or one that lacks `columns`."""
-    if isinstance(judgments, Exclusion):
-        results = judgments.results
-        cells = design_cells(results.trials, results.experiment.get("contrasts") or ())
-        about = {"real": results.real, "simulated": results.simulated}
-        return _Given(judgments.judgments, cells, list(dict.fromkeys(cells["contrast"])), about)
-    if isinstance(judgments, pd.DataFrame):
-        check_judgments(judgments, columns)
-        return _Given(judgments, None, None, {str(key): value for key, value in judgments.attrs.items()})
-    if isinstance(judgments, Results):
-        raise ArgumentError("judgments is of type Results; call glimpse.exclude(results) first.")
-    wanted = "give what glimpse.exclude(results) returns, or a DataFrame of judgments"
-    return refuse("judgments", judgments, wanted)
 
 
 def _level(level: object) -> float:

@@ -64,12 +64,14 @@ def plot_answers(ax: Axes, table: pd.DataFrame) -> Axes:
 
 def answers_figure(table: pd.DataFrame, words: dict[int, str], *, simulated: bool) -> Figure:
     """Draw how answers are spread; table as for `plot_answers`; words: of each answer, for the legend."""
-    with style(table["label"]):
+    with style([*table["label"], *words.values()]):
         names = {name: fold(legible(name), 1.9) for name in dict.fromkeys(table["label"])}
         table = table.assign(label=table["label"].map(names))
         lines = max((1 + name.count("\n") for name in names.values()), default=1)
         row = max(0.2, 0.06 + LINE_IN * lines)
-        keys = [Patch(color=shade(kind, max(words)), label=text) for kind, text in sorted(words.items())]
+        keys = [
+            Patch(color=shade(kind, max(words)), label=legible(text)) for kind, text in sorted(words.items())
+        ]
         left = 0.12 + max((text_width_in(name) for name in names.values()), default=0.0)
         height = 0.4 + TOP_IN + LEGEND_IN + row * len(names)
         figure = blank(COLUMN_IN, height)

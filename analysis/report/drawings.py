@@ -21,9 +21,14 @@ from .pair_drawing import at, figure_name, marked, pairs_drawing
 from .tables import facing, records, turned
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from .evaluation import Evidence
+
+
+SHORT = 20  # characters of a word in the legend
 
 
 def drawings_of(evidence: Evidence) -> dict[str, Drawing]:
@@ -79,19 +84,21 @@ def _answers(evidence: Evidence) -> Drawing:
             {"label": label, "points": -row["points"] if flip else row["points"], "share": row["share"]}
         )
     most = evidence.results.question.kind.steps
-    words = {kind: _words_of(kind, most) for kind in range(-most, most + 1)}
+    labels = evidence.results.question.labels
+    words = {kind: _words_of(kind, most, labels) for kind in range(-most, most + 1)}
     caption = (
         "How answers are spread: to the right those for the first-named condition, to the left those for the "
         "other; grey, across the middle: those that prefer neither."
-    )
+    ) + (f" On the page they were, from left to right: {'; '.join(labels)}." if labels else "")
     alt = "Distribution of the answers; the means or shares are in the table."
     return Drawing("answers", (pd.DataFrame(rows), words), {}, alt, caption, wide=False)
 
 
-def _words_of(points: int, most: int) -> str:
-    """An answer in the legend."""
+def _words_of(points: int, most: int, labels: Sequence[str]) -> str:
+    """An answer in the legend. labels: the study's own words for answers, which name sides; so those of the
+    one in the middle alone can stand here, if they are few."""
     if not points:
-        return "neither"
+        return labels[most] if labels and len(labels[most]) <= SHORT else "neither"
     if most == 1:
         return "first-named" if points > 0 else "other"
     return f"{points:+d}".replace("-", "\u2212")

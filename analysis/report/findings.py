@@ -162,7 +162,8 @@ def _few(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
         if few := pilot or doubtful:
             number, worth, _ = min(few, key=lambda cell: cell[1])
             found.append({
-                "what": what, "pilot": bool(pilot), "cells": len(few), "number": number, "effective": worth,
+                "what": what, "pilot": bool(pilot), "cells": len(few), "all": len(few) == len(cells),
+                "number": number, "effective": worth,
                 "unequal": worth < 0.9 * number, "where": _where([row for _, _, row in few]),
             })  # fmt: skip
     return found

@@ -185,7 +185,7 @@ class _Shown(NamedTuple):
     def fit(self) -> tuple[TiedStrengths | None, str]:
         """The strengths, and why there are none."""
         if not self.tally.df("exposure_ms", self.number) > 0:
-            return None, "one worker or one image only: no error can be estimated"
+            return None, "one worker or one image only, so that no error can be estimated"
         try:
             found = tied_strengths(self.left, self.right, self.counts, self.names, biased=self.mixed)
         except DisconnectedError as error:

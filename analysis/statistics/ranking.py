@@ -192,7 +192,7 @@ def _rank(shown: _ExposureGroups, level: float, adjustment: str) -> Ranking:
         level=level, identified=False,
     )  # fmt: skip
     if not df > 0:
-        return replace(blank, note="one worker or one image only: no error can be estimated")
+        return replace(blank, note="one worker or one image only, so that no error can be estimated")
     K = len(shown.names)
     order = shown.left * K + shown.right
     n, k = (np.bincount(order, weights=w, minlength=K * K).astype(float) for w in (shown.n, shown.k))

@@ -1,0 +1,53 @@
+"""Judgments as a caller gives them: what `glimpse.exclude` returned, or rows of its table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pandas as pd
+
+from glimpse.calling import flag, refuse, word
+from glimpse.errors import ArgumentError
+
+from ..reading.exclusion import Exclusion
+from ..reading.results import Results
+from ..statistics.gathering import design_cells
+from ..statistics.grouping import analysed
+from ..statistics.preference import Intervals
+from .checks import check_judgments
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..reading.judgments import Judgments
+    from ..statistics.grouping import Analysed
+
+
+class Given(NamedTuple):
+    """Judgments as the statistics take them; `about` is what `Exclusion.table` says of their study."""
+
+    judgments: Judgments | pd.DataFrame
+    cells: pd.DataFrame | None
+    contrasts: Sequence[str] | None
+    about: dict[str, Any]
+
+    def analysed(self, cluster: object, filtered: object) -> Analysed:
+        """Those that are analysed; GlimpseError for a clustering that there is not."""
+        name = Intervals(cluster=word("cluster", cluster)).cluster
+        return analysed(self.judgments, self.cells, cluster=name, filtered=flag("filtered", filtered))
+
+
+def given_as(judgments: Any, columns: Sequence[str]) -> Given:
+    """Take judgments in either form; ArgumentError for another thing, or one that lacks `columns`."""
+    if isinstance(judgments, Exclusion):
+        results = judgments.results
+        cells = design_cells(results.trials, results.experiment.get("contrasts") or ())
+        about = {"real": results.real, "simulated": results.simulated}
+        return Given(judgments.judgments, cells, list(dict.fromkeys(cells["contrast"])), about)
+    if isinstance(judgments, pd.DataFrame):
+        check_judgments(judgments, columns)
+        return Given(judgments, None, None, {str(key): value for key, value in judgments.attrs.items()})
+    if isinstance(judgments, Results):
+        raise ArgumentError("judgments is of type Results; call glimpse.exclude(results) first.")
+    wanted = "give what glimpse.exclude(results) returns, or a DataFrame of judgments"
+    return refuse("judgments", judgments, wanted)
