@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -48,8 +49,11 @@ def minutes(
     fixation_ms: int = FIXATION_MS,
     forms: Sequence[FormField] = (),
     break_every: int = 0,
+    clips_ms: Sequence[float] = (),
 ) -> int:
     """Estimate the whole minutes of a HIT from its trials: exposures in ms (None: unlimited) and contexts.
+
+    `clips_ms`: how long the clips of each trial play; without limit they are taken to be seen once, whole.
 
     >>> from glimpse.questions import DEFAULT_QUESTION
     >>> minutes([(None, None)] * 110, [DEFAULT_QUESTION])
@@ -57,9 +61,9 @@ def minutes(
     """
     answers = sum(ANSWER_MS[question.answer] for question in questions)
     trials, total = 0, 0.0
-    for exposure_ms, context in shown:
+    for (exposure_ms, context), clip_ms in zip(shown, chain(clips_ms, repeat(0.0)), strict=False):
         trials += 1
-        total += answers + (exposure_ms + fixation_ms if exposure_ms else LOOK_MS)
+        total += answers + (exposure_ms + fixation_ms if exposure_ms else max(LOOK_MS, clip_ms))
         if context is not None:
             total += reading_ms(context.text) + (REFERENCE_MS if context.image else 0)
     breaks = (trials - 1) // break_every if break_every else 0
@@ -75,6 +79,9 @@ def hit_minutes(study: Study, hit: str) -> int:
         fixation_ms=study.page_settings.get("fixation_ms", FIXATION_MS),
         forms=study.forms,
         break_every=study.experiment.break_every,
+        clips_ms=[study.stimuli[trial.stimulus_left].duration_ms or 0.0 for trial in study.trials_of(hit)]
+        if study.moving
+        else (),
     )
 
 

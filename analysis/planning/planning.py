@@ -9,6 +9,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glimpse.clips import is_video
 from glimpse.context import Context
 from glimpse.duration import hourly_usd, minutes
 from glimpse.errors import GlimpseError
@@ -97,7 +98,9 @@ def shown_images(trials: Iterable[Trial]) -> int:
 def _images_in(folder: Path) -> int:
     inside = folder.iterdir() if folder.is_dir() else ()
     conditions = [path for path in inside if path.is_dir() and not is_left_behind(path.name)]
-    items = [{item_of(path) for path in one.iterdir() if is_image(path)} for one in conditions]
+    items = [
+        {item_of(path) for path in one.iterdir() if is_image(path) or is_video(path)} for one in conditions
+    ]
     return len(set.intersection(*items)) if items else 0
 
 

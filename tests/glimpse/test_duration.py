@@ -38,6 +38,15 @@ def test_prompts_references_forms_and_many_breaks_add_time() -> None:
     assert minutes(PLAIN, [DEFAULT_QUESTION], break_every=2) > plain + 5
 
 
+def test_clips_are_seen_once_where_time_is_unlimited() -> None:
+    plain = minutes(PLAIN, [DEFAULT_QUESTION])
+    assert minutes(PLAIN, [DEFAULT_QUESTION], clips_ms=[1000] * 110) == plain
+    longer = minutes(PLAIN, [DEFAULT_QUESTION], clips_ms=[4000] * 110)
+    assert longer - plain == pytest.approx(110 * (4000 - 2200) / 60_000, abs=1)
+    limited = [(1000, None)] * 110
+    assert minutes(limited, [DEFAULT_QUESTION], clips_ms=[4000] * 110) == minutes(limited, [DEFAULT_QUESTION])
+
+
 def test_characters_that_are_words_count_alone() -> None:
     assert reading_ms("赤い箱") == pytest.approx(3 * 60_000 / 255)
     assert reading_ms("a red box") == pytest.approx(3 * 60_000 / 238)
