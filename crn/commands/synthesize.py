@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from PIL import Image
 
 from glimpse.console import versions
-from glimpse.program import program
+from glimpse.program import command, program
+from glimpse.text import counted
 
 from .options import PlainName, Size, unknown_option
 
 if TYPE_CHECKING:
     from ..network.config import NetworkConfig
+    from ..synthesis.cutting import Cutting
     from ..synthesis.inputs import SynthesisConfig
     from ..synthesis.shards import Shard
     from ..synthesis.synthesis import Summary
@@ -82,6 +85,25 @@ MANY = 10  # steps from which progress is shown
     show_default=True,
     help="Frames of the drive without LABELS.",
 )
+@click.option(
+    "--clip-seconds",
+    type=click.FloatRange(min=0.1),
+    help="Also cut the images, in the order of their names, into clips of this length, in "
+    "--clips/<condition>: folders for build-hits.",
+)
+@click.option(
+    "--clips",
+    type=click.Path(path_type=Path),
+    default=Path("clips"),
+    show_default=True,
+    help="Folder for --clip-seconds.",
+)
+@click.option(
+    "--photographs",
+    type=click.Path(path_type=Path),
+    help="Cut these photographs, named as LABELS, into clips of condition real.  "
+    "[default: those of the drawn drive]",
+)
 @click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, cuda:1, mps.")
 @click.option(
     "--dtype",
@@ -119,12 +141,14 @@ def synthesize(
       python cli.py synthesize camvid/valannot --weights camvid-crn
       python cli.py synthesize camvid/valannot --weights scenes-crn --map camvid-cityscapes --size 128x256
       python cli.py synthesize --video drive.mp4
+      python cli.py synthesize --video drive.mp4 --clip-seconds 2
       torchrun --nproc-per-node 2 -m glimpse synthesize my_labels/
     """
     from ..synthesis.shards import join_shards
 
     shard = join_shards()
     run = _Run(shard, out, options)
+    run.check_cut(labels, video, frames)
     if video is not None:
         from ..synthesis.video import check_video_path
 
@@ -219,8 +243,7 @@ class _Run:
             config = self.config(label_set=label_set)
         summary = self.condition(labels, weights, name, config)
         self.film(summary, video)
-        if self.shard.first:
-            self.console.next(f"{program()} gallery {self.out}")
+        self.cut(summary, self.options["photographs"])
 
     def samples(self, weights: str | None, name: str | None) -> None:
         """Lay out the sample scenes in every condition there are weights for."""
@@ -260,9 +283,9 @@ class _Run:
             write_drive(self.out, frames, size, self.console.track)
             self.say(f"{self.out}/labels/, {self.out}/real/: {frames} frames drawn")
         self.shard.wait()
-        self.film(self.condition(self.out / "labels", weights, name or "crn", config), video)
-        if self.shard.first:
-            self.console.next(f"{program()} gallery {self.out}")
+        summary = self.condition(self.out / "labels", weights, name or "crn", config)
+        self.film(summary, video)
+        self.cut(summary, self.options["photographs"] or self.out / "real")
 
     def film(self, summary: Summary, video: Path | None) -> None:
         """Write the run's images, or their grids, as a video."""
@@ -274,3 +297,47 @@ class _Run:
         frames = [summary.place.images(item)[-1 if self.options["grid"] else 0] for item in summary.items]
         count = write_video(video, read_frames(frames), self.options["fps"])
         self.say(f"{video}: {count} frames, {count / self.options['fps']:.1f} s")
+
+    @property
+    def cutting(self) -> Cutting | None:
+        """How the images are cut into clips; None: not at all."""
+        from ..synthesis.cutting import Cutting
+
+        seconds = self.options["clip_seconds"]
+        return Cutting(self.options["clips"], seconds, self.options["fps"]) if seconds else None
+
+    def check_cut(self, labels: Path | None, video: Path | None, frames: int) -> None:
+        """Refuse, before anything is made, what cannot be cut into clips."""
+        from ..synthesis.cutting import photographs_of
+
+        photographs = self.options["photographs"]
+        if self.cutting is None:
+            if photographs is not None:
+                raise click.UsageError("--photographs are cut into clips: give --clip-seconds, too.")
+            return
+        if photographs is not None:
+            photographs_of(photographs)
+        if labels is None:
+            if video is None:
+                raise click.UsageError("--clip-seconds needs LABELS of a drive, or --video for a drawn one.")
+            self.cutting.check(frames)
+
+    def cut(self, summary: Summary, photographs: Path | None) -> None:
+        """Cut the run's images into clips, and the photographs alike; say what to do next."""
+        if not self.shard.first:
+            return
+        if self.cutting is None:
+            self.console.next(f"{program()} gallery {self.out}")
+            return
+        for number, folder in enumerate(summary.place.folders):
+            frames = [summary.place.images(item)[number] for item in summary.items]
+            count = self.cutting.cut(folder.name, frames, self.track)
+            self.say(f"{self.cutting.folder / folder.name}/: {counted(count, 'clip')} of {self.cutting.length} frames")
+        if photographs is not None:
+            with Image.open(frames[0]) as image:
+                size = image.size
+            count = self.cutting.cut_photographs(photographs, summary.items, size, self.track)
+            self.say(f"{self.cutting.folder / 'real'}/: {counted(count, 'clip')} of {self.cutting.length} frames")
+        clips = self.cutting.folder
+        plain = [] if (clips / "image-space").is_dir() else ["--sentinels-per-hit", "0"]
+        self.console.next(command("build-hits", "--images", str(clips), *plain))

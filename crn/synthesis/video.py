@@ -25,25 +25,27 @@ def check_video_path(path: Path | str) -> Path:
     return path
 
 
-def write_video(path: Path | str, frames: Iterable[np.ndarray], frames_per_second: float = 17.0) -> int:
+def write_video(
+    path: Path | str, frames: Iterable[np.ndarray], frames_per_second: float = 17.0, *, crf: int = 18
+) -> int:
     """Write (H, W, 3) uint8 RGB frames of one size as H.264 (yuv420p); return how many.
 
-    The file appears whole or not at all; the same frames give the same bytes on one machine. Odd sizes get
-    one more row or column. Raises GlimpseError without frames, for frames of two sizes, and when ffmpeg
-    fails.
+    `crf` is x264's: 0 is lossless, 18 looks so. The file appears whole or not at all; the same frames give
+    the same bytes on one machine. Odd sizes get one more row or column. Raises GlimpseError without frames,
+    for frames of two sizes, and when ffmpeg fails.
     """
     path = check_video_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with naming(path), tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         whole = Path(folder) / path.name
-        count = _encode(whole, frames, frames_per_second)
+        count = _encode(whole, frames, frames_per_second, crf)
         if not count:
             raise GlimpseError(f"{path}: there are no frames to write.")
         whole.replace(path)
     return count
 
 
-def _encode(path: Path, frames: Iterable[np.ndarray], frames_per_second: float) -> int:
+def _encode(path: Path, frames: Iterable[np.ndarray], frames_per_second: float, crf: int) -> int:
     import imageio_ffmpeg
 
     writer, shape, count = None, None, 0
@@ -59,7 +61,7 @@ def _encode(path: Path, frames: Iterable[np.ndarray], frames_per_second: float) 
                     quality=None,
                     macro_block_size=1,
                     output_params=[
-                        *("-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-crf", "18", "-preset", "medium"),
+                        *("-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-crf", str(crf), "-preset", "medium"),
                         *("-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact"),
                         *("-map_metadata", "-1", "-movflags", "+faststart"),
                     ],

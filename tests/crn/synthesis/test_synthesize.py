@@ -15,6 +15,7 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
+from glimpse.clips import frames_of, probe
 from glimpse.crn.data.labels import one_hot
 from glimpse.crn.network.checkpoints import load_weights, save_weights
 from glimpse.crn.network.config import NetworkConfig
@@ -372,3 +373,56 @@ def test_a_drive_is_drawn_and_filmed(run):
     assert "drive/labels/, drive/real/: 3 frames drawn" in output
     assert "drive.mp4: 3 frames" in output
     assert len(images("drive/crn")) == len(images("drive/real")) == 3
+
+
+def test_two_networks_over_one_drive_make_folders_of_clips(run):
+    """Cut alike, and the drawn photographs with them; what is left of a drive is in no clip."""
+    for weights, name in (("net", "crn"), ("diverse", "theirs")):
+        words = ["--video", f"{name}.mp4", "--frames", 9, "--clip-seconds", 0.25, "--condition", name]
+        output = run(*words, "--size", "32x64", labels=None, weights=weights)
+        assert f"clips/{name}/: 2 clips of 4 frames" in output
+        assert "clips/real/: 2 clips of 4 frames" in output
+        assert "Next: python cli.py build-hits --images clips --sentinels-per-hit 0" in output
+    found = {path: probe(path) for path in Path("clips").glob("*/*.mp4")}
+    assert sorted(str(path) for path in found) == [
+        f"clips/{condition}/000{number}.mp4" for condition in ("crn", "real", "theirs") for number in (1, 2)
+    ]
+    assert {(clip.frames, clip.frame_rate, clip.width, clip.height) for clip in found.values()} == {
+        (4, 16, 64, 32)
+    }
+    (frame,) = frames_of("clips/real/0002.mp4", 1)
+    assert np.abs(frame.astype(int) - images("drive/real")["000005"]).mean() < 4
+
+
+def test_photographs_are_cut_as_the_images_are(run, shared):
+    """They are named as the label maps, and may be larger."""
+    Path("photographs").mkdir()
+    for item in "012":
+        Image.new("RGB", (128, 64), (200, 60, 30)).save(f"photographs/{item}.jpg")
+    output = run("--clip-seconds", 0.13, "--photographs", "photographs")
+    assert "clips/net/: 1 clip of 2 frames" in output
+    clip = probe("clips/real/0001.mp4")
+    assert (clip.width, clip.height, clip.frames) == (64, 32, 2)
+    Path("photographs/1.jpg").unlink()
+    said = run("--clip-seconds", 0.13, "--photographs", "photographs", status=1)
+    assert "photographs lacks the photographs of 1 of 3 label maps, the first 1." in " ".join(said.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "labels", "said"),
+    [
+        (
+            ["--clip-seconds", 1, "--video", "a.mp4", "--frames", 8],
+            None,
+            "a clip has 16 frames at 16 a second",
+        ),
+        (["--clip-seconds", 1], None, "--clip-seconds needs LABELS of a drive, or --video for a drawn one"),
+        (["--photographs", "nowhere", "--clip-seconds", 1], "labels", "nowhere is no folder of photographs"),
+        (["--photographs", "nowhere"], "labels", "--photographs are cut into clips: give --clip-seconds"),
+        (["--clip-seconds", 1], "labels", "and the drive has 3. Ask for shorter clips"),
+    ],
+)
+def test_what_cannot_be_cut(run, words, labels, said):
+    result = run(*words, labels=labels, status=2 if "give --clip" in said or "needs LABELS" in said else 1)
+    assert said in " ".join(result.split())
+    assert not Path("clips").exists()
