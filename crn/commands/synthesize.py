@@ -331,13 +331,17 @@ class _Run:
             return
         for number, folder in enumerate(summary.place.folders):
             frames = [summary.place.images(item)[number] for item in summary.items]
-            count = self.cutting.cut(folder.name, frames, self.track)
-            self.say(f"{self.cutting.folder / folder.name}/: {counted(count, 'clip')} of {self.cutting.length} frames")
+            self.say_cut(folder.name, self.cutting.cut(folder.name, frames, self.track))
         if photographs is not None:
             with Image.open(frames[0]) as image:
                 size = image.size
-            count = self.cutting.cut_photographs(photographs, summary.items, size, self.track)
-            self.say(f"{self.cutting.folder / 'real'}/: {counted(count, 'clip')} of {self.cutting.length} frames")
+            self.say_cut("real", self.cutting.cut_photographs(photographs, summary.items, size, self.track))
         clips = self.cutting.folder
         plain = [] if (clips / "image-space").is_dir() else ["--sentinels-per-hit", "0"]
         self.console.next(command("build-hits", "--images", str(clips), *plain))
+
+    def say_cut(self, condition: str, count: int) -> None:
+        """Say how many clips a condition has."""
+        if self.cutting is not None:
+            folder, length = self.cutting.folder / condition, self.cutting.length
+            self.say(f"{folder}/: {counted(count, 'clip')} of {length} frames")

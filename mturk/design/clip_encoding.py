@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from .cuts import Cut
 
 CLIP_ENCODINGS = ("auto", "keep", "mp4", "webm")
-# No compression is seen at these, measured on drives and test patterns: PSNR above 45 dB, SSIM above 0.99.
+# No compression is seen at these: over the drawn drive, photographs keep a PSNR of 46 dB and a SSIM of 0.99
+# with either, images of networks more. At 18, the usual choice, fine grain goes (43 dB, 0.977); at 12, files
+# are a quarter larger, and whole clips are loaded before each trial.
 # One key frame a clip, and frames that follow the ones before them: the tables of all files are alike, and
 # the first frame is there at once.
 _ENCODERS = {
@@ -36,7 +38,7 @@ _ENCODERS = {
         *("-bsf:v", "filter_units=remove_types=6"),
     ),
     "webm": (
-        *("-c:v", "libvpx-vp9", "-crf", "15", "-b:v", "0", "-deadline", "good", "-cpu-used", "2"),
+        *("-c:v", "libvpx-vp9", "-crf", "8", "-b:v", "0", "-deadline", "good", "-cpu-used", "2"),
         *("-g", "9999", "-keyint_min", "9999", "-row-mt", "0"),
     ),
 }

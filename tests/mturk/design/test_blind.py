@@ -13,6 +13,7 @@ from scipy.stats import binomtest
 from glimpse.experiment import Batch, preset
 from glimpse.mturk.building.building import Making, build
 from glimpse.mturk.building.rows import planned_rows
+from glimpse.mturk.design.clip_padding import parts_of, stated_codec
 from glimpse.mturk.design.stimuli import find_images
 from glimpse.mturk.page.data import page_data
 
@@ -128,6 +129,67 @@ def test_no_exposure_gives_a_sentinel_away(studies, mode):
 def test_what_a_browser_can_tell_is_said(studies, mode, name):
     said = " ".join(studies(mode, name).warnings)
     assert ("All sentinels are shown 4 s, and" in said) == (mode == "limited-time" and name != "glimpse")
+
+
+@pytest.fixture(scope="module", params=["mp4", "webm"])
+def moving(request, tmp_path_factory):
+    """A study of clips of which each condition compresses in a way of its own."""
+    folder = tmp_path_factory.mktemp("moving")
+    rng = np.random.default_rng(2)
+    for number, condition in enumerate(("real", "crn", "image-space")):
+        (folder / "clips" / condition).mkdir(parents=True)
+        for scene in range(24):
+            frames = [
+                Image.fromarray(rng.integers(0, 200 >> 2 * number, (16, 32, 3), dtype=np.uint8))
+                for _ in range(4)
+            ]
+            path = folder / "clips" / condition / f"{scene:03d}.webp"
+            frames[0].save(path, save_all=True, append_images=frames[1:], duration=40, lossless=True)
+    contrasts = (("crn", "real"),)
+    batches = (Batch("b1", contrasts, "image-space"),)
+    design = replace(preset("limited-time"), contrasts=contrasts, batches=batches, hits_per_batch=4)
+    making = Making(seed=3, versions={}, encoding=request.param)
+    return build(find_images(folder / "clips"), design, folder / "study", making).study
+
+
+def clip_sights(study, hit):
+    """Yield each trial with what a browser sees of its clips, beside what it sees of images."""
+    for trial, seen in sights(study, hit):
+        stated = [study.stimuli[name] for name in (trial.stimulus_left, trial.stimulus_right)]
+        files = [(study.folder / "images" / one.file).read_bytes() for one in stated]
+        yield (
+            trial,
+            {
+                **seen,
+                "sizes of the outermost boxes": tuple(outermost(data) for data in files),
+                "codec and its settings": tuple(stated_codec(data) for data in files),
+                "all before the table of frames": tuple(data[: data.find(b"stsz")][:400] for data in files),
+                "frames and their rate": tuple((one.frames, one.frame_rate) for one in stated),
+                "words of an encoder": tuple(len(re.findall(rb"x264 - core|crf=", data)) for data in files),
+            },
+        )
+
+
+def outermost(data):
+    parts = parts_of(data)
+    return len(parts.head), *parts.sizes
+
+
+def test_a_bot_that_never_looks_at_clips_stays_at_chance(moving):
+    scores = {}
+    for hit in moving.hits:
+        for trial, seen in clip_sights(moving, hit.hit):
+            right = (trial.condition_left, trial.condition_right).index("real")
+            for sight, (left_side, right_side) in seen.items():
+                if left_side != right_side:
+                    won = int(left_side < right_side) == right
+                    scores.setdefault((sight, trial.sentinel), []).append(won)
+    differing = {"name", "recurrence", "shown before", "exposure, place and file type"}
+    assert {sight for sight, _ in scores} <= differing
+    for sight, won in scores.items():
+        if sight[0] not in {"recurrence", "shown before"}:  # 24 scenes come again, and build-hits says so
+            assert binomtest(sum(won), len(won), 0.5).pvalue > UNLIKELY, sight
+    assert len({path.stat().st_size for path in (moving.folder / "images").iterdir()}) == 1
 
 
 def test_the_paper_s_numbers_stay():
