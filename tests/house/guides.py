@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
+from glimpse.crn.synthesis.video import write_video
+
 CITYSCAPES_IDS = np.array([7, 8, 11, 17, 21, 23, 24, 26])
 
 
@@ -43,6 +45,20 @@ def given_own_images(folder: Path, name: str = "images") -> None:
             path = folder / name / condition / f"{item:06d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             photo.filter(ImageFilter.GaussianBlur(radius)).save(path)
+
+
+def given_own_clips(folder: Path) -> None:
+    """Write clips/{real,mine,theirs,blurred}, 12 scenes each, as MP4."""
+    rng = np.random.default_rng(0)
+    for item in range(1, 13):
+        photo = _noise(rng, 48, 64)
+        for condition, radius in (("real", 0), ("mine", 1), ("theirs", 2), ("blurred", 6)):
+            made = photo.filter(ImageFilter.GaussianBlur(radius))
+            frames = [
+                np.asarray(made.transform((64, 48), Image.Transform.AFFINE, (1, 0, x, 0, 1, 0)))
+                for x in range(4)
+            ]
+            write_video(folder / "clips" / condition / f"{item:04d}.mp4", frames, 8)
 
 
 def given_many_images(folder: Path) -> None:
