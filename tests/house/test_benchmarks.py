@@ -59,6 +59,7 @@ def test_numbers_and_names_are_read():
         ("collecting.py --assignments 101 --hits 3", "publishing 3 HITs"),
         ("analysis.py --only json --judgments 1", "2,200 judgments"),
         ("planning.py --trials 1", "loop_to_plan"),
+        ("clips.py --clips 1 --size 16 --repeats 1", "by hand, all cores each"),
         ("stopping.py --studies 1", "4 HITs x 200 workers x 3 pairs | 0.9"),
     ],
 )
