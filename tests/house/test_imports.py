@@ -35,7 +35,7 @@ LAYERS = {
         ["stop_rule", "language", "questions", "experiment_checks"],
         ["text"],
         ["calling"],
-        ["betting", "cells", "errors", "playing", "progress", "program", "version"],
+        ["allocation", "betting", "cells", "errors", "playing", "progress", "program", "version"],
     ],
     "crn": [
         ["commands", "api"],
