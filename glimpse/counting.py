@@ -183,16 +183,20 @@ def tally(
     )
 
 
-def reason_left_out(study: Study, hit: str, submission: Submission | None) -> str | None:
+def reason_left_out(
+    study: Study, hit: str, submission: Submission | None, trials: Sequence[Trial] | None = None
+) -> str | None:
     """Return why a study's rules leave one assignment out, by itself; None where it counts.
 
     `hit` is the HIT that was served, whatever the submission says; `submission` is None where it cannot be
-    read. An assignment's reason never changes, so that it is found out once.
+    read. `trials` are those of the HIT where they were drawn; None: as planned. An assignment's reason never
+    changes, so that it is found out once.
     """
     if submission is None or (submission.study, submission.hit) != (study.study, hit):
         return UNREADABLE
     experiment = study.experiment
-    found = tally(submission, study.trials_of(hit), experiment.questions, experiment.judged_by)
+    shown = study.trials_of(hit) if trials is None else trials
+    found = tally(submission, shown, experiment.questions, experiment.judged_by)
     return found.reason(experiment.max_wrong_sentinels)
 
 

@@ -22,6 +22,8 @@ Scenes = Literal["without-replacement", "with-replacement"]
 Sides = Literal["balanced", "random"]
 # Where the known answers come from: a condition beside the real one, a file, or a picture of another item.
 Sentinels = Literal["condition", "file", "mismatch"]
+# Whether trials are planned beforehand, or drawn by the server for each assignment.
+Allocations = Literal["fixed", "adaptive"]
 
 MODES: tuple[Mode, ...] = get_args(Mode)
 PRESETS: tuple[PresetName, ...] = get_args(PresetName)
@@ -29,7 +31,7 @@ PAPER_EXPOSURES_MS = (125, 250, 500, 1000, 2000, 4000, 8000)
 # From this exposure on, whoever looks sees which of two images is real, if one is as bad as a sentinel's.
 PLAIN_MS = 1000
 # Fields that study.json leaves out where they say what is usual, as earlier versions never stated them.
-LEFT_OUT = frozenset({"stop_when", "questions", "sentinels", "sentinel_question", "hit_trials"})
+LEFT_OUT = frozenset({"stop_when", "questions", "sentinels", "sentinel_question", "hit_trials", "allocation"})
 PAPER_BASELINES = ("image-space", "pix2pix", "encoder-decoder", "full-resolution")
 
 
@@ -51,6 +53,7 @@ class Experiment:
     names its own, or where there are none. A cell is one contrast at one exposure; `trials_per_cell` counts
     in one HIT. Where `hit_trials` is stated, all the trials of a HIT, cells are spread over the HITs of a
     batch, each equally often to within one, and `trials_per_cell` is the most that a HIT has of one.
+    With `allocation` "adaptive" our own server draws the compared trials of each assignment (`allocation`).
     `pairing`, `scenes` and `sides` are None where a file that a design
     was taken from does not say them.
     An assignment is excluded when more than `max_wrong_sentinels` of its sentinels are wrong. The study may
@@ -86,6 +89,7 @@ class Experiment:
     sentinels: Sentinels = "condition"
     sentinel_question: str | None = None
     hit_trials: int | None = None
+    allocation: Allocations = "fixed"
 
     def __post_init__(self) -> None:
         """Refuse settings that no study can have; GlimpseError names the field."""
@@ -318,6 +322,7 @@ def _check_choices(experiment: Experiment) -> None:
     _check_choice("mode", experiment.mode, MODES)
     _check_choice("preset", experiment.preset, PRESETS)
     _check_choice("sentinels", experiment.sentinels, get_args(Sentinels))
+    _check_choice("allocation", experiment.allocation, get_args(Allocations))
     for name, words in (("pairing", Pairing), ("scenes", Scenes), ("sides", Sides)):
         value = getattr(experiment, name)
         if value is not None:

@@ -49,6 +49,8 @@ def check_counts(experiment: Any) -> None:
 def _check_spread(experiment: Any) -> None:
     """Check the trials of a HIT where they are stated: all cells must be shown, each in some HIT."""
     trials, known = experiment.hit_trials, experiment.known_per_hit
+    if experiment.allocation == "adaptive" and (trials is None or experiment.pairing != "same-item"):
+        raise GlimpseError("allocation is 'adaptive'; it needs --trials-per-hit, and --pairing same-item.")
     if trials is None:
         return
     if not isinstance(trials, int) or isinstance(trials, bool) or trials <= known:

@@ -32,6 +32,7 @@ class Stimulus:
     A clip states how many `frames` it has, and its `frame_rate` in frames a second; an image neither.
     `source_sha256` is that of the file it was made from, where the pixels stayed as they were (see
     `mturk.design.encoding`); empty where the image was encoded anew, and in studies that do not state it.
+    `condition` and `item` are what it shows, where a server draws trials, and of compared conditions alone.
     """
 
     file: str
@@ -41,6 +42,13 @@ class Stimulus:
     source_sha256: str = ""
     frames: int | None = None
     frame_rate: float | None = None
+    condition: str = ""
+    item: str = ""
+
+    @property
+    def ending(self) -> str:
+        """The ending of the file's name, with its dot."""
+        return self.file[self.file.rindex(".") :]
 
     @property
     def duration_ms(self) -> float | None:
@@ -223,8 +231,13 @@ def identity(document: Mapping[str, Any]) -> tuple[Any, Any]:
 
 
 def is_own_plan(document: Mapping[str, Any], trials: Path) -> bool:
-    """Tell whether a trials.csv is the plan that its study.json states; any is where it states none."""
+    """Tell whether a trials.csv is the plan that its study.json states.
+
+    Any is where it states none, and where trials were drawn for each assignment.
+    """
     stated = document.get("plan_sha256")
+    if document["experiment"].get("allocation") == "adaptive":
+        return True
     return stated is None or stated == file_digest(trials)
 
 

@@ -43,6 +43,7 @@ class Numbers(TypedDict, total=False):
     hits_per_batch: int
     trials_per_cell: int
     trials_per_hit: int
+    allocation: str
     sentinels_per_hit: int
     max_sentinels_in_a_row: int
     max_wrong_sentinels: int
@@ -56,6 +57,7 @@ class Numbers(TypedDict, total=False):
     sentinel_question: str
 
 
+SPREADING = ("trials_per_hit", "allocation")
 WORDS = ("pairing", "scenes", "sides", "sentinels", "sentinel_question")
 
 
@@ -116,7 +118,8 @@ def plan_study(
         **numbers: Numbers that take the place of the preset's: exposures_ms, sentinel_exposure_ms, pairing
             ("random" or "same-item"), scenes ("without-replacement" or "with-replacement"), sides ("balanced"
             or "random"), hits_per_batch, trials_per_cell (in one HIT), trials_per_hit (cells
-            are spread over HITs, each equally often), sentinels_per_hit,
+            are spread over HITs, each equally often), allocation ("fixed", or "adaptive": our own server
+            draws each assignment's trials), sentinels_per_hit,
             max_sentinels_in_a_row, max_wrong_sentinels (more exclude an assignment), practice_trials,
             break_every (trials), workers_per_hit, reward_usd (an assignment), time_allotted_minutes,
             stop_when (when the study may stop early, such as "excludes-chance" or "width=0.10"), sentinels
@@ -153,7 +156,7 @@ def plan_study(
         contrasts=_contrasts(contrasts),
         ours=None if ours is None else word("ours", ours),
         baselines=words("baselines", baselines),
-        numbers=_numbers({name: one for name, one in numbers.items() if name != "trials_per_hit"}, questions),
+        numbers=_numbers({name: one for name, one in numbers.items() if name not in SPREADING}, questions),
     )
     experiment = _spread(experiment, numbers)
     check_exclusion_rule(experiment)
@@ -290,9 +293,10 @@ def _built(
 
 def _spread(experiment: Experiment, numbers: Mapping[str, object]) -> Experiment:
     """Return an experiment, its cells spread over HITs where that is asked for or needed."""
-    from .design.spreading import spread, spread_where_needed
+    from .design.spreading import drawn, spread, spread_where_needed
 
-    if "trials_per_hit" not in numbers:
+    adaptive = word("allocation", numbers.get("allocation", "fixed"), ("fixed", "adaptive")) == "adaptive"
+    if not adaptive and "trials_per_hit" not in numbers:
         experiment, warning = spread_where_needed(experiment, numbers)
         if warning:
             warn(warning)
@@ -300,6 +304,13 @@ def _spread(experiment: Experiment, numbers: Mapping[str, object]) -> Experiment
     if "trials_per_cell" in numbers:
         raise GlimpseError("trials_per_hit and trials_per_cell both say how long a HIT is; give one of them.")
     hits = experiment.hits_per_batch if "hits_per_batch" in numbers else None
+    if adaptive:
+        if "pairing" not in numbers:
+            experiment = dataclasses.replace(experiment, pairing="same-item")
+        trials = (
+            whole("trials_per_hit", numbers["trials_per_hit"], 1) if "trials_per_hit" in numbers else None
+        )
+        return drawn(experiment, trials, hits)
     return spread(experiment, whole("trials_per_hit", numbers["trials_per_hit"], 1), hits)
 
 

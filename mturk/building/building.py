@@ -31,7 +31,7 @@ from .filming import Filming
 from .imaging import PIXEL_RATIO, Imaging, looked_at
 from .pay import LEAST_HOURLY_USD, check_time, contact_warnings, pay_warnings
 from .recurrence import recurrence
-from .rows import in_context, planned_rows, scene_warnings
+from .rows import drawable, in_context, placed, planned_rows, scene_warnings
 from .storing import Storage, encoders, found, stored
 from .writing import refuse_existing, write_study
 
@@ -133,7 +133,8 @@ def build(
     known = source_of(experiment, images, items, contexts, file)
     rows = list(planned_rows(experiment, items, making.seed, known, contextual=bool(contexts)))
     warnings += scene_warnings(experiment, len(items))
-    return _built(Display(images, rows, contexts), experiment, target, making, warnings)
+    pool = drawable(experiment, items) if experiment.allocation == "adaptive" else ()
+    return _built(Display(images, rows, contexts, pool), experiment, target, making, warnings)
 
 
 def build_rows(
@@ -171,7 +172,8 @@ def _built(
     secret = study_secret(making.seed, _visible(experiment, making, page, imaging, shown), sources.digests)
     names = {key: opaque_id(secret, *key, digest) for key, digest in sources.digests.items()}
     encoder = encoders(imaging, sources, names, secret, target, making.track)
-    study = _study(experiment, making, page, secret, shown.named(names), encoder.stimuli())
+    told = {names[key]: key for pair in shown.pool for key in pair}
+    study = _study(experiment, making, page, secret, shown.named(names), placed(encoder.stimuli(), told))
     study = replace(study, contexts=shown.stated(names))
     if isinstance(imaging, Filming):
         study = replace(study, versions={**study.versions, "ffmpeg": ffmpeg_version()})
@@ -189,7 +191,9 @@ def _built(
         sheet=contact_sheet(shown.pairs, imaging),
     )  # fmt: skip
     extra = {**making.beside, "design.html": report.encode()}
-    written = write_study(study, target, pages, encoder.write, extra, replace=making.force)
+    written = write_study(
+        study, target, pages, lambda folder: placed(encoder.write(folder), told), extra, replace=making.force
+    )
     encoder.clear()
     return Built(written, warnings, imaging, question_bytes)
 

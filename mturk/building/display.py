@@ -26,18 +26,21 @@ class Display:
     images: Images
     rows: Sequence[Trial]
     contexts: Contexts
+    pool: Sequence[Pair] = ()
 
     @property
     def pairs(self) -> list[Pair]:
-        """The images of each trial, left and right."""
-        return [
+        """The images of each trial, left and right; then those of the `pool`, which a server may draw."""
+        rows = [
             ((row.condition_left, row.item_left), (row.condition_right, row.item_right)) for row in self.rows
         ]
+        return [*rows, *self.pool]
 
     @cached_property
     def prompts(self) -> dict[str, str]:
         """The text of each item whose context is shown; empty where contexts are images alone."""
-        items = sorted({row.context for row in self.rows} - {""})
+        drawn = {left[1] for left, _ in self.pool} if self.contexts else set()
+        items = sorted({row.context for row in self.rows} - {""} | drawn)
         return {item: self.contexts.text(item) for item in items}
 
     def references(self) -> dict[Key, Source]:
@@ -53,5 +56,5 @@ class Display:
         """Return the trials, their stimuli under their opaque names."""
         return tuple(
             row._replace(stimulus_left=names[left], stimulus_right=names[right])
-            for row, (left, right) in zip(self.rows, self.pairs, strict=True)
+            for row, (left, right) in zip(self.rows, self.pairs, strict=False)
         )

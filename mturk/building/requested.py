@@ -24,7 +24,7 @@ from ..design.contrasts import infer, money
 from ..design.cuts import CutSettings
 from ..design.limits import TITLE
 from ..design.sources import Sources
-from ..design.spreading import spread, spread_where_needed
+from ..design.spreading import drawn, spread, spread_where_needed
 from ..design.study_fields import BY_NAME
 from ..page.consent import read_consent
 from .building import Making, Texts
@@ -56,6 +56,7 @@ NUMBERS = (
     "hits_per_batch",
     "trials_per_cell",
     "hit_trials",
+    "allocation",
     "exposures_ms",
     "sentinels_per_hit",
     "sentinel_exposure_ms",
@@ -115,12 +116,12 @@ def experiment_of(said: Mapping[str, Any], conditions: Sequence[str]) -> Experim
         raise GlimpseError(f"{options} both say where known answers come from; give one of them.")
     if sources and sources[0] != "sentinel":
         numbers["sentinels"] = sources[0].removeprefix("sentinel_")
-    trials = numbers.pop("hit_trials", None)
+    trials, adaptive = numbers.pop("hit_trials", None), numbers.pop("allocation", "fixed") == "adaptive"
     if trials is not None and "trials_per_cell" in said:
         raise GlimpseError(
             "--trials-per-hit and --trials-per-cell both say how long a HIT is; give one of them."
         )
-    if "pairing" not in said and ("context_text" in said or "context_image" in said):
+    if "pairing" not in said and (adaptive or "context_text" in said or "context_image" in said):
         numbers["pairing"] = "same-item"  # a prompt or reference is an item's own
     experiment = infer(
         preset(said.get("mode", "limited-time"), said.get("preset_name", "glimpse")),
@@ -132,7 +133,9 @@ def experiment_of(said: Mapping[str, Any], conditions: Sequence[str]) -> Experim
         baselines=said.get("baselines", ()),
         numbers=numbers,
     )
-    if trials is not None:
+    if adaptive:
+        experiment = drawn(experiment, trials, said.get("hits_per_batch"))
+    elif trials is not None:
         experiment = spread(experiment, trials, said.get("hits_per_batch"))
     check_exclusion_rule(experiment)
     return experiment
@@ -153,6 +156,8 @@ def stated_by(experiment: Experiment) -> dict[str, Any]:
     said = {name: value for name, value in said.items() if value not in {None, (None,)}}
     if experiment.hit_trials is not None:
         del said["trials_per_cell"]
+    if experiment.allocation == "fixed":
+        del said["allocation"]
     said |= {"reward_usd": str(experiment.reward_usd), "preset_name": experiment.preset}
     said |= {"real": experiment.real or "", "asked": experiment.questions}
     said["contrasts"] = tuple(map(":".join, experiment.contrasts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,12 +17,14 @@ from ..design.sentinels import ByCondition
 from .blindness import sentinel_exposures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from glimpse.experiment import Batch, Experiment
     from glimpse.plan import Plan
+    from glimpse.study import Stimulus
 
     from ..design.sentinels import Known, KnownTrial
+    from ..design.stimuli import Key, Pair
 
 
 def planned_rows(
@@ -112,6 +115,20 @@ def _practice_exposures(experiment: Experiment) -> list[int | None]:
     if not exposures:
         return [None] * count
     return [exposures[round(i * (len(exposures) - 1) / max(1, count - 1))] for i in range(count)]
+
+
+def drawable(experiment: Experiment, items: Sequence[str]) -> list[Pair]:
+    """Return pairs of images that hold every image of which a server may draw trials."""
+    contrasts = {one: contrast for contrast in reversed(experiment.contrasts) for one in contrast}
+    return [((a, item), (b, item)) for a, b in dict.fromkeys(contrasts.values()) for item in items]
+
+
+def placed(stimuli: Mapping[str, Stimulus], told: Mapping[str, Key]) -> dict[str, Stimulus]:
+    """Return stimuli with condition and item where `told` names them."""
+    return {
+        name: replace(one, condition=told[name][0], item=told[name][1]) if name in told else one
+        for name, one in stimuli.items()
+    }
 
 
 def in_context(rows: Iterable[Trial]) -> Iterator[Trial]:

@@ -45,11 +45,13 @@ from glimpse.submission import (
 )
 
 from ..answers import WITHDRAWN, iso_time, read_submission
+from ..page.pool import is_adaptive
 from ..publishing.client import TurkError
 from ..publishing.ledger import exclusive
 from ..publishing.publication import places, published_hits
 from ..publishing.publishing import check_known
 from ..publishing.several import ahead
+from .drawn import DrawnRows
 from .participants import People, participants
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
     Marks = Callable[[list[str]], Mapping[str, Mapping[str, str]]]
 
 NO_MARKS: Mapping[str, str] = MappingProxyType({})
+TRIALS = "trials.csv"
 AT_ONCE = 8_388_608  # bytes of lines that are written together
 
 
@@ -227,7 +230,11 @@ class ResultsFolder:
                 )
         elif (self.folder / ASSIGNMENTS).exists():
             raise GlimpseError(f"{self.folder} holds {ASSIGNMENTS} but no study.json; choose another --out")
-        for name in ("trials.csv", "study.json"):
+        adaptive = is_adaptive(self.study)
+        if adaptive:
+            _drop_cut_line(self.folder / TRIALS)
+        self.drawn = DrawnRows(self.folder / TRIALS, self.study) if adaptive else None
+        for name in (*([] if adaptive else [TRIALS]), "study.json"):
             if not (self.folder / name).exists():
                 write_whole(self.folder / name, (source / name).read_bytes())
 
@@ -244,15 +251,15 @@ class ResultsFolder:
         """Take those of a page's assignments that are new, and return their lines, which `write` writes."""
         fresh = self.new(page)
         self._ask([assignment["WorkerId"] for assignment in fresh])
-        own = frozenset(self.trials.get(hit, ()))
         simulated = self._people.simulated
         marks = self._marks([one["AssignmentId"] for one in fresh]) if self._marks and fresh else {}
+        served = [self._served(one, hit) for one in fresh]
         lines = [
             record(
-                one, hit, self.study, own, simulated=one["WorkerId"] in simulated,
+                one, name, self.study, own, simulated=one["WorkerId"] in simulated,
                 marks=marks.get(one["AssignmentId"], NO_MARKS),
             )
-            for one in fresh
+            for one, (name, own) in zip(fresh, served, strict=True)
         ]  # fmt: skip
         names = {line["worker"]: one["WorkerId"] for line, one in zip(lines, fresh, strict=True)}
         for name, worker in names.items():
@@ -265,6 +272,12 @@ class ResultsFolder:
         if sum(map(len, self._lines)) >= AT_ONCE:
             self.write()
         return lines
+
+    def _served(self, assignment: dict[str, Any], hit: str) -> tuple[str, frozenset[str]]:
+        """Return the name of the HIT that an assignment was, and the ids of its trials."""
+        if self.drawn is not None:
+            return self.drawn.take(assignment, hit)
+        return hit, frozenset(self.trials.get(hit, ()))
 
     def _ask(self, workers: list[str]) -> None:
         """Ask who is who, once for each worker whom nobody has named yet."""
@@ -279,6 +292,8 @@ class ResultsFolder:
         if strangers:
             head = workers_csv([WORKER_COLUMNS])
             _append(self.folder / WORKERS, [workers_csv(strangers).encode()], mode=PRIVATE, head=head)
+        if self.drawn is not None and (rows := self.drawn.to_append()):
+            _append(self.drawn.path, [rows])
         if lines:
             _append(self.folder / ASSIGNMENTS, lines)
 

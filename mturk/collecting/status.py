@@ -17,6 +17,7 @@ from glimpse.stopping import Observed, cell_means, cell_state, cell_trials, in_r
 from glimpse.submission import STATUSES, AnswerError
 
 from ..answers import iso_time, read_submission
+from ..page.pool import shown_trials
 from ..publishing.client import TurkError
 from ..publishing.publication import published_hits
 from .participants import participants
@@ -148,15 +149,16 @@ def _state(
 def _submitted(
     study: Study, one: dict[str, Any], hit: PublishedHit, simulated: Callable[[], frozenset[str]]
 ) -> SubmittedAssignment:
-    submission = None
+    submission, name, trials = None, hit.part.hit, study.trials_of(hit.part.hit)
     with suppress(AnswerError):
         submission = read_submission(one.get("Answer") or "")
+        name, trials = shown_trials(study, hit.part.hit, one.get("Answer") or "")
         if submission.simulated and one["WorkerId"] not in simulated():
             submission = None  # `collect` leaves it out, too
-    reason = reason_left_out(study, hit.part.hit, submission)
+    reason = reason_left_out(study, name, submission, trials)
     means: Mapping[Cell, float] = {}
     if study.experiment.stop_when and submission is not None and reason is None:
-        means = cell_means(submission, study.trials_of(hit.part.hit), study.experiment.questions[0])
+        means = cell_means(submission, trials, study.experiment.questions[0])
     return SubmittedAssignment(
         one["AssignmentId"], one["WorkerId"], one["AssignmentStatus"], one.get("SubmitTime"), reason, means
     )

@@ -51,6 +51,7 @@ def status(console: Any, study: Path, on: str, data: Path, endpoint: str | None)
     """
     from ..collecting.participants import study_notices
     from ..collecting.status import by_batch, stopping, survey
+    from ..publishing.allocating import ranking_lines
     from ..publishing.own_server import clock_notice
     from ..publishing.published import find
 
@@ -73,7 +74,8 @@ def status(console: Any, study: Path, on: str, data: Path, endpoint: str | None)
         console.say(line)
     expired = sum(batch.expired_places for batch in batches)
     full = not expired and not any(batch.open or batch.out for batch in batches)
-    for line in stopping_lines(frozen.experiment, stopping(frozen, states), full=full):
+    rule = stopping_lines(frozen.experiment, stopping(frozen, states), full=full)
+    for line in [*rule, *ranking_lines(frozen, target)]:
         console.say(line)
     show_panel(console, frozen, requester)
     if expired:

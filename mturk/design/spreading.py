@@ -51,6 +51,30 @@ def spread(experiment: Experiment, trials: int, hits: int | None = None) -> Expe
     )
 
 
+def drawn(experiment: Experiment, trials: int | None = None, hits: int | None = None) -> Experiment:
+    """Return an experiment whose compared trials our own server draws for each assignment.
+
+    Arguments as of `spread`; without `trials`, HITs are as long as those of the mode's usual study, or as
+    half of the time allotted allows. GlimpseError as of `spread`, and for pairs of two items.
+    """
+    if experiment.pairing != "same-item":
+        raise GlimpseError(
+            "--allocation adaptive draws pairs of one item; leave --pairing random out, or plan the trials."
+        )
+    found = spread(experiment, trials or usual_length(experiment), hits)
+    return replace(found, allocation="adaptive")
+
+
+def usual_length(experiment: Experiment, contexts: Sequence[Context] = ()) -> int:
+    """Return the trials of a usual HIT, or how many half of the time allotted allows."""
+    usual = preset(experiment.mode, experiment.preset)
+    trials = min(map(usual.trials_per_hit, usual.batches))
+    floor = experiment.known_per_hit + _LEAST
+    while trials > floor and 2 * _minutes(experiment, trials, contexts) > experiment.time_allotted_minutes:
+        trials -= 5
+    return max(floor, trials)
+
+
 def usual_trials(experiment: Experiment) -> int:
     """Return how many compared trials show each condition as often as the mode's usual study does.
 
@@ -88,12 +112,8 @@ def spread_where_needed(
     allotted, needed = experiment.time_allotted_minutes, _minutes(experiment, longest, contexts)
     if needed <= allotted:
         return experiment, None
-    trials = min(map(usual.trials_per_hit, usual.batches))
-    floor = experiment.known_per_hit + _LEAST
-    while trials > floor and 2 * _minutes(experiment, trials, contexts) > allotted:
-        trials -= 5
     hits = experiment.hits_per_batch if "hits_per_batch" in said else None
-    found = spread(experiment, max(floor, trials), hits)
+    found = spread(experiment, usual_length(experiment, contexts), hits)
     return found, (
         f"{counted(experiment.cells, 'cell')} are too many for one HIT: it would take about {needed} "
         f"minutes, and {allotted} are allotted. They are spread over {counted(found.hits, 'HIT')} of "

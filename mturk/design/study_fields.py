@@ -144,6 +144,9 @@ FIELDS = (
            "Trials of a HIT, sentinels and practice too: cells are spread over HITs, each equally often.",
            "every cell in each HIT; spread where that takes longer than the time allotted", name="hit_trials",
            option="--trials-per-hit", example="60"),
+    _field("design", "allocation", "word",
+           "fixed: trials are planned; adaptive: one's own server draws each assignment's, where the ranking "
+           "is least known.", "fixed", allowed=("fixed", "adaptive")),
     _count("design", "practice_trials", "practice_trials",
            "Practice trials with feedback, before the HIT's own."),
     _field("design", "stop_when", "text",

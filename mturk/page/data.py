@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .layout import PageLayout
 
 MTURK_ORIGINS = ("https://www.mturk.com", "https://workersandbox.mturk.com")
-_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 # Texts of the script that only some pages need.
 _LIMITED = ("recovered", "scroll", "computer_title", "computer")
 
@@ -44,8 +44,8 @@ def page_data(study: Study, hit_name: str, image_base_url: str) -> dict[str, Any
     """
     settings = PageSettings.from_json(study.page_settings)
     trials = study.trials_of(hit_name)
-    exposures = _exposures(study)
-    endings = sorted({_ending(stimulus.file) for stimulus in study.stimuli.values()})
+    exposures = exposures_of(study)
+    endings = endings_of(study)
     return {
         "s": study.study,
         "h": hit_name,
@@ -54,7 +54,7 @@ def page_data(study: Study, hit_name: str, image_base_url: str) -> dict[str, Any
         "e": exposures,
         "n": int(trials[0].trial[1:]),
         "d": len(trials[0].trial) - 1,
-        "t": "".join(_packed(trial, study, exposures, endings) for trial in trials),
+        "t": "".join(packed(trial, study, exposures, endings) for trial in trials),
         "p": "".join("L" if trial.correct_side == "left" else "R" for trial in trials if trial.practice),
         "w": settings.width,
         "H": settings.height,
@@ -108,6 +108,8 @@ def _asked(study: Study, settings: PageSettings, trials: Sequence[Trial]) -> dic
 def _contexts(study: Study, trials: Sequence[Trial], settings: PageSettings) -> dict[str, Any]:
     """Return the contexts of a HIT's own trials, in the order of the trials, and each trial's number."""
     items = list(dict.fromkeys(trial.context for trial in trials if trial.context in study.contexts))
+    if study.experiment.allocation == "adaptive":
+        items = list(study.contexts)  # any of them may be drawn
     if not items:
         return {}
     contexts = [study.contexts[item] for item in items]
@@ -154,27 +156,26 @@ def _words(study: Study, settings: PageSettings) -> dict[str, Any]:
     }
 
 
-def _exposures(study: Study) -> list[int]:
+def exposures_of(study: Study) -> list[int]:
     """Return the exposures that occur; GlimpseError when they are more than a trial's one digit can tell."""
     values = sorted({int(trial.exposure_ms) for trial in study.trials if trial.exposure_ms is not None})
-    if len(values) > len(_DIGITS):
+    if len(values) > len(DIGITS):
         raise GlimpseError(
-            f"--exposure-ms: the study has {len(values)} exposures; a page holds 1 to {len(_DIGITS)}."
+            f"--exposure-ms: the study has {len(values)} exposures; a page holds 1 to {len(DIGITS)}."
         )
     return values
 
 
-def _packed(trial: Trial, study: Study, exposures: Sequence[int], endings: Sequence[str]) -> str:
+def packed(trial: Trial, study: Study, exposures: Sequence[int], endings: Sequence[str]) -> str:
     """Return a trial in 42 characters: two names, the exposure's number, the file endings' number."""
-    files = [study.stimuli[name].file for name in (trial.stimulus_left, trial.stimulus_right)]
-    left, right = (endings.index(_ending(file)) for file in files)
+    shown = [study.stimuli[name] for name in (trial.stimulus_left, trial.stimulus_right)]
+    left, right = (endings.index(one.ending) for one in shown)
     exposure = exposures.index(int(trial.exposure_ms)) if trial.exposure_ms is not None else 0
-    if any(len(file) - len(_ending(file)) != ID_LENGTH for file in files):
+    if any(len(one.file) - len(one.ending) != ID_LENGTH for one in shown):
         raise GlimpseError(f"trial {trial.trial} cannot be packed: a name is not {ID_LENGTH} long.")
-    return (
-        trial.stimulus_left + trial.stimulus_right + _DIGITS[exposure] + _DIGITS[left * len(endings) + right]
-    )
+    return trial.stimulus_left + trial.stimulus_right + DIGITS[exposure] + DIGITS[left * len(endings) + right]
 
 
-def _ending(file: str) -> str:
-    return file[file.rindex(".") :]
+def endings_of(study: Study) -> list[str]:
+    """Return the endings of a study's files, in the order of their numbers."""
+    return sorted({stimulus.ending for stimulus in study.stimuli.values()})

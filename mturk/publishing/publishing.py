@@ -16,6 +16,8 @@ from glimpse.progress import untracked
 
 from ..design.limits import OWN_QUESTION_BYTES, QUESTION_BYTES, check_listing
 from ..page.pages import image_base, question_xml
+from ..page.pool import is_adaptive
+from .allocating import check_place, put_pool
 from .client import HIT_EXISTS, TurkError
 from .ledger import Ledger, OnceCall, call_once, exclusive, ledger_path, token
 from .publication import DAY_S, Part, PublicationSettings, PublishedHit, Quote, cost, parts, published_hits
@@ -49,6 +51,7 @@ class Publisher:
         track: Track,
     ) -> list[PublishedHit]:
         """Publish what is not published yet and return all HITs; arguments as in `publish`."""
+        check_place(self.study, self.requester.endpoint)
         settings = self._settled(settings, given)
         wanted = parts(self.study, in_nines=settings.in_nines)
         found = self._found(wanted)
@@ -63,6 +66,8 @@ class Publisher:
         self._host_again(hosting, track)
         if missing:
             base_url = self._hosted(hosting, track)
+            if is_adaptive(self.study):
+                put_pool(self.study, self.requester.endpoint)
             batches = dict.fromkeys(part.batch for part in missing)
             types = {batch: self.hit_type(batch, settings) for batch in batches}
             each(

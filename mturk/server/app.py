@@ -23,6 +23,7 @@ from . import layouts
 from .clock import jump_text
 from .operations import table
 from .pages import (
+    allocations,
     dashboard,
     joining,
     media,
@@ -217,6 +218,7 @@ def create_app(site: Site) -> Starlette:
             *qualification_tests.ROUTES,
             *joining.ROUTES,
             *media.ROUTES,
+            *allocations.ROUTES,
             *participants.ROUTES,
             *recruiting.ROUTES,
             *dashboard.ROUTES,

@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from glimpse.text import template_text
 
+from ...page.pool import DrawnTrials, filled
 from ..protocol import questions
 from ..protocol.errors import RequestError
 from ..storage import assignments, hits
@@ -95,14 +96,21 @@ def sandbox(question: questions.HitQuestion) -> str | None:
     return None if question.own or question.url else ALLOWED
 
 
-async def requester_page(request: Request, hit: Row, token: str = NO_TOKEN) -> HTMLResponse:
-    """Return a HIT's page: ours with a policy that names all it holds, any other without an origin."""
+async def requester_page(
+    request: Request, hit: Row, token: str = NO_TOKEN, drawn: str | None = None
+) -> HTMLResponse:
+    """Return a HIT's page: ours with a policy that names all it holds, any other without an origin.
+
+    `drawn`: the assignment's own trials, where they were drawn.
+    """
     question = questions.parse(hit["question"])
     if question.html is None:
         raise RequestError("This task's page is on another site.", "NotFound")
     html, policy = question.html, POLICY
     if question.own:
         html = html.replace(_IMAGES, _IMAGES.replace("/media/", f"{addresses.base(request)}/media/"), 1)
+        if drawn is not None:
+            html = filled(html, DrawnTrials.from_text(drawn))
         policy = await asyncio.to_thread(questions.content_policy, html)
     else:
         html = adapted(request, html, f"/submit/{token}")

@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from ..storage import events, hits, tallies
+from ..storage import draws, events, hits, tallies
 from ..storage.transitions import status
 from ..storage.workers import GUEST
 
@@ -76,6 +76,7 @@ def study_progress(tx: Transaction, study: str, exclusions: Exclusions, page: in
         "counting": out is not None and out.behind,
         "approved_usd": sum((Decimal(row["reward"]) * row["approved"] for row in sums), Decimal(0)),
         "bonuses_usd": Decimal(sum(row["bonus_cents"] for row in sums)) / 100,
+        "standings": draws.standings(tx, study),
         "events": events.latest_of_study(tx, key, _EVENTS, GUEST),
     }
 

@@ -29,7 +29,7 @@ from starlette.routing import Route
 
 from ..protocol import questions
 from ..protocol.errors import RequestError
-from ..storage import assignments, events, hits, meta, offers, workers
+from ..storage import assignments, draws, events, hits, meta, offers, workers
 from ..storage.free_hits import MOST_COUNTED, Wanted
 from ..storage.transitions import accept, check_open, release, unmet
 from ..storage.workers import LOCAL, SIMULATOR, worker_for
@@ -276,8 +276,10 @@ async def work_page(request: Request) -> Response:
     _, assignment, hit = await _own(request)
     if assignment["status"] != "Accepted":
         return redirect(f"/worker/assignments/{assignment['assignment_id']}/done")
-    token = web.sessions_of(request).submit_token(assignment["assignment_id"])
-    return await requester_page(request, hit, token)
+    assignment_id = assignment["assignment_id"]
+    token = web.sessions_of(request).submit_token(assignment_id)
+    drawn = await web.site_of(request).read(lambda tx: draws.drawn_of(tx, assignment_id))
+    return await requester_page(request, hit, token, drawn)
 
 
 async def state(request: Request) -> Response:

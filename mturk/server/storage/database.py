@@ -59,6 +59,11 @@ class Transaction:
         self.now = now
         self.wakes = math.inf
 
+    @property
+    def engine(self) -> Engine:
+        """The database that this is a transaction of."""
+        return self._engine
+
     def erase_for_good(self) -> None:
         """Let nothing of what this transaction changes stay where it was."""
         self._engine.erase_for_good(self._connection)

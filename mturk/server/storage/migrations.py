@@ -81,6 +81,15 @@ MIGRATIONS = {
             FROM hits GROUP BY 1, 2, 3, 4""",
     # Workers may say where they are.
     6: "ALTER TABLE workers ADD COLUMN locale TEXT",
+    # Trials may be drawn for each assignment.
+    7: """CREATE TABLE allocations (
+            study TEXT PRIMARY KEY, pool TEXT NOT NULL, epoch INTEGER NOT NULL) WITHOUT ROWID;
+          CREATE TABLE draws (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT, assignment_id TEXT NOT NULL UNIQUE, study TEXT NOT NULL,
+            number INTEGER NOT NULL, pairs TEXT NOT NULL, trials TEXT NOT NULL, outcome TEXT,
+            settled INTEGER);
+          CREATE INDEX draws_of_study ON draws (study, seq);
+          CREATE INDEX draws_settled ON draws (study, settled) WHERE settled IS NOT NULL""",
 }
 
 

@@ -1,6 +1,6 @@
 """The tables and indices of the server's database as they are now; `migrations` brings older files to it."""
 
-VERSION = 6
+VERSION = 7
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -93,6 +93,12 @@ CREATE TABLE tokens (
   PRIMARY KEY (operation, token)) WITHOUT ROWID;
 CREATE TABLE ended_sessions (nonce TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE study_settings (study TEXT PRIMARY KEY, settings TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE allocations (study TEXT PRIMARY KEY, pool TEXT NOT NULL, epoch INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE draws (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, assignment_id TEXT NOT NULL UNIQUE, study TEXT NOT NULL,
+  number INTEGER NOT NULL, pairs TEXT NOT NULL, trials TEXT NOT NULL, outcome TEXT, settled INTEGER);
+CREATE INDEX draws_of_study ON draws (study, seq);
+CREATE INDEX draws_settled ON draws (study, settled) WHERE settled IS NOT NULL;
 CREATE TABLE events (
   id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, kind TEXT NOT NULL, hit_id TEXT, assignment_id TEXT,
   worker_id TEXT, detail TEXT);

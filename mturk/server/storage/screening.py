@@ -14,6 +14,7 @@ from glimpse.errors import GlimpseError
 from glimpse.submission import AnswerError
 
 from ...answers import read_submission
+from ...page.pool import shown_trials
 from . import assignments
 from .workers import SIMULATOR
 
@@ -64,12 +65,14 @@ class Tallies:
 
     def _reason(self, row: Row) -> str | None:
         submission = None
+        # The parts of a HIT show the same page: `b1-h01`, `b1-h01.2`.
+        hit, trials = (row["name"] or "").partition(".")[0], None
         with suppress(AnswerError):
             found = read_submission(row["answer"])
+            hit, trials = shown_trials(self.plan, hit, row["answer"])
             # `collect` leaves out, too, what says that it is simulated and is not our simulator's.
             submission = None if found.simulated and row["panel"] != SIMULATOR else found
-        # The parts of a HIT show the same page: `b1-h01`, `b1-h01.2`.
-        return reason_left_out(self.plan, (row["name"] or "").partition(".")[0], submission)
+        return reason_left_out(self.plan, hit, submission, trials)
 
 
 class Exclusions:

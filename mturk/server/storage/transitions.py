@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..protocol import lifecycle
 from ..protocol.errors import RequestError, missing, wrong_state
-from . import assignments, blocks, due, events, hits, meta, qualifications, studies, workers
+from . import assignments, blocks, draws, due, events, hits, meta, qualifications, studies, workers
 
 if TYPE_CHECKING:
     from .database import Row, Transaction
@@ -115,6 +115,7 @@ def accept(tx: Transaction, hit_id: str, worker_id: str, arrival: int | None = N
     if studies.came_for(tx, arrival) != hit["study"]:
         arrival = None
     assignment_id = assignments.add(tx, hit, worker_id, arrival)
+    draws.assign(tx, hit, assignment_id, worker_id)
     hits.add_counts(tx, hit_id, pending=1)
     tx.wake(tx.now + hit["duration_s"])
     events.log(tx, "AssignmentAccepted", hit=hit_id, assignment=assignment_id, worker=worker_id)
@@ -157,6 +158,7 @@ def submit(tx: Transaction, assignment: Row, answer: str) -> bool:
     approved_at = tx.now + hits.auto_approval_s(tx, assignment["hit_id"])
     tx.wake(approved_at)
     order = events.log_of(tx, "AssignmentSubmitted", assignment)
+    answer = draws.settle(tx, assignment["assignment_id"], answer, order)
     assignments.set_submitted(tx, assignment["assignment_id"], answer, approved_at, order)
     hits.add_counts(tx, assignment["hit_id"], pending=-1, submitted=1)
     return True

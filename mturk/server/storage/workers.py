@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ...answers import WITHDRAWN
 from ..protocol import lifecycle
 from ..protocol.errors import RequestError
-from . import events
+from . import draws, events
 from .database import new_id
 
 if TYPE_CHECKING:
@@ -167,6 +167,7 @@ def forget(tx: Transaction, name: str, *, answers: bool = False) -> Forgotten:
         stranger = new_id("A")
         tx.run("DELETE FROM messages WHERE worker_id = ?", person["worker_id"])
         if answers:
+            draws.forget(tx, person["worker_id"])
             removed += tx.run(
                 "UPDATE assignments SET answer = ? WHERE worker_id = ? AND answer IS NOT NULL",
                 WITHDRAWN, person["worker_id"],

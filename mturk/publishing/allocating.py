@@ -1,0 +1,73 @@
+"""Adaptive studies on our own server: what trials are drawn from goes there, and the ranking comes back."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from glimpse.errors import GlimpseError
+
+from ..page.pool import is_adaptive, pool_of
+from .own_server import TIMEOUT_S, ask, signer
+
+if TYPE_CHECKING:
+    from glimpse.study import Study
+
+    from .client import Endpoint
+
+
+def check_place(study: Study, target: Endpoint) -> None:
+    """Raise GlimpseError where trials would have to be drawn by somebody who cannot."""
+    if is_adaptive(study) and target.name != "local":
+        raise GlimpseError(
+            "this study's trials are drawn for each assignment (allocation adaptive), which your own server "
+            f"does and {target.name} cannot: a HIT has one page there. Publish it with --to local, or build "
+            "it with --allocation fixed"
+        )
+
+
+def put_pool(study: Study, target: Endpoint) -> None:
+    """Send what a study's trials are drawn from; again is no harm."""
+    import httpx
+
+    url = f"{target.url}/allocations/{study.study}"
+    body = json.dumps(pool_of(study), separators=(",", ":")).encode()
+    digest = {"Content-Type": "application/json", "X-Amz-Content-SHA256": sha256(body).hexdigest()}
+    sign = signer(target)
+    with httpx.Client(timeout=TIMEOUT_S) as client:
+        reply = ask(target, client, "PUT", url, headers=lambda: sign("PUT", url, body, digest), content=body)
+    if reply.status_code != httpx.codes.CREATED:
+        raise GlimpseError(
+            f"{url}: the server does not draw trials ({reply.status_code}: {reply.text[:200]})"
+        )
+
+
+def standings(study: Study, target: Endpoint) -> list[dict[str, Any]]:
+    """Return how the ranking stands, the strongest first: condition, strength, sd, rank, answers."""
+    import httpx
+
+    url = f"{target.url}/allocations/{study.study}"
+    sign = signer(target)
+    with httpx.Client(timeout=TIMEOUT_S) as client:
+        reply = ask(target, client, "GET", url, headers=lambda: sign("GET", url))
+    if reply.status_code != httpx.codes.OK:
+        return []
+    found: list[dict[str, Any]] = reply.json()["standings"]
+    return found
+
+
+def ranking_lines(study: Study, target: Endpoint) -> list[str]:
+    """Return the ranking of an adaptive study as it stands, a line a condition; none of other studies."""
+    found = standings(study, target) if is_adaptive(study) else []
+    if not found:
+        return []
+    width = max(len(one["condition"]) for one in found)
+    return [
+        "Ranking as it stands (strength, give or take one standard deviation; of answers that count):",
+        *(
+            f"  {place:>3}  {one['condition'].ljust(width)}  {one['strength']:+.2f} +- {one['sd']:.2f}  "
+            f"{one['answers']:>6} answers"
+            for place, one in enumerate(found, start=1)
+        ),
+    ]
