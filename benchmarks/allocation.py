@@ -34,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks._drawing import center
 from benchmarks._sizes import whole_number
-from glimpse.allocation import Allocation, Posterior, Shown, dealt, draw, posterior
+from glimpse.allocation import Allocation, DrawCounts, Posterior, dealt, draw, posterior
 from glimpse.analysis.statistics.ranking import rank_conditions
 from glimpse.blocks import blocks
 from glimpse.files import write_whole
@@ -101,7 +101,7 @@ def study(systems: int, method: str, seed: int) -> list[Looked]:
     last = ASSIGNMENTS.get(systems, 10 * systems)
     looks = {round(part * last) for part in PARTS}
     draws = DRAWS[method](systems, last, np.random.default_rng([seed, 1]))
-    wins, shown, rows, found = np.zeros((systems, systems)), Shown.none(systems, ITEMS), [], []
+    wins, shown, rows, found = np.zeros((systems, systems)), DrawCounts.none(systems, ITEMS), [], []
     for worker in range(last):
         drawn = np.array(draws(wins, shown, np.random.default_rng([seed, 2, worker])))
         left, right, item = drawn[:, 0], drawn[:, 1], drawn[:, 2]
@@ -175,7 +175,7 @@ def by_rounds(
     """Return draws in rounds, each of several pairs, after the answers so far."""
 
     def start(systems: int, last: int, rng: np.random.Generator) -> Callable[..., Any]:  # noqa: ARG001
-        def draws(wins: Floats, shown: Shown, own: np.random.Generator) -> Any:
+        def draws(wins: Floats, shown: DrawCounts, own: np.random.Generator) -> Any:
             known, met, pairs = posterior(wins), wins + wins.T, []
             while len(pairs) < TRIALS:
                 chosen = rounds(known, met, own)[: TRIALS - len(pairs)]

@@ -66,7 +66,7 @@ class DrawnPair(NamedTuple):
 
 
 @dataclass
-class Shown:
+class DrawCounts:
     """How often trials were drawn, which draws keep even; `draw` counts its own.
 
     Arrays: `images` (conditions, items); `sides` (conditions, conditions), the left one first; `exposures`
@@ -78,7 +78,7 @@ class Shown:
     exposures: Ints
 
     @classmethod
-    def none(cls, conditions: int, items: int, exposures: int = 1) -> Shown:
+    def none(cls, conditions: int, items: int, exposures: int = 1) -> DrawCounts:
         """Before the first draw."""
         return cls(
             np.zeros((conditions, items), dtype=np.int64),
@@ -174,7 +174,7 @@ def expected_ranks(known: Posterior) -> Floats:
 
 def draw(
     known: Posterior,
-    shown: Shown,
+    shown: DrawCounts,
     trials: int,
     rng: np.random.Generator,
     allocation: Allocation | None = None,
@@ -218,7 +218,7 @@ def _random_pairs(allowed: NDArray[np.bool_], count: int, rng: np.random.Generat
     return [(int(a), int(b)) for a, b in every[rounds.ravel()[:count]]]
 
 
-def dealt(pairs: list[tuple[int, int]], shown: Shown, rng: np.random.Generator) -> list[DrawnPair]:
+def dealt(pairs: list[tuple[int, int]], shown: DrawCounts, rng: np.random.Generator) -> list[DrawnPair]:
     """Give each pair an item, an exposure and its sides, each the least shown, and shuffle the trials.
 
     No item comes twice while there are others, and no image of a condition; `shown` counts what is dealt.

@@ -43,6 +43,7 @@ def experiment(results: Results, studies: Sequence[str]) -> dict[str, Any]:
         "question": single([questions_of(one)[0].text if "questions" in one else None for one in own]),
         "pairing": "same-item" if shown.pop("same_item") else pairing if pairing != "same-item" else None,
         "sentinel_source": single([one.get("sentinels", "condition") for one in own]),
+        "adaptive": any(one.get("allocation") == "adaptive" for one in own),
         "contexts": sum(len(document.get("contexts") or {}) for document in documents),
         **stated,
         **shown,

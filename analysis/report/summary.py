@@ -154,6 +154,10 @@ def _places(results: Results) -> tuple[int | None, int | None]:
             return None, None
         mine = results.trials[(results.trials["study"] == name) & ~results.trials["practice"]]
         hits = mine["hit"].unique()
+        if document["experiment"].get("allocation") == "adaptive":  # a HIT in results is one assignment
+            places += a_hit * document["experiment"]["hits_per_batch"]
+            filled += int((done.reindex(hits, fill_value=0) > 0).sum())
+            continue
         places += a_hit * len(hits)
         filled += int(done.reindex(hits, fill_value=0).clip(upper=a_hit).sum())
     return places, filled

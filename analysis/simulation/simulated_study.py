@@ -12,19 +12,22 @@ from glimpse.errors import GlimpseError
 from glimpse.forms import FormField
 from glimpse.program import program
 from glimpse.questions import DEFAULT_QUESTION, LEFT, RIGHT, Question, questions_of
-from glimpse.study import is_own_plan, read_document
+from glimpse.study import is_own_plan, read_document, read_study
 from glimpse.submission import SIMULATOR
 from glimpse.trials import iterate_trials
 
+from .drawn_hit import drawable as trials_drawable
+from .drawn_hit import trials_on
 from .observer import PLAIN
 from .playing import PlayedClips
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from glimpse.study import Study
     from glimpse.trials import Trial
 
     from .observer import Observer
@@ -56,7 +59,8 @@ class SimulatedStudy:
 
     `quality` is how real each of its conditions looks to an observer; of several questions, under each, as
     "question:condition". `items` counts prompts, or scenes that both images show. `clips` says how its
-    clips play; None for images.
+    clips play; None for images. Where a server draws each assignment's trials, `drawn` reads them: from a
+    page, the batch and the name of the HIT that was planned.
     """
 
     folder: Path
@@ -72,6 +76,7 @@ class SimulatedStudy:
     questions: tuple[Question, ...] = (DEFAULT_QUESTION,)
     forms: tuple[FormField, ...] = ()
     clips: PlayedClips | None = None
+    drawn: Callable[[str, str, str], SimulatedHit] | None = None
 
     def hit_of(self, slot: int) -> SimulatedHit:
         """Return the HIT of a place: HIT after HIT in turn, so that a part of the study is balanced."""
@@ -125,13 +130,30 @@ def read_simulated(folder: Path, observer: Observer, version: str = "") -> Simul
     quality = _qualities(folder, experiment, asked, trials, observer)
     known = None if _by_condition(experiment) else judged_by
     built = tuple(_hit(*names, own, quality, codes, known) for names, own in hits.items())
+    drawn = None
+    if experiment.get("allocation") == "adaptive":
+        drawn = _reader_of_drawn(read_study(folder), quality, codes, known)
     if not is_own_plan(document, folder / "trials.csv"):
         raise GlimpseError(f"{folder / 'trials.csv'}: changed since build-hits. Build the study again.")
     return SimulatedStudy(
         folder, str(document["study"]), document, built, len(codes.pairs), len(codes.images), _named(quality),
         files, SIMULATOR + (f"/{version}" if version else ""), len(codes.items),
-        asked, tuple(map(FormField.from_json, document.get("forms", []))), PlayedClips.of(document),
+        asked, tuple(map(FormField.from_json, document.get("forms", []))), PlayedClips.of(document), drawn,
     )  # fmt: skip
+
+
+def _reader_of_drawn(
+    study: Study, quality: Mapping[str, Mapping[str, float]], codes: Codes, known: int | None
+) -> Callable[[str, str, str], SimulatedHit]:
+    """Return what reads the HIT on a page; everything that may be drawn is numbered beforehand."""
+    for pair, images in trials_drawable(study):
+        codes.add(pair, images)
+
+    def drawn(page: str, batch: str, name: str) -> SimulatedHit:
+        shown = trials_on(page, study, name)
+        return _hit(batch, shown[0].hit, shown, quality, codes, known)
+
+    return drawn
 
 
 def _questions(folder: Path, experiment: Mapping[str, Any]) -> tuple[tuple[Question, ...], int]:
@@ -218,6 +240,13 @@ class Codes:
     pairs: dict[tuple[str, ...], int] = field(default_factory=dict)
     images: dict[tuple[str, ...], int] = field(default_factory=dict)
     items: dict[tuple[str, ...], int] = field(default_factory=dict)
+
+    def add(self, pair: tuple[str, ...], images: tuple[tuple[str, ...], ...]) -> None:
+        """Number a pair that may be shown, its images, and their item."""
+        self.pairs.setdefault(pair, len(self.pairs))
+        for image in images:
+            self.images.setdefault(image, len(self.images))
+            self.items.setdefault((image[1],), len(self.items))
 
 
 def _hit(

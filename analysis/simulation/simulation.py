@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glimpse.errors import GlimpseError
 from glimpse.progress import untracked
 from glimpse.questions import is_plain
 
@@ -69,7 +70,14 @@ def answer_study(
     """Let `workers` simulated people (default: as many as fill the study) answer, HIT after HIT in turn.
 
     The same seed gives the same people and answers; fewer workers are the first of the same people.
+    GlimpseError where a server draws the trials.
     """
+    if plan.drawn is not None:
+        raise GlimpseError(
+            f"{plan.folder}: a server draws the trials of this study for each assignment (allocation "
+            "adaptive). Publish it to your own server, and let simulated workers answer there: simulate "
+            "--through-server."
+        )
     count = plan.people(workers)
     crowd = Crowd(plan, observer, seed)
     return [crowd.visit(slot, plan.hit_of(slot)) for slot in track(range(count), "simulated workers", count)]

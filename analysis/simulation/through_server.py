@@ -145,7 +145,9 @@ def _visit(url: str, token: str, crowd: Crowd, slot: int, tls: ssl.SSLContext) -
                 f"which is not in this study ({plan.study}). Name the study's folder that was published "
                 f"there."
             )
-        _get(browser, state["page_url"])
+        page = _get(browser, state["page_url"])
+        if plan.drawn is not None:
+            hit = plan.drawn(page.text, hit.batch, hit.name)
         sent = crowd.visit(slot, hit).submission
         if "consented_at" in sent:
             sent["consented_at"] = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"

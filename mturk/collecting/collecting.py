@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from glimpse.drawn import is_adaptive
 from glimpse.errors import GlimpseError
 from glimpse.files import write_whole
 from glimpse.forms import form_problem
@@ -45,7 +46,6 @@ from glimpse.submission import (
 )
 
 from ..answers import WITHDRAWN, iso_time, read_submission
-from ..page.pool import is_adaptive
 from ..publishing.client import TurkError
 from ..publishing.ledger import exclusive
 from ..publishing.publication import places, published_hits

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from glimpse.drawn import DIGITS, exposures_shown
 from glimpse.errors import GlimpseError
 from glimpse.language import SITE
 from glimpse.questions import is_plain
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from .layout import PageLayout
 
 MTURK_ORIGINS = ("https://www.mturk.com", "https://workersandbox.mturk.com")
-DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 # Texts of the script that only some pages need.
 _LIMITED = ("recovered", "scroll", "computer_title", "computer")
 
@@ -158,7 +158,7 @@ def _words(study: Study, settings: PageSettings) -> dict[str, Any]:
 
 def exposures_of(study: Study) -> list[int]:
     """Return the exposures that occur; GlimpseError when they are more than a trial's one digit can tell."""
-    values = sorted({int(trial.exposure_ms) for trial in study.trials if trial.exposure_ms is not None})
+    values = exposures_shown(study)
     if len(values) > len(DIGITS):
         raise GlimpseError(
             f"--exposure-ms: the study has {len(values)} exposures; a page holds 1 to {len(DIGITS)}."

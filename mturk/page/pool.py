@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from glimpse.drawn import DIGITS, DrawnTrials, is_adaptive, rows_of
 from glimpse.errors import GlimpseError
 from glimpse.submission import AnswerError
 
 from ..answers import parse_answer_xml
-from ..design.stimuli import ID_LENGTH
-from .data import DIGITS, endings_of, exposures_of, packed
+from .data import endings_of, exposures_of, packed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,14 +27,8 @@ if TYPE_CHECKING:
     from glimpse.trials import Trial
 
 DRAWN = "drawn"
-PACKED = 2 * ID_LENGTH + 2
 POOL_VERSION = 1
 _DATA = re.compile(r'(<script type="application/json" id="data">)(.*?)(</script>)', re.DOTALL)
-
-
-def is_adaptive(study: Study) -> bool:
-    """Tell whether our own server draws a study's trials."""
-    return study.experiment.allocation == "adaptive"
 
 
 def pool_of(study: Study) -> dict[str, Any]:
@@ -83,38 +76,6 @@ def pool_of(study: Study) -> dict[str, Any]:
         "judged_by": experiment.judged_by.name,
         "max_wrong": experiment.max_wrong_sentinels,
     }
-
-
-@dataclass(frozen=True)
-class DrawnTrials:
-    """An assignment's trials: the name of its HIT, the number of its first trial, all of them packed.
-
-    `contexts` has each trial's number among the study's contexts; empty where it has none. `template` is the
-    HIT whose sentinels and practice trials they have.
-    """
-
-    hit: str
-    first: int
-    packed: str
-    template: str
-    contexts: tuple[int, ...] = ()
-
-    def to_text(self) -> str:
-        """Return it as it is stored."""
-        value = [self.hit, self.first, self.packed, self.template, list(self.contexts)]
-        return json.dumps(value, separators=(",", ":"))
-
-    @classmethod
-    def from_text(cls, text: str) -> DrawnTrials:
-        """Read what `to_text` wrote; AnswerError for anything else."""
-        try:
-            hit, first, trials, template, contexts = json.loads(text)
-            found = cls(str(hit), int(first), str(trials), str(template), tuple(map(int, contexts)))
-        except (ValueError, TypeError, RecursionError) as error:
-            raise AnswerError(f"drawn trials cannot be read: {error}") from None
-        if len(found.packed) % PACKED:
-            raise AnswerError(f"drawn trials have {len(found.packed)} characters, not a multiple of {PACKED}")
-        return found
 
 
 def drawn_trials(
@@ -167,34 +128,4 @@ def shown_trials(study: Study, hit: str, answer_xml: str) -> tuple[str, tuple[Tr
     drawn = DrawnTrials.from_text(text)
     if drawn.template != hit:
         raise AnswerError(f"the trials that were drawn are of HIT {drawn.template}, the assignment of {hit}")
-    return drawn.hit, tuple(_trials(study, drawn))
-
-
-def _trials(study: Study, drawn: DrawnTrials) -> list[Trial]:
-    """Return the rows of trials.csv of what was drawn."""
-    exposures, digits = exposures_of(study), len(study.trials[0].trial) - 1
-    found = []
-    for place, planned in enumerate(study.trials_of(drawn.template)):
-        text = drawn.packed[PACKED * place : PACKED * (place + 1)]
-        name = f"t{drawn.first + place:0{digits}d}"
-        if planned.sentinel or planned.practice:
-            found.append(planned._replace(hit=drawn.hit, trial=name))
-            continue
-        names = text[:ID_LENGTH], text[ID_LENGTH : 2 * ID_LENGTH]
-        try:
-            left, right = (study.stimuli[one] for one in names)
-            exposure_ms = exposures[DIGITS.index(text[2 * ID_LENGTH])] if exposures else None
-            contrast = next(
-                one for one in study.experiment.contrasts if set(one) == {left.condition, right.condition}
-            )
-        except (KeyError, IndexError, ValueError, StopIteration):
-            raise AnswerError(f"the drawn trial {name} shows what is not in the study") from None
-        found.append(
-            planned._replace(
-                hit=drawn.hit, trial=name, contrast=":".join(contrast), exposure_ms=exposure_ms,
-                condition_left=left.condition, item_left=left.item, stimulus_left=names[0],
-                condition_right=right.condition, item_right=right.item, stimulus_right=names[1],
-                context=left.item if left.item in study.contexts else "",
-            )
-        )  # fmt: skip
-    return found
+    return drawn.hit, tuple(rows_of(study, drawn))

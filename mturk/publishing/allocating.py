@@ -6,9 +6,10 @@ import json
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from glimpse.drawn import is_adaptive
 from glimpse.errors import GlimpseError
 
-from ..page.pool import is_adaptive, pool_of
+from ..page.pool import pool_of
 from .own_server import TIMEOUT_S, ask, signer
 
 if TYPE_CHECKING:

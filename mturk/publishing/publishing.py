@@ -11,12 +11,12 @@ from dataclasses import asdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from glimpse.drawn import is_adaptive
 from glimpse.errors import GlimpseError
 from glimpse.progress import untracked
 
 from ..design.limits import OWN_QUESTION_BYTES, QUESTION_BYTES, check_listing
 from ..page.pages import image_base, question_xml
-from ..page.pool import is_adaptive
 from .allocating import check_place, put_pool
 from .client import HIT_EXISTS, TurkError
 from .ledger import Ledger, OnceCall, call_once, exclusive, ledger_path, token

@@ -9,7 +9,16 @@ import pytest
 from scipy import optimize
 from scipy.special import expit, log_expit
 
-from glimpse.allocation import Allocation, Posterior, Shown, dealt, draw, expected_ranks, posterior, worth
+from glimpse.allocation import (
+    Allocation,
+    DrawCounts,
+    Posterior,
+    dealt,
+    draw,
+    expected_ranks,
+    posterior,
+    worth,
+)
 
 
 def wins_of(theta: np.ndarray, answers: int) -> np.ndarray:
@@ -74,7 +83,7 @@ def test_ranks_are_expected_where_strengths_are_and_where_nothing_is_known() -> 
 
 def test_what_leads_is_drawn_most_and_everything_at_random_some() -> None:
     theta = np.linspace(1.5, -1.5, 12)
-    shown = Shown.none(12, 60)
+    shown = DrawCounts.none(12, 60)
     for worker in range(30):
         draw(posterior(wins_of(theta, 3 + worker)), shown, 30, np.random.default_rng(worker))
     times = shown.images.sum(axis=1)
@@ -86,14 +95,14 @@ def test_what_leads_is_drawn_most_and_everything_at_random_some() -> None:
 def test_the_same_numbers_draw_the_same_trials() -> None:
     known = posterior(wins_of(np.linspace(1, -1, 6), 5))
     one, again, other = (
-        draw(known, Shown.none(6, 20), 12, np.random.default_rng(seed)) for seed in (1, 1, 2)
+        draw(known, DrawCounts.none(6, 20), 12, np.random.default_rng(seed)) for seed in (1, 1, 2)
     )
     assert one == again != other
 
 
 @pytest.mark.parametrize("items", [40, 7])
 def test_no_image_twice_and_sides_items_and_exposures_evenly(items: int) -> None:
-    shown = Shown.none(6, items, 3)
+    shown = DrawCounts.none(6, items, 3)
     rng = np.random.default_rng(0)
     known = posterior(np.zeros((6, 6)))
     for _ in range(40):
@@ -113,7 +122,7 @@ def test_only_pairs_that_are_allowed_are_drawn() -> None:
     ring = np.zeros((5, 5), dtype=bool)
     for a, b in pairwise([0, 1, 2, 3, 4, 0]):
         ring[a, b] = True
-    shown = Shown.none(5, 30)
+    shown = DrawCounts.none(5, 30)
     drawn = draw(posterior(np.zeros((5, 5))), shown, 20, np.random.default_rng(0), Allocation(allowed=ring))
     assert {frozenset((one.left, one.right)) for one in drawn} == {
         frozenset(pair) for pair in np.argwhere(ring).tolist()
@@ -122,5 +131,5 @@ def test_only_pairs_that_are_allowed_are_drawn() -> None:
 
 def test_pairs_are_dealt_as_they_are_given() -> None:
     pairs = [(0, 1), (2, 1), (0, 2)]
-    found = dealt(pairs, Shown.none(3, 9), np.random.default_rng(0))
+    found = dealt(pairs, DrawCounts.none(3, 9), np.random.default_rng(0))
     assert {frozenset((one.left, one.right)) for one in found} == {frozenset(pair) for pair in pairs}

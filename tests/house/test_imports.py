@@ -28,6 +28,7 @@ LAYERS = {
         ["console"],
         ["stopping"],
         ["counting", "duration"],
+        ["drawn"],
         ["study", "sent", "clips", "blocks"],
         ["submission", "stated", "plan", "pixels"],
         ["trials", "people", "pricing", "precision", "experiment", "context", "forms"],

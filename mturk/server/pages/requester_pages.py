@@ -16,9 +16,10 @@ from urllib.parse import urlencode, urlsplit
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from glimpse.drawn import DrawnTrials
 from glimpse.text import template_text
 
-from ...page.pool import DrawnTrials, filled
+from ...page.pool import filled
 from ..protocol import questions
 from ..protocol.errors import RequestError
 from ..storage import assignments, hits

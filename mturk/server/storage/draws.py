@@ -15,12 +15,13 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from glimpse.allocation import Allocation, DrawnPair, Posterior, Shown, draw, expected_ranks, posterior
+from glimpse.allocation import Allocation, DrawCounts, DrawnPair, Posterior, draw, expected_ranks, posterior
 from glimpse.counting import is_wrong
+from glimpse.drawn import DrawnTrials
 from glimpse.submission import ONLY, AnswerError
 
 from ...answers import encode, parse_answer_xml, read_submission
-from ...page.pool import DRAWN, DrawnTrials, drawn_trials
+from ...page.pool import DRAWN, drawn_trials
 from ..protocol.errors import RequestError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class _Sums:
     pool: dict[str, Any]
     allocation: Allocation
     epoch: int
-    shown: Shown
+    shown: DrawCounts
     wins: NDArray[np.float64]
     drawn: int = 0
     settled: int = 0
@@ -58,7 +59,7 @@ class _Sums:
         allowed = np.zeros((conditions, conditions), dtype=np.bool_)
         for a, b in pool["contrasts"]:
             allowed[a, b] = True
-        shown = Shown.none(conditions, items, len(pool["exposures"]))
+        shown = DrawCounts.none(conditions, items, len(pool["exposures"]))
         wins = np.zeros((conditions, conditions))
         return cls(pool, Allocation(allowed=allowed), epoch, shown, wins)
 
@@ -101,7 +102,7 @@ def _draw(tx: Transaction, hit: Row) -> tuple[int, str, str]:
     pool, number = sums.pool, sums.number + 1
     template = str(hit["name"]).partition(".")[0]
     planned = pool["hits"][template]
-    shown = Shown(sums.shown.images.copy(), sums.shown.sides.copy(), sums.shown.exposures.copy())
+    shown = DrawCounts(sums.shown.images.copy(), sums.shown.sides.copy(), sums.shown.exposures.copy())
     known = posterior(sums.wins, sums.allocation, _pending(tx, hit["study"], sums))
     rng = np.random.default_rng([pool["seed"], number])
     drawn = draw(known, shown, planned["trials"] - len(planned["known"]), rng, sums.allocation)

@@ -160,7 +160,7 @@ class Worker:
 
 # Files whose tests run on both databases, whatever is asked for.
 API = {"test_assignment_operations", "test_operations", "test_qualification_operations"}
-ON_BOTH = {*API, "test_life", "test_size"}
+ON_BOTH = {*API, "test_draws", "test_life", "test_size"}
 
 
 def pytest_generate_tests(metafunc):
