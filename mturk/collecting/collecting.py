@@ -13,7 +13,6 @@ not written yet, about AT_ONCE characters: waiting for the disk at every page wo
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -51,6 +50,7 @@ from ..publishing.ledger import exclusive
 from ..publishing.publication import places, published_hits
 from ..publishing.publishing import check_known
 from ..publishing.several import ahead
+from .appending import append, drop_cut_line
 from .drawn import DrawnRows
 from .participants import People, participants
 
@@ -181,7 +181,7 @@ class ResultsFolder:
         self.folder, self.study, self._who, self._marks = folder, study, who, marks
         self._prepare()
         for name in (ASSIGNMENTS, WORKERS):
-            _drop_cut_line(folder / name)
+            drop_cut_line(folder / name)
         self.trials: dict[str, set[str]] = {}
         for trial in study.trials:
             self.trials.setdefault(trial.hit, set()).add(trial.trial)
@@ -232,7 +232,7 @@ class ResultsFolder:
             raise GlimpseError(f"{self.folder} holds {ASSIGNMENTS} but no study.json; choose another --out")
         adaptive = is_adaptive(self.study)
         if adaptive:
-            _drop_cut_line(self.folder / TRIALS)
+            drop_cut_line(self.folder / TRIALS)
         self.drawn = DrawnRows(self.folder / TRIALS, self.study) if adaptive else None
         for name in (*([] if adaptive else [TRIALS]), "study.json"):
             if not (self.folder / name).exists():
@@ -291,11 +291,11 @@ class ResultsFolder:
         self._strangers, self._lines = [], []
         if strangers:
             head = workers_csv([WORKER_COLUMNS])
-            _append(self.folder / WORKERS, [workers_csv(strangers).encode()], mode=PRIVATE, head=head)
+            append(self.folder / WORKERS, [workers_csv(strangers).encode()], mode=PRIVATE, head=head)
         if self.drawn is not None and (rows := self.drawn.to_append()):
-            _append(self.drawn.path, [rows])
+            append(self.drawn.path, [rows])
         if lines:
-            _append(self.folder / ASSIGNMENTS, lines)
+            append(self.folder / ASSIGNMENTS, lines)
 
 
 def read_heads(path: Path, damaged: list[str] | None = None) -> Iterator[dict[str, Any]]:
@@ -312,34 +312,6 @@ def read_heads(path: Path, damaged: list[str] | None = None) -> Iterator[dict[st
                 yield line
             elif damaged is not None and raw.strip():
                 damaged.append(f"{path}, line {number}: not an assignment")
-
-
-def _append(path: Path, parts: list[bytes], *, mode: int = 0o666, head: str = "") -> None:
-    """Append parts of whole lines, `head` before the first; they are on the disk when this returns."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, mode)
-    with os.fdopen(descriptor, "ab") as file:
-        file.writelines([head.encode(), *parts] if file.tell() == 0 else parts)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _drop_cut_line(path: Path) -> None:
-    """Cut off a last line that a crash left unfinished: it was never counted, and is fetched again."""
-    if not path.exists():
-        return
-    with path.open("r+b") as file:
-        end = position = file.seek(0, os.SEEK_END)
-        while position > 0:
-            start = max(0, position - 65_536)
-            file.seek(start)
-            found = file.read(position - start).rfind(b"\n")
-            if found >= 0:
-                position = start + found + 1
-                break
-            position = start
-        if position < end:
-            file.truncate(position)
-            os.fsync(file.fileno())
 
 
 def collect(

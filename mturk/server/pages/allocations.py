@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ async def put_pool(request: Request) -> Response:
     try:
         addresses.check_signature(request, None, site.wall())
         body = await web.body_of(request, MAX_POOL)
-        signing.check_digest(request.headers, body)
+        signing.check_digest(request.headers, hashlib.sha256(body).hexdigest())
         pool = json.loads(body)
         if pool["version"] != POOL_VERSION or pool["study"] != study:
             return JSONResponse({"error": f"This server draws from pools of version {POOL_VERSION}."}, 400)

@@ -207,7 +207,7 @@ def test_killed_at_every_step_nothing_is_lost_or_doubled(published, tmp_path, mo
     monkeypatch.setattr(collecting, "AT_ONCE", at_once)
     study, server, hits = published
     names = [server.submit(study, hit, f"w{n}{hit}") for hit in hits for n in range(2)]
-    append, call = collecting._append, Requester.call
+    append, call = collecting.append, Requester.call
     for steps in range(1, 100):
         left, out = [steps], tmp_path / f"results-{steps}"
 
@@ -227,11 +227,11 @@ def test_killed_at_every_step_nothing_is_lost_or_doubled(published, tmp_path, mo
             tick()
             return call(self, operation, **arguments)
 
-        monkeypatch.setattr(collecting, "_append", dying_append)
+        monkeypatch.setattr(collecting, "append", dying_append)
         monkeypatch.setattr(Requester, "call", dying_call)
         with contextlib.suppress(Killed):
             fetch(study, server, out)
-        monkeypatch.setattr(collecting, "_append", append)
+        monkeypatch.setattr(collecting, "append", append)
         monkeypatch.setattr(Requester, "call", call)
         fetch(study, server, out)
         assert sorted(line["assignment_id"] for line in lines(out)) == sorted(names)

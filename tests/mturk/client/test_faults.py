@@ -60,17 +60,17 @@ def _events(study):
 def test_a_disk_that_is_full_while_collecting(study, server, monkeypatch, tmp_path):
     hit = go(study, server.requester())[0].hit_id
     names = [server.submit(study, hit, name) for name in ("ann", "bob")]
-    append, out = collecting._append, tmp_path / "results"
+    append, out = collecting.append, tmp_path / "results"
 
     def full(path, text, **more):
         append(path, text[: len(text) - 10], **more)
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr(collecting, "_append", full)
+    monkeypatch.setattr(collecting, "append", full)
     for _ in range(2):
         with pytest.raises(OSError, match="No space left on device"):
             fetch(study, server, out)
-    monkeypatch.setattr(collecting, "_append", append)
+    monkeypatch.setattr(collecting, "append", append)
     assert fetch(study, server, out).new == 2
     lines = [json.loads(line) for line in (out / "assignments.jsonl").read_text().splitlines()]
     assert [line["assignment_id"] for line in lines] == names
