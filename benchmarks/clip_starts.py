@@ -60,6 +60,7 @@ BITS = 8
 STRIP = 0.3, 0.6  # of a frame's height, where the blocks are
 NOTHING = -1  # neither a clip nor a mask
 MASKED = -2
+CARD = 2**BITS - 1  # what the light card of the instructions reads as
 TRIALS_A_TRACE = 8  # Chromium keeps no more than 450 screenshots a trace
 
 
@@ -195,11 +196,16 @@ def _number(grey: np.ndarray, box: Mapping[str, float], factor: float, mask: np.
     first, last = (int(pane.shape[0] * share) for share in (STRIP[0] + 0.08, STRIP[1] - 0.08))
     edges = np.linspace(0, pane.shape[1], BITS + 1)
     blocks = [pane[first:last, int(a + 2) : int(b - 1)].mean() for a, b in itertools.pairwise(edges)]
-    return sum((block > 128) << bit for bit, block in enumerate(blocks))
+    number = sum(1 << bit for bit, block in enumerate(blocks) if block > 128)
+    return NOTHING if number == CARD else number
 
 
 def showings(shown: Sequence[Shown]) -> list[Played]:
-    """Find the showings of pairs, from the first displayed frame with a clip to the first without one."""
+    """Find the showings of pairs that play once, from the first displayed frame to the first without a clip.
+
+    A busy machine takes no screenshot of some frames: two clips that are back at an earlier frame are a new
+    showing, too.
+    """
     found: list[Played] = []
     current: tuple[dict[int, int], dict[int, int]] | None = None
     for one in shown:
@@ -208,18 +214,37 @@ def showings(shown: Sequence[Shown]) -> list[Played]:
                 found.append(Played(*current, masked=one.left == one.right == MASKED))
             current = None
             continue
+        if current is not None and all(
+            number < max(own, default=0) for own, number in zip(current, (one.left, one.right), strict=True)
+        ):
+            found.append(Played(*current, masked=False))
+            current = None
         if current is None:
             current, began_ms = ({}, {}), one.time_ms
         refresh = round((one.time_ms - began_ms) / REFRESH_MS)
         for own, number in zip(current, (one.left, one.right), strict=True):
             if number >= 0:
                 own.setdefault(number, refresh)
-    return found
+    if current is not None:
+        found.append(Played(*current, masked=False))
+    # What stands still was shown before the trace began.
+    return [one for one in found if max(len(one.left), len(one.right)) > 1]
 
 
 CLIPS = "[...document.querySelectorAll('#trial video')].filter(clip => clip.style.opacity === '1')"
 PLAYED = f"{CLIPS}.length === 2 && {CLIPS}.every(clip => clip.ended)"
 NO_MASK = [np.random.default_rng(0).random((24, 48))] * 2
+
+
+def stepper(page: Any) -> Callable[[], None]:
+    """Return what begins a page's next trial: first the Start button, then an answer."""
+    keys = itertools.chain(["Start"], itertools.repeat("ArrowLeft"))
+
+    def go_on() -> None:
+        key = next(keys)
+        page.click("#start") if key == "Start" else page.keyboard.press(key)
+
+    return go_on
 
 
 def traced_clips(found: Any, page: Any, trials: int, go_on: Callable[[], None]) -> list[Played]:
@@ -300,12 +325,7 @@ def measure(folder: Path, trials: int, frames: int, rate: int, size: int) -> dic
         )
         page.goto(address)
         page.click("#agree")
-        begun: list[bool] = []
-
-        def go_on() -> None:
-            page.keyboard.press("ArrowLeft") if begun else page.click("#start")
-            begun.append(True)
-
+        go_on = stepper(page)
         for first in range(0, trials, TRIALS_A_TRACE):
             turn = min(TRIALS_A_TRACE, trials - first)
             ours += traced_clips(mine, page, turn, go_on)

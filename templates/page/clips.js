@@ -1,7 +1,7 @@
-// ---- Clips: loaded whole, shown and started in one callback, played together, and watched frame by frame.
+// ---- Clips: loaded whole, shown and started together, and watched frame by frame.
 const {once, again, all, fps} = data.C;
-// A paused clip whose first frame was rastered shows it in the very frame in which it is made visible, and two that
-// are started in one callback begin to move in one refresh. Left to loop by themselves they would drift apart.
+// A paused clip that was loaded shows its first frame in the very refresh in which it is made visible, and two that are
+// started in one callback begin to move in one refresh. Left to loop by themselves they would drift apart.
 const isClip = element => element.localName === 'video';
 const clipsOf = trial => trial.images.filter(isClip);
 const countsFrames = clip => !!clip.requestVideoFrameCallback;
@@ -114,7 +114,8 @@ function skewOf([left, right]) {
 }
 function keepSkew(trial) {
   const skew = skewOf(clipsOf(trial));
-  if (skew !== null && !(Math.abs(skew) <= Math.abs(trial.skew))) trial.skew = skew;
+  if (skew === null || (trial.skew !== null && Math.abs(skew) <= Math.abs(trial.skew))) return;
+  trial.skew = skew;
 }
 
 // ---- Playing
@@ -152,7 +153,12 @@ function stalled(trial) {
   trial.stalls++;
   if (!limited) write('note', word('stalled'));
 }
-const noted = trial => write('note', trial.unseen ? word('watch') : '');
+// Until answers are taken, what is to be done stands where they will be.
+function noted(trial) {
+  if (!isOn(trial)) return;
+  write('note', trial.unseen ? word('watch') : '');
+  $('note').className = trial.unseen ? 'told' : '';
+}
 function listen(clip, trial) {
   clip.onended = () => played(trial);
   clip.onwaiting = () => clip.seeking || clip.ended || stalled(trial);
@@ -173,7 +179,8 @@ light = (elements, on) => {
       Object.assign(clip.seen, {shown: 0, missed: 0});
       listen(clip, trial);
     }
-    start(trial);
+    // A refresh later, so that the first frame has been on the screen.
+    requestAnimationFrame(() => isOn(trial) && start(trial));
   } else if (clips.length) {
     if (now) now.over = true;
     for (const clip of clips) clip.pause();
@@ -216,7 +223,7 @@ function seenAll(trial) {
   if (!trial.unseen || !isOn(trial)) return;
   trial.unseen = false;
   trial.from = performance.now();
-  write('note', '');
+  noted(trial);
   enter('answer');
 }
 function lookAgain() {

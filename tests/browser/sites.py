@@ -24,23 +24,29 @@ def glimpse(*words):
 class Site:
     """A published study of short HITs, and the server it is on, which can be killed and started again."""
 
+    ending = ".png"
+    design = ("--mode", "limited-time", "--exposure-ms", 125, "--sentinel-exposure-ms", 125)
+
     def __init__(self, folder, *serve, build=()):
         self.folder, self.port, self.process = folder, "0", None
         for number, condition in enumerate(("real", "crn", "pix2pix", "image-space")):
             for item in range(6):
-                path = folder / "images" / condition / f"{item}.png"
+                path = folder / "images" / condition / f"{item}{self.ending}"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                Image.new("RGB", (256, 128), (60 * number, 40 * item, 99)).save(path)
+                self.draw(path, number, item)
         glimpse(
-            "build-hits", "--mode", "limited-time", "--images", folder / "images", "--out", folder / "study",
-            "--trials-per-cell", 1, "--exposure-ms", 125, "--sentinels-per-hit", 1,
-            "--sentinel-exposure-ms", 125, *build,
+            "build-hits", *self.design, "--images", folder / "images", "--out", folder / "study",
+            "--trials-per-cell", 1, "--sentinels-per-hit", 1, *build,
         )  # fmt: skip
         self.options = serve
         self.errors = (folder / "errors.txt").open("w")
         self.start()
         published = glimpse("publish", folder / "study", "--to", "local", "--yes", *self.data)
         self.name = re.search(r"/join/(\w+)", published)[1]
+
+    def draw(self, path, condition, item):
+        """Write what a condition, by its number, has of an item."""
+        Image.new("RGB", (256, 128), (60 * condition, 40 * item, 99)).save(path)
 
     @property
     def data(self):
