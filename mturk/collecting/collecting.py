@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from glimpse.drawn import is_adaptive
 from glimpse.errors import GlimpseError
@@ -66,12 +66,19 @@ if TYPE_CHECKING:
     from ..publishing.ledger import Ledger
     from ..publishing.publication import PublishedHit
 
-    # What is known of the panels that sent these assignments: by id, `panel` and whether it is `verified`.
-    Marks = Callable[[list[str]], Mapping[str, Mapping[str, str]]]
-
 NO_MARKS: Mapping[str, str] = MappingProxyType({})
 TRIALS = "trials.csv"
 AT_ONCE = 8_388_608  # bytes of lines that are written together
+
+
+class Marks(Protocol):
+    """What is known of the panels that sent people."""
+
+    def __call__(self, wanted: list[str]) -> Mapping[str, Mapping[str, str]]:
+        """Return, by assignment id, `panel` and whether it is `verified`."""
+
+    def keep(self, assignments: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return those of a page's assignments that results are to hold."""
 
 
 @dataclass
@@ -245,7 +252,8 @@ class ResultsFolder:
             if assignment.get("Answer") == WITHDRAWN:
                 self.known.add(assignment["AssignmentId"])
                 self.counts[assignment["HITId"]] = self.counts.get(assignment["HITId"], 0) + 1
-        return [assignment for assignment in fresh if assignment["AssignmentId"] not in self.known]
+        left = [assignment for assignment in fresh if assignment["AssignmentId"] not in self.known]
+        return self._marks.keep(left) if self._marks and left else left
 
     def take(self, page: list[dict[str, Any]], hit: str) -> list[dict[str, Any]]:
         """Take those of a page's assignments that are new, and return their lines, which `write` writes."""

@@ -18,8 +18,11 @@ from .panels import free_places, panel_marks
 
 if TYPE_CHECKING:
     from glimpse.progress import Track
+    from glimpse.study import Study
 
     from ..collecting.collecting import Collected
+    from ..publishing.client import Requester
+    from ..publishing.ledger import Ledger
 
 SHOWN_PROBLEMS = 5
 
@@ -33,6 +36,8 @@ SHOWN_PROBLEMS = 5
 )
 @click.option("--interval", "interval_s", metavar="SECONDS", type=click.FloatRange(min=1), default=30,
               show_default=True, help="How often --watch looks.")  # fmt: skip
+@click.option("--only-verified", is_flag=True, show_default=True,
+              help="Leave out who came by a link that Prolific neither signed nor lists.")  # fmt: skip
 @published_options
 @click.pass_obj
 def collect(
@@ -43,6 +48,7 @@ def collect(
     on: str,
     watch: bool,
     interval_s: float,
+    only_verified: bool,
     data: Path,
     endpoint: str | None,
 ) -> None:
@@ -58,14 +64,18 @@ def collect(
       python cli.py collect pilot-study --on sandbox --out pilot-results
     """
     from ..publishing.client import CredentialsError, EndpointError
+    from ..publishing.published import find
 
-    found = _pass(console, study, on, endpoint, data, out, console.track)
+    def look(track: Track = untracked) -> Collected:
+        # Found anew each time: a server that was started again may have another address.
+        return _pass(console, find(study, on, endpoint, data), out, track, only_verified=only_verified)
+
+    found = look(console.track)
     _report(console, found, out)
     while watch and not found.complete:
         try:
             time.sleep(interval_s)
-            # Found anew each time: a server that was started again may have another address.
-            found = _pass(console, study, on, endpoint, data, out)
+            found = look()
         except KeyboardInterrupt:
             console.say("Stopped. Everything collected so far is on disk.")
             break
@@ -82,18 +92,27 @@ def collect(
 
 
 def _pass(
-    console: Any, study: Path, on: str, endpoint: str | None, data: Path, out: Path, track: Track = untracked
-) -> Collected:  # fmt: skip
+    console: Any,
+    published: tuple[Study, Requester, Ledger],
+    out: Path,
+    track: Track,
+    *,
+    only_verified: bool,
+) -> Collected:
     """Fetch what is new, with the panel's side of it where there is one."""
     from ..collecting.collecting import collect as collect_study
-    from ..publishing.published import find
 
-    frozen, requester, ledger = find(study, on, endpoint, data)
-    marks = panel_marks(frozen, requester)
-    found = collect_study(frozen, requester, ledger, out, track, marks=marks)
+    study, requester, _ = published
+    marks = panel_marks(study, requester, only_verified=only_verified)
+    found = collect_study(*published, out, track, marks=marks)
     if marks is not None:
         marks.mark_workers(out)
-        free_places(console, frozen, requester)
+        free_places(console, study, requester)
+        if marks.left_out:
+            console.say(
+                f"Left out, as not verified: {counted(len(marks.left_out), 'assignment')}."
+            )
+            found.places -= len(marks.left_out)
     return found
 
 

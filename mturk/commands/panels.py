@@ -119,13 +119,17 @@ def _named(pair: Participation) -> str:
 # collect
 
 
-def panel_marks(study: Study, requester: Requester) -> PanelMarks | None:
+def panel_marks(study: Study, requester: Requester, *, only_verified: bool) -> PanelMarks | None:
     """Return what says by which panel assignments came; None for a study that recruits at none."""
     from ..recruiting.marking import PanelMarks
 
     if not is_at_panel(study, requester):
+        if only_verified:
+            raise click.UsageError(
+                "--only-verified is for studies that recruit at Prolific; this one does not."
+            )
         return None
-    return PanelMarks(lambda: _both_lists(study, requester))
+    return PanelMarks(lambda: _both_lists(study, requester), only_verified=only_verified)
 
 
 def _both_lists(study: Study, requester: Requester) -> Any:

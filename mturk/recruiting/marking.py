@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from glimpse.files import write_whole
 from glimpse.people import PRIVATE, WORKER_COLUMNS, WORKERS, read_workers, workers_csv
@@ -19,16 +19,24 @@ if TYPE_CHECKING:
     from .own_side import PanelArrival
 
 PANEL, VERIFIED = "panel", "verified"
+COUNT_AS_VERIFIED = ("signed", "listed")
 
 
 class PanelMarks:
     """Says of assignments by which panel they came, and whether that is verified; asks again for new ones.
 
     `ask` returns Prolific's submissions and our arrivals; where no panel has a list, no submissions.
+    `only_verified` keeps all others out of results; `left_out` are their assignments.
     """
 
-    def __init__(self, ask: Callable[[], tuple[list[PanelSubmission] | None, list[PanelArrival]]]) -> None:
-        self._ask = ask
+    def __init__(
+        self,
+        ask: Callable[[], tuple[list[PanelSubmission] | None, list[PanelArrival]]],
+        *,
+        only_verified: bool = False,
+    ) -> None:
+        self._ask, self._only_verified = ask, only_verified
+        self.left_out: set[str] = set()
         self._known: dict[str, dict[str, str]] = {}
         self._people: dict[str, dict[str, str]] = {}
 
@@ -37,6 +45,19 @@ class PanelMarks:
         if any(name not in self._known for name in wanted):
             self._look()
         return self._known
+
+    def keep(self, assignments: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return those of a page's assignments that results are to hold."""
+        if not self._only_verified:
+            return assignments
+        known = self([one["AssignmentId"] for one in assignments])
+        kept = []
+        for one in assignments:
+            if known.get(one["AssignmentId"], {}).get(VERIFIED) in COUNT_AS_VERIFIED:
+                kept.append(one)
+            else:
+                self.left_out.add(one["AssignmentId"])
+        return kept
 
     def _look(self) -> None:
         there, here = self._ask()

@@ -341,6 +341,10 @@ def test_signed_links_are_marked_as_such(study, server, wire, people, glimpse, a
     glimpse("collect", "study", *at)
     heads = lines_of(study.folder.parent / "results" / "assignments.jsonl")
     assert sorted(line["verified"] for line in heads) == ["no", "signed"]
+    _, out, _ = glimpse("collect", "study", "--only-verified", "--out", "sure", *at)
+    assert "Left out, as not verified: 1 assignment." in out
+    (line,) = lines_of(study.folder.parent / "sure" / "assignments.jsonl")
+    assert line["verified"] == "signed"
 
 
 def test_a_wrong_token_and_a_deaf_address_are_said(study, server, wire, glimpse, at, monkeypatch):
