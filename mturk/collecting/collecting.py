@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from glimpse.drawn import is_adaptive
 from glimpse.errors import GlimpseError
@@ -65,20 +65,11 @@ if TYPE_CHECKING:
     from ..publishing.client import Requester
     from ..publishing.ledger import Ledger
     from ..publishing.publication import PublishedHit
+    from .participants import Marks
 
 NO_MARKS: Mapping[str, str] = MappingProxyType({})
 TRIALS = "trials.csv"
 AT_ONCE = 8_388_608  # bytes of lines that are written together
-
-
-class Marks(Protocol):
-    """What is known of the panels that sent people."""
-
-    def __call__(self, wanted: list[str]) -> Mapping[str, Mapping[str, str]]:
-        """Return, by assignment id, `panel` and whether it is `verified`."""
-
-    def keep(self, assignments: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return those of a page's assignments that results are to hold."""
 
 
 @dataclass

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..publishing.client import CredentialsError, EndpointError
 from ..publishing.own_server import TIMEOUT_S, ask, signer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..publishing.client import Requester
 
 
@@ -18,6 +20,16 @@ class People:
 
     names: dict[str, str] = field(default_factory=dict)
     simulated: frozenset[str] = frozenset()
+
+
+class Marks(Protocol):
+    """What is known of the panels that sent people."""
+
+    def __call__(self, wanted: list[str]) -> Mapping[str, Mapping[str, str]]:
+        """Return, by assignment id, `panel` and whether it is `verified`."""
+
+    def keep(self, assignments: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return those of a page's assignments that results are to hold."""
 
 
 def participants(requester: Requester, study: str) -> People:

@@ -13,13 +13,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
-from glimpse.pricing import CENT, FEE_RATE, LARGE_HIT, split
+from glimpse.pricing import CENT, FEE_RATE
 from glimpse.progress import untracked
 
 from ..publishing.client import NO_MORE_PLACES, WRONG_STATE, TurkError
 from ..publishing.ledger import Ledger, OnceCall, call_once, exclusive, token
 from ..publishing.publication import Part, PublishedHit, cost
 from ..publishing.publishing import Publisher
+from .placing import AddedPlaces, filled_or_open, open_places, workers_per_hit
 from .status import HitState, SubmittedAssignment, survey
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from ..publishing.client import Requester
 
-LARGEST_PART = LARGE_HIT - 1
 LARGEST_BONUS_USD = 10_000
 
 
@@ -68,15 +68,6 @@ class Wishes:
             )
         if self.extend_days is not None and not 1 / 24 <= self.extend_days <= 365:
             raise GlimpseError(f"--extend {self.extend_days:g}: allowed are 0.05 to 365 days")
-
-
-@dataclass(frozen=True)
-class AddedPlaces:
-    """More places for a HIT: from how many it has to `places`."""
-
-    hit: PublishedHit
-    before: int
-    places: int
 
 
 @dataclass(frozen=True)
@@ -139,7 +130,7 @@ def plan_review(
         if wishes.approve and one.status == "Submitted" and one.assignment_id not in refused
     ]
     bonus = _bonuses(states, seen, wishes, ledger, approve)
-    grow, create = _replacements(study, states, fees=fees)
+    grow, create = _replacements(workers_per_hit(study, ledger), states, fees=fees)
     missing = sum(one.places - one.before for one in grow) + sum(part.places for part in create)
     if not wishes.replace:
         grow, create = [], []
@@ -205,13 +196,9 @@ def _bonuses(
 
 
 def _replacements(
-    study: Study, states: list[HitState], *, fees: bool
+    workers: int, states: list[HitState], *, fees: bool
 ) -> tuple[list[AddedPlaces], list[Part]]:
-    """Return how to open places until every HIT has its workers beside the excluded ones.
-
-    A HIT that was published with fewer than ten places may not reach ten, and where fees are taken none
-    should: parts with room grow to nine, and what remains becomes new parts.
-    """
+    """Return how to open places until every HIT has its workers beside the excluded ones."""
     hits: dict[str, list[HitState]] = {}
     for state in states:
         hits.setdefault(state.hit.part.hit, []).append(state)
@@ -219,31 +206,11 @@ def _replacements(
     create: list[Part] = []
     for group in hits.values():
         excluded = sum(one.excluded for state in group for one in state.submitted)
-        missing = study.experiment.workers_per_hit + excluded - sum(_filled_or_open(state) for state in group)
-        for state in group:
-            room = min(missing, _room(state, fees=fees))
-            if room > 0:
-                grow.append(AddedPlaces(state.hit, state.places, state.places + room))
-                missing -= room
-        number = max(state.hit.part.number for state in group)
-        for size in split(missing) if missing > 0 else ():
-            number += 1
-            create.append(Part(group[0].hit.part.hit, group[0].hit.part.batch, number, size))
+        missing = workers + excluded - sum(filled_or_open(state) for state in group)
+        more, new = open_places(group, missing, fees=fees)
+        grow += more
+        create += new
     return grow, create
-
-
-def _filled_or_open(state: HitState) -> int:
-    """Return the places of a HIT; one that is gone counts with what was published."""
-    return state.places or state.hit.part.places
-
-
-def _room(state: HitState, *, fees: bool) -> int:
-    soon = datetime.now(UTC) + timedelta(hours=1)
-    if state.expired or state.expires is None or state.expires < soon or not state.places:
-        return 0
-    if state.places < LARGE_HIT:
-        return LARGEST_PART - state.places
-    return 0 if fees else 10**6
 
 
 def _price(

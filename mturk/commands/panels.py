@@ -29,6 +29,14 @@ if TYPE_CHECKING:
 MOST_NAMED = 5
 
 
+def has_panels(study: Study, requester: Requester) -> bool:
+    """Tell whether results of a study say by which panel somebody came."""
+    from ..recruiting.by_links import is_fed_by_links
+
+    by_links = requester.endpoint.name == "local" and is_fed_by_links(study)
+    return by_links or is_at_panel(study, requester)
+
+
 def is_at_panel(study: Study, requester: Requester) -> bool:
     """Tell whether a study recruits at Prolific, and is asked for where its people come."""
     from ..recruiting.books import is_recruited
@@ -40,7 +48,8 @@ def is_at_panel(study: Study, requester: Requester) -> bool:
 
 
 def show_panel(console: Any, study: Study, requester: Requester) -> None:
-    """Say how a study stands at Prolific, and what is only in one of the two lists."""
+    """Say how a study stands at its panels, and what is only in one of Prolific's list and ours."""
+    _show_fed(console, study, requester)
     if not is_at_panel(study, requester):
         return
     try:
@@ -50,6 +59,19 @@ def show_panel(console: Any, study: Study, requester: Requester) -> None:
         return
     for line in lines:
         console.say(line)
+
+
+def _show_fed(console: Any, study: Study, requester: Requester) -> None:
+    """Say how many places the people of each panel hold that has links alone."""
+    from ..recruiting.by_links import fed, is_fed_by_links, taken
+    from ..recruiting.own_side import OwnSide
+
+    if requester.endpoint.name != "local" or not is_fed_by_links(study):
+        return
+    held = taken(OwnSide(requester.endpoint, study.study).arrivals())
+    for one in fed(study):
+        of = "" if one.places is None else f" of {one.places}"
+        console.say(f"{one.panel.title}: {held[one.panel.name]}{of} places taken.")
 
 
 def _panel_lines(study: Study, requester: Requester) -> list[str]:
@@ -123,10 +145,10 @@ def panel_marks(study: Study, requester: Requester, *, only_verified: bool) -> P
     """Return what says by which panel assignments came; None for a study that recruits at none."""
     from ..recruiting.marking import PanelMarks
 
-    if not is_at_panel(study, requester):
+    if not has_panels(study, requester):
         if only_verified:
             raise click.UsageError(
-                "--only-verified is for studies that recruit at Prolific; this one does not."
+                "--only-verified is for studies that recruit at a panel; this one does not."
             )
         return None
     return PanelMarks(lambda: _both_lists(study, requester), only_verified=only_verified)
@@ -139,6 +161,8 @@ def _both_lists(study: Study, requester: Requester) -> Any:
     from ..recruiting.own_side import OwnSide
 
     own = OwnSide(requester.endpoint, study.study)
+    if not is_at_panel(study, requester):
+        return None, own.arrivals()
     with connected() as client:
         ledger = Ledger(books_path(study.folder or _nowhere()))
         check(ledger, study, client.url)

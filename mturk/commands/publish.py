@@ -17,7 +17,7 @@ from .following import given, results_option
 from .options import endpoint_options
 from .places import where_people_go
 from .recruit_options import panel_options, read_options, refuse_without_panel
-from .recruiting import keep_out, recruit
+from .recruiting import feed_panels, keep_out, recruit
 
 if TYPE_CHECKING:
     from glimpse.study import Study
@@ -68,6 +68,13 @@ if TYPE_CHECKING:
     help="Split HITs into parts of at most nine places, on which the fee is 20 % instead of 40 %. "
     "auto: where there are fees.",
 )
+@click.option(
+    "--workers-per-hit",
+    metavar="N",
+    type=click.IntRange(min=1),
+    show_default="as the study says",
+    help="Open places of a published study until each HIT is for so many workers.",
+)
 @panel_options
 @endpoint_options
 @click.pass_context
@@ -86,6 +93,7 @@ def publish(
     expires_days: float,
     auto_approve_days: float,
     nines: str,
+    workers_per_hit: int | None,
     data: Path,
     endpoint: str | None,
     **panel: Any,
@@ -124,7 +132,7 @@ def publish(
     if own and endpoint is None:
         await_start(data, console.say)
     target = known_endpoint("local" if own else to, endpoint, data)
-    if to == "prolific":
+    if to == "prolific" and not options.panels:
         recruit(console, study, options, settings, target, yes=yes)
         return
     refuse_without_panel(options, to)
@@ -140,11 +148,33 @@ def publish(
         track=console.track,
     )
     keep_out(console, target, frozen, options)
+    grow_study(console, frozen, requester, workers_per_hit, yes=yes)
     _say_where(console, frozen, requester, hits)
+    feed_panels(console, target, frozen, options)
     console.say(f"Written: {study / 'published' / to}.jsonl")
     where = ["--on", to] if len(published_endpoints(study)) > 1 else []
     named = [*given("study"), *where, *given("data", "endpoint"), *results_option(frozen)]
     console.next(command("collect", *named, "--watch"))
+
+
+def grow_study(console: Any, study: Study, requester: Requester, workers: int | None, *, yes: bool) -> None:
+    """Open places for more workers; on the paid site only with a clear yes."""
+    from ..collecting.growing import Growth, grow
+    from ..publishing.ledger import Ledger, ledger_path
+
+    def confirm(growth: Growth) -> None:
+        fees = f" + ${growth.fees_usd} fees" if growth.fees_usd else ""
+        console.say(
+            f"From {growth.before} to {counted(growth.workers, 'worker')} a HIT: "
+            f"{counted(growth.places, 'new place')}, ${growth.reward_usd} rewards{fees}."
+        )
+        if requester.endpoint.costs_money and growth.total_usd and not yes:
+            agree(growth.total_usd, "no place was opened")
+
+    if workers is None:
+        return
+    ledger = Ledger(ledger_path(study.folder or Path(), requester.endpoint.name))
+    grow(study, requester, ledger, workers, confirm, track=console.track)
 
 
 def _say_where(console: Any, study: Study, requester: Requester, hits: list[PublishedHit]) -> None:

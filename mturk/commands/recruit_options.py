@@ -27,6 +27,7 @@ class PanelOptions:
     project: str | None = None
     signed_links: bool = False
     exclude: tuple[Path, ...] = ()
+    panels: tuple[str, ...] = ()
 
 
 def panel_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -51,6 +52,10 @@ def panel_options(command: Callable[..., Any]) -> Callable[..., Any]:
                      help="Results folder, or workers.csv, of an earlier study: who is in it is kept out of "
                      "this one (repeatable)."),
     ]  # fmt: skip
+    options.append(
+        click.option("--panel", "panels", metavar="NAME=PLACES", multiple=True, show_default="none",
+                     help="With --to local: codes and so many places for connect, sona or lab (repeatable)."),
+    )  # fmt: skip
     for option in reversed(options):
         command = option(command)
     return command
@@ -58,9 +63,13 @@ def panel_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def read_options(given: dict[str, Any]) -> PanelOptions:
     """Return the options as they were given; UsageError for those that do not go together."""
+    from ..recruiting.by_links import read_panel
+
     actions = [name for name in ACTIONS if given[name]]
     if len(actions) > 1 or (actions and (given["draft"] or given["places"])):
         raise click.UsageError("--pause, --start, --stop, --draft and --places: give one of them.")
+    for text in given["panels"]:
+        read_panel(text)
     return PanelOptions(
         places=given["places"],
         draft=given["draft"],
@@ -70,18 +79,23 @@ def read_options(given: dict[str, Any]) -> PanelOptions:
         project=given["project"],
         signed_links=given["signed_links"],
         exclude=given["exclude"],
+        panels=given["panels"],
     )
 
 
 def refuse_without_panel(options: PanelOptions, to: str) -> None:
     """Raise UsageError where an option of a panel was given and none is published to."""
     default = PanelOptions()
+    if options.panels and to != "local":
+        raise click.UsageError(f"--panel is for studies on our own server; it does not go with --to {to}.")
     if options.exclude and to != "local":
         raise click.UsageError(
             f"--exclude is for studies on our own server; at --to {to} give a --qualification instead."
         )
     for field in fields(options):
-        if field.name != "exclude" and getattr(options, field.name) != getattr(default, field.name):
+        if field.name in {"exclude", "panels"}:
+            continue
+        if getattr(options, field.name) != getattr(default, field.name):
             name = options.action if field.name == "action" else field.name.replace("_", "-")
             raise click.UsageError(f"--{name} goes with --to prolific.")
 

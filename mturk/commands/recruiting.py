@@ -123,6 +123,24 @@ def keep_out(console: Any, target: Endpoint, study: Study, options: PanelOptions
         console.say(f"Kept out, as they took part before: {counted(len(people), 'participant')}.")
 
 
+def feed_panels(console: Any, target: Endpoint, study: Study, options: PanelOptions) -> None:
+    """Give places to panels that have no API, and say their links and codes."""
+    from ..recruiting.by_links import feed, read_panel
+    from ..recruiting.own_side import OwnSide
+    from ..server.pages.panels import links
+
+    if not options.panels:
+        return
+    wanted = [read_panel(text) for text in options.panels]
+    own = OwnSide(target, study.study)
+    addresses = dict(links(target.people_url, study.study))
+    for one in feed(study, own, wanted):
+        places = "any number of places" if one.places is None else counted(one.places, "place")
+        console.say(f"{one.panel.title}, {places}: {addresses[one.panel.title]}")
+        for outcome in one.panel.outcomes:
+            console.say(f"  code {one.codes[outcome.name]}: {outcome.name}, {outcome.kind} there")
+
+
 def _wanted(asked: Asked, recruiter: Recruiter, owner: Account, held: int) -> Recruitment:
     """Return what Prolific is asked for: as before, where there is a draft or a study."""
     from ..recruiting.draft import Recruitment, check_places, least_allowed_minutes, study_link

@@ -181,6 +181,7 @@ def _marks(study: Study) -> dict[str, str]:
 _FACTS: dict[str, dict[str, type]] = {
     "hit:": {"hit": str, "batch": str, "part": int, "places": int, "hit_id": str, "hit_type_id": str},
     "grow:": {"hit_id": str, "places": int},
+    "workers:": {"workers_per_hit": int},
     "images": {"base_url": str},
     "settings": {"settings": dict},
 }

@@ -180,6 +180,9 @@ def _arrive(
 
 
 def _next(tx: Transaction, worker: str, study: str, batch: str | None, arrival: int | None) -> str:
+    came = studies.arrival(tx, arrival)
+    if came is not None and recruiting.is_full(tx, study, came["panel"]):
+        raise RequestError("This panel's places are taken.", "NoHITsAvailable")
     try:
         wanted = Wanted(frozenset({study}), batch=batch, one_a_batch=True)
         return offers.accept_next(tx, worker, wanted, arrival)

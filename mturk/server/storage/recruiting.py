@@ -1,7 +1,8 @@
 """What panels are told of a study and told us, in `meta`; and who came for it by which link.
 
 Of a study, by panel: `ways`, reason -> address and code with which people go back; `keys_url`, where the keys
-are that sign the panel's links. And `people`, who is kept out: a salt, and a digest of each person's id.
+are that sign the panel's links; `places`, how many of the study's its people may take. And `people`, who is
+kept out: a salt, and a digest of each person's id.
 """
 
 from __future__ import annotations
@@ -39,6 +40,20 @@ def is_kept_out(tx: Transaction, study: str, panel: str, person: str) -> bool:
     if not people:
         return False
     return person_digest(str(people["salt"]), panel, person) in set(people["digests"])
+
+
+def is_full(tx: Transaction, study: str, panel: str) -> bool:
+    """Tell whether people of a panel hold as many places of a study as were given to it."""
+    places = settings(tx, study).get(panel, {}).get("places")
+    if places is None:
+        return False
+    row = tx.one(
+        "SELECT COUNT(*) AS held FROM assignments AS a JOIN hits AS h ON h.hit_id = a.hit_id "
+        "JOIN arrivals AS r ON r.id = a.arrival WHERE h.study = ? AND r.panel = ? "
+        "AND a.status NOT IN ('Returned', 'Abandoned')",
+        study, panel,
+    )  # fmt: skip
+    return row is not None and int(row["held"]) >= int(places)
 
 
 def arrivals(tx: Transaction, study: str) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from collections import Counter
 
@@ -357,3 +358,70 @@ def test_a_wrong_token_and_a_deaf_address_are_said(study, server, wire, glimpse,
     assert any("Prolific was not asked" in line for line in err)
     monkeypatch.setenv("PROLIFIC_URL", "http://127.0.0.1:9/elsewhere")
     assert "this study was given to" in refused(glimpse, at, command="review")
+
+
+def arrive_at(server, study, **parameters):
+    """Come by a panel's link, and begin; returns the answer to pressing Begin."""
+    with httpx.Client(follow_redirects=False) as browser:
+        address = f"{server.url}/join/{study.study}?" + "&".join(f"{k}={v}" for k, v in parameters.items())
+        page = browser.get(address)
+        return browser.post(address, data={"csrf": re.search(r'name="csrf" value="([^"]+)"', page.text)[1]})
+
+
+def connect_link(person):
+    return {"participantId": person, "assignmentId": f"a{person}", "projectId": "p"}
+
+
+def test_several_panels_feed_a_study_with_places_each(study, server, glimpse, at, monkeypatch):
+    status, out, err = glimpse("publish", "study", "--panel", "connect=2", "--panel", "sona", *at)
+    assert (status, err) == (0, [])
+    found = re.findall(r"  code (\w+): (\w+),", "\n".join(out))
+    codes = {name: code for code, name in found}
+    assert set(codes) == {"COMPLETED", "NO_CONSENT", "INCOMPATIBLE_DEVICE", "NOT_FINISHED"}
+    assert f"SONA, any number of places: {server.url}/join/{study.study}?survey_code=%SURVEY_CODE%" in out
+    assert [arrive_at(server, study, **connect_link(f"c{n}")).status_code for n in range(3)] == [
+        303,
+        303,
+        409,
+    ]
+    full = arrive_at(server, study, **connect_link("c4")).text
+    assert codes["NOT_FINISHED"] in full
+    declined = httpx.get(f"{server.url}/join/{study.study}/declined", params=connect_link("c5")).text
+    assert codes["NO_CONSENT"] in declined
+    assert arrive_at(server, study, survey_code="7").status_code == 303
+    _, out, _ = glimpse("status", "study", *at)
+    assert "CloudResearch Connect: 2 of 2 places taken." in out
+    assert "SONA: 1 places taken." in out
+    # More places later, under the same codes.
+    _, out, _ = glimpse("publish", "study", "--panel", "connect=3", *at)
+    assert f"  code {codes['COMPLETED']}: COMPLETED, completed there" in out
+    assert arrive_at(server, study, **connect_link("c4")).status_code == 303
+    for row in server.site.store.read(lambda tx: tx.all("SELECT * FROM assignments")):
+        server.hand_in(row["assignment_id"], study, row["hit_id"])
+    status, _, err = glimpse("collect", "study", *at)
+    assert (status, err) == (0, [])
+    heads = lines_of(study.folder.parent / "results" / "assignments.jsonl")
+    assert Counter(line["panel"] for line in heads) == {"connect": 3, "sona": 1}
+    assert {line["verified"] for line in heads} == {"unknown"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("moon=3", "there are connect, sona, lab"),
+        ("prolific=3", "publish --to prolific"),
+        ("sona=0", "needed is a number of places"),
+        ("sona=x", "such as sona=30"),
+    ],
+)
+def test_panels_that_there_are_not(study, server, glimpse, at, text, said):
+    status, _, err = glimpse("publish", "study", "--panel", text, *at)
+    assert status == 1
+    assert said in " ".join(err)
+    assert not (study.folder / "published").exists()
+
+
+def test_panels_by_links_do_not_go_with_prolific(study, server, glimpse, at):
+    status, _, err = glimpse("publish", "study", "--to", "prolific", "--panel", "sona", *at)
+    assert status == 2
+    assert "it does not go with --to prolific" in err[-1]
