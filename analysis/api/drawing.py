@@ -17,7 +17,7 @@ from ..figures.style import ALARM
 from ..report.formats import exposure
 from ..report.tables import turned
 from ..statistics.curve import CurveFit
-from ..statistics.ranking import Ranking, ranking_table
+from ..statistics.ranked import Ranking, ranking_table
 from .checks import known_condition
 from .tables import each
 

@@ -11,11 +11,11 @@ import pandas as pd
 from glimpse.calling import flag, in_python, number, refuse, whole, word
 
 from ..statistics import curve as curves_of
-from ..statistics import preference, psychometric, ranking
+from ..statistics import preference, psychometric, ranked, ranking
 from ..statistics.choices import EXPOSURES
 from ..statistics.curve import CurveFit
 from ..statistics.preference import Intervals
-from ..statistics.ranking import Ranking
+from ..statistics.ranked import Ranking
 from .checks import known_condition
 from .given import given_as
 
@@ -263,7 +263,7 @@ def ranking_table(rankings: Iterable[Ranking]) -> pd.DataFrame:
         20   pix2pix     3     -2.16
     """
     given = each(rankings, "rankings", Ranking, "glimpse.rank_conditions(judgments)")
-    table = ranking.ranking_table(given)
+    table = ranked.ranking_table(given)
     table.attrs |= getattr(rankings, "attrs", {})
     return table
 

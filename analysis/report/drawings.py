@@ -14,7 +14,7 @@ from ..figures.drawing import Drawing
 from ..figures.series import MANY_SERIES, MANY_WORKERS, by_strength, curve_grid
 from ..statistics.choices import CLUSTERS
 from ..statistics.distributions import coin_quantile
-from ..statistics.ranking import ranking_table
+from ..statistics.ranked import ranking_table
 from .formats import exposure, level_text
 from .metrics import metric_drawing
 from .pair_drawing import at, figure_name, marked, pairs_drawing

@@ -27,7 +27,7 @@ from ..statistics.grouping import analysed
 from ..statistics.pairs import pair_table
 from ..statistics.playing import playing_table
 from ..statistics.psychometric import blank_curve, estimate_curves
-from ..statistics.ranking import Ranking, rank_conditions
+from ..statistics.ranking import rank_conditions
 from ..statistics.scales import distribution_table, scale_table, ties_table
 from ..statistics.sequential import stopping_table
 from ..statistics.timing import achieved_exposures, response_times
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from ..statistics.curve import CurveFit
     from ..statistics.grouping import Analysed
     from ..statistics.preference import Intervals
+    from ..statistics.ranked import Ranking
     from .settings import AnalysisSettings
 
 

@@ -15,7 +15,7 @@ from glimpse.files import Parts, naming, refuse_others, write_whole
 
 from ..figures.drawing import DrawingBoard
 from ..statistics.curve import curves_table
-from ..statistics.ranking import differences_table, ranking_table
+from ..statistics.ranked import differences_table, ranking_table
 from .drawings import drawings_of
 from .findings import Finding, findings
 from .methods import methods_text

@@ -9,7 +9,7 @@ from glimpse.questions import DEFAULT_QUESTION, KINDS
 from glimpse.text import environment, joined
 
 from ..statistics.choices import ADJUSTMENTS, CLUSTERS, CURVE_SHAPES, STANDARD
-from ..statistics.ranking import ranks_of
+from ..statistics.ranked import ranks_of
 from ..statistics.workers import WORKER_FLAGS
 from . import formats
 from .printing import headings, printed

@@ -2,110 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from scipy import special
-
-from glimpse.errors import GlimpseError
 
 from .bradley_terry import DisconnectedError, Strengths, design_matrix, strengths_of
 from .clustering import divide
 from .distributions import f_tail, t_quantile, t_test
 from .grouping import analysed
 from .preference import adjust
+from .rank_sets import joint_statements
+from .ranked import Difference, Ranking
+from .simultaneous import Estimates
 from .terms import condition_codes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pandas as pd
 
     from ..reading.judgments import Judgments
     from .clustering import Codes, Floats
     from .covariance import Covariances, Tally
     from .gathering import Gathered
     from .grouping import Analysed
-
-EQUAL = 1e-9  # strengths that differ by less are equal but for rounding
-RANKING_COLUMNS = (
-    "exposure_ms", "condition", "rank", "strength", "low", "high", "se", "left_bias", "left_low",
-    "left_high", "method", "transitivity_p", "n", "n_workers", "n_images", "n_pairs", "df", "note",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Difference:
-    """How much stronger `condition` is than `versus`: a log odds ratio, and `wins`, as a probability.
-
-    p_adjusted: for all pairs of conditions at this exposure.
-    """
-
-    condition: str
-    versus: str
-    difference: float
-    low: float
-    high: float
-    p_value: float
-    p_adjusted: float
-    wins: float
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """Bradley-Terry strengths at one exposure; survives `from_dict(to_dict())`.
-
-    exposure_ms: None for unlimited time. conditions: strongest first; strengths (log scale, sum 0), se, low
-    and high stand in that order and are empty where identified is False (see `note`). left_bias: logit of
-    choosing left between equals, None where the sides were not mixed. method: "maximum likelihood", or
-    "Firth" where somebody always won. transitivity_*: score test of one strength a condition against one rate
-    a contrast, None where there are no spare contrasts, or Firth's penalty was needed. differences: each
-    pair, stronger first.
-    """
-
-    exposure_ms: float | None
-    conditions: tuple[str, ...]
-    n: int
-    n_workers: int
-    n_images: int
-    n_pairs: int
-    df: float
-    level: float
-    identified: bool
-    note: str = ""
-    strengths: tuple[float, ...] = ()
-    se: tuple[float, ...] = ()
-    low: tuple[float, ...] = ()
-    high: tuple[float, ...] = ()
-    left_bias: float | None = None
-    left_low: float | None = None
-    left_high: float | None = None
-    method: str = ""
-    transitivity_f: float | None = None
-    transitivity_df: int | None = None
-    transitivity_p: float | None = None
-    differences: tuple[Difference, ...] = ()
-
-    def __repr__(self) -> str:
-        at = "unlimited time" if self.exposure_ms is None else f"{self.exposure_ms:g} ms"
-        if not self.identified:
-            return f"<Ranking at {at}, not identified: {self.note}>"
-        found = zip(self.conditions, self.strengths, strict=True)
-        return f"<Ranking at {at}: {', '.join(f'{name} {strength:+.2f}' for name, strength in found)}>"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything, as JSON can hold it."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Ranking:
-        """The inverse of to_dict, also after JSON made lists of tuples. GlimpseError on unknown keys."""
-        unknown = set(values) - {item.name for item in fields(cls)}
-        if unknown:
-            raise GlimpseError(f"unknown field(s) of a ranking: {', '.join(sorted(unknown))}.")
-        made: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
-        made["differences"] = tuple(Difference(**item) for item in values.get("differences", ()))
-        return cls(**made)
+    from .rank_sets import Joint
 
 
 def rank_conditions(
@@ -113,11 +36,13 @@ def rank_conditions(
     *,
     level: float = 0.95,
     adjustment: str = "holm",
+    rng: np.random.Generator | None = None,
 ) -> list[Ranking]:
     """One Ranking an exposure, in ascending order; unlimited time is one.
 
     judgments: as marked by `exclusion.exclude`; sentinels take no part. adjustment: of the p-values of the
-    differences. An exposure whose contrasts do not link all its conditions gives a Ranking with
+    differences. rng: draws the errors behind simultaneous intervals and rank sets; None: the same each time.
+    An exposure whose contrasts do not link all its conditions gives a Ranking with
     identified=False. GlimpseError when no judgment is left.
     """
     answers = analysed(judgments)
@@ -127,7 +52,8 @@ def rank_conditions(
     order = codes[np.argsort(exposures)]  # NaN comes last
     left_share = answers.gathered.left_share
     shown = [_ExposureGroups.of(tally, int(number), left_share) for number in order]
-    return [_rank(groups, level, adjustment) for groups in shown if len(groups.at)]
+    rng = np.random.default_rng(0) if rng is None else rng
+    return [_rank(groups, level, adjustment, rng) for groups in shown if len(groups.at)]
 
 
 class _ExposureGroups(NamedTuple):
@@ -183,7 +109,7 @@ class _ExposureGroups(NamedTuple):
         return self.tally.covariances(own, "exposure_ms", self.number, corrected=corrected)
 
 
-def _rank(shown: _ExposureGroups, level: float, adjustment: str) -> Ranking:
+def _rank(shown: _ExposureGroups, level: float, adjustment: str, rng: np.random.Generator) -> Ranking:
     """Estimate strengths with their errors, or say why none can be had."""
     df = float(shown.tally.df("exposure_ms", shown.number))
     blank = Ranking(
@@ -200,7 +126,7 @@ def _rank(shown: _ExposureGroups, level: float, adjustment: str) -> Ranking:
         fit = _Fit(blank, shown, strengths_of(n, k, shown.names))
     except DisconnectedError as error:
         return replace(blank, note=str(error))
-    return fit.finish(shown.covariances(fit.scores()), adjustment)
+    return fit.finish(shown.covariances(fit.scores()), adjustment, rng)
 
 
 class _Fit(NamedTuple):
@@ -230,8 +156,8 @@ class _Fit(NamedTuple):
         X, Z, p = self._rows()
         return np.hstack([X, Z])[:, None] * np.stack([-p, 1 - p], axis=1)[:, :, None]
 
-    def finish(self, sums: Covariances, adjustment: str) -> Ranking:
-        """Intervals, differences and the transitivity check, from the covariances of the sums of `scores`."""
+    def finish(self, sums: Covariances, adjustment: str, rng: np.random.Generator) -> Ranking:
+        """Intervals, differences, ranks and the transitivity check, from covariances of sums of `scores`."""
         fit, names, df = self.fit, self.shown.names, self.blank.df
         K = len(names)
         t = float(t_quantile((1 + self.blank.level) / 2, df))
@@ -244,8 +170,12 @@ class _Fit(NamedTuple):
         order = np.argsort(-fit.theta, kind="stable")
         left_se = float(_se(parameters, fit, np.eye(K)[[K - 1]])[0])
         found: dict[str, Any] = {}
+        estimates = _estimates(fit, parameters, center, se, df)
+        joint = joint_statements(estimates, self.blank.level, rng)
+        if joint is not None:
+            found |= _of_all(joint, order)
         if fit.biased:
-            found = {
+            found |= {
                 "left_bias": fit.left_bias,
                 "left_low": fit.left_bias - t * left_se,
                 "left_high": fit.left_bias + t * left_se,
@@ -263,7 +193,7 @@ class _Fit(NamedTuple):
             low=tuple((fit.theta - t * se)[order].tolist()),
             high=tuple((fit.theta + t * se)[order].tolist()),
             method="Firth" if fit.firth else "maximum likelihood",
-            differences=_differences(names, fit, parameters, order, df, t, adjustment),
+            differences=_differences(names, estimates, joint, order, t, adjustment),
             **found,
         )
 
@@ -321,64 +251,44 @@ def _se(parameters: Covariances, fit: Strengths, directions: Floats) -> Floats:
     return np.sqrt(variance)
 
 
+def _estimates(fit: Strengths, parameters: Covariances, center: Floats, se: Floats, df: float) -> Estimates:
+    """The strengths with what simultaneous statements need of their errors."""
+    K = len(fit.theta)
+    free = np.vstack([np.eye(K)[: K - 1], np.zeros(K)])  # row of each condition among the free parameters
+    i, j = np.triu_indices(K, 1)
+    se_gaps = np.zeros((K, K))
+    se_gaps[i, j] = se_gaps[j, i] = _se(parameters, fit, free[i] - free[j])
+    # Under separation residuals vanish, and what they say of correlations with them.
+    covariance = parameters.combined + (fit.inverse if fit.firth else 0.0)
+    return Estimates(fit.theta, center @ covariance @ center.T, se, se_gaps, df)
+
+
+def _of_all(joint: Joint, order: Codes) -> dict[str, tuple[Any, ...]]:
+    """What holds for all conditions at once, as a Ranking keeps it."""
+    found = {
+        "simultaneous_low": joint.low, "simultaneous_high": joint.high,
+        "rank_low": joint.ranks.low, "rank_high": joint.ranks.high,
+        "simultaneous_rank_low": joint.all_ranks.low, "simultaneous_rank_high": joint.all_ranks.high,
+    }  # fmt: skip
+    return {name: tuple(values[order].tolist()) for name, values in found.items()}
+
+
 def _differences(
     names: Sequence[str],
-    fit: Strengths,
-    parameters: Covariances,
+    estimates: Estimates,
+    joint: Joint | None,
     order: Codes,
-    df: float,
     t: float,
     adjustment: str,
 ) -> tuple[Difference, ...]:
-    """Every pair of conditions, stronger first, with t intervals and tests."""
-    K = len(names)
-    free = np.vstack([np.eye(K)[: K - 1], np.zeros(K)])  # row of each condition among the free parameters
-    pairs = [(i, j) for place, i in enumerate(order) for j in order[place + 1 :]]
-    gap = np.array([fit.theta[i] - fit.theta[j] for i, j in pairs])
-    se = _se(parameters, fit, np.stack([free[i] - free[j] for i, j in pairs]))
-    p = np.where(se > 0, t_test(divide(gap, se), df), 1.0)
-    columns = (gap, gap - t * se, gap + t * se, p, adjust(p, adjustment), special.expit(gap))
+    """Every pair of conditions, stronger first, with t intervals, simultaneous ones, and tests."""
+    at = np.triu_indices(len(order), 1)
+    i, j = order[at[0]], order[at[1]]
+    gap, se = estimates.theta[i] - estimates.theta[j], estimates.se_gaps[i, j]
+    p = np.where(se > 0, t_test(divide(gap, se), estimates.df), 1.0)
+    low, high = (joint.gap_low[i, j], joint.gap_high[i, j]) if joint else np.full((2, len(gap)), np.nan)
+    columns = (gap, gap - t * se, gap + t * se, low, high, p, adjust(p, adjustment), special.expit(gap))
     return tuple(
-        Difference(names[i], names[j], *(float(value) for value in values))
-        for (i, j), values in zip(pairs, np.stack(columns, axis=1), strict=True)
+        Difference(names[one], names[other], *(float(value) for value in values))
+        for one, other, values in zip(i, j, np.stack(columns, axis=1), strict=True)
     )
-
-
-def differences_table(rankings: Sequence[Ranking]) -> pd.DataFrame:
-    """One row a pair of conditions and exposure: exposure_ms and the fields of Difference."""
-    names = ["exposure_ms", *(item.name for item in fields(Difference))]
-    rows = [
-        {"exposure_ms": ranking.exposure_ms, **asdict(one)}
-        for ranking in rankings
-        for one in ranking.differences
-    ]
-    return pd.DataFrame(rows, columns=names)
-
-
-def ranks_of(strengths: Sequence[float]) -> list[int]:
-    """Return the ranks of strengths, strongest first; equal ones share the best: 1, 1, 3.
-
-    >>> ranks_of((0.5, 0.5, -1.0))
-    [1, 1, 3]
-    """
-    ranks: list[int] = []
-    for place, strength in enumerate(strengths):
-        tied = place > 0 and strengths[place - 1] - strength <= EQUAL
-        ranks.append(ranks[-1] if tied else place + 1)
-    return ranks
-
-
-def ranking_table(rankings: Sequence[Ranking]) -> pd.DataFrame:
-    """One row a condition and exposure with RANKING_COLUMNS; estimates are missing where `note` says why."""
-    rows = []
-    for ranking in rankings:
-        shared = {name: getattr(ranking, name) for name in RANKING_COLUMNS if hasattr(ranking, name)}
-        ranks = ranks_of(ranking.strengths)
-        for place, condition in enumerate(ranking.conditions):
-            own: dict[str, Any] = {"condition": condition, "rank": None, "strength": None}
-            own |= dict.fromkeys(("se", "low", "high"))
-            if ranking.identified:
-                own |= {"rank": ranks[place], "strength": ranking.strengths[place]}
-                own |= {name: getattr(ranking, name)[place] for name in ("se", "low", "high")}
-            rows.append({**shared, **own})
-    return pd.DataFrame(rows, columns=list(RANKING_COLUMNS))

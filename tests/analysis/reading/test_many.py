@@ -25,7 +25,8 @@ from glimpse.analysis.statistics.grouping import analysed
 from glimpse.analysis.statistics.pairs import pair_table
 from glimpse.analysis.statistics.preference import Intervals, preference_table
 from glimpse.analysis.statistics.psychometric import fit_curves
-from glimpse.analysis.statistics.ranking import rank_conditions, ranking_table
+from glimpse.analysis.statistics.ranked import ranking_table
+from glimpse.analysis.statistics.ranking import rank_conditions
 from glimpse.analysis.statistics.timing import achieved_exposures, response_times
 from glimpse.analysis.statistics.workers import sentinel_table, side_bias, worker_table
 from glimpse.errors import GlimpseError

@@ -17,13 +17,8 @@ from glimpse.analysis.statistics import bradley_terry as bt
 from glimpse.analysis.statistics.bradley_terry import DisconnectedError, design_matrix
 from glimpse.analysis.statistics.grouping import analysed
 from glimpse.analysis.statistics.preference import adjust
-from glimpse.analysis.statistics.ranking import (
-    RANKING_COLUMNS,
-    Ranking,
-    differences_table,
-    rank_conditions,
-    ranking_table,
-)
+from glimpse.analysis.statistics.ranked import RANKING_COLUMNS, Ranking, differences_table, ranking_table
+from glimpse.analysis.statistics.ranking import rank_conditions
 from glimpse.errors import GlimpseError
 from tests.analysis.arrays import bradley_terry
 
