@@ -166,7 +166,11 @@ class ClusterTerms:
         }
 
     def _measure_images(self, a: Entries, b: Entries) -> None:
-        """The same for images, on whichever side; a set takes the condition that has the fewest."""
+        """The same for images, on whichever side; a set takes the condition that has the fewest.
+
+        So are the images of a set of several contrasts counted, too: a condition that comes late in the order
+        of names stands as A in few of them, which says nothing of how many images it has.
+        """
         condition, G = self.groups.condition, len(self.groups)
         K = 1 + max(int(codes.max(initial=0)) for codes in condition.values())
         # An image on side b counts with groups that follow those of side a.
@@ -174,9 +178,15 @@ class ClusterTerms:
         of_side = np.concatenate([condition["a"], condition["b"]])
         own = self.moments["image"] = {}
         for kind, (label, number) in self.groups.labels.items():
-            n, squares = (m.reshape(-1, K) for m in sizes(sides, np.tile(label, 2) * K + of_side, number * K))
+            by = np.tile(label, 2) * K + of_side
+            n, squares = (m.reshape(-1, K) for m in sizes(sides, by, number * K))
             fewest = np.nanargmin(np.nan_to_num(divide(n**2, squares), nan=np.inf), axis=1)
             own[kind] = np.stack([m[np.arange(len(m)), fewest] for m in (n, squares)])
+            if kind != "cell":
+                counts = occurring(sides, by, number * K).reshape(-1, K)
+                fewest = np.where(counts > 0, counts, LARGEST).min(axis=1)
+                for way in ("image_a", "image_b"):
+                    self.clusters[way][kind] = np.where(counts.any(axis=1), fewest, 0)
 
 
 def _joined(mine: Mapping[str, Any], other: Mapping[str, Any], sign: int) -> dict[str, Any]:

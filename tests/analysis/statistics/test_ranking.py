@@ -390,6 +390,6 @@ def test_images_that_recur_widen_the_intervals_of_strengths():
     few = frame.assign(item_a=frame["item_a"] % 10 // 3, item_b=frame["item_b"] % 10 % 3)
     (wide,), (narrow,) = rank_conditions(few), rank_conditions(frame)
     assert wide.strengths == pytest.approx(narrow.strengths)
-    assert (wide.n_images, narrow.n_images) == (3, 10)
+    assert (wide.n_images, narrow.n_images) == (3, 20)  # of each condition, 10 beside either other
     assert wide.df < narrow.df
     assert wide.high[0] - wide.low[0] > narrow.high[0] - narrow.low[0]
