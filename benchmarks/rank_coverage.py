@@ -61,8 +61,8 @@ class Many:
         """What tells it from others."""
         answers = self.hits * self.workers_per_hit * TRIALS
         return (
-            f"{self.systems} {'' if self.spread else 'equal '}systems, {self.items} items, {self.hits} HITs x "
-            f"{self.workers_per_hit} workers ({answers:,} answers)"
+            f"{self.systems} {'' if self.spread else 'equal '}systems, {self.items} items, "
+            f"{self.hits} HITs x {self.workers_per_hit} workers ({answers:,} answers)"
         )
 
     @property

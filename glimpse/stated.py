@@ -13,6 +13,9 @@ from glimpse.stop_rule import StopRule
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+TABLE = "table"  # where study.json says imported_from: a table of votes, which has no HITs
+SIDES_UNKNOWN = "unknown"  # experiment.sides where nobody knows which condition stood left
+
 
 def check_stated(experiment: Any, where: str) -> None:
     """Check an experiment as results carry it: of all fields only `mode` is needed; null is not known.
@@ -45,6 +48,11 @@ def allowed_wrong(experiment: Mapping[str, Any]) -> int:
     """Return how many wrong sentinels an experiment allows; its mode's default where it states none."""
     stated = experiment.get("max_wrong_sentinels")
     return preset(str(experiment["mode"])).max_wrong_sentinels if stated is None else int(stated)
+
+
+def sides_known(experiment: Mapping[str, Any]) -> bool:
+    """Tell whether the trials of an experiment say which condition stood left; else condition A does."""
+    return experiment.get("sides") != SIDES_UNKNOWN
 
 
 def _is_text(value: Any) -> bool:

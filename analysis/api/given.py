@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
@@ -11,7 +12,7 @@ from glimpse.errors import ArgumentError
 
 from ..reading.exclusion import Exclusion
 from ..reading.results import Results
-from ..statistics.gathering import design_cells
+from ..statistics.gathering import design_cells, gather
 from ..statistics.grouping import analysed
 from ..statistics.preference import Intervals
 from .checks import check_judgments
@@ -30,11 +31,14 @@ class Given(NamedTuple):
     cells: pd.DataFrame | None
     contrasts: Sequence[str] | None
     about: dict[str, Any]
+    sided: bool = True
 
     def analysed(self, cluster: object, filtered: object) -> Analysed:
         """Those that are analysed; GlimpseError for a clustering that there is not."""
         name = Intervals(cluster=word("cluster", cluster)).cluster
-        return analysed(self.judgments, self.cells, cluster=name, filtered=flag("filtered", filtered))
+        gathered = gather(self.judgments, self.cells)
+        gathered = gathered if self.sided else replace(gathered, sided=False)
+        return analysed(gathered, cluster=name, filtered=flag("filtered", filtered))
 
 
 def given_as(judgments: Any, columns: Sequence[str]) -> Given:
@@ -43,7 +47,8 @@ def given_as(judgments: Any, columns: Sequence[str]) -> Given:
         results = judgments.results
         cells = design_cells(results.trials, results.experiment.get("contrasts") or ())
         about = {"real": results.real, "simulated": results.simulated}
-        return Given(judgments.judgments, cells, list(dict.fromkeys(cells["contrast"])), about)
+        contrasts = list(dict.fromkeys(cells["contrast"]))
+        return Given(judgments.judgments, cells, contrasts, about, results.sided)
     if isinstance(judgments, pd.DataFrame):
         check_judgments(judgments, columns)
         return Given(judgments, None, None, {str(key): value for key, value in judgments.attrs.items()})

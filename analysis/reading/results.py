@@ -15,7 +15,7 @@ from glimpse.errors import GlimpseError
 from glimpse.program import program
 from glimpse.progress import untracked
 from glimpse.questions import DEFAULT_QUESTION, Question
-from glimpse.stated import allowed_wrong
+from glimpse.stated import TABLE, allowed_wrong, sides_known
 
 from .answer_file import AnswerFile
 from .design import SHARED, Design, Problem, read_design
@@ -127,6 +127,11 @@ class Results:
     def moving(self) -> bool:
         """Whether any study has clips."""
         return self.answers.clips
+
+    @property
+    def sided(self) -> bool:
+        """Whether every study knows which condition stood left."""
+        return all(sides_known(study["experiment"]) for study in self.studies.values())
 
     @property
     def simulated(self) -> bool:
@@ -287,8 +292,10 @@ def _assignments(table: pd.DataFrame, design: Design, source: str, several: bool
     genuine = design.trials[~design.trials["practice"]]
     hits = genuine.astype({"hit": str, "batch": str}).groupby("hit")
     size, batch = hits.size(), hits["batch"].first()
+    # A table of votes does not say what else its workers were to answer.
+    planned = table["n_answered"] if design.study.get("imported_from") == TABLE else table["hit"].map(size)
     table = table.assign(
-        n_trials=table["hit"].map(size).fillna(0).astype(int),
+        n_trials=planned.fillna(0).astype(int),
         batch=table["hit"].map(batch).fillna("").astype(str),
         study=design.study_id,
         source=source,

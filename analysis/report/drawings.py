@@ -36,7 +36,8 @@ def drawings_of(evidence: Evidence) -> dict[str, Drawing]:
     found: dict[str, Drawing] = {}
     for own in evidence.each:
         found |= {figure_name(name, own.results): drawing for name, drawing in _of_question(own).items()}
-    found["workers"] = _workers(evidence)
+    if evidence.results.sided:
+        found["workers"] = _workers(evidence)
     found = {name: marked(one, evidence.results) for name, one in found.items()}
     for own in evidence.each:
         found |= pairs_drawing(own.results, own.pairs, own.stimuli)

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from glimpse.errors import GlimpseError, NothingLeftError
@@ -125,7 +126,7 @@ def evaluate(
     try:
         answers = {
             one.results.question.name: analysed(
-                gather(one.judgments, cells), cluster=settings.intervals.cluster
+                replace(gather(one.judgments, cells), sided=results.sided), cluster=settings.intervals.cluster
             )
             for one in asked
         }
@@ -195,7 +196,12 @@ def _of_question(
         "metrics": metrics,
         "curves": [one.curve for one in curves],
         "differences": difference_table(answers, curves, results.real, settings.intervals),
-        "rankings": rank_conditions(answers, level=level, adjustment=settings.intervals.adjust),
+        "rankings": rank_conditions(
+            answers,
+            level=level,
+            adjustment=settings.intervals.adjust,
+            rng=np.random.default_rng(settings.seed),
+        ),
         "side_bias": side_bias(answers, level=level),
         "response_times": response_times(answers),
         "sensitivity": sensitivity(results, settings, answers, exclusion, known),

@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from glimpse.questions import DEFAULT_QUESTION, KINDS
+from glimpse.stated import TABLE
 from glimpse.text import environment, joined
 
 from ..statistics.choices import ADJUSTMENTS, CLUSTERS, CURVE_SHAPES, STANDARD
@@ -96,6 +97,9 @@ def shared_values(facts: Mapping[str, Any]) -> dict[str, Any]:
             study["run_with"] or study["imported_from"] == "crn-authors" for study in studies
         ),
         "stated": {name: stated(facts, name) for name in STATED},
+        # Votes that were collected elsewhere: a table of them has no HITs, sentinels or places.
+        "voted": all(study["imported_from"] == TABLE for study in studies),
+        "sided": facts["side_bias"]["raw_share"] is not None,
         "contrasts": list(dict.fromkeys(row["contrast"] for row in facts["preference"])),
         # What p-values are adjusted for.
         "tests": sum(row["p_value"] is not None for row in facts["preference"]),

@@ -39,7 +39,8 @@ def agreement_table(
     judgments: as marked by `exclusion.exclude`. A unit is a trial with two or more answers. alpha_low/high:
     from jackknives over workers, images, trials and answers (`Ratings.variance`). Where an index is not
     defined (nobody shares a trial, or all answers are the same) it is missing and `note` says so. Answers
-    that choose neither side are left out; a scale counts by its sides.
+    that choose neither side are left out; a scale counts by its sides. Where sides are not known, none are
+    coded.
     """
     answers = analysed(judgments)
     gathered, shown = answers.gathered, answers.gathered.shown
@@ -52,7 +53,8 @@ def agreement_table(
     for number in [ALL, *np.unique(of_trial[n > 0]).tolist()]:
         trials = np.flatnonzero((n > 0) if number == ALL else (n > 0) & (of_trial == number))
         workers = everybody.of(number)
-        for coding in CODINGS[:1] if number == ALL else CODINGS:
+        codings = CODINGS[:1] if number == ALL else CODINGS
+        for coding in codings if gathered.sided else codings[1:]:
             units = trials[n[trials] >= 2]
             counts = np.stack([firsts[coding][units], n[units] - firsts[coding][units]], axis=1)
             images = (shown.image_a[units], shown.image_b[units])

@@ -51,18 +51,21 @@ class Strengths(NamedTuple):
         return np.asarray(self.left_bias + self.theta[left] - self.theta[right])
 
 
-def strengths_of(n: Floats, k: Floats, names: Sequence[str], *, firth: bool | None = None) -> Strengths:
+def strengths_of(
+    n: Floats, k: Floats, names: Sequence[str], *, firth: bool | None = None, sided: bool = True
+) -> Strengths:
     """Estimate strengths from counts.
 
     n, k: (K * K,) how often each ordered pair of conditions (left, right) was shown, and left was chosen.
-    firth: True always penalises, False never, None where the likelihood has no maximum. DisconnectedError
+    firth: True always penalises, False never, None where the likelihood has no maximum. sided: False where it
+    is not known who stood left, so that there is no bias to estimate. DisconnectedError
     names the parts; GlimpseError where firth=False and the maximum does not exist.
     """
     K = len(names)
     shown = np.flatnonzero(n)
     refuse_disconnected(shown // K, shown % K, names)
     X = design_matrix(shown // K, shown % K, K)
-    biased = bool(np.linalg.matrix_rank(X) == K)
+    biased = sided and bool(np.linalg.matrix_rank(X) == K)
     used = X if biased else X[:, :-1]
     found = None if firth else _newton(used, n[shown], k[shown], penalised=False)
     if found is None:

@@ -147,7 +147,8 @@ class _Shown(NamedTuple):
     """One exposure's answers, (U,) by cell and side of condition A.
 
     at: the first group of each in `tally`. left, right: codes in `names` of the conditions. counts: (U, 3),
-    how often right, neither, left was chosen. side: RIGHT, TIED or LEFT of each outcome.
+    how often right, neither, left was chosen. side: RIGHT, TIED or LEFT of each outcome. sided: whether it is
+    known who stood left.
     """
 
     tally: Tally
@@ -158,6 +159,7 @@ class _Shown(NamedTuple):
     right: Codes
     counts: Floats
     side: Codes
+    sided: bool
 
     @classmethod
     def of(cls, answers: Analysed, number: int) -> _Shown:
@@ -174,11 +176,24 @@ class _Shown(NamedTuple):
         a, b = own.reshape(2, -1)
         names = np.unique(np.concatenate([tally.cells[f"condition_{end}"].to_numpy(str) for end in "ab"]))
         left, right = np.where(a_left, a, b), np.where(a_left, b, a)
-        return cls(tally, number, names[known].tolist(), S * units, left, right, counts[units], side)
+        return cls(
+            tally,
+            number,
+            names[known].tolist(),
+            S * units,
+            left,
+            right,
+            counts[units],
+            side,
+            answers.gathered.sided,
+        )
 
     @property
     def mixed(self) -> bool:
-        """Whether the sides were mixed, so that a bias to the left can be told from the strengths."""
+        """Whether the sides are known and were mixed, so that a bias to the left can be told from the
+        strengths."""
+        if not self.sided:
+            return False
         K = len(self.names)
         return bool(np.linalg.matrix_rank(features(self.left, self.right, K)[:, LEFT, :K]) == K)
 
@@ -192,7 +207,7 @@ class _Shown(NamedTuple):
             return None, str(error)
         if found is None:
             return None, "a condition always won or lost, or nobody tied: the strengths have no maximum"
-        return found, "" if self.mixed else "the sides were not mixed"
+        return found, "" if self.mixed or not self.sided else "the sides were not mixed"
 
     def errors(self, found: TiedStrengths) -> tuple[Floats, float]:
         """Standard errors of the strengths (K,), and of the logarithm of nu."""

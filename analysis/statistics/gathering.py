@@ -101,7 +101,8 @@ class Gathered:
     Of each of N answers (N,), those of a worker together: assignment and trial, codes; outcome, the place of
     the answer among those of its kind, from right to left, so that of a choice 1 is left; reason, 0 or the
     place in `reasons` of why it is left out. Times stay where they are (`times`), since only descriptions ask
-    for them. kind: of the answers.
+    for them. kind: of the answers. sided: whether it is known which condition stood left; where it is not,
+    condition A does in every trial.
     """
 
     cells: pd.DataFrame
@@ -120,6 +121,7 @@ class Gathered:
     reasons: tuple[str, ...]
     clock: Judgments | tuple[NDArray[np.float32], NDArray[np.float32]]
     kind: AnswerKind = DEFAULT_QUESTION.kind
+    sided: bool = True
 
     def __len__(self) -> int:
         """How many answers there are."""

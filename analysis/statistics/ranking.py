@@ -50,8 +50,7 @@ def rank_conditions(
     codes, first = np.unique(tally.sets["exposure_ms"], return_index=True)
     exposures = tally.cells["exposure_ms"].to_numpy(float)[first]
     order = codes[np.argsort(exposures)]  # NaN comes last
-    left_share = answers.gathered.left_share
-    shown = [_ExposureGroups.of(tally, int(number), left_share) for number in order]
+    shown = [_ExposureGroups.of(answers, int(number)) for number in order]
     rng = np.random.default_rng(0) if rng is None else rng
     return [_rank(groups, level, adjustment, rng) for groups in shown if len(groups.at)]
 
@@ -61,7 +60,7 @@ class _ExposureGroups(NamedTuple):
 
     at: of each group, the first of its groups in `tally`, one an outcome. left_share: of the outcomes. left,
     right: codes in `names` of the conditions. contrast: numbers the unordered pairs of conditions, in their
-    order. n, k: answers, and those that chose left, ties as halves.
+    order. n, k: answers, and those that chose left, ties as halves. sided: whether sides are known.
     """
 
     tally: Tally
@@ -75,10 +74,12 @@ class _ExposureGroups(NamedTuple):
     n: Floats
     k: Floats
     left_share: Floats
+    sided: bool
 
     @classmethod
-    def of(cls, tally: Tally, number: int, left_share: Floats) -> _ExposureGroups:
+    def of(cls, answers: Analysed, number: int) -> _ExposureGroups:
         """Of one of the exposures."""
+        tally, left_share = answers.by_side, answers.gathered.left_share
         S = len(left_share)
         mine = tally.sets["exposure_ms"][tally.cell] == number
         counts = tally.n.reshape(-1, S).astype(float)
@@ -94,7 +95,7 @@ class _ExposureGroups(NamedTuple):
         return cls(
             tally, number, None if np.isnan(exposure_ms) else exposure_ms, tuple(every[known].tolist()),
             S * at, np.where(a_left, a, b), np.where(a_left, b, a), np.unique(both, return_inverse=True)[1],
-            n, k, left_share,
+            n, k, left_share, answers.gathered.sided,
         )  # fmt: skip
 
     def count(self, way: str) -> int:
@@ -123,7 +124,7 @@ def _rank(shown: _ExposureGroups, level: float, adjustment: str, rng: np.random.
     order = shown.left * K + shown.right
     n, k = (np.bincount(order, weights=w, minlength=K * K).astype(float) for w in (shown.n, shown.k))
     try:
-        fit = _Fit(blank, shown, strengths_of(n, k, shown.names))
+        fit = _Fit(blank, shown, strengths_of(n, k, shown.names, sided=shown.sided))
     except DisconnectedError as error:
         return replace(blank, note=str(error))
     return fit.finish(shown.covariances(fit.scores()), adjustment, rng)
@@ -200,13 +201,13 @@ class _Fit(NamedTuple):
     def _note(self) -> str:
         """What is to be said of how the strengths were found."""
         lefts, n = self.shown.k.sum(), self.shown.n.sum()
-        if lefts in (0, n):
+        if self.shown.sided and lefts in (0, n):
             side = "left" if lefts else "right"
             return f"every answer chose the {side} image, so the strengths say nothing of the conditions"
         note = []
         if self.fit.firth:
             note.append("a condition always won or lost: Firth's penalty keeps its strength finite")
-        if not self.fit.biased:
+        if self.shown.sided and not self.fit.biased:
             note.append(
                 "the sides were not mixed, so a bias to the left cannot be separated from the strengths"
             )

@@ -32,6 +32,7 @@ WORKER_COLUMNS = (
     "p_left_adjusted", "longest_run", "n_sentinels", "n_wrong", "agreement", "agreement_z",
     "agreement_z_expected", "median_response_ms", "fast_share", "flags",
 )  # fmt: skip
+OF_SIDES = ("left_share", "left_low", "left_high", "p_left", "p_left_adjusted", "longest_run")
 ONE_CELL = pd.DataFrame([["sentinels:", "sentinels", "", np.nan]], columns=CELL_KEYS)
 FAST_MS = 200.0  # from the onset: no choice between two images is made faster
 FAST_SHARE = 0.1
@@ -72,7 +73,8 @@ class SideBias:
     """Share of left answers, with the sides of the conditions balanced within each cell.
 
     left_share is what it would be had every condition stood left as often as right; raw_share is as observed.
-    low, high, p_value: clustered as the rates are; None where `note` says why.
+    low, high, p_value: clustered as the rates are; None where `note` says why. Without sides, the shares are
+    NaN.
     """
 
     n: int
@@ -96,6 +98,8 @@ def side_bias(
     """Left/right bias over all genuine judgments (as marked by `exclusion.exclude`)."""
     answers = analysed(judgments)
     tally, own = answers.by_side, answers.gathered.left_share
+    if not answers.gathered.sided:
+        return SideBias(int(tally.n.sum()), np.nan, np.nan, None, None, None, "the sides are not known")
     counts = tally.n.reshape(-1, len(own)).astype(float)  # of a cell and a side of condition A
     n, left, cell = counts.sum(axis=1), counts @ own, tally.cell[:: len(own)]
     answered = n > 0
@@ -179,6 +183,8 @@ def worker_table(judgments: Judgments | pd.DataFrame | Gathered, *, level: float
     table["left_low"], table["left_high"] = wilson(divide(k, n), n.astype(float), z)
     table["p_left"] = coin_test(k, n)
     table["p_left_adjusted"] = adjust(table["p_left"].to_numpy(float), "holm")
+    if not gathered.sided:
+        table[list(OF_SIDES)] = np.nan
     table["flags"] = _flags(table)
     return table[list(WORKER_COLUMNS)]
 

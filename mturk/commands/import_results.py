@@ -1,4 +1,4 @@
-"""`import-results`: MTurk batch result files into results/."""
+"""`import-results`: MTurk batch result files, and tables of votes, into results/."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ SHOWN_PROBLEMS = 10
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(["crn-authors", "amt-real-vs-fake", "glimpse"]),
+    type=click.Choice(["crn-authors", "amt-real-vs-fake", "glimpse", "table"]),
     default="crn-authors",
     show_default=True,
-    help="Whose page the workers used.",
+    help="Whose page the workers used; table: votes from anywhere, a row an answer.",
 )
 @click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True,
               help="Folder that is written.")  # fmt: skip
@@ -29,7 +29,7 @@ SHOWN_PROBLEMS = 10
     "--real",
     metavar="NAME",
     help="The condition of real images.",
-    show_default="real; for amt-real-vs-fake the folder on the side that the file calls real",
+    show_default="real; for amt-real-vs-fake the folder on the side that the file calls real; for table none",
 )
 @click.option(
     "--sentinel",
@@ -56,6 +56,20 @@ SHOWN_PROBLEMS = 10
 )
 @click.option("--study", type=click.Path(path_type=Path), default=Path("study"), show_default=True,
               help="The study whose pages were used; glimpse only.")  # fmt: skip
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="ROLE=NAME",
+    help="What a column says, where its name is not a usual one: worker, item, item_a, item_b, a, b, winner, "
+    "chose_a, question, exposure_ms, exposure_s, time, response_ms; repeatable; table only.",
+    show_default="guessed by usual names",
+)
+@click.option("--a-is-left", is_flag=True, help="The first condition of a row stood left; table only.")
+@click.option("--only", metavar="QUESTION", help="Of several questions, the one to read; table only.",
+              show_default="all")  # fmt: skip
+@click.option("--title", metavar="TEXT", help="What the report is called; table only.",
+              show_default="the file's name")  # fmt: skip
 @click.pass_obj
 def import_results(
     console: Any,
@@ -68,18 +82,24 @@ def import_results(
     practice_trials: int | None,
     exposure_ms: int | None,
     study: Path,
+    columns: tuple[str, ...],
+    a_is_left: bool,
+    only: str | None,
+    title: str | None,
 ) -> None:
-    """Read MTurk batch CSV files into results/.
+    """Read MTurk batch CSV files, or tables of votes, into results/.
 
     The files are what MTurk's website gives under "Download CSV". A condition is the folder in an image's
     address. Name all files of one study together, such as one per baseline. Rows that cannot be read are
-    named by line and left out.
+    named by line and left out. With --format table they are votes that were collected anywhere: who compared
+    what, and which was chosen.
 
     \b
     Examples:
       python cli.py import-results Batch_1_results.csv --sentinel image-space
       python cli.py import-results expt.csv --format amt-real-vs-fake --sentinel vigilance
       python cli.py import-results Batch_2_results.csv --format glimpse --study study
+      python cli.py import-results votes.csv --format table --column worker=who --real photo
     """
     from glimpse.study import read_study
 
@@ -92,8 +112,19 @@ def import_results(
         raise click.UsageError(
             "with --format glimpse the study states --real and --sentinel; leave them out."
         )
-    options = Options(real, sentinels, practice_trials, exposure_ms)
-    found = read_files(files, kind, options, read_study(study) if kind == "glimpse" else None)
+    if kind != "table" and (columns or a_is_left or only or title):
+        raise click.UsageError("--column, --a-is-left, --only and --title go with --format table.")
+    if kind == "table":
+        if sentinels:
+            raise click.UsageError("with --format table there are no sentinels; leave --sentinel out.")
+        from ..importing.voted_study import study_of
+        from ..importing.votes import read_votes
+
+        called = title or f"Votes of {', '.join(path.name for path in files)}"
+        found = study_of(read_votes(files, columns, a_is_left=a_is_left), real=real, title=called, only=only)
+    else:
+        options = Options(real, sentinels, practice_trials, exposure_ms)
+        found = read_files(files, kind, options, read_study(study) if kind == "glimpse" else None)
     write_results(found, out)
     console.say(f"Read {len(found.lines)} assignments of {len(found.workers)} workers.")
     for name, value in found.facts.items():
@@ -102,7 +133,7 @@ def import_results(
         console.warn(problem)
     if len(found.problems) > SHOWN_PROBLEMS:
         console.warn(f"... and {len(found.problems) - SHOWN_PROBLEMS} more rows")
-    if kind != "glimpse" and not sentinels:
+    if kind not in {"glimpse", "table"} and not sentinels:
         console.warn("no --sentinel NAME was given: nobody is excluded for wrong sentinels")
     console.say(f"Written: {out}/")
     console.next(command("analyze", f"{out}/"))

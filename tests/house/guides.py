@@ -230,6 +230,18 @@ def given_authors_hits(folder: Path) -> None:
         writer.writerows(rows)
 
 
+def given_votes(folder: Path) -> None:
+    """Write votes.csv, as an arena might give it away."""
+    rng = np.random.default_rng(0)
+    rows = [
+        f"w{worker},s{item},{one},{other},{one if rng.random() < 0.7 else other}"
+        for worker in range(6)
+        for item in range(5)
+        for one, other in (("sdxl", "flux"), ("flux", "ours"), ("sdxl", "ours"))
+    ]
+    (folder / "votes.csv").write_text("\n".join(["user,prompt,model_a,model_b,winner", *rows]) + "\n")
+
+
 def given_authors_results(folder: Path) -> None:
     """Write batch_results.csv as MTurk's website gave it for such HITs: two HITs, four workers each."""
     rng, rows = np.random.default_rng(2), []

@@ -1,0 +1,214 @@
+"""Tables of votes, one row an answer to a pair, read as votes. What a row does not say is not made up."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from glimpse.errors import GlimpseError
+from glimpse.tables import read_table
+
+from .batch_results import RowError, moment
+from .vote_columns import KNOWN, Columns, columns_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from glimpse.tables import Table
+
+A, B, TIE = "a", "b", "tie"
+TIES = ("tie", "tied", "draw", "equal", "same", "both", "neither", "none", "no preference", "cannot tell")
+FIRST, SECOND = ("a", "1", "first", "left"), ("b", "2", "second", "right")
+YES, NO, HALF = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no"), ("0.5", ".5")
+SHORTEST_MS = 4.0  # a frame at 250 Hz: an exposure in ms below it is in seconds
+LONGEST_MS = 3_600_000.0
+MOMENTS = (10**8, 10**11)  # seconds since 1970 that are a time of day, not a count
+
+
+class Vote(NamedTuple):
+    """One answer: `chosen` is A, B or TIE. `question` is empty where the table has one question.
+
+    exposure_ms, response_ms: None where the table does not say. time: ISO 8601 in UTC, or None.
+    """
+
+    where: str
+    worker: str
+    a: str
+    b: str
+    item_a: str
+    item_b: str
+    question: str
+    chosen: str
+    exposure_ms: float | None
+    response_ms: float | None
+    time: str | None
+
+
+@dataclass(frozen=True)
+class Votes:
+    """What the files hold. sided: whether A stood left in every row. problems: rows and cells left out."""
+
+    votes: tuple[Vote, ...]
+    sided: bool
+    problems: tuple[str, ...]
+
+
+def read_votes(paths: Sequence[Path], stated: Sequence[str] = (), *, a_is_left: bool = False) -> Votes:
+    """Read tables of votes.
+
+    stated: as `columns_of` takes them. a_is_left: the first condition of a row stood left. GlimpseError where
+    a file is no table of votes, or none of its rows is a vote; rows that cannot be read are `problems`.
+    """
+    votes: list[Vote] = []
+    problems: list[str] = []
+    sided = True
+    for path in paths:
+        table = read_table(path, KNOWN)
+        columns = columns_of(table.head, stated, str(path))
+        sided &= a_is_left or columns.sided
+        for found in _rows(table, columns):
+            if isinstance(found, str):
+                problems.append(found)
+            else:
+                votes.append(found)
+    if not votes:
+        first = f" The first: {problems[0]}" if problems else ""
+        raise GlimpseError(f"{', '.join(map(str, paths))}: no row is a vote.{first}")
+    return Votes(tuple(votes), sided, tuple(problems))
+
+
+def _rows(table: Table, columns: Columns) -> Iterable[Vote | str]:
+    """The votes of a table's rows, and what is wrong with others."""
+    for line, cells in table.rows:
+        where = f"{table.file}, line {line}"
+        if len(cells) != len(table.head):
+            yield f"{where}: the row does not have the header's {len(table.head)} cells"
+            continue
+        row = _Row(where, [cell.strip() for cell in cells], table.head, columns)
+        try:
+            yield from row.votes()
+        except RowError as error:
+            yield str(error)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row with the columns that it is read by."""
+
+    where: str
+    cells: list[str]
+    head: Sequence[str]
+    columns: Columns
+
+    def votes(self) -> list[Vote | str]:
+        """The answers of the row, one a question; RowError where it is no vote."""
+        at = self.columns.at
+        a, b = self._needed("a"), self._needed("b")
+        if a == b:
+            raise RowError(f"{self.where}: both conditions are {a!r}; a vote compares two")
+        item_a, item_b = (self._needed(end if end in at else "item") for end in ("item_a", "item_b"))
+        worker, exposure_ms = self._needed("worker"), self._exposure()
+        time, problem = self._time()
+        response_ms = self._number("response_ms") if "response_ms" in at else None
+        question = self._needed("question") if "question" in at else ""
+        found: list[Vote | str] = [problem] if problem else []
+        answered = 0
+        for name, (role, place) in self.columns.answers.items():
+            if not self.cells[place] and len(self.columns.answers) > 1:
+                continue
+            answered += 1
+            chosen = self._chosen(role, place, a, b)
+            found.append(
+                Vote(self.where, worker, a, b, item_a, item_b, name or question, chosen, exposure_ms,
+                     response_ms, time)
+            )  # fmt: skip
+        if not answered:
+            raise RowError(f"{self.where}: no question has an answer")
+        return found
+
+    def _needed(self, role: str) -> str:
+        cell = self.cells[self.columns.at[role]]
+        if not cell:
+            raise RowError(f"{self.where}: column {self._name(role)} is empty")
+        return cell
+
+    def _name(self, role: str) -> str:
+        return self.head[self.columns.at[role]]
+
+    def _chosen(self, role: str, place: int, a: str, b: str) -> str:
+        """A, B or TIE."""
+        cell = self.cells[place]
+        word = cell.lower()
+        if role == "chose_a":
+            for words, chosen in ((YES, A), (NO, B), (HALF, TIE), (TIES, TIE)):
+                if word in words:
+                    return chosen
+            raise RowError(
+                f"{self.where}: {self.head[place]} is {cell!r}; allowed are 1, 0, and 0.5 for a tie"
+            )
+        if cell in (a, b):
+            return A if cell == a else B
+        first, second = (self._name(end).lower() for end in ("a", "b"))
+        if word in (*FIRST, first):
+            return A
+        if word in (*SECOND, second):
+            return B
+        if word in TIES or word.startswith("tie "):
+            return TIE
+        raise RowError(
+            f"{self.where}: {self.head[place]} is {cell!r}; allowed are {a}, {b}, a, b, left, right, "
+            f"{self._name('a')}, {self._name('b')}, and tie"
+        )
+
+    def _exposure(self) -> float | None:
+        """In ms; None where no column says it."""
+        for role, factor in (("exposure_ms", 1.0), ("exposure_s", 1000.0)):
+            if role not in self.columns.at:
+                continue
+            value = self._number(role)
+            if value is None:
+                return None
+            ms = round(value * factor, 6)
+            if not SHORTEST_MS <= ms <= LONGEST_MS:
+                hint = (
+                    ""
+                    if role == "exposure_s"
+                    else f"; if these are seconds, say --column exposure_s={self._name(role)}"
+                )
+                raise RowError(
+                    f"{self.where}: {self._name(role)} is {value:g}, no exposure of a person{hint}"
+                )
+            return ms
+        return None
+
+    def _number(self, role: str) -> float | None:
+        cell = self.cells[self.columns.at[role]]
+        if not cell:
+            return None
+        try:
+            value = float(cell)
+        except ValueError:
+            value = math.nan
+        if not (math.isfinite(value) and value >= 0):
+            raise RowError(f"{self.where}: {self._name(role)} is {cell!r}, no number from 0")
+        return value
+
+    def _time(self) -> tuple[str | None, str]:
+        """When it was answered, and what is wrong with the cell."""
+        if "time" not in self.columns.at:
+            return None, ""
+        cell = self.cells[self.columns.at["time"]]
+        try:
+            seconds = float(cell)
+        except ValueError:
+            try:
+                return moment(cell), ""
+            except ValueError as error:
+                return None, f"{self.where}: {error}; the row was kept without its time"
+        seconds = seconds / 1000 if seconds > MOMENTS[1] else seconds
+        if not MOMENTS[0] <= seconds <= MOMENTS[1]:
+            return None, f"{self.where}: time {cell!r} is no date; the row was kept without its time"
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), ""
