@@ -31,7 +31,7 @@ COMMANDS = {
     "status": ("mturk", "Show what is open, submitted, excluded so far and paid."),
     "collect": ("mturk", "Fetch new assignments into results/."),
     "review": ("mturk", "Approve, pay bonuses, replace excluded assignments."),
-    "import-results": ("mturk", "Read MTurk batch CSV files into results/."),
+    "import-results": ("mturk", "Read MTurk batch CSV files, or votes from anywhere, into results/."),
     "simulate": ("analysis", "Let simulated workers answer a study; the answers are marked simulated."),
     "analyze": ("analysis", "Compute tables, figures and the report from results/."),
     "power": ("analysis", "Plan a study: interval width, power and price."),

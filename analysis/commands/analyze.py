@@ -133,6 +133,14 @@ PROBLEMS_SHOWN = 5
     help="Which values of --metric are better; usual names such as lpips and clip need none (repeatable).",
 )
 @click.option(
+    "--items",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    default=None,
+    show_default="an items.csv in RESULTS or beside it, if there is one",
+    help="CSV file with the columns item, group: the ranking by group, such as the category of a prompt.",
+)
+@click.option(
     "--figures",
     metavar="FORMATS",
     default="png,pdf,svg",
@@ -170,6 +178,7 @@ def analyze(
     compare: bool,
     metrics: tuple[Path, ...],
     directions: tuple[str, ...],
+    items: Path | None,
     figures: str,
     output: str,
     seed: int,
@@ -218,6 +227,7 @@ def analyze(
             seed=seed,
             metrics=metrics,
             directions=directions,
+            items=items,
         )
         check_out(out)
         board = DrawingBoard(formats, ask)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 LINE_IN, BESIDE_IN = plots.LINE_PT / 72, plots.BESIDE_PT / 72
 RUN_LENGTHS = 3  # zlib's Z_RLE: photographs in half the time, and as small
 TOP_IN = 0.135  # above the axes: SIMULATED
-PANELS_A_ROW = 3
+PANELS_A_ROW, FEW_PANELS, PANELS_A_LONG_ROW = 3, 12, 5
 # What would carry the date, or the version of a library, into the bytes.
 METADATA = {
     "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
@@ -149,18 +149,19 @@ def realism_figure(points: pd.DataFrame, curves: pd.DataFrame, *, simulated: boo
 
 def _realism_panels(points: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     names = list(dict.fromkeys(points["series"]))
-    folded = [fold(legible(name), 1.9, 7.5) for name in names]
-    lines, more = -(-len(names) // PANELS_A_ROW), LINE_IN * (_lines(folded) - 1)
+    a_row = PANELS_A_ROW if len(names) <= FEW_PANELS else PANELS_A_LONG_ROW
+    folded = [fold(legible(name), 5.7 / a_row, 7.5) for name in names]
+    lines, more = -(-len(names) // a_row), LINE_IN * (_lines(folded) - 1)
     figure = blank(TEXT_WIDTH_IN, 0.45 + (1.55 + more) * lines + more)
     height = figure.get_size_inches()[1]
-    grid = figure.subplots(lines, PANELS_A_ROW, squeeze=False).ravel()
+    grid = figure.subplots(lines, a_row, squeeze=False).ravel()
     figure.subplots_adjust(
         left=0.085,
         right=0.99,
         bottom=0.4 / height,
         top=1 - (0.32 + more) / height,
         hspace=0.62 + more,
-        wspace=0.28,
+        wspace=0.28 if a_row == PANELS_A_ROW else 0.45,
     )
     low, high = float(points["low"].min()), float(points["high"].max())
     for place, ax in enumerate(grid):
@@ -172,8 +173,9 @@ def _realism_panels(points: pd.DataFrame, curves: pd.DataFrame) -> Figure:
         ax.set_ylim(max(0.0, min(low, 0.48) - 0.03), min(1.005, high + 0.03))
         ax.yaxis.set_major_locator(MultipleLocator(0.25))
         ax.set_title(folded[place], loc="left")
-        ax.set_ylabel("" if place % PANELS_A_ROW else "Preference rate")
-        ax.set_xlabel("" if place + PANELS_A_ROW < len(names) else "Exposure (s); dashed: chance")
+        ax.set_ylabel("" if place % a_row else "Preference rate")
+        about = "Exposure (s); dashed: chance" if a_row == PANELS_A_ROW else "Exposure (s)"
+        ax.set_xlabel("" if place + a_row < len(names) else about)
     return figure
 
 

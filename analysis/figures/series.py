@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..statistics.curve import CurveFit
 
 FORMATS = ("png", "pdf", "svg")
+MANY_CONTRASTS = 12  # of more, only those with the real condition are shown one by one
 MANY_SERIES = 6  # more need a panel each
 MANY_WORKERS = 2_000  # more are drawn as a density
 CURVE_POINTS, LINE_POINTS = 121, 101

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
 COLUMN_IN = 3.3
 TEXT_WIDTH_IN = 7.0
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+# The first seven are Okabe & Ito's, which colour-blind readers can tell apart; the others come after them.
+COLOURS = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6BB1", "#A6761D",
+    "#66A61E", "#01665E", "#B2182B",
+)  # fmt: skip
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
 SIZES = {
     "o": 3.6,
     "s": 3.4,
@@ -29,6 +33,11 @@ SIZES = {
     "v": 4.4,
     "P": 4.2,
     "X": 4.2,
+    "<": 4.4,
+    ">": 4.4,
+    "p": 4.4,
+    "h": 4.2,
+    "*": 5.4,
 }  # points; they look alike
 INK, SOFT, FAINT, ALARM = "#222222", "#6e6e6e", "#9a9a9a", "#D55E00"
 FAMILIES, WEIGHTS = ("Glimpse Sans", "DejaVu Sans"), (400, 700)
@@ -65,8 +74,10 @@ STYLE: Any = {
 
 
 def colour_and_marker(rank: int) -> tuple[str, str]:
-    """Colour and marker of a series; no two of 49 have both in common."""
-    return COLOURS[rank % len(COLOURS)], MARKERS[(rank + rank // len(COLOURS)) % len(MARKERS)]
+    """Colour and marker of a series: of its own for each of twelve; beyond, names beside the series tell."""
+    if rank >= len(COLOURS):
+        return SOFT, MARKERS[rank % len(MARKERS)]
+    return COLOURS[rank], MARKERS[rank]
 
 
 def style(texts: Iterable[str] = ()) -> AbstractContextManager[None]:

@@ -15,6 +15,7 @@ from ..figures.series import MANY_SERIES, MANY_WORKERS, by_strength, curve_grid
 from ..statistics.choices import CLUSTERS
 from ..statistics.distributions import coin_quantile
 from ..statistics.ranked import ranking_table
+from .crowd import at_longest, is_crowded, only, told_one_by_one
 from .formats import exposure, level_text
 from .metrics import metric_drawing
 from .pair_drawing import at, figure_name, marked, pairs_drawing
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .evaluation import Evidence
+
+MATRIX_FROM = 4  # conditions
 
 
 SHORT = 20  # characters of a word in the legend
@@ -48,18 +51,25 @@ def _of_question(evidence: Evidence) -> dict[str, Drawing]:
     """Return what is drawn of one question."""
     rates = turned(evidence.preference, evidence.results.real)
     answered = rates[rates["n"] > 0]
+    names = tuple(dict.fromkeys([*answered["winner"], *answered["loser"]]))
+    contrasts = list(dict.fromkeys(evidence.preference["contrast"]))
+    crowded, told = is_crowded(contrasts), told_one_by_one(contrasts, evidence.results.real)
+    answered = answered[answered["contrast"].isin(told)]
+    limited = evidence.results.mode == "limited-time"
     found: dict[str, Drawing] = {}
-    if evidence.results.mode == "limited-time":
+    if limited and len(answered):
         found[over_time(evidence.results.question.name)] = _realism(evidence, answered)
-    found["preference"] = _preference(evidence, answered)
-    if len(evidence.distribution):
-        found["answers"] = _answers(evidence)
+    if len(answered) and not (limited and crowded):
+        found["preference"] = _preference(evidence, answered)
+    if len(evidence.distribution) and told:
+        found["answers"] = _answers(evidence, told)
+    if len(names) >= MATRIX_FROM:
+        found["wins"] = _wins(evidence)
     strengths = by_strength(ranking_table(evidence.rankings))
     if len(strengths):
         found["ranking"] = _ranking(evidence, strengths)
     if len(evidence.metrics.pairs):
         found["metric"] = _metric(evidence)
-    names = tuple(dict.fromkeys([*answered["winner"], *answered["loser"]]))
     return {name: one._replace(names=names) for name, one in found.items()}
 
 
@@ -68,12 +78,12 @@ def over_time(question: str) -> str:
     return "realism_vs_time" if question == DEFAULT_QUESTION.name else "preference_vs_time"
 
 
-def _answers(evidence: Evidence) -> Drawing:
+def _answers(evidence: Evidence, told: Sequence[str]) -> Drawing:
     """How answers are spread from one condition to the other."""
     flips = facing(records(evidence.preference), evidence.results.real)
     limited = evidence.results.mode == "limited-time"
     rows = []
-    for row in records(evidence.distribution):
+    for row in only(records(evidence.distribution), told):
         if row["n"] is None or not np.isfinite(row["share"]):
             continue
         flip = flips[row["contrast"]]
@@ -139,6 +149,21 @@ def _ranking(evidence: Evidence, strengths: pd.DataFrame) -> Drawing:
     )
     alt = "Bradley-Terry strength of each condition by exposure; the numbers are in the table."
     return Drawing("ranking", (strengths,), {"limited": limited}, alt, caption, wide=False)
+
+
+def _wins(evidence: Evidence) -> Drawing:
+    """The win matrix at the longest exposure."""
+    table = pd.DataFrame(at_longest(records(evidence.wins.astype(object).where(evidence.wins.notna(), None))))
+    sure = (table["low"].astype(float) > 0.5) | (table["high"].astype(float) < 0.5)
+    limited = evidence.results.mode == "limited-time"
+    when = at(table["exposure_ms"].iloc[0]) if limited else ""
+    caption = (
+        f"Win matrix{when}: how often the condition of a row was chosen beside that of a column, in per cent; "
+        f"conditions by their strength. Bold, or a dot: the {level_text(evidence.settings.intervals.level)} "
+        "interval, which is not adjusted for the number of pairs, leaves 50 % out. Grey: never compared."
+    )
+    alt = "Win matrix: the rate of every condition beside every other; the numbers are in win_matrix.csv."
+    return Drawing("wins", (table.assign(sure=sure),), {}, alt, caption, wide=True)
 
 
 def _metric(evidence: Evidence) -> Drawing:

@@ -25,6 +25,7 @@ from ..statistics.davidson import davidson_table
 from ..statistics.differences import difference_table
 from ..statistics.gathering import design_cells, gather
 from ..statistics.grouping import analysed
+from ..statistics.item_groups import agreement_of_groups
 from ..statistics.pairs import pair_table
 from ..statistics.playing import playing_table
 from ..statistics.psychometric import blank_curve, estimate_curves
@@ -32,8 +33,10 @@ from ..statistics.ranking import rank_conditions
 from ..statistics.scales import distribution_table, scale_table, ties_table
 from ..statistics.sequential import stopping_table
 from ..statistics.timing import achieved_exposures, response_times
+from ..statistics.win_matrix import leaderboard, win_matrix
 from ..statistics.workers import SideBias, sentinel_table, side_bias, worker_table
 from .counts import counts_of, images_of
+from .crowd import item_groups, told_one_by_one
 from .filtering import filtered_or_not, rates_under, sensitivity
 from .metrics import Metrics, compare_metrics
 from .pair_drawing import pairs_drawing
@@ -54,6 +57,9 @@ if TYPE_CHECKING:
     from ..statistics.preference import Intervals
     from ..statistics.ranked import Ranking
     from .settings import AnalysisSettings
+
+
+PAIRS_OF = 3  # contrasts, where there are too many to tell of each
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,10 @@ class Evidence:
     curves: list[CurveFit]
     differences: pd.DataFrame
     rankings: list[Ranking]
+    wins: pd.DataFrame
+    leaderboard: pd.DataFrame
+    groups: pd.DataFrame
+    groups_agree: pd.DataFrame
     workers: pd.DataFrame
     agreement: pd.DataFrame
     sentinels: pd.DataFrame
@@ -166,7 +176,9 @@ def _pairs(
 ) -> dict[str, Any]:
     """Return the pairs of one question that are shown, their images, and the problems with these."""
     results = exclusion.results
-    pairs = pair_table(answers, list(dict.fromkeys(answers.gathered.cells["contrast"])), results.real)
+    contrasts = list(dict.fromkeys(answers.gathered.cells["contrast"]))
+    told = told_one_by_one(contrasts, results.real)
+    pairs = pair_table(answers, told[:PAIRS_OF] if len(told) < len(contrasts) else told, results.real)
     pairs = pairs.assign(prompt=prompts_of(pairs, results))
     stimuli, problems = load_stimuli(images, pairs, results) if images else ([None] * len(pairs), ())
     if board:
@@ -183,12 +195,17 @@ def _of_question(
     first = results.question == results.questions[0]  # by which a rule for stopping is judged
     cells = answers.gathered.cells
     contrasts = list(dict.fromkeys(cells["contrast"]))
+    told = told_one_by_one(contrasts, results.real)
     blank = blank_curve(settings.curve, settings.exposure, level, settings.threshold)
-    curves = estimate_curves(answers, contrasts, results.real, blank)
+    curves = estimate_curves(answers, told, results.real, blank)
     preference, unfiltered, known = filtered_or_not(results, settings, answers, exclusion)
     metrics = compare_metrics(results, answers, contrasts, settings.metrics, settings.directions, level)
+    groups, no_groups = item_groups(results, answers, settings)
+    rankings = rank_conditions(
+        answers, level=level, adjustment=settings.intervals.adjust, rng=np.random.default_rng(settings.seed)
+    )
     return {
-        "results": replace(results, problems=(*results.problems, *problems, *metrics.problems)),
+        "results": replace(results, problems=(*results.problems, *problems, *metrics.problems, *no_groups)),
         "exclusion": exclusion,
         "preference": preference,
         "unfiltered": unfiltered,
@@ -196,12 +213,11 @@ def _of_question(
         "metrics": metrics,
         "curves": [one.curve for one in curves],
         "differences": difference_table(answers, curves, results.real, settings.intervals),
-        "rankings": rank_conditions(
-            answers,
-            level=level,
-            adjustment=settings.intervals.adjust,
-            rng=np.random.default_rng(settings.seed),
-        ),
+        "rankings": rankings,
+        "wins": win_matrix(preference, rankings),
+        "leaderboard": leaderboard(rankings, preference),
+        "groups": groups,
+        "groups_agree": agreement_of_groups(groups),
         "side_bias": side_bias(answers, level=level),
         "response_times": response_times(answers),
         "sensitivity": sensitivity(results, settings, answers, exclusion, known),

@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 
 # In the order in which a reviewer asks: of one question, and of several.
 SECTIONS = (
-    "findings", "preference", "answers", "stopping", "curves", "differences", "ranking", "metric", "design",
-    "participants", "exclusions", "workers", "pairs", "comparison", "sensitivity", "assumed",
+    "findings", "preference", "answers", "stopping", "curves", "differences", "ranking", "groups", "metric",
+    "design", "participants", "exclusions", "workers", "pairs", "comparison", "sensitivity", "assumed",
     "methods", "cite", "provenance",
 )  # fmt: skip
 OF_A_QUESTION = (
-    "preference", "answers", "stopping", "curves", "differences", "ranking", "metric", "agreement", "pairs",
+    "preference", "answers", "stopping", "curves", "differences", "ranking", "groups", "metric", "agreement",
+    "pairs",
     "comparison", "sensitivity",
 )  # fmt: skip
 AFTER_QUESTIONS = (
@@ -39,7 +40,8 @@ AFTER_QUESTIONS = (
 MIME = {"svg": "image/svg+xml", "png": "image/png"}
 NUMBERED = " A character that no font on this computer has is shown by its Unicode number, as in [U+6A21]."
 LATER = "\x1f{} {}\x1f"  # what comes of a figure: control characters that no name of a figure can have
-FIGURES = ("preference", "answers", "ranking", "metric", "hardest_pairs")
+FIGURES = ("preference", "answers", "ranking", "wins", "metric", "hardest_pairs")
+FIRST_OF_MANY = ("ranking", "groups")
 
 
 @dataclass(frozen=True)
@@ -89,18 +91,31 @@ def section(name: str, values: Mapping[str, Any]) -> Section:
     return Section(name, str(vars(module)["title"]), Markup(joined(str(module), "<", "")))  # noqa: S704 - escaped
 
 
+def in_turn(sections: Sequence[str], *, crowded: bool) -> list[str]:
+    """Return sections in their order; of many conditions the ranking comes first, behind the findings."""
+    if not crowded:
+        return list(sections)
+    opening = [name for name in sections if name == "findings"]
+    first = [name for name in sections if name in FIRST_OF_MANY]
+    return [*opening, *first, *(name for name in sections if name not in {*opening, *first})]
+
+
 def render(
     facts: Mapping[str, Any],
     found: Sequence[Finding],
     methods: str,
-    tex: str,
+    tex: tuple[str, str],
     figures: Mapping[str, Picture],
 ) -> str:
-    """Return the page as one self-contained HTML text. figures: by the name of their files."""
+    """Return the page as one self-contained HTML text.
+
+    tex: a table for a paper, its file's name and text. figures: by the name of their files.
+    """
     values = shared_values(facts) | {
         "findings": by_question(found),
         "methods": methods,
-        "tex": tex,
+        "tex_file": tex[0],
+        "tex": tex[1],
         "figures": _figures(facts["question"]["name"], figures, several=bool(facts["other_questions"])),
         "assumptions": assumptions(facts),
     }
@@ -109,7 +124,7 @@ def render(
         parts += [_about(own, figures) for own in each_question(facts)]
         parts += [section(name, values) for name in AFTER_QUESTIONS]
     else:
-        parts = [section(name, values) for name in SECTIONS]
+        parts = [section(name, values) for name in in_turn(SECTIONS, crowded=values["crowded"])]
     return template("report.html.j2", prose=False).render(
         values,
         sections=[part for part in parts if part.html or part.parts],
@@ -122,7 +137,8 @@ def _about(facts: Mapping[str, Any], figures: Mapping[str, Picture]) -> Section:
     name, text = facts["question"]["name"], facts["question"]["text"]
     own = _figures(name, figures, several=True)
     values = shared_values(facts) | {"figures": own, "below": "h4"}
-    parts = [replace(section(each, values), id=f"{each}-{name}") for each in OF_A_QUESTION]
+    turns = in_turn(OF_A_QUESTION, crowded=values["crowded"])
+    parts = [replace(section(each, values), id=f"{each}-{name}") for each in turns]
     asked = section("question", values)
     return Section(f"question-{name}", text, asked.html, tuple(part for part in parts if part.html))
 

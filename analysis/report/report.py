@@ -16,8 +16,10 @@ from glimpse.files import Parts, naming, refuse_others, write_whole
 from ..figures.drawing import DrawingBoard
 from ..statistics.curve import curves_table
 from ..statistics.ranked import differences_table, ranking_table
+from .crowd import is_crowded
 from .drawings import drawings_of
 from .findings import Finding, findings
+from .leaderboard import leaderboard_tex, several_pairs
 from .methods import methods_text
 from .page import picture, render, with_figures
 from .summary import summarize
@@ -52,12 +54,17 @@ def build_report(
     files: dict[str, bytes | Parts] = {"judgments.csv": _judgments(evidence)}
     files |= {name: text.encode() for name, text in _tables(evidence).items()}
     facts |= {"findings": [finding.as_text() for finding in found], "methods": methods}
-    page = render(facts, found, methods, tex, {name: picture(name, one) for name, one in drawings.items()})
+    ranked = by_question(evidence, [one.leaderboard for one in evidence.each])
+    best = leaderboard_tex(ranked, used.level, simulated=evidence.results.simulated) if len(ranked) else ""
+    crowded = bool(best) and is_crowded(rates["contrast"].unique().tolist())
+    shown = ("leaderboard.tex", best) if crowded else ("preference.tex", tex)
+    page = render(facts, found, methods, shown, {name: picture(name, one) for name, one in drawings.items()})
     drawn = board.drawn()
     page = with_figures(page, drawings, drawn)
     wanted = {f"{name}.{kind}" for name, one in drawings.items() for kind in one.kinds(board.formats)}
     files |= {name: data for name, data in drawn.files.items() if name in wanted}
-    texts = {"preference.tex": tex, "methods.txt": methods + "\n", "report.html": page}
+    texts = {"leaderboard.tex": best} if best else {}
+    texts |= {"preference.tex": tex, "methods.txt": methods + "\n", "report.html": page}
     files |= {name: text.encode() for name, text in texts.items()}
     facts["files"] = sorted([*files, OPENING])
     files[OPENING] = (json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
@@ -93,6 +100,9 @@ def _of_question(evidence: Evidence) -> dict[str, pd.DataFrame]:
         "curves.csv": curves_table(evidence.curves),
         "ranking.csv": ranking_table(evidence.rankings),
         "ranking_differences.csv": differences_table(evidence.rankings),
+        "leaderboard.csv": evidence.leaderboard,
+        "win_matrix.csv": evidence.wins if several_pairs(evidence.wins) else evidence.wins.iloc[:0],
+        "ranking_groups.csv": evidence.groups,
         "differences.csv": evidence.differences,
         "agreement.csv": evidence.agreement,
         "sensitivity.csv": evidence.sensitivity,
@@ -109,7 +119,7 @@ def _of_question(evidence: Evidence) -> dict[str, pd.DataFrame]:
 # Tables that are no files where they have no rows.
 WHERE_ASKED = frozenset({
     "comparison.csv", "metric.csv", "metric_pairs.csv", "ties.csv", "scale.csv", "distribution.csv",
-    "davidson.csv", "correlation.csv",
+    "davidson.csv", "correlation.csv", "leaderboard.csv", "win_matrix.csv", "ranking_groups.csv",
 })  # fmt: skip
 
 

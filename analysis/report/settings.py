@@ -21,7 +21,8 @@ class AnalysisSettings:
     rules: exclusion. intervals: intervals, tests. curve: one of `choices.CURVE_SHAPES`. exposure: one of
     `choices.EXPOSURES`. threshold: the rate whose exposure the curves are asked for. compare: set the folders
     against each other as well as pooling them. seed: of bootstraps. metrics, directions: as
-    `scores.read_scores` takes them.
+    `scores.read_scores` takes them. items: the file with the groups of items; None takes an items.csv that
+    lies in a results folder or beside it.
     """
 
     rules: Rules = field(default_factory=Rules)
@@ -33,6 +34,7 @@ class AnalysisSettings:
     seed: int = 0
     metrics: tuple[Path, ...] = ()
     directions: tuple[str, ...] = ()
+    items: Path | None = None
 
     def __post_init__(self) -> None:
         """Check the choices that no other part checks."""

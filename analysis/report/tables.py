@@ -11,6 +11,7 @@ import pandas as pd
 
 from glimpse.cells import guarded
 
+from ..figures.series import MANY_CONTRASTS
 from ..statistics.choices import CLUSTERS, STANDARD
 from ..statistics.columns import COLUMNS, from_the_other_side
 from .formats import DASH, NBSP, exposure, level_text, p_text
@@ -145,7 +146,8 @@ def turned(table: pd.DataFrame, real: str | None) -> pd.DataFrame:
 def preference_tex(
     table: pd.DataFrame, alpha: float, level: float = 0.95, cluster: str = STANDARD.name, *, simulated: bool
 ) -> str:
-    """Return preference.tex (booktabs): contrasts as columns, exposures as rows; or one row a contrast.
+    """Return preference.tex (booktabs): contrasts as columns, exposures as rows; or one row a cell, of many
+    contrasts and in unlimited time.
 
     table: as `turned` gives it. A star marks adjusted p-values below `alpha`. level, cluster: of the
     intervals.
@@ -154,7 +156,8 @@ def preference_tex(
     if simulated:
         head.append("% SIMULATED ANSWERS: not evidence about people.")
     limited = bool(table["exposure_ms"].notna().all())
-    body = _tex_matrix(table, alpha) if limited else _tex_rows(table, alpha)
+    wide = table["contrast"].nunique() <= MANY_CONTRASTS
+    body = _tex_matrix(table, alpha) if limited and wide else _tex_rows(table, alpha, limited=limited)
     mark = " \\textbf{Simulated answers.}" if simulated else ""
     shown = level_text(level).replace(f"{NBSP}%", r"\,\%")
     note = [
@@ -206,22 +209,25 @@ def _tex_matrix(table: pd.DataFrame, alpha: float) -> list[str]:
     return [*head, *_tex_body(rows)]
 
 
-def _tex_rows(table: pd.DataFrame, alpha: float) -> list[str]:
+def _tex_rows(table: pd.DataFrame, alpha: float, *, limited: bool) -> list[str]:
     asked, column = ("Question & ", "l") if "question" in table else ("", "")
     counted = " & ".join(COLUMNS[name].heading for name in ("n", "n_workers", "n_pairs"))
-    head = [f"\\begin{{tabular}}{{{column}lrrrrr}}", "\\toprule"]
-    head.append(f"{asked}Contrast & Preference rate & {counted} & $p$ (adjusted) \\\\")
+    times, right = (" & Exposure (s)", "r") if limited else ("", "")
+    head = [f"\\begin{{tabular}}{{{column}l{right}rrrrr}}", "\\toprule"]
+    head.append(f"{asked}Contrast{times} & Preference rate & {counted} & $p$ (adjusted) \\\\")
     return [
         *head,
         *_tex_body(
-            (question, [_tex_row(row, alpha) for row in records(own)]) for question, own in _tex_blocks(table)
+            (question, [_tex_row(row, alpha, limited=limited) for row in records(own)])
+            for question, own in _tex_blocks(table)
         ),
     ]
 
 
-def _tex_row(row: Mapping[str, Any], alpha: float) -> str:
+def _tex_row(row: Mapping[str, Any], alpha: float, *, limited: bool) -> str:
+    at = f" & {exposure(row['exposure_ms']).removesuffix(f'{NBSP}s')}" if limited else ""
     p = p_text(row["p_adjusted"]).replace(NBSP, "").replace("<", "$<$").replace(DASH, "--")
     return (
-        f"{tex(row['series'])} & {_tex_cell(row, alpha)} & {row['n']} & {row['n_workers']} & "
+        f"{tex(row['series'])}{at} & {_tex_cell(row, alpha)} & {row['n']} & {row['n_workers']} & "
         f"{row['n_pairs']} & {p} \\\\"
     )

@@ -13,6 +13,8 @@ from ..statistics.choices import ADJUSTMENTS, CLUSTERS, CURVE_SHAPES, STANDARD
 from ..statistics.ranked import ranks_of
 from ..statistics.workers import WORKER_FLAGS
 from . import formats
+from .crowd import at_longest, is_crowded, only, told_one_by_one
+from .leaderboard import rank_set
 from .printing import headings, printed
 from .tables import facing, oriented
 
@@ -40,6 +42,9 @@ def template(name: str, *, prose: bool = True) -> Template:
         "groupby_order": groupby_order,
         "headings": headings,
         "in_order": in_order,
+        "longest": at_longest,
+        "only": only,
+        "rank_set": rank_set,
         "printed": printed,
         "ranks": ranks_of,
     }
@@ -76,6 +81,7 @@ def shared_values(facts: Mapping[str, Any]) -> dict[str, Any]:
     experiment, counts, studies = facts["experiment"], facts["counts"], facts["studies"]
     rules, question = facts["settings"], facts["question"]
     questions = [question_of(one) for one in each_question(facts)]
+    contrasts = list(dict.fromkeys(row["contrast"] for row in facts["preference"]))
     realism = all(one["name"] == DEFAULT_QUESTION.name for one in questions)
     return {
         **facts,
@@ -99,8 +105,11 @@ def shared_values(facts: Mapping[str, Any]) -> dict[str, Any]:
         "stated": {name: stated(facts, name) for name in STATED},
         # Votes that were collected elsewhere: a table of them has no HITs, sentinels or places.
         "voted": all(study["imported_from"] == TABLE for study in studies),
-        "sided": facts["side_bias"]["raw_share"] is not None,
-        "contrasts": list(dict.fromkeys(row["contrast"] for row in facts["preference"])),
+        "sides_known": facts["side_bias"]["raw_share"] is not None,
+        "contrasts": contrasts,
+        "crowded": is_crowded(contrasts),
+        "told": told_one_by_one(contrasts, experiment["real"]),
+        "board": at_longest(facts["leaderboard"]),
         # What p-values are adjusted for.
         "tests": sum(row["p_value"] is not None for row in facts["preference"]),
         "measured": measured_share(facts),

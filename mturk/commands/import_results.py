@@ -87,7 +87,7 @@ def import_results(
     only: str | None,
     title: str | None,
 ) -> None:
-    """Read MTurk batch CSV files, or tables of votes, into results/.
+    """Read MTurk batch CSV files, or votes from anywhere, into results/.
 
     The files are what MTurk's website gives under "Download CSV". A condition is the folder in an image's
     address. Name all files of one study together, such as one per baseline. Rows that cannot be read are

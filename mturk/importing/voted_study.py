@@ -35,7 +35,7 @@ UNNAMED = Question("preference", "Which was preferred? (The file does not state 
 LONGEST = 40
 
 
-class Shown(NamedTuple):
+class JudgedPair(NamedTuple):
     """A pair as it was judged: conditions and items of the left and the right image, if that is known; else
     of conditions A and B. again: how often its worker had judged it before."""
 
@@ -46,11 +46,11 @@ class Shown(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Answered:
+class _PairAnswers:
     """What a worker answered of one pair: by question, the vote and the side that it chose."""
 
     worker: str
-    shown: Shown
+    shown: JudgedPair
     choices: dict[str, tuple[Vote, str]]
 
 
@@ -127,25 +127,25 @@ def _questions(votes: Sequence[Vote]) -> dict[str, Question]:
     return found
 
 
-def _together(votes: Sequence[Vote], real: str | None, *, sided: bool) -> list[_Answered]:
+def _together(votes: Sequence[Vote], real: str | None, *, sided: bool) -> list[_PairAnswers]:
     """Votes of one worker on one pair under different questions are answers to one trial."""
-    before: Counter[tuple[str, str, Shown]] = Counter()
-    found: dict[tuple[str, Shown], _Answered] = {}
+    before: Counter[tuple[str, str, JudgedPair]] = Counter()
+    found: dict[tuple[str, JudgedPair], _PairAnswers] = {}
     for vote in votes:
         first, second = (vote.a, vote.item_a), (vote.b, vote.item_b)
         turned = not sided and _contrast(vote.a, vote.b, real) != (vote.a, vote.b)
-        shown = Shown(*((second, first) if turned else (first, second)), vote.exposure_ms, 0)
+        shown = JudgedPair(*((second, first) if turned else (first, second)), vote.exposure_ms, 0)
         side = TIE if vote.chosen not in (A, B) else LEFT if vote.chosen == A else RIGHT
         side = OTHER_SIDE[side] if turned and side != TIE else side
         key = (vote.worker, vote.question, shown)
         shown = shown._replace(again=before[key])
         before[key] += 1
-        own = found.setdefault((vote.worker, shown), _Answered(vote.worker, shown, {}))
+        own = found.setdefault((vote.worker, shown), _PairAnswers(vote.worker, shown, {}))
         own.choices[vote.question] = (vote, side)
     return list(found.values())
 
 
-def _check_complete(answered: Sequence[_Answered], questions: Mapping[str, Question]) -> None:
+def _check_complete(answered: Sequence[_PairAnswers], questions: Mapping[str, Question]) -> None:
     for one in answered:
         lacking = [name for name in questions if name not in one.choices]
         if lacking:
@@ -163,7 +163,7 @@ def _contrast(one: str, other: str, real: str | None) -> tuple[str, str]:
     return (b, a) if a == real else (a, b)
 
 
-def _trial(shown: Shown, number: int, of: int, real: str | None) -> Trial:
+def _trial(shown: JudgedPair, number: int, of: int, real: str | None) -> Trial:
     left, right = ((*side, stimulus_id("/".join(side))) for side in (shown.left, shown.right))
     contrast = ":".join(_contrast(shown.left[0], shown.right[0], real))
     name = f"{HIT}-t{number:0{max(3, len(str(of)))}d}"
@@ -203,7 +203,7 @@ def _document(
 
 
 def _facts(
-    document: Mapping[str, Any], answered: Sequence[_Answered], votes: Sequence[Vote]
+    document: Mapping[str, Any], answered: Sequence[_PairAnswers], votes: Sequence[Vote]
 ) -> dict[str, Any]:
     """What a person wants to check."""
     experiment = document["experiment"]
@@ -221,13 +221,13 @@ def _facts(
 
 def _add_lines(
     imported: Imported,
-    answered: Iterable[_Answered],
-    names: Mapping[Shown, str],
+    answered: Iterable[_PairAnswers],
+    names: Mapping[JudgedPair, str],
     questions: Mapping[str, Question],
     secret: str,
 ) -> None:
     """Add the assignments, one a worker, and who is who."""
-    of_worker: dict[str, list[_Answered]] = defaultdict(list)
+    of_worker: dict[str, list[_PairAnswers]] = defaultdict(list)
     for one in answered:
         of_worker[one.worker].append(one)
     plain = is_plain(list(questions.values()))

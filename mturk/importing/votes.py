@@ -87,7 +87,7 @@ def _rows(table: Table, columns: Columns) -> Iterable[Vote | str]:
         if len(cells) != len(table.head):
             yield f"{where}: the row does not have the header's {len(table.head)} cells"
             continue
-        row = _Row(where, [cell.strip() for cell in cells], table.head, columns)
+        row = _VoteRow(where, [cell.strip() for cell in cells], table.head, columns)
         try:
             yield from row.votes()
         except RowError as error:
@@ -95,7 +95,7 @@ def _rows(table: Table, columns: Columns) -> Iterable[Vote | str]:
 
 
 @dataclass(frozen=True)
-class _Row:
+class _VoteRow:
     """A row with the columns that it is read by."""
 
     where: str

@@ -160,8 +160,11 @@ def test_rates_in_words_stand_beside_the_bars() -> None:
     assert max(box.x1 for box in boxes.values()) <= figure.bbox.x1
 
 
-def test_no_two_series_look_the_same() -> None:
-    assert len({style.colour_and_marker(rank) for rank in range(49)}) == 49
+def test_no_two_of_twelve_series_share_a_colour_or_a_marker() -> None:
+    colours, markers = zip(*map(style.colour_and_marker, range(12)), strict=True)
+    assert len({*colours}) == len({*markers}) == 12
+    assert {*markers} <= style.SIZES.keys()
+    assert {style.colour_and_marker(rank)[0] for rank in range(12, 60)} == {style.SOFT}
 
 
 ODD = "模型 🙂 $\\frac{ x$ é"

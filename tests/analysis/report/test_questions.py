@@ -20,7 +20,8 @@ from tests.analysis.report.conftest import QUESTIONS
 NAMES = [one["name"] for one in QUESTIONS]
 WITH_QUESTION = (
     "preference.csv", "curves.csv", "ranking.csv", "ranking_differences.csv", "differences.csv",
-    "agreement.csv", "sensitivity.csv", "ties.csv", "scale.csv", "distribution.csv", "davidson.csv",
+    "agreement.csv", "sensitivity.csv", "leaderboard.csv", "win_matrix.csv", "ties.csv", "scale.csv",
+    "distribution.csv", "davidson.csv",
 )  # fmt: skip
 
 

@@ -20,8 +20,9 @@ from tests.analysis.folders import build_study, state_rule, write_scores
 
 FILES = {
     "agreement.csv", "curves.csv", "differences.csv", "exclusions.csv", "judgments.csv", "methods.txt",
-    "participants.csv", "preference.csv", "preference.tex", "ranking.csv", "ranking_differences.csv",
-    "report.html", "sensitivity.csv", "summary.json", "workers.csv",
+    "leaderboard.csv", "leaderboard.tex", "participants.csv", "preference.csv", "preference.tex",
+    "ranking.csv", "ranking_differences.csv", "report.html", "sensitivity.csv", "summary.json",
+    "win_matrix.csv", "workers.csv",
 }  # fmt: skip
 NOT_OF_A_CHOICE = ("ties", "scale", "distribution", "davidson", "correlation")
 SVG = ("--figures", "svg")
@@ -292,9 +293,11 @@ def test_every_field_is_documented(results: Path, summary_of_several: dict[str, 
     state_rule(study, {"excludes": 0.5})
     run("simulate", study, "--out", tmp_path / "pilot", "--seed", 7)
     scores = write_scores(study, tmp_path / "lpips.csv")
-    run(
-        "analyze", results, tmp_path / "pilot", "--compare", "--metric", scores, "--out", tmp_path / "r", *SVG
-    )
+    items = sorted({row["item_left"] for row in rows(results / "trials.csv")})
+    groups = [f"{item},{'odd' if place % 2 else 'even'}" for place, item in enumerate(items)]
+    (tmp_path / "groups.csv").write_text("\n".join(["item,group", *groups]))
+    further = ("--compare", "--metric", scores, "--items", tmp_path / "groups.csv")
+    run("analyze", results, tmp_path / "pilot", *further, "--out", tmp_path / "r", *SVG)
     summary = json.loads((tmp_path / "r" / "summary.json").read_text())
     summary |= {name: summary_of_several[name] for name in NOT_OF_A_CHOICE}
     summary["playing"] = [dict.fromkeys(PLAYING_COLUMNS)]
