@@ -218,17 +218,10 @@ def analyze(
         from ..statistics.preference import Intervals
 
         settings = AnalysisSettings(
-            rules=Rules(not no_sentinel_filter, max_wrong, repeat_workers, max_exposure_error_ms),
-            intervals=Intervals(level, cluster, adjust, equivalence=equivalence and equivalence / 100),
-            curve=curve,
-            exposure=exposure,
-            threshold=round(threshold / 100, 12),
-            compare=compare,
-            seed=seed,
-            metrics=metrics,
-            directions=directions,
-            items=items,
-        )
+            Rules(not no_sentinel_filter, max_wrong, repeat_workers, max_exposure_error_ms),
+            Intervals(level, cluster, adjust, equivalence=equivalence and equivalence / 100),
+            curve, exposure, round(threshold / 100, 12), compare, seed, metrics, directions, items,
+        )  # fmt: skip
         check_out(out)
         board = DrawingBoard(formats, ask)
         evidence = evaluate(results or (Path("results"),), settings, images, board=board)

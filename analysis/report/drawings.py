@@ -158,7 +158,7 @@ def _wins(evidence: Evidence) -> Drawing:
     limited = evidence.results.mode == "limited-time"
     when = at(table["exposure_ms"].iloc[0]) if limited else ""
     caption = (
-        f"Win matrix{when}: how often the condition of a row was chosen beside that of a column, in per cent; "
+        f"Win matrix{when}: how often the condition of a row was chosen beside that of a column (%); "
         f"conditions by their strength. Bold, or a dot: the {level_text(evidence.settings.intervals.level)} "
         "interval, which is not adjusted for the number of pairs, leaves 50 % out. Grey: never compared."
     )

@@ -238,6 +238,6 @@ def test_the_report_says_of_rates_near_an_end_that_their_intervals_hold_less_oft
     facts = summary(report)
     facts["preference"][-1] |= {"rate": 0.96, "n_images_a": 3}
     facts["preference"][-2] |= {"rate": 0.02, "n_images_b": 3}
-    page = render(facts, [], "", "", {}).replace("\u00a0", " ")
+    page = render(facts, [], "", ("preference.tex", ""), {}).replace("\u00a0", " ")
     assert "2 rates above 90 %" in page
     assert "rest on images that stand in several pairs" in page

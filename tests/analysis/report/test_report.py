@@ -293,8 +293,8 @@ def test_every_field_is_documented(results: Path, summary_of_several: dict[str, 
     state_rule(study, {"excludes": 0.5})
     run("simulate", study, "--out", tmp_path / "pilot", "--seed", 7)
     scores = write_scores(study, tmp_path / "lpips.csv")
-    items = sorted({row["item_left"] for row in rows(results / "trials.csv")})
-    groups = [f"{item},{'odd' if place % 2 else 'even'}" for place, item in enumerate(items)]
+    items = {row[f"item_{side}"] for row in rows(results / "trials.csv") for side in ("left", "right")}
+    groups = [f"{item},scenes" for item in sorted(items)]
     (tmp_path / "groups.csv").write_text("\n".join(["item,group", *groups]))
     further = ("--compare", "--metric", scores, "--items", tmp_path / "groups.csv")
     run("analyze", results, tmp_path / "pilot", *further, "--out", tmp_path / "r", *SVG)
