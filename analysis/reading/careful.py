@@ -121,14 +121,14 @@ class CarefulReader:
         viewport = page.get("viewport")
         view = [number(side) for side in viewport] if isinstance(viewport, list) else []
         width, height = [*view, math.nan, math.nan][:2]
-        agent = page.get("user_agent")
+        agent, panel = page.get("user_agent"), record.get("panel")
         status = self.status(record, line)
         accepted_at, submitted_at = (self.time(record.get(name), name, line) for name in TIMES)
         head = Head(
             record["assignment_id"], sys.intern(hit), worker, status, accepted_at, submitted_at,
             bool(record.get("simulated")), sys.intern(agent) if isinstance(agent, str) else "", width, height,
             number(page.get("device_pixel_ratio")), refresh_hz, number(page.get("focus_losses")),
-            len(kept), repeated,
+            len(kept), repeated, sys.intern(panel) if isinstance(panel, str) else "",
         )  # fmt: skip
         return head, kept
 

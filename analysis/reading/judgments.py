@@ -36,7 +36,7 @@ JUDGMENT_COLUMNS = (
 CLIP_COLUMNS = ("plays", "skew_ms", "dropped", "stalls")
 EXPOSURE_CODE = list(REASONS).index(EXPOSURE) + 1
 
-OF_ASSIGNMENTS = ("assignment", "worker", "hit", "source")
+OF_ASSIGNMENTS = ("assignment", "worker", "hit", "source", "panel")
 OF_TRIALS = ("trial", "pair", "contrast", "condition_a", "condition_b", "item_a", "item_b", "side_of_a")
 PART = 262_144  # judgments, unless one worker has more
 
@@ -125,8 +125,9 @@ class Judgments:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """JUDGMENT_COLUMNS, and where there are clips CLIP_COLUMNS."""
-        return (*JUDGMENT_COLUMNS, *(CLIP_COLUMNS if self.file.clips else ()))
+        """JUDGMENT_COLUMNS, where there are clips CLIP_COLUMNS, and `panel` where panels sent people."""
+        clips, panels = CLIP_COLUMNS if self.file.clips else (), ("panel",) * any(self.panels)
+        return (*JUDGMENT_COLUMNS, *clips, *panels)
 
     def parts(self, columns: Sequence[str] = JUDGMENT_COLUMNS) -> Iterator[pd.DataFrame]:
         """Some columns of `columns`, PART judgments or one worker at a time.
@@ -178,13 +179,33 @@ class Judgments:
     @property
     def sources(self) -> list[str]:
         """The results folders that judgments are of, in the order of their assignments."""
-        source = self.assignments["source"]
-        return list(dict.fromkeys(source.text[source.code[np.sort(self.order)]]))
+        return self._texts("source")
 
     def of_source(self, name: str) -> Judgments:
         """Those of one results folder."""
-        source = self.assignments["source"]
-        return replace(self, order=self.order[source.text[source.code[self.order]] == name])
+        return self._of("source", name)
+
+    @property
+    def panels(self) -> list[str]:
+        """The panels that sent whoever judged, in the order of their assignments; empty for nobody's."""
+        return self._texts("panel")
+
+    def of_panel(self, name: str) -> Judgments:
+        """Those of the people whom one panel sent."""
+        return self._of("panel", name)
+
+    @property
+    def any_counts(self) -> bool:
+        """Whether the assignment of any judgment is not excluded."""
+        return bool((self.reason[self.order] == 0).any())
+
+    def _texts(self, column: str) -> list[str]:
+        of = self.assignments[column]
+        return list(dict.fromkeys(of.text[of.code[np.sort(self.order)]]))
+
+    def _of(self, column: str, name: str) -> Judgments:
+        of = self.assignments[column]
+        return replace(self, order=self.order[of.text[of.code[self.order]] == name])
 
 
 class _Part(NamedTuple):

@@ -96,6 +96,8 @@ class _Line(Struct, gc=False, forbid_unknown_fields=True, kw_only=True):
     accepted_at: str | None = None
     submitted_at: str | None = None
     simulated: bool | None = None
+    panel: str | None = None
+    verified: str | None = None
     page: UsualPage = UsualPage()
     form: dict[str, str] | None = None
     comment: str | None = None
@@ -136,6 +138,7 @@ class Head(NamedTuple):
     focus_losses: float
     n_answered: int
     n_repeated: int
+    panel: str = ""
 
 
 class Chunk(NamedTuple):
@@ -253,6 +256,7 @@ class LineParser:
             line.assignment_id, sys.intern(line.hit), line.worker, line.status, line.accepted_at or "",
             line.submitted_at or "", bool(line.simulated), sys.intern(page.user_agent), width, height,
             _or_nan(page.device_pixel_ratio), refresh_hz, _or_nan(page.focus_losses), found[2], repeated,
+            sys.intern(line.panel or ""),
         )  # fmt: skip
 
     def _find(self, names: list[str], hit: int) -> tuple[list[str], NDArray[np.int32], int] | None:

@@ -39,8 +39,8 @@ class Results:
     answers: every answered trial (practice left out).
     assignments: one row an assignment: assignment, hit, worker, status, accepted_at, submitted_at, simulated,
         user_agent, viewport_width, viewport_height, device_pixel_ratio, refresh_hz, focus_losses, n_answered,
-        n_repeated, n_sentinels, n_wrong, n_measured, n_off, first_answer (see `submissions.read_answers`),
-        n_trials (what its HIT holds), batch, study, source.
+        n_repeated, panel (empty where none sent them), n_sentinels, n_wrong, n_measured, n_off, first_answer
+        (see `submissions.read_answers`), n_trials (what its HIT holds), batch, study, source.
     trials: the designs' trials, `design.Design.trials` with study and source.
     folders, sources: where they were read, and a short name of each.
     studies: the study.json of each study by its id.

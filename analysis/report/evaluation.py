@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 
 
 PAIRS_OF = 3  # contrasts, where there are too many to tell of each
+NO_PANEL = "no panel"
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ class Evidence:
     sensitivity: pd.DataFrame
     pairs: pd.DataFrame
     comparison: pd.DataFrame
+    panels: pd.DataFrame
     stopping: pd.DataFrame
     metrics: Metrics
     correlation: pd.DataFrame
@@ -224,6 +226,7 @@ def _of_question(
         "comparison": _comparison(exclusion.judgments, cells, settings)
         if settings.compare
         else pd.DataFrame(),
+        "panels": _panels(exclusion.judgments, cells, settings),
     }
 
 
@@ -274,6 +277,17 @@ def _comparison(judgments: Judgments, cells: pd.DataFrame, settings: AnalysisSet
     """Each folder by itself, and its differences from the first."""
     return comparison_table(
         {name: rates_under(gather(judgments.of_source(name), cells), settings) for name in judgments.sources}
+    )
+
+
+def _panels(judgments: Judgments, cells: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
+    """The people of each panel by themselves, and how far they are from the first panel's; else no rows."""
+    parts = {name or NO_PANEL: judgments.of_panel(name) for name in judgments.panels}
+    parts = {name: part for name, part in parts.items() if part.any_counts}
+    if len(parts) < 2:
+        return pd.DataFrame()
+    return comparison_table(
+        {name: rates_under(gather(part, cells), settings) for name, part in parts.items()}
     )
 
 

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 # In the order in which a reviewer asks: of one question, and of several.
 SECTIONS = (
     "findings", "preference", "answers", "stopping", "curves", "differences", "ranking", "groups", "metric",
-    "design", "participants", "exclusions", "workers", "pairs", "comparison", "sensitivity", "assumed",
+    "design", "participants", "exclusions", "workers", "pairs", "comparison", "panels", "sensitivity",
+    "assumed",
     "methods", "cite", "provenance",
 )  # fmt: skip
 OF_A_QUESTION = (
     "preference", "answers", "stopping", "curves", "differences", "ranking", "groups", "metric", "agreement",
-    "pairs",
-    "comparison", "sensitivity",
+    "pairs", "comparison", "panels", "sensitivity",
 )  # fmt: skip
 AFTER_QUESTIONS = (
     "correlation", "design", "participants", "exclusions", "workers", "assumed", "methods", "cite",

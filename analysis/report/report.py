@@ -107,6 +107,7 @@ def _of_question(evidence: Evidence) -> dict[str, pd.DataFrame]:
         "agreement.csv": evidence.agreement,
         "sensitivity.csv": evidence.sensitivity,
         "comparison.csv": evidence.comparison,
+        "panels.csv": evidence.panels,
         "metric.csv": evidence.metrics.table,
         "metric_pairs.csv": evidence.metrics.pairs,
         "ties.csv": evidence.ties,
@@ -118,7 +119,8 @@ def _of_question(evidence: Evidence) -> dict[str, pd.DataFrame]:
 
 # Tables that are no files where they have no rows.
 WHERE_ASKED = frozenset({
-    "comparison.csv", "metric.csv", "metric_pairs.csv", "ties.csv", "scale.csv", "distribution.csv",
+    "comparison.csv", "panels.csv", "metric.csv", "metric_pairs.csv", "ties.csv", "scale.csv",
+    "distribution.csv",
     "davidson.csv", "correlation.csv", "leaderboard.csv", "win_matrix.csv", "ranking_groups.csv",
 })  # fmt: skip
 

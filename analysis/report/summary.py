@@ -78,6 +78,8 @@ def _of_question(evidence: Evidence) -> dict[str, Any]:
         "sensitivity": records(evidence.sensitivity),
         "pairs": records(evidence.pairs),
         "comparison": records(evidence.comparison),
+        # A study that people came to by one way has nothing to say here, and says it as it always did.
+        **({"panels": records(evidence.panels)} if len(evidence.panels) else {}),
         "stopping": records(evidence.stopping),
         "metrics": records(evidence.metrics.table),
     }

@@ -115,6 +115,7 @@ USUAL = {
         assignment("A2", answers=[answer(1, presented_ms=1.5, period_ms=16.7, onset_ms=-3, flags=[])])
     ),
     "approved": raw_line(status="Approved"),
+    "sent by a panel": raw_line(panel="prolific", verified="signed"),
 }  # fmt: skip
 # Each is left to the careful reading.
 UNUSUAL = {
@@ -160,6 +161,7 @@ UNUSUAL = {
     "a status that is none": raw_line(status="Paid"),
     "a number for a time stamp": raw_line(submitted_at=5),
     "a text for simulated": raw_line(simulated="yes"),
+    "a number for a panel": raw_line(panel=7),
     "no page but a text": raw_line(page="none"),
     "cut short": raw_line()[:-40],
     "more after it": raw_line() + "{}",
