@@ -76,11 +76,18 @@ class About(TypedDict, total=False):
     institution: str
     ethics: str
     comment: bool
+    frame_rate: float
+    clip_seconds: float
+    trim: bool
+    play: str
+    again: bool
+    must_see_all: bool
     least_hourly: str | float | Decimal
 
 
 PATHS = ("context_text", "context_image", "sentinel_file", "wording")
-FLAGS = ("sentinel_keep_sides", "comment", "allow_missing")
+FLAGS = ("sentinel_keep_sides", "comment", "allow_missing", "trim", "again", "must_see_all")
+NUMBERS_GIVEN = ("pixel_ratio", "frame_rate", "clip_seconds", "least_hourly")
 WHOLE = {"seed": 0, "fixation_ms": 0, "display_width": 1}  # each with its smallest value
 
 
@@ -216,7 +223,8 @@ def build_study(
             images), context_when ("with" the pair, or "before" it), sentinel_file (a table
             left,right,correct), sentinel_keep_sides, form (fields, each a mapping with `name`, `text`,
             `kind`, `options`, `when`, `required`), language ("en"), wording (a TOML file of texts), contact,
-            institution, ethics, comment (ask for one at the end), least_hourly (dollars; a warning below).
+            institution, ethics, comment (ask for one at the end), least_hourly (dollars; a warning below). Of
+            clips: frame_rate, clip_seconds, trim; play ("loop" or "once"), again, must_see_all.
 
     Returns:
         Study: `folder`, `experiment`, `trials` (one Trial a trial), `hits`, `stimuli`.
@@ -402,8 +410,8 @@ def _said(given: Mapping[str, Any]) -> dict[str, Any]:
             said[name] = flag(name, value)
         elif name in WHOLE:
             said[name] = whole(name, value, WHOLE[name])
-        elif name in {"pixel_ratio", "least_hourly"}:
-            said[name] = number(name, value) if name == "pixel_ratio" else str(value)
+        elif name in NUMBERS_GIVEN:
+            said[name] = str(value) if name == "least_hourly" else number(name, value)
         else:
             said[name] = word(name, value, BY_NAME[name].allowed)
     return said

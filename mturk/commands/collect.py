@@ -109,9 +109,7 @@ def _pass(
         marks.mark_workers(out)
         free_places(console, study, requester)
         if marks.left_out:
-            console.say(
-                f"Left out, as not verified: {counted(len(marks.left_out), 'assignment')}."
-            )
+            console.say(f"Left out, as not verified: {counted(len(marks.left_out), 'assignment')}.")
             found.places -= len(marks.left_out)
     return found
 

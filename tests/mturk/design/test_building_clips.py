@@ -240,3 +240,19 @@ def test_how_clips_play_says_nothing_of_images(tmp_path, monkeypatch):
     done = build("--play", "once")
     assert done.exit_code != 0
     assert "--play is for clips; this study has images. Leave it out." in done.output
+
+
+def test_clips_are_built_from_python(here):
+    import glimpse
+
+    asked = {"trials_per_cell": 1, "sentinels_per_hit": 0, "hits_per_batch": 1, "max_wrong_sentinels": 0}
+    experiment = glimpse.plan_study("clips", mode="unlimited-time", ours="ours", baselines=["real"], **asked)
+    with pytest.warns(UserWarning, match="cannot ask anybody"):
+        study = glimpse.build_study(
+            "clips", experiment, play="once", again=True, must_see_all=True, clip_seconds=0.2, trim=True
+        )
+    assert study.moving
+    assert {name: study.page_settings[name] for name in ("play", "again", "must_see_all")} == {
+        "play": "once", "again": True, "must_see_all": True,
+    }  # fmt: skip
+    assert {one.duration_ms for one in study.stimuli.values()} == {200.0}
