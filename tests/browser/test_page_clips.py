@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from benchmarks.clip_starts import unlimited, with_clips
 from benchmarks.exposures import ANSWERING, READY, experiment, make_study, served, start, stored, wait_until
+from glimpse.mturk.page.pages import page_html
 from tests.browser.page_runs import IN_CHROMIUM, serving_strictly, submit
+from tests.browser.rich_studies import CLOSE, asking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,8 +43,6 @@ def looping(still: Study) -> Study:
 
 def playing(study: Study, **page: Any) -> Study:
     """Return the study with other settings of its page."""
-    from dataclasses import replace
-
     return replace(study, page_settings={**study.page_settings, **page})
 
 
@@ -130,6 +131,25 @@ def test_answers_wait_for_the_first_whole_play(page: Any, looping: Study) -> Non
         record = answer(page)
     assert record["plays"] >= 2
     assert record["response_ms"] < 10_000
+
+
+def test_nothing_lies_over_the_button_that_plays_again(page: Any, looping: Study) -> None:
+    study = asking(looping, CLOSE, prompts=("A red car.",), play="once", again=True, must_see_all=True)
+    overlap = """() => {
+        const [a, b] = ['note', 'again'].map(id => document.getElementById(id).getBoundingClientRect());
+        return a.height > 0 && a.bottom > b.top && b.bottom > a.top; }"""
+    with at_the_first_trial(page, study):
+        wait_until(page, f"{ON}.length === 2")
+        assert page.evaluate(NOTE).startswith("Watch both clips.")
+        assert page.evaluate(overlap) is False
+        wait_until(page, ANSWERING)
+        lowest = page.evaluate("document.querySelector('.answers').getBoundingClientRect().bottom")
+        assert page.locator("#again").bounding_box()["y"] >= lowest
+        page.keyboard.press("3")
+        wait_until(
+            page, "JSON.parse(localStorage.getItem(Object.keys(localStorage)[0])).answers.length === 1"
+        )
+        assert stored(page)["answers"][0]["plays"] == 1
 
 
 def test_an_exposure_is_a_glimpse_of_motion_and_then_the_mask(
@@ -292,8 +312,6 @@ def test_the_page_says_that_clips_move_and_how_they_are_watched(page: Any, loopi
 
 
 def test_an_image_page_has_nothing_of_clips(still: Study) -> None:
-    from glimpse.mturk.page.pages import page_html
-
     page = page_html(still, still.hits[0].hit)
     assert "requestVideoFrameCallback" not in page
     assert '"C":' not in page
