@@ -24,7 +24,7 @@ COMMANDS = {
     "train": ("crn", "Train a network from a dataset, stage by stage."),
     "import-weights": ("crn", "Convert published weights into Glimpse's own files."),
     "gallery": ("crn", "Lay out label maps, conditions and photographs side by side."),
-    "build-hits": ("mturk", "Turn folders of images into a study: design, check and freeze it."),
+    "build-hits": ("mturk", "Turn folders of images or clips into a study: design, check and freeze it."),
     "preview": ("mturk", "Open a HIT's page as a worker would see it."),
     "serve": ("mturk", "Run the MTurk-compatible server with its pages for workers."),
     "publish": ("mturk", "Show the price, host the images and create the HITs."),

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from ..design.encoding import Encoding
     from ..page.settings import PageSettings
+    from .earlier import Earlier
 
 TITLE = "Which image is more realistic?"
 DESCRIPTION = "Look at pairs of images and choose the more realistic image in each pair."
@@ -72,7 +73,8 @@ class Making:
     `force` replaces a study never published.
     `sources` is what stands with the images, or has known answers; `forms` is asked of participants.
     `cut` says how clips are cut alike. `beside` maps further files of the study's folder to their contents.
-    A reward of less than `least_hourly_usd` an hour is warned about.
+    A reward of less than `least_hourly_usd` an hour is warned about. `earlier` is the study that this one
+    extends.
     """
 
     seed: int
@@ -88,6 +90,7 @@ class Making:
     forms: tuple[FormField, ...] = ()
     beside: Mapping[str, bytes] = field(default_factory=dict)
     least_hourly_usd: Decimal = LEAST_HOURLY_USD
+    earlier: Earlier | None = None
     cut: CutSettings = field(default_factory=CutSettings)
 
 
@@ -169,8 +172,12 @@ def _built(
     check_playing(page, moving=moving, limited=experiment.mode == "limited-time")
     asked = Storage(making.encoding, making.pixel_ratio, making.cut)
     imaging = stored(shown, looked, sources, page, asked, taken)
+    earlier = making.earlier
     secret = study_secret(making.seed, _visible(experiment, making, page, imaging, shown), sources.digests)
+    secret = earlier.secret if earlier else secret
     names = {key: opaque_id(secret, *key, digest) for key, digest in sources.digests.items()}
+    if earlier:
+        earlier.check(names)
     encoder = encoders(imaging, sources, names, secret, target, making.track)
     told = {names[key]: key for pair in shown.pool for key in pair}
     study = _study(experiment, making, page, secret, shown.named(names), placed(encoder.stimuli(), told))
@@ -269,7 +276,7 @@ def _study(
     """Put a study together that is not on the disk yet; neither pages nor images have digests."""
     return Study(
         folder=None,
-        study=opaque_id(secret, "study", length=16),
+        study=opaque_id(secret, "study", *([digest(trials_csv(trials))] * bool(making.earlier)), length=16),
         title=making.texts.title,
         description=making.texts.description,
         keywords=making.texts.keywords,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from glimpse.experiment import Experiment
 
     from ..building.building import Built, Making
+    from ..building.earlier import Earlier
     from ..design.stimuli import Images
 
 IMAGES = Path("images")
@@ -40,6 +41,14 @@ MANY = 20  # contrasts that nobody reads in a line
 )
 @study_options
 @click.option(
+    "--extend",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    default=None,
+    metavar="STUDY",
+    help="Add conditions to a study that was built before; it stays as it is.",
+)
+@click.option("--add", multiple=True, metavar="NAME", help="With --extend: a condition to add (repeatable).")
+@click.option(
     "--write",
     type=click.Path(path_type=Path, dir_okay=False),
     default=None,
@@ -51,7 +60,16 @@ MANY = 20  # contrasts that nobody reads in a line
 )
 @click.pass_context
 def build_hits(
-    ctx: click.Context, /, file: Path | None, out: Path, write: Path | None, *, force: bool, **options: Any
+    ctx: click.Context,
+    /,
+    file: Path | None,
+    out: Path,
+    write: Path | None,
+    extend: Path | None,
+    add: tuple[str, ...],
+    *,
+    force: bool,
+    **options: Any,
 ) -> None:
     """Turn folders of images or clips into a study: design, check and freeze it.
 
@@ -66,22 +84,37 @@ def build_hits(
       python cli.py build-hits --contrast mine:real --contrast theirs:real --hits-per-batch 4
       python cli.py build-hits --write study.toml
       python cli.py build-hits study.toml --seed 2
+      python cli.py build-hits --extend study --add newcomer --out study-2
     """
     from ..design.study_faults import faults_of
     from ..design.study_file import read_study_file
 
     console = ctx.obj
     now = typed(ctx)
+    earlier = None
+    if (extend or add) and (file or write or extend is None):
+        raise click.UsageError(
+            "--add NAME goes with --extend STUDY, and neither with STUDY.TOML nor --write."
+        )
     with faults_of(file, now):
         read = read_study_file(file) if file else {}
+        if extend:
+            read, earlier = _extension(extend, add, now)
         said = with_question(read, now, options["question"], options["answer"])
         if write is not None:
             _write(console, said, read, file, write, force=force)
             return
-        built = _built(said, file, out, force=force, track=console.track)
+        built = _built(said, file, out, earlier, force=force, track=console.track)
     for warning in built.warnings:
         console.warn(warning)
     _report(console, built)
+
+
+def _extension(study: Path, add: tuple[str, ...], now: Mapping[str, Any]) -> tuple[dict[str, Any], Earlier]:
+    """Return what a study with more conditions is asked to be, and what it keeps of the one before."""
+    from ..building.extending import extension
+
+    return extension(study, add, now)
 
 
 def _write(
@@ -114,7 +147,15 @@ def _write(
     console.next(command("build-hits", str(target)))
 
 
-def _built(said: Mapping[str, Any], file: Path | None, out: Path, *, force: bool, track: Any) -> Built:
+def _built(
+    said: Mapping[str, Any],
+    file: Path | None,
+    out: Path,
+    earlier: Earlier | None = None,
+    *,
+    force: bool,
+    track: Any,
+) -> Built:
     """Build the study that was asked for."""
     from ..building.building import build
     from ..building.copies import copies
@@ -131,6 +172,7 @@ def _built(said: Mapping[str, Any], file: Path | None, out: Path, *, force: bool
     experiment, spread = spread_for_time(experiment, said)
     beside = copies(said, out, folder, file=file, experiment=experiment)
     making = making_of(said, experiment.questions, force=force, track=track, beside=beside)
+    making = replace(making, earlier=earlier)
     missing = bool(said.get("allow_missing"))
     asked = "pairing" in said
     return build(

@@ -72,6 +72,20 @@ def given_many_images(folder: Path) -> None:
             photo.filter(ImageFilter.GaussianBlur(number / 2)).save(path)
 
 
+def given_newcomer(folder: Path) -> None:
+    """Write images/newcomer, a condition of the scenes that are there."""
+    for path in sorted((folder / "images" / "real").iterdir()):
+        target = folder / "images" / "newcomer" / path.name
+        target.parent.mkdir(exist_ok=True)
+        Image.open(path).filter(ImageFilter.GaussianBlur(0.7)).save(target)
+
+
+def given_results_of_both(folder: Path) -> None:
+    """Let simulated workers answer study/ and study-2/."""
+    _command(folder, "simulate", "study", "--out", "results")
+    _command(folder, "simulate", "study-2", "--out", "results-2")
+
+
 def given_scores(folder: Path) -> None:
     """Write lpips.csv, a metric of all images."""
     rng = np.random.default_rng(0)
