@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from glimpse.clips import ffmpeg
 from glimpse.errors import GlimpseError
 from glimpse.progress import untracked
 
@@ -38,6 +39,7 @@ def inspect_clips(
 
     GlimpseError that lists all that cannot be shown, or when the sizes of a pair differ.
     """
+    ffmpeg()  # said once, not of every clip, where it is missing
     pairs = list(dict.fromkeys(pairs))
     keys = sorted({key for pair in pairs for key in pair})
     more = sorted(set(others) - set(keys))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # Transfer functions and matrices of pictures that reach beyond what every screen shows.
 _WIDE = {"smpte2084": "HDR (PQ)", "arib-std-b67": "HDR (HLG)"}
 _WIDE_COLOURS = {"bt2020nc", "bt2020c", "bt2020-10", "bt2020-12", "ictcp"}
+_TRANSPARENT = ("yuva", "rgba", "argb", "bgra", "abgr", "gbrap", "ya8", "ya16")
 SOUND, TURNED, UNEVEN, DEEP, WIDE_PIXELS = (
     "sound",
     "a rotation",
@@ -78,7 +79,7 @@ def is_deep(clip: Clip) -> bool:
 
 
 def inspect_clip(path: Path) -> ClipSource:
-    """Look at one clip; GlimpseError for one that is none, is damaged, HDR, or interlaced.
+    """Look at one clip; GlimpseError for one that is none, is damaged, HDR, transparent, or interlaced.
 
     HDR is refused, since each way to show it on usual screens looks different; interlaced clips likewise.
     """
@@ -89,6 +90,10 @@ def inspect_clip(path: Path) -> ClipSource:
             f"{path} is {kind}, which most screens do not show, and each conversion looks different. Convert "
             "it as you want it seen, for example with `ffmpeg -i IN -vf "
             "zscale=t=linear:npl=100,tonemap=hable,zscale=p=bt709:t=bt709:m=bt709,format=yuv420p OUT.mp4`."
+        )
+    if clip.pixel_format.startswith(_TRANSPARENT):
+        raise GlimpseError(
+            f"{path} has an alpha channel ({clip.pixel_format}); a stimulus must be opaque. Flatten it first."
         )
     if clip.interlaced:
         raise GlimpseError(

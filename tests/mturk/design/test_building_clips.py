@@ -128,12 +128,17 @@ def stills(path):
 
 
 HDR = ["-pix_fmt", "yuv420p10le", "-x264-params", "transfer=smpte2084:colorprim=bt2020:colormatrix=bt2020nc"]
+GLASS = ["-c:v", "qtrle", "-pix_fmt", "argb"]
 FIELDS = ["-pix_fmt", "yuv420p", "-flags", "+ildct+ilme", "-x264-params", "interlaced=1"]
 # What spoils the clip ours/a, and the words that must be said.
 SPOILT = {
     "index": (lambda path: path.write_bytes(path.read_bytes()[:-2000]), "a.mp4 cannot be read as a video"),
     "hdr": (lambda path: record(path, options=HDR), "a.mp4 is HDR (PQ), which most screens do not show"),
     "interlaced": (lambda path: record(path, options=FIELDS), "a.mp4 is interlaced"),
+    "transparent": (
+        lambda path: (path.unlink(), record(path.with_suffix(".mov"), options=GLASS)),
+        "a.mov has an alpha channel (argb); a stimulus must be opaque",
+    ),
     "sound": (lambda path: run("-f", "lavfi", "-i", "sine", "-t", "0.3", path), "a.mp4 has no video, only"),
     "one frame": (lambda path: record(path, frames=1), "a.mp4 has one frame: it is a still image"),
     "size": (lambda path: record(path, size="80x64"), "clips shown side by side must have the same size"),
@@ -155,6 +160,32 @@ def test_what_cannot_be_shown_is_named(here, kind):
     assert done.exit_code == 1
     assert said in " ".join(done.output.split())
     assert not (here / "study").exists()
+
+
+def test_prompts_and_reference_images_stand_with_clips(here):
+    """References are still images, and lie in a folder among those of the clips."""
+    (here / "clips" / "layout").mkdir()
+    for scene in "ab":
+        Image.new("RGB", (64, 48), (0, 0, ord(scene))).save(here / "clips" / "layout" / f"{scene}.png")
+    (here / "prompts.csv").write_text("item,text\na,A red fox\nb,A blue cat\n")
+    words = ["--context-text", "prompts.csv", "--context-image", "clips/layout", "--contact", "a@b.org"]
+    done = build(*words)
+    assert done.exit_code == 0, done.output
+    study = read_study("study")
+    study.check_images()
+    assert {path.suffix for path in (here / "study" / "images").iterdir()} == {".mp4", ".png"}
+    references = {context.image for context in study.contexts.values()}
+    assert all(study.stimuli[name].frames is None for name in references)
+    assert study.moving
+    for ending in (".mp4", ".png"):
+        assert len({path.stat().st_size for path in (here / "study" / "images").glob(f"*{ending}")}) == 1
+
+
+def test_a_missing_ffmpeg_is_said_once(here, monkeypatch):
+    monkeypatch.setattr("imageio_ffmpeg.get_ffmpeg_exe", lambda: (_ for _ in ()).throw(RuntimeError("none")))
+    done = build()
+    assert done.exit_code == 1
+    assert done.output.count("No ffmpeg was found, which clips need") == 1
 
 
 def test_options_of_clips_are_refused_for_images(here):
