@@ -145,6 +145,7 @@ def test_nothing_lies_over_the_button_that_plays_again(page: Any, looping: Study
         wait_until(page, ANSWERING)
         lowest = page.evaluate("document.querySelector('.answers').getBoundingClientRect().bottom")
         assert page.locator("#again").bounding_box()["y"] >= lowest
+        page.wait_for_timeout(150)
         page.keyboard.press("3")
         wait_until(
             page, "JSON.parse(localStorage.getItem(Object.keys(localStorage)[0])).answers.length === 1"
