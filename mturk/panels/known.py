@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import connect, lab, prolific, sona
+from . import connect, lab, own_run, prolific, sona
 
-PANELS = (prolific.PANEL, connect.PANEL, sona.PANEL, sona.BY_ID, lab.PANEL)
+PANELS = (prolific.PANEL, connect.PANEL, sona.PANEL, sona.BY_ID, own_run.PANEL, lab.PANEL)

@@ -8,11 +8,13 @@ from __future__ import annotations
 import hmac
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from ...panels import own_run
 from ..clock import jump_text
 from ..operations.notices import study_notices
 from ..protocol.errors import RequestError
@@ -70,6 +72,9 @@ async def study_page(request: Request) -> Response:
     study = request.path_params["study"]
     settings = web.site_of(request).settings
     links = panels.links(addresses.origin(request), study, lab=settings.lab, panels_only=settings.panels_only)
+    token = web.sessions_of(request).own_run_token(study)
+    own = f"{addresses.origin(request)}/join/{quote(study, safe='')}?{own_run.PANEL.person}={token}"
+    links = [*links, ("Your own test, does not count", own)]
     session = web.sessions_of(request).of(request)
     return await web.read_page(
         request,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
+from ...panels import own_run
 from ..protocol.errors import RequestError
 from ..storage import assignments, hits, offers, recruiting, studies
 from ..storage.free_hits import Wanted
@@ -51,7 +52,7 @@ async def _join_page(request: Request, session: Session, *, wrong: bool = False)
         return _first_hit(tx, study), settings, asks_place(tx, study)
 
     hit, settings, places = await site.read(reading)
-    came = panels.admitted(dict(request.query_params), site.settings)
+    came = _came(request)
     needs = panels.needs(settings, hit, lab=lab)
     checked = ""
     if await signed_links.is_signed(request):
@@ -62,6 +63,16 @@ async def _join_page(request: Request, session: Session, *, wrong: bool = False)
         asks_place=places, query=request.url.query, checked=checked,
         status_code=400 if wrong else 200, wrong=wrong, most=MAX_NAME, between=True,
     )  # fmt: skip
+
+
+def _came(request: Request) -> Arrival:
+    """Return who comes by a request's link; RequestError where nobody can take part with it."""
+    came = panels.admitted(dict(request.query_params), web.site_of(request).settings)
+    if came.panel is not own_run.PANEL:
+        return came
+    if not web.sessions_of(request).is_own_run_token(came.person, request.path_params["study"]):
+        raise RequestError("This test link is of another study or server; copy it again.", "NotFromPanel")
+    return replace(came, person=f"test-{secrets.token_hex(6)}")
 
 
 def is_phone(request: Request) -> bool:
@@ -99,7 +110,7 @@ async def _join(request: Request) -> Response:
     site = web.site_of(request)
     phone = is_phone(request)
     parameters = dict(request.query_params)
-    came = panels.admitted(parameters, site.settings)
+    came = _came(request)
     signed = web.sessions_of(request).is_link_token(
         fields.get("checked", ""), signed_links.digest(request.query_params)
     )

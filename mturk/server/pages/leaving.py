@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ...panels import known
+from ...panels import known, lab, own_run
 from ...panels.lab import LAB
 from ..storage import recruiting, studies
 from . import panels, web, words
@@ -71,6 +71,7 @@ def way_out(
     ways: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return where somebody goes who did not finish: url, code, panel; with advice what to do there."""
+    panel = lab.PANEL if panel is own_run.PANEL else panel
     if reason in ways:
         return {**ways[reason], "panel": panel, "advice": True}
     url, code = settings.screen_out_url, settings.screen_out_code
@@ -120,6 +121,7 @@ def ending(
         return {**ways["completed"], "panel": panel, "advice": False}
     if arrival is None and not settings.completion_code:
         return None
+    panel = lab.PANEL if panel is own_run.PANEL else panel
     marks = _marks(kept, hit["study"])
     marks["assignment"] = marks["assignment"] or assignment["assignment_id"]
     url = _filled(settings.completion_url, marks)

@@ -47,6 +47,7 @@ class Sessions:
         self._submit = URLSafeTimedSerializer(secret, salt="submit")
         self._test = URLSafeTimedSerializer(secret, salt="test")
         self._link = URLSafeTimedSerializer(secret, salt="link")
+        self._own_run = URLSafeTimedSerializer(secret, salt="own run")
 
     def of(self, request: Request) -> Session:
         """Return the session of a request; a new, empty one when its cookie is missing or not ours."""
@@ -111,6 +112,17 @@ class Sessions:
         except BadSignature:
             return None
         return worker, type_id
+
+    def own_run_token(self, study: str) -> str:
+        """Return the right to run through a study without being counted, for its requester."""
+        return str(self._own_run.dumps(study))
+
+    def is_own_run_token(self, token: str, study: str) -> bool:
+        """Tell whether a link is its requester's own."""
+        try:
+            return bool(self._own_run.loads(token) == study)
+        except BadSignature:
+            return False
 
     def link_token(self, digest: str) -> str:
         """Return the proof that a link was checked when its page was shown; `digest` tells it from others."""

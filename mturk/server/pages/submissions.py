@@ -14,7 +14,7 @@ from ...answers import MAX_XML, encode
 from ..protocol import forms, questions
 from ..protocol.errors import RequestError
 from ..protocol.question_forms import OTHER
-from ..storage import assignments, hits
+from ..storage import assignments, hits, own_runs
 from ..storage.transitions import submit
 from . import addresses, web, words
 
@@ -76,7 +76,10 @@ async def external_submit(request: Request) -> Response:
 
     def store(tx: Transaction) -> None:
         row = assignments.find(tx, assignment_id) if by_token else own_assignment(tx, assignment_id, known)
-        submit(tx, row, xml)
+        if own_runs.is_own_run(tx, row):
+            own_runs.finish(tx, row, xml)
+        else:
+            submit(tx, row, xml)
 
     try:
         await web.site_of(request).write(store)
