@@ -71,7 +71,7 @@ def _came(request: Request) -> Arrival:
     if came.panel is not own_run.PANEL:
         return came
     if not web.sessions_of(request).is_own_run_token(came.person, request.path_params["study"]):
-        raise RequestError("This test link is of another study or server; copy it again.", "NotFromPanel")
+        raise panels.wrong_test_link()
     return replace(came, person=f"test-{secrets.token_hex(6)}")
 
 
@@ -160,8 +160,7 @@ _ELSEWHERE = (
 def _worker(tx: Transaction, secret: str, session: Session, came: Arrival, study: str) -> str:
     """Return who comes; RequestError for somebody whom an earlier study keeps out of this one."""
     if came.person:
-        if recruiting.is_kept_out(tx, study, came.panel.name, came.person):
-            raise RequestError("You took part in an earlier study of this kind.", "NoHITsAvailable")
+        recruiting.refuse_kept_out(tx, study, came.panel.name, came.person)
         return worker_for(tx, secret, came.panel.name, came.person)
     return session.worker or worker_for(tx, secret, GUEST, secrets.token_hex(8))
 
@@ -192,8 +191,8 @@ def _arrive(
 
 def _next(tx: Transaction, worker: str, study: str, batch: str | None, arrival: int | None) -> str:
     came = studies.arrival(tx, arrival)
-    if came is not None and recruiting.is_full(tx, study, came["panel"]):
-        raise RequestError("This panel's places are taken.", "NoHITsAvailable")
+    if came is not None:
+        recruiting.refuse_full(tx, study, came["panel"])
     try:
         wanted = Wanted(frozenset({study}), batch=batch, one_a_batch=True)
         return offers.accept_next(tx, worker, wanted, arrival)

@@ -148,6 +148,11 @@ def admitted(parameters: dict[str, str], settings: ServerSettings) -> Arrival:
     return came
 
 
+def wrong_test_link() -> RequestError:
+    """Return what a requester reads whose test link is of another study or server."""
+    return RequestError("This test link is of another study or server; copy it again.", "NotFromPanel")
+
+
 def links(base: str, study: str, *, lab: bool = False, panels_only: bool = False) -> list[tuple[str, str]]:
     """Return the links to hand out, with what each is for; in the lab the lab's own come first."""
     join = f"{base}/join/{quote(study, safe='')}"

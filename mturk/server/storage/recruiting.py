@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from glimpse.people import person_digest
 
+from ..protocol.errors import RequestError
+
 if TYPE_CHECKING:
     from .database import Transaction
 
 PEOPLE = "people"
+NO_PLACE = "NoHITsAvailable"  # whoever comes by a link reads of it what `leaving` says
 SIGNED = "signed"  # of an arrival: the panel's signature was checked
 
 
@@ -34,26 +37,26 @@ def set_settings(tx: Transaction, study: str, name: str, value: dict[str, Any]) 
     )  # fmt: skip
 
 
-def is_kept_out(tx: Transaction, study: str, panel: str, person: str) -> bool:
-    """Tell whether somebody took part in a study whose people are kept out of this one."""
+def refuse_kept_out(tx: Transaction, study: str, panel: str, person: str) -> None:
+    """Raise RequestError for somebody who took part in a study whose people are kept out of this one."""
     people = settings(tx, study).get(PEOPLE)
-    if not people:
-        return False
-    return person_digest(str(people["salt"]), panel, person) in set(people["digests"])
+    if people and person_digest(str(people["salt"]), panel, person) in set(people["digests"]):
+        raise RequestError("You took part in an earlier study of this kind.", NO_PLACE)
 
 
-def is_full(tx: Transaction, study: str, panel: str) -> bool:
-    """Tell whether people of a panel hold as many places of a study as were given to it."""
+def refuse_full(tx: Transaction, study: str, panel: str) -> None:
+    """Raise RequestError where people of a panel hold as many places of a study as were given to it."""
     places = settings(tx, study).get(panel, {}).get("places")
     if places is None:
-        return False
+        return
     row = tx.one(
         "SELECT COUNT(*) AS held FROM assignments AS a JOIN hits AS h ON h.hit_id = a.hit_id "
         "JOIN arrivals AS r ON r.id = a.arrival WHERE h.study = ? AND r.panel = ? "
         "AND a.status NOT IN ('Returned', 'Abandoned')",
         study, panel,
     )  # fmt: skip
-    return row is not None and int(row["held"]) >= int(places)
+    if row is not None and int(row["held"]) >= int(places):
+        raise RequestError("This panel's places are taken.", NO_PLACE)
 
 
 def arrivals(tx: Transaction, study: str) -> list[dict[str, Any]]:
