@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from glimpse.study import Study
 
 SMALL = (
-    *("--mode", "unlimited-time", "--contrast", "mine:real", "--trials-per-cell", "3", "--hits-per-batch", "1"),
+    *(
+        "--mode",
+        "unlimited-time",
+        "--contrast",
+        "mine:real",
+        "--trials-per-cell",
+        "3",
+        "--hits-per-batch",
+        "1",
+    ),
     *("--sentinels-per-hit", "0", "--contact", "me@lab.org"),
 )
 LENGTHS = "[...document.querySelectorAll('#trial video')].map(clip => clip.duration)"
