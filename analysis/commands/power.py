@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -12,6 +13,9 @@ from glimpse.program import program
 
 from ..statistics.choices import ALPHA
 from .options import out_option, seed_option
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 OWN = "the experiment's"
 
@@ -104,6 +108,21 @@ OWN = "the experiment's"
     show_default=True,
     help="Simulated studies of each design; more give smaller Monte Carlo errors.",
 )
+@click.option(
+    "--systems",
+    type=click.IntRange(2, 100),
+    default=None,
+    show_default="plan rates, not a ranking",
+    help="Plan a ranking of so many systems, all compared with all on the same items: how many answers until "
+    "the first ones are told apart with 90 % probability.",
+)
+@click.option("--strength-spread", type=float, default=1.0, show_default=True, metavar="SD",
+              help="With --systems: standard deviation of their strengths, in log odds, above 0, to 10; they "
+              "are equally spaced.")  # fmt: skip
+@click.option("--first", type=click.IntRange(1, 100), default=3, show_default=True,
+              help="With --systems: how many of the leading ones are to be told apart.")  # fmt: skip
+@click.option("--trials-per-hit", type=click.IntRange(1, 5000), default=60, show_default=True,
+              help="With --systems: trials that a worker answers.")  # fmt: skip
 @seed_option("Same seed, same table.")
 @out_option("power")
 def power(
@@ -123,6 +142,7 @@ def power(
     studies: int,
     seed: int,
     out: Path,
+    **ranking: Any,
 ) -> None:
     """Plan a study: interval width, power and price.
 
@@ -135,7 +155,12 @@ def power(
       python cli.py power
       python cli.py power --mode unlimited-time --rate 0.52 --images 24
       python cli.py power study/ --workers-per-hit 9 --reward 1.50
+      python cli.py power --systems 20 --images 200
     """
+    if ranking["systems"] is not None:
+        counts, spreads = (images, workers_per_hit), (spread, image_spread)
+        _plan_ranking(study, counts, ranking, spreads, (alpha, studies, seed), out)
+        return
     from glimpse.experiment import preset
 
     from ..planning.planning import (
@@ -176,3 +201,41 @@ def power(
     written = write_plan(found, out, versions("numpy", "scipy", "pandas", "matplotlib"))
     console.say(f"\nWrote {out}/: {', '.join(written)}.")
     console.next(f"{program()} {next_step(found, study)}")
+
+
+def _plan_ranking(
+    study: Path | None,
+    counts: tuple[int | None, int | None],
+    ranking: Mapping[str, Any],
+    spreads: tuple[tuple[tuple[float, float], ...], float | None],
+    settings: tuple[float, int, int],
+    out: Path,
+) -> None:
+    """Plan a ranking, print it, and write ranking_power.csv."""
+    from glimpse.files import write_whole
+    from glimpse.precision import PAPER_IMAGES, TYPICAL, Spread
+
+    from ..planning.planning import check_out
+    from ..planning.ranking_power import RankingSize, ranking_plan, said_of
+
+    if study is not None:
+        raise click.UsageError(f"--systems plans without STUDY; leave {study} or --systems out.")
+    console = click.get_current_context().obj
+    check_out(out)
+    worker, pair = spreads[0][0] if spreads[0] else (TYPICAL.worker, TYPICAL.pair)
+    spread = Spread(worker, pair, TYPICAL.image if spreads[1] is None else spreads[1])
+    alpha, studies, seed = settings
+    size = RankingSize(
+        ranking["systems"], counts[0] or PAPER_IMAGES, ranking["trials_per_hit"], counts[1] or 10,
+        ranking["strength_spread"], ranking["first"],
+    )  # fmt: skip
+    plan = ranking_plan(size, spread=spread, level=1 - alpha, studies=studies, seed=seed)
+    console.say(
+        f"{size.systems} systems on {size.items} items; strengths differ by {size.spread:g} (standard "
+        f"deviation, log odds), workers, pairs and images by {worker:g}, {pair:g}, {spread.image:g} probit.\n"
+    )
+    for line in said_of(plan, size):
+        console.say(line)
+    write_whole(out / "ranking_power.csv", plan.to_csv(index=False, lineterminator="\n"))
+    console.say(f"\nWrote {out}/: ranking_power.csv.")
+    console.next(f"{program()} build-hits --mode unlimited-time --contrast all")

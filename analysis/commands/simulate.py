@@ -36,6 +36,14 @@ from .options import out_option, seed_option
     "questions. Repeatable.",
 )
 @click.option(
+    "--strength",
+    multiple=True,
+    metavar="NAME=VALUE",
+    show_default="none stated",
+    help="The same as a Bradley-Terry strength: how good a condition looks in log odds, on any common zero. "
+    "Beside one of 0, one of 1 is chosen 73 % of the time. Repeatable; in place of --quality.",
+)
+@click.option(
     "--random-share",
     type=float,
     metavar="SHARE",
@@ -148,6 +156,7 @@ def simulate(
     workers: int | None,
     seed: int,
     quality: tuple[str, ...],
+    strength: tuple[str, ...],
     lapse: float,
     through_server: str | None,
     concurrency: int,
@@ -165,9 +174,10 @@ def simulate(
     Examples:
       python cli.py simulate
       python cli.py simulate --workers 40 --quality crn=-0.5 --seed 7
+      python cli.py simulate --strength sdxl=1.2 --strength flux=1.5 --strength ours=0.9
       python cli.py simulate --through-server http://127.0.0.1:8080
     """
-    from ..simulation.observer import Observer, parse_quality
+    from ..simulation.observer import Observer, known_qualities, parse_quality
     from ..simulation.simulated_results import check_out, write_results
     from ..simulation.simulated_study import read_simulated
     from ..simulation.simulation import answer_study
@@ -181,7 +191,8 @@ def simulate(
         _refuse_unused(
             "out", "cannot be combined with --through-server: `collect` writes the results. Leave one out."
         )
-    observer = Observer(quality=parse_quality(quality), lapse_mean=lapse, **observed)
+    qualities = known_qualities(parse_quality(quality), parse_quality(strength, "--strength"))
+    observer = Observer(quality=qualities, lapse_mean=lapse, **observed)
     plan = read_simulated(study, observer, versions()["glimpse"])
     if through_server is not None:
         url = through_server or default_url(data)

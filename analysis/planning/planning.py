@@ -44,6 +44,7 @@ LARGEST_SPREAD = 5
 FIGURE = "width_vs_price"
 WRITTEN = (
     "power.csv",
+    "ranking_power.csv",
     "sentinel_rules.csv",
     "power.json",
     *(f"{FIGURE}.{kind}" for kind in ("png", "pdf", "svg")),

@@ -66,6 +66,7 @@ ROLES = {"sentinel": QUALITY["image-space"], "compared sentinel": QUALITY["pix2p
 PLAIN = QUALITY["real"] - QUALITY["image-space"]
 QUESTION_RANGE = 0.4  # by how much a question of its own may move a condition, in probit units
 LARGEST_QUALITY = 10.0
+LOGIT = 1.702  # log odds in a probit unit
 QUALITY_SCALE = "real is 0; with -1 the photograph is chosen 84 % of the time"
 # Setting -> the option of `simulate` that gives it, and the largest value.
 LIMITS = {
@@ -289,7 +290,21 @@ def response_times(
     return np.asarray(median * np.exp(observer.response_sd * rng.normal(size=p_left.shape)), dtype=float)
 
 
-def parse_quality(settings: Iterable[str]) -> dict[str, float]:
+def known_qualities(quality: Mapping[str, float], strength: Mapping[str, float]) -> dict[str, float]:
+    """Return qualities in probit units, of which some are stated as strengths in log odds.
+
+    The two scales are alike: a probit is 1.702 in log odds, with rates that differ by less than 0.01.
+    GlimpseError for a condition that has both.
+
+    >>> known_qualities({}, {"crn": -1.702})
+    {'crn': -1.0}
+    """
+    if both := [name for name in strength if name in quality]:
+        raise GlimpseError(f"--strength and --quality both name {both[0]}; leave one of them out.")
+    return {**quality, **{name: value / LOGIT for name, value in strength.items()}}
+
+
+def parse_quality(settings: Iterable[str], option: str = "--quality") -> dict[str, float]:
     """Read `name=value` settings; GlimpseError for what is not of that form, and a name that comes twice."""
     quality: dict[str, float] = {}
     for text in settings:
@@ -299,12 +314,11 @@ def parse_quality(settings: Iterable[str]) -> dict[str, float]:
         except ValueError:
             number = math.nan
         if not (name and equals and math.isfinite(number)):
-            raise GlimpseError(
-                f"--quality {text!r}: expected name=value, for example crn=-0.85 ({QUALITY_SCALE})."
-            )
+            scale = QUALITY_SCALE if option == "--quality" else "in log odds"
+            raise GlimpseError(f"{option} {text!r}: expected name=value, for example crn=-0.85 ({scale}).")
         if name in quality:
             raise GlimpseError(
-                f"--quality names {name} twice, with {quality[name]:g} and {number:g}; name a condition once."
+                f"{option} names {name} twice, with {quality[name]:g} and {number:g}; name a condition once."
             )
         quality[name] = number
     return quality
