@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from glimpse.analysis.simulation.observer import (
     Observer,
@@ -160,5 +161,5 @@ def test_strengths_in_log_odds_are_qualities_in_probit_units() -> None:
         assert rate == pytest.approx(1 / (1 + np.exp(-log_odds)), abs=0.01)
     with pytest.raises(GlimpseError, match="--strength and --quality both name crn"):
         known_qualities({"crn": 0.0}, {"crn": 1.0})
-    with pytest.raises(GlimpseError, match="--strength 'crn': expected name=value.*in log odds"):
+    with pytest.raises(GlimpseError, match=r"--strength 'crn': expected name=value.*in log odds"):
         parse_quality(["crn"], "--strength")
