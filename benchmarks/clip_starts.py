@@ -39,6 +39,7 @@ from benchmarks.exposures import (
     REFRESH_MS,
     VIEWPORT,
     chromium,
+    load_since,
     make_study,
     served,
     stored,
@@ -364,12 +365,7 @@ def main() -> None:
     before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         result = measure(Path(folder), options.trials, options.frames, options.frame_rate, options.size)
-    load = {
-        "cores": os.cpu_count(),
-        "load_before": round(before, 1),
-        "load_after": round(os.getloadavg()[0], 1),
-    }
-    print(json.dumps({**result, "machine": load}, indent=2))
+    print(json.dumps({**result, "machine": load_since(before)}, indent=2))
 
 
 if __name__ == "__main__":

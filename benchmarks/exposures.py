@@ -373,6 +373,12 @@ def measure_peer(folder: Path, exposures_ms: tuple[int, ...], trials: int) -> di
     return {"trials": len(errors), "within_one_refresh_by_refresh_count": _share(np.array(errors) <= 1)}
 
 
+def load_since(before: float) -> dict[str, Any]:
+    """Return the machine's cores, its load before the measurement, and its load now."""
+    now = round(os.getloadavg()[0], 1)
+    return {"cores": os.cpu_count(), "load_before": round(before, 1), "load_after": now}
+
+
 def main() -> None:
     """Print the distribution as JSON."""
     parser = argparse.ArgumentParser(
@@ -388,12 +394,7 @@ def main() -> None:
         result = {"page": measure(Path(folder), exposures_ms, options.trials)}
         if options.peer:
             result["set_timeout"] = measure_peer(Path(folder), exposures_ms, options.trials)
-        load = {
-            "cores": os.cpu_count(),
-            "load_before": round(before, 1),
-            "load_after": round(os.getloadavg()[0], 1),
-        }
-    print(json.dumps({**result, "machine": load}, indent=2))
+    print(json.dumps({**result, "machine": load_since(before)}, indent=2))
 
 
 if __name__ == "__main__":
