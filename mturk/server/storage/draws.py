@@ -272,7 +272,10 @@ def standings(tx: Transaction, study: str) -> list[Standing] | None:
 
 
 def _listed(conditions: list[str], known: Posterior, wins: NDArray[np.float64]) -> list[Standing]:
-    sds, answers = np.sqrt(np.diag(known.covariance)), (wins + wins.T).sum(axis=1)
+    # Of strengths against their mean: all of them together are known by the prior alone.
+    center = np.eye(len(conditions)) - 1 / len(conditions)
+    sds = np.sqrt(np.diag(center @ known.covariance @ center))
+    answers = (wins + wins.T).sum(axis=1)
     columns = (
         conditions,
         known.mean.tolist(),

@@ -6,6 +6,7 @@ from argparse import Namespace
 import pytest
 
 from benchmarks import accepting
+from glimpse.allocation import PRIOR_SD
 from glimpse.drawn import DrawnTrials
 from glimpse.mturk.answers import encode, parse_answer_xml
 from glimpse.mturk.page.pool import DRAWN
@@ -75,6 +76,7 @@ def test_ties_count_half_and_what_cannot_be_read_nothing(drawing):
     submit(drawing, accept(drawing, 0), lambda *_: "tie")
     tied = change(drawing, lambda tx: draws.standings(tx, "s"))
     assert {one.strength for one in tied} == {0.0}
+    assert all(one.sd < PRIOR_SD * 0.75**0.5 for one in tied)  # that of the prior, against the mean of four
     assert sum(one.answers for one in tied) == 2 * 11
     row = accept(drawing, 1)
     text = encode({"answers": "no JSON"})
