@@ -231,7 +231,7 @@ DRAWS = {
 def needed(looks: list[float], wanted: float, answers: list[int]) -> float:
     """Return at how many answers a width is reached, between looks or a little beyond, on a log scale."""
     line = np.polyfit(np.log(answers), np.log(looks), 1)
-    if wanted < looks[-1]:
+    if not looks[-1] <= wanted <= looks[0]:
         return float(np.exp((np.log(wanted) - line[1]) / line[0]))
     return float(np.exp(np.interp(-np.log(wanted), -np.log(looks), np.log(answers))))
 
