@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from glimpse.study import read_study
-from tests.mturk.client.prolific import TOKEN, People, Wire, install
+from tests.mturk.client.prolific import TOKEN, KilledError, People, Wire, install
 
 
 @pytest.fixture
@@ -425,3 +425,53 @@ def test_panels_by_links_do_not_go_with_prolific(study, server, glimpse, at):
     status, _, err = glimpse("publish", "study", "--to", "prolific", "--panel", "sona", *at)
     assert status == 2
     assert "it does not go with --to prolific" in err[-1]
+
+
+def decided(wire, errors):
+    """The option that says of a bonus what a look at the panel shows; none where nobody asks."""
+    found = re.search(r"whether the bonus (\w+) was paid", " ".join(errors))
+    if found is None:
+        return []
+    held = Counter(name for name, kind, _ in wire.fake.paid if kind == "bonus")
+    paid = max(held.values(), default=0) > wire.before
+    return ["--bonus-was-paid" if paid else "--bonus-was-not-paid", found[1]]
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_review_is_killed_at_every_request(study, server, wire, people, glimpse, at, when):
+    """To Prolific and to our own server; run again, it ends, and everybody has each bonus once."""
+    publish(glimpse, at, "--yes", "--places", "4")
+    people.finish()
+    people.finish(wrong=2)
+    for number in range(1, 100):
+        words = [
+            "review",
+            "study",
+            "--replace",
+            "--bonus",
+            "0.10",
+            "--bonus-reason",
+            str(number),
+            "--yes",
+            *at,
+        ]
+        wire.before, more = number - 1, []
+        wire.kill(number, when)
+        try:
+            ended = glimpse(*words)[0] == 0
+        except KilledError:
+            ended = False
+        last = ended
+        wire.kill(None, "")
+        while not ended:
+            status, _, errors = glimpse(*words, *more)
+            ended, more = status == 0, decided(wire, errors)
+        held = Counter(name for name, kind, _ in wire.fake.paid if kind == "bonus")
+        assert set(held.values()) == {number}
+        if last:
+            break
+    assert number > 8
+    assert Counter(kind for _, kind, _ in wire.fake.paid)["reward"] == 2
+    (found,) = wire.fake.studies.values()
+    assert found["total_available_places"] == 5
