@@ -9,6 +9,7 @@ import pytest
 from glimpse.analysis.reading.lines import UsualAnswer, UsualLine, UsualPage
 from glimpse.experiment import Experiment
 from glimpse.people import WORKER_COLUMNS
+from glimpse.playing import PLAYED
 from glimpse.submission import FLAGS, NUMBERS, Answer
 from glimpse.trials import TRIAL_COLUMNS
 
@@ -17,7 +18,7 @@ NAMES = {
     "trials.csv": TRIAL_COLUMNS,
     "experiment": [field.name for field in fields(Experiment)],
     "workers.csv": WORKER_COLUMNS,
-    "an answer": [name for name in Answer._fields if name != "record"],
+    "an answer": [name for name in (*Answer._fields, *PLAYED) if name not in {"record", "playing"}],
     "times": NUMBERS,
     "flags": FLAGS,
 }

@@ -24,6 +24,7 @@ from glimpse.mturk.importing.batch_results import (
     write_results,
 )
 from glimpse.study import read_study
+from glimpse.submission import write_lines
 from glimpse.trials import read_trials
 
 META = {
@@ -256,6 +257,11 @@ def own(tmp_path):
     return study, rows, tmp_path
 
 
+def written(found):
+    """The lines as they stand in assignments.jsonl, where answers are as the page sent them."""
+    return [json.loads(line) for line in write_lines(found.lines).splitlines()]
+
+
 def test_our_own_page_in_the_web_interface(own):
     study, rows, folder = own
     bad = [{**rows[0], "AssignmentId": f"B{number}"} for number in range(2)]
@@ -267,7 +273,7 @@ def test_our_own_page_in_the_web_interface(own):
         ("A0", "b1-h01"),
         ("A1", "b1-h02"),
     ]
-    assert [len(line["answers"]) for line in found.lines] == [5, 5]
+    assert [len(line["answers"]) for line in written(found)] == [5, 5]
     assert found.problems == [
         (
             f"{path}, line 4: submission is not JSON: Expecting property name enclosed in double quotes: "
@@ -306,7 +312,7 @@ def test_answers_to_several_questions_and_forms_are_imported(own):
     said = "form field age: the answer is none of its options"
     assert found.problems == [f"{file}, line 3: {said}; the row was kept"]
     assert [line.get("problem") for line in found.lines] == [None, said]
-    for line, body in zip(found.lines, bodies, strict=True):
+    for line, body in zip(written(found), bodies, strict=True):
         for name in ("page", "answers", "form", "comment", "consented_at"):
             assert line[name] == body[name]
 
