@@ -151,7 +151,8 @@ def render(
         True
     """
     from .network.checkpoints import load_weights
-    from .synthesis.inference import Renderer, find_device
+    from .network.devices import find_device
+    from .synthesis.inference import Renderer
 
     find_device(word("device", device))
     loaded = load_weights(path_of("weights", weights, WEIGHTS))

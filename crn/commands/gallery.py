@@ -38,8 +38,16 @@ def _names(value: str) -> list[str]:
 )
 @click.option("--ours", help="The condition that stands beside the photographs.  [default: crn]")
 @click.option("--real", default="real", show_default=True, help="The condition of the photographs.")
-@click.option("--rows", default=6, show_default=True, help="Items in the PNG and the PDF.")
-@click.option("--cell-width", default=320, show_default=True, help="Width of an image in the PNG, in pixels.")
+@click.option(
+    "--rows", type=click.IntRange(1, 1000), default=6, show_default=True, help="Items in the PNG and the PDF."
+)
+@click.option(
+    "--cell-width",
+    type=click.IntRange(8, 4096),
+    default=320,
+    show_default=True,
+    help="Width of an image in the PNG, in pixels.",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

@@ -12,7 +12,7 @@ from glimpse.console import versions
 from glimpse.program import command, program
 from glimpse.text import counted
 
-from .options import PlainName, Size, unknown_option
+from .options import PlainName, Real, Size, unknown_option
 
 if TYPE_CHECKING:
     from ..network.config import NetworkConfig
@@ -56,7 +56,7 @@ MANY = 10  # steps from which progress is shown
 )
 @click.option(
     "--samples",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 1000),
     default=1,
     show_default=True,
     help="Images of each label map (diverse weights), each in a folder of its own: NAME-1, NAME-2, ...",
@@ -76,18 +76,18 @@ MANY = 10  # steps from which progress is shown
     "Without LABELS: a drive through a procedural street, in drive/.",
 )
 @click.option(
-    "--fps", type=click.FloatRange(min=1), default=16.0, show_default=True, help="Frames a second of --video."
+    "--fps", type=Real(1, 1000), default=16.0, show_default=True, help="Frames a second of --video."
 )
 @click.option(
     "--frames",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 1_000_000),
     default=160,
     show_default=True,
     help="Frames of the drive without LABELS.",
 )
 @click.option(
     "--clip-seconds",
-    type=click.FloatRange(min=0.1),
+    type=Real(0.1, 3600),
     help="Also cut the images, in the order of their names, into clips of this length, in "
     "--clips/<condition>: folders for build-hits.",
 )
@@ -114,7 +114,7 @@ MANY = 10  # steps from which progress is shown
 )
 @click.option(
     "--batch",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 65_536),
     default=1,
     show_default=True,
     help="Label maps at a time (on a GPU).",
@@ -190,7 +190,7 @@ class _Run:
     def check(self, weights: str, config: SynthesisConfig) -> NetworkConfig:
         """Return the settings of a network, if it can make what is asked for, before anything is written."""
         from ..network.checkpoints import find_weights, read_settings
-        from ..synthesis.inference import find_device
+        from ..network.devices import find_device
         from ..synthesis.inputs import check_network
 
         network = read_settings(weights).config

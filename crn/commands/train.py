@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-import signal
+import os
 import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,42 +12,18 @@ from glimpse.console import versions
 from glimpse.program import command, program
 
 from ..losses.feature_networks import FEATURE_NETWORKS
-from .options import PlainName, unknown_option
+from .options import PlainName, Real, numbers, stages_of, unknown_option
+from .signals import ended_by_signal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
 # Options that may accompany --resume: they change where and how long, not what is learnt.
 WITH_RESUME = {"resume", "name", "out", "device", "threads", "minutes"}
-STAGE = re.compile(r"(\d+)x(\d+):([\d.]+)(?::([\d,]+))?")
-
-
-def _numbers(kind: type[int | float]) -> Any:
-    def parse(_ctx: click.Context, option: click.Parameter, value: str) -> tuple[Any, ...]:
-        try:
-            return tuple(kind(part) for part in value.split(",") if part)
-        except ValueError:
-            raise click.BadParameter(
-                f"{value!r} is not a list of numbers such as 1,2,3.", param=option
-            ) from None
-
-    return parse
-
-
-def _stages(_ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> tuple[Any, ...]:
-    found = []
-    for value in values:
-        match = STAGE.fullmatch(value)
-        if not match:
-            raise click.BadParameter(
-                f"{value!r} is not HEIGHTxWIDTH:EPOCHS, or HEIGHTxWIDTH:EPOCHS:HEIGHTS with the heights of "
-                "the modules that learn, such as 1024x2048:5:512,1024.",
-                param=option,
-            )
-        height, width, epochs, trained = match.groups()
-        heights = tuple(int(part) for part in (trained or "").split(",") if part)
-        found.append((int(height), int(width), float(epochs), heights))
-    return tuple(found)
+# Those that the small feature network's training, minutes long, knows.
+WITH_FEATURES = {"arch", "data", "root", "split", "label_set", "unknown", "hold_out", "fit", "scenes",
+                 "steps", "seed", "name", "out", "device", "threads"}  # fmt: skip
+WIDEST = 65_536  # features of a module
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -94,7 +68,13 @@ def _given(ctx: click.Context) -> set[str]:
     show_default=True,
     help="How to fit photographs whose aspect ratio differs from the network's.",
 )
-@click.option("--scenes", default=400, show_default=True, help="Scenes to draw for --data scenes.")
+@click.option(
+    "--scenes",
+    type=click.IntRange(1, 1_000_000),
+    default=400,
+    show_default=True,
+    help="Scenes to draw for --data scenes.",
+)
 @click.option(
     "--arch",
     type=click.Choice(["crn", "pix2pix", "features"]),
@@ -112,7 +92,7 @@ def _given(ctx: click.Context) -> set[str]:
 @click.option(
     "--samples",
     "outputs",
-    default=0,
+    type=click.IntRange(1, 1000),
     metavar="K",
     help="Images per label map.  [default: 9 with --loss diverse, else 1]",
 )
@@ -127,14 +107,14 @@ def _given(ctx: click.Context) -> set[str]:
     "--stage",
     "stages",
     multiple=True,
-    callback=_stages,
+    callback=stages_of,
     metavar="HxW:EPOCHS[:HEIGHTS]",
     help="A stage of your own, repeatable; each doubles the one before. HEIGHTS: the modules that learn.",
 )
 @click.option(
     "--widths",
     default="",
-    callback=_numbers(int),
+    callback=numbers(click.IntRange(1, WIDEST)),
     metavar="N,N,...",
     help="Features of each module, coarsest first (pix2pix: outermost first).  [default: the preset's]",
 )
@@ -163,18 +143,29 @@ def _given(ctx: click.Context) -> set[str]:
 @click.option(
     "--emphasis",
     default="",
-    callback=_numbers(float),
+    callback=numbers(Real(min=0)),
     metavar="F,F,F,F,F,F",
     help="Factor of each term: input, conv1_2 ... conv5_2.  [default: 1 each; small preset 4,1,1,1,1,0.5]",
 )
-@click.option("--learning-rate", type=float, default=None, help="Adam's rate.  [default: the preset's]")
+@click.option(
+    "--learning-rate",
+    type=Real(0, 10, min_open=True),
+    default=None,
+    help="Adam's rate.  [default: the preset's]",
+)
 @click.option(
     "--final-learning-rate",
-    type=float,
+    type=Real(0, 10, min_open=True),
     default=None,
     help="Adam's rate at the end of the last stage, approached in its second half.  [default: the preset's]",
 )
-@click.option("--batch", default=1, show_default=True, help="Samples an update, over all processes.")
+@click.option(
+    "--batch",
+    type=click.IntRange(1, 65_536),
+    default=1,
+    show_default=True,
+    help="Samples an update, over all processes.",
+)
 @click.option(
     "--mirror/--no-mirror",
     default=None,
@@ -188,11 +179,29 @@ def _given(ctx: click.Context) -> set[str]:
     help="bfloat16 is for GPUs; on a CPU float32 has a faster form of its own.",
 )
 @click.option("--recompute", is_flag=True, help="Gradient checkpointing: less memory, a third more time.")
-@click.option("--cache-mb", default=2048, show_default=True, help="Memory for the photographs' features.")
+@click.option(
+    "--cache-mb",
+    type=click.IntRange(0, 2**24),
+    default=2048,
+    show_default=True,
+    help="Memory for the photographs' features.",
+)
 @click.option("--weights", default="", metavar="FILE", help="Start from these weights (fine-tuning).")
 @click.option("--half", is_flag=True, help="Store the weights in half precision: half the size.")
-@click.option("--steps", default=1800, show_default=True, help="Updates, for --arch features only.")
-@click.option("--seed", default=0, show_default=True, help="Same seed and data: same network.")
+@click.option(
+    "--steps",
+    type=click.IntRange(1, 10**9),
+    default=1800,
+    show_default=True,
+    help="Updates, for --arch features only.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 2),
+    default=0,
+    show_default=True,
+    help="Same seed and data: same network.",
+)
 @click.option(
     "--name",
     type=PlainName(),
@@ -203,14 +212,23 @@ def _given(ctx: click.Context) -> set[str]:
 @click.option("--resume", is_flag=True, help="Resume the run called --name, however it ended.")
 @click.option(
     "--minutes",
+    type=Real(min=0),
     default=0.0,
     show_default=True,
     help="Stop after this many minutes; --resume continues. 0: run to the end.",
 )
-@click.option("--save-minutes", default=5.0, show_default=True, help="Time between checkpoints.")
-@click.option("--sample-steps", default=500, show_default=True, help="Updates between sample grids.")
+@click.option(
+    "--save-minutes", type=Real(min=0), default=5.0, show_default=True, help="Time between checkpoints."
+)
+@click.option(
+    "--sample-steps",
+    type=click.IntRange(1),
+    default=500,
+    show_default=True,
+    help="Updates between sample grids.",
+)
 @click.option("--device", default="cpu", show_default=True, help="cpu, or cuda with a GPU.")
-@click.option("--threads", default=0, help="Processor threads.  [default: all]")
+@click.option("--threads", type=click.IntRange(0, 1024), default=0, help="Processor threads.  [default: all]")
 @click.pass_context
 def train(ctx: click.Context, /, **options: Any) -> None:  # fmt: skip
     """Train a network from a dataset, stage by stage.
@@ -235,8 +253,12 @@ def train(ctx: click.Context, /, **options: Any) -> None:  # fmt: skip
     if not options["name"]:
         options["name"] = _default_name(options)
     if options["arch"] == "features":
-        _train_features(console, options)
+        _train_features(console, options, given)
         return
+    if "steps" in given:
+        raise click.UsageError(
+            "--steps is for --arch features only; --stage HxW:EPOCHS sets a network's length."
+        )
     if options["resume"]:
         if extra := sorted(given - WITH_RESUME):
             shown = ", ".join("--" + name.replace("_", "-") for name in extra)
@@ -247,8 +269,8 @@ def train(ctx: click.Context, /, **options: Any) -> None:  # fmt: skip
         changes = {name: options[name] for name in ("device", "threads", "minutes")}
         request = resumed_request(options["name"], options["out"], **changes)
     else:
-        request = Request(**_request(options))
-    with _ended_by_signal() as stop:
+        request = Request(**_request(console, options))
+    with ended_by_signal() as stop:
         outcome = start(
             request,
             resume=options["resume"],
@@ -258,6 +280,8 @@ def train(ctx: click.Context, /, **options: Any) -> None:  # fmt: skip
             report=lambda update, terms: console.say(_terms(update, terms)),
             stop=stop,
         )
+    if int(os.environ.get("RANK", "0")):
+        return  # of the processes of torchrun, the first speaks
     console.say(f"{outcome.place.total} updates in {outcome.seconds / 60:.1f} minutes.")
     console.say(f"Wrote {request.folder}/: {request.name}.safetensors, latest.pt, log.csv, samples/.")
     if outcome.finished:
@@ -272,25 +296,6 @@ def _terms(update: int, terms: dict[str, float]) -> str:
     return f"update {update}: loss {terms.get('loss', 0):.4g} ({parts}); samples/{update:07d}.png"
 
 
-@contextmanager
-def _ended_by_signal() -> Iterator[Callable[[], bool]]:
-    """Let Ctrl-C and SIGTERM end a run after the update at hand, with a checkpoint; a second one at once."""
-    received: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def remember(number: int, _frame: Any) -> None:
-        received.append(number)
-        signal.signal(number, before[signal.Signals(number)])
-
-    for number in before:
-        signal.signal(number, remember)
-    try:
-        yield lambda: bool(received)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _default_name(options: dict[str, Any]) -> str:
     kind = options["data"].partition(":")[0]
     if options["arch"] != "crn":
@@ -299,7 +304,7 @@ def _default_name(options: dict[str, Any]) -> str:
     return f"{kind}{ending}"
 
 
-def _request(options: dict[str, Any]) -> dict[str, Any]:
+def _request(console: Any, options: dict[str, Any]) -> dict[str, Any]:
     """Turn options into the fields of a Request."""
     from ..training.schedule import Stage
 
@@ -321,7 +326,7 @@ def _request(options: dict[str, Any]) -> dict[str, Any]:
     )
     return {
         **{name: options[name] for name in same},
-        "source": _source(options),
+        "source": _source(console, options),
         "architecture": options["arch"],
         "outputs": outputs,
         "stages": stages,
@@ -329,25 +334,38 @@ def _request(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _source(options: dict[str, Any]) -> Any:
-    """Turn options into a DataRequest."""
-    from ..training.sources import DataRequest
+def _source(console: Any, options: dict[str, Any]) -> Any:
+    """Turn options into a DataRequest; say so if its label set is a guess."""
+    from ..training.sources import DataRequest, with_label_set
 
     same = ("data", "split", "label_set", "hold_out", "scenes", "fit")
-    return DataRequest(**{name: options[name] for name in same}, unknown_to_void=options["unknown"] == "void")
+    asked = DataRequest(
+        **{name: options[name] for name in same}, unknown_to_void=options["unknown"] == "void"
+    )
+    request, guessed = with_label_set(asked)
+    if guessed:
+        console.say(f"Label maps are read as {guessed}, the only bundled label set that all of them fit.")
+    return request
 
 
-def _train_features(console: Any, options: dict[str, Any]) -> None:
+def _train_features(console: Any, options: dict[str, Any], given: set[str]) -> None:
     from pathlib import Path
 
-    from ..training.feature_training import FeatureTraining
-    from ..training.preparing import start_features
+    if extra := sorted(given - WITH_FEATURES):
+        shown = ", ".join("--" + name.replace("_", "-") for name in extra)
+        raise click.UsageError(
+            f"--arch features trains a small network in minutes, in one go of --steps; leave out {shown}."
+        )
+
+    from ..training.feature_training import FeatureTraining, start_features
 
     path = Path(options["out"]) / options["name"] / f"{options['name']}.safetensors"
     accuracy = start_features(
-        _source(options),
+        _source(console, options),
         path,
         training=FeatureTraining(steps=options["steps"], seed=options["seed"]),
+        device=options["device"],
+        threads=options["threads"],
         command=command(*sys.argv[1:]),
         track=console.track,
     )

@@ -24,7 +24,7 @@ from glimpse.files import digest, write_json
 from glimpse.pixels import UnreadableImageError, read_rgb
 from glimpse.progress import untracked
 
-from .labels import LabelSet, detect_encoding, label_set, read_label_map, resize_label_map
+from .labels import BUNDLED, LabelSet, detect_encoding, label_set, read_label_map, resize_label_map
 from .layouts import LAYOUTS, Found, PairFiles, find_pairs
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ KINDS = ("scenes", *LAYOUTS)
 LABEL_SETS = {
     "cityscapes-coarse": "cityscapes",
     "scenes": "cityscapes",
-    "pairs": "cityscapes",
-}  # else the kind's own
+}  # else the kind's own; pairs have none
 SHOWN = 20  # problems that a message lists in full
 FITS = ("crop", "stretch")
 SCENE_SIZE = (128, 256)
@@ -103,8 +102,9 @@ def open_dataset(
     """Open a split of a dataset; no image is read yet.
 
     `kind` is one of KINDS; `root` its folder ("pairs": also "LABELS,PHOTOS"). `labels` is a label set or
-    the name or file of one; None: the kind's own. `size` is (height, width) in pixels, None: as it is.
-    `fit` says what happens where the aspect differs: "crop" the middle, or "stretch". `count` is for scenes.
+    the name or file of one; None: the kind's own (pairs have none). `size` is (height, width) in pixels;
+    None: as it is. `fit` says what happens where the aspect differs: "crop" the middle, or "stretch".
+    `count` is for scenes.
     Raises GlimpseError for an unknown kind, split, fit or label set, and for folders that are not there.
     """
     if fit not in FITS:
@@ -115,10 +115,20 @@ def open_dataset(
         return SceneDataset(split, count, size)
     found = find_pairs(kind, root, split)
     if not isinstance(labels, LabelSet):
-        labels = label_set(labels or LABEL_SETS.get(kind, kind))
+        labels = _label_set(kind, labels)
     return FileDataset(
         kind, split, labels, tuple(found.pairs), tuple(found.problems), size, fit, unknown_to_void
     )
+
+
+def _label_set(kind: str, named: str | None) -> LabelSet:
+    """Return the label set that is named, or the kind's own; a folder of anybody's has none."""
+    if not named and kind == "pairs":
+        raise GlimpseError(
+            "dataset pairs: nothing says which classes its label maps' values are. Name their label set with "
+            f"--label-set: {', '.join(BUNDLED)}, or a .json file of your own."
+        )
+    return label_set(named or LABEL_SETS.get(kind, kind))
 
 
 @dataclass(frozen=True)
@@ -224,11 +234,15 @@ class FileDataset:
         found: dict[PairFiles, list[str]] = {}
         with ThreadPoolExecutor(max(1, os.cpu_count() or 1)) as pool:
             results = pool.map(self._problems, todo)
-            for pair, problems in zip(todo, track(results, "checking pairs", len(todo)), strict=True):
-                if problems:
-                    found[pair] = problems
-                else:
-                    checked.add(pair)
+            try:
+                for pair, problems in zip(todo, track(results, "checking pairs", len(todo)), strict=True):
+                    if problems:
+                        found[pair] = problems
+                    else:
+                        checked.add(pair)
+            except BaseException:  # a signal: do not read the rest of a large dataset first
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
         checked.write()
         good = tuple(pair for pair in self.files if pair not in found)
         wrong = (*self.problems, *(text for texts in found.values() for text in texts))

@@ -52,7 +52,7 @@ def frozen_convolution(x: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor
 
 
 def halve(x: Tensor) -> Tensor:
-    """Average pooling of (N, C, H, W) by 2 x 2; keeps nothing."""
+    """Average pooling of (N, C, H, W) by 2 x 2; the last row or column of an odd size stands alone."""
     made: Tensor = _Halve.apply(x)  # type: ignore[no-untyped-call]
     return made
 
@@ -108,14 +108,24 @@ class _Halve(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         ctx.size = x.shape
-        return functional.avg_pool2d(x, 2)
+        return functional.avg_pool2d(x, 2, ceil_mode=True)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         n, channels, height, width = ctx.size
-        down, across = height // 2, width // 2
-        spread = rows_last(gradient).mul(0.25)[:, :, None, :, None]  # (N, h, 1, w, 1, C)
+        given = rows_last(gradient)
+        down, across = given.shape[1:3]
+        share = torch.outer(_shares(height, gradient), _shares(width, gradient))
+        spread = (given * share[:, :, None])[:, :, None, :, None]  # (N, h, 1, w, 1, C)
         made = gradient.new_empty(n, down, 2, across, 2, channels).copy_(spread)
         made = made.view(n, 2 * down, 2 * across, channels)
-        return channels_first(functional.pad(made, (0, 0, 0, width - 2 * across, 0, height - 2 * down)))
+        return channels_first(made[:, :height, :width].contiguous())
+
+
+def _shares(size: int, like: Tensor) -> Tensor:
+    """Return what a pixel counts along one side of each window of two: a half, or all where it is alone."""
+    shares = like.new_full(((size + 1) // 2,), 0.5)
+    if size % 2:
+        shares[-1] = 1.0
+    return shares

@@ -90,7 +90,7 @@ class FeatureNetwork(nn.Module):
         taps = [x]
         for block, (_, count) in enumerate(self.plan.blocks, start=1):
             if block > 1:
-                x = functional.avg_pool2d(x, 2)
+                x = functional.avg_pool2d(x, 2, ceil_mode=True)  # odd sizes: TensorFlow's SAME
             for index in range(1, count + 1):
                 x = functional.relu(self.convs[f"conv{block}_{index}"](x))
                 if index == 2:

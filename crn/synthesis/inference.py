@@ -26,6 +26,7 @@ from ..kernels.strips import (
     winograd,
     winograd_kernel,
 )
+from ..network.devices import find_device
 from ..network.model import CRN, SLOPE, RefinementModule, normalise_layer
 
 if TYPE_CHECKING:
@@ -211,15 +212,3 @@ class _Module:
             x = functional.conv2d(x, kernel.float(), padding=1)
             x = functional.leaky_relu_(normalise_layer(x, scale, shift), SLOPE)
         return FeatureMap(x[0].permute(1, 2, 0).contiguous())
-
-
-def find_device(name: str) -> torch.device:
-    """Return a device by name; GlimpseError where torch cannot use it."""
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError):
-        raise GlimpseError(
-            f"device {name!r} is not available to torch here; use cpu, or cuda (mps) where there is one."
-        ) from None
-    return device

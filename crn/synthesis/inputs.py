@@ -13,7 +13,6 @@ from ..data.labels import (
     BUNDLED,
     ClassMapping,
     LabelSet,
-    UnknownValueError,
     bundled_label_set,
     class_mapping,
     detect_encoding,
@@ -199,30 +198,3 @@ def _wrong_size(file: Path, shape: tuple[int, int], weights: Weights) -> str:
         f"{weights.name!r}. Label maps of {works} or any other size of that aspect work; "
         f"--size {network.height}x{network.width} resizes (and stretches) this one by nearest neighbour."
     )
-
-
-def guess_label_set(files: Sequence[Path]) -> str:
-    """Name the only bundled label set that every label map fits; GlimpseError when none or several do.
-
-    GTA5 writes what Cityscapes writes, so it is never guessed.
-    """
-    fitting = [name for name in BUNDLED if name != "gta5"]
-    for file in files:
-        fitting = [name for name in fitting if _fits(file, bundled_label_set(name))]
-        if not fitting:
-            break
-    if len(fitting) == 1:
-        return fitting[0]
-    found = f"fit {' and '.join(fitting)}" if fitting else f"fit none of {', '.join(BUNDLED)}"
-    raise GlimpseError(
-        f"{files[0].parent}: its label maps {found}; say which label set they are in with --label-set."
-    )
-
-
-def _fits(file: Path, labels: LabelSet) -> bool:
-    """Tell whether a file can be read as a label map of a set; GlimpseError when it is no image at all."""
-    try:
-        read_label_map(file, labels)
-    except UnknownValueError:
-        return False
-    return True

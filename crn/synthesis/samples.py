@@ -10,9 +10,9 @@ from glimpse.errors import GlimpseError
 from glimpse.files import write_whole
 from glimpse.progress import untracked
 
+from ..data.guessing import guess_label_set
 from ..data.labels import class_mapping, label_map_files
 from ..network.checkpoints import bundled_weights
-from .inputs import guess_label_set
 from .synthesis import png
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from glimpse.files import digest, file_digest, write_json, write_whole
 from glimpse.pixels import read_rgb
 from glimpse.progress import untracked
 
-from .inference import Renderer, find_device
+from ..network.devices import find_device
+from .inference import Renderer
 from .shards import Shard
 from .video import image_grid
 

@@ -18,11 +18,14 @@ from torch.nn import functional
 
 from glimpse.progress import untracked
 
-from ..losses.features import SMALL, FeatureNetwork, FeaturePlan
+from ..losses.features import SMALL, FeatureNetwork, FeaturePlan, write_features
+from ..network.devices import find_device
 from .learner import channels_last
+from .sources import DataRequest, open_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from glimpse.progress import Track
 
@@ -100,6 +103,7 @@ def train_features(
     settings: FeatureTraining = FeatureTraining(),
     *,
     plan: FeaturePlan = SMALL,
+    device: str = "cpu",
     track: Track = untracked,
     log: Callable[[dict[str, float]], None] | None = None,
 ) -> FeatureNetwork:
@@ -112,7 +116,7 @@ def train_features(
     rng = np.random.default_rng(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        classifier = channels_last(_PixelClassifier(plan, classes))
+        classifier = channels_last(_PixelClassifier(plan, classes).to(device))
     optimizer = torch.optim.AdamW(classifier.parameters(), lr=learning_rate, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps)
     classifier.train()
@@ -123,7 +127,7 @@ def train_features(
         if log and (step % 25 == 0 or step == steps - 1):
             log({"step": step, **row})
     classifier.eval()
-    network: FeatureNetwork = classifier.folded()
+    network: FeatureNetwork = classifier.cpu().folded()
     return network
 
 
@@ -143,9 +147,10 @@ def _update(
     classifier: _PixelClassifier, optimizer: torch.optim.Optimizer, samples: Sequence[tuple[Tensor, Tensor]]
 ) -> dict[str, float]:
     """Do one update; returns the statistics' L1, the segmentation's loss and its accuracy."""
+    device = next(classifier.parameters()).device
     photos = torch.cat([photo for _, photo in samples]).contiguous(memory_format=torch.channels_last)
-    inputs = (photos - torch.tensor(classifier.plan.mean).view(1, 3, 1, 1)) / _UNIT
-    labels = torch.cat([label for label, _ in samples])[:, 2::4, 2::4]
+    inputs = ((photos - torch.tensor(classifier.plan.mean).view(1, 3, 1, 1)) / _UNIT).to(device)
+    labels = torch.cat([label for label, _ in samples])[:, 2::4, 2::4].to(device)
     labels = labels.masked_fill(labels == classifier.classes - 1, -1)
     guesses, logits = classifier(inputs)
     truth = local_statistics(inputs)
@@ -184,3 +189,28 @@ def _crop(pair: Pair, size: tuple[int, int], rng: np.random.Generator) -> tuple[
     pixels = functional.interpolate(pixels, size, mode="bilinear", antialias=True, align_corners=False)
     labels = functional.interpolate(labels[None].float(), size, mode="nearest")[0].long()
     return labels, pixels
+
+
+def start_features(
+    source: DataRequest,
+    path: Path,
+    *,
+    training: FeatureTraining,
+    device: str = "cpu",
+    threads: int = 0,
+    command: str = "",
+    track: Track = untracked,
+) -> float:
+    """Train the small feature network on `source`, write it to `path`; return its accuracy."""
+    find_device(device)
+    if threads:
+        torch.set_num_threads(threads)
+    opened = open_pairs(source, path.parent.parent, track)
+    size = (180, 240) if opened.aspect < 1.6 else (160, 320)
+    pairs = [opened.pairs.load(index, size) for index in range(len(opened.pairs))]
+    rows: list[dict[str, float]] = []
+    network = train_features(
+        pairs, len(opened.labels.classes), training, device=device, track=track, log=rows.append
+    )
+    write_features(network, path, {"trained_by": command})
+    return float(np.mean([row["accuracy"] for row in rows[-4:]]))

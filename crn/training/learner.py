@@ -206,9 +206,10 @@ class CRNLearner:
         places = [index * len(feeder.pairs) // count for index in range(count)]
         order = places[::2] + places[1::2]  # so that neighbours are not of one scene
         taps = []
-        for index in order:
-            batch = feeder.batch([(index, False)], 1.0)
-            taps.append(feeder.photo_features(batch, self.features))
+        with self._precision():  # what is kept here must be what an update would compute
+            for index in order:
+                batch = feeder.batch([(index, False)], 1.0)
+                taps.append(feeder.photo_features(batch, self.features))
         self.balance = Balance.between_photos(taps, self.settings.emphasis)
 
     def learn(self, batch: Minibatch, feeder: Feeder, rate: float) -> dict[str, float]:
@@ -218,7 +219,7 @@ class CRNLearner:
             raise GlimpseError("start_stage comes before learn.")
         for group in optimizer.param_groups:
             group["lr"] = rate
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
+        with self._precision():
             terms = self._terms(batch, feeder)
         optimizer.zero_grad()
         own = float(terms.total.detach())
@@ -232,6 +233,11 @@ class CRNLearner:
         if terms.raw and self.balance:
             self.balance.observe(summed[1 + len(terms.parts) :])
         return dict(zip(("loss", *terms.parts), summed, strict=False))
+
+    def _precision(self) -> torch.autocast:
+        """Return the context in which networks run."""
+        mixed = self.settings.precision == "bfloat16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=mixed)
 
     def _terms(self, batch: Minibatch, feeder: Feeder) -> Terms:
         images = cascade(

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from glimpse.errors import GlimpseError
@@ -17,12 +16,11 @@ from glimpse.progress import untracked
 
 from ..data.labels import LabelSet, colour_label_map
 from ..losses.feature_networks import FEATURE_NETWORKS, build_features
-from ..losses.features import FeatureNetwork, write_features
 from ..network.checkpoints import load_weights, save_weights
 from ..network.config import NetworkConfig
+from ..network.devices import find_device, out_of_memory
 from ..network.model import CRN
 from ..network.pix2pix import OFFICIAL_WIDTHS, Generator, build_generator, pix2pix_config
-from .feature_training import FeatureTraining, train_features
 from .learner import CRNLearner, Learner
 from .loop import Outcome, Run, train
 from .pix2pix_learner import Pix2PixLearner
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
 
     from glimpse.progress import Track
 
+    from ..losses.features import FeatureNetwork
     from .sources import OpenedPairs
 
 PRESETS = ("small", "paper")
@@ -91,6 +90,9 @@ def resumed_request(name: str, out: str, **changes: Any) -> Request:
     """Return the request of an earlier run; `changes` are what may differ: device, threads, minutes, data."""
     state = read_state(Path(out) / name / "latest.pt")
     stored = Request.from_json(state["about"]["request"])
+    if stored.source.data.startswith("pairs:") and not stored.source.label_set:
+        # Earlier versions read pairs as Cityscapes where nobody said otherwise.
+        stored = replace(stored, source=replace(stored.source, label_set=state["about"]["label_set"]))
     return replace(stored, name=name, out=out, **changes)
 
 
@@ -201,6 +203,7 @@ def start(
 
     `report` gets the loss's terms beside every sample grid; `stop`, asked after every update, ends the run.
     """
+    find_device(request.device)
     if request.threads:
         torch.set_num_threads(request.threads)
     joined = join_processes(request.device)
@@ -212,27 +215,16 @@ def start(
             out_of_time, asked = run.stop, stop
             run.stop = lambda: out_of_time() or asked()
         return train(run, resume=resume, track=track)
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        raise GlimpseError(
+            "there is not enough memory. Lower --batch, --cache-mb or the widths, train smaller stages, "
+            "or add --recompute."
+        ) from None
     finally:
         if joined:
             torch.distributed.destroy_process_group()
-
-
-def start_features(
-    source: DataRequest,
-    path: Path,
-    *,
-    training: FeatureTraining,
-    command: str = "",
-    track: Track = untracked,
-) -> float:
-    """Train the small feature network on `source`, write it to `path`; return its accuracy."""
-    opened = open_pairs(source, path.parent.parent, track)
-    size = (180, 240) if opened.aspect < 1.6 else (160, 320)
-    pairs = [opened.pairs.load(index, size) for index in range(len(opened.pairs))]
-    rows: list[dict[str, float]] = []
-    network = train_features(pairs, len(opened.labels.classes), training, track=track, log=rows.append)
-    write_features(network, path, {"trained_by": command})
-    return float(np.mean([row["accuracy"] for row in rows[-4:]]))
 
 
 def join_processes(device: str) -> bool:

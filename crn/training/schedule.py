@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -25,7 +26,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         """Check sizes and length."""
-        if self.height < 1 or self.width < 1 or not self.epochs > 0:
+        if self.height < 1 or self.width < 1 or not 0 < self.epochs < math.inf:
             raise GlimpseError(
                 f"stage {self.height}x{self.width} for {self.epochs} epochs: sizes start at 1 pixel "
                 "and a stage lasts more than 0 epochs."
@@ -88,9 +89,13 @@ class TrainingSettings:
                 )
         if self.batch < 1:
             raise GlimpseError(f"training setting batch is {self.batch}; it must be at least 1.")
-        if not self.learning_rate > 0 or not self.final_learning_rate > 0:
-            raise GlimpseError(f"training setting learning_rate is {self.learning_rate}; it must be above 0.")
-        if len(self.emphasis) != 6 or any(value < 0 for value in self.emphasis):
+        for name, rate in (
+            ("learning_rate", self.learning_rate),
+            ("final_learning_rate", self.final_learning_rate),
+        ):
+            if not 0 < rate < math.inf:
+                raise GlimpseError(f"training setting {name} is {rate}; it must be a number above 0.")
+        if len(self.emphasis) != 6 or not all(0 <= value < math.inf for value in self.emphasis):
             raise GlimpseError(
                 f"training setting emphasis is {list(self.emphasis)}; it needs six numbers from 0."
             )

@@ -13,6 +13,8 @@ from glimpse.files import digest, write_whole
 from glimpse.progress import untracked
 
 from ..data.datasets import SCENE_SIZE, FileDataset, SceneDataset, fitted, open_dataset
+from ..data.guessing import guess_label_set
+from ..data.layouts import find_pairs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,6 +90,21 @@ class DataRequest:
     scenes: int = 400  # procedural scenes to draw
     unknown_to_void: bool = False
     fit: str = "crop"  # where the aspect differs: "crop" the middle or "stretch"
+
+
+def with_label_set(request: DataRequest) -> tuple[DataRequest, str]:
+    """Return the request with a label set, and its name if it was guessed, for two folders of anybody's.
+
+    Guessed is a bundled set only if it is the only one that every label map fits; GlimpseError otherwise.
+    """
+    kind, _, place = request.data.partition(":")
+    if kind != "pairs" or request.label_set:
+        return request, ""
+    found = find_pairs(kind, place, request.split)
+    if not found.pairs:
+        return request, ""  # what is missing is listed later
+    guessed = guess_label_set([pair.labels for pair in found.pairs])
+    return replace(request, label_set=guessed), guessed
 
 
 def open_pairs(request: DataRequest, folder: Path, track: Track = untracked) -> OpenedPairs:

@@ -51,7 +51,7 @@ gallery images --labels inputs/labels --columns mine,many-2 --cell-width 100 --o
 """,
     "weights": f"""
 train --scenes 2 {NETWORK}
-train {TOWNS} {NETWORK} --name part --minutes -1
+train {TOWNS} {NETWORK} --name part --minutes 0.00001
 train --resume --name part
 train --resume --name part --batch 2
 train {TOWNS} {NETWORK} --name part

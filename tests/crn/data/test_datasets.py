@@ -122,7 +122,7 @@ def test_camvid_without_lists_pairs_by_name(tmp_path):
 
 def test_any_two_folders(tmp_path):
     two_folders(tmp_path)
-    assert len(open_dataset("pairs", tmp_path)) == 3
+    assert len(open_dataset("pairs", tmp_path, labels="cityscapes")) == 3
     apart = open_dataset("pairs", f"{tmp_path / 'labels'},{tmp_path / 'photos'}", labels="cityscapes")
     assert [pair.item for pair in apart.files] == ["0", "1", "2"]
 
@@ -130,10 +130,8 @@ def test_any_two_folders(tmp_path):
 def test_two_folders_by_split(tmp_path):
     two_folders(tmp_path / "train")
     two_folders(tmp_path / "val", 2)
-    assert (len(open_dataset("pairs", tmp_path, "train")), len(open_dataset("pairs", tmp_path, "val"))) == (
-        3,
-        2,
-    )
+    counts = [len(open_dataset("pairs", tmp_path, split, "cityscapes")) for split in ("train", "val")]
+    assert counts == [3, 2]
 
 
 def test_scenes_are_a_dataset(tmp_path):
@@ -170,9 +168,9 @@ def test_what_is_not_there_is_named(arguments, message):
 def test_settings_are_checked(tmp_path):
     two_folders(tmp_path)
     with pytest.raises(GlimpseError, match="fit is 'squash'; it must be one of crop, stretch"):
-        open_dataset("pairs", tmp_path, fit="squash")
+        open_dataset("pairs", tmp_path, labels="cityscapes", fit="squash")
     with pytest.raises(GlimpseError, match="height and width must be at least 1"):
-        open_dataset("pairs", tmp_path, size=(0, 3))
+        open_dataset("pairs", tmp_path, labels="cityscapes", size=(0, 3))
 
 
 def spoiled(root):
@@ -190,7 +188,7 @@ def spoiled(root):
 
 
 def test_all_problems_are_listed_in_one_message(tmp_path):
-    dataset = open_dataset("pairs", spoiled(tmp_path))
+    dataset = open_dataset("pairs", spoiled(tmp_path), labels="cityscapes")
     with pytest.raises(DatasetError, match="7 problems in 6 pairs") as caught:
         dataset.check()
     text = str(caught.value)
@@ -216,20 +214,21 @@ def test_long_lists_are_cut_with_a_count(tmp_path):
     for path in (tmp_path / "labels").iterdir():
         ids(path, (99,))
     with pytest.raises(DatasetError, match=r"30 problems in 30 pairs(.|\n)*\.\.\. and 10 more"):
-        open_dataset("pairs", tmp_path).check()
+        open_dataset("pairs", tmp_path, labels="cityscapes").check()
 
 
 def test_unknown_labels_can_become_void(tmp_path):
     two_folders(tmp_path)
     ids(tmp_path / "labels" / "0.png", (0, 77))
-    dataset = open_dataset("pairs", tmp_path, unknown_to_void=True)
+    dataset = open_dataset("pairs", tmp_path, labels="cityscapes", unknown_to_void=True)
     dataset.check()
     assert set(np.unique(dataset[0].labels)) == {0, label_set("cityscapes").void}
 
 
 def test_checks_are_remembered_until_a_file_changes(tmp_path):
     two_folders(tmp_path / "data")
-    dataset, memory = open_dataset("pairs", tmp_path / "data"), tmp_path / "checked.json"
+    dataset = open_dataset("pairs", tmp_path / "data", labels="cityscapes")
+    memory = tmp_path / "checked.json"
 
     def looked_at():
         counted = []
@@ -248,7 +247,7 @@ def test_pairs_missing_from_the_list_are_reported(tmp_path):
     two_folders(tmp_path)
     (tmp_path / "train.txt").write_text("0.png\n\nmissing.png\n")
     with pytest.raises(DatasetError, match="missing: is in the split's list, but has neither"):
-        open_dataset("pairs", tmp_path).check()
+        open_dataset("pairs", tmp_path, labels="cityscapes").check()
 
 
 def test_photographs_shrink_by_area_and_labels_by_nearest():
@@ -274,7 +273,7 @@ def test_another_aspect_is_cropped_in_the_middle_or_stretched():
 
 
 def test_mirroring_flips_both(tmp_path):
-    pair = open_dataset("pairs", two_folders(tmp_path))[0]
+    pair = open_dataset("pairs", two_folders(tmp_path), labels="cityscapes")[0]
     flipped = mirrored(pair)
     assert np.array_equal(flipped.labels[:, ::-1], pair.labels)
     assert np.array_equal(flipped.photo[:, ::-1], pair.photo)
@@ -285,12 +284,14 @@ def test_photographs_of_16_bits_are_scaled_and_turned_ones_are_upright(tmp_path)
     (tmp_path / "photos").mkdir()
     ramp = np.linspace(0, 65535, 20 * 40).reshape(20, 40).astype(np.uint16)
     Image.fromarray(ramp).save(tmp_path / "photos" / "deep.png")
-    np.testing.assert_array_equal(open_dataset("pairs", tmp_path)[0].photo[..., 2], ramp >> 8)
+    np.testing.assert_array_equal(
+        open_dataset("pairs", tmp_path, labels="cityscapes")[0].photo[..., 2], ramp >> 8
+    )
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray((ramp >> 8).astype(np.uint8).T).save(tmp_path / "photos" / "deep.png", exif=exif)
-    assert open_dataset("pairs", tmp_path)[0].photo.shape == (20, 40, 3)
-    open_dataset("pairs", tmp_path).check()
+    assert open_dataset("pairs", tmp_path, labels="cityscapes")[0].photo.shape == (20, 40, 3)
+    open_dataset("pairs", tmp_path, labels="cityscapes").check()
 
 
 def test_leftovers_are_no_pairs_and_accents_match_however_they_are_written(tmp_path):
@@ -300,8 +301,16 @@ def test_leftovers_are_no_pairs_and_accents_match_however_they_are_written(tmp_p
     for folder in ("photos", "labels"):
         for name in ("._0.png", ".DS_Store", "Thumbs.db"):
             (tmp_path / folder / name).write_bytes(b"x")
-    dataset = open_dataset("pairs", tmp_path)
+    dataset = open_dataset("pairs", tmp_path, labels="cityscapes")
     dataset.check()
     assert [pair.item for pair in dataset.files] == ["0", "1", "2", unicodedata.normalize("NFC", "Zürich")]
     (tmp_path / "train.txt").write_text(unicodedata.normalize("NFD", "photos/Zürich.png\n"), encoding="utf-8")
-    assert len(open_dataset("pairs", tmp_path)) == 1
+    assert len(open_dataset("pairs", tmp_path, labels="cityscapes")) == 1
+
+
+def test_folders_of_anybody_need_their_label_set(tmp_path):
+    two_folders(tmp_path)
+    with pytest.raises(
+        GlimpseError, match=r"Name their label set with --label-set: cityscapes, .* or a \.json"
+    ):
+        open_dataset("pairs", tmp_path)

@@ -214,3 +214,20 @@ def test_vgg19_has_its_twelve_convolutions() -> None:
         network = FeatureNetwork(VGG19)
     assert list(network.convs)[-1] == "conv5_2"
     assert sum(value.numel() for value in network.parameters()) == 15_304_768
+
+
+@pytest.mark.parametrize("size", [(37, 21), (33, 50), (64, 32)])
+def test_the_last_row_and_column_of_odd_sizes_count(size):
+    """As in the authors' TensorFlow code: padding SAME, where only pixels of the image are averaged."""
+    plan = FeaturePlan("random", ((2, 2), (2, 2)))
+    network = random_features(0, plan)
+    image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0)) * 255
+    _, first, second = network(image)
+    height, width = size
+    rows = [first[..., top : top + 2, :].mean(-2, keepdim=True) for top in range(0, height, 2)]
+    tall = torch.cat(rows, -2)
+    pooled = torch.cat([tall[..., left : left + 2].mean(-1, keepdim=True) for left in range(0, width, 2)], -1)
+    for name in ("conv2_1", "conv2_2"):
+        pooled = functional.relu(network.convs[name](pooled))
+    assert second.shape[-2:] == ((height + 1) // 2, (width + 1) // 2)
+    torch.testing.assert_close(second, pooled)

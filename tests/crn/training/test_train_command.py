@@ -141,7 +141,7 @@ def test_two_folders_of_your_own(run, tmp_path) -> None:
         (("--stage", "64x128"), "not HEIGHTxWIDTH:EPOCHS"),
         (("--emphasis", "1,x"), "not a list of numbers"),
         (("--emphasis", "1,2"), "needs six numbers"),
-        (("--batch", "0"), "must be at least 1"),
+        (("--batch", "0"), "0 is not in the range"),
         (("--features", "vgg19"), "--download-features"),
         (("--data", "atlantis:x"), "atlantis"),
         (("--resume", "--name", "never"), r"never/latest.pt: no such checkpoint"),

@@ -135,6 +135,8 @@ GAN = {"loss": "gan", "stages": (Stage(32, 64, 3),)}
         (17, {"batch": 2}),
         (9, GAN),
         (4, {"loss": "image"}),
+        (3, {"precision": "bfloat16"}),
+        (3, {"precision": "bfloat16", "loss": "diverse", "cache_mb": 0}),
     ],
 )
 def test_a_killed_run_resumes_to_the_same_bytes(tmp_path, updates, changes) -> None:
