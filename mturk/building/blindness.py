@@ -41,8 +41,9 @@ def blind_warnings(
     trials: Sequence[Trial],
     encoding: Encoding,
     sources: Iterable[Source | ClipSource],
+    stimulus: str = "image",
 ) -> Iterator[str]:
-    """Say what a browser can tell of sentinels or conditions in this study."""
+    """Say what a browser can tell of sentinels or conditions in this study; `stimulus`: image or clip."""
     exposure = experiment.sentinel_exposure_ms
     if experiment.sentinels_per_hit and exposure is not None:
         shown = [trial.sentinel for trial in trials if trial.exposure_ms == exposure and not trial.practice]
@@ -64,9 +65,10 @@ def blind_warnings(
         )
         compared = f", and so does comparing {lacking}, which only sentinels show" if lacking else ""
         yield (
-            f"Images come back within a HIT: both images of {_percent(others)} of the trials also stand in "
-            f"another one, but of {_percent(sentinels)} of the sentinels. A program in the browser can "
-            f"recognise sentinels by that. More scenes or fewer trials avoid it{compared}."
+            f"{stimulus.capitalize()}s recur within a HIT: in {_percent(others)} of the trials both "
+            f"{stimulus}s also stand in another trial, but in only {_percent(sentinels)} of the sentinels. "
+            "A program in the browser can recognise sentinels by that. More scenes or fewer trials avoid "
+            f"it{compared}."
         )
     if one_sided := _one_sided(trials, experiment.max_wrong_sentinels):
         yield (

@@ -189,10 +189,11 @@ def _built(
     study = replace(study, hits=tuple(replace(hit, page_sha256=digest(pages[hit.hit])) for hit in study.hits))
     check_time(study)
     recurring = recurrence(study.trials, experiment.workers_per_hit)
-    blind = blind_warnings(experiment, study.trials, imaging.encoding, sources.stimuli)
+    stimulus = "clip" if study.moving else "image"
+    blind = blind_warnings(experiment, study.trials, imaging.encoding, sources.stimuli, stimulus)
     said = [*imaging.warnings(), *_question_warnings(study, question_bytes)]
     said += [*pay_warnings(study, making.least_hourly_usd), *contact_warnings(page)]
-    warnings = (*warnings, *(recurring.warnings() if recurring else ()), *blind, *said)
+    warnings = (*warnings, *(recurring.warnings(stimulus) if recurring else ()), *blind, *said)
     report = design_html(
         study, recurring, warnings=warnings, encoding=imaging.encoding, question_bytes=question_bytes,
         sheet=contact_sheet(shown.pairs, imaging),

@@ -134,6 +134,7 @@ def design_html(
         .get_template("report/design.html.j2")
         .render(
             study=study,
+            stimulus="clip" if study.moving else "image",
             experiment=experiment,
             cells=cells,
             folded=len(cells) > MANY_CELLS,

@@ -42,14 +42,15 @@ class Recurrence:
         """How many images a condition shows, in words."""
         return f"{self.most}" if self.fewest == self.most else f"{self.fewest} to {self.most}"
 
-    def warnings(self) -> Iterator[str]:
-        """Say what few images cost, where it is worth saying."""
+    def warnings(self, stimulus: str = "image") -> Iterator[str]:
+        """Say what few images cost, where it is worth saying; `stimulus` is what one is called."""
         if self.widening >= WORTH_SAYING:
             yield (
-                f"Each condition shows {self.images} images, and one stands in {self.trials_per_image:.1f} "
-                f"of a cell's {self.trials:.0f} trials on average. Answers about one image are alike, so "
-                f"intervals will be about {self.percent} % wider than if every image stood in one trial. "
-                "More images make them narrower; power shows by how much."
+                f"Each condition shows {self.images} {stimulus}s, and one stands in "
+                f"{self.trials_per_image:.1f} of a cell's {self.trials:.0f} trials on average. Answers about "
+                f"one {stimulus} are alike, so intervals will be about {self.percent} % wider than if every "
+                f"{stimulus} stood in one trial. "
+                f"More {stimulus}s make them narrower; power shows by how much."
             )
 
 

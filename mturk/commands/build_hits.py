@@ -214,7 +214,8 @@ def _report(console: Any, built: Built) -> None:
     trials = ", ".join(str(n) for n in sorted({hit.trials for hit in study.hits}))
     contrasts = ", ".join(f"{a}:{b}" for a, b in experiment.contrasts)
     if len(experiment.contrasts) > MANY:
-        contrasts = f"{len(experiment.contrasts)}, of {len(experiment.conditions)} conditions"
+        compared = {name for pair in experiment.contrasts for name in pair}  # not the sentinels' condition
+        contrasts = f"{len(experiment.contrasts)}, of {len(compared)} conditions"
     console.say(f"Wrote {study.folder}: {len(study.hits)} HITs of {trials} trials, {experiment.mode}.")
     console.say(f"  contrasts   {contrasts}")
     exposures = [f"{exposure}" for exposure in experiment.exposures_ms if exposure is not None]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from glimpse.study import Study
 
     from ..publishing.client import Requester
-    from ..publishing.publication import PublishedHit, Quote
+    from ..publishing.publication import Quote
 
 
 @click.command()
@@ -138,7 +138,7 @@ def publish(
     refuse_without_panel(options, to)
     hosting = _hosting(target, s3_bucket, s3_prefix, s3_endpoint, image_url_prefix)
     requester = connect(target)
-    hits = publish_study(
+    publish_study(
         frozen,
         requester,
         hosting,
@@ -149,7 +149,7 @@ def publish(
     )
     keep_out(console, target, frozen, options)
     grow_study(console, frozen, requester, workers_per_hit, yes=yes)
-    _say_where(console, frozen, requester, hits)
+    _say_where(console, frozen, requester)
     feed_panels(console, target, frozen, options)
     console.say(f"Written: {study / 'published' / to}.jsonl")
     where = ["--on", to] if len(published_endpoints(study)) > 1 else []
@@ -177,11 +177,15 @@ def grow_study(console: Any, study: Study, requester: Requester, workers: int | 
     grow(study, requester, ledger, workers, confirm, track=console.track)
 
 
-def _say_where(console: Any, study: Study, requester: Requester, hits: list[PublishedHit]) -> None:
-    places = sum(hit.part.places for hit in hits)
-    console.say(
-        f"Published: {counted(len(hits), 'HIT')}, {counted(places, 'place')}. Workers find them here:"
-    )
+def _say_where(console: Any, study: Study, requester: Requester) -> None:
+    """Say how many places the study has, those for more workers among them, and where people find them."""
+    from ..publishing.ledger import Ledger, ledger_path
+    from ..publishing.publication import places, published_hits
+
+    ledger = Ledger(ledger_path(study.folder or Path(), requester.endpoint.name))
+    hits = published_hits(ledger)
+    held = sum(places(ledger, hit) for hit in hits)
+    console.say(f"Published: {counted(len(hits), 'HIT')}, {counted(held, 'place')}. Workers find them here:")
     for address in where_people_go(study, requester, hits):
         console.say(f"  {address}")
 

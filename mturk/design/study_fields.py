@@ -146,7 +146,7 @@ FIELDS = (
            option="--trials-per-hit", example="60"),
     _field("design", "allocation", "word",
            "fixed: trials are planned; adaptive: one's own server draws each assignment's, where the ranking "
-           "is least known.", "fixed", allowed=("fixed", "adaptive")),
+           "is least known, above all at its top.", "fixed", allowed=("fixed", "adaptive")),
     _count("design", "practice_trials", "practice_trials",
            "Practice trials with feedback, before the HIT's own."),
     _field("design", "stop_when", "text",

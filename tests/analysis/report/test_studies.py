@@ -78,6 +78,18 @@ def test_everybody_excluded_says_what_to_do(results: Path, tmp_path: Path) -> No
     assert lifted.exit_code == 0, lifted.output
 
 
+def test_contrasts_of_one_folder_only_are_not_compared(results: Path, tmp_path: Path) -> None:
+    study = build_study(tmp_path / "study", seed=9, study="otherstudy012345", contrasts=[["crn", "real"]])
+    run("simulate", study, "--out", tmp_path / "pilot", "--seed", 7)
+    result = run("analyze", results, tmp_path / "pilot", "--compare", "--out", tmp_path / "report", *SVG)
+    assert result.exit_code == 0, result.output
+    page = (tmp_path / "report" / "report.html").read_text()
+    compared = page.partition("Studies compared</h2>")[2].partition("</section>")[0]
+    assert "real over crn" in compared
+    assert "pix2pix" not in compared
+    assert re.search(r"contrasts? with answers in one folder only: see comparison\.csv\.", compared)
+
+
 def test_folders_are_pooled_and_compared(results: Path, tmp_path: Path) -> None:
     study = build_study(tmp_path / "study", seed=9, study="otherstudy012345")
     run("simulate", study, "--out", tmp_path / "pilot", "--seed", 7)

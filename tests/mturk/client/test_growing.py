@@ -16,6 +16,7 @@ def test_more_workers_once(study, server, glimpse, at):
     status, out, err = glimpse("publish", "study", "--workers-per-hit", "5", *at)
     assert (status, err) == (0, [])
     assert "From 3 to 5 workers a HIT: 4 new places, $4.00 rewards." in out
+    assert "Published: 2 HITs, 10 places. Workers find them here:" in out
     assert [count for _, count in places(server)] == [5, 5]
     _, out, _ = glimpse("publish", "study", "--workers-per-hit", "5", *at)
     assert not any(line.startswith("From") for line in out)

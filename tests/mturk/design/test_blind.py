@@ -98,7 +98,7 @@ def guesses(study):
 @pytest.mark.parametrize(("mode", "name"), PRESETS)
 def test_a_bot_that_never_looks_stays_at_chance(studies, mode, name):
     scores = {}
-    told = "Images come back within a HIT" in " ".join(studies(mode, name).warnings)
+    told = "Images recur within a HIT" in " ".join(studies(mode, name).warnings)
     assert told == (name != "glimpse")  # the paper drew scenes with replacement
     for sight, sentinel, right in guesses(studies(mode, name).study):
         scores.setdefault((sight, sentinel), []).append(right)
@@ -237,5 +237,5 @@ def test_where_the_sentinel_condition_is_compared_nothing_is_told(images, tmp_pa
                          hits_per_batch=4, trials_per_cell=6)  # fmt: skip
         made = build(find_images(few), chosen, tmp_path / str(len(contrasts)), Making(seed=3, versions={}))
         said[len(contrasts)] = " ".join(made.warnings)
-    assert "Images come back within a HIT" not in said[2]
+    assert "Images recur within a HIT" not in said[2]
     assert "comparing crn, which only sentinels show" in said[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from fractions import Fraction
 
@@ -58,6 +59,10 @@ def test_a_study_of_clips_is_built(here):
     assert len({path.stat().st_size for path in (here / "study" / "images").iterdir()}) == 1
     assert not list(here.glob(".study*"))
     assert "under opaque names (mp4, " in done.output
+    page = (here / "study" / "design.html").read_text(encoding="utf-8")
+    assert "<h2>Clips</h2>" in page
+    assert "Clips are stored as" in page
+    assert not re.search(r"\bimages? (are|of|come|stand)", page + done.output)
     assert "0.32 s at 25 frames a second" in done.output
     page = (here / "study" / "design.html").read_text()
     assert page.count('alt="Frames of ') == 2 * page.count('<div class="strips">') > 0

@@ -41,6 +41,12 @@ def test_images_that_recur_in_no_cell_cost_nothing() -> None:
     assert list(counted.warnings()) == []
 
 
+def test_few_clips_are_warned_of_as_clips() -> None:
+    (warning,) = found("limited-time", 24).warnings("clip")
+    assert warning.startswith("Each condition shows 24 clips, and one stands in")
+    assert "image" not in warning
+
+
 def test_only_compared_trials_are_counted() -> None:
     rows = trials("limited-time", 24)
     known = [row for row in rows if row.sentinel]

@@ -24,7 +24,7 @@ from glimpse.study import read_study
 
 ROOT = Path(__file__).parents[3]
 # Where and how to write; what one question says shortly; everything else is a study's own.
-BESIDE = {"file", "out", "write", "force", "question", "answer"}
+BESIDE = {"file", "out", "write", "force", "question", "answer", "extend", "add"}
 STUDY = """# Our study.
 mode = "unlimited-time"  # as long as they like
 real = ""
