@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from dataclasses import dataclass
 from fractions import Fraction
@@ -88,15 +89,20 @@ class Clip:
 
 def ffmpeg() -> str:
     """Return the path of an ffmpeg; GlimpseError where there is none."""
-    import imageio_ffmpeg
-
     try:
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except RuntimeError:
+        import imageio_ffmpeg
+
+        found = str(imageio_ffmpeg.get_ffmpeg_exe())
+    except (ImportError, RuntimeError):
+        found = ""
+    if not found or shutil.which(found) is None:
+        # What the environment variable names is taken unseen.
+        where = f": IMAGEIO_FFMPEG_EXE names {found}, which is no program" if found else ""
         raise GlimpseError(
-            "No ffmpeg was found, which clips need. Install it with `pip install imageio-ffmpeg`, or name "
-            "one in the environment variable IMAGEIO_FFMPEG_EXE."
-        ) from None
+            f"No ffmpeg was found, which clips need{where}. Install it with `pip install imageio-ffmpeg`, or "
+            "name one in the environment variable IMAGEIO_FFMPEG_EXE."
+        )
+    return found
 
 
 def is_video(path: PurePath) -> bool:

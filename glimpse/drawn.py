@@ -26,11 +26,6 @@ def is_adaptive(study: Study) -> bool:
     return study.experiment.allocation == "adaptive"
 
 
-def exposures_shown(study: Study) -> list[int]:
-    """Return the exposures that occur, the shortest first; a packed trial has the number of one."""
-    return sorted({int(trial.exposure_ms) for trial in study.trials if trial.exposure_ms is not None})
-
-
 @dataclass(frozen=True)
 class DrawnTrials:
     """An assignment's trials: the name of its HIT, the number of its first trial, all of them packed.
@@ -65,7 +60,7 @@ class DrawnTrials:
 
 def rows_of(study: Study, drawn: DrawnTrials) -> list[Trial]:
     """Return the rows of trials.csv of what was drawn; AnswerError where that is none of the study's."""
-    exposures, digits = exposures_shown(study), len(study.trials[0].trial) - 1
+    exposures, digits = study.exposures_ms, len(study.trials[0].trial) - 1
     found = []
     for place, planned in enumerate(study.trials_of(drawn.template)):
         text = drawn.packed[PACKED * place : PACKED * (place + 1)]

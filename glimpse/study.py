@@ -128,6 +128,11 @@ class Study:
         return self._trials_by_hit.get(hit, ())
 
     @cached_property
+    def exposures_ms(self) -> tuple[int, ...]:
+        """The exposures that occur, the shortest first; none in unlimited time."""
+        return tuple(sorted({int(one.exposure_ms) for one in self.trials if one.exposure_ms is not None}))
+
+    @cached_property
     def _trials_by_hit(self) -> dict[str, tuple[Trial, ...]]:
         groups: dict[str, list[Trial]] = {}
         for trial in self.trials:

@@ -8,6 +8,7 @@ together. The old study stays as it is.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
@@ -49,6 +50,8 @@ def extension(folder: Path, new: Sequence[str], now: Mapping[str, Any]) -> tuple
         raise GlimpseError(f"--add {known[0]}: {folder} has this condition already; add another.")
     if not new:
         raise GlimpseError(f"--extend {folder}: name the condition that is added with --add.")
+    if twice := [name for name, count in Counter(new).items() if count > 1]:
+        raise GlimpseError(f"--add {twice[0]} is given twice; each condition once.")
     if not (folder / STUDY_FILE).is_file():
         raise GlimpseError(
             f"{folder} has no {STUDY_FILE}, which says how it was made; studies of version 0.1.0 cannot be "

@@ -99,7 +99,7 @@ def build_hits(
     with faults_of(file, now):
         read = read_study_file(file) if file else {}
         if extend:
-            read, earlier = _extension(extend, add, now)
+            read, earlier = _extension(extend, add, out, now)
         said = with_question(read, now, options["question"], options["answer"])
         if write is not None:
             _write(console, said, read, file, write, force=force)
@@ -110,10 +110,16 @@ def build_hits(
     _report(console, built)
 
 
-def _extension(study: Path, add: tuple[str, ...], now: Mapping[str, Any]) -> tuple[dict[str, Any], Earlier]:
+def _extension(
+    study: Path, add: tuple[str, ...], out: Path, now: Mapping[str, Any]
+) -> tuple[dict[str, Any], Earlier]:
     """Return what a study with more conditions is asked to be, and what it keeps of the one before."""
     from ..building.extending import extension
 
+    if out.resolve() == study.resolve():
+        raise GlimpseError(
+            f"--out {out} is the study that is extended, which stays as it is; name another folder."
+        )
     return extension(study, add, now)
 
 

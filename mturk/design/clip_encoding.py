@@ -144,6 +144,11 @@ def encode_clip(source: ClipSource, cut: Cut, how: Encode, path: Path) -> None:
     if done.returncode or _DAMAGE.search(said):
         if "No space left" in said:
             raise OSError(28, "No space left on device", str(path))
+        if not path.exists():  # what is wrong is not the source: another build of this study, which ended
+            raise GlimpseError(
+                f"{path.parent} was removed while clips were encoded, perhaps by another build of the study. "
+                "Run build-hits again."
+            )
         raise UnreadableClipError(
             f"{clip.path} cannot be decoded to its end ({_last(said)}); replace or remove it."
         )

@@ -145,6 +145,8 @@ def _real(name: str | None, conditions: Sequence[str], *, needed: bool) -> str |
 def _contrast(text: str, conditions: Sequence[str]) -> Contrast:
     """Read A:B."""
     a, colon, b = text.partition(":")
+    if text.lower() in CONTRAST_WORDS:
+        raise GlimpseError(f"--contrast {text.lower()} stands alone, in small letters; it names all pairs.")
     if not colon:
         raise GlimpseError(f"contrast {text!r} must be two conditions with a colon between, like crn:real.")
     for name in (a, b):

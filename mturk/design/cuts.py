@@ -114,7 +114,7 @@ def _uneven_rate(sources: Iterable[ClipSource]) -> Fraction:
         for before, after in zip(source.clip.times_ms, source.clip.times_ms[1:], strict=False)
         if after > before
     ]
-    return min(Fraction(_FASTEST), Fraction(round(1000 / min(gaps, default=1000 / 25))))
+    return min(Fraction(_FASTEST), Fraction(max(1, round(1000 / min(gaps, default=1000 / 25)))))
 
 
 def _whole(source: ClipSource, rate: Fraction, asked: CutSettings, limit: Limit) -> Cut:
@@ -124,6 +124,11 @@ def _whole(source: ClipSource, rate: Fraction, asked: CutSettings, limit: Limit)
     frames = max(1, round(clip.duration_ms * rate / 1000)) if resampled else clip.frames
     if asked.seconds is not None:
         frames = min(frames, max(1, round(asked.seconds * rate)))
+    if frames < 2:
+        raise GlimpseError(
+            f"{clip.path} is {clip.duration_ms / 1000:.2f} s long, and would have one frame at "
+            f"{float(rate):g} frames a second; a clip has two or more. Raise --frame-rate or --clip-seconds."
+        )
     width, height = hosted_size(source, limit)
     if min(width, height) < 2:
         raise GlimpseError(

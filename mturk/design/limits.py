@@ -21,6 +21,7 @@ TITLE, DESCRIPTION, KEYWORDS = 128, 2000, 1000
 MINUTES, ASSIGNMENTS = 365 * 24 * 60, 1_000_000_000
 # Days of work, and as many as fit in the memory of a laptop.
 TRIALS, ALL_TRIALS = 100_000, 4_000_000
+SPREAD_TRIALS = 5_000  # of a HIT over which cells are spread: its pairs are dealt by a table of their square
 # Neither XML nor a page can hold these; a carriage return would come back as another character.
 _UNSENDABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
@@ -55,6 +56,11 @@ def check_size(experiment: Experiment) -> None:
         raise GlimpseError(
             f"A HIT would have {longest:,} trials; {TRIALS:,} at most can be planned. Lower "
             "--trials-per-cell, --sentinels-per-hit or --practice-trials."
+        )
+    if experiment.hit_trials and experiment.hit_trials > SPREAD_TRIALS:
+        raise GlimpseError(
+            f"trials_per_hit is {experiment.hit_trials:,}; {SPREAD_TRIALS:,} at most, and few people answer "
+            "more than 200. Lower --trials-per-hit, and raise --hits-per-batch."
         )
     if longest * experiment.hits > ALL_TRIALS:
         raise GlimpseError(

@@ -151,6 +151,11 @@ class _VoteRow:
             )
         if cell in (a, b):
             return A if cell == a else B
+        if word in (*FIRST, *SECOND) and word in (a.lower(), b.lower()):
+            raise RowError(
+                f"{self.where}: {self.head[place]} is {cell!r}, which may be a side or, spelt otherwise, the "
+                "condition of that name; write conditions everywhere in one way"
+            )
         first, second = (self._name(end).lower() for end in ("a", "b"))
         if word in (*FIRST, first):
             return A
@@ -206,8 +211,11 @@ class _VoteRow:
         except ValueError:
             try:
                 return moment(cell), ""
-            except ValueError as error:
-                return None, f"{self.where}: {error}; the row was kept without its time"
+            except ValueError:
+                return None, (
+                    f"{self.where}: time {cell!r} is neither ISO 8601 (2026-01-31 13:45) nor seconds from "
+                    "1970 on; the row was kept without its time"
+                )
         seconds = seconds / 1000 if seconds > MOMENTS[1] else seconds
         if not MOMENTS[0] <= seconds <= MOMENTS[1]:
             return None, f"{self.where}: time {cell!r} is no date; the row was kept without its time"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from glimpse.drawn import DIGITS, exposures_shown
+from glimpse.drawn import DIGITS
 from glimpse.errors import GlimpseError
 from glimpse.language import SITE
 from glimpse.questions import is_plain
@@ -51,7 +51,7 @@ def page_data(study: Study, hit_name: str, image_base_url: str) -> dict[str, Any
         "h": hit_name,
         "b": image_base_url,
         "x": endings,
-        "e": exposures,
+        "e": list(exposures),
         "n": int(trials[0].trial[1:]),
         "d": len(trials[0].trial) - 1,
         "t": "".join(packed(trial, study, exposures, endings) for trial in trials),
@@ -156,9 +156,9 @@ def _words(study: Study, settings: PageSettings) -> dict[str, Any]:
     }
 
 
-def exposures_of(study: Study) -> list[int]:
+def exposures_of(study: Study) -> tuple[int, ...]:
     """Return the exposures that occur; GlimpseError when they are more than a trial's one digit can tell."""
-    values = exposures_shown(study)
+    values = study.exposures_ms
     if len(values) > len(DIGITS):
         raise GlimpseError(
             f"--exposure-ms: the study has {len(values)} exposures; a page holds 1 to {len(DIGITS)}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -100,6 +101,15 @@ def test_a_missing_ffmpeg_is_said(monkeypatch):
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "")
     monkeypatch.setattr("imageio_ffmpeg.get_ffmpeg_exe", lambda: (_ for _ in ()).throw(RuntimeError("none")))
     with pytest.raises(GlimpseError, match="No ffmpeg was found, which clips need"):
+        ffmpeg()
+
+
+def test_an_ffmpeg_that_is_named_wrongly_or_not_installed_is_said(monkeypatch):
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/not/there/ffmpeg")
+    with pytest.raises(GlimpseError, match="need: IMAGEIO_FFMPEG_EXE names /not/there/ffmpeg, which is no"):
+        ffmpeg()
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    with pytest.raises(GlimpseError, match=r"which clips need\. Install it"):
         ffmpeg()
 
 

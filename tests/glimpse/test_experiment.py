@@ -164,3 +164,9 @@ def test_without_sentinels_no_sentinel_condition_is_needed() -> None:
     )
     assert found.contrasts == (("a", "real"),)
     assert found.sentinel is None
+
+
+@pytest.mark.parametrize("words", [["ring", "crn:real"], ["Ring"]])
+def test_a_word_for_all_pairs_stands_alone(words: list[str]) -> None:
+    with pytest.raises(GlimpseError, match="--contrast ring stands alone, in small letters"):
+        infer(preset("unlimited-time"), FOUND, contrasts=words, real="real", sentinel=None)

@@ -10,7 +10,9 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from glimpse.errors import GlimpseError
 from glimpse.main import main
+from glimpse.mturk.design.clip_encoding import Encode, encode_clip
 from glimpse.mturk.design.clip_sources import inspect_clip
 from glimpse.mturk.design.cuts import CutSettings, common_rate, cut_alike
 from glimpse.study import read_study
@@ -221,6 +223,30 @@ def test_the_common_rate():
     assert common_rate([Fraction(24), Fraction(60)], CutSettings()) == 60
     assert common_rate([Fraction(30), Fraction(30000, 1001), Fraction(30000, 1001)], CutSettings()) < 30
     assert common_rate([], CutSettings()) is None
+
+
+def test_a_rate_that_leaves_one_frame_names_the_clip(here):
+    done = build("--frame-rate", "1")
+    assert done.exit_code == 1
+    assert re.search(
+        r"Error: clips/\S+\.mp4 is 0.32 s long, and would have one frame at 1 frames", done.output
+    )
+
+
+def test_a_folder_that_goes_while_clips_are_encoded_is_no_fault_of_theirs(here):
+    source = inspect_clip(here / "clips" / "real" / "a.mp4")
+    (cut,) = cut_alike({("real", "a"): source}, [], CutSettings(), None).values()
+    with pytest.raises(GlimpseError, match="gone was removed while clips were encoded"):
+        encode_clip(source, cut, Encode("mp4"), here / "gone" / "a.mp4")
+
+
+def test_uneven_frames_of_several_seconds_have_a_rate(tmp_path):
+    picture = [Image.new("RGB", (16, 16), (40 * place, 0, 0)) for place in range(4)]
+    lasting = [3000, 9000, 3000, 3000]
+    picture[0].save(tmp_path / "a.gif", save_all=True, append_images=picture[1:], duration=lasting)
+    source = inspect_clip(tmp_path / "a.gif")
+    (cut,) = cut_alike({("a", "a"): source}, [], CutSettings(), None).values()
+    assert cut.frames * 1000 / cut.rate == pytest.approx(sum(lasting), rel=0.1)
 
 
 def test_each_group_of_clips_is_cut_to_its_shortest(tmp_path):

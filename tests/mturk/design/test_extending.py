@@ -127,3 +127,11 @@ def test_anchors_are_a_few_and_spread() -> None:
     found = anchors(every, 20)
     assert len(found) == 2
     assert len(set(anchors(every, 100))) == 11
+
+
+def test_the_study_that_is_extended_is_not_replaced(folder: Path) -> None:
+    before = digests(folder / "study")
+    words = ("--extend", str(folder / "study"), "--force", "--add", "new")
+    assert "is the study that is extended" in run(folder, *words, code=1)
+    assert "new is given twice" in run(folder, *words, "--add", "new", out="twice", code=1)
+    assert digests(folder / "study") == before

@@ -301,6 +301,7 @@ def test_a_file_that_is_no_text_or_not_there(here: Path) -> None:
         ("looks better", "looks\\u0007 better", "question quality holds the character U+0007, which no page"),
         ("30 or older", "30\\u0000", "form field age holds the character U+0000, which no page can show"),
         ("cell = 4", "cell = 100000", "A HIT would have 100,002 trials; 100,000 at most can be planned."),
+        ("trials_per_cell = 4", "trials_per_hit = 5001", "trials_per_hit is 5,001; 5,000 at most"),
         ("cell = 4", "cell = 9223372036854775807", "at most can be planned. Lower design.trials_per_cell"),
         (
             "per_batch = 1",

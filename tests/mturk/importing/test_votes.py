@@ -191,7 +191,7 @@ def test_ties_exposures_and_times(tmp_path):
     assert [vote.exposure_ms for vote in found.votes] == [500, 2000, 500]
     assert [vote.time for vote in found.votes] == ["2024-05-01T10:00:00Z", "2024-05-01T10:01:00Z", None]
     assert len(found.problems) == 1
-    assert "line 4: time 'no idea'" in found.problems[0]
+    assert "line 4: time 'no idea' is neither ISO 8601" in found.problems[0]
     folder = imported(tmp_path, *lines, head=head)
     study = json.loads((folder / "study.json").read_text())
     assert study["experiment"]["mode"] == "limited-time"
@@ -301,6 +301,14 @@ def test_votes_that_contradict_each_other(tmp_path):
     lines = ["w1,s1,flux:dev,flux-dev,1"]
     with pytest.raises(GlimpseError, match="two conditions would be named 'flux-dev'"):
         imported(tmp_path, *lines)
+
+
+def test_a_winner_that_may_be_a_side_or_a_condition_is_not_guessed(tmp_path):
+    """Of B beside A, "a" is the second by its name and the first by its side."""
+    head = "user,scene,condition_A,condition_B,winner"
+    found = votes_of(tmp_path, "w1,s1,B,A,a", "w1,s2,B,A,A", "w1,s3,crn,A,a", "w1,s4,crn,gan,a", head=head)
+    assert [vote.item_a for vote in found.votes] == ["s2", "s4"]
+    assert ["may be a side" in problem for problem in found.problems] == [True, True]
 
 
 def test_names_that_cannot_stand_in_a_contrast_are_changed_and_said(tmp_path):
