@@ -195,7 +195,9 @@ def serve(  # noqa: PLR0917 - one an option
             console.warn(jump_text(site.clock_jump_s))
         console.say(f"Stop with Ctrl-C, or from another terminal: kill {os.getpid()}")
         named = given("studies")[1:] if len(studies) == 1 else []
-        console.next(command("publish", *named, "--to", "local", *given("data")))
+        console.next(
+            command("publish", *named, "--to", "prolific" if fake_prolific else "local", *given("data"))
+        )
         if open_:
             click.launch(link)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # What says how often cells are shown where a HIT has all of them.
 NOT_BESIDE = "trials_per_cell"
 _LEAST = 10  # compared trials of a HIT, however little time there is
+_MANY_BATCHES = 12  # of one contrast each; from more on, their HITs cost more than most rankings need
 
 
 def spread(experiment: Experiment, trials: int, hits: int | None = None) -> Experiment:
@@ -36,7 +37,7 @@ def spread(experiment: Experiment, trials: int, hits: int | None = None) -> Expe
     by_condition = experiment.sentinels == "condition" and experiment.known_per_hit
     if by_condition and experiment.sentinel is None:
         raise GlimpseError(
-            "trials_per_hit spreads all contrasts over HITs, whose sentinels need a condition that is "
+            "--trials-per-hit spreads all contrasts over HITs, whose sentinels need a condition that is "
             "plainly not real. Name one with --sentinel, or do without: --sentinels-per-hit 0."
         )
     cells = experiment.cells
@@ -106,8 +107,10 @@ def spread_where_needed(
     usual = preset(experiment.mode, experiment.preset)
     most = max(len(batch.contrasts) for batch in experiment.batches) * len(experiment.exposures_ms)
     least = max(len(batch.contrasts) for batch in usual.batches) * len(usual.exposures_ms)
-    if most <= least or {"hit_trials", NOT_BESIDE} & set(said):
+    if {"hit_trials", NOT_BESIDE} & set(said):
         return experiment, None
+    if most <= least:
+        return experiment, _many_batches(experiment, contexts)
     longest = max(map(experiment.trials_per_hit, experiment.batches))
     allotted, needed = experiment.time_allotted_minutes, _minutes(experiment, longest, contexts)
     if needed <= allotted:
@@ -119,6 +122,20 @@ def spread_where_needed(
         f"minutes, and {allotted} are allotted. They are spread over {counted(found.hits, 'HIT')} of "
         f"{found.hit_trials} trials, each cell equally often. --trials-per-hit and --hits-per-batch set "
         "other numbers."
+    )
+
+
+def _many_batches(experiment: Experiment, contexts: Sequence[Context]) -> str | None:
+    """Say what HITs of one contrast each cost where there are many; None where they are few."""
+    named = experiment.sentinel is not None or not experiment.known_per_hit
+    if len(experiment.batches) <= _MANY_BATCHES or not (named or experiment.sentinels != "condition"):
+        return None
+    trials = usual_length(experiment, contexts)
+    fewer = spread(experiment, trials).hits
+    return (
+        f"{len(experiment.batches)} contrasts make {counted(experiment.hits, 'HIT')}, since each HIT asks "
+        f"about one contrast. --trials-per-hit {trials} spreads them over {counted(fewer, 'HIT')}, each of "
+        "which connects many conditions: that is enough for a ranking."
     )
 
 

@@ -203,3 +203,15 @@ def test_only_hits_that_are_too_long_are_spread_by_themselves() -> None:
     assert spread_where_needed(few, ()) == (few, None)
     patient = infer(preset("limited-time"), conditions, numbers={"time_allotted_minutes": 200})
     assert spread_where_needed(patient, ()) == (patient, None)
+
+
+def test_many_hits_of_one_contrast_each_are_warned_of() -> None:
+    """20 systems in unlimited time are 950 HITs of one contrast each, where 63 tell the ranking."""
+    many = infer(preset("unlimited-time"), [*names(19), "image-space", "real"], contrasts=("all",))
+    found, said = spread_where_needed(many, ())
+    assert found == many
+    assert said is not None
+    assert "190 contrasts make 950 HITs" in said
+    assert f"--trials-per-hit 90 spreads them over {spread(many, 90).hits} HITs" in said
+    few = infer(preset("unlimited-time"), ["crn", "pix2pix", "image-space", "real"], contrasts=("all",))
+    assert spread_where_needed(few, ()) == (few, None)
