@@ -51,12 +51,14 @@ class Compared:
 
 
 def findings(facts: Mapping[str, Any]) -> list[Finding]:
-    """Return the findings of a summary: how much of the study is in, where that is not all; one a contrast,
-    question by question; then exclusion, and what else a reader must know."""
+    """Return the findings of a summary: how much of the study is in, where that is not all, and whether
+    compared folders differ; one a contrast, question by question; then exclusion, and what else a reader
+    must know."""
     each = each_question(facts)
     values = shared_values(facts) | {"few": _few(facts), "without_filter": _without_filter(each)}
+    values["drift"] = _drift(facts)
     quality = [Finding(text[2:], main=False) for text in entries("quality.j2", values)]
-    opening = int(values["under_way"])
+    opening = int(values["under_way"]) + int(values["drift"] is not None)
     about = [finding for one in each for finding in _of_question(one)]
     return [*quality[:opening], *about, *quality[opening:]]
 
@@ -94,6 +96,16 @@ def _without_filter(each: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
         "decisions_changed": sum(row["decisions_changed"] for row in rows),
         "tests": len(tested),
     }
+
+
+def _drift(facts: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The surest difference between results folders that are compared, its p-value adjusted by Bonferroni's
+    rule; None where none is significant, or nothing is compared."""
+    rows = [row for row in facts["comparison"] or () if row["p_difference"] is not None]
+    surest = min(rows, key=lambda row: row["p_difference"], default=None)
+    if surest is None or surest["p_difference"] * len(rows) >= facts["settings"]["alpha"]:
+        return None
+    return {"row": surest, "p": surest["p_difference"] * len(rows), "tests": len(rows)}
 
 
 def _compared(facts: Mapping[str, Any], name: str, curve: Mapping[str, Any] | None) -> Compared:

@@ -78,6 +78,23 @@ def test_everybody_excluded_says_what_to_do(results: Path, tmp_path: Path) -> No
     assert lifted.exit_code == 0, lifted.output
 
 
+def test_folders_that_differ_are_told_of_first(tmp_path: Path) -> None:
+    """An added condition is compared in other months than the old ones: what drifted spoils the ranking."""
+    study = build_study(tmp_path / "study", "unlimited-time", hits=2, per_cell=40, workers=8, sentinels=10)
+    for name, strength in (("then", "-3"), ("alike", "-3"), ("now", "3")):
+        seed = {"then": 1, "alike": 2, "now": 3}[name]
+        run("simulate", study, "--strength", f"crn={strength}", "--seed", seed, "--out", tmp_path / name)
+    said = {}
+    for name in ("alike", "now"):
+        both = (tmp_path / "then", tmp_path / name)
+        result = run("analyze", *both, "--compare", "--out", tmp_path / f"to-{name}", *SVG)
+        said[name] = " ".join(result.output.split())
+    told = "Rates differ from one results folder to another"
+    assert told not in said["alike"]
+    assert f"{told}: crn against" in said["now"]
+    assert said["now"].index(told) < said["now"].index("People ")
+
+
 def test_contrasts_of_one_folder_only_are_not_compared(results: Path, tmp_path: Path) -> None:
     study = build_study(tmp_path / "study", seed=9, study="otherstudy012345", contrasts=[["crn", "real"]])
     run("simulate", study, "--out", tmp_path / "pilot", "--seed", 7)
