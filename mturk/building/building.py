@@ -192,7 +192,7 @@ def _built(
     stimulus = "clip" if study.moving else "image"
     blind = blind_warnings(experiment, study.trials, imaging.encoding, sources.stimuli, stimulus)
     said = [*imaging.warnings(), *_question_warnings(study, question_bytes)]
-    said += [*pay_warnings(study, making.least_hourly_usd), *contact_warnings(page)]
+    said += [*pay_warnings(study, making.least_hourly_usd), *contact_warnings(page), *_repeats(study, page)]
     warnings = (*warnings, *(recurring.warnings(stimulus) if recurring else ()), *blind, *said)
     report = design_html(
         study, recurring, warnings=warnings, encoding=imaging.encoding, question_bytes=question_bytes,
@@ -237,6 +237,18 @@ def _question_warnings(study: Study, question_bytes: int) -> Iterator[str]:
         yield (
             f"A HIT makes a question of up to {question_bytes} bytes, and Mechanical Turk allows "
             f"{QUESTION_BYTES}: this study can be published on your own server alone. {smaller(study)}"
+        )
+
+
+def _repeats(study: Study, page: PageSettings) -> Iterator[str]:
+    """Say that clips start again within the longest exposures, where they are to be seen once at most."""
+    exposures = [float(one) for one in study.experiment.exposures_ms if one is not None]
+    lengths = [one.duration_ms for one in study.stimuli.values() if one.duration_ms is not None]
+    if exposures and lengths and page.play != "once" and max(exposures) > min(lengths):
+        shortest, longest = min(lengths) / 1000, max(exposures) / 1000
+        yield (
+            f"Clips of {shortest:g} s start again within the longest exposure, {longest:g} s. If each is to "
+            f"be seen once at most, use --play once, or exposures up to {min(lengths):.0f} ms (--exposure-ms)."
         )
 
 

@@ -261,6 +261,19 @@ def test_each_group_of_clips_is_cut_to_its_shortest(tmp_path):
     assert [cut.frames for cut in cuts.values()] == [6, 6, 6, 12, 12]
 
 
+def test_clips_that_start_again_within_an_exposure_are_told(here):
+    told = "Clips of 0.32 s start again within the longest exposure, 0.5 s."
+    asked = ("--mode", "limited-time", "--contact", "a@b.org", "--out")
+    assert told in " ".join(build(*asked, "loops", "--exposure-ms", "500").output.split())
+    for out, more in (
+        ("short", ["--exposure-ms", "320"]),
+        ("once", ["--exposure-ms", "500", "--play", "once"]),
+    ):
+        done = build(*asked, out, *more)
+        assert done.exit_code == 0, done.output
+        assert "start again" not in done.output
+
+
 def test_a_study_of_clips_asks_of_clips_where_nothing_else_is_stated(here):
     assert build("--contact", "a@b.org", "--language", "de").exit_code == 0
     study = read_study("study")
