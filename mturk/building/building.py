@@ -248,7 +248,7 @@ def _repeats(study: Study, page: PageSettings) -> Iterator[str]:
         shortest, longest = min(lengths) / 1000, max(exposures) / 1000
         yield (
             f"Clips of {shortest:g} s start again within the longest exposure, {longest:g} s. If each is to "
-            f"be seen once at most, use --play once, or exposures up to {min(lengths):.0f} ms (--exposure-ms)."
+            f"be seen once at most, use --play once, or --exposure-ms up to {min(lengths):.0f}."
         )
 
 
