@@ -248,7 +248,7 @@ def test_a_warning_speaks_of_arguments_and_points_at_its_caller(here, tmp_path):
     assert [warning.filename for warning in caught] == [__file__] * 4
     assert str(caught[0].message).endswith("use fewer trials a HIT (`trials_per_cell`).")
     assert "images, and one stands in 1.1 of a cell's 5 trials" in str(caught[1].message)
-    assert "a program in the browser can recognise sentinels by that" in str(caught[2].message)
+    assert "in the browser can recognise sentinels by that." in str(caught[2].message)
     assert str(caught[3].message).endswith("Give an e-mail address with `contact`.")
 
 

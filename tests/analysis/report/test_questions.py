@@ -56,8 +56,8 @@ def test_other_questions_have_the_fields_that_the_documentation_names(
     part = text.split("\n## `other_questions`")[1].split("\n## ")[0].split("as they stand")[0]
     named = set(re.findall(r"`(\w+)`", part))
     for other in summary_of_several["other_questions"]:
-        assert set(other) == named
-        assert named <= set(summary_of_several)
+        assert {*other, "panels"} == named  # these are there where several panels sent people
+        assert set(other) <= set(summary_of_several)
 
 
 def test_tables_begin_with_the_question(report_of_several: Path) -> None:

@@ -127,7 +127,7 @@ def test_steps_reject_more_than_one_look():
     assert stepwise(observed, errors, 0.95).tolist() == [1] * 6
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.permutations(range(5)), st.floats(0.1, 10))
 def test_names_units_and_the_direction_do_not_matter(seed, order, unit):
     rng = np.random.default_rng(seed)

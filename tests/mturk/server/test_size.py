@@ -189,7 +189,7 @@ def test_an_answer_is_judged_once(server, grow, read, tmp_path, monkeypatch):
 
     judged = []
     monkeypatch.setattr(
-        screening, "reason_left_out", lambda plan, hit, submission: judged.append(hit) or "unreadable"
+        screening, "reason_left_out", lambda plan, hit, *sent: judged.append(hit) or "unreadable"
     )
     monkeypatch.setattr(screening, "_AT_ONCE", 2)
     exclusions._studies = {STUDY: screening.Tallies(plan)}
