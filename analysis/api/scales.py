@@ -11,9 +11,12 @@ from ..statistics.preference import Intervals
 from .given import given_as
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
     from ..reading.exclusion import Exclusion
+    from ..statistics.grouping import Analysed
 
 
 @in_python
@@ -56,12 +59,7 @@ def ties_table(
         19  pix2pix:real       4000.0  388   0.46  0.41  0.51
         20  pix2pix:real       8000.0  388   0.47  0.40  0.54
     """
-    given = given_as(judgments, ("item_a", "item_b"))
-    settings = Intervals(number("level", level), word("cluster", cluster))
-    answers = given.analysed(settings.cluster, flag("filtered", filtered))
-    found = scales.ties_table(answers, settings)
-    found.attrs |= given.about
-    return found
+    return _table(scales.ties_table, judgments, level, cluster, filtered)
 
 
 @in_python
@@ -104,9 +102,19 @@ def scale_table(
         19  pix2pix:real       4000.0  388 -1.44 -1.65 -1.14
         20  pix2pix:real       8000.0  388 -1.46 -1.66 -1.16
     """
+    return _table(scales.scale_table, judgments, level, cluster, filtered)
+
+
+def _table(
+    make: Callable[[Analysed, Intervals], pd.DataFrame],
+    judgments: Exclusion | pd.DataFrame,
+    level: float,
+    cluster: str,
+    filtered: bool,
+) -> pd.DataFrame:
+    """Check the arguments, and return the table with what is known of the study in its `attrs`."""
     given = given_as(judgments, ("item_a", "item_b"))
     settings = Intervals(number("level", level), word("cluster", cluster))
-    answers = given.analysed(settings.cluster, flag("filtered", filtered))
-    found = scales.scale_table(answers, settings)
+    found = make(given.analysed(settings.cluster, flag("filtered", filtered)), settings)
     found.attrs |= given.about
     return found

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from glimpse.clips import ffmpeg
-from glimpse.errors import GlimpseError
 from glimpse.progress import untracked
 
 from ..design.clip_encoding import Encode, chosen
 from ..design.clip_sources import SOUND, UNEVEN, ClipSource, inspect_clip
 from ..design.cuts import cut_alike, is_same_rate
 from ..design.encoding import hosted_size
-from ..design.stimuli import check_sizes, listed_faults
+from ..design.stimuli import inspect_each
 from .imaging import LookedAt, in_bytes, shown_in, size_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
 
     from glimpse.progress import Track
 
@@ -40,27 +37,7 @@ def inspect_clips(
     GlimpseError that lists all that cannot be shown, or when the sizes of a pair differ.
     """
     ffmpeg()  # said once, not of every clip, where it is missing
-    pairs = list(dict.fromkeys(pairs))
-    keys = sorted({key for pair in pairs for key in pair})
-    more = sorted(set(others) - set(keys))
-    paths = [images.paths[condition][item] for condition, item in (*keys, *more)]
-    with ThreadPoolExecutor() as pool:
-        found = list(track(pool.map(_inspected, paths), "Reading clips", len(paths)))
-    if problems := [one for one in found if isinstance(one, GlimpseError)]:
-        raise listed_faults(problems, f"{len(paths)} clips")
-    good = [one for one in found if isinstance(one, ClipSource)]
-    sources = dict(zip(keys, good, strict=False))
-    for left, right in pairs:
-        one, other = ((sources[key].path, sources[key].size) for key in (left, right))
-        check_sizes(one, other, same_item=left[1] == right[1], what="clips")
-    return sources
-
-
-def _inspected(path: Path) -> ClipSource | GlimpseError:
-    try:
-        return inspect_clip(path)
-    except GlimpseError as error:
-        return error
+    return inspect_each(inspect_clip, "clips", images, pairs, track, others)
 
 
 def filmed(

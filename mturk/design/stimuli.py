@@ -8,7 +8,7 @@ import hmac
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from glimpse.clips import clip_files, has_clips
 from glimpse.errors import GlimpseError
@@ -18,12 +18,15 @@ from glimpse.progress import untracked
 from .encoding import Source, inspect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from glimpse.progress import Track
 
+    from .clip_sources import ClipSource
+
 Key = tuple[str, str]
 Pair = tuple[Key, Key]
+Looked = TypeVar("Looked", bound="Source | ClipSource")
 Sized = tuple[Path, tuple[int, int]]  # an image file, its width and height
 # 20 characters of base 32 are 100 bits; one case only, for file systems that do not tell cases apart.
 ID_LENGTH = 20
@@ -149,31 +152,45 @@ def inspect_all(
 
     GlimpseError that lists all unreadable ones, or when a pair's sizes differ.
     """
+    return inspect_each(inspect, "images", images, pairs, track, others)
+
+
+def inspect_each(
+    look: Callable[[Path], Looked],
+    what: str,
+    images: Images,
+    pairs: Iterable[Pair],
+    track: Track,
+    others: Iterable[Key],
+) -> dict[Key, Looked]:
+    """Call `look` on every file of `pairs` and of `others` once; return what it says of those of `pairs`.
+
+    GlimpseError that lists all files of which `look` raises one, or when a pair's sizes differ; `what` is in
+    them (images or clips).
+    """
+
+    def looked(path: Path) -> Looked | GlimpseError:
+        """Return what is wrong with a file, too: one says nothing of the others."""
+        try:
+            return look(path)
+        except GlimpseError as error:
+            return error
+
     pairs = list(dict.fromkeys(pairs))
     keys = sorted({key for pair in pairs for key in pair})
     more = sorted(set(others) - set(keys))
     paths = [images.paths[condition][item] for condition, item in (*keys, *more)]
     with ThreadPoolExecutor() as pool:
-        found = list(track(pool.map(_inspected, paths), "Reading images", len(paths)))
+        found = list(track(pool.map(looked, paths), f"Reading {what}", len(paths)))
     problems = [one for one in found if isinstance(one, GlimpseError)]
     if problems:
-        raise listed_faults(problems, f"{len(paths)} images")
-    good = [one for one in found if isinstance(one, Source)]
+        raise listed_faults(problems, f"{len(paths)} {what}")
+    good = [one for one in found if not isinstance(one, GlimpseError)]
     sources = dict(zip(keys, good, strict=False))
     for left, right in pairs:
-        (one, other) = (
-            (sources[key].path, (sources[key].width, sources[key].height)) for key in (left, right)
-        )
-        check_sizes(one, other, same_item=left[1] == right[1])
+        one, other = ((sources[key].path, sources[key].size) for key in (left, right))
+        check_sizes(one, other, same_item=left[1] == right[1], what=what)
     return sources
-
-
-def _inspected(path: Path) -> Source | GlimpseError:
-    """Read an image; what is wrong with it is returned, so that one says nothing of the others."""
-    try:
-        return inspect(path)
-    except GlimpseError as error:
-        return error
 
 
 def listed_faults(problems: Sequence[GlimpseError], all_of: str) -> GlimpseError:
