@@ -159,7 +159,7 @@ def _wins(evidence: Evidence) -> Drawing:
     when = at(table["exposure_ms"].iloc[0]) if limited else ""
     caption = (
         f"Win matrix{when}: how often the condition of a row was chosen beside that of a column (%); "
-        f"conditions by their strength. Bold, or a dot: the {level_text(evidence.settings.intervals.level)} "
+        f"conditions as in the table. Bold, or a dot: the {level_text(evidence.settings.intervals.level)} "
         "interval, which is not adjusted for the number of pairs, leaves 50 % out. Grey: never compared."
     )
     alt = "Win matrix: the rate of every condition beside every other; the numbers are in win_matrix.csv."

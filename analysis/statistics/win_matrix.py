@@ -24,7 +24,9 @@ LEADERBOARD_COLUMNS = (
 
 
 def win_matrix(preference: pd.DataFrame, rankings: Sequence[Ranking]) -> pd.DataFrame:
-    """Return the rate of every ordered pair of conditions, one row a pair and exposure, strongest first.
+    """Return the rate of every ordered pair of conditions, one row a pair and exposure.
+
+    Conditions stand as in the leaderboard, so that table and matrix are read together.
 
     preference: `preference.preference_table`; cells without answers are left out. rankings: give the order of
     the conditions, and `expected`, the rate by their strengths; by name, and missing, where an exposure has
@@ -46,7 +48,16 @@ def win_matrix(preference: pd.DataFrame, rankings: Sequence[Ranking]) -> pd.Data
         for end in ("condition", "versus")
     )
     table["expected"] = special.expit(one - other)
-    order = table.assign(one=-one, other=-other).sort_values(
+    place = {
+        (float(ranking.exposure_ms or 0), name): number
+        for ranking in rankings
+        for number, name in enumerate(_by_rank_set(ranking))
+    }
+    first, second = (
+        [place.get((ms, name), len(place)) for ms, name in zip(at, table[end], strict=True)]
+        for end in ("condition", "versus")
+    )
+    order = table.assign(one=first, other=second).sort_values(
         ["exposure_ms", "one", "condition", "other", "versus"], kind="stable"
     )
     return order[list(WIN_MATRIX_COLUMNS)].reset_index(drop=True)
@@ -60,6 +71,16 @@ def _strengths(rankings: Sequence[Ranking]) -> dict[tuple[float, str], float]:
         if ranking.identified
         for name, strength in zip(ranking.conditions, ranking.strengths, strict=True)
     }
+
+
+def _by_rank_set(ranking: Ranking) -> list[str]:
+    """The conditions in the order of the leaderboard; by strength where no rank sets are known."""
+    if not ranking.identified:
+        return []
+    ranks = ranks_of(ranking.strengths)
+    low, high = (ranking.simultaneous_rank_low or ranks, ranking.simultaneous_rank_high or ranks)
+    order = sorted(range(len(ranks)), key=lambda one: (low[one], high[one], ranks[one]))
+    return [ranking.conditions[one] for one in order]
 
 
 def leaderboard(rankings: Sequence[Ranking], preference: pd.DataFrame) -> pd.DataFrame:
@@ -92,7 +113,8 @@ def leaderboard(rankings: Sequence[Ranking], preference: pd.DataFrame) -> pd.Dat
             }
             for place, name in enumerate(ranking.conditions)
         ]
-        rows += sorted(own, key=lambda row: (row["rank_low"], row["rank_high"], row["rank"]))
+        order = _by_rank_set(ranking)
+        rows += sorted(own, key=lambda row: order.index(row["condition"]))
     return pd.DataFrame(rows, columns=list(LEADERBOARD_COLUMNS))
 
 

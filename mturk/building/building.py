@@ -24,6 +24,7 @@ from ..page.settings import check_playing, page_settings
 from .blindness import blind_warnings
 from .clip_words import question_of_clips, text_of_clips
 from .contact_sheet import contact_sheet
+from .contrast_map import connection_warnings
 from .design_page import design_html
 from .developing import ffmpeg_version
 from .display import Display
@@ -135,7 +136,7 @@ def build(
     file = read_known(stated, keep_sides=making.sources.keep_sides) if stated else None
     known = source_of(experiment, images, items, contexts, file)
     rows = list(planned_rows(experiment, items, making.seed, known, contextual=bool(contexts)))
-    warnings += scene_warnings(experiment, len(items))
+    warnings += [*connection_warnings(experiment), *scene_warnings(experiment, len(items))]
     pool = drawable(experiment, items) if experiment.allocation == "adaptive" else ()
     return _built(Display(images, rows, contexts, pool), experiment, target, making, warnings)
 

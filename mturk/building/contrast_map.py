@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glimpse.blocks import parts
+from glimpse.text import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from glimpse.experiment import Experiment
     from glimpse.study import Study
 
 MANY = 20  # contrasts from which on a map says more than a table
@@ -82,6 +84,20 @@ def contrast_map(study: Study) -> ContrastMap | None:
     return ContrastMap(
         tuple(rows), min(counts), max(counts), (min(sizes), max(sizes)), unconnected, len(hits)
     )
+
+
+def connection_warnings(experiment: Experiment) -> Iterator[str]:
+    """Say which conditions no chain of contrasts joins, since no ranking has both."""
+    names = list(dict.fromkeys(name for contrast in experiment.contrasts for name in contrast))
+    ends = [[names.index(name) for name in contrast] for contrast in experiment.contrasts]
+    part = parts(np.array(ends), len(names))
+    groups = [[name for name, own in zip(names, part, strict=True) if own == one] for one in np.unique(part)]
+    if len(groups) > 1:
+        yield (
+            f"The contrasts never compare these groups with one another: {'; '.join(map(listed, groups))}. A "
+            "ranking cannot order conditions of different groups; add a contrast between them, such as "
+            f"--contrast {groups[0][0]}:{groups[1][0]}."
+        )
 
 
 def _parts(contrasts: Sequence[str], number: dict[str, int]) -> int:

@@ -76,6 +76,18 @@ class Columns:
     answers: Mapping[str, tuple[str, int]]
     sided: bool
 
+    def read_as(self, head: Sequence[str]) -> list[str]:
+        """Return what each column of the head is read as, such as "worker = observer"."""
+        found = [(place, role) for role, place in self.at.items()]
+        for question, (role, place) in self.answers.items():
+            found.append((place, f"{role}:{question}" if question else role))
+        return [f"{role} = {head[place]}" for place, role in sorted(found)]
+
+    def left_out(self, head: Sequence[str]) -> list[str]:
+        """Return the columns of the head that are not read."""
+        read = {*self.at.values(), *(place for _, place in self.answers.values())}
+        return [name for place, name in enumerate(head) if place not in read]
+
 
 def columns_of(head: Sequence[str], stated: Sequence[str], where: str) -> Columns:
     """Find the columns in a table's head.

@@ -75,7 +75,7 @@ def study_of(found: Votes, *, real: str | None = None, title: str = "", only: st
     document = _document(plan, table, list(questions.values()), real, title, sided=found.sided)
     imported = Imported(
         json.dumps(document, indent=1) + "\n", plan, problems=[*found.problems, *notes],
-        facts=_facts(document, answered, votes),
+        facts={**_facts(document, answered, votes), **_columns(found)},
     )  # fmt: skip
     names = {shown: trial.trial for shown, trial in zip(trials, table, strict=True)}
     _add_lines(imported, answered, names, questions, str(document["secret"]))
@@ -217,6 +217,11 @@ def _facts(
         "questions": [f"{one['name']} ({one['answer']})" for one in experiment["questions"]],
         "sides": "not known" if "sides" in experiment else "known",
     }
+
+
+def _columns(found: Votes) -> dict[str, Any]:
+    """What was read as what: names of columns are guessed, so a person should look."""
+    return {"columns": list(found.columns), **({"not read": list(found.unread)} if found.unread else {})}
 
 
 def _add_lines(

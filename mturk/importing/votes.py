@@ -49,11 +49,17 @@ class Vote(NamedTuple):
 
 @dataclass(frozen=True)
 class Votes:
-    """What the files hold. sided: whether A stood left in every row. problems: rows and cells left out."""
+    """What the files hold.
+
+    sided: whether A stood left in every row. problems: rows and cells left out. columns: what each column is
+    read as ("worker = observer"). unread: the columns that are not read.
+    """
 
     votes: tuple[Vote, ...]
     sided: bool
     problems: tuple[str, ...]
+    columns: tuple[str, ...]
+    unread: tuple[str, ...]
 
 
 def read_votes(paths: Sequence[Path], stated: Sequence[str] = (), *, a_is_left: bool = False) -> Votes:
@@ -64,11 +70,14 @@ def read_votes(paths: Sequence[Path], stated: Sequence[str] = (), *, a_is_left: 
     """
     votes: list[Vote] = []
     problems: list[str] = []
+    read, unread = dict[str, None](), dict[str, None]()
     sided = True
     for path in paths:
         table = read_table(path, KNOWN)
         columns = columns_of(table.head, stated, str(path))
         sided &= a_is_left or columns.sided
+        read.update(dict.fromkeys(columns.read_as(table.head)))
+        unread.update(dict.fromkeys(columns.left_out(table.head)))
         for found in _rows(table, columns):
             if isinstance(found, str):
                 problems.append(found)
@@ -77,7 +86,7 @@ def read_votes(paths: Sequence[Path], stated: Sequence[str] = (), *, a_is_left: 
     if not votes:
         first = f" The first: {problems[0]}" if problems else ""
         raise GlimpseError(f"{', '.join(map(str, paths))}: no row is a vote.{first}")
-    return Votes(tuple(votes), sided, tuple(problems))
+    return Votes(tuple(votes), sided, tuple(problems), tuple(read), tuple(unread))
 
 
 def _rows(table: Table, columns: Columns) -> Iterable[Vote | str]:

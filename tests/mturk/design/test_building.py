@@ -21,6 +21,7 @@ from glimpse.errors import GlimpseError
 from glimpse.experiment import Experiment, designed, preset
 from glimpse.mturk.building import building, writing
 from glimpse.mturk.building.building import Built, Making, Texts, build
+from glimpse.mturk.building.contrast_map import connection_warnings
 from glimpse.mturk.building.design_page import cell_counts, longest_sentinel_run, repeats
 from glimpse.mturk.design.contrasts import infer
 from glimpse.mturk.design.spreading import spread
@@ -58,6 +59,26 @@ def small(**numbers: object) -> Experiment:
     return designed(
         preset("limited-time"), contrasts=contrasts, real="real", sentinel="image-space", **settings
     )
+
+
+@pytest.mark.parametrize(
+    ("contrasts", "groups"),
+    [
+        ((("crn", "real"), ("pix2pix", "image-space")), "crn and real; pix2pix and image-space"),
+        ((("crn", "real"), ("pix2pix", "real")), None),
+        ((("a", "b"), ("c", "d"), ("b", "e"), ("f", "g"), ("c", "f")), "a, b and e; c, d, f and g"),
+    ],
+)
+def test_contrasts_that_leave_groups_apart_are_warned_about(
+    contrasts: tuple[tuple[str, str], ...], groups: str | None
+) -> None:
+    experiment = designed(
+        preset("limited-time"), contrasts=contrasts, real=None, sentinel=None, sentinels_per_hit=0
+    )
+    found = list(connection_warnings(experiment))
+    assert bool(found) == (groups is not None)
+    if groups:
+        assert f"with one another: {groups}. A ranking" in found[0]
 
 
 @pytest.fixture(scope="module")

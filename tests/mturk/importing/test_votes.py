@@ -83,6 +83,19 @@ def test_usual_names_need_no_options(tmp_path):
     assert found.problems == ()
 
 
+def test_what_is_read_as_what_is_said(tmp_path):
+    """Columns are guessed, so a wrong guess must be visible; each column of the file is named once."""
+    found = votes_of(
+        tmp_path, "7,w1,s1,crn,gan,a,x", head="Session,User,Scene,model_a,model_b,winner,comment"
+    )
+    assert found.columns == (
+        "worker = User", "item = Scene", "a = model_a", "b = model_b", "winner = winner",
+    )  # fmt: skip
+    assert found.unread == ("Session", "comment")
+    facts = study_of(found).facts
+    assert (facts["columns"], facts["not read"]) == (list(found.columns), list(found.unread))
+
+
 @pytest.mark.parametrize(
     ("head", "cell", "chosen"),
     [
@@ -181,6 +194,25 @@ def test_real_votes_are_ranked_as_choix_ranks_them(tmp_path):
     assert ranking.n_images == 5
     ends = zip(ranking.low, ranking.strengths, ranking.high, strict=True)
     assert all(low < own < high for low, own, high in ends)
+
+
+@pytest.mark.skipif(not REAL_VOTES.exists(), reason=f"real votes are not there ({REAL_VOTES.name})")
+def test_real_votes_are_ranked_scene_by_scene_as_choix_ranks_them(tmp_path):
+    """`analyze --items` with a group for each scene: the same strengths as choix finds for it alone."""
+    rows = pd.read_csv(REAL_VOTES)
+    write_results(study_of(read_votes([REAL_VOTES])), tmp_path / "results")
+    items = tmp_path / "items.csv"
+    items.write_text("item,group\n" + "".join(f"{one},{one}\n" for one in rows["scene"].unique()))
+    run("analyze", tmp_path / "results", "--items", items, "--out", tmp_path / "report")
+    ranked = pd.read_csv(tmp_path / "report" / "ranking_groups.csv")
+    assert set(ranked["group"]) == set(rows["scene"])
+    for scene, group in ranked.groupby("group"):
+        rows[rows["scene"] == scene].to_csv(tmp_path / "scene.csv", index=False)
+        expected = by_choix(tmp_path / "scene.csv")
+        found = dict(zip(group["condition"], group["strength"], strict=True))
+        assert found == pytest.approx(expected, abs=1e-4)
+        assert (group["low"] < group["strength"]).all()
+        assert (group["strength"] < group["high"]).all()
 
 
 def test_ties_exposures_and_times(tmp_path):
