@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from .crowd import is_crowded
 from .tables import facing, oriented
 from .wording import each_question, entries, shared_values
 
@@ -163,12 +164,17 @@ def _few(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     pilot: worth fewer than FEWEST_WORTH equal ones; else fewer than FEWEST, or with most answers by few.
     """
     found = []
+    crowded = is_crowded(list(dict.fromkeys(row["contrast"] for row in facts["preference"])))
+    ranked = [row for row in facts["rankings"] if crowded and row["identified"]]
     for what in ("workers", "images"):
         cells = [
             (row["n_workers"] if what == "workers" else min(row["n_images_a"], row["n_images_b"]),
              row[f"effective_{what}"], row)
             for row in facts["preference"] if row["n"]
         ]  # fmt: skip
+        # Of many conditions the ranking is the finding, which pools what each contrast has little of.
+        if ranked:
+            cells = [_ranked_on(row, what) for row in ranked]
         pilot = [cell for cell in cells if cell[1] < FEWEST_WORTH]
         doubtful = [cell for cell in cells if cell[0] < FEWEST or cell[1] < min(cell[0] / 2, FEWEST)]
         if few := pilot or doubtful:
@@ -177,8 +183,16 @@ def _few(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "what": what, "pilot": bool(pilot), "cells": len(few), "all": len(few) == len(cells),
                 "number": number, "effective": worth,
                 "unequal": worth < 0.9 * number, "where": _where([row for _, _, row in few]),
+                "ranked": bool(ranked),
             })  # fmt: skip
     return found
+
+
+def _ranked_on(ranking: Mapping[str, Any], what: str) -> tuple[int, float, Cell]:
+    """How many workers or images a ranking has, and how many equal ones the scarcer of the two is worth."""
+    number = ranking[f"n_{what}"]
+    scarce = number == min(ranking["n_workers"], ranking["n_images"])
+    return number, min(number, ranking["df"] + 1) if scarce else number, {"contrast": "", **ranking}
 
 
 def _where(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[float]]]:

@@ -119,7 +119,7 @@ def test_few_images_name_their_contrasts(limited: Path) -> None:
         )
     ]
     for place, row in enumerate(facts["preference"]):
-        row["contrast"] = f"c{place}:real"
+        row["contrast"] = f"c{place % 9}:real"
     assert few_of(facts, 7, 7.0, 4)[0].startswith(
         "4 preference rates, of 4 contrasts (see Preference rates), rest on too few images: as few as 7 of "
     )

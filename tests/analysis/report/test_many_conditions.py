@@ -120,3 +120,17 @@ def test_groups_beside_the_results_are_ranked_and_strangers_named(twenty: Path) 
     assert any("nobody judged item 'zz'" in problem for problem in facts["problems"])
     assert section(page_of(twenty), "groups").count("<tr") >= 3
     assert len(rows(twenty / "ranking_groups.csv")) == 40
+
+
+@pytest.mark.parametrize(
+    ("studied", "begins"),
+    [("twenty", "The ranking rests on too few images: 4 of a"), ("limited", "The rankings rest on too few")],
+)
+def test_of_many_conditions_it_is_the_ranking_that_rests_on_too_few(
+    request: pytest.FixtureRequest, studied: str, begins: str
+) -> None:
+    """Single contrasts always have few answers there; the ranking pools them."""
+    found = json.loads((request.getfixturevalue(studied) / "summary.json").read_text())["findings"]
+    few = [text.replace("\u00a0", " ") for text in found if "too few" in text]
+    assert len(few) == 1
+    assert few[0].startswith(begins)
