@@ -66,7 +66,7 @@ def load_stimuli(
             except (UnreadableImageError, UnreadableClipError):
                 damaged.append(path)
     found = [(read[winner], read[loser]) for winner, loser in rows]
-    problems = (*_not_shown(other, folder), *_not_images(damaged))
+    problems = (*_not_shown(other, folder, results.stimulus), *_unreadable(damaged, results.stimulus))
     return [(one, two) if one is not None and two is not None else None for one, two in found], problems
 
 
@@ -123,24 +123,23 @@ def _digests(results: Results, wanted: set[Shown]) -> dict[Shown, dict[str, list
     return found
 
 
-def _not_shown(paths: list[Path], folder: Path) -> list[Problem]:
+def _not_shown(paths: list[Path], folder: Path, stimulus: str) -> list[Problem]:
     """Say that files are not what was shown: another study's, or changed since."""
     if not paths:
         return []
-    many = f"{len(paths)} images are" if len(paths) > 1 else "it is"
+    many = f"{len(paths)} {stimulus}s are" if len(paths) > 1 else "it is"
     text = (
         f"{many} not what was shown (the SHA-256 in study.json differs), and left out of the figure of "
-        f"pairs. Name the folder of the study's images with --images. If build-hits encoded them anew, that "
-        f"is images/ in the study folder"
+        f"pairs. Name the folder of the study's {stimulus}s with --images. If build-hits encoded them anew, "
+        "that is images/ in the study folder"
     )
     return [Problem(str(paths[0] if len(paths) == 1 else folder), None, text)]
 
 
-def _not_images(paths: list[Path]) -> list[Problem]:
-    return [
-        Problem(str(path), None, "it cannot be read as an image, and is left out of the figure of pairs")
-        for path in paths
-    ]
+def _unreadable(paths: list[Path], stimulus: str) -> list[Problem]:
+    what = "a clip" if stimulus == "clip" else "an image"
+    text = f"it cannot be read as {what}, and is left out of the figure of pairs"
+    return [Problem(str(path), None, text) for path in paths]
 
 
 def film_strip(path: Path, width: int) -> Pixels:

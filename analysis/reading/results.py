@@ -129,6 +129,11 @@ class Results:
         return self.answers.clips
 
     @property
+    def stimulus(self) -> str:
+        """What people saw, in a word: "image" or "clip"."""
+        return "clip" if self.moving else "image"
+
+    @property
     def sided(self) -> bool:
         """Whether every study knows which condition stood left."""
         return all(sides_known(study["experiment"]) for study in self.studies.values())

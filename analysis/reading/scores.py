@@ -232,12 +232,13 @@ def _left_out(problems: Sequence[Problem]) -> str:
     return f" Left out: {'; '.join([*first[:LINES_NAMED], *more])}."
 
 
-def matched(scores: Scores, trials: pd.DataFrame) -> Scores:
+def matched(scores: Scores, trials: pd.DataFrame, stimulus: str = "image") -> Scores:
     """Return scores with what does not fit the study among their problems.
 
     Args:
         scores: As `read_scores` gives them.
         trials: The study's, with condition_a, item_a, condition_b, item_b, sentinel and practice.
+        stimulus: What it shows, in a word: image or clip.
 
     Raises:
         GlimpseError: No trial shows two images that both have a value.
@@ -249,14 +250,17 @@ def matched(scores: Scores, trials: pd.DataFrame) -> Scores:
     if not (a.isin(known) & b.isin(known)).any():
         example = f"{a[0][1]} (such as {a[0][0]!r}) and {b[0][1]} (such as {b[0][0]!r})"
         raise GlimpseError(
-            f"{scores.file or scores.name}: no trial shows two images that have a value of "
+            f"{scores.file or scores.name}: no trial shows two {stimulus}s that have a value of "
             f"{scores.name}. The study compares, among others, items of {example}; both sides of a pair need "
             f"a value.{_left_out(scores.problems)}"
         )
     shown = a.append(b).unique()
     strange = ~(known.isin(_images(trials, "a")) | known.isin(_images(trials, "b")))
     conditions = {*trials["condition_a"].astype(str), *trials["condition_b"].astype(str)}
-    problems = [*_unknown(scores, strange, conditions), *_missing(scores, shown[~shown.isin(known)], shown)]
+    problems = [
+        *_unknown(scores, strange, conditions),
+        *_missing(scores, shown[~shown.isin(known)], shown, stimulus),
+    ]
     return replace(scores, problems=(*scores.problems, *problems))
 
 
@@ -302,13 +306,13 @@ def _more(lines: Sequence[int | None]) -> str:
     return f", as {'is' if one else 'are'} {len(lines)} more value{'' if one else 's'}{where}"
 
 
-def _missing(scores: Scores, lacking: pd.MultiIndex, shown: pd.MultiIndex) -> list[Problem]:
-    """Images without a value, a problem a condition."""
+def _missing(scores: Scores, lacking: pd.MultiIndex, shown: pd.MultiIndex, stimulus: str) -> list[Problem]:
+    """Stimuli without a value, a problem a condition."""
     problems = []
     wanted = Counter(condition for _, condition in shown)
     for condition in sorted({condition for _, condition in lacking}):
         items = sorted(item for item, name in lacking if name == condition)
-        text = f"no value of {scores.name} for {len(items)} of {wanted[condition]} images of {condition}"
+        text = f"no value of {scores.name} for {len(items)} of {wanted[condition]} {stimulus}s of {condition}"
         text += f", such as item {items[0]!r}" if len(items) < wanted[condition] else ""
         problems.append(Problem(scores.file or scores.name, None, f"{text}; pairs with them are left out"))
     return problems

@@ -167,18 +167,20 @@ def _wins(evidence: Evidence) -> Drawing:
 
 
 def _metric(evidence: Evidence) -> Drawing:
+    seen = evidence.results.stimulus
     flips = facing(records(evidence.preference), evidence.results.real)
     caption = (
-        "Each point is a pair of images: how much better the first-named condition's image is by a metric, "
-        "and how often people chose it. Line: logistic fit through 1/2 at no "
-        "difference. Above: how often the metric prefers the image that people chose."
+        f"Each point is a pair of {seen}s: how much better the first-named condition's {seen} is by a "
+        "metric, and how often people chose it. Line: logistic fit through 1/2 at no "
+        f"difference. Above: how often the metric prefers the {seen} that people chose."
     )
     return metric_drawing(evidence.metrics, flips, caption)
 
 
 def _intervals(evidence: Evidence) -> str:
     used = evidence.settings.intervals
-    return f"{level_text(used.level)} intervals, {CLUSTERS[used.cluster].clustered}"
+    cluster = CLUSTERS[used.cluster].spoken(evidence.results.stimulus)
+    return f"{level_text(used.level)} intervals, {cluster.clustered}"
 
 
 def _alt(rates: pd.DataFrame) -> str:
@@ -210,7 +212,8 @@ def _workers(evidence: Evidence) -> Drawing:
         "Left: wrong sentinels per assignment; orange: what the rule excludes"
         + ("" if filtered else " (nothing: the filter is off)")
         + f". Middle: {cloud if len(panels.dropna()) > MANY_WORKERS else points}. Right: how often "
-        "workers chose the left image; orange: excluded; grey: the range that chance gives for 95 % of them."
+        f"workers chose the left {evidence.results.stimulus}; orange: excluded; grey: the range that chance "
+        "gives for 95 % of them."
     )
     alt = "Sentinel errors, response times and side bias of the workers."
     return Drawing("workers", tables, {}, alt, caption, wide=True)

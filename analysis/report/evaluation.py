@@ -39,6 +39,7 @@ from .counts import counts_of, images_of
 from .crowd import item_groups, told_one_by_one
 from .filtering import filtered_or_not, rates_under, sensitivity
 from .metrics import Metrics, compare_metrics
+from .moving import of_clips
 from .pair_drawing import pairs_drawing
 from .prompts import prompts_of
 
@@ -160,7 +161,8 @@ def evaluate(
     first, *others = (Evidence(**shared, **text, **mine) for text, mine in zip(texts, own, strict=True))
     problems = dict.fromkeys(problem for one in (first, *others) for problem in one.results.problems)
     known = replace(first.results, problems=tuple(problems))
-    return replace(first, results=known, others=tuple(others))
+    found = replace(first, results=known, others=tuple(others))
+    return of_clips(found) if results.moving else found
 
 
 def _asked(exclusion: Exclusion, question: str) -> Exclusion:

@@ -42,7 +42,7 @@ def compare_metrics(
 
     GlimpseError as of `read_scores` and `matched`.
     """
-    scores = [matched(one, results.trials) for one in read_scores(files, directions)]
+    scores = [matched(one, results.trials, results.stimulus) for one in read_scores(files, directions)]
     found = [metric_table(judgments, one, contrasts, level=level) for one in scores]
     if not found:
         nothing = [pd.DataFrame(columns=list(columns)) for columns in (METRIC_COLUMNS, PAIR_COLUMNS)]

@@ -32,9 +32,10 @@ FORMS: dict[str, Callable[[Mapping[str, Any], str], str]] = {
 }
 
 
-def headings(names: Sequence[str], level: float) -> list[str]:
-    """Return the headings of columns; level: of the intervals."""
-    return [COLUMNS[name].heading.format(level=level_text(level)) for name in names]
+def headings(names: Sequence[str], level: float, stimulus: str = "image") -> list[str]:
+    """Return the headings of columns; level: of the intervals; stimulus: what people saw, image or clip."""
+    words = {"level": level_text(level), "stimuli": f"{stimulus.capitalize()}s"}
+    return [COLUMNS[name].heading.format(**words) for name in names]
 
 
 def printed(row: Mapping[str, Any], names: Sequence[str]) -> list[str]:

@@ -14,6 +14,7 @@ import pandas as pd
 from glimpse.files import Parts, naming, refuse_others, write_whole
 
 from ..figures.drawing import DrawingBoard
+from ..statistics.choices import CLUSTERS
 from ..statistics.curve import curves_table
 from ..statistics.ranked import differences_table, ranking_table
 from .crowd import is_crowded
@@ -49,7 +50,8 @@ def build_report(
     found = findings(facts)
     used = evidence.settings.intervals
     rates = by_question(evidence, [turned(one.preference, one.results.real) for one in evidence.each])
-    tex = preference_tex(rates, used.alpha, used.level, used.cluster, simulated=evidence.results.simulated)
+    cluster = CLUSTERS[used.cluster].spoken(evidence.results.stimulus)
+    tex = preference_tex(rates, used.alpha, used.level, cluster, simulated=evidence.results.simulated)
     methods = methods_text(facts)
     files: dict[str, bytes | Parts] = {"judgments.csv": _judgments(evidence)}
     files |= {name: text.encode() for name, text in _tables(evidence).items()}

@@ -12,7 +12,7 @@ import pandas as pd
 from glimpse.cells import guarded
 
 from ..figures.series import MANY_CONTRASTS
-from ..statistics.choices import CLUSTERS, STANDARD
+from ..statistics.choices import STANDARD
 from ..statistics.columns import COLUMNS, from_the_other_side
 from .formats import DASH, NBSP, exposure, level_text, p_text
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from ..statistics.choices import Cluster
 
 CSV_ROWS = 50_000  # written at a time
 NOT_PLAIN = re.compile('[,"\r\n]')
@@ -144,7 +146,7 @@ def turned(table: pd.DataFrame, real: str | None) -> pd.DataFrame:
 
 
 def preference_tex(
-    table: pd.DataFrame, alpha: float, level: float = 0.95, cluster: str = STANDARD.name, *, simulated: bool
+    table: pd.DataFrame, alpha: float, level: float = 0.95, cluster: Cluster = STANDARD, *, simulated: bool
 ) -> str:
     """Return preference.tex (booktabs): contrasts as columns, exposures as rows; or one row a cell, of many
     contrasts and in unlimited time.
@@ -162,7 +164,7 @@ def preference_tex(
     shown = level_text(level).replace(f"{NBSP}%", r"\,\%")
     note = [
         f"% Caption: Preference rates (per cent) with {shown} intervals",
-        f"%   ({CLUSTERS[cluster].clustered});",
+        f"%   ({cluster.clustered});",
         f"%   $^*$ adjusted $p < {alpha:g}$ against chance (50).{mark}",
     ]
     return "\n".join([*head, *note, *body]) + "\n"

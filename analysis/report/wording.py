@@ -83,6 +83,7 @@ def shared_values(facts: Mapping[str, Any]) -> dict[str, Any]:
     questions = [question_of(one) for one in each_question(facts)]
     contrasts = list(dict.fromkeys(row["contrast"] for row in facts["preference"]))
     realism = all(one["name"] == DEFAULT_QUESTION.name for one in questions)
+    stimulus = stimulus_of(facts)
     return {
         **facts,
         **kind_of(facts),
@@ -90,7 +91,7 @@ def shared_values(facts: Mapping[str, Any]) -> dict[str, Any]:
         "many": len(questions) > 1,
         "playing": facts.get("playing", []),
         # What people saw: one word for it, wherever a sentence is about their study.
-        "image": "clip" if "playing" in facts else "image",
+        "image": stimulus,
         "realism": question["name"] == DEFAULT_QUESTION.name,
         "curve_named": "realism curve" if realism else "preference curve",
         "several": len(studies) > 1,
@@ -116,7 +117,7 @@ def shared_values(facts: Mapping[str, Any]) -> dict[str, Any]:
         "near_an_end": near_an_end(facts),
         "left_out": {row["reason"]: row for row in facts["exclusions"]},
         "facing": facing(facts["preference"], experiment["real"]),
-        "cluster": CLUSTERS[rules["cluster"]],
+        "cluster": CLUSTERS[rules["cluster"]].spoken(stimulus),
         # No contrast has answers at as many exposures as a curve needs.
         "short": all(len(curve["exposures_ms"]) < CURVE_NEEDS for curve in facts["curves"]),
         "adjustment": ADJUSTMENTS[rules["adjust"]],
@@ -138,15 +139,20 @@ def kind_of(facts: Mapping[str, Any]) -> dict[str, Any]:
         "tied": kind.tie,
         "scaled": kind.scale,
         "steps": kind.steps,
-        "answers": answers_in_words(kind),
+        "answers": answers_in_words(kind, stimulus_of(facts)),
         "neither": {(row["contrast"], row["exposure_ms"]): row for row in facts["ties"]},
     }
 
 
-def answers_in_words(kind: AnswerKind) -> str:
+def stimulus_of(facts: Mapping[str, Any]) -> str:
+    """Return what people saw, in a word: "image" or "clip"."""
+    return "clip" if "playing" in facts else "image"
+
+
+def answers_in_words(kind: AnswerKind, stimulus: str = "image") -> str:
     """Say what kind of answers a question has."""
     if kind.scale:
-        return f"a scale of {len(kind.answers)} points from the left image to the right"
+        return f"a scale of {len(kind.answers)} points from the left {stimulus} to the right"
     return "left, right, or neither" if kind.tie else "left or right"
 
 

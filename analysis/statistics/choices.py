@@ -7,7 +7,7 @@ that `analyze --help` is instant.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,7 +43,12 @@ class Cluster:
     @property
     def standard(self) -> bool:
         """Whether it is the default."""
-        return self == STANDARD
+        return self.name == STANDARD.name
+
+    def spoken(self, stimulus: str) -> Cluster:
+        """Return it with words about what people saw: an "image" or a "clip"."""
+        words = ("clustered", "allowance", "methods", "sampled")
+        return replace(self, **{word: getattr(self, word).replace("image", stimulus) for word in words})
 
 
 CLUSTERS = {

@@ -33,7 +33,8 @@ def _negated(value: Any, row: Mapping[str, Any]) -> Any:  # noqa: ARG001
 @dataclass(frozen=True)
 class TableColumn:
     """One column. turn: its value seen from the other condition. partner: the column with which it changes
-    places then. Where the report shows it: heading (may hold {level}), and form, one of `printing.FORMS`."""
+    places then. Where the report shows it: heading (may hold {level} and {stimuli}), and form, one of
+    `printing.FORMS`."""
 
     name: str
     turn: Callable[[Any, Mapping[str, Any]], Any] = _fixed
@@ -68,7 +69,7 @@ PREFERENCE = (
     TableColumn("p_equivalent", heading="p equivalent", form="p"),
     TableColumn("n_workers", heading="Workers", form="text"),
     TableColumn("effective_workers"),
-    TableColumn("n_images_a", partner="n_images_b", heading="Images", form="both"),
+    TableColumn("n_images_a", partner="n_images_b", heading="{stimuli}", form="both"),
     TableColumn("n_images_b", partner="n_images_a"),
     TableColumn("effective_images"),
     TableColumn("n_pairs", heading="Pairs", form="text"),

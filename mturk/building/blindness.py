@@ -45,6 +45,7 @@ def blind_warnings(
 ) -> Iterator[str]:
     """Say what a browser can tell of sentinels or conditions in this study; `stimulus`: image or clip."""
     exposure = experiment.sentinel_exposure_ms
+    a_thing = "a clip" if stimulus == "clip" else "a picture"
     if experiment.sentinels_per_hit and exposure is not None:
         shown = [trial.sentinel for trial in trials if trial.exposure_ms == exposure and not trial.practice]
         share = round(100 * sum(shown) / max(1, len(shown)))
@@ -55,7 +56,7 @@ def blind_warnings(
         )
     if experiment.sentinels == "mismatch" and (count := _under_another(trials)):
         yield (
-            f"{count} sentinels show a picture that the same HIT shows under its own prompt, too: a program "
+            f"{count} sentinels show {a_thing} that the same HIT shows under its own prompt, too: a program "
             "in the browser can recognise them by that. More items avoid it, or fewer trials."
         )
     elif recurring := _recurring(trials):
@@ -78,7 +79,7 @@ def blind_warnings(
         )
     if encoding == "keep" and len({source.style for source in sources}) > 1:
         yield (
-            "The images are not encoded alike (--encode keep): a program in the browser can tell "
+            f"The {stimulus}s are not encoded alike (--encode keep): a program in the browser can tell "
             "conditions by it. --encode auto, or png, encodes them alike."
         )
 

@@ -27,10 +27,10 @@ HONEST_SLIPS = (0.01, 0.02, 0.05)
 FIRST_CONTEXTS = 5
 MANY_CELLS = 60  # rows of a table that is folded up at first
 KNOWN_ANSWERS = {
-    "condition": "from a condition: its images beside real ones, which are the right answer",
-    "file": "from a file: pairs of which the requester states the right image",
-    "mismatch": "from a mismatch: under an item's prompt or reference, a picture of that item, which is the "
-    "right answer, beside a picture of another",
+    "condition": "from a condition: its {stimulus}s beside real ones, which are the right answer",
+    "file": "from a file: pairs of which the requester states the right {stimulus}",
+    "mismatch": "from a mismatch: under an item's prompt or reference, {a_thing} of that item, which is the "
+    "right answer, beside {a_thing} of another",
 }
 
 
@@ -127,6 +127,7 @@ def design_html(
 ) -> str:
     """Return the design report: one self-contained HTML page."""
     experiment = study.experiment
+    stimulus, a_thing = ("clip", "a clip") if study.moving else ("image", "a picture")
     cells = cell_counts(study.trials, experiment.contrasts)
     sentinels = [trial for trial in study.trials if trial.sentinel]
     return (
@@ -134,7 +135,7 @@ def design_html(
         .get_template("report/design.html.j2")
         .render(
             study=study,
-            stimulus="clip" if study.moving else "image",
+            stimulus=stimulus,
             experiment=experiment,
             cells=cells,
             folded=len(cells) > MANY_CELLS,
@@ -142,7 +143,7 @@ def design_html(
             repeats=repeats(study.trials),
             recurring=recurring,
             longest_run=longest_sentinel_run(study.trials),
-            known_answers=KNOWN_ANSWERS[experiment.sentinels],
+            known_answers=KNOWN_ANSWERS[experiment.sentinels].format(stimulus=stimulus, a_thing=a_thing),
             right_on_left=sum(trial.correct_side == "left" for trial in sentinels),
             sentinels=len(sentinels),
             contexts=list(study.contexts.items())[:FIRST_CONTEXTS],

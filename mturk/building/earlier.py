@@ -23,11 +23,11 @@ class Earlier:
     names: Mapping[Key, str]
 
     def check(self, names: Mapping[Key, str]) -> None:
-        """Raise GlimpseError where an image is another one than before: answers about it cannot be pooled."""
+        """Raise GlimpseError where a file is another one than before: answers about it cannot be pooled."""
         changed = [key for key, name in self.names.items() if names.get(key, name) != name]
         if changed:
             condition, item = changed[0]
             raise GlimpseError(
-                f"{len(changed)} images are not those of {self.folder}, the first {condition}/{item}. "
-                "A study is extended with the same images: restore them, or build one without --extend."
+                f"{len(changed)} files are not those of {self.folder}, the first {condition}/{item}. "
+                "A study is extended with the same files: restore them, or build one without --extend."
             )

@@ -20,7 +20,7 @@ from .build_options import study_options, typed, with_question
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from glimpse.experiment import Experiment
+    from glimpse.study import Study
 
     from ..building.building import Built, Making
     from ..building.earlier import Earlier
@@ -229,7 +229,7 @@ def _report(console: Any, built: Built) -> None:
     if experiment.questions != (DEFAULT_QUESTION,):
         asked = ", ".join(f"{question.name} ({question.answer})" for question in experiment.questions)
         console.say(f"  questions   {asked}")
-    console.say(f"  sentinels   {experiment.sentinels_per_hit} a HIT ({_known_by(experiment)})")
+    console.say(f"  sentinels   {experiment.sentinels_per_hit} a HIT ({_known_by(study)})")
     shown = next(name for name, one in study.stimuli.items() if bool(one.frames) == study.moving)
     file_bytes = study.image_path(shown).stat().st_size
     for label, text in built.imaging.lines(file_bytes):
@@ -247,11 +247,12 @@ def _report(console: Any, built: Built) -> None:
     console.next(command("preview", *([] if study.folder == Path("study") else [str(study.folder)])))
 
 
-def _known_by(experiment: Experiment) -> str:
+def _known_by(study: Study) -> str:
     """Say where the answers to sentinels are known from."""
+    experiment = study.experiment
     if experiment.sentinels == "file":
         return "from a file"
     if experiment.sentinels == "mismatch":
-        return "another item's picture"
+        return "another item's clip" if study.moving else "another item's picture"
     pairs = [f"{batch.sentinel}:{experiment.real}" for batch in experiment.batches if batch.sentinel]
     return ", ".join(dict.fromkeys(pairs)) or "none"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     Command = Callable[..., Any]
 
+USUAL = DEFAULT_QUESTION.text
 SEVERAL = ("texts", "wholes", "contrasts", "questions", "form")
 
 
@@ -36,7 +37,7 @@ def study_options(function: Command) -> Command:
     question = click.option(
         "--question",
         default=None,
-        show_default=DEFAULT_QUESTION.text,
+        show_default=f"{USUAL} or, of clips, {USUAL.replace('image', 'clip')}",
         help="The only question; --ask asks several.",
     )
     for option in reversed([*map(_option, FIELDS), question, answer]):

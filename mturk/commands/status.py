@@ -122,7 +122,7 @@ def stopping_lines(experiment: Experiment, cells: list[CellState], *, full: bool
             f"  {name.ljust(width)}  {_state(cell, full=full)}"
             for name, cell in zip(names, cells, strict=True)
         ),
-        f"{verdict}. The intervals hold however often you look, for the images of this study.",
+        f"{verdict}. The intervals hold however often you look, for what this study shows.",
     ]
 
 

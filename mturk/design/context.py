@@ -137,7 +137,7 @@ def items_with_context(
         missing = [item for item in items if item not in stated]
         unknown = [item for item in stated if item not in there]
         if stated and unknown and not allow_missing:
-            raise GlimpseError(_unknown(contexts, kind, unknown, sorted(there)))
+            raise GlimpseError(_unknown(contexts, kind, unknown, sorted(there), images.stimulus))
         if stated and missing and not allow_missing:
             raise GlimpseError(
                 f"{where} has no {kind} for {len(missing)} of {len(items)} items: {some(missing)}. Add them, "
@@ -145,20 +145,22 @@ def items_with_context(
             )
         items = [item for item in items if item in stated] if stated else items
     if not items:
-        raise GlimpseError("No item has both its images and its context; names must be the same.")
+        raise GlimpseError("No item has both its files and its context; names must be the same.")
     return tuple(items)
 
 
-def _unknown(contexts: Contexts, kind: str, unknown: Sequence[str], there: Sequence[str]) -> str:
-    """Say of which items there is a context but no image."""
+def _unknown(
+    contexts: Contexts, kind: str, unknown: Sequence[str], there: Sequence[str], stimulus: str
+) -> str:
+    """Say of which items there is a context but no image (or clip)."""
     first = unknown[0]
     where = contexts.texts[first].where if kind == "prompt" else str(contexts.images[first])
     more = f" ({len(unknown)} such items: {some(unknown)})" if len(unknown) > 1 else ""
     zeros = [item for item in there if first.isdigit() and item.isdigit() and int(item) == int(first)]
     hint = f" Is it {zeros[0]!r}, whose zeros a spreadsheet took away?" if zeros else ""
     return (
-        f"{where}: a {kind} for item {first!r}, of which there is no image{more}.{hint} Items are named as "
-        f"their files, such as {some(there)}; leave others out with --allow-missing."
+        f"{where}: a {kind} for item {first!r}, of which there is no {stimulus}{more}.{hint} Items are named "
+        f"as their files, such as {some(there)}; leave others out with --allow-missing."
     )
 
 
@@ -171,10 +173,10 @@ def same_items(experiment: Experiment, *, asked: bool) -> str | None:
         return None
     if asked:
         raise GlimpseError(
-            f"pairing is {experiment.pairing!r}, and each item has its own prompt or reference: both images "
+            f"pairing is {experiment.pairing!r}, and each item has its own prompt or reference: both sides "
             "of a pair must be of the item that stands with it. Use --pairing same-item, or leave it out."
         )
-    return "Both images of a pair are of one item, since its prompt or reference stands with them."
+    return "Both sides of a pair are of one item, since its prompt or reference stands with them."
 
 
 def _entries(path: Path) -> Iterator[_Entry]:

@@ -191,7 +191,7 @@ def _known(row: Mapping[str, str], where: str) -> KnownTrial:
     right, wrong = sides.pop(correct), *sides.values()
     if right[0] == wrong[0]:
         raise GlimpseError(
-            f"{where}: both images are of condition {right[0]}; a pair shows two conditions. Copy one image "
+            f"{where}: both sides are of condition {right[0]}; a pair shows two conditions. Copy one file "
             "into a folder of its own."
         )
     return KnownTrial(wrong, right, (wrong[0], right[0]), row.get("context", ""), correct)
@@ -273,7 +273,7 @@ def _found(key: Key, where: str, images: Images) -> Key:
         if name in images.paths[condition]:
             return condition, name
     raise GlimpseError(
-        f"{where}: {images.folder / condition} has no image {item!r}; found are "
+        f"{where}: {images.folder / condition} has no {images.stimulus} {item!r}; found are "
         f"{some(list(images.paths[condition]))}."
     )
 
@@ -284,8 +284,9 @@ def _by_mismatch(
     """Number the items by context and by size; GlimpseError for an item that can be beside no other."""
     if not contexts:
         raise GlimpseError(
-            "sentinels by mismatch show another item's picture under a prompt, and there are no prompts or "
-            "references. Give some with --context-text or --context-image, or take other sentinels."
+            f"sentinels by mismatch show another item's {images.stimulus} under a prompt, and there are no "
+            "prompts or references. Give some with --context-text or --context-image, or take other "
+            "sentinels."
         )
     conditions = sorted({name for contrast in experiment.contrasts for name in contrast})
     scene = _numbered([contexts.likeness(item) for item in items])
@@ -293,7 +294,7 @@ def _by_mismatch(
     for item, found in zip(items, sizes, strict=True):
         for contrast in experiment.contrasts:
             (left, right) = ((images.paths[name][item], found[name]) for name in contrast)
-            check_sizes(left, right, same_item=True)
+            check_sizes(left, right, same_item=True, what=f"{images.stimulus}s")
     size = _numbered([tuple(found.values()) for found in sizes])
     scenes: dict[int, set[int]] = defaultdict(set)
     for own, kind in zip(scene, size, strict=True):
@@ -301,7 +302,7 @@ def _by_mismatch(
     if alone := [item for item, kind in zip(items, size, strict=True) if len(scenes[kind]) < 2]:
         raise GlimpseError(
             "sentinels by mismatch need, for each item, another one with another prompt (or reference) and "
-            f"images of the same size. There is none for {some(alone)}."
+            f"{images.stimulus}s of the same size. There is none for {some(alone)}."
         )
     return ByMismatch(scene, size)
 

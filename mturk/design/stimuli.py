@@ -50,6 +50,11 @@ class Images:
         """Names of the conditions."""
         return tuple(self.paths)
 
+    @property
+    def stimulus(self) -> str:
+        """What the folders hold, in a word: "image" or "clip"."""
+        return "clip" if self.moving else "image"
+
     def are_clips(self) -> bool:
         """Tell whether the conditions are clips; GlimpseError where some are and some are not."""
         clips = [name for name in self.paths if name in self.moving]

@@ -64,7 +64,7 @@ def shown_size(
     width, height = round(widest * factor), round(highest * factor)
     if not (4 <= width <= 4000 and 4 <= height <= 4000):
         raise GlimpseError(
-            f"images would be shown at {width}x{height} pixels; allowed are 4 to 4000 each way."
+            f"both sides would be shown at {width}x{height} pixels; allowed are 4 to 4000 each way."
         )
     least = min(width, round(widest * laptop)) if display == "fit" else None
     return ShownSize(width, height, least, taken_px)

@@ -93,7 +93,7 @@ def test_status_says_whether_the_rule_holds_and_the_analysis_says_the_same(build
 
     rule = "May stop when the 95 % interval leaves out 50 % in every contrast at the longest exposure."
     waits = "the next round needs a worker in b1-h01 and b1-h02"
-    ends = "The intervals hold however often you look, for the images of this study."
+    ends = "The intervals hold however often you look, for what this study shows."
     assert lines() == [
         rule,
         f"  crn:real at 8 s  crn in 0.0 to 100.0 % after 0 whole rounds of 2 HITs: not yet; {waits}",

@@ -153,7 +153,7 @@ def test_each_trial_has_its_item_s_context(here: Path) -> None:
     built = build(images, experiment(), here / "study", making(here, **sources))
     study = read_study(here / "study")
     assert study == built.study
-    assert "Both images of a pair are of one item" in built.warnings[0]
+    assert "Both sides of a pair are of one item" in built.warnings[0]
     assert study.experiment.pairing == "same-item"
     for trial in study.trials:
         assert trial.context == trial.item_left == trial.item_right
@@ -192,7 +192,7 @@ def test_a_pairing_that_was_asked_for_is_refused(here: Path) -> None:
         build(images, experiment(), here / "study", making(here), pairing_asked=True)
     assert not (here / "study").exists()
     built = build(images, experiment(pairing="same-item"), here / "study", making(here), pairing_asked=True)
-    assert "Both images of a pair are of one item" not in " ".join(built.warnings)
+    assert "Both sides of a pair are of one item" not in " ".join(built.warnings)
 
 
 def test_items_and_prompts_must_fit(here: Path) -> None:

@@ -84,7 +84,7 @@ def test_other_images_under_old_names_are_refused(folder: Path, tmp_path: Path) 
         said = run(folder, "--extend", str(folder / "study"), "--add", "new", out="never", code=1)
     finally:
         path.write_bytes(kept)
-    assert "1 images are not those of" in said
+    assert "1 files are not those of" in said
     assert not (folder / "never").exists()
 
 

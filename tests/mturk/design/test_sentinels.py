@@ -259,7 +259,7 @@ def test_pictures_of_one_size_stand_beside_each_other(here: Path, tmp_path: Path
             "line 2: correct is 'both'; it must be left or right",
         ),
         ("left,right,correct\nflux,bad/0000,left\n", "line 2, left: 'flux' is not condition/item"),
-        ("left,right,correct\nflux/0000,flux/0001,left\n", "line 2: both images are of condition flux"),
+        ("left,right,correct\nflux/0000,flux/0001,left\n", "line 2: both sides are of condition flux"),
         ("left,right,correct\nflux/0000,bad/0000,left\nflux/0000,bad/0000,left\n", "line 3 says the same"),
         ("left,right,correct\nflux/0000,worse/0000,left\n", "line 2: there is no condition 'worse'"),
         (
