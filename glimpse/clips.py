@@ -12,39 +12,52 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageSequence
+from PIL import Image
 
+from glimpse.animated import (
+    ANIMATED_ENDINGS,
+    INSTEAD_MS,
+    TOO_SHORT_MS,
+    UnreadableClipError,
+    animated_frames,
+    drawn_frames,
+    is_animated,
+)
 from glimpse.errors import GlimpseError
 from glimpse.images import is_image, is_left_behind
-from glimpse.pixels import UnreadableImageError, as_rgb, opened
+from glimpse.pixels import UnreadableImageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 VIDEO_ENDINGS = (".mp4", ".webm", ".m4v", ".mov", ".mkv")
-ANIMATED_ENDINGS = (".gif", ".png", ".apng", ".webp")
 CLIP_ENDINGS = (*VIDEO_ENDINGS, *ANIMATED_ENDINGS)
 # Videos of kinds that state no times of their frames, or that few programs still write.
 _UNREAD = (".avi", ".wmv", ".flv", ".mpg", ".mpeg", ".ts", ".mts", ".3gp", ".ogv")
-# Browsers show a frame that asks for less than 20 ms for 100 ms.
-SHORTEST_MS, INSTEAD_MS = 20, 100
 # How far from its place, as a share of a frame, a frame of a constant rate may be: containers round times.
+# GIFs have hundredths of a second, so that 15, 24, 30 and 40 frames a second alternate (60 and 70 ms, 30 and
+# 40 ms) and are off by 5 ms at most: 0.2 of a frame at 40. What alternates more (30 and 70 ms) is meant so.
 _JITTER = 0.35
 _RATES = tuple(Fraction(rate) for rate in range(1, 241))
+_LOOKED_AT = 5  # images of a folder, of which one must be readable to tell whether it holds clips
+# What ffmpeg says of containers of which it passes over a part.
+_PASSED_OVER = (
+    "partial file",
+    "File ended prematurely",
+    "as first byte of an EBML",
+    "exceeds containing master",
+)
 _NTSC = tuple(Fraction(rate * 1000, 1001) for rate in (24, 30, 48, 60, 120, 240))
 _STREAM = re.compile(r"^ *Stream #0:\d+.*?: (Video|Audio): (.*)$", re.MULTILINE)
 _PACKET = re.compile(
     r"^0, *-?\d+, *(-?\d+), *(\d+), *(\d+), *0x[0-9a-f]+(?:, *F=0x([0-9a-f]+))?", re.MULTILINE
 )
 _DROPPED = 0x4  # a packet that an edit list leaves out
-
-
-class UnreadableClipError(GlimpseError):
-    """A file that is no clip, or one of which a part is missing; the text names it and says why."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +67,7 @@ class Clip:
     width, height: in pixels, upright and with square pixels, as players show it. frame_rate: frames a second;
     where it is not `steady`, the mean. times_ms: when each frame begins, from 0. rotation: degrees by which
     players turn it. transfer, matrix: how colours are coded, as ffmpeg names it; empty where not stated.
+    end_ms: of an animated image, when its last frame has been shown for as long as it asks; 0 of a video.
     """
 
     path: Path
@@ -70,6 +84,7 @@ class Clip:
     interlaced: bool = False
     transfer: str = ""
     matrix: str = ""
+    end_ms: float = 0.0
 
     @property
     def frames(self) -> int:
@@ -79,7 +94,7 @@ class Clip:
     @property
     def duration_ms(self) -> float:
         """How long it plays, in ms."""
-        return float(1000 * self.frames / self.frame_rate)
+        return self.end_ms or float(1000 * self.frames / self.frame_rate)
 
     @property
     def animated(self) -> bool:
@@ -102,7 +117,29 @@ def ffmpeg() -> str:
             f"No ffmpeg was found, which clips need{where}. Install it with `pip install imageio-ffmpeg`, or "
             "name one in the environment variable IMAGEIO_FFMPEG_EXE."
         )
+    if not _version(found):
+        named = " (named by IMAGEIO_FFMPEG_EXE)" if os.environ.get("IMAGEIO_FFMPEG_EXE") else ""
+        raise GlimpseError(
+            f"The ffmpeg at {found}{named} does not work: `{found} -version` fails. Name one that works in "
+            "IMAGEIO_FFMPEG_EXE, or unset that and run `pip install --force-reinstall imageio-ffmpeg`."
+        )
     return found
+
+
+def ffmpeg_version() -> str:
+    """Return the version of the ffmpeg at hand: others may give other bytes. Errors as of `ffmpeg`."""
+    return _version(ffmpeg())
+
+
+@cache
+def _version(program: str) -> str:
+    """Return what an ffmpeg says of itself; nothing where the program is none, or fails."""
+    try:
+        done = subprocess.run([program, "-version"], capture_output=True, check=False)  # noqa: S603
+    except OSError:
+        return ""
+    words = done.stdout.decode(errors="replace").split(maxsplit=3)
+    return words[2] if not done.returncode and words[:2] == ["ffmpeg", "version"] and words[2:] else ""
 
 
 def is_video(path: PurePath) -> bool:
@@ -129,15 +166,16 @@ def clip_files(folder: Path) -> list[Path]:
 
 
 def has_clips(folder: Path) -> bool:
-    """Tell whether a folder holds clips: a video, or images of which the first is animated."""
+    """Tell whether a folder holds clips: a video, or images of which the first readable one is animated."""
     files = sorted(path for path in folder.iterdir() if not is_left_behind(path.name) and path.is_file())
     if any(path.suffix.lower() in (*VIDEO_ENDINGS, *_UNREAD, ".apng") for path in files):
         return True
-    first = next((path for path in files if is_image(path)), None)
-    try:
-        return first is not None and is_animated(first)
-    except UnreadableImageError:
-        return False  # whoever reads it says what is wrong with it
+    for path in [path for path in files if is_image(path)][:_LOOKED_AT]:
+        try:
+            return is_animated(path)
+        except UnreadableImageError:
+            continue  # whoever reads it says what is wrong with it
+    return False
 
 
 def probe(path: Path | str) -> Clip:
@@ -188,38 +226,19 @@ def spaced(frames: int, count: int) -> list[int]:
     return [round(place * (frames - 1) / max(1, count - 1)) for place in range(count)]
 
 
-def animated_frames(path: Path) -> Iterator[Image.Image]:
-    """Yield the frames of an animated image, RGB; UnreadableClipError where one is damaged or transparent."""
-    with opened(path, path) as image:
-        for frame in ImageSequence.Iterator(image):
-            whole = frame.convert("RGBA")
-            if whole.getchannel("A").getextrema()[0] != 255:
-                raise UnreadableClipError(
-                    f"{path} has transparent pixels; a stimulus must be opaque. Flatten it first."
-                )
-            yield as_rgb(whole)
-
-
-def is_animated(path: Path) -> bool:
-    """Tell whether an image file has several frames that follow each other in time; errors as of `opened`."""
-    if path.suffix.lower() not in ANIMATED_ENDINGS:
-        return False
-    with opened(path, path) as image:
-        return getattr(image, "n_frames", 1) > 1
-
-
 def _probe_animated(path: Path) -> Clip:
     """Read the sizes and times of an animated image; every frame is decoded."""
-    with opened(path, path) as image:
-        kind, size = str(image.format), image.size
-        times, now = [], 0.0
-        for frame in ImageSequence.Iterator(image):
-            frame.load()
-            stated = float(frame.info.get("duration", 0))
-            times.append(now)
-            now += stated if stated >= SHORTEST_MS else INSTEAD_MS
+    kind, size, times, now, lasting = "", (0, 0), [], 0.0, 0.0
+    for frame in drawn_frames(path):
+        kind, size = str(frame.format), frame.size
+        stated = float(frame.info.get("duration", 0))
+        lasting = stated if stated > TOO_SHORT_MS else INSTEAD_MS
+        times.append(now)
+        now += lasting
     rate, steady = _rate(times, now)
-    return Clip(path, kind.lower(), *size, tuple(times), rate, steady, "rgb24")
+    if steady and abs(lasting * rate / 1000 - 1) > _JITTER:  # the last frame is held, or gone sooner
+        rate, steady = _mean_rate(len(times), now), False
+    return Clip(path, kind.lower(), *size, tuple(times), rate, steady, "rgb24", end_ms=now)
 
 
 def _probe_video(path: Path) -> Clip:
@@ -235,7 +254,7 @@ def _probe_video(path: Path) -> Clip:
     if not video:
         raise UnreadableClipError(f"{path} has no video, only sound; replace or remove it.")
     times, end = _times(packets)
-    if listed.returncode or "partial file" in said or "File ended prematurely" in said:
+    if listed.returncode or any(words in said for words in _PASSED_OVER):
         raise UnreadableClipError(f"{path} is damaged or was cut short; copy it again, or remove it.")
     rate, steady = _rate(times, end)
     return _described(
@@ -307,9 +326,11 @@ def _rate(times_ms: Sequence[float], end_ms: float) -> tuple[Fraction, bool]:
         rate = Fraction(1000 / frame_ms).limit_denominator(1001)
     places = np.arange(len(times_ms)) * float(1000 / rate)
     steady = bool(np.abs(np.asarray(times_ms) - places).max() <= _JITTER * frame_ms)
-    return (
-        (rate, True) if steady else (Fraction(1000 * len(times_ms) / end_ms).limit_denominator(1001), False)
-    )
+    return (rate, True) if steady else (_mean_rate(len(times_ms), end_ms), False)
+
+
+def _mean_rate(frames: int, end_ms: float) -> Fraction:
+    return Fraction(1000 * frames / end_ms).limit_denominator(1001)
 
 
 def _video_frames(clip: Clip, chosen: Sequence[int], size: tuple[int, int]) -> list[np.ndarray]:

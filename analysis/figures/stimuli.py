@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from glimpse.clips import UnreadableClipError, frames_of, is_video, probe
+from glimpse.animated import UnreadableClipError
+from glimpse.clips import frames_of, is_video, probe
 from glimpse.errors import GlimpseError
 from glimpse.files import read_json
 from glimpse.images import is_image, is_left_behind, item_of, same_name

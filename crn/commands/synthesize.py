@@ -218,6 +218,8 @@ class _Run:
             )
         if maps.resized:
             self.say(f"Label maps are resized to {maps.size[0]}x{maps.size[1]} by nearest neighbour.")
+        if self.cutting is not None:
+            self.check_drive(maps.items)
         summary = make_images(
             maps, loaded, config, place,
             device=self.options["device"], batch=self.options["batch"], versions=self.versions,
@@ -320,7 +322,16 @@ class _Run:
         if labels is None:
             if video is None:
                 raise click.UsageError("--clip-seconds needs LABELS of a drive, or --video for a drawn one.")
-            self.cutting.check(frames)
+            self.cutting.check(frames, drawn=True)
+
+    def check_drive(self, items: list[str]) -> None:
+        """Refuse, before any image is made, a drive that is shorter than a clip or lacks photographs."""
+        from ..synthesis.cutting import photographs_of
+
+        if self.cutting is not None:
+            self.cutting.check(len(items))
+        if self.options["photographs"] is not None:
+            photographs_of(self.options["photographs"], items)
 
     def cut(self, summary: Summary, photographs: Path | None) -> None:
         """Cut the run's images into clips, and the photographs alike; say what to do next."""

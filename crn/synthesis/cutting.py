@@ -41,13 +41,13 @@ class Cutting:
         """How many frames a clip has."""
         return max(2, round(self.seconds * self.frames_per_second))
 
-    def check(self, frames: int) -> None:
-        """GlimpseError where a drive of so many frames is shorter than one clip."""
+    def check(self, frames: int, *, drawn: bool = False) -> None:
+        """GlimpseError where a drive of so many frames (of --frames, if `drawn`) is shorter than one clip."""
         if frames < self.length:
             raise GlimpseError(
                 f"--clip-seconds {self.seconds:g}: a clip has {self.length} frames at "
-                f"{self.frames_per_second:g} a second, and the drive has {frames}. Ask for shorter clips, or "
-                "for more --frames."
+                f"{self.frames_per_second:g} a second, and the drive has {frames}. Ask for shorter clips"
+                + (", or for more --frames." if drawn else ", or give the label maps of a longer drive.")
             )
 
     def cut(self, condition: str, frames: Sequence[Path], track: Track = untracked) -> int:
@@ -69,13 +69,7 @@ class Cutting:
 
         The clips are of condition `real`; returns how many. GlimpseError for items without a photograph.
         """
-        found = photographs_of(photographs)
-        missing = [item for item in items if item not in found]
-        if missing:
-            raise GlimpseError(
-                f"{photographs} lacks the photographs of {len(missing)} of {len(items)} label maps, the "
-                f"first {missing[0]}. Photographs are named as the label maps are."
-            )
+        found = photographs_of(photographs, items)
         clips = len(items) // self.length
         for number in track(range(clips), "Cutting photographs", clips):
             part = [found[item] for item in items[number * self.length : (number + 1) * self.length]]
@@ -84,11 +78,17 @@ class Cutting:
         return clips
 
 
-def photographs_of(folder: Path) -> dict[str, Path]:
-    """Return the photographs of a folder by item; GlimpseError where there are none."""
+def photographs_of(folder: Path, items: Sequence[str] = ()) -> dict[str, Path]:
+    """Return a folder's photographs by item; GlimpseError where there are none, or `items` lack theirs."""
     found = {item_of(path): path for path in image_files(folder)} if folder.is_dir() else {}
     if not found:
         raise GlimpseError(f"{folder} is no folder of photographs; name one with --photographs.")
+    missing = [item for item in items if item not in found]
+    if missing:
+        raise GlimpseError(
+            f"{folder} lacks the photographs of {len(missing)} of {len(items)} label maps, the first "
+            f"{missing[0]}. Photographs are named as the label maps are."
+        )
     return found
 
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from glimpse.clips import ffmpeg_version
 from glimpse.errors import GlimpseError
 from glimpse.forms import FormField, check_forms
 from glimpse.progress import untracked
@@ -26,7 +27,6 @@ from .clip_words import question_of_clips, text_of_clips
 from .contact_sheet import contact_sheet
 from .contrast_map import connection_warnings
 from .design_page import design_html
-from .developing import ffmpeg_version
 from .display import Display
 from .filming import Filming
 from .imaging import PIXEL_RATIO, Imaging, looked_at

@@ -7,13 +7,12 @@ import json
 import os
 import secrets
 import shutil
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
-from glimpse.clips import ffmpeg
+from glimpse.animated import UnreadableClipError
+from glimpse.clips import ffmpeg_version
 from glimpse.errors import GlimpseError
 from glimpse.files import file_digest
 from glimpse.study import Stimulus
@@ -31,14 +30,6 @@ if TYPE_CHECKING:
     from ..design.clip_sources import ClipSource
     from ..design.stimuli import Key
     from .filming import Filming
-
-
-@cache
-def ffmpeg_version() -> str:
-    """Return the version of the ffmpeg at hand: another one may give other bytes."""
-    done = subprocess.run([ffmpeg(), "-version"], capture_output=True, check=False)  # noqa: S603
-    words = done.stdout.decode(errors="replace").split(maxsplit=3)
-    return words[2] if len(words) > 2 else "unknown"
 
 
 def cores() -> int:
@@ -88,7 +79,7 @@ class ClipEncoder:
         try:
             made = list(self.track(pool.map(self._encoded, keys), "Encoding clips", len(keys)))
             if problems := [one for one in made if isinstance(one, GlimpseError)]:
-                raise listed_faults(problems, f"{len(keys)} clips")
+                raise self._refused(listed_faults(problems, f"{len(keys)} clips"))
             encoded = {
                 key: path for key, path in zip(keys, made, strict=True) if not isinstance(path, GlimpseError)
             }
@@ -106,8 +97,19 @@ class ClipEncoder:
         finally:
             pool.shutdown(cancel_futures=True)
 
+    def _refused(self, error: GlimpseError) -> GlimpseError:
+        """Return the error with where the other clips are kept; nothing is left where there are none."""
+        kept = sum(1 for path in self.aside.iterdir() if not path.name.startswith("."))
+        if not kept:
+            self.clear()
+            return error
+        return GlimpseError(
+            f"{error}\nThe clips that were encoded ({kept}) stay in {self.aside}: the next build takes them "
+            "from there. Delete the folder if there is to be none."
+        )
+
     def clear(self) -> None:
-        """Remove what was kept aside, once the study is written."""
+        """Remove what was kept aside, once the study is written, or where no build can go on from it."""
         shutil.rmtree(self.aside, ignore_errors=True)
 
     def _encoded(self, key: Key) -> Path | GlimpseError:
@@ -124,7 +126,7 @@ class ClipEncoder:
             encode_clip(source, cut, how, part)
             # Only what is whole gets its name: a build that is killed leaves nothing that another would take.
             part.replace(path)
-        except GlimpseError as error:
+        except UnreadableClipError as error:
             return error
         finally:
             part.unlink(missing_ok=True)
@@ -140,6 +142,7 @@ class ClipEncoder:
             if first is None:
                 first, expected = source, stated
             elif stated != expected:
+                self.clear()
                 raise GlimpseError(
                     f"{first.path} and {source.path} are not encoded alike: a program in the browser could "
                     "tell conditions by their headers. Use --encode mp4 or webm."

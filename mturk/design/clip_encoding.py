@@ -13,7 +13,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from glimpse.clips import UnreadableClipError, animated_frames, ffmpeg, probe
+from glimpse.animated import UnreadableClipError, animated_frames
+from glimpse.clips import ffmpeg, probe
 from glimpse.errors import GlimpseError
 
 from .clip_sources import TURNED, UNEVEN, ClipSource
@@ -67,6 +68,11 @@ _PLAIN = (
 KEPT = {"h264": "mp4", "vp8": "webm", "vp9": "webm", "av1": "webm"}
 _DAMAGE = re.compile(
     r"error while decoding|corrupt|Invalid data|conceal|partial file|Truncating", re.IGNORECASE
+)
+# What ffmpeg says that lacks an encoder, a filter or an option.
+_UNABLE = re.compile(
+    r"Unknown encoder '[^']*'|No such filter: '[^']*'|Unrecognized option '[^']*'|Option \S+ not found"
+    r"|Unknown bitstream filter \S+"
 )
 _MATRICES = {"bt709": "bt709", "smpte170m": "smpte170m", "bt470bg": "bt470bg", "smpte240m": "smpte240m"}
 _HIGH_DEFINITION = 720  # lines from which players take colours without a statement for BT.709
@@ -144,6 +150,11 @@ def encode_clip(source: ClipSource, cut: Cut, how: Encode, path: Path) -> None:
     if done.returncode or _DAMAGE.search(said):
         if "No space left" in said:
             raise OSError(28, "No space left on device", str(path))
+        if unable := _UNABLE.search(said):
+            raise GlimpseError(
+                f"The ffmpeg at {ffmpeg()} cannot encode as Glimpse needs it ({unable[0]}). Name another in "
+                "IMAGEIO_FFMPEG_EXE, or run `pip install imageio-ffmpeg`, which brings one that can."
+            )
         if not path.exists():  # what is wrong is not the source: another build of this study, which ended
             raise GlimpseError(
                 f"{path.parent} was removed while clips were encoded, perhaps by another build of the study. "

@@ -30,6 +30,7 @@ LAYERS = {
         ["counting", "duration"],
         ["drawn"],
         ["study", "sent", "clips", "blocks"],
+        ["animated"],
         ["submission", "stated", "plan", "pixels"],
         ["trials", "people", "pricing", "precision", "experiment", "context", "forms"],
         ["files", "images", "tables", "toml"],

@@ -426,3 +426,4 @@ def test_what_cannot_be_cut(run, words, labels, said):
     result = run(*words, labels=labels, status=2 if "give --clip" in said or "needs LABELS" in said else 1)
     assert said in " ".join(result.split())
     assert not Path("clips").exists()
+    assert not Path("out").exists()

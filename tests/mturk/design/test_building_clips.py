@@ -195,6 +195,65 @@ def test_a_missing_ffmpeg_is_said_once(here, monkeypatch):
     assert done.output.count("No ffmpeg was found, which clips need") == 1
 
 
+def test_an_ffmpeg_that_does_not_work_blames_no_clip(here, monkeypatch):
+    silent = here / "ffmpeg"
+    silent.write_text("#!/bin/sh\nexit 1\n")
+    silent.chmod(0o755)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(silent))
+    done = build()
+    assert done.exit_code == 1
+    said = " ".join(done.output.split())
+    assert said.count("does not work") == 1
+    assert "named by IMAGEIO_FFMPEG_EXE" in said
+    assert ".mp4" not in said
+
+
+def test_an_ffmpeg_without_an_encoder_blames_no_clip(here, monkeypatch):
+    from glimpse.mturk.design import clip_encoding
+
+    monkeypatch.setitem(clip_encoding._ENCODERS, "mp4", ("-c:v", "libnothing"))
+    done = build()
+    assert done.exit_code == 1
+    said = " ".join(done.output.split())
+    assert said.count("cannot encode as Glimpse needs it (Unknown encoder 'libnothing'") == 1
+    assert "real/a.mp4" not in said
+
+
+def test_a_refused_build_leaves_what_the_next_one_takes_up_and_says_where(here, monkeypatch):
+    """Encoded clips are kept where others turn out to be damaged; where there are none, nothing is left."""
+    from glimpse.mturk.building import developing
+
+    encode = developing.encode_clip
+
+    def damaged(source, cut, how, path):
+        if source.path.name == "b.mp4" or every:
+            raise developing.UnreadableClipError(f"{source.path} is damaged.")
+        encode(source, cut, how, path)
+
+    monkeypatch.setattr(developing, "encode_clip", damaged)
+    every = False
+    done = build()
+    assert done.exit_code == 1
+    kept = list((here / ".study.clips").iterdir())
+    said = " ".join(done.output.split())
+    assert f"The clips that were encoded ({len(kept)}) stay in .study.clips: the next build takes" in said
+    shutil.rmtree(here / ".study.clips")
+    every = True
+    assert build().exit_code == 1
+    assert not (here / ".study.clips").exists()
+    assert not (here / "study").exists()
+
+
+def test_a_held_last_frame_is_held_in_the_study(here):
+    for condition in CONDITIONS:
+        for scene in "ab":
+            (here / "clips" / condition / f"{scene}.mp4").unlink()
+            animate(here / "clips" / condition / f"{scene}.gif", ms=[*[40] * 7, 720])
+    done = build("--contact", "a@b.org")
+    assert done.exit_code == 0, done.output
+    assert {one.duration_ms for one in read_study("study").stimuli.values()} == {1000.0}
+
+
 def test_options_of_clips_are_refused_for_images(here):
     shutil.rmtree("clips")
     for condition in CONDITIONS:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glimpse.clips import UnreadableClipError, frames_of, probe
+from glimpse.animated import UnreadableClipError
+from glimpse.clips import frames_of, probe
 from glimpse.errors import GlimpseError
 from glimpse.mturk.design.clip_encoding import Encode, chosen, encode_clip
 from glimpse.mturk.design.clip_padding import common_sizes, pad_clip, parts_of, stated_codec
