@@ -7,6 +7,8 @@ const clipsOf = trial => trial.images.filter(isClip);
 const countsFrames = clip => !!clip.requestVideoFrameCallback;
 aheadCount = 2;
 oneLook = limited || (!!once && !again);
+// A computer that is too slow for the clips has nearly all of them flagged: people do not see all again for that.
+mostAgain = Math.max(2, Math.ceil(total / 4));
 
 // ---- Loading. Where a page may not read a file (from the disk, or from a site that does not allow it), the browser
 // loads it by itself.

@@ -13,6 +13,7 @@ let settle = (side, response_ms) => complete({side, response_ms}, side);
 // And of clips (clips.js): whether nobody could look at a disturbed pair again; to take answers from the onset on, or
 // later; what a record says of how they played.
 let oneLook = limited;
+let mostAgain = Infinity; // trials that are shown again
 let admit = () => enter('answer');
 let watched = () => ({});
 function enter(name) {
@@ -213,6 +214,7 @@ function complete(answers, judged) {
     timed: oneLook,
     practice: correct !== null,
     repeat: !!record.repeat,
+    full: state.again.length >= mostAgain,
   });
   state = withAnswer(state, record, trial.index, again);
   save(SOON);

@@ -45,6 +45,6 @@ function placeName(place, total, practice, repeats) {
 // Which side an answer is on: negative for left, 0 for neither, positive for right.
 const sideOf = answer => ({left: -1, tie: 0, right: 1})[answer] ?? answer;
 // A disturbed exposure is shown once more at the end. After a reload there is no second look.
-function shownAgain(flags, {timed, practice, repeat}) {
-  return timed && !practice && !repeat && flags.length > 0 && !flags.includes('reload');
+function shownAgain(flags, {timed, practice, repeat, full = false}) {
+  return timed && !full && !practice && !repeat && flags.length > 0 && !flags.includes('reload');
 }

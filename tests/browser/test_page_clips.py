@@ -224,6 +224,19 @@ def test_what_played_once_and_stalled_is_shown_again_at_the_end(page: Any, loopi
         assert answer(page)["repeat"] == 1
 
 
+def test_where_every_pair_is_flagged_few_are_shown_again_and_the_hit_ends(page: Any, looping: Study) -> None:
+    """As on a computer that is too slow for the clips: a quarter of the trials, 2 at least, once each."""
+    with at_the_first_trial(page, playing(looping, play="once")) as server:
+        for place in range(6):
+            wait_until(page, PLAYING)
+            page.evaluate(f"{ON}[0].dispatchEvent(new Event('waiting'))")
+            record = answer(page)
+            assert "stall" in record["flags"]
+            assert record.get("repeat") == (1 if place >= 4 else None)
+        assert len(stored(page)["again"]) == 2
+        assert len(submit(page, server).answers) == 6
+
+
 def test_a_browser_that_refuses_to_play_is_noticed_and_said(page: Any, looping: Study) -> None:
     page.add_init_script(
         "window.refuse = true; const play = HTMLMediaElement.prototype.play;"

@@ -124,6 +124,8 @@ for (const [flags, changed, expected] of [
   [['blur'], {timed: false}, false],
   [['blur'], {practice: true}, false],
   [['blur'], {repeat: true}, false],
+  [['skew'], {full: true}, false],
+  [['skew'], {full: false}, true],
   [['blur', 'reload'], {}, false],
 ]) {
   test(`flags [${flags}] ${JSON.stringify(changed)}: shown again ${expected}`, () => {

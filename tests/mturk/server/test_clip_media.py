@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
+import selectors
 import socket
 import time
+import zlib
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
 from glimpse.mturk.publishing.client import endpoint
@@ -130,6 +134,53 @@ def test_a_large_clip_to_many_clients_fills_no_memory(tmp_path):
         for line in lines:
             line.close()
         served.kill()
+
+
+def received(address, count):
+    """Read a file `count` times at once, each to its end; return the sizes and check sums that came."""
+    host, port = address.removeprefix("http://").partition("/")[0].split(":")
+    path = address.split(port, 1)[1]
+    found = {}
+    with selectors.DefaultSelector() as waiting, contextlib.ExitStack() as closing:
+        for _ in range(count):
+            line = closing.enter_context(socket.create_connection((host, int(port))))
+            line.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            waiting.register(line, selectors.EVENT_READ)
+            found[line] = [b"", 0, 0]  # the head until it is whole, bytes of the body, their check sum
+        while waiting.get_map():
+            for key, _ in waiting.select(60):
+                own, part = found[key.fileobj], key.fileobj.recv(262_144)
+                if not part:
+                    waiting.unregister(key.fileobj)
+                    continue
+                if own[0] is not None:
+                    head, whole, part = (own[0] + part).partition(b"\r\n\r\n")
+                    own[0] = None if whole else head
+                own[1:] = own[1] + len(part), zlib.crc32(part, own[2])
+    return [(size, checked) for _, size, checked in found.values()]
+
+
+@pytest.mark.exhaustive
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="without /proc")
+def test_a_large_clip_reaches_many_clients_whole_within_bounded_memory(tmp_path):
+    """All 64 read their 50 MB to the end: 3.2 GB, every byte right. `pytest -s` prints time and memory."""
+    content = MP4[:12] + np.random.default_rng(0).bytes(LARGE - 12)
+    place = tmp_path / "data" / "media" / "study1" / "a.mp4"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(content)
+    served = Process(tmp_path / "data")
+    try:
+        address = f"{served.url}/media/study1/a.mp4"
+        assert httpx.get(address, headers={"Range": "bytes=0-9"}).status_code == 206
+        before, began = memory_kb(served.process, "VmRSS"), time.monotonic()
+        replies = received(address, CLIENTS)
+        took, grown = time.monotonic() - began, memory_kb(served.process, "VmHWM") - before
+    finally:
+        served.kill()
+    sent = sum(size for size, _ in replies)
+    print(f"{sent:,} bytes to {CLIENTS} clients in {took:.1f} s; the server grew by {grown / 1000:.0f} MB")
+    assert replies == [(LARGE, zlib.crc32(content))] * CLIENTS
+    assert grown < 40_000, f"{grown} kB"
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="without /proc")
