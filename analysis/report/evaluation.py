@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,7 +39,7 @@ from .counts import counts_of, images_of
 from .crowd import item_groups, told_one_by_one
 from .filtering import filtered_or_not, rates_under, sensitivity
 from .metrics import Metrics, compare_metrics
-from .moving import of_clips
+from .moving import note_of_clips, table_of_clips
 from .pair_drawing import pairs_drawing
 from .prompts import prompts_of
 
@@ -162,7 +162,25 @@ def evaluate(
     problems = dict.fromkeys(problem for one in (first, *others) for problem in one.results.problems)
     known = replace(first.results, problems=tuple(problems))
     found = replace(first, results=known, others=tuple(others))
-    return of_clips(found) if results.moving else found
+    return _of_clips(found) if results.moving else found
+
+
+def _of_clips(evidence: Evidence) -> Evidence:
+    """Return what was found with its notes in the words of clips."""
+    tables: dict[str, Any] = {
+        one.name: table_of_clips(getattr(evidence, one.name))
+        for one in fields(evidence)
+        if isinstance(getattr(evidence, one.name), pd.DataFrame)
+    }
+    return replace(
+        evidence,
+        **tables,
+        curves=[replace(one, note=note_of_clips(one.note)) for one in evidence.curves],
+        rankings=[replace(one, note=note_of_clips(one.note)) for one in evidence.rankings],
+        side_bias=replace(evidence.side_bias, note=note_of_clips(evidence.side_bias.note)),
+        metrics=evidence.metrics._replace(table=table_of_clips(evidence.metrics.table)),
+        others=tuple(_of_clips(one) for one in evidence.others),
+    )
 
 
 def _asked(exclusion: Exclusion, question: str) -> Exclusion:

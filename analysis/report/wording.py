@@ -83,15 +83,12 @@ def shared_values(facts: Mapping[str, Any]) -> dict[str, Any]:
     questions = [question_of(one) for one in each_question(facts)]
     contrasts = list(dict.fromkeys(row["contrast"] for row in facts["preference"]))
     realism = all(one["name"] == DEFAULT_QUESTION.name for one in questions)
-    stimulus = stimulus_of(facts)
     return {
         **facts,
         **kind_of(facts),
         "questions": questions,
         "many": len(questions) > 1,
         "playing": facts.get("playing", []),
-        # What people saw: one word for it, wherever a sentence is about their study.
-        "image": stimulus,
         "realism": question["name"] == DEFAULT_QUESTION.name,
         "curve_named": "realism curve" if realism else "preference curve",
         "several": len(studies) > 1,
@@ -117,7 +114,7 @@ def shared_values(facts: Mapping[str, Any]) -> dict[str, Any]:
         "near_an_end": near_an_end(facts),
         "left_out": {row["reason"]: row for row in facts["exclusions"]},
         "facing": facing(facts["preference"], experiment["real"]),
-        "cluster": CLUSTERS[rules["cluster"]].spoken(stimulus),
+        "cluster": CLUSTERS[rules["cluster"]].spoken(stimulus_of(facts)),
         # No contrast has answers at as many exposures as a curve needs.
         "short": all(len(curve["exposures_ms"]) < CURVE_NEEDS for curve in facts["curves"]),
         "adjustment": ADJUSTMENTS[rules["adjust"]],
@@ -139,6 +136,8 @@ def kind_of(facts: Mapping[str, Any]) -> dict[str, Any]:
         "tied": kind.tie,
         "scaled": kind.scale,
         "steps": kind.steps,
+        # What people saw: one word for it, wherever a sentence is about their study.
+        "image": stimulus_of(facts),
         "answers": answers_in_words(kind, stimulus_of(facts)),
         "neither": {(row["contrast"], row["exposure_ms"]): row for row in facts["ties"]},
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from glimpse.analysis.report.moving import note_of_clips
+from glimpse.analysis.report.moving import note_of_clips, table_of_clips
 from glimpse.analysis.report.printing import headings
 from glimpse.analysis.statistics.choices import CLUSTERS, STANDARD
 from glimpse.analysis.statistics.columns import COLUMNS
@@ -66,7 +66,5 @@ def test_headings_name_clips():
 
 
 def test_tables_without_notes_stay_as_they_are():
-    from glimpse.analysis.report.moving import _spoken
-
     table = pd.DataFrame({"n": [1]})
-    assert _spoken(table) is table
+    assert table_of_clips(table) is table
