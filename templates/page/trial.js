@@ -10,10 +10,10 @@ let beside = () => {};
 let ask = () => 0;
 let given = () => ({});
 let settle = (side, response_ms) => complete({side, response_ms}, side);
-// And of clips (clips.js): whether nobody could look at a disturbed pair again; to take answers from the onset on, or
-// later; what a record says of how they played.
+// And of clips (clips.js): whether nobody could look at a disturbed pair again, and how many are shown again; to take
+// answers from the onset on, or later; what a record says of how they played.
 let oneLook = limited;
-let mostAgain = Infinity; // trials that are shown again
+let mostAgain = Infinity;
 let admit = () => enter('answer');
 let watched = () => ({});
 function enter(name) {
