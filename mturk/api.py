@@ -83,9 +83,10 @@ class About(TypedDict, total=False):
     again: bool
     must_see_all: bool
     least_hourly: str | float | Decimal
+    exclude: str | Sequence[str]
 
 
-PATHS = ("context_text", "context_image", "sentinel_file", "wording")
+PATHS = ("context_text", "context_image", "sentinel_file", "wording", "exclude")
 FLAGS = ("sentinel_keep_sides", "comment", "allow_missing", "trim", "again", "must_see_all")
 NUMBERS_GIVEN = ("pixel_ratio", "frame_rate", "clip_seconds", "least_hourly")
 WHOLE = {"seed": 0, "fixation_ms": 0, "display_width": 1}  # each with its smallest value
@@ -223,8 +224,8 @@ def build_study(
             images), context_when ("with" the pair, or "before" it), sentinel_file (a table
             left,right,correct), sentinel_keep_sides, form (fields, each a mapping with `name`, `text`,
             `kind`, `options`, `when`, `required`), language ("en"), wording (a TOML file of texts), contact,
-            institution, ethics, comment (ask for one at the end), least_hourly (dollars; a warning below). Of
-            clips: frame_rate, clip_seconds, trim; play ("loop" or "once"), again, must_see_all.
+            institution, ethics, comment (ask for one), least_hourly (dollars), exclude (results or studies
+            whose people are kept out). Of clips: frame_rate, clip_seconds, trim, play, again, must_see_all.
 
     Returns:
         Study: `folder`, `experiment`, `trials` (one Trial a trial), `hits`, `stimuli`.
@@ -272,11 +273,13 @@ def _built(
     from .design.context import without_references
     from .design.stimuli import find_images
     from .design.study_file import read_study_file
+    from .recruiting.earlier import check_earlier
 
     file = folder if folder.suffix == ".toml" else None
     if file:
         said = read_study_file(file) | said
         folder = said.get("images", folder.parent / USUAL_IMAGES)
+    check_earlier(said.get("exclude", ()))
     if "from_hits" in said:
         raise GlimpseError(f"{file} takes its design from a HIT file, which build-hits alone does.")
     found = find_images(folder)
@@ -405,7 +408,7 @@ def _said(given: Mapping[str, Any]) -> dict[str, Any]:
         elif name == "form":
             said[name] = tuple(FormField.from_json(one) for one in value)
         elif name in PATHS:
-            said[name] = path_of(name, value, "give a path")
+            said[name] = words(name, value) if name == "exclude" else path_of(name, value, "give a path")
         elif name in FLAGS:
             said[name] = flag(name, value)
         elif name in WHOLE:

@@ -14,7 +14,7 @@ from glimpse.errors import GlimpseError
 from glimpse.progress import untracked
 
 from ..publishing.ledger import Ledger, exclusive
-from ..publishing.publication import cost
+from ..publishing.publication import cost, reward_now
 from .placing import AddedPlaces, filled_or_open, open_places, workers_per_hit
 from .reviewing import Review, Reviewer, Wishes
 from .status import survey
@@ -80,7 +80,7 @@ def grow(
         targets = planned or {hit: places + workers - before for hit, places in held.items()}
         added, created = _open(states, targets, held, fees=requester.endpoint.name != "local")
         places = [one.places - one.before for one in added] + [part.places for part in created]
-        reward, fees = cost(study.experiment.reward_usd, places, fees=requester.endpoint.name != "local")
+        reward, fees = cost(reward_now(study, ledger), places, fees=requester.endpoint.name != "local")
         growth = Growth(before, workers, sum(places), reward, fees)
         confirm(growth)
         if planned is None:

@@ -13,13 +13,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
-from glimpse.pricing import CENT, FEE_RATE
+from glimpse.pricing import CENT, FEE_RATE, fee_usd
 from glimpse.progress import untracked
 
 from ..publishing.client import NO_MORE_PLACES, WRONG_STATE, TurkError
 from ..publishing.ledger import Ledger, OnceCall, call_once, exclusive, token
-from ..publishing.publication import Part, PublishedHit, cost
+from ..publishing.publication import Part, PublishedHit, cost, reward_now
 from ..publishing.publishing import Publisher
+from .bonuses import due_bonuses
 from .placing import AddedPlaces, filled_or_open, open_places, workers_per_hit
 from .status import HitState, SubmittedAssignment, survey
 
@@ -58,6 +59,8 @@ class Wishes:
             raise GlimpseError("--reject needs --reason TEXT: whoever is refused payment is told why")
         if self.reason and not self.reject:
             raise GlimpseError("--reason goes with --reject ASSIGNMENT_ID; nobody is rejected unless named")
+        if both := sorted({*self.reject} & {*self.overturn}):
+            raise GlimpseError(f"--reject {both[0]} and --overturn {both[0]}: give one of them")
         if self.bonus_to and self.bonus_usd is None:
             raise GlimpseError("--bonus-to needs --bonus USD, the amount for each")
         usd = self.bonus_usd
@@ -122,19 +125,20 @@ def plan_review(
             raise GlimpseError(
                 f"--reject {one.assignment_id}: it is approved already, which cannot be taken back"
             )
-    overturn = [one for one in _named(seen, wishes.overturn, "--overturn") if one.status != "Approved"]
+    named = _named(seen, wishes.overturn, "--overturn")
+    overturn = [one for one in named if one.status == "Rejected"]
     refused = {one.assignment_id for one in reject}
     approve = [
         one
         for one in seen.values()
-        if wishes.approve and one.status == "Submitted" and one.assignment_id not in refused
+        if (wishes.approve or one in named) and one.status == "Submitted" and one.assignment_id not in refused
     ]
-    bonus = _bonuses(states, seen, wishes, ledger, approve)
+    bonus = _bonuses(states, seen, wishes, ledger, [*approve, *overturn])
     grow, create = _replacements(workers_per_hit(study, ledger), states, fees=fees)
     missing = sum(one.places - one.before for one in grow) + sum(part.places for part in create)
     if not wishes.replace:
         grow, create = [], []
-    reward, charged = _price(study, grow, create, fees=fees)
+    reward, charged = _price(reward_now(study, ledger), grow, create, states, overturn, fees=fees)
     rate = 1 + (FEE_RATE if fees else Decimal(0))
     return Review(
         approve=tuple(approve),
@@ -177,22 +181,19 @@ def _bonuses(
     """Return to whom the bonus goes who does not have it: neither by the ledger nor by the endpoint."""
     if wishes.bonus_usd is None:
         return []
-    if wishes.bonus_to:
-        chosen = _named(seen, wishes.bonus_to, "--bonus-to")
-    else:
-        coming = {one.assignment_id for one in approve}
-        chosen = [one for one in seen.values() if one.status == "Approved" or one.assignment_id in coming]
+    coming = {one.assignment_id for one in approve}
     paid = {
         bonus.assignment_id
         for state in states
         for bonus in state.bonuses
         if (bonus.usd, bonus.reason) == (wishes.bonus_usd, wishes.bonus_reason)
     }
-    return [
-        one
-        for one in chosen
-        if one.assignment_id not in paid and bonus_key(one.assignment_id, wishes) not in ledger.outcomes
-    ]
+    return due_bonuses(
+        _named(seen, wishes.bonus_to, "--bonus-to") if wishes.bonus_to else None,
+        seen.values(),
+        lambda one: one.status == "Approved" or one.assignment_id in coming,
+        lambda one: one.assignment_id in paid or bonus_key(one.assignment_id, wishes) in ledger.outcomes,
+    )
 
 
 def _replacements(
@@ -214,12 +215,23 @@ def _replacements(
 
 
 def _price(
-    study: Study, grow: list[AddedPlaces], create: list[Part], *, fees: bool
+    usd: Decimal,
+    grow: list[AddedPlaces],
+    create: list[Part],
+    states: list[HitState],
+    overturn: list[SubmittedAssignment],
+    *,
+    fees: bool,
 ) -> tuple[Decimal, Decimal]:
-    reward_usd = study.experiment.reward_usd
+    """Return rewards and fees of new places, and of rejections that are overturned: these were given back."""
     new = [one.places - one.before for one in grow] + [part.places for part in create]
     # Every part stays below ten places where fees are taken, so that each place costs the lower fee.
-    return cost(reward_usd, new, fees=fees)
+    reward, charged = cost(usd, new, fees=fees)
+    for state in states:
+        again = sum(one in overturn for one in state.submitted)
+        reward += usd * again
+        charged += fee_usd(usd, state.places) * again if fees else 0
+    return reward.quantize(CENT), charged.quantize(CENT)
 
 
 class Reviewer:

@@ -23,7 +23,7 @@ from ..publishing.publication import published_hits
 from .participants import participants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from glimpse.progress import Track
@@ -32,14 +32,15 @@ if TYPE_CHECKING:
 
     from ..publishing.client import Requester
     from ..publishing.ledger import Ledger
-    from ..publishing.publication import PublishedHit
+    from ..publishing.publication import HitReward, PublishedHit
 
 
 @dataclass(frozen=True)
 class SubmittedAssignment:
     """A submitted assignment: whose, its state, and why the study's rules leave it out, if they do.
 
-    means: what it chose in each cell, where the study states a rule for stopping.
+    approved_at: when it was approved, if it was. means: what it chose in each cell, where the study states a
+    rule for stopping.
     """
 
     assignment_id: str
@@ -48,6 +49,7 @@ class SubmittedAssignment:
     submitted_at: datetime | None
     reason: str | None
     means: Mapping[Cell, float] = field(default_factory=dict)
+    approved_at: datetime | None = None
 
     @property
     def excluded(self) -> bool:
@@ -160,7 +162,13 @@ def _submitted(
     if study.experiment.stop_when and submission is not None and reason is None:
         means = cell_means(submission, trials, study.experiment.questions[0])
     return SubmittedAssignment(
-        one["AssignmentId"], one["WorkerId"], one["AssignmentStatus"], one.get("SubmitTime"), reason, means
+        one["AssignmentId"],
+        one["WorkerId"],
+        one["AssignmentStatus"],
+        one.get("SubmitTime"),
+        reason,
+        means,
+        one.get("ApprovalTime"),
     )
 
 
@@ -222,8 +230,13 @@ def stopping(study: Study, states: list[HitState]) -> list[CellState]:
     return found
 
 
-def by_batch(states: list[HitState], reward_usd: Decimal, *, fees: bool) -> list[BatchStatus]:
-    """Return the counts of each batch, in the order of publication."""
+def by_batch(
+    states: list[HitState], reward_usd: Decimal, *, fees: bool, rewards: Sequence[HitReward] = ()
+) -> list[BatchStatus]:
+    """Return the counts of each batch, in the order of publication.
+
+    `reward_usd` is what the HITs paid at first, `rewards` how that was changed, in order.
+    """
     batches: dict[str, list[HitState]] = {}
     for state in states:
         batches.setdefault(state.hit.part.batch, []).append(state)
@@ -238,7 +251,9 @@ def by_batch(states: list[HitState], reward_usd: Decimal, *, fees: bool) -> list
             approved=sum(state.count("Approved") for state in group),
             rejected=sum(state.count("Rejected") for state in group),
             excluded=sum(one.excluded for state in group for one in state.submitted),
-            paid_usd=sum((_paid(state, reward_usd, fees=fees) for state in group), Decimal(0)).quantize(CENT),
+            paid_usd=sum(
+                (_paid(state, reward_usd, rewards, fees=fees) for state in group), Decimal(0)
+            ).quantize(CENT),
             expired_places=sum(
                 state.places - len(state.submitted) - state.out for state in group if state.expired
             ),
@@ -247,7 +262,20 @@ def by_batch(states: list[HitState], reward_usd: Decimal, *, fees: bool) -> list
     ]
 
 
-def _paid(state: HitState, reward_usd: Decimal, *, fees: bool) -> Decimal:
-    each = reward_usd + (fee_usd(reward_usd, state.places) if fees else 0)
+def _paid_by(
+    group: list[HitState], reward_usd: Decimal, rewards: Sequence[HitReward], *, fees: bool
+) -> Decimal:
+    return sum((_paid(one, reward_usd, rewards, fees=fees) for one in group), Decimal(0)).quantize(CENT)
+
+
+def _paid(state: HitState, reward_usd: Decimal, rewards: Sequence[HitReward], *, fees: bool) -> Decimal:
+    mine = [one for one in rewards if one.hit_id == state.hit.hit_id]
+    total = Decimal(0)
+    for one in state.submitted:
+        if one.status == "Approved":
+            # Amazon's times are whole seconds, as the ledger's are.
+            held = [new.usd for new in mine if one.approved_at is None or one.approved_at >= new.since]
+            usd = held[-1] if held else reward_usd
+            total += usd + (fee_usd(usd, state.places) if fees else 0)
     bonuses = sum((bonus.usd for bonus in state.bonuses), Decimal(0))
-    return each * state.count("Approved") + bonuses * (1 + (FEE_RATE if fees else 0))
+    return total + bonuses * (1 + (FEE_RATE if fees else 0))

@@ -168,7 +168,9 @@ def _built(
     from ..building.requested import experiment_of, making_of, spread_for_time
     from ..design.context import without_references
     from ..design.stimuli import find_images
+    from ..recruiting.earlier import check_earlier
 
+    check_earlier(said.get("exclude", ()))
     folder = said.get("images", file.parent / IMAGES if file else IMAGES)
     images = find_images(folder)
     if "from_hits" in said:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Command = Callable[..., Any]
 
 USUAL = DEFAULT_QUESTION.text
-SEVERAL = ("texts", "wholes", "contrasts", "questions", "form")
+SEVERAL = ("texts", "wholes", "places", "contrasts", "questions", "form")
 
 
 def study_options(function: Command) -> Command:
@@ -58,6 +58,7 @@ def _option(field: StudyField) -> Command:
         "folder": click.Path(path_type=Path),
         "file": click.Path(path_type=Path, exists=True, dir_okay=False),
         "place": click.Path(path_type=Path, exists=True),
+        "places": click.Path(path_type=Path, exists=True),
     }
     kind = click.Choice(field.allowed) if field.allowed else kinds.get(field.kind, str)
     several = field.kind in SEVERAL

@@ -12,7 +12,8 @@ import click
 from glimpse.errors import GlimpseError
 from glimpse.text import counted
 
-from .recruiting import agree_on, connected
+from .asking import agree
+from .recruiting import connected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -244,8 +245,16 @@ class PanelStep:
         return total, owner.currency
 
     def confirm(self, console: Any, own: Review, *, dry_run: bool, yes: bool) -> None:
-        """Say what is done at Prolific and what it costs; go on only with a clear yes."""
+        """Say what is done at Prolific and what it costs; go on only with a clear yes.
+
+        Rejections are taken back at once, before anything is changed here: Prolific may not allow it.
+        """
         what = self.plan(own)
+        self._ask(console, what, dry_run=dry_run, yes=yes)
+        if not dry_run:
+            self.reviewer.overturn(what)
+
+    def _ask(self, console: Any, what: PanelReview, *, dry_run: bool, yes: bool) -> None:
         for line in review_lines(what, self.wishes, dry_run=dry_run):
             console.say(line)
         if what.bonus:
@@ -255,7 +264,7 @@ class PanelStep:
         total, currency = self.price()
         console.say(f"Price at Prolific, with fees and tax: {total} {currency}.")
         if not dry_run and not yes:
-            agree_on(total, currency, "nothing was done or paid")
+            agree(total, "nothing was done or paid", currency)
 
     def execute(self) -> None:
         """Do it."""
@@ -269,6 +278,7 @@ def review_lines(what: PanelReview, wishes: PanelWishes, *, dry_run: bool) -> li
     steps = [
         (len(what.approve), f"approve {counted(len(what.approve), 'submission')}"),
         (len(what.reject), f"reject {counted(len(what.reject), 'submission')} ({wishes.category})"),
+        (len(what.overturn), f"take back the rejection of {counted(len(what.overturn), 'submission')}"),
         (len(what.bonus), f"pay {counted(len(what.bonus), 'submission')} a bonus of {wishes.bonus or 0:.2f}"),
         (what.new_places, f"add {counted(what.new_places, 'place')} for excluded assignments"),
     ]
@@ -294,9 +304,9 @@ def panel_step(
         yield None
         return
     asked = PanelWishes(
-        approve=wishes.approve, reject=wishes.reject, reason=wishes.reason, category=options["category"],
-        bonus=wishes.bonus_usd, bonus_to=wishes.bonus_to, bonus_reason=wishes.bonus_reason,
-        replace=wishes.replace,
+        approve=wishes.approve, reject=wishes.reject, overturn=wishes.overturn, reason=wishes.reason,
+        category=options["category"], bonus=wishes.bonus_usd, bonus_to=wishes.bonus_to,
+        bonus_reason=wishes.bonus_reason, replace=wishes.replace,
     )  # fmt: skip
     with ExitStack() as stack:
         client = stack.enter_context(connected())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,17 +11,21 @@ from glimpse.duration import hourly_usd, study_minutes
 from glimpse.program import command
 from glimpse.text import counted
 
+from .asking import agree
 from .following import given, results_option
+from .keeping_out import keep_out, people_at
 from .options import endpoint_options
 from .places import where_people_go
 from .recruit_options import panel_options, read_options, refuse_without_panel
-from .recruiting import feed_panels, keep_out, recruit
+from .recruiting import feed_panels, recruit
+from .rewarding import refuse_without_hits, reprice
 
 if TYPE_CHECKING:
     from glimpse.study import Study
 
     from ..publishing.client import Requester
     from ..publishing.publication import Quote
+    from .recruit_options import PanelOptions
 
 
 @click.command()
@@ -136,6 +138,8 @@ def publish(
         recruit(console, study, options, settings, target, yes=yes)
         return
     refuse_without_panel(options, to)
+    refuse_without_hits(frozen, target, options.reward)
+    earlier = people_at(console, target, frozen, options.exclude)
     hosting = _hosting(target, s3_bucket, s3_prefix, s3_endpoint, image_url_prefix)
     requester = connect(target)
     publish_study(
@@ -147,14 +151,22 @@ def publish(
         given=_given(ctx),
         track=console.track,
     )
-    keep_out(console, target, frozen, options)
-    grow_study(console, frozen, requester, workers_per_hit, yes=yes)
-    _say_where(console, frozen, requester)
-    feed_panels(console, target, frozen, options)
+    keep_out(console, target, frozen, earlier)
+    _go_on(console, frozen, requester, options, workers_per_hit, yes=yes)
     console.say(f"Written: {study / 'published' / to}.jsonl")
     where = ["--on", to] if len(published_endpoints(study)) > 1 else []
     named = [*given("study"), *where, *given("data", "endpoint"), *results_option(frozen)]
     console.next(command("collect", *named, "--watch"))
+
+
+def _go_on(
+    console: Any, study: Study, requester: Requester, options: PanelOptions, workers: int | None, *, yes: bool
+) -> None:
+    """Change what a published study pays and for how many it is, give panels their places, and say where."""
+    reprice(console, study, requester, options.reward, yes=yes)
+    grow_study(console, study, requester, workers, yes=yes)
+    _say_where(console, study, requester)
+    feed_panels(console, requester.endpoint, study, options)
 
 
 def grow_study(console: Any, study: Study, requester: Requester, workers: int | None, *, yes: bool) -> None:
@@ -238,21 +250,6 @@ def _confirm(console: Any, study: Study, quote: Quote, *, yes: bool) -> None:
         console.say(line)
     if quote.endpoint == "production" and not yes:
         agree(quote.total_usd, "nothing was published or paid")
-
-
-def agree(total_usd: Decimal, otherwise: str) -> None:
-    """Let a person type the amount that will be spent; anything else ends the command, saying `otherwise`."""
-    if not sys.stdin.isatty():
-        raise click.UsageError(
-            f"this spends ${total_usd}. Add --yes, or run it in a terminal and type the amount."
-        )
-    typed = click.prompt(f"Type the total ({total_usd}) to spend it; anything else stops", default="")
-    try:
-        agreed = Decimal(typed.strip().lstrip("$")) == total_usd
-    except InvalidOperation:
-        agreed = False
-    if not agreed:
-        raise click.ClickException(f"stopped; {otherwise}.")
 
 
 def price_lines(quote: Quote) -> list[str]:

@@ -40,7 +40,8 @@ def panel_options(command: Callable[..., Any]) -> Callable[..., Any]:
         *(click.option(f"--{name}", is_flag=True, show_default=True,
                        help=f"With --to prolific: {name} the published study.") for name in ACTIONS),
         click.option("--reward", metavar="AMOUNT", show_default="the study's, where the account pays in USD",
-                     help="With --to prolific: reward in the account's currency."),
+                     help="Another reward for a published study, in dollars; with --to prolific that of a "
+                     "draft, in the account's currency."),
         click.option("--workspace", metavar="NAME", show_default="the only one",
                      help="With --to prolific: which workspace of the account pays."),
         click.option("--project", metavar="ID", show_default="the workspace's first",
@@ -88,12 +89,8 @@ def refuse_without_panel(options: PanelOptions, to: str) -> None:
     default = PanelOptions()
     if options.panels and to != "local":
         raise click.UsageError(f"--panel is for studies on our own server; it does not go with --to {to}.")
-    if options.exclude and to != "local":
-        raise click.UsageError(
-            f"--exclude is for studies on our own server; at --to {to} give a --qualification instead."
-        )
     for field in fields(options):
-        if field.name in {"exclude", "panels"}:
+        if field.name in {"exclude", "panels", "reward"}:
             continue
         if getattr(options, field.name) != getattr(default, field.name):
             name = options.action if field.name == "action" else field.name.replace("_", "-")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-
-import click
 
 from glimpse.duration import study_minutes
 from glimpse.errors import GlimpseError
@@ -16,7 +13,9 @@ from glimpse.program import command
 from glimpse.study import read_study
 from glimpse.text import counted
 
+from .asking import agree
 from .following import given, results_option
+from .keeping_out import keep_out, people_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,11 +61,10 @@ def recruit(
     """Give a study to Prolific, or do with it there what the options say."""
     from ..recruiting.books import opened
     from ..recruiting.draft import check_open_to_all, study_link
-    from ..recruiting.earlier import read_earlier
     from ..recruiting.publishing import Recruiter
 
     asked = Asked(read_study(folder), target, options, settings, yes)
-    people = read_earlier(options.exclude)
+    people = [] if options.action else people_of(console, target, asked.study, options.exclude)
     with connected() as client:
         if not options.action:
             check_open_to_all(study_link(target.people_url, asked.study.study), client.url)
@@ -103,24 +101,12 @@ def _publish(console: Any, asked: Asked, recruiter: Recruiter, people: list[Earl
         _confirm(price, yes=asked.yes)
     own = OwnSide(asked.target, asked.study.study)
     _publish_here(console, asked)
-    keep_out(console, asked.target, asked.study, asked.options)
+    keep_out(console, asked.target, asked.study, people)
     found = recruiter.draft(wanted, owner, prolific_ids(people))
     recruiter.tell_server(own)
     if int(found["total_available_places"]) != wanted.places:
         found = recruiter.grow(wanted.places, "asked")
     return found if asked.options.draft else recruiter.publish()
-
-
-def keep_out(console: Any, target: Endpoint, study: Study, options: PanelOptions) -> None:
-    """Let our server keep the people of earlier studies out of this one, whichever panel they come by."""
-    from ..recruiting.earlier import kept_out, read_earlier
-    from ..recruiting.own_side import OwnSide
-
-    people = read_earlier(options.exclude)
-    if people:
-        own = OwnSide(target, study.study)
-        own.set_panel("people", kept_out(people, own.panels().get("people", {}).get("salt")))
-        console.say(f"Kept out, as they took part before: {counted(len(people), 'participant')}.")
 
 
 def feed_panels(console: Any, target: Endpoint, study: Study, options: PanelOptions) -> None:
@@ -151,7 +137,7 @@ def _wanted(asked: Asked, recruiter: Recruiter, owner: Account, held: int) -> Re
     before = agreed(recruiter.ledger)
     places = options.places or held or (before.places if before else own)
     check_places(places, own)
-    reward = _reward(asked, owner, before)
+    reward = _reward(asked, owner, before, published=recruiter.is_published)
     minutes = study_minutes(asked.study)
     allowed = max(experiment.time_allotted_minutes + SPARE_MINUTES, least_allowed_minutes(minutes))
     link = study_link(asked.target.people_url, asked.study.study)
@@ -166,17 +152,17 @@ def _wanted(asked: Asked, recruiter: Recruiter, owner: Account, held: int) -> Re
     )  # fmt: skip
 
 
-def _reward(asked: Asked, owner: Account, before: Recruitment | None) -> Decimal:
+def _reward(asked: Asked, owner: Account, before: Recruitment | None, *, published: bool) -> Decimal:
     """Return the reward in the account's currency; GlimpseError where it would have to be guessed."""
     given_reward, usd = asked.options.reward, asked.study.experiment.reward_usd
     if before is not None:
-        if given_reward not in {None, before.reward}:
+        if published and given_reward not in {None, before.reward}:
             raise GlimpseError(
                 f"--reward {given_reward}: Prolific has this study with {before.reward} {owner.currency}, "
-                "and the reward of a published study stays. Delete the draft there if it is one; or pay "
-                "the difference as a bonus: review --bonus"
+                "and lets nobody change the reward of a published study. Pay the difference as a bonus: "
+                "review --bonus"
             )
-        return before.reward
+        return given_reward or before.reward
     if given_reward is None and owner.currency != "USD":
         raise GlimpseError(
             f"the study pays ${usd}, and the workspace {owner.title} pays in {owner.currency}. Say how much "
@@ -239,19 +225,4 @@ def _confirm(price: PanelQuote, *, yes: bool) -> None:
             "--places. With --draft the study is made there, and costs nothing"
         )
     if not yes:
-        agree_on(price.total, money, "nothing was published or paid")
-
-
-def agree_on(total: Decimal, currency: str, otherwise: str) -> None:
-    """Let a person type the amount that will be spent; anything else ends the command, saying `otherwise`."""
-    if not sys.stdin.isatty():
-        raise click.UsageError(
-            f"this spends {total} {currency}. Add --yes, or run it in a terminal and type the amount."
-        )
-    typed = click.prompt(f"Type the total ({total}) to spend it; anything else stops", default="")
-    try:
-        agreed_to = Decimal(typed.strip()) == total
-    except InvalidOperation:
-        agreed_to = False
-    if not agreed_to:
-        raise click.ClickException(f"stopped; {otherwise}.")
+        agree(price.total, "nothing was published or paid", money)

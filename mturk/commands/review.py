@@ -12,10 +12,10 @@ import click
 from glimpse.program import command
 from glimpse.text import counted
 
+from .asking import agree
 from .following import given, results_option
 from .options import published_options
 from .panels import panel_review_options, panel_step
-from .publish import agree
 
 if TYPE_CHECKING:
     from glimpse.study import Study
@@ -251,7 +251,7 @@ def lines(what: Review, wishes: Wishes, *, moves_money: bool | None, dry_run: bo
     said = [_capital(verb + text) + "." for count, text in steps if count]
     if what.total_usd and moves_money is not None:
         parts = [
-            f"${what.reward_usd} rewards + ${what.fees_usd} fees" if what.replacements else "",
+            f"${what.reward_usd} rewards + ${what.fees_usd} fees" if what.reward_usd else "",
             f"${what.bonus_usd} bonuses with their fees" if what.bonus_usd else "",
         ]
         price = f"Price: {' + '.join(part for part in parts if part)} = ${what.total_usd}."

@@ -53,6 +53,7 @@ def status(console: Any, study: Path, on: str, data: Path, endpoint: str | None)
     from ..collecting.status import by_batch, stopping, survey
     from ..publishing.allocating import ranking_lines
     from ..publishing.own_server import clock_notice
+    from ..publishing.publication import rewards_of
     from ..publishing.published import find
 
     frozen, requester, ledger = find(study, on, endpoint, data)
@@ -68,7 +69,9 @@ def status(console: Any, study: Path, on: str, data: Path, endpoint: str | None)
         to = [] if target.name == "local" else ["--to", target.name]
         console.next(command("publish", *given("study"), *to, *given("data", "endpoint")))
         return
-    batches = by_batch(states, frozen.experiment.reward_usd, fees=target.name != "local")
+    batches = by_batch(
+        states, frozen.experiment.reward_usd, fees=target.name != "local", rewards=rewards_of(ledger)
+    )
     console.say(f"Study {frozen.study} at {target.name} ({target.url})")
     for line in table(batches):
         console.say(line)

@@ -17,7 +17,8 @@ from .contrasts import CONTRAST_WORDS
 from .encoding import ENCODINGS
 
 PLAYS = ("loop", "once")  # how clips play; see `page.settings.Play`
-PATHS = {"file", "folder", "place"}  # kinds whose values are paths; a place is either of the two
+# Kinds whose values are paths; a place is either of the two, places are several.
+PATHS = {"file", "folder", "place", "places"}
 # The parts of a study file, in the order in which they are written, and what each of them says.
 SECTIONS = {
     "": "",
@@ -181,6 +182,9 @@ FIELDS = (
     _count("people", "minutes_allotted", "time_allotted_minutes", "Time a worker has for a HIT, in minutes."),
     _field("people", "least_hourly", "amount", "Warn where the reward is less than this, in dollars an hour.",
            "8.00", metavar="AMOUNT"),
+    _field("people", "exclude", "places",
+           "Keep out who took part in an earlier study: its folder of results, the study's folder, or a "
+           "workers.csv (repeatable).", "nobody", metavar="FOLDER", example='["pilot/"]'),
     _field("people", "contact", "text", "Whom participants can ask: an e-mail address, for example.",
            "nobody", example='"study@example.org"'),
     _field("people", "institution", "text", "Who does the study, for the consent.", "not said",

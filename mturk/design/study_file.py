@@ -74,6 +74,7 @@ READERS = {
     "number": Reader(lambda value: _is_whole(value) or isinstance(value, float), "write a number", float),
     "wholes": Reader(_are(_is_whole), "write whole numbers in a list, such as [500, 1000]", tuple),
     "texts": Reader(_are(_is_text), 'write texts in a list, such as ["a", "b"]', tuple),
+    "places": Reader(_are(_is_text), 'write folders or files in a list, such as ["pilot/"]'),
     "amount": Reader(
         lambda value: _is_text(value) or _is_whole(value) or isinstance(value, float),
         'write dollars and cents, such as "1.50"',
@@ -132,14 +133,19 @@ def _value(file: TomlFile, section: str, key: str, value: Any) -> dict[str, Any]
         )
     if field.kind not in PATHS:
         return {field.name: reader.turned(value)}
+    if field.kind == "places":
+        return {field.name: tuple(_path(file, place, "place", one) for one in value)}
+    return {field.name: _path(file, place, field.kind, value)}
+
+
+def _path(file: TomlFile, place: tuple[str | int, ...], kind: str, value: str) -> Path:
+    """Return a path as the program sees it, which a file has relative to itself."""
     if not value.strip():
-        _refuse(file, place, value, f"write the path of a {'file' if field.kind == 'file' else 'folder'}")
+        _refuse(file, place, value, f"write the path of a {'file' if kind == 'file' else 'folder'}")
     named = Path(os.path.normpath(file.path.parent / value))
-    if (field.kind == "file" and not named.is_file()) or (field.kind == "place" and not named.exists()):
-        _refuse(
-            file, place, value, f"there is no {'file' if field.kind == 'file' else 'file or folder'} {named}"
-        )
-    return {field.name: named}
+    if (kind == "file" and not named.is_file()) or (kind == "place" and not named.exists()):
+        _refuse(file, place, value, f"there is no {'file' if kind == 'file' else 'file or folder'} {named}")
+    return named
 
 
 def _unknown(file: TomlFile, place: tuple[str | int, ...], known: Collection[str]) -> str:

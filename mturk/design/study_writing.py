@@ -79,6 +79,8 @@ def _amend(document: TOMLDocument, field: StudyField, value: Any) -> None:
 
 def in_file(field: StudyField, value: Any, folder: Path) -> Any:
     """Return a value as a study file in `folder` holds it."""
+    if field.kind == "places":
+        return [_relative(Path(one), folder) for one in value]
     if field.kind in PATHS:
         return _relative(Path(value), folder)
     if field.kind == "contrasts":

@@ -63,6 +63,8 @@ def ranking_lines(study: Study, target: Endpoint) -> list[str]:
     found = standings(study, target) if is_adaptive(study) else []
     if not found:
         return []
+    if not any(one["answers"] for one in found):
+        return ["Ranking: none yet, no answer that counts has come in."]
     width = max(len(one["condition"]) for one in found)
     return [
         "Ranking as it stands (strength, give or take one standard deviation; of answers that count):",

@@ -182,6 +182,8 @@ _FACTS: dict[str, dict[str, type]] = {
     "hit:": {"hit": str, "batch": str, "part": int, "places": int, "hit_id": str, "hit_type_id": str},
     "grow:": {"hit_id": str, "places": int},
     "workers:": {"workers_per_hit": int},
+    "reward:": {"usd": str, "before": str},
+    "retype:": {"hit_id": str, "hit_type_id": str, "usd": str, "since": str},
     "images": {"base_url": str},
     "settings": {"settings": dict},
 }

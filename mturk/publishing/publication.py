@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -102,16 +103,37 @@ class Quote:
 
 def published_hits(ledger: Ledger) -> list[PublishedHit]:
     """Return the HITs of a ledger in the order of their names (b1-h9 before b1-h10), whichever came first."""
-    found = [
-        PublishedHit(
-            Part(line["hit"], line["batch"], line["part"], line["places"]),
-            line["hit_id"],
-            line["hit_type_id"],
-            line.get("hit_group_id", ""),
-        )
-        for line in ledger.find("hit:")
-    ]
+    retyped = {line["hit_id"]: line for line in ledger.find("retype:")}
+    found = []
+    for line in ledger.find("hit:"):
+        now = retyped.get(line["hit_id"], line)
+        part = Part(line["hit"], line["batch"], line["part"], line["places"])
+        group = now.get("hit_group_id", "")
+        found.append(PublishedHit(part, line["hit_id"], now["hit_type_id"], group))
     return sorted(found, key=lambda hit: (_numbered(hit.part.hit), hit.part.number))
+
+
+def reward_now(study: Study, ledger: Ledger) -> Decimal:
+    """Return what a HIT pays, in US dollars: as the study says, or as `publish --reward` said last."""
+    lines = ledger.find("reward:")
+    return Decimal(lines[-1]["usd"]) if lines else study.experiment.reward_usd
+
+
+@dataclass(frozen=True)
+class HitReward:
+    """What a HIT pays to whoever is approved from a moment on."""
+
+    hit_id: str
+    since: datetime
+    usd: Decimal
+
+
+def rewards_of(ledger: Ledger) -> list[HitReward]:
+    """Return how the rewards of published HITs were changed, in order."""
+    return [
+        HitReward(line["hit_id"], datetime.fromisoformat(line["since"]), Decimal(line["usd"]))
+        for line in ledger.find("retype:")
+    ]
 
 
 def _numbered(name: str) -> list[str | int]:

@@ -20,7 +20,17 @@ from ..page.pages import image_base, question_xml
 from .allocating import check_place, put_pool
 from .client import HIT_EXISTS, TurkError
 from .ledger import Ledger, OnceCall, call_once, exclusive, ledger_path, token
-from .publication import DAY_S, Part, PublicationSettings, PublishedHit, Quote, cost, parts, published_hits
+from .publication import (
+    DAY_S,
+    Part,
+    PublicationSettings,
+    PublishedHit,
+    Quote,
+    cost,
+    parts,
+    published_hits,
+    reward_now,
+)
 from .qualifications import once_requirement, once_type
 from .several import each
 
@@ -110,8 +120,9 @@ class Publisher:
 
     def _quote(self, wanted: list[Part], missing: list[Part]) -> Quote:
         experiment, fees = self.study.experiment, self.requester.endpoint.name != "local"
-        reward, charged = cost(experiment.reward_usd, [part.places for part in missing], fees=fees)
-        whole = cost(experiment.reward_usd, [experiment.workers_per_hit] * len(self.study.hits), fees=fees)[1]
+        usd = reward_now(self.study, self.ledger)
+        reward, charged = cost(usd, [part.places for part in missing], fees=fees)
+        whole = cost(usd, [experiment.workers_per_hit] * len(self.study.hits), fees=fees)[1]
         nines = any(part.number > 1 for part in wanted)
         return Quote(
             endpoint=self.requester.endpoint.name,
@@ -192,15 +203,20 @@ class Publisher:
         line = self.ledger.outcomes.get("images")
         return str(line["base_url"]) if line else None
 
-    def hit_type(self, batch: str, settings: PublicationSettings) -> str:
-        """Return the id of a batch's HIT type, with the qualification that keeps people to one HIT."""
+    def hit_type(self, batch: str, settings: PublicationSettings, reward_usd: Decimal | None = None) -> str:
+        """Return the id of a batch's HIT type, with the qualification that keeps people to one HIT.
+
+        `reward_usd` is what its HITs pay; None: what those pay that are published.
+        """
         once = once_type(self.requester, self.ledger, self.study.study, batch)
         experiment = self.study.experiment
+        reward = reward_now(self.study, self.ledger) if reward_usd is None else reward_usd
+        other = "" if reward == experiment.reward_usd else f":{reward:.2f}"
         arguments = {
             "Title": self.study.title,
             "Description": self.study.description,
             "Keywords": ", ".join(self.study.keywords),
-            "Reward": f"{experiment.reward_usd:.2f}",
+            "Reward": f"{reward:.2f}",
             "AssignmentDurationInSeconds": experiment.time_allotted_minutes * 60,
             "AutoApprovalDelayInSeconds": round(settings.auto_approve_days * DAY_S),
             "QualificationRequirements": [once_requirement(once), *settings.requirements],
@@ -209,7 +225,7 @@ class Publisher:
         line = call_once(
             self.ledger,
             self.requester,
-            OnceCall(f"type:{batch}", "CreateHITType", arguments, {"batch": batch}),
+            OnceCall(f"type:{batch}{other}", "CreateHITType", arguments, {"batch": batch}),
             lambda answer: {"hit_type_id": answer["HITTypeId"]},
         )
         return str(line["hit_type_id"])
@@ -234,9 +250,8 @@ class Publisher:
             found = self._named_in(error.detail, annotation) or self._existing({annotation}).get(annotation)
             return {"HIT": self._alike(found, part)} if found else None
 
-        reward, fees = cost(
-            self.study.experiment.reward_usd, [part.places], fees=self.requester.endpoint.name != "local"
-        )
+        usd = reward_now(self.study, self.ledger)
+        reward, fees = cost(usd, [part.places], fees=self.requester.endpoint.name != "local")
         facts: dict[str, Any] = {
             "hit": part.hit,
             "batch": part.batch,

@@ -2,12 +2,14 @@
 
 codes                     the token, and the completion code of each outcome
 study:N                   the draft: `study_id`, and what it was made of
+pays:STUDY_ID:N           the draft pays another reward, in cents
 group:N                   the group of earlier participants who are kept out
 publish:STUDY_ID          it was published
 places:STUDY_ID:N         it has N places
 action:N                  it was paused, started or stopped
 approve:DIGEST            submissions that were approved together
 reject:SUBMISSION_ID      one that was rejected
+unreject:SUBMISSION_ID    one whose rejection was taken back
 setup:DIGEST              bonuses that were set up: `bulk_id`, and who gets what
 pay:BULK_ID               that they were paid; without an outcome nobody knows, and a person decides
 """
@@ -127,6 +129,13 @@ def current_study(ledger: Ledger) -> tuple[str, dict[str, Any]]:
         number += 1
     key = f"study:{number}"
     return key, ledger.outcomes.get(key, {})
+
+
+def asked_of(ledger: Ledger) -> dict[str, Any]:
+    """Return what the present draft or study was made of, its reward as it was changed last; empty before."""
+    line = current_study(ledger)[1]
+    changed = ledger.find(f"pays:{line['study_id']}:") if line else []
+    return {**line["body"], **({"reward": changed[-1]["reward"]} if changed else {})} if line else {}
 
 
 def study_id(ledger: Ledger) -> str:

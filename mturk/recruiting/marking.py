@@ -64,7 +64,8 @@ class PanelMarks:
         checked = verified(side_by_side(there, here)) if there is not None else {}
         for one in here:
             # A panel without a list cannot be asked, and nothing is held against who came by it.
-            default = "signed" if one.signed else "unknown"
+            asked = {"yes": "listed", "no": "no"}.get(one.looked_up, "unknown")
+            default = "signed" if one.signed else asked
             listed = one.panel == "prolific" and there is not None
             found = checked.get(one.assignment_id, "no" if listed else default)
             self._known[one.assignment_id] = {PANEL: one.panel, VERIFIED: found}

@@ -137,7 +137,11 @@ def to_free(pairs: Iterable[Participation]) -> list[str]:
 def verified(pairs: Iterable[Participation]) -> dict[str, str]:
     """Return, by assignment id, how a participation was verified: `signed`, `listed`, or `no`."""
     return {
-        pair.here.assignment_id: "signed" if pair.here.signed else "listed" if pair.is_verified else "no"
+        pair.here.assignment_id: "signed"
+        if pair.here.signed
+        else "listed"
+        if pair.is_verified or pair.here.looked_up == "yes"
+        else "no"
         for pair in pairs
         if pair.here is not None
     }

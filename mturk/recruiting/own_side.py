@@ -23,6 +23,7 @@ class PanelArrival:
     """An assignment of ours whose worker came by a panel's link, and what the link said.
 
     `session` is the panel's name for this participation; `signed`: the panel's signature was checked.
+    `looked_up`: whether the panel knew of it when they came (yes, no, empty where it was not asked).
     """
 
     assignment_id: str
@@ -34,6 +35,7 @@ class PanelArrival:
     session: str
     study: str
     signed: bool
+    looked_up: str = ""
 
     @property
     def is_finished(self) -> bool:
@@ -113,4 +115,5 @@ def _arrival(row: dict[str, Any]) -> PanelArrival:
         session=found or parameters.get(session, ""),
         study=parameters.get("STUDY_ID", ""),
         signed=bool(row["signed"]),
+        looked_up=str(row.get("looked_up", "")),
     )

@@ -14,7 +14,7 @@ from glimpse.errors import GlimpseError
 from ..panels.panel import ways_out
 from ..panels.prolific import JWKS_PATH, PANEL, back_address
 from . import draft
-from .books import begin, current_study, once, study_id
+from .books import asked_of, begin, current_study, once, study_id
 from .client import ProlificError, Repeat
 
 if TYPE_CHECKING:
@@ -130,14 +130,30 @@ class Recruiter:
                 self.ledger, key, "POST studies", {"places": wanted.places, "body": body},
                 lambda: self._made(body), lambda: self._found(token),
             )  # fmt: skip
-        found = self.found()
-        changed = draft.differences(line["body"], found)
+        found = self._repriced(wanted.reward)
+        changed = draft.differences(asked_of(self.ledger), found)
         if changed:
             raise GlimpseError(
                 f"the study {found['id']} was changed at Prolific: {'; '.join(changed)}. Set it back there"
                 + (", or delete the draft there, and run the same command again" * (found["status"] == DRAFT))
             )
         return found
+
+    def _repriced(self, reward: Decimal) -> dict[str, Any]:
+        """Return the study as Prolific has it; a draft gets another reward first, if one is wanted."""
+        found, cents = self.found(), draft.cents(reward)
+        if cents == asked_of(self.ledger)["reward"] or found["status"] != DRAFT:
+            return found
+        name = study_id(self.ledger)
+
+        def call() -> dict[str, Any]:
+            self.client.send("change the reward", "PATCH", f"api/v1/studies/{name}/", {"reward": cents})
+            return {}
+
+        number = len(self.ledger.find(f"pays:{name}:")) + 1
+        facts = {"study_id": name, "reward": cents}
+        once(self.ledger, f"pays:{name}:{number}", "PATCH studies", facts, call)
+        return self.found()
 
     def found(self) -> dict[str, Any]:
         """Return the study as Prolific has it now."""
@@ -203,9 +219,10 @@ class Recruiter:
     # Publishing
 
     def tell_server(self, own: OwnSide) -> None:
-        """Let our server know how people go back, and where the keys of signed links are."""
+        """Let our server know how people go back, and where it can ask who came."""
         ways = ways_out(PANEL, self.codes(), back_address(self.client.url))
-        own.set_panel(PANEL.name, {"ways": ways, "keys_url": f"{self.client.url}{JWKS_PATH}"})
+        found = {"study_id": study_id(self.ledger), "keys_url": f"{self.client.url}{JWKS_PATH}"}
+        own.set_panel(PANEL.name, {"ways": ways, **found})
 
     def publish(self) -> dict[str, Any]:
         """Publish the draft, unless it is published."""
@@ -279,7 +296,7 @@ def agreed(ledger: Ledger) -> Recruitment | None:
     line = current_study(ledger)[1]
     if not line:
         return None
-    body = line["body"]
+    body = asked_of(ledger)
     return draft.Recruitment(
         places=int(line["places"]),
         reward=Decimal(body["reward"]) / 100,

@@ -1,4 +1,4 @@
-"""After the answers, at Prolific: approve in bulk, pay bonuses once, reject who is named, replace by growing.
+"""After the answers, at Prolific: approve in bulk, pay bonuses once, reject by name or take that back, grow.
 
 What to do is planned first, from both lists and the ledger, and then done call by call. Approving and
 rejecting may be repeated. Paying may not: a bonus is set up (which pays nothing), and then paid by one call
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
 
+from ..collecting.bonuses import due_bonuses
 from .books import once, study_id
 from .client import OutcomeUnknownError, ProlificError, ProlificTokenError, Repeat, UnsentError
 from .matching import APPROVED, REJECTED, WAITING, Participation, side_by_side, submission
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from ..publishing.ledger import Ledger
     from .client import ProlificClient
+    from .matching import PanelSubmission
     from .own_side import OwnSide
 
 MOST_APPROVED, MOST_BONUSES = 1000, 200
@@ -45,11 +47,13 @@ class PanelWishes:
     """What the requester asked for at Prolific; assignments are named by our ids.
 
     `bonus` in the account's currency goes to `bonus_to` (empty: everybody approved); `reject` needs `reason`
-    of 100 characters and a `category`; `excluded` are those that the analysis leaves out, for `replace`.
+    of 100 characters and a `category`; `overturn` takes rejections back; `excluded` are those that the
+    analysis leaves out, for `replace`.
     """
 
     approve: bool = True
     reject: tuple[str, ...] = ()
+    overturn: tuple[str, ...] = ()
     reason: str = ""
     category: str = ""
     bonus: Decimal | None = None
@@ -73,10 +77,14 @@ class PanelWishes:
 
 @dataclass(frozen=True)
 class PanelReview:
-    """What a review will do at Prolific: submissions to approve, to reject and to pay, and new places."""
+    """What a review will do at Prolific: submissions to approve, to reject and to pay, and new places.
+
+    `overturn` are those whose rejection is taken back; they are among those to approve.
+    """
 
     approve: tuple[str, ...] = ()
     reject: tuple[str, ...] = ()
+    overturn: tuple[str, ...] = ()
     bonus: tuple[str, ...] = ()
     new_places: int = 0
     replaced: int = 0
@@ -85,7 +93,7 @@ class PanelReview:
     @property
     def steps(self) -> int:
         """How much there is to do."""
-        return len(self.approve) + len(self.reject) + len(self.bonus) + self.new_places
+        return sum(map(len, (self.approve, self.reject, self.overturn, self.bonus))) + self.new_places
 
 
 def pairs_of(client: ProlificClient, ledger: Ledger, own: OwnSide) -> list[Participation]:
@@ -105,25 +113,37 @@ def plan(pairs: Sequence[Participation], wishes: PanelWishes, ledger: Ledger) ->
         if one.status == APPROVED:
             raise GlimpseError(f"--reject: submission {one.id} is approved at Prolific, which stays")
     refused = {one.id for one in reject}
+    overturn = _overturned(known, wishes)
     approve = [
         pair.there.id
         for pair in pairs
         if wishes.approve and pair.to_approve and pair.there and pair.there.id not in refused
     ]
+    approve = list(dict.fromkeys([*approve, *(one.id for one in overturn)]))
     replaced = [name for name in wishes.excluded if name in known]
     before = max((int(line.get("replaced", 0)) for line in ledger.find("places:")), default=0)
     new = max(0, len(replaced) - before)
     return PanelReview(
         approve=tuple(approve),
         reject=tuple(one.id for one in reject if one.status != REJECTED),
-        bonus=tuple(_bonuses(pairs, known, wishes, ledger, set(approve))),
+        overturn=tuple(one.id for one in overturn if one.status == REJECTED),
+        bonus=tuple(one.id for one in _bonuses(pairs, known, wishes, ledger, set(approve))),
         new_places=new if wishes.replace else 0,
         replaced=len(replaced),
         unreplaced=0 if wishes.replace else new,
     )
 
 
-def _submission(known: dict[str, Participation], name: str, option: str) -> Any:
+def _overturned(known: dict[str, Participation], wishes: PanelWishes) -> list[PanelSubmission]:
+    """Return the submissions that are to be approved after all; those that are approved are left."""
+    named = [_submission(known, name, "--overturn") for name in dict.fromkeys(wishes.overturn)]
+    for one in named:
+        if one.status not in {REJECTED, WAITING, APPROVED}:
+            raise GlimpseError(f"--overturn: submission {one.id} is {one.status} at Prolific, not rejected")
+    return [one for one in named if one.status != APPROVED]
+
+
+def _submission(known: dict[str, Participation], name: str, option: str) -> PanelSubmission:
     pair = known.get(name)
     if pair is None or pair.there is None:
         raise GlimpseError(f"{option} {name}: Prolific has no submission of that assignment")
@@ -136,22 +156,27 @@ def _bonuses(
     wishes: PanelWishes,
     ledger: Ledger,
     coming: set[str],
-) -> Iterator[str]:
-    """Yield the submissions that get the bonus and do not have it by the ledger."""
+) -> list[PanelSubmission]:
+    """Return the submissions that get the bonus and do not have it by the ledger."""
     if wishes.bonus is None:
-        return
+        return []
     has = paid_to(ledger, bonus_mark(wishes))
-    if wishes.bonus_to:
-        chosen = [_submission(known, name, "--bonus-to") for name in dict.fromkeys(wishes.bonus_to)]
-    else:
-        chosen = [pair.there for pair in pairs if pair.there and pair.is_verified]
-    for one in chosen:
-        if one.id not in has and (one.status == APPROVED or one.id in coming):
-            yield one.id
-        elif wishes.bonus_to and one.id not in has and one.status != WAITING:
+
+    def is_approved(one: PanelSubmission) -> bool:
+        return one.status == APPROVED or one.id in coming
+
+    named = [_submission(known, name, "--bonus-to") for name in dict.fromkeys(wishes.bonus_to)]
+    for one in named:
+        if not is_approved(one) and one.id not in has and one.status != WAITING:
             raise GlimpseError(
                 f"--bonus-to: submission {one.id} is {one.status} at Prolific; approve it first"
             )
+    return due_bonuses(
+        list(filter(is_approved, named)) if wishes.bonus_to else None,
+        [pair.there for pair in pairs if pair.there and pair.is_verified],
+        is_approved,
+        lambda one: one.id in has,
+    )
 
 
 def bonus_mark(wishes: PanelWishes) -> str:
@@ -230,6 +255,25 @@ class PanelReviewer:
             self._pay(chunk)
         if what.new_places:
             self._replace(what)
+
+    def overturn(self, what: PanelReview) -> None:
+        """Take rejections back: they wait for approval again. GlimpseError where Prolific does not allow it.
+
+        It may be repeated. The document has the action, but says of rejections that they stay; so this comes
+        before anything else is done.
+        """
+        for name in what.overturn:
+            key, path = f"unreject:{name}", f"api/v1/submissions/{name}/transition/"
+            self.ledger.record("intent", key=key, operation="UNREJECT", submission=name)
+            try:
+                self.client.send("take a rejection back", "POST", path, {"action": "UNREJECT"})
+            except ProlificError as error:
+                self.ledger.record("refused", key=key, detail=str(error))
+                raise GlimpseError(
+                    f"{error}. Submission {name} stays rejected, and nothing was changed here. Ask "
+                    "Prolific's support to take the rejection back"
+                ) from None
+            self.ledger.record("outcome", key=key, submission=name)
 
     def _approve(self, names: tuple[str, ...]) -> None:
         key, facts = f"approve:{_digest(names)}", {"submissions": list(names)}

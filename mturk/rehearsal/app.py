@@ -1,19 +1,23 @@
 """A made-up Prolific as a web application: the API, and the pages on which people would take part.
 
 The API's addresses are Prolific's own. Beside them `/` lists the studies, `/take/<study>` takes a place as
-Prolific's site would and leads to the study, and `/submissions/complete?cc=CODE` is where people come back.
+Prolific's site would and leads to the study, `/leave/<submission>` gives it back or lets its time run out,
+and `/submissions/complete?cc=CODE` is where people come back.
 """
 
 from __future__ import annotations
 
-import html
 import json
 import time
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
+
+from glimpse.text import environment, template_text
 
 from ..panels.prolific import JWKS_PATH
 from .faults import Faults
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
 REHEARSAL = "/fake-prolific"  # where the server of `serve --fake-prolific` has it
 _COOKIE = "fake_prolific_submission"
 _DEFAULT_PAGE = 20
+_POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 
 class DroppedError(Exception):
@@ -36,7 +41,7 @@ class DroppedError(Exception):
 
 def create_fake(state: FakeProlific | None = None, faults: Faults | None = None) -> Starlette:
     """Return the application; `app.state.fake` is what it knows, `app.state.faults` what will go wrong."""
-    app = Starlette(routes=_routes())
+    app = Starlette(routes=[*_routes(), *_pages()])
     app.state.fake, app.state.faults, app.state.key = state or FakeProlific(), faults or Faults(), LinkKey()
     app.state.token, app.state.calls = None, []
     return app
@@ -167,16 +172,21 @@ def _routes() -> list[Route]:
             r, [_group(one) for one in f.groups.values()]), 200),
         ("POST", "participant-groups/", lambda f, _r, b: _group(f.add_group(b)), 201),
     ]  # fmt: skip
-    routes = [
+    return [
         Route(f"/api/v1/{path}", _api(handler, status), methods=[method])
         for method, path, handler, status in table
     ]
+
+
+def _pages() -> list[Route]:
+    """Return what stands beside the API: its keys, and the pages of those who take part."""
     return [
-        *routes,
         Route(JWKS_PATH, _jwks, methods=["GET"]),
         Route("/", _studies_page, methods=["GET"]),
         Route("/take/{id}", _take, methods=["GET"]),
+        Route("/leave/{id}", _leave, methods=["POST"]),
         Route("/submissions/complete", _complete, methods=["GET"]),
+        Route("/site.css", _style, methods=["GET"]),
     ]
 
 
@@ -185,15 +195,24 @@ async def _jwks(request: Request) -> Response:
 
 
 async def _studies_page(request: Request) -> Response:
-    """List the studies, as Prolific's site lists them to participants."""
+    """List the studies, as Prolific's site lists them to participants, and who took part in them."""
     fake: FakeProlific = request.app.state.fake
-    rows = [
-        f"<li>{html.escape(one['name'])}: {one['reward'] / 100:.2f} {fake.currency}, {one['status']}, "
-        f"{fake.places_taken(one['id'])} of {one['total_available_places']} places taken"
-        + (f' <a href="take/{one["id"]}">Take part</a>' if one["status"] == "ACTIVE" else "")
-        for one in fake.studies.values()
-    ]
-    return _shown("Studies", f"<ul>{''.join(rows) or '<li>None yet.'}</ul>")
+
+    def money(cents: int) -> str:
+        return f"{Decimal(cents) / 100:.2f} {fake.currency}"
+
+    return _shown(request, "Studies", fake=fake, money=money)
+
+
+async def _leave(request: Request) -> Response:
+    """Let a participant give their place back, or run out of time."""
+    given = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+    status = "TIMED-OUT" if given.get("status") == "TIMED-OUT" else "RETURNED"
+    try:
+        request.app.state.fake.leave(request.path_params["id"], status)
+    except Refused as error:
+        return _shown(request, "Not possible", str(error.detail), error.status)
+    return RedirectResponse(_base(request) + "/", 303)
 
 
 async def _take(request: Request) -> Response:
@@ -203,7 +222,7 @@ async def _take(request: Request) -> Response:
     try:
         one = state.fake.take(request.path_params["id"], participant)
     except Refused as error:
-        return _shown("Not possible", html.escape(str(error.detail)), error.status)
+        return _shown(request, "Not possible", str(error.detail), error.status)
     response = RedirectResponse(signed_link(state, one), 303)
     response.set_cookie(_COOKIE, one["id"], httponly=True, samesite="lax")
     return response
@@ -226,13 +245,23 @@ async def _complete(request: Request) -> Response:
     try:
         one = fake.complete(name, request.query_params.get("cc", ""))
     except Refused as error:
-        return _shown("Not possible", html.escape(str(error.detail)), error.status)
-    return _shown("Back at the panel", f'Your submission is now <b id="status">{one["status"]}</b>.')
+        return _shown(request, "Not possible", str(error.detail), error.status)
+    said = "Your submission is now"
+    return _shown(request, "Back at the panel", said, status=one["status"])
 
 
-def _shown(title: str, body: str, status: int = 200) -> Response:
-    text = (
-        f"<!doctype html><html lang=en><title>{title} - rehearsal</title><body>"
-        f"<p><b>Rehearsal: this is not Prolific, and nobody is paid.</b></p><h1>{title}</h1>{body}"
-    )
-    return HTMLResponse(text, status)
+async def _style(_request: Request) -> Response:
+    return Response(template_text("site/site.css"), media_type="text/css; charset=utf-8")
+
+
+def _base(request: Request) -> str:
+    """Return where this application is on its server, and behind a proxy."""
+    return str(request.scope.get("root_path", "")).rstrip("/")
+
+
+def _shown(request: Request, heading: str, text: str = "", status_code: int = 200, **values: Any) -> Response:
+    """Show a page in the look of the server's own: the list of studies with `fake`, else a message."""
+    known = {"fake": None, "status": "", **values}
+    page = environment().get_template("site/rehearsal.html.j2")
+    html = page.render(base=_base(request), heading=heading, text=text, **known)
+    return HTMLResponse(html, status_code, {"Content-Security-Policy": _POLICY})

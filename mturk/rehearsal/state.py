@@ -70,6 +70,7 @@ class FakeProlific:
     balance: int = 100_000
     currency: str = "USD"
     signs_links: bool = True
+    takes_rejections_back: bool = True
     workspace: str = field(default_factory=new_id)
     project: str = field(default_factory=new_id)
     user: str = field(default_factory=new_id)
@@ -235,14 +236,17 @@ class FakeProlific:
     # Review and money
 
     def decide(self, name: str, action: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Approve or reject a submission; the same again changes nothing."""
+        """Approve or reject a submission, or take a rejection back; the same again changes nothing."""
         one = self.submission(name)
-        becomes = {"APPROVE": "APPROVED", "REJECT": "REJECTED"}.get(action)
+        becomes = {"APPROVE": "APPROVED", "REJECT": "REJECTED", "UNREJECT": "AWAITING REVIEW"}.get(action)
         if becomes is None:
             raise Refused(400, f"Action {action} is not possible.")
         if one["status"] == becomes:
             return one
-        if one["status"] != "AWAITING REVIEW":
+        if action == "UNREJECT" and one["status"] == "REJECTED" and self.takes_rejections_back:
+            one["status"] = becomes
+            return one
+        if action == "UNREJECT" or one["status"] != "AWAITING REVIEW":
             raise Refused(400, f"The submission is {one['status']}.")
         if action == "REJECT":
             if len(body.get("message", "")) < _SHORTEST_MESSAGE:

@@ -38,6 +38,7 @@ from .pages import (
     worker_site,
 )
 from .pages.addresses import PublicPath, check_signature, public_path
+from .pages.lookups import Lookups
 from .pages.sessions import Sessions
 from .pages.signed_links import Keys
 from .protocol import signing, wire
@@ -240,7 +241,7 @@ def create_app(site: Site) -> Starlette:
     )
     app.state.site = site
     app.state.arriving = 0
-    app.state.keys = Keys()
+    app.state.keys, app.state.lookups = Keys(), Lookups()
     app.state.sessions = Sessions(site.secret, site.ended)
     app.state.exclusions = Exclusions(site.settings.studies)
     return app

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..protocol import lifecycle, questions
 from ..protocol.errors import RequestError
-from ..storage import events, hits, qualifications
+from ..storage import earlier_rewards, events, hits, qualifications
 from ..storage.transitions import counts, dispose, status
 from .notices import notices
 from .paging import page
@@ -212,6 +212,7 @@ def update_hit_type_of_hit(tx: Transaction, parameters: Parameters) -> Result:
     hit = hits.find(tx, parameters["HITId"])
     _need_not_disposed(tx, hit)
     hit_type_id = hits.known_type(tx, parameters["HITTypeId"])
+    earlier_rewards.note_change(tx, hit, hit_type_id)
     hits.set_type(tx, hit["hit_id"], hit_type_id)
     events.log(tx, "HITTypeChanged", hit=hit["hit_id"], type=hit_type_id)
     return {}

@@ -144,6 +144,7 @@ async def _join(request: Request) -> Response:
         return arrived, _next(tx, worker, study, parameters.get("batch"), arrived.arrival)
 
     arrived, assignment_id = await site.write(change)
+    request.app.state.lookups.begin(site, study, arrived.arrival, came, signed=signed)
     if arrived.nonce != session.nonce:
         await web.end_session(request, session)
     response = redirect(f"/worker/assignments/{assignment_id}")

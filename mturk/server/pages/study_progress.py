@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from ..storage import draws, events, hits, tallies
+from ..storage import draws, earlier_rewards, events, hits, tallies
 from ..storage.transitions import status
 from ..storage.workers import GUEST
 
@@ -74,7 +74,8 @@ def study_progress(tx: Transaction, study: str, exclusions: Exclusions, page: in
         "pages": pages,
         "places": (start + 1, start + len(rows)),
         "counting": out is not None and out.behind,
-        "approved_usd": sum((Decimal(row["reward"]) * row["approved"] for row in sums), Decimal(0)),
+        "approved_usd": sum((Decimal(row["reward"]) * row["approved"] for row in sums), Decimal(0))
+        + earlier_rewards.difference_usd(tx, key),
         "bonuses_usd": Decimal(sum(row["bonus_cents"] for row in sums)) / 100,
         "standings": draws.standings(tx, study),
         "events": events.latest_of_study(tx, key, _EVENTS, GUEST),

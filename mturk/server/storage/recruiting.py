@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PEOPLE = "people"
 NO_PLACE = "NoHITsAvailable"  # whoever comes by a link reads of it what `leaving` says
 SIGNED = "signed"  # of an arrival: the panel's signature was checked
+LOOKED_UP = "looked_up"  # of an arrival: the panel was asked for it; yes or no
 
 
 def settings(tx: Transaction, study: str) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def arrivals(tx: Transaction, study: str) -> list[dict[str, Any]]:
     """Return every assignment of a study that a panel's link led to, with who came and whether it was signed.
 
     `parameters` are the link's. A person whose signature was checked once in a session counts as checked,
-    whenever they come again.
+    whenever they come again; so does one whom the panel was asked for (`looked_up`: yes, no, or empty).
     """
     rows = tx.all(
         "SELECT a.assignment_id, a.worker_id, a.status, h.name AS hit, r.panel, r.parameters "
@@ -71,7 +72,7 @@ def arrivals(tx: Transaction, study: str) -> list[dict[str, Any]]:
         "WHERE h.study = ? ORDER BY a.seq",
         study,
     )  # fmt: skip
-    signed = _signed(tx, study)
+    signed, asked = _signed(tx, study)
     found = []
     for row in rows:
         parameters = json.loads(row["parameters"])
@@ -84,16 +85,29 @@ def arrivals(tx: Transaction, study: str) -> list[dict[str, Any]]:
                 "panel": row["panel"],
                 "parameters": parameters,
                 "signed": _mark(row["worker_id"], parameters) in signed,
+                "looked_up": asked.get(_mark(row["worker_id"], parameters), ""),
             }
         )
     return found
 
 
-def _signed(tx: Transaction, study: str) -> set[str]:
-    rows = tx.all("SELECT worker_id, parameters FROM arrivals WHERE study = ?", study)
-    read = ((row["worker_id"], json.loads(row["parameters"])) for row in rows)
-    return {_mark(worker, parameters) for worker, parameters in read if parameters.get(SIGNED)}
+def note_looked_up(tx: Transaction, arrival: int, *, listed: bool) -> None:
+    """Keep what a panel said of an arrival: whether it knows of this participation of this person."""
+    row = tx.one("SELECT parameters FROM arrivals WHERE id = ?", arrival)
+    if row is not None:
+        kept = {**json.loads(row["parameters"]), LOOKED_UP: "yes" if listed else "no"}
+        tx.run("UPDATE arrivals SET parameters = ? WHERE id = ?", json.dumps(kept), arrival)
+
+
+def _signed(tx: Transaction, study: str) -> tuple[set[str], dict[str, str]]:
+    """Return who came by a link that was signed, and of whom the panel was asked, with its answer."""
+    rows = tx.all("SELECT worker_id, parameters FROM arrivals WHERE study = ? ORDER BY id", study)
+    read = [(row["worker_id"], json.loads(row["parameters"])) for row in rows]
+    signed = {_mark(worker, parameters) for worker, parameters in read if parameters.get(SIGNED)}
+    asked = {_mark(worker, one): one[LOOKED_UP] for worker, one in read if one.get(LOOKED_UP)}
+    return signed, asked
 
 
 def _mark(worker: str, parameters: dict[str, str]) -> str:
-    return json.dumps([worker, sorted((k, v) for k, v in parameters.items() if k != SIGNED)])
+    told = {SIGNED, LOOKED_UP}
+    return json.dumps([worker, sorted((k, v) for k, v in parameters.items() if k not in told)])

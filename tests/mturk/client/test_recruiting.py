@@ -159,7 +159,9 @@ def test_an_account_in_another_currency_needs_a_reward(study, server, wire, glim
     publish(glimpse, at, "--yes", "--places", "1", "--reward", "0.80")
     (found,) = wire.fake.studies.values()
     assert found["reward"] == 80
-    assert "the reward of a published study stays" in refused(glimpse, at, "--yes", "--reward", "0.90")
+    assert "lets nobody change the reward of a published study" in refused(
+        glimpse, at, "--yes", "--reward", "0.90"
+    )
 
 
 def test_a_study_that_nobody_outside_can_open_is_refused(study, server, wire, glimpse, at, monkeypatch):
@@ -475,3 +477,86 @@ def test_a_review_is_killed_at_every_request(study, server, wire, people, glimps
     assert Counter(kind for _, kind, _ in wire.fake.paid)["reward"] == 2
     (found,) = wire.fake.studies.values()
     assert found["total_available_places"] == 5
+
+
+REASON = (
+    "You pressed the same key for all trials, within less than a tenth of a second each, and in practice."
+)
+
+
+def rejected(glimpse, at, people):
+    """Let somebody take part and be rejected; returns (submission, assignment)."""
+    publish(glimpse, at, "--yes")
+    submission, assignment = people.finish()
+    words = ("--reject", assignment, "--reason", REASON, "--category", "LOW_EFFORT", "--yes")
+    assert glimpse("review", "study", *words, *at)[0] == 0
+    assert wire_status(people, submission) == "REJECTED"
+    return submission, assignment
+
+
+def wire_status(people, submission):
+    return people.wire.fake.submissions[submission["id"]]["status"]
+
+
+def test_a_rejection_is_overturned_on_both_sides_once(study, server, wire, people, glimpse, at):
+    submission, assignment = rejected(glimpse, at, people)
+    words = ("review", "study", "--overturn", assignment, "--bonus", "0.10", "--yes", *at)
+    _, out, _ = glimpse(*words[:4], "--dry-run", *at)
+    assert "At Prolific: would take back the rejection of 1 submission." in out
+    assert "At Prolific: would approve 1 submission." in out
+    assert wire_status(people, submission) == "REJECTED"
+    for _ in range(2):
+        status, _, err = glimpse(*words)
+        assert (status, err) == (0, [])
+    assert wire.fake.paid == [(submission["id"], "reward", 100), (submission["id"], "bonus", 10)]
+    assert server.site.store.read(lambda tx: tx.one("SELECT status FROM assignments"))["status"] == "Approved"
+    keys = [line.get("key", "") for line in lines_of(study.folder / "published" / "prolific.jsonl")]
+    assert keys.count(f"unreject:{submission['id']}") == 2  # before the call and after it
+
+
+def test_where_prolific_keeps_a_rejection_nothing_changes_here(study, server, wire, people, glimpse, at):
+    submission, assignment = rejected(glimpse, at, people)
+    wire.fake.takes_rejections_back = False
+    text = refused(glimpse, at, "--overturn", assignment, "--yes", command="review")
+    assert f"Submission {submission['id']} stays rejected, and nothing was changed here." in text
+    assert server.site.store.read(lambda tx: tx.one("SELECT status FROM assignments"))["status"] == "Rejected"
+    assert wire.fake.paid == []
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_overturned_rejection_is_killed_at_every_request(study, server, wire, people, glimpse, at, when):
+    submission, assignment = rejected(glimpse, at, people)
+    for number in range(1, 40):
+        wire.kill(number, when)
+        try:
+            if glimpse("review", "study", "--overturn", assignment, "--yes", *at)[0] == 0:
+                break
+        except KilledError:
+            continue
+    wire.kill(None, "")
+    assert glimpse("review", "study", "--overturn", assignment, "--yes", *at)[0] == 0
+    assert wire.fake.paid == [(submission["id"], "reward", 100)]
+
+
+def test_who_was_not_rejected_is_not_overturned(study, server, wire, people, glimpse, at):
+    publish(glimpse, at, "--yes")
+    submission, assignment = people.finish()
+    wire.fake.leave(submission["id"])
+    text = refused(glimpse, at, "--overturn", assignment, "--yes", command="review")
+    assert f"--overturn: submission {submission['id']} is RETURNED at Prolific, not rejected" in text
+    both = ("--overturn", assignment, "--reject", assignment, "--reason", REASON, "--category", "LOW_EFFORT")
+    assert "give one of them" in refused(glimpse, at, *both, command="review")
+
+
+def test_a_draft_gets_another_reward_and_a_published_study_does_not(study, server, wire, glimpse, at):
+    publish(glimpse, at, "--draft")
+    (found,) = wire.fake.studies.values()
+    for reward, cents in (("1.50", 150), ("1.00", 100), ("1.50", 150), ("1.50", 150)):
+        publish(glimpse, at, "--draft", "--reward", reward)
+        assert found["reward"] == cents
+    out = publish(glimpse, at, "--yes")
+    assert "6 places, 1.50 USD each" in " ".join(out)
+    text = refused(glimpse, at, "--to", "prolific", "--reward", "2.00", "--yes")
+    assert "lets nobody change the reward of a published study. Pay the difference as a bonus" in text
+    assert found["reward"] == 150
+    assert len(wire.fake.studies) == 1

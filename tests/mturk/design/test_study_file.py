@@ -87,6 +87,7 @@ def everything(folder: Path) -> dict[str, Any]:
         "folder": folder / "some where",
         "file": folder / "a.csv",
         "place": folder / "a.csv",
+        "places": (folder / "a.csv", folder),
         "flag": True,
         "whole": 7,
         "number": 1.5,
@@ -148,6 +149,7 @@ def test_a_new_file_shows_values_that_a_file_may_have(
     monkeypatch.chdir(tmp_path)
     for name in ("prompts.csv", "sentinels.csv", "hits.csv", "consent.md", "wording.toml"):
         (tmp_path / name).write_text("")
+    (tmp_path / "pilot").mkdir()
     file = tmp_path / "study.toml"
     assert run("--write", str(file)).exit_code == 0
     assert read_study_file(file) == {}
@@ -278,6 +280,31 @@ def test_a_fault_is_named_with_its_line_and_nothing_is_written(
         "prompts.csv",
         "study.toml",
     ]
+
+
+def test_earlier_studies_are_checked_early_and_kept_in_the_copy(here: Path) -> None:
+    words = ("--mode", "unlimited-time", "--real", "", "--contrast", "mine:theirs")
+    words = (*words, "--sentinels-per-hit", "0")
+    words = (*words, "--hits-per-batch", "1", "--trials-per-cell", "4", "--practice-trials", "0")
+    Path("study.toml").write_text('[people]\nexclude = ["pilots"]\n')
+    missing = run("study.toml", *words).output
+    assert "study.toml, line 2: people.exclude is 'pilots'; there is no file or folder pilots." in missing
+    Path("notes.csv").write_text("name\n")
+    assert "--exclude notes.csv is no workers.csv" in run(*words, "--exclude", "notes.csv").output
+    Path("study.toml").write_text('[people]\nexclude = ["notes.csv"]\n')
+    assert (
+        "study.toml, line 2: people.exclude notes.csv is no workers.csv" in run("study.toml", *words).output
+    )
+    assert not Path("study").exists()
+    Path("pilot").mkdir()
+    Path("pilot/workers.csv").write_text("worker,worker_id,participant\nw1,A1,P1\n")
+    Path("study.toml").write_text('[people]\nexclude = ["pilot/"]\n')
+    assert run("study.toml", *words).exit_code == 0
+    assert 'exclude = ["../pilot"]' in Path("study/study.toml").read_text()
+    assert run(*words, "--exclude", "pilot", "--out", "other").exit_code == 0
+    assert run(*words, "--out", "without").exit_code == 0
+    assert 'exclude = ["../pilot"]' in Path("other/study.toml").read_text()
+    assert read_study("study").identity == read_study("other").identity == read_study("without").identity
 
 
 def test_a_consent_that_is_no_text_is_named_before_anything_is_written(here: Path) -> None:
