@@ -39,10 +39,11 @@ VIDEO_ENDINGS = (".mp4", ".webm", ".m4v", ".mov", ".mkv")
 CLIP_ENDINGS = (*VIDEO_ENDINGS, *ANIMATED_ENDINGS)
 # Videos of kinds that state no times of their frames, or that few programs still write.
 _UNREAD = (".avi", ".wmv", ".flv", ".mpg", ".mpeg", ".ts", ".mts", ".3gp", ".ogv")
-# How far from its place, as a share of a frame, a frame of a constant rate may be: containers round times.
+# How far from its place, as a share of a frame and in ms, a frame of a constant rate may be: containers round
+# times, cameras are a few ms early or late. Frames that were left out (80 and 40 ms in turn) are no jitter.
 # GIFs have hundredths of a second, so that 15, 24, 30 and 40 frames a second alternate (60 and 70 ms, 30 and
 # 40 ms) and are off by 5 ms at most: 0.2 of a frame at 40. What alternates more (30 and 70 ms) is meant so.
-_JITTER = 0.35
+_JITTER, _JITTER_MS = 0.35, 10.0
 _RATES = tuple(Fraction(rate) for rate in range(1, 241))
 _LOOKED_AT = 5  # images of a folder, of which one must be readable to tell whether it holds clips
 # What ffmpeg says of containers of which it passes over a part.
@@ -325,7 +326,7 @@ def _rate(times_ms: Sequence[float], end_ms: float) -> tuple[Fraction, bool]:
     if abs(float(rate) * frame_ms / 1000 - 1) > max(1e-4, rounded):
         rate = Fraction(1000 / frame_ms).limit_denominator(1001)
     places = np.arange(len(times_ms)) * float(1000 / rate)
-    steady = bool(np.abs(np.asarray(times_ms) - places).max() <= _JITTER * frame_ms)
+    steady = bool(np.abs(np.asarray(times_ms) - places).max() <= min(_JITTER * frame_ms, _JITTER_MS))
     return (rate, True) if steady else (_mean_rate(len(times_ms), end_ms), False)
 
 

@@ -69,6 +69,14 @@ def test_frames_of_hundredths_of_a_second_have_a_constant_rate(tmp_path):
     assert not probe(animate(tmp_path / "a.gif", ms=[30, 70], frames=24)).steady
 
 
+def test_a_video_of_which_frames_were_left_out_has_a_variable_rate(tmp_path):
+    """Every third: 80 and 40 ms in turn, a third of a mean frame from their places."""
+    left_out = ["-vf", "select='not(eq(mod(n,3),1))'", "-fps_mode", "vfr", "-pix_fmt", "yuv420p"]
+    clip = probe(record(tmp_path / "a.mp4", frames=12, options=left_out))
+    assert clip.times_ms[:4] == pytest.approx((0, 80, 120, 200))
+    assert not clip.steady
+
+
 def test_frames_of_sixty_a_second_are_shown_as_browsers_show_them(tmp_path):
     """They lengthen frames of 10 ms or less alone."""
     path = animate(tmp_path / "a.apng", ms=[1000 / 60], frames=60)
