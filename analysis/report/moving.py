@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 # In what words notes speak of what people saw. Names of conditions stand in notes, too, and stay as they are.
 _SPOKEN = re.compile(
     r"\b(?:one worker or one image only|workers (?:and|or) images|workers or of images"
-    r"|chose the (?:left|right) image|nobody compared the images|about (?:real|generated) images|both images of every pair)\b"
+    r"|chose the (?:left|right) image|nobody compared the images|about (?:real|generated) images"
+    r"|both images of every pair)\b"
 )
 
 
