@@ -5,4 +5,4 @@ from __future__ import annotations
 from .panel import Panel
 
 LAB = "lab"
-PANEL = Panel(LAB, "Lab", "participant", (), "participant=P01")
+PANEL = Panel(LAB, "Lab", "participant", (), "participant=P01", pays=False)

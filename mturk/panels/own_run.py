@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from .panel import Panel
 
-PANEL = Panel("test", "Test run", "test", (), "", shown=False)
+PANEL = Panel("test", "Test run", "test", (), "", shown=False, pays=False)

@@ -37,7 +37,8 @@ class Panel:
 
     `link` is what a link to hand out holds, in the panel's own marks; `shown` tells whether the dashboard
     lists it. `session` names the parameter that tells one participation from every other. `back` is the
-    address to which an outcome's code goes, with {code}; empty where people type the code.
+    address to which an outcome's code goes, with {code}; empty where people type the code. `pays` tells that
+    the panel says and pays the reward, maybe in another currency, so that our pages say none.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Panel:
     session: str = ""
     back: str = ""
     outcomes: tuple[PanelOutcome, ...] = ()
+    pays: bool = True
 
 
 def new_codes(panel: Panel) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
+from ...panels.known import pays
 from ..operations.qualifications import request_qualification
 from ..protocol.errors import missing
 from ..storage import assignments, bonuses, hits, messages, offers, workers
@@ -58,6 +59,7 @@ async def history(request: Request) -> Response:
             "assignments": assignments.newest_of_worker(tx, worker, _SHOWN),
             "bonuses": bonuses.newest_of_worker(tx, worker, _SHOWN),
             "messages": messages.newest_of_worker(tx, worker, _SHOWN),
+            "panel_pays": pays(workers.panel_of(tx, worker)),
         }
 
     return await web.read_page(request, "history", reading, session=session)

@@ -27,6 +27,7 @@ from urllib.parse import quote, urlencode
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from ...panels.known import pays
 from ..protocol import questions
 from ..protocol.errors import RequestError
 from ..storage import assignments, draws, events, hits, meta, offers, workers
@@ -245,23 +246,28 @@ async def accept_next(request: Request) -> Response:
 async def _own(request: Request) -> tuple[Session, Row, Row]:
     """Return the session, its assignment and the HIT."""
     session, worker = signed_in(request)
+    return session, *await web.site_of(request).read(lambda tx: _assignment(tx, request, worker))
 
-    def reading(tx: Transaction) -> tuple[Row, Row]:
-        row = own_assignment(tx, request.path_params["assignment_id"], worker)
-        return row, hits.find(tx, row["hit_id"])
 
-    return session, *await web.site_of(request).read(reading)
+def _assignment(tx: Transaction, request: Request, worker: str) -> tuple[Row, Row]:
+    row = own_assignment(tx, request.path_params["assignment_id"], worker)
+    return row, hits.find(tx, row["hit_id"])
 
 
 async def work(request: Request) -> Response:
     """Show the work in a frame with a countdown, as on MTurk; in the lab under a line as thin as can be."""
-    session, assignment, hit = await _own(request)
+    session, worker = signed_in(request)
+
+    def reading(tx: Transaction) -> tuple[Row, Row, bool]:
+        return *_assignment(tx, request, worker), pays(workers.panel_of(tx, worker))
+
+    assignment, hit, panel_pays = await web.site_of(request).read(reading)
     if assignment["status"] != "Accepted":
         return redirect(f"/worker/assignments/{assignment['assignment_id']}/done")
     question = questions.parse(hit["question"])
     return web.page(
         request, "work", session=session, frames=frame_source(question), hit=hit, assignment=assignment,
-        frame=page_address(request, assignment, question), height=question.height,
+        panel_pays=panel_pays, frame=page_address(request, assignment, question), height=question.height,
         sandbox=sandbox(question), seconds_left=_seconds_left(request, assignment),
     )  # fmt: skip
 

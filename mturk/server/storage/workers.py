@@ -55,6 +55,12 @@ def name_of(tx: Transaction, worker_id: str) -> str:
     return str(row["name"]) if row else worker_id
 
 
+def panel_of(tx: Transaction, worker_id: str) -> str | None:
+    """Return the panel that a worker came from; None where that is not known."""
+    row = tx.one("SELECT panel FROM workers WHERE worker_id = ?", worker_id)
+    return str(row["panel"]) if row else None
+
+
 def set_locale(tx: Transaction, worker_id: str, place: str) -> None:
     """Keep where a worker says to be: `US`, or `US-CA`, in any case; RequestError for anything else."""
     said = place.strip().upper()

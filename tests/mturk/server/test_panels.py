@@ -95,6 +95,24 @@ def test_a_link_without_a_name_is_one_person_a_browser(server, study):
     assert assignment_of(other.join("s")) != first
 
 
+@pytest.mark.parametrize(
+    ("link", "pays"),
+    [
+        ({"PROLIFIC_PID": "x", "STUDY_ID": "s1", "SESSION_ID": "t1"}, True),
+        ({"survey_code": "x"}, True),
+        ({"participant": "x"}, False),
+    ],
+)
+def test_where_the_panel_pays_no_page_says_another_reward(server, study, link, pays):
+    """A panel may pay another amount, or in pounds, and says so itself; only others read our reward."""
+    person = server.somebody()
+    reward = r"<b>\$\d|\$\d+\.\d\d</td>"
+    assert bool(re.search(reward, person.http.get("/join/s", params=link).text)) != pays
+    where = person.join("s", **link).headers["location"]
+    for page in (where, "/worker/history"):
+        assert bool(re.search(reward, person.http.get(page).text)) != pays, page
+
+
 def settings_form(server, study="s", /, **fields):
     requester = server.browser(follow_redirects=True)
     requester.get("/dashboard/", params={"token": server.site.requester_token})
