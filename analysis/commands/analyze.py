@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,10 +151,11 @@ PROBLEMS_SHOWN = 5
 @click.option(
     "--format",
     "output",
-    type=click.Choice(["text", "json"]),
+    type=click.Choice(["text", "markdown", "json"]),
     default="text",
     show_default=True,
-    help="What to print: the findings in sentences, or summary.json.",
+    help="What to print: the findings in sentences; these with the rates and the methods, in Markdown; or "
+    "summary.json.",
 )
 @seed_option(
     f"For --cluster {' and '.join(kind.name for kind in CLUSTERS.values() if kind.bootstrap)}: same seed, "
@@ -213,6 +215,7 @@ def analyze(
     with helper(lambda: prepare(formats), rendered) as ask:
         from ..reading.exclusion import Rules
         from ..report.evaluation import evaluate
+        from ..report.markdown import as_markdown
         from ..report.report import build_report, check_out, write_report
         from ..report.settings import AnalysisSettings
         from ..statistics.preference import Intervals
@@ -229,8 +232,9 @@ def analyze(
     write_report(files, out)
     console = click.get_current_context().obj
     _warn(console, evidence.results.problems)
-    if output == "json":
-        console.say((out / "summary.json").read_text(encoding="utf-8").rstrip())
+    if output != "text":
+        summary = (out / "summary.json").read_text(encoding="utf-8").rstrip()
+        console.say(summary if output == "json" else as_markdown(json.loads(summary), findings))
         return
     _say(console, findings, evidence.results.questions, simulated=evidence.results.simulated)
     console.say(f"\nWrote {out}/: report.html, {len(files) - 1} more files (tables, figures, summary.json).")

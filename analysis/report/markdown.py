@@ -1,0 +1,69 @@
+"""The findings, the main table and the methods in Markdown: to paste into an issue, a README or a chat."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from glimpse.text import exposure_name
+
+from .findings import by_question
+from .formats import number, thousands
+from .leaderboard import rank_set
+from .printing import headings, printed
+from .wording import by_contrast, each_question, shared_values, stimulus_of, template
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .findings import Finding
+
+COLUMNS = ("rate", "low", "n", "n_workers", "p_adjusted")
+
+
+def as_markdown(facts: Mapping[str, Any], found: Sequence[Finding]) -> str:
+    """Return a report as GitHub's Markdown has it: findings and rates of each question, then the methods.
+
+    Args:
+        facts: What summary.json holds.
+        found: `findings.findings` of it.
+    """
+    each = {one["question"]["name"]: one for one in each_question(facts)}
+    parts = []
+    for name, own in by_question(found):
+        one = each.get(name, facts if len(each) == 1 else None)
+        asked = one["question"]["text"] if one and len(each) > 1 else ""
+        texts = [finding.text.replace("\u00a0", " ") for finding in own]
+        parts.append((asked, texts, _table(one) if one else ""))
+    titles = list(dict.fromkeys(study["title"] for study in facts["studies"]))
+    said = template("markdown.j2", prose=False).render(
+        titles=titles, parts=parts, simulated=facts["simulated"], methods=facts["methods"]
+    )
+    return said.rstrip() + "\n"
+
+
+def _table(facts: Mapping[str, Any]) -> str:
+    """The leaderboard of many conditions, else the rates of every contrast and exposure."""
+    values = shared_values(facts)
+    level = facts["settings"]["level"]
+    if values["crowded"] and values["board"]:
+        head, rows = ["Rank", "Condition", "Strength", "Answers"], []
+        for row in values["board"]:
+            strength, low, high = (number(row[name]) for name in ("strength", "low", "high"))
+            rows.append(
+                [rank_set(row), row["condition"], f"{strength} ({low} to {high})", thousands(row["n"])]
+            )
+        return _pipes(head, rows)
+    at = ["Exposure"] if values["limited"] else []
+    head, rows = ["Preference", *at, *headings(COLUMNS, level, stimulus_of(facts))], []
+    for name, cells in by_contrast(facts["preference"], values["facing"]):
+        for cell in cells:
+            shown = [exposure_name(cell["exposure_ms"])] if at else []
+            rows.append([name, *shown, *printed(cell, COLUMNS)])
+    return _pipes(head, rows)
+
+
+def _pipes(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table; what Markdown would take for its own marks is written out."""
+    lines = [head, ["---"] * len(head), *rows]
+    plain = [[cell.replace("|", "\\|").replace("\u00a0", " ") for cell in line] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in plain) if rows else ""
