@@ -16,6 +16,9 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special
 
+from glimpse.analysis.statistics.gathering import Gathered, Shown
+from glimpse.analysis.statistics.runs import Runs
+from glimpse.analysis.statistics.sharing import stretches
 from glimpse.plan import Layout, deal
 
 if TYPE_CHECKING:
@@ -90,8 +93,8 @@ def center(rate: float, spread: float) -> float:
     return float(optimize.brentq(lambda mu: mean_rate(mu, spread) - rate, -20, 20, xtol=1e-12))
 
 
-def draw_cells(setting: Setting, rate: float, count: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Judgments of one cell of each of `count` studies, each a contrast of its own: "a0:b0", "a1:b1", ..."""
+def draw_cells(setting: Setting, rate: float, count: int, rng: np.random.Generator) -> Drawn:
+    """Answers of one cell of each of `count` studies, each a contrast of its own: "a0:b0", "a1:b1", ..."""
     H, P, n = setting.hits, setting.trials_per_cell, setting.images
     dealt: list[Any] = []
     while len(dealt) < min(DEALS, count):
@@ -105,44 +108,137 @@ def draw_cells(setting: Setting, rate: float, count: int, rng: np.random.Generat
     number = np.broadcast_to(study, item_a.shape).reshape(-1, P)
     effect = rng.normal(0, setting.image, (2, count * n)) if setting.image else np.zeros((2, count * n))
     looks = (effect[0][item_a] - effect[1][item_b]).reshape(-1, P)
-    names = pd.DataFrame({"contrast": [f"a{k}:b{k}" for k in range(count)]})
+    names = [f"a{k}:b{k}" for k in range(count)]
     both = item_a.reshape(-1, P), item_b.reshape(-1, P)
     logit = center(rate, setting.spread) + looks
-    return _judgments(setting, names, number, np.full(number.shape, np.nan), both, logit, rng)
+    return _answered(setting, names, number, np.full(number.shape, np.nan), both, logit, rng)
 
 
-def draw_study(setting: Setting, rates: Mapping[str, NDArray[Any]], rng: np.random.Generator) -> pd.DataFrame:
-    """Judgments of one limited-time study; rates: "a:b" -> how often a is chosen at each exposure (7,).
+def draw_study(setting: Setting, rates: Mapping[str, NDArray[Any]], rng: np.random.Generator) -> Drawn:
+    """Answers of one study; rates: "a:b" -> how often a is chosen at each exposure, (7,), or (1,) in
+    unlimited time, where each contrast has its own HITs and workers.
 
     An image looks alike in all contrasts and exposures.
     """
-    label, item_a, item_b = setting.deal(rng)
-    contrast, exposure = np.divmod(label, len(EXPOSURES_MS))
-    names = pd.DataFrame({"contrast": list(rates)})
-    sides = names["contrast"].str.split(":", expand=True)
-    conditions = {name: place for place, name in enumerate(sorted(set(sides.to_numpy().ravel())))}
+    limited = len(next(iter(rates.values()))) > 1
+    if limited:
+        label, item_a, item_b = setting.deal(rng)
+        contrast, exposure = np.divmod(label, len(EXPOSURES_MS))
+    else:
+        dealt = [setting.deal(rng)[1:] for _ in rates]
+        item_a, item_b = (np.concatenate(of) for of in zip(*dealt, strict=True))
+        exposure = np.zeros_like(item_a)
+        contrast = exposure + np.repeat(np.arange(len(rates)), setting.hits)[:, None]
+    sides = [name.split(":") for name in rates]
+    conditions = {name: place for place, name in enumerate(sorted({name for of in sides for name in of}))}
     effect = rng.normal(0, 1, (len(conditions), setting.images)) * setting.image
-    a, b = (sides[side].map(conditions).to_numpy()[contrast] for side in (0, 1))
+    a, b = (np.array([conditions[of[side]] for of in sides])[contrast] for side in (0, 1))
     mu = np.array([[center(float(rate), setting.spread) for rate in of] for of in rates.values()])
     logit = mu[contrast, exposure] + effect[a, item_a] - effect[b, item_b]
-    shown_ms = np.array(EXPOSURES_MS)[exposure]
-    return _judgments(setting, names, contrast, shown_ms, (item_a, item_b), logit, rng)
+    shown_ms = np.array(EXPOSURES_MS if limited else (np.nan,))[exposure]
+    return _answered(setting, list(rates), contrast, shown_ms, (item_a, item_b), logit, rng)
 
 
-def _judgments(
+@dataclass(frozen=True)
+class Drawn:
+    """Answers of simulated studies, those of one after another: H HITs of T trials, W workers each.
+
+    names: texts of the contrasts. contrast, exposure_ms, pair, a_left and each of items: (H, T). worker:
+    (H, W). here: (H, W) whether the assignment is in. chose_a: (H, W, T).
+    """
+
+    names: list[str]
+    contrast: NDArray[Any]
+    exposure_ms: NDArray[Any]
+    items: tuple[NDArray[Any], NDArray[Any]]
+    pair: NDArray[Any]
+    a_left: NDArray[Any]
+    worker: NDArray[Any]
+    here: NDArray[Any]
+    chose_a: NDArray[Any]
+
+    def gathered(self) -> Gathered:
+        """As `gather` has them of `table`, without the way through texts, which takes most of the time."""
+        order = np.argsort(self.worker.ravel(), kind="stable")
+        order = order[self.here.ravel()[order]]  # the assignments, those of a worker together
+        W, T = self.worker.shape[1], self.contrast.shape[1]
+        trial = (order // W)[:, None] * T + np.arange(T)
+        left = self.chose_a.reshape(-1, T)[order] == self.a_left.ravel()[trial]
+        workers, worker = np.unique(self.worker.ravel()[order], return_inverse=True)
+        assignment = np.repeat(np.arange(len(order)), T)
+        N = len(assignment)
+        return Gathered(
+            *self._shown(), worker, _texts(workers), _texts(order), np.zeros(len(order), dtype=np.int64),
+            pd.Index([""]), None, tuple(stretches(worker[assignment])), Runs.of(assignment),
+            trial.ravel().astype(np.int32), left.ravel().view(np.int8), np.zeros(N, dtype=np.int8), ("",),
+            (np.full(N, np.nan, dtype=np.float32),) * 2,
+        )  # fmt: skip
+
+    def _shown(self) -> tuple[pd.DataFrame, Shown]:
+        """The cells, and what each trial shows."""
+        contrast, ms = self.contrast.ravel(), self.exposure_ms.ravel()
+        times, time = np.unique(ms, return_inverse=True)
+        order = np.argsort(self.names, kind="stable")  # cells are in the order of names
+        rank = np.argsort(order)
+        keys, cell = np.unique(rank[contrast] * len(times) + time, return_inverse=True)
+        sides = [self.names[order[key // len(times)]].split(":") for key in keys]
+        a, b = zip(*sides, strict=True)
+        cells = pd.DataFrame({"contrast": [":".join(of) for of in sides], "condition_a": a, "condition_b": b,
+                              "exposure_ms": times[keys % len(times)]})  # fmt: skip
+        conditions = {name: code for code, name in enumerate(dict.fromkeys((*a, *b)))}
+        M = 1 + int(max(of.max() for of in self.items))
+        of_side = [
+            np.array([conditions[name] for name in side])[cell] * M + item.ravel()
+            for side, item in zip((a, b), self.items, strict=True)
+        ]
+        image_a, image_b = np.unique(np.concatenate(of_side), return_inverse=True)[1].reshape(2, -1)
+        item_a, item_b = (item.ravel() for item in self.items)
+        shown = Shown(
+            cell, ms, self.a_left.ravel(), image_a, image_b, item_a, item_b, self.pair.ravel(),
+            np.full(len(cell), -1, dtype=np.int8), _texts(range(M)), _texts(range(int(self.pair.max()) + 1)),
+        )  # fmt: skip
+        return cells, shown
+
+    def table(self) -> pd.DataFrame:
+        """One row an answer, as `analyze` has judgments."""
+
+        def spread(values: NDArray[Any], axis: int | None) -> NDArray[Any]:
+            full = values if axis is None else np.expand_dims(values, axis)
+            return np.broadcast_to(full, self.chose_a.shape)[self.here].ravel()
+
+        trial = np.arange(self.contrast.size).reshape(self.contrast.shape)
+        assignment = np.arange(self.worker.size).reshape(self.worker.shape)
+        left, chosen, code = spread(self.a_left, 1), spread(self.chose_a, None), spread(self.contrast, 1)
+        of = [name.split(":") for name in self.names]
+        return pd.DataFrame({
+            "assignment": spread(assignment, 2), "worker": spread(self.worker, 2),
+            "trial": spread(trial, 1), "pair": spread(self.pair, 1),
+            "item_a": spread(self.items[0], 1), "item_b": spread(self.items[1], 1),
+            "contrast": _text(code, self.names), "condition_a": _text(code, [a for a, _ in of]),
+            "condition_b": _text(code, [b for _, b in of]), "exposure_ms": spread(self.exposure_ms, 1),
+            "chose_a": chosen, "side_of_a": _text(left, ["right", "left"]),
+            "chosen_side": _text(left == chosen, ["right", "left"]),
+            "shown_ms": np.nan, "response_ms": 1000.0, "excluded": False, "reason": "", "sentinel": False,
+            "practice": False,
+        })  # fmt: skip
+
+
+def _answered(
     setting: Setting,
-    names: pd.DataFrame,
+    names: list[str],
     contrast: NDArray[Any],
     exposure_ms: NDArray[Any],
     items: tuple[NDArray[Any], NDArray[Any]],
     logit: NDArray[Any],
     rng: np.random.Generator,
-) -> pd.DataFrame:
+) -> Drawn:
     """Answer the trials of HITs, all (HITs, trials); HITs are those of one study after another."""
     studies, T, W = len(logit) // setting.hits, logit.shape[1], setting.workers_per_hit
-    key = np.stack([of.ravel() for of in (contrast, *items)])
-    pairs, pair = np.unique(key, axis=1, return_inverse=True)
-    logit = logit + (rng.normal(0, 1, pairs.shape[1]) * setting.pair)[pair].reshape(logit.shape)
+    # One number for each pair of a contrast's items; pairs of unique rows take ten times as long.
+    M = 1 + int(max(of.max() for of in items))
+    key = (contrast.astype(np.int64) * M + items[0]) * M + items[1]
+    pairs, pair = np.unique(key.ravel(), return_inverse=True)
+    logit = logit + (rng.normal(0, 1, len(pairs)) * setting.pair)[pair].reshape(logit.shape)
     own = setting.worker_of
     people = int(own.max()) + 1
     worker = (own + np.arange(studies)[:, None, None] * people).reshape(-1, W)
@@ -151,25 +247,11 @@ def _judgments(
     a_left = rng.random(logit.shape) < 0.5
     places = np.argsort(rng.random((studies, setting.hits * W)), axis=1)
     here = (places < np.ceil(setting.answered * setting.hits * W)).reshape(-1, W)
+    return Drawn(names, contrast, exposure_ms, items, pair.reshape(logit.shape), a_left, worker, here, chose)
 
-    def spread(values: NDArray[Any], axis: int | None) -> NDArray[Any]:
-        full = values if axis is None else np.expand_dims(values, axis)
-        return np.broadcast_to(full, chose.shape)[here].ravel()
 
-    trial = np.arange(logit.size).reshape(logit.shape)
-    left, chosen = spread(a_left, 1), spread(chose, None)
-    of = names["contrast"].str.split(":", expand=True)
-    code = spread(contrast, 1)
-    return pd.DataFrame({
-        "assignment": spread(np.arange(worker.size).reshape(worker.shape), 2), "worker": spread(worker, 2),
-        "trial": spread(trial, 1), "pair": spread(pair.reshape(logit.shape), 1),
-        "item_a": spread(items[0], 1), "item_b": spread(items[1], 1),
-        "contrast": _text(code, names["contrast"]), "condition_a": _text(code, of[0]),
-        "condition_b": _text(code, of[1]), "exposure_ms": spread(exposure_ms, 1), "chose_a": chosen,
-        "side_of_a": _text(left, ["right", "left"]), "chosen_side": _text(left == chosen, ["right", "left"]),
-        "shown_ms": np.nan, "response_ms": 1000.0, "excluded": False, "reason": "", "sentinel": False,
-        "practice": False,
-    })  # fmt: skip
+def _texts(values: Any) -> pd.Index:
+    return pd.Index([str(value) for value in values])
 
 
 def _text(code: NDArray[Any], texts: Any) -> pd.Categorical:

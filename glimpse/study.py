@@ -15,6 +15,7 @@ from glimpse.files import file_digest, read_json
 from glimpse.forms import FormField, check_forms
 from glimpse.questions import only_question
 from glimpse.stated import check_stated
+from glimpse.text import counted
 from glimpse.trials import iterate_trials
 
 if TYPE_CHECKING:
@@ -97,11 +98,11 @@ class Study:
     forms: tuple[FormField, ...] = ()
 
     def __repr__(self) -> str:
-        sizes = " or ".join(str(size) for size in sorted({hit.trials for hit in self.hits}))
-        hits, contrasts = len(self.hits), len(self.experiment.contrasts)
+        *fewer, most = sorted({hit.trials for hit in self.hits})
+        sizes = " or ".join([*map(str, fewer), counted(most, "trial")])
         return (
-            f"<Study in {self.folder}: {hits} HIT{'s' * (hits != 1)} of {sizes} trials, "
-            f"{self.experiment.mode}, {contrasts} contrast{'s' * (contrasts != 1)}>"
+            f"<Study in {self.folder}: {counted(len(self.hits), 'HIT')} of {sizes}, {self.experiment.mode}, "
+            f"{counted(len(self.experiment.contrasts), 'contrast')}>"
         )
 
     @property

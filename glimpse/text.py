@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 FRACTIONS = {125: "1/8", 250: "1/4", 500: "1/2"}  # exposures in ms that are named as parts of a second
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: `1 place`, `3 places`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def counted(number: int, noun: str, separator: str = "") -> str:
+    """Return a number with its noun: `1 place`, `3 places`; with `,` as separator `22,000 answers`."""
+    return f"{number:{separator}} {noun}{'' if number == 1 else 's'}"
 
 
 def listed(names: Sequence[str]) -> str:

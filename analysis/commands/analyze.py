@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from glimpse.console import versions
+from glimpse.text import counted
 
 from ..statistics.choices import ADJUSTMENTS, CLUSTERS, CURVE_SHAPES, EXPOSURES, STANDARD
 from .options import out_option, seed_option
@@ -237,7 +238,8 @@ def analyze(
         console.say(summary if output == "json" else as_markdown(json.loads(summary), findings))
         return
     _say(console, findings, evidence.results.questions, simulated=evidence.results.simulated)
-    console.say(f"\nWrote {out}/: report.html, {len(files) - 1} more files (tables, figures, summary.json).")
+    more = counted(len(files) - 1, "more file")
+    console.say(f"\nWrote {out}/: report.html, {more} (tables, figures, summary.json).")
     console.next(shlex.join(["python", "-m", "webbrowser", "-t", str(out / "report.html")]))
 
 

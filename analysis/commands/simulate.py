@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from glimpse.console import versions
 from glimpse.precision import IMAGE_SD, PAIR_SD
 from glimpse.program import program
+from glimpse.text import counted
 
 from .options import out_option, seed_option
 
@@ -197,7 +198,9 @@ def simulate(
     if through_server is not None:
         url = through_server or default_url(data)
         done, idle = answer_on_server(url, data, plan, observer, seed, workers, concurrency, console.track)
-        console.say(f"{done} simulated workers answered at {url}, every assignment marked simulated.")
+        console.say(
+            f"{counted(done, 'simulated worker')} answered at {url}, every assignment marked simulated."
+        )
         if idle:
             console.say(f"{idle} found nothing to do: they had answered before, or every place is taken.")
         console.next(f"{program()} collect" + ("" if study == Path("study") else f" {study}"))
@@ -208,10 +211,10 @@ def simulate(
     record = {"seed": seed, "observer": used, "versions": versions("numpy", "scipy")}
     write_results(plan, visits, seed, out, record)
     if earlier:
-        console.say(f"Replaced {earlier} simulated assignments of an earlier run.")
+        console.say(f"Replaced {counted(earlier, 'simulated assignment')} of an earlier run.")
     answers = sum(len(visit.submission["answers"]) for visit in visits)
     console.say(
-        f"Wrote {out}/: {len(visits)} of {plan.places} assignments, {answers} answers, "
+        f"Wrote {out}/: {len(visits)} of {counted(plan.places, 'assignment')}, {counted(answers, 'answer')}, "
         "every one marked simulated."
     )
     console.next(f"{program()} analyze {out}/")

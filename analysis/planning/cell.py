@@ -21,6 +21,7 @@ from glimpse.errors import GlimpseError
 from glimpse.plan import deal
 from glimpse.precision import as_equal
 
+from ..statistics.degrees import rarer_worth
 from ..statistics.distributions import t_quantile, t_test
 from ..statistics.preference import wilson
 
@@ -139,23 +140,42 @@ def _analysed(dealt: Deal, chosen: NDArray[np.bool_]) -> tuple[Floats, Floats, F
     """Return rate, interval and p-value of each study (S,)."""
     p: Floats = chosen.mean(axis=(1, 2, 3), dtype=np.float64)
     variance = three_way(dealt, chosen)
-    df = degrees_of_freedom(dealt, chosen.shape[3])
-    if df <= 0:  # one image of a side: nothing can be said
+    df = degrees_of_freedom(dealt, chosen)
+    if (df <= 0).any():  # one image of a side: nothing can be said
         return p, np.zeros_like(p), np.ones_like(p), np.ones_like(p)
     flat = variance <= 0
     n = np.where(flat, df + 1, p * (1 - p) / np.where(flat, 1.0, variance))
-    low, high = wilson(p, n, float(t_quantile(0.975, df)))
+    low, high = wilson(p, n, t_quantile(0.975, df))
     # The interval's dual: p is below 5 % exactly where the interval leaves 1/2 out.
     return p, low, high, np.asarray(t_test(2 * (p - 0.5) * np.sqrt(n), df))
 
 
-def degrees_of_freedom(dealt: Deal, workers_per_hit: int) -> float:
-    """Return those of the t quantile: the fewest effective clusters of any way, less one.
+def degrees_of_freedom(dealt: Deal, chosen: NDArray[np.bool_]) -> Floats:
+    """Return those of the t quantile of each study (S,): the fewest effective clusters of any way, less one.
 
-    Clusters of unequal size are worth fewer equal ones (Carter, Schnepel & Steigerwald 2017): `as_equal`.
+    Clusters of unequal size are worth fewer equal ones (Carter, Schnepel & Steigerwald 2017): `as_equal`; so
+    are those of the rarer answers, where these are about few images or by few workers: `rarer_worth`.
     """
-    workers = len(dealt.image_a) * workers_per_hit
-    return min(workers, *(as_equal(side.ravel().tolist()) for side in dealt)) - 1
+    S, H, P, W = chosen.shape
+    of_trial, of_worker = (chosen.sum(axis=axis, dtype=np.int64).reshape(S, -1) for axis in (3, 2))
+    total = of_worker.sum(axis=1)
+    rare_a = 2 * total <= H * P * W
+    rarer = np.where(rare_a, total, H * P * W - total).astype(float)
+
+    def worth(chose_a: Ints, answers: Ints | int, even: float) -> Floats:
+        """What clusters with so many answers (G,), and so many of them for A (S, G), are worth."""
+        mine = np.where(rare_a[:, None], chose_a, answers - chose_a).astype(float)
+        return rarer_worth((mine**2).sum(axis=1), rarer, rarer, np.full(S, float(even)))
+
+    found = [worth(of_worker, P, H * W)]
+    for side in dealt:
+        code = side.ravel()
+        order = np.argsort(code, kind="stable")
+        starts = np.flatnonzero(np.diff(code[order], prepend=-1))
+        answers = W * np.diff(starts, append=len(code))
+        chose_a = np.add.reduceat(of_trial[:, order], starts, axis=1)
+        found.append(worth(chose_a, answers, as_equal(code.tolist())))
+    return np.asarray(np.min(found, axis=0) - 1)
 
 
 def three_way(dealt: Deal, chosen: NDArray[np.bool_]) -> Floats:

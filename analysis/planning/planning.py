@@ -199,12 +199,15 @@ def describe(planned: Planned, contexts: Sequence[Context] = ()) -> list[str]:
     batches = f"{design.batches} batches of " if design.batches > 1 else ""
     lines = [
         (
-            f"{planned.experiment['mode']}: {batches}{design.batch_hits} HITs of {design.workers_per_hit} "
-            f"workers at ${design.reward_usd}: ${cost:,.2f} with Mechanical Turk's fees; your own server has "
-            "none."
+            f"{planned.experiment['mode']}: {batches}{counted(design.batch_hits, 'HIT')} of "
+            f"{counted(design.workers_per_hit, 'worker')} at ${design.reward_usd}: ${cost:,.2f} with "
+            "Mechanical Turk's fees; your own server has none."
         ),
         _pay_line(planned, contexts),
-        f"A cell has {design.answers} answers of {design.workers} workers on {design.pairs} trials.",
+        (
+            f"A cell has {counted(design.answers, 'answer')} of {counted(design.workers, 'worker')} on "
+            f"{counted(design.pairs, 'trial')}."
+        ),
         *_image_lines(planned),
         "",
         "As planned: full width of the 95 % interval, and power (chance that the test finds it), by how much",
@@ -247,7 +250,7 @@ def _image_lines(planned: Planned) -> list[str]:
     source = planned.settings.get("images_from", "")
     recurring = planned.table.loc[planned.table["planned"], "pairs_per_image"].iloc[0]
     return [
-        f"Each condition has {planned.design.images} images{source and f' ({source})'}.",
+        f"Each condition has {counted(planned.design.images, 'image')}{source and f' ({source})'}.",
         f"An image that a cell shows stands in {recurring:.1f} of its trials on average."
         if round(recurring, 1) > 1
         else "An image that a cell shows stands in one of its trials.",

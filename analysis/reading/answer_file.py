@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glimpse.errors import GlimpseError
+from glimpse.text import counted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,7 +62,7 @@ class AnswerFile:
         self.size = 0
 
     def __repr__(self) -> str:
-        return f"<AnswerFile: {self.size:,} answers>"
+        return f"<AnswerFile: {counted(self.size, 'answer', ',')}>"
 
     def append(self, answers: NDArray[Any]) -> None:
         """Add answers of this file's dtype. GlimpseError where the disk is full."""

@@ -18,6 +18,7 @@ from glimpse.counting import (
     is_incomplete,
 )
 from glimpse.errors import GlimpseError
+from glimpse.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,8 +82,8 @@ class Exclusion(NamedTuple):
         lost = self.counts.set_index("reason").loc["any"]
         judgments, assignments = len(self.judgments), len(self.assignments)
         return (
-            f"<Exclusion: {lost['assignments']:,} of {assignments:,} assignments and "
-            f"{lost['judgments']:,} of {judgments:,} judgments excluded>"
+            f"<Exclusion: {lost['assignments']:,} of {counted(assignments, 'assignment', ',')} and "
+            f"{lost['judgments']:,} of {counted(judgments, 'judgment', ',')} excluded>"
         )
 
     def table(self) -> pd.DataFrame:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from glimpse.counting import EXPOSURE, REASONS
 from glimpse.questions import DEFAULT_QUESTION, SIDES, TIE
+from glimpse.text import counted
 
 from .design import correct_left
 
@@ -117,7 +118,7 @@ class Judgments:
         )
 
     def __repr__(self) -> str:
-        return f"<Judgments: {len(self):,} of {len(self.order):,} assignments>"
+        return f"<Judgments: {len(self):,} of {counted(len(self.order), 'assignment', ',')}>"
 
     def __len__(self) -> int:
         """How many judgments there are."""

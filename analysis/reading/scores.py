@@ -13,6 +13,7 @@ import pandas as pd
 from glimpse.errors import GlimpseError
 from glimpse.images import same_name
 from glimpse.tables import Table, read_table
+from glimpse.text import counted
 
 from .design import Problem
 
@@ -312,7 +313,8 @@ def _missing(scores: Scores, lacking: pd.MultiIndex, shown: pd.MultiIndex, stimu
     wanted = Counter(condition for _, condition in shown)
     for condition in sorted({condition for _, condition in lacking}):
         items = sorted(item for item, name in lacking if name == condition)
-        text = f"no value of {scores.name} for {len(items)} of {wanted[condition]} {stimulus}s of {condition}"
+        shown_there = counted(wanted[condition], stimulus)
+        text = f"no value of {scores.name} for {len(items)} of {shown_there} of {condition}"
         text += f", such as item {items[0]!r}" if len(items) < wanted[condition] else ""
         problems.append(Problem(scores.file or scores.name, None, f"{text}; pairs with them are left out"))
     return problems

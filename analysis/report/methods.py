@@ -25,8 +25,7 @@ def methods_text(facts: Mapping[str, Any]) -> str:
             "exposures_shown": [value for value in experiment["exposures_ms"] if value in shown],
         },
     )
-    # As papers print it: no space before the sign, and none that a text editor would not know.
-    return text.replace(f"{NBSP}%", "%").replace(NBSP, " ")
+    return text.replace(NBSP, " ")  # a text editor may not know the other
 
 
 def assumptions(facts: Mapping[str, Any]) -> list[str]:

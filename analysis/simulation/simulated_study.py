@@ -14,6 +14,7 @@ from glimpse.program import program
 from glimpse.questions import DEFAULT_QUESTION, LEFT, RIGHT, Question, questions_of
 from glimpse.study import is_own_plan, read_document, read_study
 from glimpse.submission import SIMULATOR
+from glimpse.text import counted
 from glimpse.trials import iterate_trials
 
 from .drawn_hit import drawable as trials_drawable
@@ -97,8 +98,9 @@ class SimulatedStudy:
         count = self.places if workers is None else workers
         if not 1 <= count <= self.places:
             raise GlimpseError(
-                f"--workers is {count}; this study has {self.places} places ({len(self.hits)} HITs of "
-                f"{self.workers_per_hit} workers), so it must be from 1 to {self.places}."
+                f"--workers is {count}; this study has {counted(self.places, 'place')} "
+                f"({counted(len(self.hits), 'HIT')} of {counted(self.workers_per_hit, 'worker')}), so it "
+                f"must be from 1 to {self.places}."
             )
         return count
 

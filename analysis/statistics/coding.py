@@ -47,7 +47,9 @@ def trials_of(
     table: pd.DataFrame, a_left: Any, left: NDArray[np.bool_], decided: NDArray[np.bool_]
 ) -> pd.DataFrame:
     """The columns OF_TRIAL of each judgment, with what follows from others where it is missing."""
-    names = table["contrast"].astype(str).str.partition(":")
+    contrast, texts = pd.factorize(table["contrast"])  # few texts, however many answers
+    of_text = pd.Series(texts).astype(str).str.partition(":")
+    names = {place: of_text[place].to_numpy(object)[contrast] for place in (0, 2)}
     own = {name: column_of(table, name, "") for name in ("trial", "pair", "item_a", "item_b")}
     if "pair" not in table:
         sides = [
@@ -82,7 +84,12 @@ def column_of(table: pd.DataFrame, name: str, otherwise: Any) -> Any:
 
 def texts_of(column: Any) -> NDArray[np.object_]:
     """A column's values as texts."""
-    return np.asarray(column, dtype=object).astype(str).astype(object)
+    values = np.asarray(column)
+    if values.dtype == object:
+        return values.astype(str).astype(object)
+    code, values = pd.factorize(values, use_na_sentinel=False)  # few, however many answers
+    texts: NDArray[np.object_] = np.asarray(values, dtype=object).astype(str).astype(object)
+    return texts[code]
 
 
 def codes_of_rows(table: pd.DataFrame) -> tuple[Codes, Codes]:

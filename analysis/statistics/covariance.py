@@ -21,6 +21,7 @@ import numpy as np
 
 from .choices import STANDARD
 from .clustering import Entries, divide
+from .degrees import rarer_worth
 from .sharing import stretches
 from .terms import ClusterTerms
 
@@ -197,20 +198,25 @@ class Tally:
     def rates(self, one: NDArray[Any], top: int | None = None) -> Cells:
         """The rate of each cell and its variance. one: (G,) what the answers of a group count, from 0 to 1.
 
-        top: `one` is in steps of 1 / top; None: in halves, or, where there are none, in whole numbers. With
-        p = K / N, the sum of squares of a cell's cluster sums of residuals is that of k - p n over its
-        clusters. It follows from whole numbers, which are combined without rounding, however many answers.
+        top: `one` is in steps of 1 / top, a mean on a scale; None: a rate, in halves, or, where there are no
+        ties, in whole numbers. With p = K / N, the sum of squares of a cell's cluster sums of residuals is
+        that of k - p n over its clusters. It follows from whole numbers, which are combined without rounding,
+        however many answers.
         """
-        C = len(self.cells)
+        C, is_rate = len(self.cells), top is None
         if top is None:
             top = 1 if np.isin(one, (0, 1)).all() else 2
         steps = np.round(one * np.float64(top)).astype(np.int64)
         n, k = (np.bincount(self.cell, weights=w, minlength=C).astype(np.int64)
                 for w in (self.n, self.n * steps))  # fmt: skip
-        variance = {
-            way: divide(_squares(n, k, self._cell_moments(way, steps)) / top**2 * G, n**2 * (G - 1.0))
+        moments = {
+            way: self._cell_moments(way, steps)
             for way in self.grams
             if not way.endswith("_ab")  # no image is on both sides of a cell
+        }
+        variance = {
+            way: divide(_squares(n, k, sums) / top**2 * G, n**2 * (G - 1.0))
+            for way, sums in moments.items()
             for G in [self.clusters[way]["cell"]]
         }
         variance |= {way: np.zeros(C) for way in self.grams if way.endswith("_ab")}
@@ -218,13 +224,38 @@ class Tally:
         floors = [_sum(variance, of) for of in floors_of(self.cluster)]
         every = np.arange(C)
         ways = ("worker", "image", "pair")
+        df = self.df("cell", every)
+        if is_rate:
+            df = np.minimum(df, self._rarer_df(n, k, steps, top, moments))
         return Cells(
             n, k if top == 1 else k / top, np.maximum.reduce([combined, *floors]),
             {**{way: variance[way] for way in ("worker", "image_a", "image_b", "pair")},
              "answer": variance["worker pair"]},
             {**{way: self.count(way, "cell", every) for way in ("worker", "image_a", "image_b", "pair")}},
-            {way: self.effective[way]["cell"] for way in ways}, self.df("cell", every),
+            {way: self.effective[way]["cell"] for way in ways}, df,
         )  # fmt: skip
+
+    def _rarer_df(
+        self,
+        n: NDArray[np.int64],
+        k: NDArray[np.int64],
+        steps: NDArray[np.int64],
+        top: int,
+        moments: Mapping[str, Floats],
+    ) -> Floats:
+        """Degrees of freedom by the answers of the rarer kind: see `rarer_worth`."""
+        rare_a = 2 * k <= top * n
+        own = np.where(rare_a[self.cell], steps, top - steps)
+        single = np.bincount(self.cell, weights=self.n * own**2, minlength=len(n)) / top**2
+        total = np.where(rare_a, k, top * n - k) / top
+        worth = []
+        for way in self.cluster.ways:
+            for side in ("image_a", "image_b") if way == "image" else (way,):
+                nn, nk, kk = moments[side]
+                squares = np.where(rare_a, kk, top**2 * nn - 2 * top * nk + kk) / top**2
+                even = self.effective[way]["cell"]
+                worth.append(rarer_worth(squares, total, single, even))
+        return np.min(worth, axis=0) - 1
 
     def _cell_moments(self, way: str, steps: NDArray[np.int64]) -> Floats:
         """Sums over a cell's clusters of n n, n k and k k: (3, C)."""

@@ -18,10 +18,12 @@ from pandas.api.types import union_categoricals
 from glimpse.counting import REASONS, SENTINELS
 from glimpse.errors import GlimpseError, NothingLeftError
 from glimpse.questions import DEFAULT_QUESTION, AnswerKind, share_right, value_of
+from glimpse.text import counted
 
 from ..reading.exclusion import none_left
 from ..reading.judgments import Judgments, mark_exposure_errors
 from .coding import codes_of_rows, column_of, outcome_of, texts_of, trials_of, values_of
+from .runs import Runs
 from .sharing import Seen, met_again, stretches
 
 if TYPE_CHECKING:
@@ -114,7 +116,7 @@ class Gathered:
     sources: pd.Index
     hit: Codes | None
     parts: tuple[slice, ...]
-    assignment: NDArray[np.int32]
+    assignment: Runs
     trial: NDArray[np.int16] | NDArray[np.int32]
     outcome: NDArray[np.int8]
     reason: NDArray[np.int8]
@@ -128,11 +130,11 @@ class Gathered:
         return len(self.trial)
 
     def __repr__(self) -> str:
-        return f"<Gathered: {len(self):,} judgments in {len(self.cells)} cells>"
+        return f"<Gathered: {counted(len(self), 'judgment', ',')} in {counted(len(self.cells), 'cell')}>"
 
     def marked(self, reason: NDArray[np.int8], max_error_ms: float | None) -> Gathered:
         """The same answers under other rules of exclusion (see `Judgments.marked`)."""
-        codes = reason[self.assignment]
+        codes = self.assignment.spread(reason)
         for here in self.parts if max_error_ms is not None else ():
             shown_ms = self.times(here)[1]
             off = np.abs(shown_ms - self.shown.exposure_ms[self.trial[here]]) > max_error_ms
@@ -172,7 +174,7 @@ class Gathered:
         genuine = bool((self.shown.cell[self.trial] >= 0).any())
         counts = np.bincount(self.reason, minlength=len(self.reasons)).tolist()
         found = {name: count for name, count in zip(self.reasons, counts, strict=True) if name and count}
-        return none_left(len(np.unique(self.assignment)), found, genuine=genuine)
+        return none_left(len(np.unique(self.assignment.value)), found, genuine=genuine)
 
     @cached_property
     def left_share(self) -> Floats:
@@ -266,13 +268,13 @@ def _from_answers(judgments: Judgments, cells: pd.DataFrame | None) -> Gathered:
         correct_left=judgments.correct_left[first],
     )  # fmt: skip
     N = len(judgments)
-    assignment, trial = np.empty(N, dtype=np.int32), np.empty(N, dtype=renamed.dtype)
+    trial = np.empty(N, dtype=renamed.dtype)
     outcome, reason = np.empty(N, dtype=np.int8), np.empty(N, dtype=np.int8)
     kind = judgments.question.kind
     at, parts = 0, []
     for rows, answers, reasons in judgments.coded():
         here = slice(at, at + len(rows))
-        assignment[here], trial[here] = rows, renamed[answers["trial"]]
+        trial[here] = renamed[answers["trial"]]
         outcome[here] = outcome_of(answers["value"], kind)
         reason[here] = reasons
         at += len(rows)
@@ -282,7 +284,8 @@ def _from_answers(judgments: Judgments, cells: pd.DataFrame | None) -> Gathered:
     return Gathered(
         cells, Shown.of(table, cells, asked), assignments["worker"].code, assignments["worker"].text,
         assignments["assignment"].text[assignments["assignment"].code], assignments["source"].code,
-        assignments["source"].text, assignments["hit"].code, tuple(parts), assignment, trial, outcome, reason,
+        assignments["source"].text, assignments["hit"].code, tuple(parts),
+        Runs.counted(judgments.order, judgments.count[judgments.order]), trial, outcome, reason,
         (NO_REASON, *REASONS), judgments, kind,
     )  # fmt: skip
 
@@ -313,7 +316,7 @@ def _from_table(given: pd.DataFrame, cells: pd.DataFrame | None) -> Gathered:
     return Gathered(
         cells, Shown.of(table_of_trials, cells, np.ones(len(first), dtype=bool)), worker[first_of],
         pd.Index(workers), pd.Index(assignments), source, pd.Index(sources), None, tuple(stretches(worker)),
-        assignment.astype(np.int32), trial.astype(np.int32), outcome_of(value, kind),
+        Runs.of(assignment), trial.astype(np.int32), outcome_of(value, kind),
         np.array([reasons.index(name) for name in text], dtype=np.int8), reasons, (times[0], times[1]), kind,
     )  # fmt: skip
 

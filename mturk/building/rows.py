@@ -148,6 +148,6 @@ def scene_warnings(experiment: Experiment, items: int) -> Iterator[str]:
     if experiment.scenes == "without-replacement" and needed > items:
         yield (
             f"There are {items} scenes, and a HIT shows {needed}: each worker meets a scene up to "
-            f"{-(-needed // items)} times, as far apart as possible. For none twice, bring {needed} scenes, "
-            f"or use fewer trials a HIT ({shorter(experiment)})."
+            f"{-(-needed // items)} times, as far apart as possible. To show none twice, bring {needed} "
+            f"scenes, or use fewer trials a HIT ({shorter(experiment)})."
         )

@@ -13,6 +13,7 @@ from glimpse.experiment import check_exclusion_rule
 from glimpse.files import write_whole
 from glimpse.program import command
 from glimpse.questions import DEFAULT_QUESTION
+from glimpse.text import counted
 
 from ..design.study_fields import BY_NAME
 from .build_options import study_options, typed, with_question
@@ -219,12 +220,13 @@ def _report(console: Any, built: Built) -> None:
     from ..building.pay import pay_line
 
     study, experiment = built.study, built.study.experiment
-    trials = ", ".join(str(n) for n in sorted({hit.trials for hit in study.hits}))
+    hits, sizes = counted(len(study.hits), "HIT"), sorted({hit.trials for hit in study.hits})
+    trials = ", ".join([*map(str, sizes[:-1]), counted(sizes[-1], "trial")])
     contrasts = ", ".join(f"{a}:{b}" for a, b in experiment.contrasts)
     if len(experiment.contrasts) > MANY:
         compared = {name for pair in experiment.contrasts for name in pair}  # not the sentinels' condition
         contrasts = f"{len(experiment.contrasts)}, of {len(compared)} conditions"
-    console.say(f"Wrote {study.folder}: {len(study.hits)} HITs of {trials} trials, {experiment.mode}.")
+    console.say(f"Wrote {study.folder}: {hits} of {trials}, {experiment.mode}.")
     console.say(f"  contrasts   {contrasts}")
     exposures = [f"{exposure}" for exposure in experiment.exposures_ms if exposure is not None]
     console.say(f"  exposures   {' '.join(exposures) + ' ms' if exposures else 'until answered'}")

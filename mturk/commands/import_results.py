@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from glimpse.program import command
+from glimpse.text import counted
 
 SHOWN_PROBLEMS = 10
 
@@ -126,7 +127,7 @@ def import_results(
         options = Options(real, sentinels, practice_trials, exposure_ms)
         found = read_files(files, kind, options, read_study(study) if kind == "glimpse" else None)
     write_results(found, out)
-    console.say(f"Read {len(found.lines)} assignments of {len(found.workers)} workers.")
+    console.say(f"Read {counted(len(found.lines), 'assignment')} of {counted(len(found.workers), 'worker')}.")
     for name, value in found.facts.items():
         console.say(f"  {name}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
     for problem in found.problems[:SHOWN_PROBLEMS]:

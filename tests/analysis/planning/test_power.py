@@ -82,9 +82,21 @@ def test_where_no_image_recurs_it_is_the_variance_of_workers_and_pairs() -> None
 
 def test_unequal_images_leave_fewer_degrees_of_freedom() -> None:
     once = np.arange(6).reshape(2, 3)
-    assert degrees_of_freedom(Deal(once, once), 20) == 5
-    assert degrees_of_freedom(Deal(once, once), 2) == 3
-    assert degrees_of_freedom(Deal(once, np.array([[0, 0, 0], [0, 1, 2]])), 20) == 36 / 18 - 1
+    recurs = np.array([[0, 0, 0], [0, 1, 2]])
+
+    half = np.arange(120).reshape(1, 2, 3, 20) // 2 % 2 == 0  # half of the answers to every trial
+    for image_b, df in ((once, 5), (recurs, 36 / 18 - 1)):
+        assert degrees_of_freedom(Deal(once, image_b), half)[0] == pytest.approx(df)
+
+
+def test_rarer_answers_about_few_images_leave_fewer_degrees_of_freedom() -> None:
+    image = np.arange(16).reshape(2, 8)
+    chosen = np.ones((2, 2, 8, 20), dtype=bool)
+    chosen[0, :, :, ::10] = False  # a tenth of the answers to every trial
+    chosen[1, 0, :2, :16] = False  # as many, to two trials
+    even, uneven = degrees_of_freedom(Deal(image, image), chosen)
+    assert even == pytest.approx(3.5, abs=0.1)  # they are of two workers of each HIT
+    assert uneven == pytest.approx(1.1, abs=0.1)
 
 
 def test_a_test_rejects_where_its_interval_leaves_half_out() -> None:

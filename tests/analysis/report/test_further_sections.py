@@ -76,7 +76,7 @@ def test_the_report_says_whether_the_rule_holds(report: Path) -> None:
     assert rule in text
     assert "It is about the images that were shown, not about new ones." in text
     assert "Waudby-Smith" in section(report, "cite")
-    then = "once the 95% interval left out 50% in every contrast at 1/8 s and 8 s, by confidence"
+    then = "once the 95 % interval left out 50 % in every contrast at 1/8 s and 8 s, by confidence"
     assert f"The study could stop early {then}" in (report / "methods.txt").read_text()
 
 

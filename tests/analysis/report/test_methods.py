@@ -144,7 +144,7 @@ def test_without_the_filter_only_other_rules_are_named(limited: Path) -> None:
     text = said(limited, rules=Rules(sentinel_filter=False))
     assert (
         "No assignment was excluded for its sentinels. Incomplete assignments and all but a participant's "
-        "first were excluded (0 assignments, 0.0%), which leaves 168 answers to genuine trials for analysis."
+        "first were excluded (0 assignments, 0.0 %), which leaves 168 answers to genuine trials for analysis."
         in text
     )
     assert "208 answers, 40 of them to sentinels;" in text
@@ -224,7 +224,7 @@ def test_tests_are_counted_not_cells(unlimited: Path, tmp_path: Path) -> None:
     )
     assert "We compared crn and pix2pix images in an unlimited-time" in text
     assert text.startswith(
-        "[SIMULATED ANSWERS: not evidence about people.] [PRELIMINARY: 8 of 16 places (50.0%)"
+        "[SIMULATED ANSWERS: not evidence about people.] [PRELIMINARY: 8 of 16 places (50.0 %)"
     )
 
 
@@ -356,4 +356,4 @@ def test_methods_name_what_the_report_shows(limited: Path) -> None:
 def test_a_level_is_not_rounded_to_certainty(limited: Path) -> None:
     settings = AnalysisSettings(rules=Rules(), intervals=replace(Intervals(), level=0.999999))
     text = methods_text(summarize(evaluate([limited], settings), {}))
-    assert "given with 99.9999% intervals" in text
+    assert "given with 99.9999 % intervals" in text

@@ -40,7 +40,7 @@ def test_a_study_under_way_and_a_cut_line(results: Path, tmp_path: Path) -> None
     report = tmp_path / "report"
     page = (report / "report.html").read_text()
     assert "<strong>Under way</strong>19 of 60 places (31.7\u00a0%) are filled. Every number" in page
-    assert "[PRELIMINARY: 19 of 60 places (31.7%) filled.]" in (report / "methods.txt").read_text()
+    assert "[PRELIMINARY: 19 of 60 places (31.7 %) filled.]" in (report / "methods.txt").read_text()
     assert "1 problem in the input is listed under Provenance" in " ".join(result.output.split())
 
 
@@ -164,7 +164,7 @@ def test_options_reach_the_analysis(results: Path, tmp_path: Path) -> None:
     assert [row["allowed"] for row in summary["sensitivity"]] == [0, 1, 2, 3, None]
     assert [row["used"] for row in summary["sensitivity"]] == [False, False, True, False, False]
     assert "percentile bootstrap over participants" in summary["methods"]
-    assert "90% intervals" in summary["methods"]
+    assert "90 % intervals" in summary["methods"]
     assert "Weibull functions of log exposure, as measured by the page, between" in summary["methods"]
     page = (tmp_path / "r" / "report.html").read_text()
     assert "come from a bootstrap over workers, and ignore differences between images" in page
@@ -294,6 +294,6 @@ def test_everybody_on_one_side_is_a_finding(results: Path, tmp_path: Path) -> No
     summary = json.loads((tmp_path / "report" / "summary.json").read_text())
     assert (summary["side_bias"]["raw_share"], summary["side_bias"]["left_share"]) == (1.0, 1.0)
     text = " ".join(summary["findings"]).replace("\u00a0", " ")
-    assert "The left image was chosen in 100.0% of trials" in text.replace("100.0 %", "100.0%")
+    assert "The left image was chosen in 100.0 % of trials" in text
     # Nothing is said of a condition that always won.
     assert all("say nothing of the conditions" in one["note"] for one in summary["rankings"])

@@ -105,12 +105,13 @@ def test_the_default_interval_is_wilson_with_the_effective_size_and_t():
     row = preference_table(study(1)).iloc[0]
     n_effective = row["rate"] * (1 - row["rate"]) / row["se"] ** 2
     assert row["n_effective"] == pytest.approx(n_effective)
-    assert row["df"] == min(row["n_workers"], row["n_images_a"], row["n_images_b"]) - 1 == 7
-    low, high = wilson(np.array([row["rate"]]), np.array([n_effective]), stats.t.ppf(0.975, 7))
+    df = row["df"]
+    assert 5 < df < min(row["n_workers"], row["n_images_a"], row["n_images_b"]) - 1 == 7
+    low, high = wilson(np.array([row["rate"]]), np.array([n_effective]), stats.t.ppf(0.975, df))
     assert (row["low"], row["high"]) == pytest.approx((low[0], high[0]))
     # The score test: the error is that of a rate of 1/2 with the same effective size.
     t = (row["rate"] - 0.5) / np.sqrt(0.25 / n_effective)
-    assert row["p_value"] == pytest.approx(2 * stats.t.sf(abs(t), 7))
+    assert row["p_value"] == pytest.approx(2 * stats.t.sf(abs(t), df))
 
 
 @settings(max_examples=30)
@@ -238,7 +239,8 @@ def test_images_that_recur_widen_the_intervals():
     pairs = preference_table(frame, settings=Intervals(cluster="two-way")).iloc[0]
     assert images["se"] > 1.5 * pairs["se"]
     assert (images["n_images_a"], images["n_images_b"], images["n_pairs"]) == (8, 8, 64)
-    assert (images["df"], pairs["df"]) == pytest.approx((7, 9))
+    assert pairs["df"] == pytest.approx(9)
+    assert 5 < images["df"] < 7  # choices of A are about fewer images than the answers are
 
 
 def test_scene_is_the_earlier_name_of_images():
