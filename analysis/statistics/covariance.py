@@ -255,7 +255,7 @@ class Tally:
                 squares = np.where(rare_a, kk, top**2 * nn - 2 * top * nk + kk) / top**2
                 even = self.effective[way]["cell"]
                 worth.append(rarer_worth(squares, total, single, even))
-        return np.min(worth, axis=0) - 1
+        return np.asarray(np.min(worth, axis=0) - 1)
 
     def _cell_moments(self, way: str, steps: NDArray[np.int64]) -> Floats:
         """Sums over a cell's clusters of n n, n k and k k: (3, C)."""

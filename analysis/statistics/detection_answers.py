@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from glimpse.errors import GlimpseError, NothingLeftError
+from glimpse.text import counted
 
 from .choices import CLUSTERS
 from .clustering import Entries, gram, joint
@@ -58,8 +59,9 @@ class SingleAnswers:
         if not N:
             raise NothingLeftError("there are no answers about single images to analyse.")
         for name in columns:
-            if len(getattr(self, name)) != N:
-                raise GlimpseError(f"{name} has {len(getattr(self, name))} values for {N} answers.")
+            size = len(getattr(self, name))
+            if size != N:
+                raise GlimpseError(f"{name} has {counted(size, 'value')} for {counted(N, 'answer')}.")
         if (self.rating == 0).any():
             raise GlimpseError("a rating is 0; every answer says real (below 0) or generated (above 0).")
         for name, of in (("condition", self.conditions), ("exposure", self.exposures_ms)):

@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from glimpse.errors import GlimpseError, NothingLeftError
+from glimpse.text import counted
 
 from .clustering import divide
 from .distributions import t_quantile, t_test
@@ -80,8 +81,9 @@ class Staircases:
         if not N:
             raise NothingLeftError("there are no answers of staircases to analyse.")
         for name in ("system", "block", "exposure_ms", "right"):
-            if len(getattr(self, name)) != N:
-                raise GlimpseError(f"{name} has {len(getattr(self, name))} values for {N} answers.")
+            size = len(getattr(self, name))
+            if size != N:
+                raise GlimpseError(f"{name} has {counted(size, 'value')} for {counted(N, 'answer')}.")
         if not np.isfinite(np.asarray(self.exposure_ms, dtype=float)).all():
             raise GlimpseError("an exposure of a staircase is missing; every answer needs one.")
 
