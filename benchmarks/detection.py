@@ -22,6 +22,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+import pandas as pd
 from scipy import special
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -32,6 +33,7 @@ from glimpse.analysis.statistics.detection_answers import SingleAnswers
 from glimpse.analysis.statistics.detection_curve import sensitivity_curves
 from glimpse.analysis.statistics.staircases import (
     Staircases,
+    image_errors,
     staircase_blocks,
     staircase_thresholds,
     steady_share,
@@ -173,16 +175,19 @@ def climb(people: Watchers, rng: np.random.Generator) -> Staircases:
     t, row = np.full((W, B), 500.0), np.zeros((W, B), dtype=int)
     worker = np.broadcast_to(np.arange(W)[:, None], (W, B))
     shown, right = np.empty((people.trials, W, B)), np.empty((people.trials, W, B), dtype=bool)
+    image, truth = np.empty_like(right, dtype=int), np.empty_like(right)
     for trial in range(people.trials):
-        generated = rng.random((W, B)) < 0.5
-        seen = people.seen(t, generated, worker, rng.integers(0, images, (W, B)), rng, own)
+        generated, which = rng.random((W, B)) < 0.5, rng.integers(0, images, (W, B))
+        seen = people.seen(t, generated, worker, which, rng, own)
         shown[trial], right[trial] = t, (seen > 0) == generated
+        image[trial], truth[trial] = which + images * generated, generated
         row = np.where(right[trial], row + 1, 0)
         t = np.clip(t + np.where(~right[trial], 10, np.where(row == 3, -30, 0)), 100, 1000)
         row %= 3
     block = np.broadcast_to(np.arange(B), (W, B))
     flat = [np.broadcast_to(part, shown.shape).ravel() for part in (worker, block)]
-    return Staircases(flat[0], 0 * flat[0], flat[1], shown.ravel(), right.ravel(), ("made",), 100, 1000)
+    return Staircases(flat[0], 0 * flat[0], flat[1], shown.ravel(), right.ravel(), ("made",), 100, 1000,
+                      image.ravel(), truth.ravel())  # fmt: skip
 
 
 def fixed(people: Watchers, images: int, rng: np.random.Generator) -> SingleAnswers:
@@ -215,13 +220,18 @@ def stairs(job: tuple[Watchers, int, int]) -> dict[str, str]:
     """A row of the table of staircases: what many workers give, and how often studies of a few hold it."""
     people, replications, seed = job
     rng = np.random.default_rng([seed, people.workers, int(people.middle_ms)])
-    many = Watchers(2000, people.middle_ms, people.end, people.blocks, people.trials)
-    blocks = staircase_blocks(climb(many, rng))
+    many = Watchers(200, people.middle_ms, people.end, people.blocks, people.trials)
+    # Of many people who each see other images than most: 20 times 200.
+    blocks = pd.concat([staircase_blocks(climb(many, rng)) for _ in range(20)], ignore_index=True)
+    blocks["worker"] += 200 * (blocks.groupby(["worker", "block"]).cumcount())
     truth = threshold_table(staircase_thresholds(blocks)).iloc[0]
     share = steady_share(10, 30, 3)
-    held, curve, told = 0, 0, 0
+    held, alone, curve, told = 0, 0, 0, 0
     for _ in range(replications):
-        row = threshold_table(staircase_thresholds(staircase_blocks(climb(people, rng)))).iloc[0]
+        answers = climb(people, rng)
+        thresholds = staircase_thresholds(staircase_blocks(answers))
+        row = threshold_table(thresholds, images=image_errors(answers)).iloc[0]
+        alone += _without_images(thresholds, truth["threshold_ms"])
         held += row["low"] <= truth["threshold_ms"] <= row["high"]
         (fit,) = sensitivity_curves(fixed(people, 140, rng), threshold=share)
         if fit.threshold_ms is not None:
@@ -234,8 +244,15 @@ def stairs(job: tuple[Watchers, int, int]) -> dict[str, str]:
         "mean of modes": f"{truth['threshold_ms']:.0f} ms", "mean of turns": f"{truth['turning_ms']:.0f} ms",
         "settled blocks": f"{100 * blocks['settled'].mean():.0f} %",
         "interval holds": f"{100 * held / replications:.1f} %",
+        "without images": f"{100 * alone / replications:.1f} %",
         "curve holds": f"{100 * curve / told:.1f} % of {told}" if told else "-",
     }  # fmt: skip
+
+
+def _without_images(thresholds: pd.DataFrame, truth: float) -> bool:
+    """Whether an interval over workers alone holds the truth."""
+    row = threshold_table(thresholds).iloc[0]
+    return bool(row["low"] <= truth <= row["high"])
 
 
 CLIMBS = (*(Watchers(30, middle) for middle in (120.0, 250.0, 500.0, 900.0)), Watchers(8, 500.0))

@@ -123,6 +123,15 @@ OWN = "the experiment's"
               help="With --systems: how many of the leading ones are to be told apart.")  # fmt: skip
 @click.option("--trials-per-hit", type=click.IntRange(1, 5000), default=60, show_default=True,
               help="With --systems: trials that a worker answers.")  # fmt: skip
+@click.option("--task", type=click.Choice(["pairs", "single"]), default="pairs", show_default=True,
+              help="What a trial shows. single: plan d', errors and shares taken for real, from "
+              "--workers-per-hit, --images, --trials-per-hit (half of them real) and --reward.")  # fmt: skip
+@click.option("--d-prime", type=float, multiple=True, default=(0.25, 0.5, 1.0), show_default=True,
+              help="With --task single: how well people tell generated images from real ones. "
+              "Repeatable.")  # fmt: skip
+@click.option("--generated", type=click.IntRange(1, 1000), default=1, show_default=True,
+              help="With --task single: conditions of generated images, which share a worker's "
+              "trials.")  # fmt: skip
 @seed_option("Same seed, same table.")
 @out_option("power")
 def power(
@@ -156,10 +165,10 @@ def power(
       python cli.py power --mode unlimited-time --rate 0.52 --images 24
       python cli.py power study/ --workers-per-hit 9 --reward 1.50
       python cli.py power --systems 20 --images 200
+      python cli.py power --task single --workers-per-hit 30 --images 50
     """
-    if ranking["systems"] is not None:
-        counts, spreads = (images, workers_per_hit), (spread, image_spread)
-        _plan_ranking(study, counts, ranking, spreads, (alpha, studies, seed), out)
+    counts, spreads = (images, hits, workers_per_hit), (spread, image_spread)
+    if _plans_otherwise(study, counts, ranking, spreads, (alpha, reward, studies, seed), out):
         return
     from glimpse.experiment import preset
 
@@ -239,3 +248,70 @@ def _plan_ranking(
     write_whole(out / "ranking_power.csv", plan.to_csv(index=False, lineterminator="\n"))
     console.say(f"\nWrote {out}/: ranking_power.csv.")
     console.next(f"{program()} build-hits --mode unlimited-time --contrast all")
+
+
+def _plans_otherwise(
+    study: Path | None,
+    counts: tuple[int | None, int | None, int | None],
+    options: dict[str, Any],
+    spreads: tuple[tuple[tuple[float, float], ...], float | None],
+    settings: tuple[float, str | None, int, int],
+    out: Path,
+) -> bool:
+    """Plan single images or a ranking where asked to; settings: level of tests, reward, studies, seed."""
+    alpha, reward, studies, seed = settings
+    if _is_single(options):
+        _plan_single(study, counts, options, spreads, (alpha, reward), out)
+        return True
+    if options["systems"] is None:
+        return False
+    _plan_ranking(study, (counts[0], counts[2]), options, spreads, (alpha, studies, seed), out)
+    return True
+
+
+def _is_single(options: dict[str, Any]) -> bool:
+    """Whether single images are planned; UsageError where options of theirs are given for pairs."""
+    if options["task"] == "single":
+        return True
+    for name in ("d_prime", "generated"):
+        if click.get_current_context().get_parameter_source(name) is not ParameterSource.DEFAULT:
+            option = name.replace("_", "-")
+            raise click.UsageError(f"--{option} works only with --task single; leave it out, or add it.")
+    return False
+
+
+def _plan_single(
+    study: Path | None,
+    counts: tuple[int | None, int | None, int | None],
+    single: Mapping[str, Any],
+    spreads: tuple[tuple[tuple[float, float], ...], float | None],
+    settings: tuple[float, str | None],
+    out: Path,
+) -> None:
+    """Plan a study of single images, print it, and write single_power.csv."""
+    from glimpse.files import write_whole
+
+    from ..planning.planning import check_out
+    from ..planning.single_power import SPREADS, SingleSpread, said_of_single, single_plan, single_size
+
+    context = click.get_current_context()
+    if study is not None:
+        raise click.UsageError(f"--task single plans without STUDY; leave {study} or --task out.")
+    if context.get_parameter_source("systems") is not ParameterSource.DEFAULT:
+        raise click.UsageError("--systems plans a ranking of pairs; leave it or --task single out.")
+    console = context.obj
+    check_out(out)
+    images, hits, workers = counts
+    people = (hits or 1) * (workers or 30)
+    size = single_size(people, images, single["trials_per_hit"], single["generated"], settings[1])
+    given = [SingleSpread(f"by {worker:g}", worker, worker, spreads[1] or 0.4) for worker, _ in spreads[0]]
+    plan = single_plan(size, single["d_prime"], given or SPREADS, level=1 - settings[0])
+    console.say(
+        f"{size.workers} workers, {size.trials} trials each, half of them real; {size.images} images of each "
+        f"condition; {size.conditions} generated.\n"
+    )
+    for line in said_of_single(plan, size):
+        console.say(line)
+    write_whole(out / "single_power.csv", plan.to_csv(index=False, lineterminator="\n"))
+    console.say(f"\nWrote {out}/: single_power.csv.")
+    console.next(f"{program()} build-hits --task single")

@@ -6,8 +6,9 @@ does several blocks, each a staircase of its own; what a worker needs is the mea
 that a block showed most often (its mode); a system's score is the mean over workers, in ms. More is better
 for the system: people need longer to tell its images from real ones.
 
-Ours: of exposures that were shown equally often, their mean. The interval is Student's over workers (the
-paper's, by memory, is a bootstrap over them). Beside the mode stands the mean of the exposures at which
+Ours: of exposures that were shown equally often, their mean. The interval is Student's over workers, with
+what their shared images add (`image_errors`); the paper's, by memory, is a bootstrap over workers. Beside the
+mode stands the mean of the exposures at which
 the staircase turned (Wetherill & Levitt 1965, Br. J. Math. Stat. Psychol. 18(1)), the usual estimate, as a
 check. Both are near the exposure at which people are right in p = (longer / (longer + shorter))^(1 / rights)
 of trials, 63 % with the paper's numbers (10 ms up, 30 ms down after three right answers), not the 75 % that
@@ -30,7 +31,7 @@ from .distributions import t_quantile, t_test
 from .preference import Intervals, adjust
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -45,8 +46,8 @@ THRESHOLD_COLUMNS = (
     "settled_blocks", "at_limit_share",
 )  # fmt: skip
 SYSTEM_COLUMNS = (
-    "system", "n_workers", "threshold_ms", "low", "high", "se", "sd", "df", "turning_ms", "blocks",
-    "settled_blocks", "at_limit_workers", "note",
+    "system", "n_workers", "threshold_ms", "low", "high", "se", "se_images", "sd", "df", "turning_ms",
+    "blocks", "settled_blocks", "at_limit_workers", "note",
 )  # fmt: skip
 SYSTEM_DIFFERENCES_COLUMNS = (
     "system_1", "system_2", "threshold_1", "threshold_2", "difference", "low", "high", "df", "p_value",
@@ -64,7 +65,8 @@ class Staircases:
 
     worker, system, block: (N,) codes from 0; a block's number is within its worker. exposure_ms: (N,) as
     planned. right: (N,). systems: what the codes stand for. least_ms, most_ms: the limits of exposures; None
-    takes the smallest and the largest that occur.
+    takes the smallest and the largest that occur. image, generated: (N,) codes, and the truth; None: not
+    known.
     """
 
     worker: Codes
@@ -75,6 +77,8 @@ class Staircases:
     systems: tuple[str, ...]
     least_ms: float | None = None
     most_ms: float | None = None
+    image: Codes | None = None
+    generated: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         N = len(self.worker)
@@ -176,22 +180,59 @@ def staircase_thresholds(blocks: pd.DataFrame) -> pd.DataFrame:
     return found.reset_index()[list(THRESHOLD_COLUMNS)]
 
 
-def threshold_table(thresholds: pd.DataFrame, settings: Intervals | None = None) -> pd.DataFrame:
+def image_errors(answers: Staircases) -> dict[str, float]:
+    """By system, the standard error in ms that images add to the mean threshold beyond workers, since workers
+    share them; 0 where images are not known.
+
+    To first order: an image that is told less often than others moves everybody's threshold up. r is what is
+    left of an answer (right or wrong) beside the block's own share for that kind of image and the slope b of
+    right answers over exposure, within blocks. With R the sums of r by image, the mean threshold varies by
+    (sum of R^2 - sum of r^2) / N^2 / b^2, and not below 0.
+    """
+    if answers.image is None or answers.generated is None:
+        return dict.fromkeys(answers.systems, 0.0)
+    found = {}
+    for code, name in enumerate(answers.systems):
+        mine = np.flatnonzero(answers.system == code)
+        rows = pd.DataFrame({
+            "worker": answers.worker[mine], "block": answers.block[mine],
+            "generated": answers.generated[mine], "x": np.asarray(answers.exposure_ms, dtype=float)[mine],
+            "right": answers.right[mine].astype(float),
+        })  # fmt: skip
+        by = rows.groupby(["worker", "block", "generated"])
+        x, right = (rows[column] - by[column].transform("mean") for column in ("x", "right"))
+        spread = float((x**2).sum())
+        slope = float((x * right).sum()) / spread if spread else 0.0
+        left = (right - slope * x).to_numpy()
+        sums = np.bincount(answers.image[mine], weights=left)
+        shared = max(float((sums**2).sum() - (left**2).sum()), 0.0)
+        found[name] = float(np.sqrt(shared)) / len(mine) / slope if slope > 0 else 0.0
+    return found
+
+
+def threshold_table(
+    thresholds: pd.DataFrame, settings: Intervals | None = None, images: Mapping[str, float] | None = None
+) -> pd.DataFrame:
     """One row a system, with SYSTEM_COLUMNS, from `staircase_thresholds`: HYPE-time's score.
 
-    The interval is Student's over workers. at_limit_workers: how many were at a limit in most of their
+    images: `image_errors`. The interval is Student's over workers, wider by what images add.
+    at_limit_workers: how many were at a limit in most of their
     second halves; their thresholds are no more than bounds.
     """
     settings = settings or Intervals()
     by = thresholds.groupby("system", sort=False)
     n, mean = by.size().to_numpy(), by["threshold_ms"].mean().to_numpy()
     sd, df = by["threshold_ms"].std().to_numpy(), (n - 1).astype(float)
-    se = divide(sd, np.sqrt(n))
+    of_workers = divide(sd, np.sqrt(n))
+    of_images = np.array([(images or {}).get(str(name), 0.0) for name in by.groups])
+    se = np.sqrt(of_workers**2 + of_images**2)
+    df = np.where(of_workers > 0, df * divide(se, of_workers) ** 4, df)
     reach = t_quantile((1 + settings.level) / 2, np.maximum(df, 1)) * np.where(df > 0, se, np.nan)
     limited = thresholds["at_limit_share"] > MOSTLY
     return pd.DataFrame({
         "system": list(by.groups), "n_workers": n, "threshold_ms": mean,
-        "low": np.maximum(mean - reach, 0.0), "high": mean + reach, "se": se, "sd": sd, "df": df,
+        "low": np.maximum(mean - reach, 0.0), "high": mean + reach, "se": se, "se_images": of_images,
+        "sd": sd, "df": df,
         "turning_ms": by["turning_ms"].mean().to_numpy(), "blocks": by["blocks"].sum().to_numpy(),
         "settled_blocks": by["settled_blocks"].sum().to_numpy(),
         "at_limit_workers": limited.groupby(thresholds["system"], sort=False).sum().to_numpy(),
@@ -199,10 +240,13 @@ def threshold_table(thresholds: pd.DataFrame, settings: Intervals | None = None)
     })[list(SYSTEM_COLUMNS)]  # fmt: skip
 
 
-def threshold_differences(thresholds: pd.DataFrame, settings: Intervals | None = None) -> pd.DataFrame:
+def threshold_differences(
+    thresholds: pd.DataFrame, settings: Intervals | None = None, images: Mapping[str, float] | None = None
+) -> pd.DataFrame:
     """Every two systems, with SYSTEM_DIFFERENCES_COLUMNS: the difference of their thresholds, in ms.
 
-    Of workers who did both, by their own differences (paired t test); else Welch's (1947).
+    Of workers who did both, by their own differences (paired t test); else Welch's (1947). images: as for
+    `threshold_table`; those of both systems count as different ones.
     """
     settings = settings or Intervals()
     wide = thresholds.pivot(index="worker", columns="system", values="threshold_ms")
@@ -210,7 +254,9 @@ def threshold_differences(thresholds: pd.DataFrame, settings: Intervals | None =
     rows = []
     for place, one in enumerate(names):
         for two in names[place + 1 :]:
-            difference, se, df = _between(wide[one].to_numpy(float), wide[two].to_numpy(float))
+            of_images = sum((images or {}).get(name, 0.0) ** 2 for name in (one, two))
+            difference, alone, df = _between(wide[one].to_numpy(float), wide[two].to_numpy(float))
+            se = float(np.sqrt(alone**2 + of_images))
             reach = float(t_quantile((1 + settings.level) / 2, max(df, 1.0))) * se
             p_value = float(t_test(difference / se, df)) if se > 0 else np.nan
             means = wide[one].mean(), wide[two].mean()

@@ -1,5 +1,7 @@
 """Staircases: by hand, against the rule's own mode, where they settle, and systems against each other."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from scipy import stats
 from benchmarks.detection import Watchers, climb
 from glimpse.analysis.statistics.staircases import (
     Staircases,
+    image_errors,
     staircase_blocks,
     staircase_thresholds,
     steady_share,
@@ -22,6 +25,18 @@ def of_blocks(*exposures, limits=(100, 1000)):
     block = np.repeat(np.arange(len(exposures)), [len(one) for one in exposures])
     shown = np.concatenate(exposures).astype(float)
     return Staircases(0 * block, 0 * block, block, shown, shown > 0, ("m",), *limits)
+
+
+def thresholds_of(answers):
+    return staircase_thresholds(staircase_blocks(answers))
+
+
+def test_images_that_do_not_differ_add_little_and_unknown_ones_nothing():
+    rng = np.random.default_rng(5)
+    answers = climb(Watchers(40, 500.0), rng)
+    shuffled = replace(answers, image=rng.permutation(answers.image))
+    assert image_errors(shuffled)["made"] < 0.7 * image_errors(answers)["made"]
+    assert image_errors(replace(answers, image=None)) == {"made": 0.0}
 
 
 def test_by_hand():
@@ -80,12 +95,16 @@ def test_what_has_not_settled_is_said():
 
 def test_intervals_over_workers_hold_what_many_workers_give():
     rng = np.random.default_rng(2)
-    truth = threshold_table(staircase_thresholds(staircase_blocks(climb(Watchers(1500, 500.0), rng))))
-    held = 0
-    for _ in range(60):
-        row = threshold_table(staircase_thresholds(staircase_blocks(climb(Watchers(8, 500.0), rng)))).iloc[0]
-        held += row["low"] <= truth.loc[0, "threshold_ms"] <= row["high"]
-    assert held >= 53
+    several = [climb(Watchers(150, 500.0), rng) for _ in range(8)]
+    truth = np.mean([staircase_blocks(one)["modal_ms"].mean() for one in several])
+    held, wider = 0, 0.0
+    for _ in range(50):
+        answers = climb(Watchers(8, 500.0), rng)
+        row = threshold_table(thresholds_of(answers), images=image_errors(answers)).iloc[0]
+        held += row["low"] <= truth <= row["high"]
+        wider += row["se_images"] / 50
+    assert held >= 44
+    assert 3 < wider < 15
 
 
 def test_systems_are_compared_within_workers_or_between_them():
