@@ -154,11 +154,13 @@ def tally(
     trials: Sequence[Trial],
     questions: Sequence[Question] = (DEFAULT_QUESTION,),
     judged_by: Question | None = None,
+    *,
+    climbed: bool = False,
 ) -> Performance:
     """Count what a submission is judged by; `trials` are those of its HIT.
 
     A trial is answered when all `questions` are; `judged_by` is the one to which the answers of sentinels are
-    known, None for the first.
+    known, None for the first. `climbed`: exposures were decided answer by answer, and none was planned.
     """
     known = judged_by or questions[0]
     answers = {
@@ -169,7 +171,9 @@ def tally(
     scored = [trial for trial in trials if not trial.practice]
     pairs = [(trial, answers[trial.trial]) for trial in scored if trial.trial in answers]
     sentinels = [(trial, answer) for trial, answer in pairs if trial.sentinel]
-    measured = [(trial, answer.shown_ms) for trial, answer in pairs if answer.shown_ms is not None]
+    measured = [
+        (trial, answer.shown_ms) for trial, answer in pairs if answer.shown_ms is not None and not climbed
+    ]
     return Performance(
         n_trials=len(scored),
         n_answered=len(pairs),
@@ -196,7 +200,8 @@ def reason_left_out(
         return UNREADABLE
     experiment = study.experiment
     shown = study.trials_of(hit) if trials is None else trials
-    found = tally(submission, shown, experiment.questions, experiment.judged_by)
+    climbed = experiment.staircase is not None
+    found = tally(submission, shown, experiment.questions, experiment.judged_by, climbed=climbed)
     return found.reason(experiment.max_wrong_sentinels)
 
 

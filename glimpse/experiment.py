@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 from glimpse.errors import GlimpseError
 from glimpse.experiment_checks import check_contrasts, check_counts, check_exposures, check_sentinels
 from glimpse.questions import DEFAULT_QUESTION, Question, check_questions, questions_of
+from glimpse.single import Task, check_single, real_per_exposure
+from glimpse.staircase import StaircaseSettings
 from glimpse.stop_rule import StopRule
 
 if TYPE_CHECKING:
@@ -16,32 +18,44 @@ if TYPE_CHECKING:
 
 Contrast = tuple[str, str]
 Mode = Literal["limited-time", "unlimited-time"]
-PresetName = Literal["glimpse", "paper", "authors"]
+PresetName = Literal["glimpse", "paper", "authors", "hype-infinity", "hype-time"]
 Pairing = Literal["random", "same-item"]
 Scenes = Literal["without-replacement", "with-replacement"]
 Sides = Literal["balanced", "random"]
 # Where the known answers come from: a condition beside the real one, a file, or a picture of another item.
 Sentinels = Literal["condition", "file", "mismatch"]
-# Whether trials are planned beforehand, or drawn by the server for each assignment.
-Allocations = Literal["fixed", "adaptive"]
+# Whether trials are planned beforehand, or drawn by the server for each assignment; or whether it decides
+# how long each image is shown, answer by answer.
+Allocations = Literal["fixed", "adaptive", "staircase"]
 
+# Presets of one image at a time alone, and the mode of each.
+SINGLE_PRESETS: dict[str, Mode] = {"hype-infinity": "unlimited-time", "hype-time": "limited-time"}
 MODES: tuple[Mode, ...] = get_args(Mode)
+PAIR_PRESETS = ("glimpse", "paper", "authors")
+TASKS: tuple[Task, ...] = get_args(Task)
 PRESETS: tuple[PresetName, ...] = get_args(PresetName)
 PAPER_EXPOSURES_MS = (125, 250, 500, 1000, 2000, 4000, 8000)
 # From this exposure on, whoever looks sees which of two images is real, if one is as bad as a sentinel's.
 PLAIN_MS = 1000
 # Fields that study.json leaves out where they say what is usual, as earlier versions never stated them.
-LEFT_OUT = frozenset({"stop_when", "questions", "sentinels", "sentinel_question", "hit_trials", "allocation"})
+LEFT_OUT = frozenset({
+    "stop_when", "questions", "sentinels", "sentinel_question", "hit_trials", "allocation", "task", "shown",
+    "real_share", "blocks", "staircase", "feedback",
+})  # fmt: skip
 PAPER_BASELINES = ("image-space", "pix2pix", "encoder-decoder", "full-resolution")
 
 
 @dataclass(frozen=True)
 class Batch:
-    """HITs published together: their contrasts, and the condition of their sentinels (None: no sentinels)."""
+    """HITs published together: their contrasts, and the condition of their sentinels (None: no sentinels).
+
+    Of one image at a time they have no contrasts, but conditions that are `shown`, the real one among them.
+    """
 
     batch: str
     contrasts: tuple[Contrast, ...]
     sentinel: str | None
+    shown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,6 +75,12 @@ class Experiment:
     `questions` are asked of every trial, in this order; the answer known of a sentinel is that to
     `sentinel_question`, None for the first one. `sentinels` says where known answers come from: images of
     the sentinel condition beside real ones, a file of the requester's, or a mismatch of image and context.
+
+    With `task` "single" a trial shows one image: there are no contrasts, but conditions that are `shown`; a
+    cell is one of them at one exposure, of which `trials_per_cell` counts the generated ones. Real images are
+    `real_share` of a HIT's compared trials, which fall into `blocks` that are balanced each. With
+    `allocation` "staircase" our own server decides exposures by the rule `staircase`, and tells whether each
+    answer was right where `feedback` asks for it.
     """
 
     mode: Mode
@@ -90,23 +110,31 @@ class Experiment:
     sentinel_question: str | None = None
     hit_trials: int | None = None
     allocation: Allocations = "fixed"
+    task: Task = "pairs"
+    shown: tuple[str, ...] = ()
+    real_share: float = 0.5
+    blocks: int = 1
+    staircase: StaircaseSettings | None = None
+    feedback: bool = False
 
     def __post_init__(self) -> None:
         """Refuse settings that no study can have; GlimpseError names the field."""
         _check_choices(self)
+        check_questions(self.questions)
+        check_single(self)
         check_contrasts(self)
         check_exposures(self)
         check_counts(self)
-        check_questions(self.questions)
         check_sentinels(self)
         if self.stop_when is not None:
             self.stop_when.check(self.contrasts, self.exposures_ms)
 
     def __repr__(self) -> str:
-        contrasts, exposures = len(self.contrasts), len(self.exposures_ms)
+        exposures = len(self.exposures_ms)
+        what, count = ("condition", len(self.shown)) if self.shown else ("contrast", len(self.contrasts))
         shown = f" at {exposures} exposure{'s' * (exposures != 1)}" if self.mode == "limited-time" else ""
         return (
-            f"<Experiment: {self.mode}, {contrasts} contrast{'s' * (contrasts != 1)}{shown}, {self.hits} "
+            f"<Experiment: {self.mode}, {count} {what}{'s' * (count != 1)}{shown}, {self.hits} "
             f"HIT{'s' * (self.hits != 1)} for {self.workers_per_hit} workers each at ${self.reward_usd}>"
         )
 
@@ -119,7 +147,7 @@ class Experiment:
     @property
     def cells(self) -> int:
         """Number of cells over all batches."""
-        return len(self.contrasts) * len(self.exposures_ms)
+        return len(self.shown or self.contrasts) * len(self.exposures_ms)
 
     @property
     def hits(self) -> int:
@@ -130,6 +158,9 @@ class Experiment:
         """Return the number of a HIT's scored trials that are no sentinels."""
         if self.hit_trials is not None:
             return self.hit_trials - self.known_per_hit
+        if self.task == "single":
+            generated = (len(batch.shown) - 1) * self.trials_per_cell
+            return (generated + real_per_exposure(generated, self.real_share)) * len(self.exposures_ms)
         return len(batch.contrasts) * len(self.exposures_ms) * self.trials_per_cell
 
     @property
@@ -155,7 +186,7 @@ class Experiment:
     @property
     def conditions(self) -> tuple[str, ...]:
         """Every condition whose images are needed, in the order of their first mention."""
-        named = [name for contrast in self.contrasts for name in contrast]
+        named = [*self.shown, *(name for contrast in self.contrasts for name in contrast)]
         if self.sentinels == "condition" and (self.sentinels_per_hit or self.practice_trials):
             named += [self.real or "", *(batch.sentinel or "" for batch in self.batches)]
         return tuple(dict.fromkeys(filter(None, named)))
@@ -179,6 +210,7 @@ class Experiment:
                 **{
                     **value,
                     "stop_when": None if stated is None else StopRule.from_json(stated),
+                    **_of_single(value),
                     "questions": questions_of(value),
                     "contrasts": _contrasts(value["contrasts"]),
                     "batches": tuple(_batch(batch) for batch in value["batches"]),
@@ -190,6 +222,16 @@ class Experiment:
             raise GlimpseError(f"experiment holds a value of a wrong kind: {error}.") from error
 
 
+def _of_single(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Read what one image at a time alone states."""
+    found: dict[str, Any] = {}
+    if "shown" in value:
+        found["shown"] = tuple(map(str, value["shown"]))
+    if value.get("staircase") is not None:
+        found["staircase"] = StaircaseSettings.from_json(value["staircase"])
+    return found
+
+
 def preset(mode: str, name: str = "glimpse") -> Experiment:
     """Return a mode's defaults: `glimpse`; `paper`, as its text says; `authors`, as their files are.
 
@@ -197,6 +239,8 @@ def preset(mode: str, name: str = "glimpse") -> Experiment:
     """
     _check_choice("mode", mode, MODES)
     _check_choice("preset", name, PRESETS)
+    if name in SINGLE_PRESETS:
+        raise GlimpseError(f"--preset {name} belongs to --task single, one image at a time; name that, too.")
     limited = mode == "limited-time"
     contrasts: tuple[Contrast, ...] = (("crn", "real"), ("pix2pix", "real"), ("crn", "pix2pix"))
     if not limited:
@@ -284,8 +328,9 @@ def _contrasts(value: Any) -> tuple[Contrast, ...]:
 
 def _batch(value: Mapping[str, Any]) -> Batch:
     """Read one batch of study.json."""
-    _check_keys("experiment.batches", value, {field.name for field in fields(Batch)})
-    return Batch(str(value["batch"]), _contrasts(value["contrasts"]), value["sentinel"])
+    _check_keys("experiment.batches", value, {field.name for field in fields(Batch)}, frozenset({"shown"}))
+    shown = tuple(map(str, value.get("shown", ())))
+    return Batch(str(value["batch"]), _contrasts(value["contrasts"]), value["sentinel"], shown)
 
 
 def _plain(value: Any) -> Any:
@@ -293,10 +338,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, Batch):
-        return {"batch": value.batch, "contrasts": _plain(value.contrasts), "sentinel": value.sentinel}
+        own = {"batch": value.batch, "contrasts": _plain(value.contrasts), "sentinel": value.sentinel}
+        return {**own, "shown": list(value.shown)} if value.shown else own
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    return value.to_json() if isinstance(value, StopRule | Question) else value
+    return value.to_json() if isinstance(value, StopRule | Question | StaircaseSettings) else value
 
 
 def _check_keys(
@@ -323,6 +369,7 @@ def _check_choices(experiment: Experiment) -> None:
     _check_choice("preset", experiment.preset, PRESETS)
     _check_choice("sentinels", experiment.sentinels, get_args(Sentinels))
     _check_choice("allocation", experiment.allocation, get_args(Allocations))
+    _check_choice("task", experiment.task, TASKS)
     for name, words in (("pairing", Pairing), ("scenes", Scenes), ("sides", Sides)):
         value = getattr(experiment, name)
         if value is not None:

@@ -59,7 +59,8 @@ def _check_spread(experiment: Any) -> None:
             "practice trials of a HIT."
         )
     for batch in experiment.batches:
-        cells = len(batch.contrasts) * len(experiment.exposures_ms)
+        compared = len(batch.contrasts) or len(batch.shown) - 1
+        cells = compared * len(experiment.exposures_ms)
         if experiment.hits_per_batch * (trials - known) < cells:
             raise GlimpseError(
                 f"hits_per_batch is {experiment.hits_per_batch}; {cells} cells need "
@@ -70,6 +71,11 @@ def _check_spread(experiment: Any) -> None:
 
 def check_contrasts(experiment: Any) -> None:
     """Check that contrasts name two conditions each, once, and that each is in a batch."""
+    names = [batch.batch for batch in experiment.batches]
+    if len(set(names)) != len(names):
+        raise GlimpseError(f"batches are named {', '.join(names)}; each needs a name of its own.")
+    if experiment.task == "single":
+        return
     if not experiment.contrasts:
         raise GlimpseError("There is no contrast; name at least one, for example --contrast crn:real.")
     seen: set[frozenset[str]] = set()
@@ -82,9 +88,6 @@ def check_contrasts(experiment: Any) -> None:
     batched = [contrast for batch in experiment.batches for contrast in batch.contrasts]
     if sorted(set(batched)) != sorted(experiment.contrasts) or len(set(batched)) != len(batched):
         raise GlimpseError("batches must hold each of the experiment's contrasts exactly once.")
-    names = [batch.batch for batch in experiment.batches]
-    if len(set(names)) != len(names):
-        raise GlimpseError(f"batches are named {', '.join(names)}; each needs a name of its own.")
 
 
 def check_sentinels(experiment: Any) -> None:

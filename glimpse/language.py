@@ -35,6 +35,7 @@ SITE = (
     "errors",
 )  # fmt: skip
 CLIPS = "clips"  # the part of what stands in place of other texts where a study has clips
+SINGLE = "single"  # the same where it shows one image at a time, still or moving
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _RELATION = re.compile(r"[ni](?: % (\d+))? (!?=) ([\d.,]+)")
 
@@ -110,11 +111,16 @@ def codes() -> tuple[str, ...]:
 
 
 def language(
-    code: str, wording: Mapping[str, Mapping[str, Text]] | None = None, *, clips: bool = False
+    code: str,
+    wording: Mapping[str, Mapping[str, Text]] | None = None,
+    *,
+    clips: bool = False,
+    single: bool = False,
 ) -> Language:
     """Return a language's words, those of `wording` (as `read_wording` returns it) in place of its own.
 
     With `clips` they are those of a study of clips: its part of that name replaces what speaks of images.
+    With `single` they are those of one image at a time: its part of that name replaces what speaks of pairs.
     GlimpseError for a code without a catalogue, and for wording that no page has.
 
     >>> language("en", {"consent": {"agree": "Yes, I will"}}).say("consent.agree")
@@ -127,14 +133,17 @@ def language(
         hint = f" The nearest is {near[0]}." if near else ""
         raise GlimpseError(f"language {code!r} has no catalogue.{hint} There are {', '.join(codes())}.")
     found = catalogue(code)
-    if not wording and not clips:
+    if not wording and not clips and not single:
         return found
     own = wording or {}
     for part, key, problem in _problems(own, found):
         raise GlimpseError(f"wording: [{part}] {key} {problem}")
-    moved = _by_part({**found.texts[CLIPS], **own.get(CLIPS, {})}) if clips else {}
-    texts = {part: {**held, **moved.get(part, {}), **own.get(part, {})} for part, held in found.texts.items()}
-    return Language(found.code, found.name, found.dir, found.plural, texts)
+    moved: Wording = {}
+    for part, wanted in ((CLIPS, clips), (SINGLE, single)):
+        for name, texts in _by_part({**found.texts[part], **own.get(part, {})} if wanted else {}).items():
+            moved[name] = {**moved.get(name, {}), **texts}
+    said = {part: {**held, **moved.get(part, {}), **own.get(part, {})} for part, held in found.texts.items()}
+    return Language(found.code, found.name, found.dir, found.plural, said)
 
 
 def _by_part(texts: Mapping[str, Text]) -> Wording:

@@ -1,7 +1,8 @@
 """What is asked of a trial, and the answers that each kind of question takes: one home for both.
 
 An answer is "left", "right" or "tie", or on a scale a whole number, negative where the left image is better.
-As a number (`value_of`) every answer is negative for left, 0 for a tie, and positive for right.
+As a number (`value_of`) every answer is negative for left, 0 for a tie, and positive for right. Of one image
+at a time it is "real" or "generated", or a whole number that says how sure one is: negative for real.
 """
 
 from __future__ import annotations
@@ -19,22 +20,27 @@ Choice = str | int
 
 LEFT, RIGHT, TIE = "left", "right", "tie"
 SIDES = (LEFT, RIGHT)
+REAL, GENERATED = "real", "generated"
+TRUTHS = (REAL, GENERATED)
 LONGEST_QUESTION = 300
 MOST_QUESTIONS = 8
 REALISM = "Which image is more realistic?"
+REAL_OR_GENERATED = "Is this picture real or generated?"
 
 
 @dataclass(frozen=True)
 class AnswerKind:
     """One way of answering: `steps` to either side of the middle, and whether the middle may be chosen.
 
-    `scale` tells kinds whose answers are numbers from -steps to steps.
+    `scale` tells kinds whose answers are numbers from -steps to steps. `single` tells kinds for one image at
+    a time: to the left of the middle stands real, to the right generated, and the middle is never chosen.
     """
 
     name: str
     steps: int
     tie: bool
     scale: bool
+    single: bool = False
 
     @property
     def answers(self) -> tuple[Choice, ...]:
@@ -42,9 +48,13 @@ class AnswerKind:
 
         >>> KINDS["choice-or-tie"].answers
         ('left', 'tie', 'right')
+        >>> KINDS["confidence-4"].answers
+        (-2, -1, 1, 2)
         """
         if self.scale:
-            return tuple(range(-self.steps, self.steps + 1))
+            return tuple(n for n in range(-self.steps, self.steps + 1) if n or self.tie)
+        if self.single:
+            return TRUTHS
         return (LEFT, TIE, RIGHT) if self.tie else SIDES
 
     def admits(self, answer: object) -> bool:
@@ -59,14 +69,19 @@ KINDS = {
         AnswerKind("choice-or-tie", 1, tie=True, scale=False),
         AnswerKind("scale-5", 2, tie=True, scale=True),
         AnswerKind("scale-7", 3, tie=True, scale=True),
+        AnswerKind("real-or-generated", 1, tie=False, scale=False, single=True),
+        AnswerKind("confidence-4", 2, tie=False, scale=True, single=True),
+        AnswerKind("confidence-6", 3, tie=False, scale=True, single=True),
     )
 }
+SINGLE_KINDS = tuple(name for name, kind in KINDS.items() if kind.single)
+PAIR_KINDS = tuple(name for name in KINDS if name not in SINGLE_KINDS)
 MOST_STEPS = max(kind.steps for kind in KINDS.values())
-_VALUES = {LEFT: -1, TIE: 0, RIGHT: 1}
+_VALUES = {LEFT: -1, TIE: 0, RIGHT: 1, REAL: -1, GENERATED: 1}
 
 
 def value_of(answer: Choice) -> int:
-    """Return an answer as a number: -1, 0, 1 of a choice, the number itself of a scale.
+    """Return an answer as a number: -1, 0, 1 of a choice, the number itself of a scale; real is negative.
 
     >>> value_of("left"), value_of("tie"), value_of(2)
     (-1, 0, 2)
@@ -87,11 +102,11 @@ def share_right(answer: Choice) -> float:
 def is_right(answer: Choice, correct_side: str | None) -> bool:
     """Tell whether an answer to a trial with a known side names that side; a tie never does.
 
-    >>> is_right(-2, "left"), is_right("tie", "left")
-    (True, False)
+    >>> is_right(-2, "left"), is_right("tie", "left"), is_right(3, "generated")
+    (True, False, True)
     """
     value = value_of(answer)
-    return correct_side == (LEFT if value < 0 else RIGHT) and value != 0
+    return value != 0 and correct_side in ((LEFT, REAL) if value < 0 else (RIGHT, GENERATED))
 
 
 @dataclass(frozen=True)
@@ -160,6 +175,7 @@ class Question:
 
 
 DEFAULT_QUESTION = Question("realism", REALISM)
+SINGLE_QUESTION = Question("real", REAL_OR_GENERATED, "real-or-generated")
 
 
 def only_question(text: str) -> Question:

@@ -39,7 +39,9 @@ _Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
 _Time = Annotated[int, Meta(ge=0, lt=_MOST)] | Annotated[float, Meta(ge=0, lt=LARGEST)] | None
 _Number = Annotated[int, Meta(ge=-_MOST, lt=_MOST)] | Annotated[float, Meta(ge=-LARGEST, lt=LARGEST)] | None
 _Count = Annotated[int, Meta(ge=0, le=MOST)] | None
-_Choice = Literal["left", "right", "tie"] | Annotated[int, Meta(ge=-MOST_STEPS, le=MOST_STEPS)]
+_Choice = (
+    Literal["left", "right", "tie", "real", "generated"] | Annotated[int, Meta(ge=-MOST_STEPS, le=MOST_STEPS)]
+)
 # Of a line of assignments.jsonl, which is ASCII; no text in it is half of a surrogate pair.
 _NOT_IN_A_LINE = (b"\\", b"\n", b"\r")
 
@@ -53,6 +55,7 @@ class SentAnswer(Struct, gc=False, forbid_unknown_fields=True, kw_only=True):
     onset_ms: _Number = None
     presented_ms: _Number = None
     period_ms: _Number = None
+    exposure_ms: _Number = None
     flags: list[str] | None = None
     repeat: Annotated[int, Meta(ge=0, le=100)] = 0
     plays: _Count = None

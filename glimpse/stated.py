@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
-from glimpse.experiment import MODES, preset
+from glimpse.experiment import MODES, TASKS, preset
 from glimpse.questions import questions_of
 from glimpse.stop_rule import StopRule
 
@@ -93,6 +93,8 @@ STATED: dict[str, tuple[Callable[[Any], bool], str]] = {
         ("hits_per_batch", "trials_per_cell", "sentinels_per_hit", "max_wrong_sentinels", "practice_trials",
          "workers_per_hit"), _COUNT,
     ),
+    "task": (lambda value: value in TASKS, " or ".join(TASKS)),
+    "shown": (lambda value: isinstance(value, list) and all(map(_is_text, value)), "a list of conditions"),
     "contrasts": (_are_contrasts, "a list of pairs of conditions"),
     "exposures_ms": (_are_times, "a list of numbers of ms above 0"),
     "sentinel_exposure_ms": (_is_time, "a number of ms above 0"),

@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glimpse.errors import GlimpseError
-from glimpse.questions import SIDES
+from glimpse.questions import SIDES, TRUTHS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,6 +28,9 @@ class Trial(NamedTuple):
     trials, else None. `condition`, `item` and `stimulus` of a side: where its image comes from, the scene,
     and the opaque name under which workers see it. `context` is the item whose prompt or reference stands
     with the pair, empty for none. Files of earlier versions may lack `practice` and `context`.
+
+    A trial of one image (task single) shows it on the left: what is said of the right side is empty,
+    `contrast` is the image's condition, and `correct_side` is "real" or "generated".
     """
 
     batch: str
@@ -46,6 +49,16 @@ class Trial(NamedTuple):
     stimulus_right: str
     practice: bool = False
     context: str = ""
+
+    @property
+    def single(self) -> bool:
+        """Whether it shows one image."""
+        return not self.condition_right
+
+    @property
+    def stimuli(self) -> tuple[str, ...]:
+        """The opaque names of what it shows: left and right, or the only one."""
+        return (self.stimulus_left,) if self.single else (self.stimulus_left, self.stimulus_right)
 
 
 TRIAL_COLUMNS = Trial._fields
@@ -135,7 +148,7 @@ def _cells_of(head: list[str], where: str) -> Callable[[list[str]], Sequence[str
             cells: Sequence[str] = take(row) + absent
         except IndexError:
             cells = ()
-        if not cells or "" in _FILLED(cells):
+        if not cells or ("" in _FILLED(cells) and not _is_single(cells)):
             allowed = "followed by every column that may not be empty; the line is cut short"
             raise _WrongCellError("trial", row[named] if named < len(row) else row[0], allowed)
         return cells
@@ -144,6 +157,15 @@ def _cells_of(head: list[str], where: str) -> Callable[[list[str]], Sequence[str
 
 
 _FILLED = itemgetter(*(index for index, name in enumerate(NEEDED) if name not in MAY_BE_EMPTY))
+_OF_RIGHT = itemgetter(*(index for index, name in enumerate(NEEDED) if name.endswith("_right")))
+_OF_ONE = itemgetter(
+    *(index for index, name in enumerate(NEEDED) if name not in MAY_BE_EMPTY and not name.endswith("_right"))
+)
+
+
+def _is_single(cells: Sequence[str]) -> bool:
+    """Tell whether a row says nothing of a right side, and all else that it must."""
+    return not any(_OF_RIGHT(cells)) and "" not in _OF_ONE(cells)
 
 
 def _trial(cells: Sequence[str]) -> Trial:
@@ -154,8 +176,13 @@ def _trial(cells: Sequence[str]) -> Trial:
         _flag("sentinel", sentinel), correct or None, condition_left, item_left, stimulus_left,
         condition_right, item_right, stimulus_right, _flag("practice", practice or "0"), context,
     )  # fmt: skip
-    if correct not in _CORRECT or (trial.sentinel and not correct):
-        raise _WrongCellError("correct_side", correct, "left or right (a sentinel needs one), or empty")
+    known, words = (_TRUE, "real or generated") if not condition_right else (_CORRECT, "left or right")
+    if correct not in known or (trial.sentinel and not correct):
+        raise _WrongCellError("correct_side", correct, f"{words} (a sentinel needs one), or empty")
+    if not condition_right:
+        if contrast != condition_left:
+            raise _WrongCellError("contrast", contrast, "the condition of the only image of the trial")
+        return trial
     if not _shows(contrast, condition_left, condition_right):
         raise _WrongCellError("contrast", contrast, "'a:b' with the two conditions that the trial shows")
     if stimulus_left == stimulus_right:
@@ -163,7 +190,7 @@ def _trial(cells: Sequence[str]) -> Trial:
     return trial
 
 
-_CORRECT = {*SIDES, ""}
+_CORRECT, _TRUE = {*SIDES, ""}, {*TRUTHS, ""}
 # What many trials share is looked at once: their positions, exposures and contrasts.
 _once = lru_cache(maxsize=4096)
 

@@ -112,7 +112,7 @@ def plan_study(
         images: The folder of images, one folder a condition; or the names of the conditions, to plan before
             there are images.
         mode: "limited-time" shows each pair for one of several exposures, "unlimited-time" until the answer.
-        preset: Whose numbers are the defaults: "glimpse", "paper" (its text) or "authors" (their files).
+        preset: Whose numbers: "glimpse", "paper" or "authors"; study files have "hype-infinity", "hype-time".
         questions: What is asked of each pair: a text, or for each question a mapping with `name`, `text`,
             `answer` ("choice", "choice-or-tie", "scale-5" or "scale-7") and `labels`. Empty: "Which image is
             more realistic?"
@@ -286,7 +286,7 @@ def _built(
     beforehand: list[str] = []
     if experiment is None:
         experiment = experiment_of(said, without_references(found, said.get("context_image")).conditions)
-        experiment, beforehand = spread_for_time(experiment, said)
+        experiment, beforehand = spread_for_time(experiment, said, found)
     elif "asked" in said:
         experiment = dataclasses.replace(experiment, questions=said["asked"])
     beside = copies(said, target, folder, file=file, experiment=experiment)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ..reading.design import Problem
     from ..report.findings import Finding
+    from ..report.settings import AnalysisSettings
 
 PROBLEMS_SHOWN = 5
 
@@ -213,6 +214,7 @@ def analyze(
     from ..figures.drawing import DrawingBoard, figure_formats, prepare, rendered
 
     formats = figure_formats(figures)
+    folders = results or (Path("results"),)
     with helper(lambda: prepare(formats), rendered) as ask:
         from ..reading.exclusion import Rules
         from ..report.evaluation import evaluate
@@ -227,8 +229,10 @@ def analyze(
             curve, exposure, round(threshold / 100, 12), compare, seed, metrics, directions, items,
         )  # fmt: skip
         check_out(out)
+        if _analyzed_single(folders, settings, out, output):
+            return
         board = DrawingBoard(formats, ask)
-        evidence = evaluate(results or (Path("results"),), settings, images, board=board)
+        evidence = evaluate(folders, settings, images, board=board)
         files, findings = build_report(evidence, versions("numpy", "scipy", "pandas", "matplotlib"), board)
     write_report(files, out)
     console = click.get_current_context().obj
@@ -241,6 +245,33 @@ def analyze(
     more = counted(len(files) - 1, "more file")
     console.say(f"\nWrote {out}/: report.html, {more} (tables, figures, summary.json).")
     console.next(shlex.join(["python", "-m", "webbrowser", "-t", str(out / "report.html")]))
+
+
+def _analyzed_single(folders: Sequence[Path], settings: AnalysisSettings, out: Path, output: str) -> bool:
+    """Write the report of a study of one image at a time, and print what it found; False for one of pairs."""
+    from ..report.report import write_report
+    from ..report.single_report import build_single, evaluate_single, shows_single, single_findings
+
+    if not shows_single(folders):
+        return False
+    evidence = evaluate_single(folders, settings)
+    files = build_single(evidence, versions("numpy", "scipy", "pandas", "matplotlib"))
+    write_report(files, out)
+    console = click.get_current_context().obj
+    _warn(console, evidence.results.problems)
+    if output == "json":
+        console.say((out / "summary.json").read_text(encoding="utf-8").rstrip())
+        return True
+    if evidence.results.simulated:
+        console.say("SIMULATED answers: nothing below is evidence about people.\n")
+    if output == "markdown":
+        console.say("\n".join(f"- {text}" for text in single_findings(evidence)))
+        return True
+    for text in single_findings(evidence):
+        console.say(click.wrap_text(text, 100, "- ", "  "))
+    console.say(f"\nWrote {out}/: report.html, {len(files) - 1} more files (tables, summary.json).")
+    console.next(shlex.join(["python", "-m", "webbrowser", "-t", str(out / "report.html")]))
+    return True
 
 
 def _say(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -14,6 +15,9 @@ from glimpse.program import program
 from glimpse.text import counted
 
 from .options import out_option, seed_option
+
+if TYPE_CHECKING:
+    from ..simulation.observer import Observer
 
 
 @click.command()
@@ -128,6 +132,39 @@ from .options import out_option, seed_option
     help="How much workers lean to one side: standard deviation on the scale of --quality, 0 to 5.",
 )
 @click.option(
+    "--d-prime",
+    multiple=True,
+    metavar="NAME=VALUE",
+    show_default="sqrt(2) times its distance from a photograph",
+    help="One image at a time: d' of a condition without a time limit, -20 to 20. Repeatable.",
+)
+@click.option(
+    "--criterion",
+    type=float,
+    metavar="Z",
+    default=0.6,
+    show_default=True,
+    help="One image at a time: how plainly generated an image must look to be called so; with 0.6, 27 % of "
+    "real "
+    "images are. -5 to 5.",
+)
+@click.option(
+    "--criterion-sd",
+    type=float,
+    metavar="SD",
+    default=0.2,
+    show_default=True,
+    help="One image at a time: how much workers differ in --criterion, 0 to 5.",
+)
+@click.option(
+    "--half-ms",
+    type=float,
+    metavar="MS",
+    default=120.0,
+    show_default=True,
+    help="One image at a time: the exposure at which half of d' is there.",
+)
+@click.option(
     "--through-server",
     metavar="URL",
     is_flag=False,
@@ -159,6 +196,10 @@ def simulate(
     quality: tuple[str, ...],
     strength: tuple[str, ...],
     lapse: float,
+    d_prime: tuple[str, ...],
+    criterion: float,
+    criterion_sd: float,
+    half_ms: float,
     through_server: str | None,
     concurrency: int,
     data: Path,
@@ -180,11 +221,12 @@ def simulate(
     """
     from ..simulation.observer import Observer, known_qualities, parse_quality
     from ..simulation.simulated_results import check_out, write_results
-    from ..simulation.simulated_study import read_simulated
+    from ..simulation.simulated_study import read_simulated, shows_single
     from ..simulation.simulation import answer_study
     from ..simulation.through_server import answer_on_server, default_url
 
     console = click.get_current_context().obj
+    detecting = {"criterion": criterion, "criterion_sd": criterion_sd, "half_ms": half_ms}
     if through_server is None:
         for name in ("concurrency", "data"):
             _refuse_unused(name, "works only with --through-server; leave it out, or add --through-server.")
@@ -194,6 +236,10 @@ def simulate(
         )
     qualities = known_qualities(parse_quality(quality), parse_quality(strength, "--strength"))
     observer = Observer(quality=qualities, lapse_mean=lapse, **observed)
+    if shows_single(study):
+        observer = _detector(observer, d_prime, detecting)
+    else:
+        _refuse_detecting("d_prime", *detecting)
     plan = read_simulated(study, observer, versions()["glimpse"])
     if through_server is not None:
         url = through_server or default_url(data)
@@ -207,8 +253,7 @@ def simulate(
         return
     earlier = check_out(out)
     visits = answer_study(plan, observer, seed, workers, console.track)
-    used = asdict(replace(observer, quality=plan.quality))
-    record = {"seed": seed, "observer": used, "versions": versions("numpy", "scipy")}
+    record = {"seed": seed, "observer": _used(observer, plan.quality), "versions": versions("numpy", "scipy")}
     write_results(plan, visits, seed, out, record)
     if earlier:
         console.say(f"Replaced {counted(earlier, 'simulated assignment')} of an earlier run.")
@@ -220,7 +265,30 @@ def simulate(
     console.next(f"{program()} analyze {out}/")
 
 
+def _detector(observer: Observer, d_prime: tuple[str, ...], detecting: dict[str, float]) -> Observer:
+    """Return the same people, as those who see one image at a time."""
+    from ..simulation.detector import Detector
+    from ..simulation.observer import parse_quality
+
+    return Detector(**{**vars(observer), **detecting, "d_prime": parse_quality(d_prime, "--d-prime")})
+
+
+def _used(observer: Observer, quality: dict[str, float]) -> dict[str, Any]:
+    """Return the settings that a study was answered with; `quality` is its conditions', or their d'."""
+    from ..simulation.detector import Detector
+
+    if isinstance(observer, Detector):
+        return asdict(replace(observer, d_prime=quality))
+    return asdict(replace(observer, quality=quality))
+
+
+def _refuse_detecting(*names: str) -> None:
+    """Raise UsageError where something was given that only people who see one image at a time have."""
+    for name in names:
+        _refuse_unused(name, "is for studies of one image at a time; this one shows pairs. Leave it out.")
+
+
 def _refuse_unused(name: str, why: str) -> None:
     """Raise UsageError where an option was given that plays no part."""
     if click.get_current_context().get_parameter_source(name) is not ParameterSource.DEFAULT:
-        raise click.UsageError(f"--{name} {why}")
+        raise click.UsageError(f"--{name.replace('_', '-')} {why}")

@@ -119,8 +119,11 @@ def stimuli_of(folder: Path, wanted: set[tuple[str, str]]) -> set[tuple[tuple[st
 
 
 def correct_left(trials: pd.DataFrame) -> NDArray[np.int8]:
-    """Whether the left side is the correct one: 1, or 0 where the right one is, or -1 where none is."""
-    codes = {"left": 1, "right": 0, "": -1}
+    """Whether the left side is the correct one: 1, or 0 where the right one is, or -1 where none is.
+
+    Of one image at a time real is on the left, as the answers have it.
+    """
+    codes = {"left": 1, "right": 0, "real": 1, "generated": 0, "": -1}
     return np.asarray(trials["correct_side"].astype(str).map(codes), dtype=np.int8)
 
 

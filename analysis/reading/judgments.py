@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from glimpse.counting import EXPOSURE, REASONS
-from glimpse.questions import DEFAULT_QUESTION, SIDES, TIE
+from glimpse.questions import DEFAULT_QUESTION, SIDES, TIE, value_of
 from glimpse.text import counted
 
 from .design import correct_left
@@ -276,7 +276,7 @@ class _Part(NamedTuple):
     def choice(self) -> Any:
         """The answer as it was given."""
         kind, value = self.of.question.kind, self.answers["value"]
-        code = value + kind.steps if kind.tie else (value > 0).view(np.int8)
+        code = np.searchsorted([value_of(answer) for answer in kind.answers], value)
         return pd.Categorical.from_codes(code, pd.Index(list(kind.answers)))
 
     def sentinel(self) -> Any:

@@ -52,6 +52,7 @@ class _Answered(Struct, gc=False, forbid_unknown_fields=True, kw_only=True):
     onset_ms: _Number | None = None
     presented_ms: _Number | None = None
     period_ms: _Number | None = None
+    exposure_ms: _Number | None = None
     flags: list[str] | None = None
     repeat: Annotated[int, Meta(ge=0, le=100)] = 0
     plays: _Count | None = None

@@ -124,6 +124,11 @@ class Results:
         return str(name) if name else None
 
     @property
+    def single(self) -> bool:
+        """Whether one image at a time was shown; the same in all studies."""
+        return self.experiment.get("task") == "single"
+
+    @property
     def moving(self) -> bool:
         """Whether any study has clips."""
         return self.answers.clips
@@ -171,6 +176,7 @@ def read_results(
     designs = [_design(path) for path in paths]
     studies = {design.study_id: design.study for design in designs}
     _same_mode(designs, paths)
+    _same_task(designs, paths)
     _same_questions(designs, paths)
     sources = _names(paths)
     seen: dict[str, str] = {}
@@ -233,6 +239,16 @@ def _same_mode(designs: list[Design], paths: list[Path]) -> None:
     if len(modes) > 1:
         found = ", ".join(f"{path} is {mode}" for mode, path in modes.items())
         raise GlimpseError(f"studies of different modes cannot be pooled: {found}. Analyse them one by one.")
+
+
+def _same_task(designs: list[Design], paths: list[Path]) -> None:
+    shown = [design.study["experiment"].get("task", "pairs") for design in designs]
+    tasks = dict(zip(shown, paths, strict=True))
+    if len(tasks) > 1:
+        found = ", ".join(f"{path} shows {task}" for task, path in tasks.items())
+        raise GlimpseError(
+            f"pairs and one image at a time (single) cannot be pooled: {found}. Analyse them one by one."
+        )
 
 
 def _same_questions(designs: list[Design], paths: list[Path]) -> None:

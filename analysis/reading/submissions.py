@@ -89,6 +89,7 @@ class _Reader:
         self.raw = np.dtype((np.void, file.dtype.itemsize))  # an answer as bytes: many are joined sooner
         self.judged_by = design.questions.index(design.judged_by)
         self.seen = seen
+        self.climbed = design.study["experiment"].get("staircase") is not None
         self.sentinel = design.trials["sentinel"].to_numpy(bool)
         self.correct_left = correct_left(design.trials)
         self.lines = 0  # read so far
@@ -168,6 +169,8 @@ class _Reader:
         own = np.repeat(np.arange(len(heads)), counts)
         sentinel, correct = self.sentinel[trial], self.correct_left[trial]
         measured, fits = np.isfinite(shown), fits_plan(shown, self.index.exposure_ms[trial])
+        if self.climbed:  # no exposure was planned
+            fits = np.ones_like(measured)
         value = answers["value"] if answers["value"].ndim == 1 else answers["value"][:, self.judged_by]
         wrong = sentinel & (correct >= 0) & (np.sign(value) != 1 - 2 * correct)
         table = pd.DataFrame(heads, columns=list(Head._fields))

@@ -116,7 +116,7 @@ class Observer:
         """Check every number once."""
         for item in fields(self):
             value = getattr(self, item.name)
-            if item.name == "quality":
+            if item.name in {"quality", "d_prime"}:
                 continue
             name, high = LIMITS.get(item.name, (f"observer: {item.name}", math.inf))
             if not (isinstance(value, (int, float)) and 0 <= value <= high and math.isfinite(value)):

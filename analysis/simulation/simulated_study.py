@@ -11,12 +11,14 @@ import numpy as np
 from glimpse.errors import GlimpseError
 from glimpse.forms import FormField
 from glimpse.program import program
-from glimpse.questions import DEFAULT_QUESTION, LEFT, RIGHT, Question, questions_of
+from glimpse.questions import DEFAULT_QUESTION, LEFT, REAL, RIGHT, Question, questions_of
+from glimpse.staircase import StaircaseSettings
 from glimpse.study import is_own_plan, read_document, read_study
 from glimpse.submission import SIMULATOR
 from glimpse.text import counted
 from glimpse.trials import iterate_trials
 
+from .detector import Detector
 from .drawn_hit import drawable as trials_drawable
 from .drawn_hit import trials_on
 from .observer import PLAIN
@@ -40,6 +42,7 @@ class SimulatedHit:
 
     distance: (Q, T) how much better condition A is under each question, in probit units. pair, image_a,
     image_b, item: numbers from 0; item is -1 where the two images have no item in common and no prompt.
+    Of one image at a time (`single`) it is image_a, and distance its d' without a time limit, 0 for real.
     """
 
     name: str
@@ -52,6 +55,8 @@ class SimulatedHit:
     image_a: NDArray[np.int64]
     image_b: NDArray[np.int64]
     item: NDArray[np.int64]
+    single: bool = False
+    practice: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,23 @@ class SimulatedStudy:
     forms: tuple[FormField, ...] = ()
     clips: PlayedClips | None = None
     drawn: Callable[[str, str, str], SimulatedHit] | None = None
+    judged_by: int = 0
+
+    @property
+    def single(self) -> bool:
+        """Whether it shows one image at a time."""
+        return bool(self.document["experiment"].get("task") == "single")
+
+    @property
+    def staircase(self) -> StaircaseSettings | None:
+        """The rule of its exposures; None where they are planned."""
+        stated = self.document["experiment"].get("staircase")
+        return None if stated is None else StaircaseSettings.from_json(stated)
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks a HIT has."""
+        return int(self.document["experiment"].get("blocks", 1))
 
     def hit_of(self, slot: int) -> SimulatedHit:
         """Return the HIT of a place: HIT after HIT in turn, so that a part of the study is balanced."""
@@ -131,7 +153,10 @@ def read_simulated(folder: Path, observer: Observer, version: str = "") -> Simul
     asked, judged_by = _questions(folder, experiment)
     quality = _qualities(folder, experiment, asked, trials, observer)
     known = None if _by_condition(experiment) else judged_by
-    built = tuple(_hit(*names, own, quality, codes, known) for names, own in hits.items())
+    if experiment.get("task") == "single":
+        built = tuple(_single_hit(*names, own, quality, codes) for names, own in hits.items())
+    else:
+        built = tuple(_hit(*names, own, quality, codes, known) for names, own in hits.items())
     drawn = None
     if experiment.get("allocation") == "adaptive":
         drawn = _reader_of_drawn(read_study(folder), quality, codes, known)
@@ -141,7 +166,14 @@ def read_simulated(folder: Path, observer: Observer, version: str = "") -> Simul
         folder, str(document["study"]), document, built, len(codes.pairs), len(codes.images), _named(quality),
         files, SIMULATOR + (f"/{version}" if version else ""), len(codes.items),
         asked, tuple(map(FormField.from_json, document.get("forms", []))), PlayedClips.of(document), drawn,
+        judged_by,
     )  # fmt: skip
+
+
+def shows_single(folder: Path) -> bool:
+    """Tell whether a study shows one image at a time; not where it cannot be read, which is said later."""
+    path = folder / "study.json"
+    return path.is_file() and _document(path)["experiment"].get("task") == "single"
 
 
 def _reader_of_drawn(
@@ -198,7 +230,7 @@ def _qualities(
     """
     shown: dict[str, set[bool]] = {}  # condition -> whether the trials that show it have a known answer
     for trial in trials:
-        for name in (trial.condition_left, trial.condition_right):
+        for name in filter(None, (trial.condition_left, trial.condition_right)):
             shown.setdefault(name, set()).add(trial.sentinel or trial.practice)
     if not _by_condition(experiment):  # then its bad images are not the condition's usual ones
         shown = {name: {False} if False in kinds else kinds for name, kinds in shown.items()}
@@ -215,6 +247,15 @@ def _qualities(
         name: "compared sentinel" if len(kinds) > 1 else "sentinel" if True in kinds else "compared"
         for name, kinds in shown.items()
     } | {str(experiment.get("real")): "real"}
+    if isinstance(observer, Detector):
+        strangers = [name for name in observer.d_prime if name not in roles]
+        if strangers:
+            raise GlimpseError(
+                f"--d-prime names {' and '.join(strangers)}, which {folder} does not have; its conditions "
+                "are "
+                f"{', '.join(sorted(shown))}."
+            )
+        return {one.name: {name: observer.d_prime_of(name, roles[name]) for name in shown} for one in asked}
     if not several:
         return {asked[0].name: {name: observer.quality_of(name, roles[name]) for name in shown}}
     return {
@@ -287,6 +328,34 @@ def _hit(
         item=np.array(
             [codes.items.setdefault((item,), len(codes.items)) if item else -1 for item in prompts]
         ),
+    )
+
+
+def _single_hit(
+    batch: str,
+    name: str,
+    trials: Sequence[Trial],
+    quality: Mapping[str, Mapping[str, float]],
+    codes: Codes,
+) -> SimulatedHit:
+    """Take a HIT of one image at a time apart; what a file knows is plainly so."""
+    image = _codes([(one.condition_left, one.item_left) for one in trials], codes.images)
+    distance = np.array([[under[one.condition_left] for one in trials] for under in quality.values()])
+    plain = np.array([{REAL: 0.0}.get(one.correct_side or "", np.nan) for one in trials])
+    distance = np.where(np.isnan(plain), distance, plain)
+    return SimulatedHit(
+        name=name,
+        batch=batch,
+        trials=tuple(one.trial for one in trials),
+        distance=distance,
+        exposure_ms=np.array([one.exposure_ms or math.inf for one in trials], dtype=float),
+        a_is_left=np.ones(len(trials), dtype=np.bool_),
+        pair=image,
+        image_a=image,
+        image_b=image,
+        item=np.full(len(trials), -1),
+        single=True,
+        practice=np.array([one.practice for one in trials]),
     )
 
 

@@ -29,6 +29,7 @@ from .observer import (
     response_times,
     strength,
 )
+from .single_people import SinglePeople
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,6 +96,7 @@ class Crowd:
         self.pairs = draw_pairs(observer, plan.pairs, np.random.default_rng([seed, 2]))
         self.images = draw_images(observer, plan.images, np.random.default_rng([seed, 4]))
         self.items = draw_items(observer, plan.items, np.random.default_rng([seed, 5]))
+        self.single = SinglePeople(plan, observer, seed) if plan.single else None
         self.under = [(self.pairs, self.images)]
         for place in range(1, len(plan.questions)):
             rng, like = np.random.default_rng([seed, 6, place]), observer.question_correlation
@@ -109,14 +111,25 @@ class Crowd:
         """Let the person with number `slot` answer a HIT."""
         rng = np.random.default_rng([self.seed, 3, slot])
         person = _one(self.people, slot)
-        d = np.array([u[hit.image_a] - u[hit.image_b] + v[hit.pair] for v, u in self.under])
+        d = np.array([_effects(hit, v, u) for v, u in self.under])
         ease = np.where(hit.item >= 0, self.items[hit.item], 0.0) if self.plan.items else np.zeros(len(d[0]))
-        sent, seconds = _submission(self.plan, hit, person, d, ease, self.observer, rng)
+        if self.single:
+            hit, chosen, responses = self.single.answers(slot, hit, person, d, rng)
+        else:
+            chosen, responses = _answers(self.plan, hit, person, d, ease, self.observer, rng)
+        sent, seconds = _submission(self.plan, hit, chosen, responses, rng)
         sent |= _beside(self.plan, slot, np.random.default_rng([self.seed, 7, slot]))
         if self.plan.clips:
             own, hz = np.random.default_rng([self.seed, 8, slot]), sent["page"]["refresh_hz"]
             sent["answers"] = self.plan.clips.recorded(sent["answers"], hz, own)
         return Visit(self.worker_id(slot), hit.name, slot, sent, seconds)
+
+
+def _effects(hit: SimulatedHit, pairs: Floats, images: Floats) -> Floats:
+    """Return what images and pairs add in each trial (T,): of the only image, what it adds itself."""
+    if hit.single:
+        return np.asarray(images[hit.image_a], dtype=float)
+    return np.asarray(images[hit.image_a] - images[hit.image_b] + pairs[hit.pair], dtype=float)
 
 
 def _one(people: Workers, index: int) -> Workers:
@@ -129,17 +142,14 @@ def _one(people: Workers, index: int) -> Workers:
 def _submission(
     plan: SimulatedStudy,
     hit: SimulatedHit,
-    person: Workers,
-    d: Floats,
-    ease: Floats,
-    observer: Observer,
+    chosen: dict[str, list[Any]],
+    responses: dict[str, Floats],
     rng: np.random.Generator,
 ) -> tuple[dict[str, Any], float]:
     """Return what the page would send, and how many seconds it took.
 
-    d: (Q, T) what images and pairs add under each question; ease: (T,) what items add.
+    chosen, responses: as `_answers` returns them.
     """
-    chosen, responses = _answers(plan, hit, person, d, ease, observer, rng)
     response = np.sum(list(responses.values()), axis=0)
     refresh_hz = float(rng.choice(REFRESH_HZ))
     frames, shown = _frames(hit.exposure_ms, refresh_hz, rng)

@@ -11,10 +11,9 @@ import numpy as np
 from glimpse.text import exposure_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from glimpse.experiment import Experiment
-    from glimpse.plan import Plan
     from glimpse.trials import Trial
 
     from ..design.clip_sources import ClipSource
@@ -23,14 +22,12 @@ if TYPE_CHECKING:
 _TELLING = 0.01  # of the trials; where fewer have images that come back, sentinels are hardly told by it
 
 
-def sentinel_exposures(
-    experiment: Experiment, planned: Plan, rng: np.random.Generator
-) -> Iterator[int | None]:
+def sentinel_exposures(experiment: Experiment, hits: int, rng: np.random.Generator) -> Iterator[int | None]:
     """Yield the exposures of a batch's sentinels, HIT by HIT: in equal shares to within one, shuffled."""
     choices = experiment.sentinel_exposures_ms
-    count = planned.layout.sentinels
+    count = experiment.sentinels_per_hit
     turn = int(rng.integers(len(choices)))
-    for hit in range(planned.layout.hits):
+    for hit in range(hits):
         dealt = [choices[(turn + hit * count + place) % len(choices)] for place in range(count)]
         for place in np.argsort(rng.random(count)):
             yield dealt[place]
@@ -71,7 +68,14 @@ def blind_warnings(
             "A program in the browser can recognise sentinels by that. More scenes or fewer trials avoid "
             f"it{compared}."
         )
-    if one_sided := _one_sided(trials, experiment.max_wrong_sentinels):
+    one_sided = _one_sided(trials, experiment.max_wrong_sentinels)
+    if experiment.task == "single":
+        if one_sided:
+            yield (
+                "Whoever always gives the same answer passes the sentinels: all known answers are alike. A "
+                "file of known images, some real and some generated, finds them (--sentinel-file)."
+            )
+    elif one_sided:
         yield (
             f"In {one_sided} of {len({trial.hit for trial in trials})} HITs, whoever always chooses the same "
             "side passes the sentinels. Balance their sides: --sides balanced, and a file of known answers "
@@ -90,7 +94,12 @@ def _one_sided(trials: Iterable[Trial], allowed: int) -> int:
     for trial in trials:
         if trial.sentinel:
             sides.setdefault(trial.hit, Counter()).update([trial.correct_side])
-    return sum(min(found["left"], found["right"]) <= allowed < found.total() // 2 for found in sides.values())
+    return sum(
+        min(found["left"] + found["real"], found["right"] + found["generated"])
+        <= allowed
+        < found.total() // 2
+        for found in sides.values()
+    )
 
 
 def _under_another(trials: Sequence[Trial]) -> int:
@@ -122,14 +131,32 @@ def _recurring(trials: Sequence[Trial]) -> tuple[float, float] | None:
     return (others, sentinels) if others >= _TELLING and sentinels < others / 2 else None
 
 
-def _images(trial: Trial) -> tuple[str, str]:
-    return trial.stimulus_left, trial.stimulus_right
+def _images(trial: Trial) -> tuple[str, ...]:
+    return trial.stimuli
 
 
 def _conditions(trials: Iterable[Trial], *, sentinel: bool) -> set[str]:
     """Return the conditions that sentinels show, or those that are compared."""
     chosen = [trial for trial in trials if trial.sentinel == sentinel and not trial.practice]
-    return {name for trial in chosen for name in (trial.condition_left, trial.condition_right)}
+    return {name for trial in chosen for name in (trial.condition_left, trial.condition_right) if name}
+
+
+def size_warnings(
+    real: str | None, sizes: Mapping[tuple[str, str], tuple[int, int]], stimulus: str = "image"
+) -> Iterator[str]:
+    """Say where an image's size tells whether it is real: `sizes` are those of (condition, item)."""
+    found: dict[str, set[tuple[int, int]]] = {}
+    for (condition, _), size in sizes.items():
+        found.setdefault(condition, set()).add(size)
+    own = found.get(real or "", set())
+    for condition, others in found.items():
+        if condition != real and own and not others & own:
+            (width, height), (real_width, real_height) = min(others), min(own)
+            yield (
+                f"{stimulus.capitalize()}s of {condition} are {width}x{height}, those of {real} "
+                f"{real_width}x{real_height}: who sees one can tell by its size or shape. Make all of one "
+                "size."
+            )
 
 
 def _percent(share: float) -> str:

@@ -22,7 +22,7 @@ from ..design.stimuli import Images, common_items, opaque_id, study_secret
 from ..page.layout import layout
 from ..page.pages import page_html, question_xml, smaller, template_sha256
 from ..page.settings import check_playing, page_settings
-from .blindness import blind_warnings
+from .blindness import blind_warnings, size_warnings
 from .clip_words import question_of_clips, text_of_clips
 from .contact_sheet import contact_sheet
 from .contrast_map import connection_warnings
@@ -33,6 +33,7 @@ from .imaging import PIXEL_RATIO, Imaging, looked_at
 from .pay import LEAST_HOURLY_USD, check_time, contact_warnings, pay_warnings
 from .recurrence import recurrence
 from .rows import drawable, in_context, placed, planned_rows, scene_warnings
+from .single_rows import planned_single
 from .storing import Storage, encoders, found, stored
 from .writing import refuse_existing, write_study
 
@@ -129,6 +130,9 @@ def build(
     if contexts and (said := same_items(experiment, asked=pairing_asked)):
         experiment = replace(experiment, pairing="same-item")
         warnings.append(said)
+    if experiment.task == "single":
+        rows = planned_single(images, experiment, making.seed, making.sources.sentinels)
+        return _built(Display(images, rows, contexts), experiment, target, making, warnings)
     items = common_items(images, experiment.conditions, allow_missing=allow_missing)
     if contexts:
         items = items_with_context(contexts, images, items, allow_missing=allow_missing)
@@ -169,7 +173,7 @@ def _built(
     looked = looked_at(shown.images, experiment.conditions, shown.pairs, making.check)
     sources = found(shown, looked, making.track)
     taken = _taken_px(experiment, making, shown)
-    page = page_settings(sources.stimuli, taken_px=taken, **making.page)
+    page = page_settings(sources.stimuli, taken_px=taken, abreast=shown.abreast, **making.page)
     check_playing(page, moving=moving, limited=experiment.mode == "limited-time")
     asked = Storage(making.encoding, making.pixel_ratio, making.cut)
     imaging = stored(shown, looked, sources, page, asked, taken)
@@ -193,6 +197,8 @@ def _built(
     stimulus = "clip" if study.moving else "image"
     blind = blind_warnings(experiment, study.trials, imaging.encoding, sources.stimuli, stimulus)
     said = [*imaging.warnings(), *_question_warnings(study, question_bytes)]
+    if experiment.task == "single":
+        said += size_warnings(experiment.real, sources.sizes, stimulus)
     said += [*pay_warnings(study, making.least_hourly_usd), *contact_warnings(page), *_repeats(study, page)]
     warnings = (*warnings, *(recurring.warnings(stimulus) if recurring else ()), *blind, *said)
     report = design_html(
@@ -210,7 +216,13 @@ def _built(
 def _taken_px(experiment: Experiment, making: Making, shown: Display) -> int:
     """Return what pages need beside the images where time is limited; else they shrink images themselves."""
     when = making.page.get("context_when", "with")
-    taken = layout(experiment.questions, shown.prompts.values(), bool(shown.contexts.images), when).taken_px
+    taken = layout(
+        experiment.questions,
+        shown.prompts.values(),
+        bool(shown.contexts.images),
+        when,
+        abreast=shown.abreast,
+    ).taken_px
     return taken * (experiment.mode == "limited-time")
 
 

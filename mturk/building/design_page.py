@@ -34,6 +34,12 @@ KNOWN_ANSWERS = {
 }
 
 
+KNOWN_ONE = {
+    "condition": "from a condition whose {stimulus}s are plainly generated",
+    "file": "from a file: {stimulus}s of which the requester states whether they are real",
+}
+
+
 @dataclass(frozen=True)
 class CellCount:
     """One cell over all HITs: trials, first condition on the left, distinct scenes and pairs of stimuli."""
@@ -49,7 +55,7 @@ class CellCount:
     pairs: int
 
 
-def cell_counts(trials: Iterable[Trial], contrasts: Sequence[Contrast] = ()) -> list[CellCount]:
+def cell_counts(trials: Iterable[Trial], contrasts: Sequence[tuple[str, ...]] = ()) -> list[CellCount]:
     """Count every cell from the trials, sentinels and practice as cells of their own; `contrasts` first."""
     groups: dict[tuple[str, str, str], list[Trial]] = {}
     hits: dict[str, set[str]] = {}
@@ -69,8 +75,8 @@ def cell_counts(trials: Iterable[Trial], contrasts: Sequence[Contrast] = ()) -> 
                 min(per_hit.values()) if len(per_hit) == len(hits[batch]) else 0,
                 max(per_hit.values()),
                 sum(trial.condition_left == first for trial in group),
-                len({item for trial in group for item in (trial.item_left, trial.item_right)}),
-                len({frozenset((trial.stimulus_left, trial.stimulus_right)) for trial in group}),
+                len({item for trial in group for item in (trial.item_left, trial.item_right) if item}),
+                len({frozenset(trial.stimuli) for trial in group}),
             )
         )
     names = [*(":".join(contrast) for contrast in contrasts), *(c.contrast for c in counts)]
@@ -90,7 +96,7 @@ def repeats(trials: Iterable[Trial]) -> dict[str, int]:
         met: Counter[str] = Counter()
         last: dict[str, int] = {}
         for trial in group:
-            for item in {trial.item_left, trial.item_right}:
+            for item in {trial.item_left, trial.item_right} - {""}:
                 met[item] += 1
                 if item in last:
                     distance = trial.position - last[item]
@@ -128,7 +134,9 @@ def design_html(
     """Return the design report: one self-contained HTML page."""
     experiment = study.experiment
     stimulus, a_thing = ("clip", "a clip") if study.moving else ("image", "a picture")
-    cells = cell_counts(study.trials, experiment.contrasts)
+    shown = [(name,) for name in experiment.shown]
+    cells = cell_counts(study.trials, experiment.contrasts or shown)
+    known = KNOWN_ONE if experiment.task == "single" else KNOWN_ANSWERS
     sentinels = [trial for trial in study.trials if trial.sentinel]
     return (
         environment()
@@ -143,8 +151,10 @@ def design_html(
             repeats=repeats(study.trials),
             recurring=recurring,
             longest_run=longest_sentinel_run(study.trials),
-            known_answers=KNOWN_ANSWERS[experiment.sentinels].format(stimulus=stimulus, a_thing=a_thing),
+            known_answers=known[experiment.sentinels].format(stimulus=stimulus, a_thing=a_thing),
             right_on_left=sum(trial.correct_side == "left" for trial in sentinels),
+            single=experiment.task == "single",
+            known_real=sum(trial.correct_side == "real" for trial in sentinels),
             sentinels=len(sentinels),
             contexts=list(study.contexts.items())[:FIRST_CONTEXTS],
             language=study.page_settings.get("language", "en"),
@@ -188,7 +198,9 @@ def _settings(experiment: Experiment) -> dict[str, str]:
     """Return every setting in words."""
     stated = experiment.to_json()
     settings = {name: str(value) for name, value in stated.items() if name != "questions"}
-    settings["contrasts"] = _listed(experiment.contrasts)
+    settings["contrasts"] = _listed(experiment.contrasts) or "none"
+    if experiment.shown:
+        settings["shown"] = ", ".join(experiment.shown)
     settings["batches"] = "; ".join(map(_batch, experiment.batches))
     settings["sentinels"] = experiment.sentinels
     if "hit_trials" in settings:
@@ -202,7 +214,7 @@ def _settings(experiment: Experiment) -> dict[str, str]:
 
 def _batch(batch: Batch) -> str:
     """Return a batch in words."""
-    return f"{batch.batch}: {_listed(batch.contrasts)}" + (
+    return f"{batch.batch}: {_listed(batch.contrasts) or ', '.join(batch.shown)}" + (
         f", sentinels from {batch.sentinel}" if batch.sentinel else ""
     )
 

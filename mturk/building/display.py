@@ -30,11 +30,23 @@ class Display:
 
     @property
     def pairs(self) -> list[Pair]:
-        """The images of each trial, left and right; then those of the `pool`, which a server may draw."""
+        """The images of each trial, left and right; then those of the `pool`, which a server may draw.
+
+        The only image of a trial is on both sides.
+        """
         rows = [
-            ((row.condition_left, row.item_left), (row.condition_right, row.item_right)) for row in self.rows
+            (
+                (row.condition_left, row.item_left),
+                (row.condition_left, row.item_left) if row.single else (row.condition_right, row.item_right),
+            )
+            for row in self.rows
         ]
         return [*rows, *self.pool]
+
+    @property
+    def abreast(self) -> int:
+        """How many images stand beside each other."""
+        return 1 if any(row.single for row in self.rows) else 2
 
     @cached_property
     def prompts(self) -> dict[str, str]:
@@ -55,6 +67,6 @@ class Display:
     def named(self, names: Mapping[Key, str]) -> tuple[Trial, ...]:
         """Return the trials, their stimuli under their opaque names."""
         return tuple(
-            row._replace(stimulus_left=names[left], stimulus_right=names[right])
+            row._replace(stimulus_left=names[left], stimulus_right="" if row.single else names[right])
             for row, (left, right) in zip(self.rows, self.pairs, strict=False)
         )

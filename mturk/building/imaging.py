@@ -63,16 +63,18 @@ def imaged(
     encoding: Encoding,
     pixel_ratio: float,
     taken_px: int = 0,
+    abreast: int = 2,
 ) -> Imaging:
     """Decide how the images of a study are stored: those of pairs, and the reference images.
 
-    `taken_px` is what pages need of a window's height beside the images (see `page.layout`).
+    `taken_px` is what pages need of a window's height beside the images (see `page.layout`), of which
+    `abreast` stand beside each other.
     """
     shown = tuple(sources.values())
     pictures = [source for key, source in sources.items() if key[0] != REFERENCE]
     largest = max(one.width for one in pictures), max(one.height for one in pictures)
     limit = pixel_limit(page, encoding, pixel_ratio)
-    size = ShownSize(page.width, page.height, page.least_width, taken_px)
+    size = ShownSize(page.width, page.height, page.least_width, taken_px, abreast)
     return Imaging(shown, looked, choose(encoding, list(shown), limit), limit, size, largest)
 
 
@@ -150,7 +152,7 @@ def size_warnings(size: ShownSize, pixels: tuple[int, int], what: str = "images"
 def shown_in(size: ShownSize) -> str:
     """Say in which size images are shown, and in which window."""
     least = (size.least_width or size.width) / size.width
-    width, height = window_of(size.width * least, size.height * least + size.taken_px)
+    width, height = window_of(size.width * least, size.height * least + size.taken_px, size.abreast)
     smaller = f" at most, {size.least_width} wide at least" if size.least_width else ""
     return f"{size.width}x{size.height}{smaller}, in windows of {width:,} x {height + BAR:,} or larger"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -63,7 +64,8 @@ def recurrence(trials: Iterable[Trial], workers_per_hit: int) -> Recurrence | No
             continue
         cells.setdefault((trial.contrast, trial.exposure_ms), []).append(trial)
         images.setdefault(trial.condition_left, set()).add(trial.item_left)
-        images.setdefault(trial.condition_right, set()).add(trial.item_right)
+        if not trial.single:
+            images.setdefault(trial.condition_right, set()).add(trial.item_right)
     if not cells:
         return None
     widths = [_widths(cell, workers_per_hit) for cell in cells.values()]
@@ -72,9 +74,16 @@ def recurrence(trials: Iterable[Trial], workers_per_hit: int) -> Recurrence | No
         fewest=min(counts),
         most=max(counts),
         trials=fmean(len(cell) for cell in cells.values()),
-        trials_per_image=fmean(2 * len(cell) / len(set().union(*_images(cell))) for cell in cells.values()),
+        trials_per_image=fmean(_per_image(cell) for cell in cells.values()),
         widening=fmean(width / once for width, once in widths),
     )
+
+
+def _per_image(cell: list[Trial]) -> float:
+    """Return in how many of a cell's trials an image stands."""
+    shown = [(one.condition_left, one.item_left) for one in cell]
+    shown += [(one.condition_right, one.item_right) for one in cell if not one.single]
+    return len(shown) / len(set(shown))
 
 
 def _images(cell: list[Trial]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
@@ -88,6 +97,8 @@ def _images(cell: list[Trial]) -> tuple[list[tuple[str, str]], list[tuple[str, s
 def _widths(cell: list[Trial], workers_per_hit: int) -> tuple[float, float]:
     """Return how wide a cell's interval is, and how wide if every image stood in one pair."""
     a, b = _images(cell)
+    if cell[0].single:
+        return _widths_of_one(cell, workers_per_hit)
     size = CellSize(
         answers=len(cell) * workers_per_hit,
         workers=len({trial.hit for trial in cell}) * workers_per_hit,
@@ -97,3 +108,16 @@ def _widths(cell: list[Trial], workers_per_hit: int) -> tuple[float, float]:
     )
     pairs = len(cell)
     return interval_width(size), interval_width(replace(size, pairs=pairs, images_a=pairs, images_b=pairs))
+
+
+def _widths_of_one(cell: list[Trial], workers_per_hit: int) -> tuple[float, float]:
+    """Return the same of a cell of one image at a time: only its images are alike."""
+    size = CellSize(
+        answers=len(cell) * workers_per_hit,
+        workers=len({trial.hit for trial in cell}) * workers_per_hit,
+        pairs=as_equal((one.condition_left, one.item_left) for one in cell),
+        images_a=as_equal((one.condition_left, one.item_left) for one in cell),
+        images_b=math.inf,
+    )
+    trials = len(cell)
+    return interval_width(size), interval_width(replace(size, pairs=trials, images_a=trials))

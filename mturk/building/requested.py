@@ -16,13 +16,14 @@ from glimpse.errors import GlimpseError
 from glimpse.experiment import check_exclusion_rule, preset
 from glimpse.language import SOURCE, language, read_wording
 from glimpse.progress import untracked
-from glimpse.questions import DEFAULT_QUESTION, Question
+from glimpse.questions import DEFAULT_QUESTION, SINGLE_QUESTION, Question
 from glimpse.stop_rule import StopRule
 
 from ..design.context import read_contexts
 from ..design.contrasts import infer, money
 from ..design.cuts import CutSettings
 from ..design.limits import TITLE
+from ..design.singles import fitted, is_single, refuse_foreign, single_experiment
 from ..design.sources import Sources
 from ..design.spreading import drawn, spread, spread_where_needed
 from ..design.study_fields import BY_NAME
@@ -30,6 +31,7 @@ from ..page.consent import read_consent
 from .building import Making, Texts
 from .imaging import PIXEL_RATIO
 from .pay import LEAST_HOURLY_USD
+from .single_rows import shown_items
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from glimpse.experiment import Experiment
     from glimpse.language import Language
     from glimpse.progress import Track
+
+    from ..design.stimuli import Images
 
 IMAGES = Path("images")
 # What a HIT file says nothing about.
@@ -110,12 +114,19 @@ def numbers_of(said: Mapping[str, Any], *names: str) -> dict[str, Any]:
 def experiment_of(said: Mapping[str, Any], conditions: Sequence[str]) -> Experiment:
     """Return the experiment over the conditions at hand; GlimpseError where there can be none such."""
     numbers = numbers_of(said, *NUMBERS)
+    single = is_single(said)
+    if not single:
+        refuse_foreign(said, single=False)
     sources = [name for name in ("sentinel", "sentinel_file", "sentinel_mismatch") if said.get(name)]
     if len(sources) > 1:
         options = " and ".join("--" + name.replace("_", "-") for name in sources)
         raise GlimpseError(f"{options} both say where known answers come from; give one of them.")
     if sources and sources[0] != "sentinel":
         numbers["sentinels"] = sources[0].removeprefix("sentinel_")
+    if single:
+        experiment = single_experiment(said, conditions, numbers)
+        check_exclusion_rule(experiment)
+        return experiment
     trials, adaptive = numbers.pop("hit_trials", None), numbers.pop("allocation", "fixed") == "adaptive"
     if trials is not None and "trials_per_cell" in said:
         raise GlimpseError(
@@ -141,8 +152,15 @@ def experiment_of(said: Mapping[str, Any], conditions: Sequence[str]) -> Experim
     return experiment
 
 
-def spread_for_time(experiment: Experiment, said: Mapping[str, Any]) -> tuple[Experiment, list[str]]:
-    """Return the experiment, its cells spread over HITs if one with all takes too long; what to say."""
+def spread_for_time(
+    experiment: Experiment, said: Mapping[str, Any], images: Images
+) -> tuple[Experiment, list[str]]:
+    """Return the experiment, its cells spread over HITs if one with all takes too long; what to say.
+
+    Of one image at a time, HITs are made as short as the images need.
+    """
+    if experiment.task == "single":
+        return fitted(experiment, said, shown_items(images, experiment))
     contexts = read_contexts(said.get("context_text"), said.get("context_image"))
     items = contexts.texts or contexts.images
     read = [Context(contexts.text(item), "image" if contexts.images else "") for item in items]
@@ -154,6 +172,8 @@ def stated_by(experiment: Experiment) -> dict[str, Any]:
     """Return all that an experiment says, by the names of `FIELDS`: `experiment_of` makes it again."""
     said = {name: getattr(experiment, name) for name in ("mode", "sentinel", *NUMBERS)}
     said = {name: value for name, value in said.items() if value not in {None, (None,)}}
+    if experiment.task == "single":
+        return _stated_by_single(experiment, said)
     if experiment.hit_trials is not None:
         del said["trials_per_cell"]
     if experiment.allocation == "fixed":
@@ -164,6 +184,23 @@ def stated_by(experiment: Experiment) -> dict[str, Any]:
     if experiment.stop_when:
         said["stop_when"] = experiment.stop_when.typed()
     return said | ({"sentinel_mismatch": True} if experiment.sentinels == "mismatch" else {})
+
+
+def _stated_by_single(experiment: Experiment, said: dict[str, Any]) -> dict[str, Any]:
+    """Return all that an experiment of one image at a time says; `said`: what it shares with one of pairs."""
+    del said["scenes"]
+    if experiment.hit_trials is not None:
+        del said["trials_per_cell"]
+    stairs = experiment.staircase
+    if stairs is not None:
+        del said["exposures_ms"]
+    if experiment.allocation == "fixed":
+        del said["allocation"]
+    said |= {"reward_usd": str(experiment.reward_usd), "preset_name": experiment.preset, "task": "single"}
+    said |= {"real": experiment.real, "asked": experiment.questions, "real_share": experiment.real_share}
+    said |= {"shown": experiment.shown[:-1], "blocks": experiment.blocks}
+    said["systems_apart"] = len(experiment.batches) > 1 or len(experiment.shown) == 2
+    return said | ({**stairs.to_json(), "feedback": experiment.feedback} if stairs else {})
 
 
 def making_of(
@@ -218,13 +255,16 @@ def page_of(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def question_of(said: Mapping[str, Any]) -> Question:
-    """Return what is asked where nothing is stated: which image is more realistic, in the page's language."""
+    """Return what is asked where nothing is stated, in the page's language: which image is more realistic,
+    or of one at a time whether it is real."""
+    if is_single(said):
+        return replace(SINGLE_QUESTION, text=_words_of(said).say("questions.realism"))
     return Question(DEFAULT_QUESTION.name, _words_of(said).say("questions.realism"))
 
 
 def _words_of(said: Mapping[str, Any]) -> Language:
     page = page_of({name: said[name] for name in ("language", "wording") if name in said})
-    return language(page.get("language", SOURCE), page.get("wording"))
+    return language(page.get("language", SOURCE), page.get("wording"), single=is_single(said))
 
 
 def texts_of(said: Mapping[str, Any], questions: Sequence[Question]) -> Texts:

@@ -43,15 +43,16 @@ def planned_rows(
     known = known or ByCondition(experiment.real)
     number = 0
     for index, batch in enumerate(experiment.batches):
-        planned = plan_batch(experiment, batch, len(items), _stream(seed, index))
-        exposures = sentinel_exposures(experiment, planned, _stream(seed, index, 1))
-        answers = known.trials(batch, planned, items, _stream(seed, index, 2))
+        planned = plan_batch(experiment, batch, len(items), stream(seed, index))
+        exposures = sentinel_exposures(experiment, experiment.hits_per_batch, stream(seed, index, 1))
+        answers = known.trials(batch, planned, items, stream(seed, index, 2))
         rows = list(_rows(experiment, batch, planned, items, number, exposures, answers))
         number += len(rows)
         yield from rows if contextual else (row._replace(context="") for row in rows)
 
 
-def _stream(*numbers: int) -> np.random.Generator:
+def stream(*numbers: int) -> np.random.Generator:
+    """Return the stream of random numbers of a seed, a batch, and a use."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(list(numbers))))
 
 
@@ -69,7 +70,7 @@ def _rows(
     `sentinel_ms`: the exposures of the sentinels, one after the other; `known`: the trials of `Known`.
     """
     cells, exposures = planned.layout.cells, experiment.exposures_ms
-    practice_ms = _practice_exposures(experiment)
+    practice_ms = practice_exposures(experiment)
     total = experiment.hits * max(experiment.trials_per_hit(batch) for batch in experiment.batches)
     digits = max(4, len(str(total)))
     hit_digits = max(2, len(str(planned.layout.hits)))
@@ -108,7 +109,7 @@ def _rows(
         )
 
 
-def _practice_exposures(experiment: Experiment) -> list[int | None]:
+def practice_exposures(experiment: Experiment) -> list[int | None]:
     """Return the exposures of the practice trials: from the longest to the shortest."""
     exposures = sorted((e for e in experiment.exposures_ms if e is not None), reverse=True)
     count = experiment.practice_trials

@@ -44,6 +44,12 @@ class FoundFiles:
         return [*self.images.values(), *self.clips.values()]
 
     @property
+    def sizes(self) -> dict[Key, tuple[int, int]]:
+        """Width and height of every stimulus, in pixels."""
+        found = {key: one.size for key, one in self.images.items()}
+        return found | {key: one.size for key, one in self.clips.items()}
+
+    @property
     def digests(self) -> dict[Key, str]:
         """The SHA-256 of every file."""
         still = {key: one.sha256 for key, one in {**self.images, **self.references}.items()}
@@ -76,7 +82,7 @@ def stored(
     """Decide how all is stored; GlimpseError for what can be said of the other kind alone."""
     if sources.clips:
         limit = pixel_limit(page, asked.encoding, asked.pixel_ratio)
-        size = ShownSize(page.width, page.height, page.least_width, taken_px)
+        size = ShownSize(page.width, page.height, page.least_width, taken_px, shown.abreast)
         return filmed(looked, sources.clips, shown.pairs, (asked.encoding, asked.cut), limit, size)
     if asked.cut.stated() or asked.encoding in {"mp4", "webm"}:
         raise GlimpseError(
@@ -84,7 +90,7 @@ def stored(
             "--encode webm are for clips. Leave them out."
         )
     images = {**sources.images, **sources.references}
-    return imaged(looked, images, page, asked.encoding, asked.pixel_ratio, taken_px)
+    return imaged(looked, images, page, asked.encoding, asked.pixel_ratio, taken_px, shown.abreast)
 
 
 def encoders(

@@ -178,7 +178,7 @@ def _built(
         beside = copies(said, out, folder, file=file)
         return _from_hits(said, images, out, force=force, track=track, beside=beside)
     experiment = experiment_of(said, without_references(images, said.get("context_image")).conditions)
-    experiment, spread = spread_for_time(experiment, said)
+    experiment, spread = spread_for_time(experiment, said, images)
     beside = copies(said, out, folder, file=file, experiment=experiment)
     making = making_of(said, experiment.questions, force=force, track=track, beside=beside)
     making = replace(making, earlier=earlier)
@@ -222,14 +222,19 @@ def _report(console: Any, built: Built) -> None:
     study, experiment = built.study, built.study.experiment
     hits, sizes = counted(len(study.hits), "HIT"), sorted({hit.trials for hit in study.hits})
     trials = ", ".join([*map(str, sizes[:-1]), counted(sizes[-1], "trial")])
-    contrasts = ", ".join(f"{a}:{b}" for a, b in experiment.contrasts)
+    single = experiment.task == "single"
+    contrasts = ", ".join(experiment.shown or [f"{a}:{b}" for a, b in experiment.contrasts])
     if len(experiment.contrasts) > MANY:
         compared = {name for pair in experiment.contrasts for name in pair}  # not the sentinels' condition
         contrasts = f"{len(experiment.contrasts)}, of {len(compared)} conditions"
     console.say(f"Wrote {study.folder}: {hits} of {trials}, {experiment.mode}.")
-    console.say(f"  contrasts   {contrasts}")
+    console.say(f"  {'conditions' if single else 'contrasts ':<12}{contrasts}")
     exposures = [f"{exposure}" for exposure in experiment.exposures_ms if exposure is not None]
-    console.say(f"  exposures   {' '.join(exposures) + ' ms' if exposures else 'until answered'}")
+    shown_for = " ".join(exposures) + " ms" if exposures else "until answered"
+    stairs = experiment.staircase
+    if stairs:
+        shown_for = f"by staircase, {stairs.least_ms} to {stairs.most_ms} ms, from {stairs.start_ms} ms on"
+    console.say(f"  exposures   {shown_for}")
     if experiment.questions != (DEFAULT_QUESTION,):
         asked = ", ".join(f"{question.name} ({question.answer})" for question in experiment.questions)
         console.say(f"  questions   {asked}")
@@ -258,5 +263,9 @@ def _known_by(study: Study) -> str:
         return "from a file"
     if experiment.sentinels == "mismatch":
         return "another item's clip" if study.moving else "another item's picture"
-    pairs = [f"{batch.sentinel}:{experiment.real}" for batch in experiment.batches if batch.sentinel]
+    pairs = [
+        str(batch.sentinel) if experiment.task == "single" else f"{batch.sentinel}:{experiment.real}"
+        for batch in experiment.batches
+        if batch.sentinel
+    ]
     return ", ".join(dict.fromkeys(pairs)) or "none"

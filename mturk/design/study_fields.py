@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from glimpse.context import ContextWhen
-from glimpse.experiment import MODES, PRESETS, preset
+from glimpse.experiment import MODES, PRESETS, TASKS, preset
 from glimpse.language import SOURCE, codes
 from glimpse.questions import KINDS
 
@@ -75,6 +75,23 @@ def _count(section: str, key: str, name: str, help: str) -> StudyField:  # noqa:
     return _field(section, key, kind, help, usual, option="--" + name.replace("_", "-"), example=example)
 
 
+def _stair(key: str, help: str, usual: int) -> StudyField:  # noqa: A002 - as above
+    """Return the field of a number of the staircase."""
+    return _field("design", f"staircase_{key}", "whole", f"Staircase: {help}", f"{usual}", name=key,
+                  example=f"{usual}")  # fmt: skip
+
+
+_STAIRS = (
+    _stair("start_ms", "exposure that opens each block.", 500),
+    _stair("least_ms", "shortest exposure.", 100),
+    _stair("most_ms", "longest exposure.", 1000),
+    _stair("longer_ms", "how much longer the next exposure is after a wrong answer.", 10),
+    _stair("shorter_ms", "how much shorter it is after right answers in a row.", 30),
+    _stair("rights", "how many right answers in a row that takes.", 3),
+    _field("design", "feedback", "flag", "Staircase: tell after each answer whether it was right.",
+           "no; yes with --preset hype-time", example="true"),
+)  # fmt: skip
+
 # fmt: off
 FIELDS = (
     _field("", "title", "text", "Title that participants see.", "the first question",
@@ -84,9 +101,12 @@ FIELDS = (
     _field("", "mode", "word", "Each pair for one of several exposures, or until the answer.",
            "limited-time", allowed=MODES),
     _field("", "preset", "word",
-           "Which defaults: Glimpse's own, the paper's, or those of the authors' files.", "glimpse",
+           "Which defaults: Glimpse's own, the paper's, or those of the authors' files; of one image at a "
+           "time those of HYPE.", "glimpse",
            name="preset_name", allowed=PRESETS),
-    _field("", "task", "word", "What a trial shows: pairs of images or clips.", "pairs", allowed=("pairs",)),
+    _field("", "task", "word",
+           "What a trial shows: pairs of images or clips, or a single one: real or generated?", "pairs",
+           allowed=TASKS),
     _field("", "images", "folder", "Folder of condition folders.", "images"),
     _field("", "real", "text", 'The condition of real photographs or recordings; "": nothing is one.',
            "real, if there is one", example='"real"', metavar="NAME"),
@@ -130,6 +150,18 @@ FIELDS = (
            "A baseline; in unlimited time with a batch of its own (repeatable).", "all other conditions",
            name="baselines", option="--baseline", metavar="NAME",
            example='["theirs"]'),
+    _field("design", "conditions", "texts",
+           "One image at a time: show this condition beside the real one (repeatable).",
+           "all but the sentinel's", name="shown", option="--condition", metavar="NAME",
+           example='["mine", "theirs"]'),
+    _field("design", "real_share", "number", "One image at a time: the share of real images.", "0.5",
+           example="0.5"),
+    _field("design", "systems_apart", "flag",
+           "One image at a time: nobody sees two generated conditions; each has HITs of its own.",
+           "no; yes with the presets of HYPE", example="true"),
+    _field("design", "blocks", "whole",
+           "One image at a time: blocks of a HIT's trials, each with as many of every condition and "
+           "exposure.", "1", example="1"),
     _field("design", "exposures_ms", "wholes", "Limited-time: an exposure (repeatable).",
            "125 250 500 1000 2000 4000 8000", name="exposures_ms", option="--exposure-ms",
            example="[125, 250, 500, 1000, 2000, 4000, 8000]"),
@@ -147,7 +179,9 @@ FIELDS = (
            option="--trials-per-hit", example="60"),
     _field("design", "allocation", "word",
            "fixed: trials are planned; adaptive: one's own server draws each assignment's, where the ranking "
-           "is least known, above all at its top.", "fixed", allowed=("fixed", "adaptive")),
+           "is least known, above all at its top; staircase: it decides how long a single image is shown.",
+           "fixed", allowed=("fixed", "adaptive", "staircase")),
+    *_STAIRS,
     _count("design", "practice_trials", "practice_trials",
            "Practice trials with feedback, before the HIT's own."),
     _field("design", "stop_when", "text",
@@ -160,7 +194,8 @@ FIELDS = (
     _field("sentinels", "condition", "text", "Condition to pair with the real one in sentinels.",
            "image-space, if there is one", option="--sentinel", metavar="NAME", example='"image-space"'),
     _field("sentinels", "file", "file",
-           "Table left,right,correct of trials with known answers: condition/item on either side.", "none",
+           "Table left,right,correct of trials with known answers, condition/item on either side; "
+           "of one image at a time image,correct.", "none",
            option="--sentinel-file", example='"sentinels.csv"'),
     _field("sentinels", "keep_sides", "flag", "Show the pairs of --sentinel-file on the sides that it says.",
            "no: sides are balanced", option="--sentinel-keep-sides", example="true"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from glimpse.drawn import DIGITS
 from glimpse.errors import GlimpseError
 from glimpse.language import SITE
-from glimpse.questions import is_plain
+from glimpse.questions import LEFT, REAL, is_plain
 
 from ..design.stimuli import ID_LENGTH
 from .layout import layout
@@ -17,6 +17,7 @@ from .wording import asked_later, feedback
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from glimpse.language import Language
     from glimpse.study import Study
     from glimpse.trials import Trial
 
@@ -40,7 +41,8 @@ def page_data(study: Study, hit_name: str, image_base_url: str) -> dict[str, Any
     judged by, r what they say; c the contexts and u each trial's number among them (-1: none), z 1 where they
     are read first; v what the page is higher, y the context's height, g the lines of a question; m texts of
     the server's pages that the study replaces; C how clips play: fps their frames a second, once, again and
-    all where they are asked for.
+    all where they are asked for; S 1 where a trial shows one image, and has 22 characters. Of these p has L
+    for real and R for generated. D 1 where the server decides exposures, 2 where it tells what was right.
     """
     settings = PageSettings.from_json(study.page_settings)
     trials = study.trials_of(hit_name)
@@ -55,7 +57,9 @@ def page_data(study: Study, hit_name: str, image_base_url: str) -> dict[str, Any
         "n": int(trials[0].trial[1:]),
         "d": len(trials[0].trial) - 1,
         "t": "".join(packed(trial, study, exposures, endings) for trial in trials),
-        "p": "".join("L" if trial.correct_side == "left" else "R" for trial in trials if trial.practice),
+        "p": "".join(
+            "L" if trial.correct_side in {LEFT, REAL} else "R" for trial in trials if trial.practice
+        ),
         "w": settings.width,
         "H": settings.height,
         **({"l": settings.least_width / settings.width} if settings.least_width else {}),
@@ -66,9 +70,32 @@ def page_data(study: Study, hit_name: str, image_base_url: str) -> dict[str, Any
         **_contexts(study, trials, settings),
         **_room(study_layout(study, settings)),
         **_playing(study, settings),
+        **({"S": 1} if is_single(study) else {}),
+        **_climbing(study, settings),
         "i": _words(study, settings),
         **_site_words(settings),
     }
+
+
+def _climbing(study: Study, settings: PageSettings) -> dict[str, Any]:
+    """Return what the script needs where the server decides exposures; nothing where they are planned."""
+    experiment = study.experiment
+    if experiment.staircase is None:
+        return {}
+    if not experiment.feedback:
+        return {"D": 1}
+    said = list(feedback(experiment.judged_by, study_words(study, settings)).values())
+    return {"D": 2, "j": experiment.questions.index(experiment.judged_by), "r": said}
+
+
+def is_single(study: Study) -> bool:
+    """Tell whether a study shows one image at a time."""
+    return study.experiment.task == "single"
+
+
+def study_words(study: Study, settings: PageSettings) -> Language:
+    """Return the words of a study's pages."""
+    return settings.words(clips=study.moving, single=is_single(study))
 
 
 def _site_words(settings: PageSettings) -> dict[str, Any]:
@@ -88,12 +115,13 @@ def study_layout(study: Study, settings: PageSettings) -> PageLayout:
         settings.context_when,
         settings.width,
         again=settings.again,
+        abreast=1 if is_single(study) else 2,
     )
 
 
 def _asked(study: Study, settings: PageSettings, trials: Sequence[Trial]) -> dict[str, Any]:
     """Return what the script needs to know of the questions."""
-    experiment, words = study.experiment, settings.words(clips=study.moving)
+    experiment, words = study.experiment, study_words(study, settings)
     found: dict[str, Any] = {}
     if experiment.mode == "limited-time":
         found["a"] = [asked_later(question, words) for question in experiment.questions]
@@ -136,7 +164,7 @@ def _room(room: PageLayout) -> dict[str, int]:
 
 def _words(study: Study, settings: PageSettings) -> dict[str, Any]:
     """Return the texts that this study's script may need."""
-    words, experiment = settings.words(clips=study.moving), study.experiment
+    words, experiment = study_words(study, settings), study.experiment
     limited = experiment.mode == "limited-time"
     # Whether disturbed pairs are shown again: those that people cannot look at again by themselves.
     one_look = limited or (study.moving and settings.play == "once" and not settings.again)
@@ -158,7 +186,8 @@ def _words(study: Study, settings: PageSettings) -> dict[str, Any]:
 
 def exposures_of(study: Study) -> tuple[int, ...]:
     """Return the exposures that occur; GlimpseError when they are more than a trial's one digit can tell."""
-    values = study.exposures_ms
+    stairs = study.experiment.staircase
+    values = (stairs.start_ms,) if stairs else study.exposures_ms
     if len(values) > len(DIGITS):
         raise GlimpseError(
             f"--exposure-ms: the study has {len(values)} exposures; a page holds 1 to {len(DIGITS)}."
@@ -167,13 +196,18 @@ def exposures_of(study: Study) -> tuple[int, ...]:
 
 
 def packed(trial: Trial, study: Study, exposures: Sequence[int], endings: Sequence[str]) -> str:
-    """Return a trial in 42 characters: two names, the exposure's number, the file endings' number."""
-    shown = [study.stimuli[name] for name in (trial.stimulus_left, trial.stimulus_right)]
-    left, right = (endings.index(one.ending) for one in shown)
-    exposure = exposures.index(int(trial.exposure_ms)) if trial.exposure_ms is not None else 0
+    """Return a trial in 42 characters: two names, the exposure's number, the file endings' number.
+
+    A trial of one image has one name, and 22 characters.
+    """
+    shown = [study.stimuli[name] for name in trial.stimuli]
+    left, *others = (endings.index(one.ending) for one in shown)
+    planned = trial.exposure_ms is not None and study.experiment.staircase is None
+    exposure = exposures.index(int(trial.exposure_ms or 0)) if planned else 0
     if any(len(one.file) - len(one.ending) != ID_LENGTH for one in shown):
         raise GlimpseError(f"trial {trial.trial} cannot be packed: a name is not {ID_LENGTH} long.")
-    return trial.stimulus_left + trial.stimulus_right + DIGITS[exposure] + DIGITS[left * len(endings) + right]
+    kinds = left * len(endings) + others[0] if others else left
+    return "".join(trial.stimuli) + DIGITS[exposure] + DIGITS[kinds]
 
 
 def endings_of(study: Study) -> list[str]:

@@ -54,11 +54,12 @@ def layout(
     width: int = 600,
     *,
     again: bool = False,
+    abreast: int = 2,
 ) -> PageLayout:
     """Return the layout of a study's pages, from all its prompts, and whether it has reference images.
 
     All pages of a study have the same: images stand where they stood in the trial before. `width` is that of
-    an image; `again` says whether clips can be played again.
+    an image, of which `abreast` stand beside each other; `again` says whether clips can be played again.
 
     >>> from glimpse.questions import DEFAULT_QUESTION
     >>> layout([DEFAULT_QUESTION]).taken_px, layout([DEFAULT_QUESTION], ["A red cube"]).taken_px
@@ -68,6 +69,6 @@ def layout(
     context_px = max([*room, REFERENCE * references]) if when == "with" else 0
     wide = max(columns(question.text) for question in questions) * _COLUMN
     roomy = bool(room or references or not is_plain(questions))
-    lines = math.ceil(wide / max(2 * width + 60, _WIDTH * roomy))
+    lines = math.ceil(wide / max(abreast * width + 60, _WIDTH * roomy))
     scale = any(question.kind.scale for question in questions)
     return PageLayout(context_px, max(1, lines), scale, roomy, again)

@@ -14,6 +14,7 @@ What the page records of a trial, times in ms:
   than the right one, of the play in which they were furthest apart, null where no frame tells; `dropped`,
   frames of both that were due and never presented, null where the browser does not tell; `stalls`, how often
   a clip waited for data.
+- `exposure_ms`, where the server decides exposures: what it told the page.
 - `flags`: `late` (the callback after the onset came late), `long` (more frames than meant), `audit` (Element
   Timing says otherwise by more than a frame), `hidden`, `blur`, `resize` (during the exposure): these are
   shown again once at the end, `repeat` 1; and `reload` (answered after a reload, without a second look).
@@ -41,7 +42,7 @@ from glimpse.text import environment, template_text
 
 from ..design.limits import QUESTION_BYTES, unsendable
 from .consent import consent_html
-from .data import page_data, study_layout
+from .data import is_single, page_data, study_layout, study_words
 from .settings import PageSettings
 from .wording import buttons
 
@@ -54,7 +55,7 @@ ON_DISK = "../images/"
 # The script, templates/page/<part>.js, in the order in which it runs. Some parts only some studies need:
 # these have a style, too, and what they define replaces what the others have in its place.
 _SCRIPT = ("trials", "refresh", "progress", "state", "screen", "images", "trial", "end", "tab", "input")
-_OPTIONAL = ("several", "context", "forms", "clips")
+_OPTIONAL = ("several", "single", "context", "forms", "clips", "stairs")
 _START = "start"
 _TEXT = r"""('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`)"""
 _SPACED = r" *([\[\](){},;:?=<>*/&|!%]) *|(?<![-+]) ([-+]) (?![-+])"
@@ -63,7 +64,7 @@ _SPACED = r" *([\[\](){},;:?=<>*/&|!%]) *|(?<![-+]) ([-+]) (?![-+])"
 def page_html(study: Study, hit_name: str, image_base_url: str = ON_DISK) -> str:
     """Return the page of one HIT; its images are at `image_base_url` + file name."""
     settings = PageSettings.from_json(study.page_settings)
-    words, experiment = settings.words(clips=study.moving), study.experiment
+    words, experiment = study_words(study, settings), study.experiment
     data = page_data(study, study.hit(hit_name).hit, image_base_url)
     practice, parts, roomy = len(data["p"]), _parts(study, data), study_layout(study, settings).roomy
     forms = {when: [one for one in study.forms if one.when == when] for when in ("before", "after")}
@@ -75,6 +76,7 @@ def page_html(study: Study, hit_name: str, image_base_url: str = ON_DISK) -> str
         html=words.html,
         questions=[(question, buttons(question, words)) for question in experiment.questions],
         plain=is_plain(experiment.questions),
+        single=is_single(study),
         consent=consent_html(
             settings, words, experiment.questions, forms=bool(study.forms), clips=study.moving
         ),
@@ -95,8 +97,9 @@ def page_html(study: Study, hit_name: str, image_base_url: str = ON_DISK) -> str
 
 def _parts(study: Study, data: Mapping[str, Any]) -> list[str]:
     """Return the optional parts of the script that a page needs."""
-    forms = study.forms or study.page_settings.get("comment")
-    needed = {"several": "q" in data, "context": "c" in data, "forms": forms, "clips": "C" in data}
+    forms = bool(study.forms or study.page_settings.get("comment"))
+    needed = {"several": "q" in data, "single": "S" in data, "context": "c" in data}
+    needed |= {"forms": forms, "clips": "C" in data, "stairs": "D" in data}
     return [part for part in _OPTIONAL if needed[part]]
 
 

@@ -60,9 +60,11 @@ class PageSettings:
     again: bool = False
     must_see_all: bool = False
 
-    def words(self, *, clips: bool = False) -> Language:
-        """Return the words of the page, of images or of `clips`; GlimpseError without such a catalogue."""
-        return language(self.language, self.wording, clips=clips)
+    def words(self, *, clips: bool = False, single: bool = False) -> Language:
+        """Return the words of the page, of images or of `clips`, of pairs or of a `single` one at a time;
+        GlimpseError without such a catalogue.
+        """
+        return language(self.language, self.wording, clips=clips, single=single)
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as study.json holds them: what says nothing is left out."""
@@ -100,16 +102,18 @@ def page_settings(
     fixation_ms: int = 600,
     origins: Sequence[str] = (),
     taken_px: int = 0,
+    abreast: int = 2,
     **said: Any,
 ) -> PageSettings:
     """Return the settings of a study's pages: images in the size that `sizes.shown_size` gives.
 
     `taken_px` is what stands above and below the images beside what always does (`layout.taken_px`): they
-    are that much less high. `said` are further fields of `PageSettings`. GlimpseError for words that no page
+    are that much less high, and `abreast` stand beside each other. `said` are further fields of
+    `PageSettings`. GlimpseError for words that no page
     can show, for an origin that is not scheme://host, and for numbers that no screen can show.
     """
     pixels = ((image.width, image.height) for image in images)
-    size = shown_size(pixels, display_width, display, taken_px=taken_px)
+    size = shown_size(pixels, display_width, display, taken_px=taken_px, abreast=abreast)
     if not 300 <= fixation_ms <= 10_000:
         raise GlimpseError(
             f"fixation_ms is {fixation_ms}; allowed are 300 to 10000 (the page warms up in that time)."

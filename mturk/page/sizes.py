@@ -25,13 +25,15 @@ class ShownSize:
     """The size of an image on the screen, and the least width to which pages shrink it.
 
     `least_width` None: not at all in limited time, and to 0.3 in unlimited time. `taken_px` is what prompts,
-    long questions and scales take of a window's height beside them (see `layout`).
+    long questions and scales take of a window's height beside them (see `layout`). `abreast` images stand
+    beside each other.
     """
 
     width: int
     height: int
     least_width: int | None = None
     taken_px: int = 0
+    abreast: int = 2
 
 
 def shown_size(
@@ -40,6 +42,7 @@ def shown_size(
     display: str = "fixed",
     *,
     taken_px: int = 0,
+    abreast: int = 2,
 ) -> ShownSize:
     """Return the size in which images of `sizes` (width, height in pixels) are shown.
 
@@ -47,7 +50,7 @@ def shown_size(
         sizes: Of the images.
         display_width: The width that was asked for; None: their own, at most what fits a laptop's window or,
             with "fit", a large screen's.
-        taken_px: As in `ShownSize`.
+        taken_px, abreast: As in `ShownSize`.
         display: "fixed", or "fit": as large as each participant's window has room for, up to that size.
 
     Raises:
@@ -57,8 +60,8 @@ def shown_size(
         raise GlimpseError(f"--display is {display!r}; allowed are {', '.join(DISPLAYS)}.")
     found = set(sizes)
     widest, highest = max(width for width, _ in found), max(height for _, height in found)
-    laptop = _factor(widest, highest, LAPTOP, taken_px)
-    factor = _factor(widest, highest, LARGE, taken_px) if display == "fit" else laptop
+    laptop = _factor(widest, highest, LAPTOP, taken_px, abreast)
+    factor = _factor(widest, highest, LARGE, taken_px, abreast) if display == "fit" else laptop
     if display_width is not None:
         factor = display_width / widest
     width, height = round(widest * factor), round(highest * factor)
@@ -67,22 +70,22 @@ def shown_size(
             f"both sides would be shown at {width}x{height} pixels; allowed are 4 to 4000 each way."
         )
     least = min(width, round(widest * laptop)) if display == "fit" else None
-    return ShownSize(width, height, least, taken_px)
+    return ShownSize(width, height, least, taken_px, abreast)
 
 
-def _factor(width: int, height: int, window: tuple[int, int], taken_px: int = 0) -> float:
-    """Return by how much images must shrink for two of them to fit a window; 1 where they do."""
+def _factor(width: int, height: int, window: tuple[int, int], taken_px: int = 0, abreast: int = 2) -> float:
+    """Return by how much images must shrink for those of a trial to fit a window; 1 where they do."""
     room = max(LEAST_HEIGHT, window[1] - ABOVE - BAR - taken_px)
-    return min(1.0, (window[0] - BESIDE) // 2 / width, room / height)
+    return min(1.0, (window[0] - BESIDE) // abreast / width, room / height)
 
 
-def window_of(width: float, height: float) -> tuple[int, int]:
-    """Return the window, below our server's line, in which two images of this size fit.
+def window_of(width: float, height: float, abreast: int = 2) -> tuple[int, int]:
+    """Return the window, below our server's line, in which two images of this size fit, or so many `abreast`.
 
     >>> window_of(420, 420)
     (948, 670)
     """
-    return math.ceil(2 * width + BESIDE), math.ceil(height + ABOVE)
+    return math.ceil(abreast * width + BESIDE), math.ceil(height + ABOVE)
 
 
 def too_large(size: ShownSize, pixels: tuple[int, int], what: str = "images") -> str | None:
@@ -91,10 +94,10 @@ def too_large(size: ShownSize, pixels: tuple[int, int], what: str = "images") ->
     `what`: images, or clips.
     """
     least = (size.least_width or size.width) / size.width
-    width, height = window_of(size.width * least, size.height * least + size.taken_px)
+    width, height = window_of(size.width * least, size.height * least + size.taken_px, size.abreast)
     if width <= LAPTOP[0] and height + BAR <= LAPTOP[1]:
         return None
-    fits = int(size.width * _factor(size.width, size.height, LAPTOP, size.taken_px))
+    fits = int(size.width * _factor(size.width, size.height, LAPTOP, size.taken_px, size.abreast))
     return (
         f"{pixels[0]}x{pixels[1]} {what} shown at {size.width}x{size.height} need a window of {width:,} x "
         f"{height + BAR:,}; most laptops are smaller. --display-width {fits} fits 1366x768."

@@ -6,7 +6,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from glimpse.questions import DEFAULT_QUESTION, LEFT, RIGHT
+from glimpse.questions import DEFAULT_QUESTION, GENERATED, LEFT, REAL, RIGHT, SINGLE_QUESTION
 
 if TYPE_CHECKING:
     from glimpse.language import Language
@@ -17,6 +17,8 @@ _KEYS = {
     "left": ("\u2190", "ArrowLeft KeyF"),
     "tie": ("\u2193", "ArrowDown KeyG"),
     "right": ("\u2192", "ArrowRight KeyJ"),
+    "real": ("\u2190", "ArrowLeft KeyF"),
+    "generated": ("\u2192", "ArrowRight KeyJ"),
 }
 
 
@@ -31,9 +33,10 @@ class Button:
 
 
 def asks_realism(question: Question, words: Language) -> bool:
-    """Tell whether a question is the default one, in the page's language or in English."""
-    texts = {DEFAULT_QUESTION.text, words.say("questions.realism")}
-    return question.name == DEFAULT_QUESTION.name and question.text in texts
+    """Tell whether a question is the task's default one, in the page's language or in English."""
+    usual = SINGLE_QUESTION if question.kind.single else DEFAULT_QUESTION
+    texts = {usual.text, words.say("questions.realism")}
+    return question.name == usual.name and question.text in texts
 
 
 def labels(question: Question, words: Language) -> tuple[str, ...]:
@@ -63,16 +66,23 @@ def feedback(question: Question, words: Language) -> dict[str, tuple[str, str]]:
     """Return what a practice trial says to a right answer and to a wrong one, by the right side."""
     said = {}
     for side, place in ((LEFT, 0), (RIGHT, -1)):
-        if asks_realism(question, words):
+        if asks_realism(question, words) and not question.kind.single:
             said[side] = (words.say("practice.photograph"), words.say(f"practice.photograph_{side}"))
             continue
         named = question.labels[place] if question.labels and not question.kind.scale else ""
-        answer = named or words.say(f"choice.{side}")
+        answer = named or _side_named(question, side, words)
         said[side] = (
             words.say("practice.right", question=question.text, answer=answer),
             words.say("practice.wrong", question=question.text, answer=answer),
         )
     return said
+
+
+def _side_named(question: Question, side: str, words: Language) -> str:
+    """Return what a side is called: left and right, or of one image at a time real and generated."""
+    if question.kind.single:
+        return words.say(f"real-or-generated.{REAL if side == LEFT else GENERATED}")
+    return words.say(f"choice.{side}")
 
 
 def columns(text: str) -> int:

@@ -10,6 +10,7 @@ from glimpse.drawn import is_adaptive
 from glimpse.errors import GlimpseError
 
 from ..page.pool import pool_of
+from ..page.stairs import is_climbed, rules_of
 from .own_server import TIMEOUT_S, ask, signer
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 def check_place(study: Study, target: Endpoint) -> None:
     """Raise GlimpseError where trials would have to be drawn by somebody who cannot."""
+    if is_climbed(study) and target.name != "local":
+        raise GlimpseError(
+            "the exposures of this study are decided answer by answer (allocation staircase), which your own "
+            f"server does and {target.name} cannot. Publish it with --to local, or build it with "
+            "--exposure-ms"
+        )
     if is_adaptive(study) and target.name != "local":
         raise GlimpseError(
             "this study's trials are drawn for each assignment (allocation adaptive), which your own server "
@@ -30,18 +37,25 @@ def check_place(study: Study, target: Endpoint) -> None:
 
 def put_pool(study: Study, target: Endpoint) -> None:
     """Send what a study's trials are drawn from; again is no harm."""
+    _put(target, f"{target.url}/allocations/{study.study}", pool_of(study), "does not draw trials")
+
+
+def put_rules(study: Study, target: Endpoint) -> None:
+    """Send the rules of a study's staircases; again is no harm."""
+    _put(target, f"{target.url}/staircases/{study.study}", rules_of(study), "has no staircases")
+
+
+def _put(target: Endpoint, url: str, value: dict[str, Any], fault: str) -> None:
+    """Send what is private of a study; GlimpseError, with `fault`, for a server that does not take it."""
     import httpx
 
-    url = f"{target.url}/allocations/{study.study}"
-    body = json.dumps(pool_of(study), separators=(",", ":")).encode()
+    body = json.dumps(value, separators=(",", ":")).encode()
     digest = {"Content-Type": "application/json", "X-Amz-Content-SHA256": sha256(body).hexdigest()}
     sign = signer(target)
     with httpx.Client(timeout=TIMEOUT_S) as client:
         reply = ask(target, client, "PUT", url, headers=lambda: sign("PUT", url, body, digest), content=body)
     if reply.status_code != httpx.codes.CREATED:
-        raise GlimpseError(
-            f"{url}: the server does not draw trials ({reply.status_code}: {reply.text[:200]})"
-        )
+        raise GlimpseError(f"{url}: the server {fault} ({reply.status_code}: {reply.text[:200]})")
 
 
 def standings(study: Study, target: Endpoint) -> list[dict[str, Any]]:

@@ -17,7 +17,8 @@ from glimpse.progress import untracked
 
 from ..design.limits import OWN_QUESTION_BYTES, QUESTION_BYTES, check_listing
 from ..page.pages import image_base, question_xml
-from .allocating import check_place, put_pool
+from ..page.stairs import is_climbed
+from .allocating import check_place, put_pool, put_rules
 from .client import HIT_EXISTS, TurkError
 from .ledger import Ledger, OnceCall, call_once, exclusive, ledger_path, token
 from .publication import (
@@ -78,6 +79,8 @@ class Publisher:
             base_url = self._hosted(hosting, track)
             if is_adaptive(self.study):
                 put_pool(self.study, self.requester.endpoint)
+            if is_climbed(self.study):
+                put_rules(self.study, self.requester.endpoint)
             batches = dict.fromkeys(part.batch for part in missing)
             types = {batch: self.hit_type(batch, settings) for batch in batches}
             each(

@@ -27,7 +27,10 @@ on(document, 'keyup', event => {
   if (screen === 'trial' && event.code === 'Space' && !itsOwn(event)) event.preventDefault();
 });
 choices.forEach(button => on(button, 'click', event => choose(button.dataset.a, event.timeStamp)));
-panes.forEach((pane, side) => on(pane, 'click', event => choose(sides[side], event.timeStamp)));
+// The only image of a trial is no answer.
+if (abreast > 1) {
+  panes.forEach((pane, side) => on(pane, 'click', event => choose(sides[side], event.timeStamp)));
+}
 on($('go'), 'click', begin);
 on($('stage'), 'click', () => {
   if (phase === 'ready') window.focus();

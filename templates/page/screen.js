@@ -18,8 +18,9 @@ const visible = (element, on) => element.classList.toggle('off', !on);
 // shrink to fit; in unlimited time they do.
 const least = data.l || (limited ? 1 : 0.3);
 const besides = 250 + (data.v || 0);
+const abreast = panes.length;
 const space = () => [innerWidth - 48 - 60, innerHeight - besides];
-const scale = () => Math.min(1, space()[0] / 2 / data.w, space()[1] / data.H);
+const scale = () => Math.min(1, space()[0] / abreast / data.w, space()[1] / data.H);
 function phone() {
   if (!limited) return false;
   const finger = matchMedia('(pointer: coarse)').matches && !matchMedia('(any-pointer: fine)').matches;
@@ -46,7 +47,7 @@ function refused() {
   const size = word('small_size', {
     width: innerWidth,
     height: innerHeight,
-    least_width: Math.ceil(data.w * 2 * least + 108),
+    least_width: Math.ceil(data.w * abreast * least + 108),
     least_height: Math.ceil(data.H * least + besides),
   });
   return refuse(word('small_title'), word('small'), size);

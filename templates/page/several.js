@@ -49,7 +49,8 @@ settle = (answer, ms) => {
 function walk(buttons, step) {
   const last = buttons.length - 1;
   const at = buttons.indexOf(document.activeElement);
-  const to = (at < 0 ? last / 2 : at) + step;
+  // Without a middle, the first step goes to either side of it.
+  const to = at < 0 ? last / 2 + (last % 2 ? step / 2 : step) : at + step;
   buttons[Math.max(0, Math.min(last, to))].focus({preventScroll: true});
 }
 meant = (code, time) => {

@@ -13,7 +13,7 @@ const query = new URLSearchParams(location.search);
 const assignment = query.get('assignmentId') || '';
 const preview = !assignment || assignment === 'ASSIGNMENT_ID_NOT_AVAILABLE';
 const key = `glimpse:${data.s}:${data.h}:${assignment}`;
-const panes = [$('left'), $('right')];
+const panes = [$('left'), $('right')].filter(Boolean);
 const sides = ['left', 'right'];
 const choices = [...document.querySelectorAll('.pick')];
 
@@ -124,7 +124,9 @@ function ended() {
 }
 // What the server says: how much time is left, or that it takes no more. A refusal that comes late may be of a
 // request that a later one has overtaken.
+let overhear = () => {};
 async function heard(reply, late) {
+  overhear(reply.headers);
   const left = reply.headers.get('X-Seconds-Left');
   if (left && left < 2e6) {
     clearTimeout(alarm);

@@ -53,7 +53,7 @@ async function next() {
 }
 // The images of a place, when they are here; null when they failed, which the page then says.
 async function arrived(place) {
-  const slow = setTimeout(() => write('note', word('loading')), 700);
+  const slow = setTimeout(() => $('note').className || write('note', word('loading')), 700);
   try {
     return await prepare(place);
   } catch {

@@ -25,7 +25,9 @@ SHARED = {
     "de": {"Test"},
     "fr": {"Description", "Messages", "Qualifications", "Test"},
     "it": {"Test"},
+    "es": {"Real"},
     "pl": {"Test"},
+    "pt": {"Real"},
 }  # fmt: skip
 NUMBERS = {
     "consent.minutes", "site.date", "site.decimal_mark", "site.hours", "site.minutes", "site.money",
@@ -80,6 +82,17 @@ def test_what_a_study_of_clips_says_otherwise_stands_for_a_text_with_the_same_pl
         assert placeholders(text) == placeholders(found[key]), key
         assert forms(text).keys() == forms(found[key]).keys(), key
         assert text != found[key], key
+
+
+@pytest.mark.parametrize("code", codes())
+def test_what_is_said_of_one_image_at_a_time_fills_in_no_more_than_the_text_it_stands_for(code):
+    """Its texts need no forms by number; where a number is filled in, it may be left out."""
+    found = texts(code)
+    said = {key.removeprefix("single."): text for key, text in found.items() if key.startswith("single.")}
+    assert len(said) > 25
+    for key, text in said.items():
+        assert placeholders(text) <= placeholders(found[key]), key
+        assert placeholders(found[key]) - placeholders(text) <= {"count"}, key
 
 
 @pytest.mark.parametrize("code", OTHERS)

@@ -56,6 +56,7 @@ class OneHit:
     max_wrong_sentinels: int = 0
     questions = (DEFAULT_QUESTION,)
     judged_by = DEFAULT_QUESTION
+    staircase = None
     study: str = "s1"
 
     @property

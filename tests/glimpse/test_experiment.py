@@ -5,14 +5,14 @@ from decimal import Decimal
 import pytest
 
 from glimpse.errors import GlimpseError
-from glimpse.experiment import MODES, PRESETS, Experiment, designed, preset
+from glimpse.experiment import MODES, PAIR_PRESETS, Experiment, designed, preset
 from glimpse.mturk.design.contrasts import infer
 
 FOUND = ("crn", "image-space", "pix2pix", "real")
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", PAIR_PRESETS)
 def test_json_round_trip(mode: str, name: str) -> None:
     experiment = preset(mode, name)
     assert Experiment.from_json(experiment.to_json()) == experiment
@@ -44,7 +44,7 @@ def test_the_numbers_of_the_protocol() -> None:
 
 
 def test_what_the_presets_change() -> None:
-    glimpse, paper, authors = (preset("limited-time", name) for name in PRESETS)
+    glimpse, paper, authors = (preset("limited-time", name) for name in PAIR_PRESETS)
     assert (glimpse.pairing, glimpse.scenes, glimpse.sides) == ("random", "without-replacement", "balanced")
     assert (paper.pairing, paper.scenes, paper.sides) == ("random", "with-replacement", "random")
     assert (authors.pairing, authors.scenes, authors.sides) == ("same-item", "with-replacement", "random")

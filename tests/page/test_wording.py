@@ -21,14 +21,14 @@ from glimpse.mturk.page.settings import PageSettings
 from glimpse.mturk.page.sizes import shown_size, too_large, window_of
 from glimpse.mturk.page.wording import buttons, feedback
 from glimpse.mturk.server.protocol.questions import needed_window
-from glimpse.questions import DEFAULT_QUESTION, KINDS, Question
+from glimpse.questions import DEFAULT_QUESTION, KINDS, PAIR_KINDS, Question
 from tests.browser.rich_studies import FORMS, asking
 
 if TYPE_CHECKING:
     from glimpse.study import Study
 
 TEMPLATES = Path(__file__).parents[2] / "templates" / "page"
-OTHER = [Question(f"q{n}", f"Which one is {kind}?", kind) for n, kind in enumerate(KINDS)]
+OTHER = [Question(f"q{n}", f"Which one is {kind}?", kind) for n, kind in enumerate(PAIR_KINDS)]
 SETTINGS = PageSettings(300, 200, 600)
 
 
@@ -117,7 +117,7 @@ def test_answers_have_the_languages_words_or_the_questions(study: Study) -> None
     assert [(one.answer, one.key) for one in scale] == [(n - 3, str(n + 1)) for n in range(7)]
     assert feedback(own, english)["right"] == ("Older? Yes: That.", "Older? The expected answer was: That.")
     for code in codes():
-        for kind, question in zip(KINDS, OTHER, strict=True):
+        for kind, question in zip(PAIR_KINDS, OTHER, strict=True):
             assert len({one.label for one in buttons(question, language(code))}) == len(KINDS[kind].answers)
 
 

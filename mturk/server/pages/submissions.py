@@ -14,13 +14,14 @@ from ...answers import MAX_XML, encode
 from ..protocol import forms, questions
 from ..protocol.errors import RequestError
 from ..protocol.question_forms import OTHER
-from ..storage import assignments, hits, own_runs
+from ..storage import assignments, hits, own_runs, staircases
 from ..storage.transitions import submit
 from . import addresses, web, words
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from ...page.stairs import Decision
     from ..storage.database import Row, Transaction
 
 MAX_PROGRESS = 262_144
@@ -29,6 +30,8 @@ PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"
 NO_TOKEN = "preview"  # noqa: S105 - the opposite of a secret
 # Whole seconds until the deadline, so that a page can end by itself.
 TIME_LEFT = "X-Seconds-Left"
+# How long to show the trial at a place, in ms, and whether the answer before it was right: 1 or 0.
+PLACE, EXPOSURE_MS, RIGHT = "X-Place", "X-Exposure-Ms", "X-Right"
 _ENDED = {"Accepted": "time", "Abandoned": "time", "Returned": "returned"}
 _KEPT = (
     "The server has kept the answers it received, but they do not count for the study. "
@@ -220,25 +223,36 @@ async def save_progress(request: Request) -> Response:
     worker = web.sessions_of(request).of(request).worker
     assignment_id = request.path_params["assignment_id"]
 
-    def store(tx: Transaction) -> tuple[str | None, int | None]:
+    def store(tx: Transaction) -> tuple[str | None, int | None, Decision | None]:
         row, left = _with_time_left(tx, own_assignment(tx, assignment_id, worker))
         if left is None:
-            return _ENDED.get(row["status"], "submitted"), None
+            return _ENDED.get(row["status"], "submitted"), None, None
         whole, new = _with_the_rest(row["progress"], sent) if request.method == "PATCH" else (sent, text)
         if new != row["progress"]:
             if not _goes_on(json.loads(row["progress"] or "null"), whole):
-                return "moved", left
+                return "moved", left, None
             assignments.set_progress(tx, row, new)
-        return None, left
+        climbs = isinstance(whole, dict) and whole.get("stairs")
+        return None, left, staircases.decision(tx, row, whole) if climbs else None
 
-    reason, left = await web.site_of(request).write(store)
+    reason, left, decided = await web.site_of(request).write(store)
     if reason is None:
-        return Response(status_code=204, headers={TIME_LEFT: str(left)})
+        return Response(status_code=204, headers={TIME_LEFT: str(left), **_decided(decided)})
     spoken = await words.of_request(request)
     refusal = {"error": words.again(spoken, REFUSALS[reason]), "reason": reason}
     if left is None:
         refusal["next"] = f"{addresses.base(request)}/worker/assignments/{assignment_id}/done"
     return JSONResponse(refusal, 409)
+
+
+def _decided(decision: Decision | None) -> dict[str, str]:
+    """Return what a page is told of its next trial."""
+    if decision is None:
+        return {}
+    found = {PLACE: str(decision.place)}
+    if decision.exposure_ms is not None:
+        found[EXPOSURE_MS] = str(decision.exposure_ms)
+    return found if decision.right is None else {**found, RIGHT: str(int(decision.right))}
 
 
 def _with_time_left(tx: Transaction, row: Row) -> tuple[Row, int | None]:

@@ -134,7 +134,9 @@ def needed_window(html: str) -> Window | None:
         data = json.loads(text) if text else {}
         limited = bool(data["e"])
         factor = data.get("l") or (1 if limited else UNLIMITED_LEAST)
-        return Window(*window_of(data["w"] * factor, data["H"] * factor + data.get("v", 0)), limited)
+        abreast = 1 if data.get("S") else 2
+        size = data["w"] * factor, data["H"] * factor + data.get("v", 0)
+        return Window(*window_of(*size, abreast), limited)
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 

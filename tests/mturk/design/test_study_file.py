@@ -257,7 +257,7 @@ FAULTS = [
         '"unlimited"',
         "line 2: mode is 'unlimited'; allowed are limited-time, unlimited-time.",
     ),
-    ("real =", 'task = "single"\nreal =', "line 3: task is 'single'; allowed are pairs."),
+    ("real =", 'task = "threes"\nreal =', "line 3: task is 'threes'; allowed are pairs, single."),
     ("[page]", '[page]\nlanguage = "xx"', "line 26: page.language is 'xx'; allowed are "),
     ("[people]", "people = 3\n[page2]", "study.toml, line 23: there is no key sentinels.people"),
     ('real = ""', "people = 3", "is no TOML file: Cannot overwrite a value (at line 23, column 8)."),
