@@ -57,7 +57,7 @@ setup(
         "uvicorn>=0.29",
     ],
     extras_require={
-        "import": ["tensorflow>=2.15"],
+        "import": ["h5py>=3.10", "tensorflow>=2.15"],
         "postgresql": ["psycopg[binary]>=3.2"],
         "bench": ["choix", "orjson>=3.9", "psignifit"],
         "dev": [
@@ -65,6 +65,7 @@ setup(
             "boto3-stubs",
             "build",
             "choix",
+            "h5py>=3.10",
             "hypothesis",
             "jsonschema>=4.18",
             "krippendorff>=0.7",

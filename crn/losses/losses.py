@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +86,7 @@ def feature_matching(
 
     `output`, `photo`: taps (N, C_l, H_l, W_l). `share` is one over the samples of the global batch.
     """
-    _check(divisors)
+    _check(divisors, len(output))
     differences = layer_differences(output, photo)
     weighted = [difference * (share / c) for difference, c in zip(differences, divisors, strict=True)]
     return _terms(torch.stack(weighted).sum(), weighted, differences, share)
@@ -121,7 +122,7 @@ def diversity(
     `output`: taps (N k, C_l, H_l, W_l) with a sample's k images in a row; `photo`: taps (N, C_l, H_l, W_l);
     `labels`: one-hot (N, classes, H, W), area-resized here to each tap's size.
     """
-    _check(divisors)
+    _check(divisors, len(output))
     samples = labels.shape[0]
     k = output[0].shape[0] // samples
     total, parts, raw = [], [torch.zeros(()) for _ in divisors], [torch.zeros(()) for _ in divisors]
@@ -141,19 +142,19 @@ def diversity(
         total.append(BEST_SHARE * per_image.min(0).values.sum() + MEAN_SHARE * per_image.mean(0).sum())
         chosen = cost.detach().gather(1, best.expand(cost.shape[0], 1, -1)).sum((1, 2))
         parts = [part + value for part, value in zip(parts, chosen, strict=True)]
-    named = {name: float(part) * share for name, part in zip(TAPS, parts, strict=True)}
+    named = {name: float(part) * share for name, part in zip(TAPS, parts, strict=False)}
     return Terms(torch.stack(total).sum() * share, named, tuple(float(value) * share for value in raw))
 
 
 def _terms(total: Tensor, weighted: list[Tensor], differences: list[Tensor], share: float) -> Terms:
-    parts = {name: float(value.detach()) for name, value in zip(TAPS, weighted, strict=True)}
+    parts = {name: float(value.detach()) for name, value in zip(TAPS, weighted, strict=False)}
     return Terms(total, parts, tuple(float(value.detach()) * share for value in differences))
 
 
-def _check(divisors: Sequence[float]) -> None:
-    if len(divisors) != len(TAPS) or any(not c > 0 for c in divisors):
+def _check(divisors: Sequence[float], taps: int) -> None:
+    if len(divisors) != taps or any(not c > 0 for c in divisors):
         raise GlimpseError(
-            f"the loss needs {len(TAPS)} positive divisors ({', '.join(TAPS)}), not {list(divisors)}."
+            f"the loss needs {taps} positive divisors ({', '.join(TAPS[:taps])}), not {list(divisors)}."
         )
 
 
@@ -163,7 +164,8 @@ class Balance:
 
     `divisors` start from the mean difference between pairs of photographs, or as given; `observe` keeps a
     running mean of the raw terms; `rescale` sets the divisors from it. In units of the input's term, whose
-    divisor stays 1, as in the authors' constants. `emphasis` multiplies a tap's contribution.
+    divisor stays 1, as in the authors' constants. `emphasis` multiplies a tap's contribution (0 leaves it
+    out); as many of its factors count as the feature network has taps.
     """
 
     divisors: tuple[float, ...]
@@ -178,8 +180,9 @@ class Balance:
         if not pairs:
             raise GlimpseError("balancing the loss needs at least two photographs.")
         sums = [torch.stack(layer_differences(a, b)) for a, b in pairs]
-        found = cls((1.0,) * len(TAPS), tuple(emphasis))
-        found._set(torch.stack(sums).mean(0).tolist())
+        means = torch.stack(sums).mean(0).tolist()
+        found = cls((1.0,) * len(means), tuple(emphasis))
+        found._set(means)
         return found
 
     def observe(self, raw: Sequence[float]) -> None:
@@ -197,6 +200,8 @@ class Balance:
 
     def _set(self, means: Sequence[float]) -> None:
         unit = max(means[0], 1e-8)
+        weights = self.emphasis[: len(means)]
         self.divisors = tuple(
-            max(mean / unit, 1e-8) / weight for mean, weight in zip(means, self.emphasis, strict=True)
+            max(mean / unit, 1e-8) / weight if weight else math.inf
+            for mean, weight in zip(means, weights, strict=True)
         )

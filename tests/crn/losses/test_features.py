@@ -173,7 +173,7 @@ def test_written_features_come_back(tmp_path) -> None:
         small_features(tmp_path / "g.safetensors")
     with pytest.raises(GlimpseError, match="no such file"):
         small_features(tmp_path / "h.safetensors")
-    with pytest.raises(GlimpseError, match="expected one of small, vgg19, random"):
+    with pytest.raises(GlimpseError, match="expected one of small, vgg19, vgg16, random"):
         build_features("alexnet")
 
 

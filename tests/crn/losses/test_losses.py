@@ -169,3 +169,18 @@ def test_wrong_divisors_are_refused() -> None:
         feature_matching(_taps(1, 0), _taps(1, 1), (1.0, 2.0))
     with pytest.raises(GlimpseError, match="at least two photographs"):
         Balance.between_photos([_taps(1, 0)], ONES)
+
+
+def test_a_network_with_fewer_taps_needs_as_many_divisors() -> None:
+    output, photo = _taps(1, 0)[:5], _taps(1, 1)[:5]
+    balance = Balance.between_photos([output, photo, output], ONES)
+    terms = feature_matching(output, photo, balance.divisors)
+    assert list(terms.parts) == ["input", "conv1_2", "conv2_2", "conv3_2", "conv4_2"]
+
+
+def test_a_factor_of_nought_leaves_a_term_out() -> None:
+    taps = [_taps(1, seed) for seed in range(3)]
+    balance = Balance.between_photos(taps, (1.0, 1, 1, 1, 1, 0))
+    terms = feature_matching(taps[0], taps[1], balance.divisors)
+    assert terms.parts["conv5_2"] == 0.0
+    assert float(terms.total) > 0

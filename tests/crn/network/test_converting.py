@@ -138,7 +138,9 @@ def test_formats_are_seen_from_the_files(tmp_path):
     assert detect_format(tmp_path / "net_G.pth") == "pix2pix"
     assert detect_format(tmp_path / "model.ckpt") == "crn-tensorflow"
     assert detect_format(tmp_path / "vgg.mat") == "vgg19"
-    with pytest.raises(GlimpseError, match=r"readme\.txt: is no TensorFlow checkpoint, \.pth or \.mat file"):
+    with pytest.raises(
+        GlimpseError, match=r"readme\.txt: is no TensorFlow checkpoint, \.pth, \.mat, \.h5 or \.whl file"
+    ):
         detect_format(tmp_path / "readme.txt")
     with pytest.raises(GlimpseError, match="no such file, and no TensorFlow checkpoint of that prefix"):
         detect_format(tmp_path / "nothing")
