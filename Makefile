@@ -8,7 +8,7 @@ WORKERS ?= 2
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
   --cov --cov-report=term:skip-covered --durations=10
 
-.PHONY: help demo try test test-all check bench clean
+.PHONY: help demo try test test-all check bench gpu clean
 help:
 	@echo "make demo      the whole way on the bundled samples, into demo/ (minutes)"
 	@echo "make try       answer a HIT of the demo yourself, in the browser"
@@ -16,6 +16,7 @@ help:
 	@echo "make test-all  the same, the exhaustive tests, and the server's on PostgreSQL"
 	@echo "make check     ruff and mypy; eslint and prettier where node is"
 	@echo "make bench     the benchmarks; each prints ratios against a named peer"
+	@echo "make gpu       does a GPU compute what the processor does, and how fast is a training step?"
 	@echo "make clean     remove what the targets made"
 
 # The environment. torch comes first: its CPU build where there is no GPU, a wheel at hand if there is one.
@@ -68,5 +69,7 @@ node_modules/.package-lock.json: package.json package-lock.json
 	@npm ci --silent
 bench: $(VENV)/.dev
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+gpu: $(VENV)/.dev
+	@$(BIN)/python benchmarks/gpu.py
 clean:
 	rm -rf $(VENV) build dist *.egg-info .coverage* htmlcov demo

@@ -79,16 +79,18 @@ class Distance:
 
     def __init__(self, network: FeatureNetwork, photos: np.ndarray) -> None:
         self.network = network
-        self.units = [torch.ones(()) for _ in range(6)]
+        count = len(network.plan.taps)
+        self.units = [torch.ones(()) for _ in range(count)]
         taps = [self.taps(photo) for photo in photos[:16]]
         pairs = list(combinations(range(len(taps)), 2))
         totals = [
-            torch.stack([(taps[i][k] - taps[j][k]).abs().mean() for i, j in pairs]).mean() for k in range(6)
+            torch.stack([(taps[i][k] - taps[j][k]).abs().mean() for i, j in pairs]).mean()
+            for k in range(count)
         ]
         self.units = totals
 
     def taps(self, image: np.ndarray) -> list[torch.Tensor]:
-        """Features (1, C, h, w) of an image (H, W, 3) uint8 at the six taps."""
+        """Features (1, C, h, w) of an image (H, W, 3) uint8 at the taps."""
         with torch.inference_mode():
             return self.network(torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float())
 

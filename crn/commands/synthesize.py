@@ -201,12 +201,17 @@ class _Run:
     def condition(self, labels: Any, weights: str, name: str | None, config: SynthesisConfig) -> Summary:
         """Make the images of one condition and say so."""
         from ..network.checkpoints import load_weights
-        from ..synthesis.inference import DTYPES
+        from ..synthesis.inference import DTYPES, slow_products
         from ..synthesis.inputs import images_of, open_label_maps
         from ..synthesis.synthesis import ConditionFolders
         from ..synthesis.synthesis import synthesize as make_images
 
         loaded = load_weights(weights, dtype=DTYPES[config.dtype])
+        if self.shard.first and (times := slow_products(loaded.model, self.options["device"], config.dtype)):
+            self.console.warn(
+                f"this processor has no products in {config.dtype}: they take {times:.0f} times as long as "
+                "in float32. Leave --dtype out."
+            )
         grids = self.options["grids"] if config.grid else None
         place = ConditionFolders(
             self.out, name or loaded.name, images_of(config, loaded.config, loaded.name), grids

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from glimpse.console import versions
 from glimpse.program import command, program
 
-from ..losses.feature_networks import FEATURE_NETWORKS
 from .options import PlainName, Real, numbers, stages_of, unknown_option
 from .signals import ended_by_signal
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from .train_options import how_it_learns
 
 # Options that may accompany --resume: they change where and how long, not what is learnt.
-WITH_RESUME = {"resume", "name", "out", "device", "threads", "minutes"}
+WITH_RESUME = {"resume", "name", "out", "device", "threads", "minutes", "workers"}
 # Those that the small feature network's training, minutes long, knows.
 WITH_FEATURES = {"arch", "data", "root", "split", "label_set", "unknown", "hold_out", "fit", "scenes",
                  "steps", "seed", "name", "out", "device", "threads"}  # fmt: skip
 WIDEST = 65_536  # features of a module
-
-
-def _listed(words: Sequence[str]) -> str:
-    return f"{', '.join(words[:-1])}, or {words[-1]}"
 
 
 def _given(ctx: click.Context) -> set[str]:
@@ -118,75 +111,7 @@ def _given(ctx: click.Context) -> set[str]:
     metavar="N,N,...",
     help="Features of each module, coarsest first (pix2pix: outermost first).  [default: the preset's]",
 )
-@click.option(
-    "--features",
-    type=click.Choice(list(FEATURE_NETWORKS)),
-    default="small",
-    show_default=True,
-    help=f"The loss's feature network: {_listed([kind.words for kind in FEATURE_NETWORKS.values()])}.",
-)
-@click.option(
-    "--features-file",
-    default="",
-    metavar="FILE",
-    help="Weights of the feature network: torchvision's vgg19-dcbb9e9d.pth, imagenet-vgg-verydeep-19.mat, "
-    "or a file of import-weights or `train --arch features`.  [default for VGG-16: vgg16.safetensors]",
-)
-@click.option("--download-features", is_flag=True, help="Fetch VGG-19 from download.pytorch.org (548 MB).")
-@click.option(
-    "--balance",
-    type=click.Choice(["alike", "authors"]),
-    default=None,
-    help="Weights of the loss's terms: the paper's rule, or its result for VGG-19.  "
-    "[default: authors for the paper preset with VGG-19, else alike]",
-)
-@click.option(
-    "--emphasis",
-    default="",
-    callback=numbers(Real(min=0)),
-    metavar="F,F,F,F,F,F",
-    help="Factor of each term: input, conv1_2 ... conv5_2 (VGG-16 has no conv5_2).  "
-    "[default: 1 each; small preset 4,1,1,1,1,0.5]",
-)
-@click.option(
-    "--learning-rate",
-    type=Real(0, 10, min_open=True),
-    default=None,
-    help="Adam's rate.  [default: the preset's]",
-)
-@click.option(
-    "--final-learning-rate",
-    type=Real(0, 10, min_open=True),
-    default=None,
-    help="Adam's rate at the end of the last stage, approached in its second half.  [default: the preset's]",
-)
-@click.option(
-    "--batch",
-    type=click.IntRange(1, 65_536),
-    default=1,
-    show_default=True,
-    help="Samples an update, over all processes.",
-)
-@click.option(
-    "--mirror/--no-mirror",
-    default=None,
-    help="Show half of the samples mirrored.  [default: small preset yes, paper no]",
-)
-@click.option(
-    "--precision",
-    type=click.Choice(["float32", "bfloat16"]),
-    default="float32",
-    show_default=True,
-    help="bfloat16 is for GPUs; on a CPU float32 has a faster form of its own.",
-)
-@click.option("--recompute", is_flag=True, help="Gradient checkpointing: less memory, a third more time.")
-@click.option(
-    "--cache-mb",
-    type=click.IntRange(0, 2**24),
-    default=2048,
-    show_default=True,
-    help="Memory for the photographs' features.",
-)
+@how_it_learns
 @click.option("--weights", default="", metavar="FILE", help="Start from these weights (fine-tuning).")
 @click.option("--half", is_flag=True, help="Store the weights in half precision: half the size.")
 @click.option(
@@ -234,8 +159,9 @@ def _given(ctx: click.Context) -> set[str]:
 def train(ctx: click.Context, /, **options: Any) -> None:  # fmt: skip
     """Train a network from a dataset, stage by stage.
 
-    A run lives in training/NAME: NAME.safetensors (for synthesize --weights), latest.pt (for --resume),
-    log.csv, samples/*.png. After an interruption, --resume continues the run and gives the same weights.
+    A run lives in training/NAME: NAME.safetensors (for synthesize --weights), NAME-best.safetensors (the best
+    on photographs held out), latest.pt (for --resume), log.csv, losses.png, samples/*.png. After an
+    interruption, --resume continues the run and gives the same weights.
 
     \b
     Examples:
@@ -267,10 +193,11 @@ def train(ctx: click.Context, /, **options: Any) -> None:  # fmt: skip
                 f"--resume keeps the options of the interrupted run; leave out {shown}, "
                 "or start a new run under another --name (--weights FILE starts from trained weights)."
             )
-        changes = {name: options[name] for name in ("device", "threads", "minutes")}
+        changes = {name: options[name] for name in ("device", "threads", "minutes", "workers")}
         request = resumed_request(options["name"], options["out"], **changes)
     else:
         request = Request(**_request(console, options))
+        _say_slow(console, options)
     with ended_by_signal() as stop:
         outcome = start(
             request,
@@ -297,6 +224,21 @@ def _terms(update: int, terms: dict[str, float]) -> str:
     return f"update {update}: loss {terms.get('loss', 0):.4g} ({parts}); samples/{update:07d}.png"
 
 
+def _say_slow(console: Any, options: dict[str, Any]) -> None:
+    """Warn of mixed precision on a processor that only emulates it."""
+    if options["precision"] == "float32" or not options["device"].startswith("cpu"):
+        return
+    import torch
+
+    from ..kernels.choosing import emulated
+
+    if times := emulated(torch.bfloat16):
+        console.warn(
+            f"this processor has no products in bfloat16: they take {times:.0f} times as long as in float32. "
+            "Leave --precision out."
+        )
+
+
 def _default_name(options: dict[str, Any]) -> str:
     kind = options["data"].partition(":")[0]
     if options["arch"] != "crn":
@@ -312,14 +254,15 @@ def _request(console: Any, options: dict[str, Any]) -> dict[str, Any]:
     settings = {
         name: options[name]
         for name in ("balance", "emphasis", "learning_rate", "final_learning_rate", "batch", "mirror",
-                     "precision", "recompute", "cache_mb", "seed", "save_minutes", "sample_steps")
+                     "precision", "recompute", "cache_mb", "seed", "save_minutes", "sample_steps", "decay",
+                     "average", "window", "zoom")
         if options[name] not in (None, ())
     }  # fmt: skip
     if "learning_rate" in settings:
         settings.setdefault("final_learning_rate", settings["learning_rate"])
     same = (
         "name", "out", "loss", "preset", "widths", "features", "features_file",
-        "download_features", "weights", "half", "device", "threads", "minutes",
+        "download_features", "weights", "half", "device", "threads", "minutes", "workers",
     )  # fmt: skip
     outputs = options["outputs"] or (9 if options["loss"] == "diverse" else 1)
     stages = tuple(

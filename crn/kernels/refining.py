@@ -15,6 +15,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from .adjoints import add_label_gradient, turned_kernel, upsampled_taps_adjoint, winograd_weights
+from .choosing import winograd_from
 from .normalising import Normalisation, channels_first, normalise_activate, rows_last
 from .strips import (
     FEW_CHANNELS,
@@ -80,7 +81,8 @@ def pays_to_transform(x: Tensor, kernel: Tensor) -> bool:
     height, width = x.shape[1:3]
     if height % 4 or width % 4 or height * width < MANY_PIXELS:
         return False
-    return min(kernel.shape[:2]) >= FEW_CHANNELS
+    channels = min(kernel.shape[:2])
+    return channels >= FEW_CHANNELS and channels >= winograd_from()
 
 
 class _UpsampledConvolution(torch.autograd.Function):

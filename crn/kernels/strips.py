@@ -32,6 +32,7 @@ BLOCK = 4  # coarse columns, at most, that are interpolated by one small matrix
 TILES = 128  # about as many Winograd tiles in a strip: they should stay in the cache
 FEW_CHANNELS = 64  # below, a convolution as it is costs less than its transforms
 FEW_PIXELS = 16 * 32  # below, a module is not worth cutting into strips
+MOST_AT_ONCE = 1 << 16  # numbers that are summed in float32; their sums are joined in float64
 MANY_PIXELS = 32 * 64  # from here on, transforming the kernel pays
 
 
@@ -59,8 +60,14 @@ class Moments:
     squares: float = 0.0  # sum of squared distances from the mean
 
     def add(self, strip: torch.Tensor, scratch: Scratch) -> None:
-        """Take in a strip, float32, contiguous, of any shape."""
-        flat = strip.view(-1)
+        """Take in a strip, float32, contiguous, of any shape.
+
+        In pieces: a dot product of millions of numbers in float32 is wrong by hundredths of a grey level.
+        """
+        for piece in torch.split(strip.view(-1), MOST_AT_ONCE):
+            self._join(piece, scratch)
+
+    def _join(self, flat: torch.Tensor, scratch: Scratch) -> None:
         count = flat.numel()
         mean = float(flat.sum()) / count
         squares = float(torch.dot(flat, flat)) - count * mean * mean

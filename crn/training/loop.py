@@ -1,8 +1,10 @@
 """The training loop: stages, checkpoints, resuming, several processes.
 
-A run lives in one folder: `latest.pt` (everything that the next update depends on), `weights.safetensors`
-(the network alone, for `synthesize`), `log.csv`, `samples/*.png`. An update is a function of that state, the
-seed and its own number only: a run that was killed and resumed ends like one that was not, byte for byte.
+A run lives in one folder: `latest.pt` (everything that the next update depends on), `NAME.safetensors` (the
+network alone, for `synthesize`), `NAME-best.safetensors` (where the held-out loss of its stage was least),
+`NAME-64x128.safetensors` (as a stage left it), `log.csv`, `losses.png`, `samples/*.png`. An update is a
+function of that state, the seed and its own number only: a run that was killed and resumed ends like one that
+was not, byte for byte (on a GPU, up to the order in which it adds).
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -18,7 +20,9 @@ import torch
 from glimpse.errors import GlimpseError
 from glimpse.progress import untracked
 
-from .feeding import Feeder, Pairs, sample_keys
+from ..kernels import choosing
+from .curves import write_losses
+from .feeding import Feeder, Pairs, sample_keys, sample_place
 from .learner import Learner, any_process, processes
 from .record import Log, read_state, sample_grid, write_image, write_state
 from .schedule import Position, TrainingSettings, learning_rate, stage_steps
@@ -41,15 +45,20 @@ class Run:
     about: dict[str, Any] = field(default_factory=dict)  # label set, command, versions: stored as given
     looking: Pairs | None = None  # samples for the grids; never trained on
     colour: Callable[[np.ndarray], np.ndarray] | None = None  # (H, W) classes -> (H, W, 3) for the grids
-    publish: Callable[[Learner, Path, dict[str, Any]], None] | None = None  # writes weights.safetensors
+    # Writes NAME.safetensors into a folder, with facts; the text is appended to NAME.
+    publish: Callable[[Learner, Path, dict[str, Any], str], None] | None = None
     stop: Callable[[], bool] = lambda: False  # asked after every update: end now, resumably?
     report: Callable[[int, dict[str, float]], None] = lambda _update, _terms: None  # beside every grid
     classes: int = 0
+    workers: int = 0  # threads that read samples ahead
 
     @property
     def state_path(self) -> Path:
         """The checkpoint that `resume` reads."""
         return self.folder / "latest.pt"
+
+
+HELD_OUT = 8  # photographs, at most, on which the loss is measured and of which the best network is chosen
 
 
 @dataclass(frozen=True)
@@ -92,9 +101,9 @@ def _check_same(run: Run, state: dict[str, Any]) -> None:
                 f"{run.state_path}: was trained with {key} {before!r}, and this is {now!r}. "
                 "Train anew under another --name, or give the same data."
             )
-    if state["settings"] != run.settings.to_json():
-        now = run.settings.to_json()
-        different = [key for key, value in state["settings"].items() if now.get(key) != value]
+    before, now = TrainingSettings.from_json(state["settings"]).to_json(), run.settings.to_json()
+    if before != now:
+        different = [key for key, value in before.items() if now.get(key) != value]
         raise GlimpseError(
             f"{run.state_path}: was trained with other settings ({', '.join(different)}). "
             "Resume without these options, or train anew under another --name."
@@ -112,11 +121,16 @@ class _Loop:
         self.place = Position(**state["place"]) if state else Position(0, 0, 0)
         self.window: list[dict[str, float]] = state["window"] if state else []
         self.means: dict[str, float] = {}
+        if state and "winograd_from" in state:
+            choosing.use(state["winograd_from"])  # resumed, it must round as it did
+        self.best = float(state.get("best", math.inf)) if state else math.inf  # held-out loss of this stage
         self.before = float(state["seconds"]) if state else 0.0
         self.began = self.saved = time.monotonic()
         self.state = state
         self._rate, self._epoch = self.settings.learning_rate, 0
         self.log = Log(run.folder, self.place.total) if self.rank == 0 else None
+        self.feeder: Feeder | None = None
+        self.looking: Feeder | None = None
 
     @property
     def seconds(self) -> float:
@@ -129,7 +143,9 @@ class _Loop:
             if finished and self.window:
                 self._record(self._rate, self._epoch)
             self.save()
+            self._plot()
         finally:
+            self._leave()
             if self.log:
                 self.log.close()
         return Outcome(finished, self.place, self.seconds)
@@ -148,7 +164,8 @@ class _Loop:
                 if any_process(self.run.stop()):
                     return False
             if number + 1 < len(self.settings.stages):
-                self.place = Position(number + 1, 0, self.place.total)
+                self._publish(f"-{stage.height}x{stage.width}")
+                self.place, self.best = Position(number + 1, 0, self.place.total), math.inf
         return True
 
     def _enter(self, number: int) -> None:
@@ -156,42 +173,92 @@ class _Loop:
         stage = self.settings.stages[number]
         state, self.state = self.state, None
         self.learner.start_stage(stage, first=number == 0 or state is not None)
+        self._leave()
+        size, cache_mb = (stage.height, stage.width), self.settings.cache_mb
         self.feeder = Feeder(
-            self.run.pairs, self.run.classes, (stage.height, stage.width), cache_mb=self.settings.cache_mb
+            self.run.pairs,
+            self.run.classes,
+            size,
+            cache_mb=cache_mb,
+            device=self.learner.device,
+            workers=self.run.workers,
+            zoom=self.settings.zoom,
+        )
+        shown = self.run.looking or self.run.pairs
+        self.looking = Feeder(
+            shown, self.run.classes, size, cache_mb=cache_mb // 8, device=self.learner.device
         )
         if state:
             self.learner.load_state_dict(state["learner"])
         else:
             self.learner.prepare(self.feeder)
 
-    def _update(self, steps: int) -> None:
-        settings, place = self.settings, self.place
+    def _leave(self) -> None:
+        """End what reads ahead for a stage."""
+        for feeder in (self.feeder, self.looking):
+            if feeder:
+                feeder.close()
+
+    def _keys(self, step: int) -> list[tuple[int, bool]]:
+        """Return what this process shows in an update of the stage at hand."""
+        settings = self.settings
         keys = sample_keys(
             settings.seed,
-            place.stage,
-            place.step,
+            self.place.stage,
+            step,
             samples=len(self.run.pairs),
             batch=settings.batch,
             mirror=settings.mirror,
         )
-        batch = self.feeder.batch(keys[self.rank :: self.world], 1 / settings.batch)
+        return keys[self.rank :: self.world]
+
+    def _update(self, steps: int) -> None:
+        settings, place, feeder = self.settings, self.place, cast("Feeder", self.feeder)
+        window = sample_place(settings.seed, place.stage, place.step)
+        batch = feeder.batch(self._keys(place.step), 1 / settings.batch, window)
+        if self.run.workers:
+            ahead = range(place.step + 1, min(steps, place.step + 1 + 2 * self.run.workers))
+            feeder.expect(index for step in ahead for index, _ in self._keys(step))
         rate = learning_rate(settings, place, steps)
-        self.window.append(self.learner.learn(batch, self.feeder, rate))
+        self.window.append(self.learner.learn(batch, feeder, rate))
         self.place = Position(place.stage, place.step + 1, place.total + 1)
         before = place.step * settings.batch // len(self.run.pairs)
         epoch = self.place.step * settings.batch // len(self.run.pairs)
-        if epoch > before:
-            self.learner.end_epoch(epoch, place.stage)
-        if self.place.total % settings.log_steps == 0:
-            self._record(rate, epoch)
+        if epoch > before and self.learner.end_epoch(epoch, place.stage):
+            self.best = math.inf  # what was the best by another measure is not compared
+        looked = self.place.total % settings.sample_steps == 0
+        if looked or self.place.total % settings.log_steps == 0:
+            self._record(rate, epoch, {"held_out": self._measure()} if looked else {})
         self._rate, self._epoch = rate, epoch
-        if self.place.total % settings.sample_steps == 0:
+        if looked:
             self.draw()
             self.run.report(self.place.total, self.means)
         if time.monotonic() - self.saved > 60 * settings.save_minutes:
             self.save()
 
-    def _record(self, rate: float, epoch: int) -> None:
+    def _measure(self) -> float | str:
+        """Return the loss on photographs that are never trained on; keep the network if it is the best."""
+        if self.rank != 0 or not self.run.looking or not self.looking:
+            return ""
+        places = spread(len(self.run.looking), HELD_OUT)
+        batches = (self.looking.batch([(index, False)], 1 / len(places)) for index in places)
+        found = math.fsum(self.learner.measure(batch, self.looking) for batch in batches)
+        if found < self.best:
+            self.best = found
+            self._publish("-best", held_out=found)
+        return found
+
+    def _publish(self, ending: str = "", **facts: float) -> None:
+        """Write the network alone, from the first process only."""
+        if self.rank == 0 and self.run.publish:
+            known = {"steps": self.place.total, "seconds": round(self.seconds), **facts}
+            self.run.publish(self.learner, self.run.folder, known, ending)
+
+    def _plot(self) -> None:
+        if self.log and self.run.colour:
+            write_losses(self.run.folder / "losses.png", self.log.read(self.place.total))
+
+    def _record(self, rate: float, epoch: int, more: dict[str, float | str] | None = None) -> None:
         means = {key: math.fsum(row[key] for row in self.window) / len(self.window) for key in self.window[0]}
         self.window, self.means = [], means
         if self.log:
@@ -203,6 +270,7 @@ class _Loop:
                     "total": self.place.total,
                     "epoch": epoch,
                     **means,
+                    **(more or {}),
                     "learning_rate": rate,
                     "seconds": round(self.seconds, 1),
                 }
@@ -210,16 +278,15 @@ class _Loop:
 
     def draw(self, count: int = 4) -> None:
         """Write a grid of label map | output | photo of held-out samples, or of the first ones trained on."""
-        if self.rank != 0 or self.run.colour is None:
+        if self.rank != 0 or self.run.colour is None or self.looking is None:
             return
-        source = self.run.looking or self.run.pairs
-        places = sorted({round(i * (len(source) - 1) / max(1, count - 1)) for i in range(count)})
-        feeder = Feeder(source, self.run.classes, self.feeder.size, cache_mb=0)
-        batch = feeder.batch([(index, False) for index in places], 1.0)
-        labels = [self.run.colour(row.argmax(0).numpy().astype(np.uint8)) for row in batch.labels]
+        places = spread(len(self.looking.pairs), count)
+        batch = self.looking.batch([(index, False) for index in places], 1.0)
+        labels = [self.run.colour(row.argmax(0).cpu().numpy().astype(np.uint8)) for row in batch.labels]
         outputs = torch.cat([self.learner.render(row[None]) for row in batch.labels])
-        image = sample_grid(labels, outputs, batch.photos)
+        image = sample_grid(labels, outputs, batch.photos.cpu())
         write_image(self.run.folder / "samples" / f"{self.place.total:07d}.png", image)
+        self._plot()
 
     def save(self) -> None:
         """Write the checkpoint and the weights, from the first process only."""
@@ -234,9 +301,14 @@ class _Loop:
                 "place": {"stage": self.place.stage, "step": self.place.step, "total": self.place.total},
                 "window": self.window,
                 "seconds": self.seconds,
+                "best": self.best,
+                "winograd_from": choosing.winograd_from(),
                 "learner": self.learner.state_dict(),
             },
         )
-        if self.run.publish:
-            facts = {"steps": self.place.total, "seconds": round(self.seconds)}
-            self.run.publish(self.learner, self.run.folder, facts)
+        self._publish()
+
+
+def spread(length: int, count: int) -> list[int]:
+    """Return up to `count` different places, evenly over 0 ... length - 1, both ends among them."""
+    return sorted({round(i * (length - 1) / max(1, count - 1)) for i in range(count)})

@@ -12,7 +12,7 @@ from torch.nn import functional
 from glimpse.errors import GlimpseError
 
 from ..network.pix2pix import Discriminator
-from .learner import channels_last, check_finite, processes, sum_gradients
+from .learner import channels_last, numbers_of, processes, sum_gradients
 
 if TYPE_CHECKING:
     from ..network.config import NetworkConfig
@@ -67,15 +67,16 @@ class Pix2PixLearner:
     def prepare(self, feeder: Feeder) -> None:
         """Nothing to look at."""
 
-    def end_epoch(self, epoch: int, stage: int) -> None:
+    def end_epoch(self, epoch: int, stage: int) -> bool:  # noqa: ARG002
         """Nothing to change."""
+        return False
 
     def learn(self, batch: Minibatch, feeder: Feeder, rate: float) -> dict[str, float]:  # noqa: ARG002
         """Update the discriminator, then the generator."""
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
-        labels, real = batch.labels.to(self.device), batch.photos.to(self.device) / 127.5 - 1
+        labels, real = batch.labels, batch.photos / 127.5 - 1
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
             fake = torch.cat([self._generate(labels, row) for row in range(len(labels))])
             judged = self._discriminate(labels, torch.cat([fake.detach(), real]), batch.share)
@@ -110,16 +111,21 @@ class Pix2PixLearner:
     def _apply(self, which: int, loss: Tensor, numbers: Tensor, batch: Minibatch) -> list[float]:
         """Backward and one step of one optimiser, over all processes; returns the summed `numbers`."""
         optimizer = self.optimizers[which]
-        own = float(loss.detach())
-        if processes()[1] == 1:
-            check_finite(own, own, batch)
         optimizer.zero_grad()
         torch.autograd.backward(loss)
         parameters = [value for group in optimizer.param_groups for value in group["params"]]
-        summed: list[float] = sum_gradients(parameters, numbers.detach().reshape(-1)).tolist()
-        check_finite(own, summed[0], batch)
+        summed = numbers_of(loss.detach(), sum_gradients(parameters, numbers.detach().reshape(-1)), batch)
         optimizer.step()
         return summed
+
+    @torch.no_grad()
+    def measure(self, batch: Minibatch, feeder: Feeder) -> float:  # noqa: ARG002
+        """Return the generator's L1 term, without dropout: what its adversary says of others means little."""
+        self.network.eval()
+        fake = self.network(batch.labels)[:, 0].float() / 127.5 - 1
+        self.network.train()
+        l1 = (fake - (batch.photos / 127.5 - 1)).abs().mean((1, 2, 3)).sum() * batch.share
+        return float(l1 * self.l1_weight)
 
     @torch.no_grad()
     def render(self, labels: Tensor) -> Tensor:

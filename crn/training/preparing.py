@@ -16,17 +16,15 @@ from glimpse.progress import untracked
 
 from ..data.labels import LabelSet, colour_label_map
 from ..losses.feature_networks import FEATURE_NETWORKS, build_features
-from ..network.checkpoints import load_weights, save_weights
+from ..network.checkpoints import save_weights
 from ..network.config import NetworkConfig
-from ..network.devices import find_device, out_of_memory
-from ..network.model import CRN
-from ..network.pix2pix import OFFICIAL_WIDTHS, Generator, build_generator, pix2pix_config
-from .learner import CRNLearner, Learner
+from ..network.devices import find_device, out_of_memory, settle
+from ..network.pix2pix import OFFICIAL_WIDTHS, pix2pix_config
 from .loop import Outcome, Run, train
-from .pix2pix_learner import Pix2PixLearner
 from .record import read_state
 from .schedule import PAPER_STAGES, Stage, TrainingSettings
 from .sources import DataRequest, open_pairs
+from .starting import build_learner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,6 +32,7 @@ if TYPE_CHECKING:
     from glimpse.progress import Track
 
     from ..losses.features import FeatureNetwork
+    from .learner import Learner
     from .sources import OpenedPairs
 
 PRESETS = ("small", "paper")
@@ -61,6 +60,7 @@ class Request:
     device: str = "cpu"
     threads: int = 0  # 0: as torch chooses
     minutes: float = 0.0  # stop, resumably, after so long; 0: never
+    workers: int | None = None  # threads that read samples ahead; None: 4 for a GPU, 0 for a processor
     # Fields of TrainingSettings that differ from the preset's.
     settings: dict[str, Any] = field(default_factory=dict)
 
@@ -175,6 +175,12 @@ def training_settings(request: Request, stages: tuple[Stage, ...]) -> TrainingSe
     values: dict[str, Any] = {"loss": request.loss, "features": request.features}
     if request.architecture == "pix2pix":
         values |= {"loss": "gan", "features": "none", "learning_rate": 2e-4, "final_learning_rate": 2e-6}
+        if "average" in request.settings:
+            raise GlimpseError(
+                "--average is for --arch crn: pix2pix is published as its last update left it."
+            )
+        if "window" in request.settings:
+            raise GlimpseError("--loss-window is for --arch crn: pix2pix's discriminator sees whole images.")
     elif request.loss == "image":
         values["features"] = "none"
     if request.preset == "paper":
@@ -186,6 +192,7 @@ def training_settings(request: Request, stages: tuple[Stage, ...]) -> TrainingSe
             # At the published 1e-4, networks this narrow keep the hues of their initialisation for long; at
             # 1e-3 they follow the last few photographs. The rate falls in the last stage's second half.
             values |= {"learning_rate": 5e-4, "final_learning_rate": 5e-5, "emphasis": SMALL_EMPHASIS}
+            values |= {"average": 0.999}
     return TrainingSettings(stages=stages, **{**values, **request.settings})
 
 
@@ -203,7 +210,7 @@ def start(
 
     `report` gets the loss's terms beside every sample grid; `stop`, asked after every update, ends the run.
     """
-    find_device(request.device)
+    settle(find_device(request.device))
     if request.threads:
         torch.set_num_threads(request.threads)
     joined = join_processes(request.device)
@@ -263,7 +270,9 @@ def assemble(
             download=request.download_features,
             seed=settings.seed,
         )
-    learner = build_learner(request, config, settings, features)
+    learner = build_learner(
+        request.architecture, config, settings, features, weights=request.weights, device=request.device
+    )
     about = {
         "label_set": opened.labels.name,
         "classes": len(opened.labels.classes),
@@ -285,71 +294,15 @@ def assemble(
         publish=_Publisher(request, opened, about),
         stop=lambda: bool(request.minutes) and time.monotonic() - began > 60 * request.minutes,
         classes=len(opened.labels.classes),
+        workers=workers_for(request),
     )
 
 
-def build_learner(
-    request: Request, config: NetworkConfig, settings: TrainingSettings, features: FeatureNetwork | None
-) -> Learner:
-    """Build the network, fresh or from `request.weights`, and what trains it."""
-    chance = torch.Generator().manual_seed(settings.seed)
-    if request.architecture == "pix2pix":
-        generator = _initial(request, config) or build_generator(config, chance)
-        return Pix2PixLearner(_expect(generator, Generator), settings, device=request.device)
-    network = _initial(request, config) or CRN(config, chance)
-    return CRNLearner(_expect(network, CRN), settings, features, device=request.device)
-
-
-def _expect(network: torch.nn.Module, kind: type[Any]) -> Any:
-    if not isinstance(network, kind):
-        raise GlimpseError(
-            f"--weights hold a {type(network).__name__}, and --arch asks for a {kind.__name__}."
-        )
-    return network
-
-
-def _initial(request: Request, config: NetworkConfig) -> torch.nn.Module | None:
-    """Load the weights to start from: of the same label set, and of the first stage's size or half of it."""
-    if not request.weights:
-        return None
-    found = load_weights(request.weights)
-    if (found.config.label_set, found.config.classes) != (config.label_set, config.classes):
-        raise GlimpseError(
-            f"{found.path}: is for label set {found.config.label_set!r} with {found.config.classes} classes; "
-            f"the data has {config.label_set!r} with {config.classes}. Choose weights of that label set."
-        )
-    model = found.model.requires_grad_(True)
-    if isinstance(model, CRN) and found.config.outputs != config.outputs:
-        model = _with_outputs(model, config.outputs)
-    if isinstance(model, CRN) and 2 * found.config.height == config.height:
-        return model.grown(config.features[-1])
-    if (found.config.height, found.config.width) != (config.height, config.width):
-        raise GlimpseError(
-            f"{found.path}: is for {found.config.height}x{found.config.width}; the first stage is "
-            f"{config.height}x{config.width}. Give a first --stage of the weights' size."
-        )
-    return model
-
-
-def _with_outputs(model: CRN, outputs: int) -> CRN:
-    """Return the network with another number of images: all weights kept, the head's repeated and disturbed.
-
-    Every image starts as a tint of the one that was learnt, so that none is hopeless from the start.
-    """
-    chance = torch.Generator().manual_seed(0)
-    other = CRN(replace(model.config, outputs=outputs), chance)
-    body = {name: value for name, value in model.state_dict().items() if not name.startswith("head.")}
-    other.load_state_dict(body, strict=False)
-    with torch.no_grad():
-        # Channels go by colour first, then by image; of several images the first is repeated.
-        old: Any = model.head
-        new: Any = other.head
-        weight = old.weight[:: model.config.outputs].repeat_interleave(outputs, 0)
-        bias = old.bias[:: model.config.outputs].repeat_interleave(outputs, 0)
-        noise = torch.randn(weight.shape, generator=chance) * weight.std() * 0.1
-        new.weight.copy_(weight + noise)
-        new.bias.copy_(bias + 0.1 * torch.randn(bias.shape, generator=chance))
-    return other
+def workers_for(request: Request) -> int:
+    """Return how many threads read samples ahead: as asked, else 4 for a GPU, which must not wait."""
+    if request.workers is not None:
+        return request.workers
+    return 0 if request.device.startswith("cpu") else 4
 
 
 def _describe(features: FeatureNetwork | None) -> dict[str, str] | None:
@@ -365,7 +318,7 @@ class _Publisher:
     def __init__(self, request: Request, opened: OpenedPairs, about: dict[str, Any]):
         self.request, self.opened, self.about = request, opened, about
 
-    def __call__(self, learner: Learner, folder: Path, facts: dict[str, Any]) -> None:
+    def __call__(self, learner: Learner, folder: Path, facts: dict[str, Any], ending: str = "") -> None:
         notes = {
             "trained_by": self.about["command"],
             "features": self.about["features"],
@@ -373,7 +326,7 @@ class _Publisher:
             **facts,
         }
         save_weights(
-            folder / f"{self.request.name}.safetensors",
+            folder / f"{self.request.name}{ending}.safetensors",
             learner.model,
             learner.config,
             notes,

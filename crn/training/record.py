@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 STATE_FORMAT = 1
 COLUMNS = (
     "stage", "height", "step", "total", "epoch", "loss", "input", "conv1_2", "conv2_2", "conv3_2", "conv4_2",
-    "conv5_2", "l1", "gan", "discriminator", "learning_rate", "seconds",
+    "conv5_2", "l1", "gan", "discriminator", "held_out", "learning_rate", "seconds",
 )  # fmt: skip
 
 
@@ -75,21 +75,21 @@ class Log:
     def __init__(self, folder: Path, total: int):
         """Open the log of `folder`; rows of updates after `total` (done again after a kill) are dropped."""
         self.path = folder / "log.csv"
-        self._rows = self._read(total)
         self._board = _tensorboard(folder)
-        self._write()
+        self._write(self.read(total))
 
-    def _read(self, total: int) -> list[dict[str, str]]:
+    def read(self, total: int) -> list[dict[str, str]]:
+        """Return the rows up to an update, by column."""
         if not self.path.is_file() or total == 0:
             return []
         with self.path.open(newline="", encoding="utf-8") as file:
             return [row for row in csv.DictReader(file) if row.get("seconds") and int(row["total"]) <= total]
 
-    def _write(self) -> None:
+    def _write(self, rows: list[dict[str, str]]) -> None:
         text = io.StringIO()
         writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", extrasaction="ignore")
         writer.writeheader()
-        writer.writerows(self._rows)
+        writer.writerows(rows)
         write_whole(self.path, text.getvalue())
 
     def add(self, row: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from ..losses.losses import KINDS as LOSSES
 
 PRECISIONS = ("float32", "bfloat16")
 BALANCES = ("authors", "alike")
+DECAYS = ("late", "cosine")
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,14 @@ class TrainingSettings:
     final_learning_rate: float = (
         1e-4  # where the last stage's second half ends; equal: constant, as published
     )
+    decay: str = "late"  # linear, in the last stage's second half; "cosine": over the whole last stage
     batch: int = 1  # samples an update, over all processes
     mirror: bool = False  # show half of the samples mirrored
+    zoom: float = 1.0  # photographs are loaded so much larger, and a random window of the stage's size is cut
+    window: tuple[
+        int, ...
+    ] = ()  # (height, width) in pixels in which the loss compares features; (): everywhere
+    average: float = 0.0  # share of the past in the moving average of the weights that is published; 0: none
     precision: str = "float32"
     recompute: bool = False  # gradient checkpointing: less memory, a third more time
     cache_mb: int = 2048  # memory for the photographs' features; 0: compute them anew each time
@@ -82,6 +89,7 @@ class TrainingSettings:
             ("loss", self.loss, (*LOSSES, "gan")),
             ("balance", self.balance, BALANCES),
             ("precision", self.precision, PRECISIONS),
+            ("decay", self.decay, DECAYS),
         ):
             if value not in allowed:
                 raise GlimpseError(
@@ -99,6 +107,7 @@ class TrainingSettings:
             raise GlimpseError(
                 f"training setting emphasis is {list(self.emphasis)}; it needs six numbers from 0."
             )
+        _check_windows(self.zoom, self.window, self.average)
         for small, tall in zip(self.stages[:-1], self.stages[1:], strict=True):
             if tall.height != 2 * small.height or tall.width != 2 * small.width:
                 raise GlimpseError(
@@ -120,7 +129,19 @@ class TrainingSettings:
             Stage(**{**stage, "trained_heights": tuple(stage.get("trained_heights", ()))})
             for stage in values["stages"]
         )
-        return cls(**{**values, "stages": stages, "emphasis": tuple(values["emphasis"])})
+        pairs = {"emphasis": tuple(values["emphasis"]), "window": tuple(values.get("window", ()))}
+        return cls(**{**values, "stages": stages, **pairs})
+
+
+def _check_windows(zoom: float, window: tuple[int, ...], average: float) -> None:
+    if not 1 <= zoom <= 4:
+        raise GlimpseError(f"training setting zoom is {zoom}; it must be between 1 and 4.")
+    if not 0 <= average < 1:
+        raise GlimpseError(f"training setting average is {average}; it must be at least 0 and less than 1.")
+    if window and (len(window) != 2 or min(window) < 16):
+        raise GlimpseError(
+            f"training setting window is {list(window)}; a height and a width from 16 pixels are needed."
+        )
 
 
 @dataclass(frozen=True)
@@ -138,8 +159,11 @@ def stage_steps(stage: Stage, samples: int, batch: int) -> int:
 
 
 def learning_rate(settings: TrainingSettings, place: Position, steps: int) -> float:
-    """Return an update's rate: constant, then linear to the final one over the last stage's second half."""
+    """Return an update's rate: constant, then down to the final one in the last stage, as `decay` says."""
     if place.stage < len(settings.stages) - 1:
         return settings.learning_rate
+    if settings.decay == "cosine":
+        left = (1 + math.cos(math.pi * place.step / steps)) / 2
+        return settings.final_learning_rate + left * (settings.learning_rate - settings.final_learning_rate)
     late = max(0.0, 2 * place.step / steps - 1)
     return settings.learning_rate + late * (settings.final_learning_rate - settings.learning_rate)

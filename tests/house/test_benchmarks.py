@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks._sizes import some_of, whole_number
 
@@ -49,6 +50,20 @@ def test_numbers_and_names_are_read():
     assert some_of(["a", "b"])("b,a") == ["b", "a"]
     with pytest.raises(argparse.ArgumentTypeError, match="'c' is none of a, b"):
         some_of(["a", "b"])("a,c")
+
+
+def test_what_a_gpu_would_show_runs_on_a_processor_as_well():
+    from benchmarks import gpu
+
+    narrow = {"widths": (4,) * 4, "plan": gpu.NARROW}
+    for changes in gpu.KINDS.values():
+        seconds, gib = gpu.step("cpu", (32, 64), 1, changes, **narrow)
+        assert seconds > 0
+        assert gib == 0
+    (image, loss, gradients), again = (gpu.one_pass("cpu", torch.float64) for _ in range(2))
+    assert image.shape == (1, 3, 128, 256)
+    assert loss == again[1]
+    assert gradients.isfinite().all()
 
 
 @pytest.mark.slow

@@ -44,6 +44,7 @@ from glimpse.crn.training.schedule import (
 from glimpse.crn.training.sources import DataRequest
 from glimpse.errors import GlimpseError
 
+DEVICE = os.environ.get("GLIMPSE_TEST_DEVICE", "cpu")  # `make gpu` sets it
 PLAN = FeaturePlan("random", ((4, 2), (4, 2), (4, 2), (4, 2), (4, 2)))
 STAGES = (Stage(16, 32, 2), Stage(32, 64, 1.5, features=4))
 
@@ -83,12 +84,14 @@ def _settings(**changes: object) -> TrainingSettings:
 def _learner(settings: TrainingSettings, state: dict | None = None):
     if settings.loss == "gan":
         config = pix2pix_config("test", 4, 32, 64, (4, 8, 8, 8))
-        return Pix2PixLearner(build_generator(config, torch.Generator().manual_seed(0)), settings)
+        generator = build_generator(config, torch.Generator().manual_seed(0))
+        return Pix2PixLearner(generator, settings, device=DEVICE)
     config = NetworkConfig(label_set="test", classes=4, height=16, width=32, features=(6, 6, 4),
                            outputs=3 if settings.loss == "diverse" else 1)  # fmt: skip
     if state:
         config = NetworkConfig.from_json(state["learner"]["config"])
-    return CRNLearner(CRN(config, torch.Generator().manual_seed(0)), settings, random_features(0, PLAN))
+    network = CRN(config, torch.Generator().manual_seed(0))
+    return CRNLearner(network, settings, random_features(0, PLAN), device=DEVICE)
 
 
 def _run(folder: Path, settings: TrainingSettings, *, pairs=None, resume: bool = False, **changes) -> Outcome:
@@ -135,6 +138,7 @@ GAN = {"loss": "gan", "stages": (Stage(32, 64, 3),)}
         (17, {"batch": 2}),
         (9, GAN),
         (4, {"loss": "image"}),
+        (9, {"average": 0.9, "window": (16, 16), "zoom": 1.25}),
         (3, {"precision": "bfloat16"}),
         (3, {"precision": "bfloat16", "loss": "diverse", "cache_mb": 0}),
     ],
@@ -346,9 +350,9 @@ import sys, torch
 sys.path.insert(0, {tests!r})
 torch.set_num_threads(1)
 from pathlib import Path
-from test_training import GAN, _run, _settings
+from test_training import DEVICE, GAN, _run, _settings
 from glimpse.crn.training.preparing import join_processes
-joined = join_processes("cpu")
+joined = join_processes(DEVICE)
 _run(Path({folder!r}), _settings(batch=2, loss={loss!r}, learning_rate=1e-4,
     final_learning_rate=1e-4, **{more}))
 if joined:
