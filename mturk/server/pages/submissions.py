@@ -227,9 +227,11 @@ async def save_progress(request: Request) -> Response:
         row, left = _with_time_left(tx, own_assignment(tx, assignment_id, worker))
         if left is None:
             return _ENDED.get(row["status"], "submitted"), None, None
-        whole, new = _with_the_rest(row["progress"], sent) if request.method == "PATCH" else (sent, text)
-        if new != row["progress"]:
-            if not _goes_on(json.loads(row["progress"] or "null"), whole):
+        kept = row["progress"]
+        before = json.loads(kept or "null")
+        whole, new = _with_the_rest(kept, before, sent) if request.method == "PATCH" else (sent, text)
+        if new != kept:
+            if not _goes_on(before, whole):
                 return "moved", left, None
             assignments.set_progress(tx, row, new)
         climbs = isinstance(whole, dict) and whole.get("stairs")
@@ -262,9 +264,11 @@ def _with_time_left(tx: Transaction, row: Row) -> tuple[Row, int | None]:
     return row, math.ceil(row["deadline"] - tx.now)
 
 
-def _with_the_rest(kept: str | None, sent: Any) -> tuple[Any, str]:
-    """Return the progress of which a page sent the end, and its text; HTTP 412 where the rest is lacking."""
-    before = json.loads(kept or "null")
+def _with_the_rest(kept: str | None, before: Any, sent: Any) -> tuple[Any, str]:
+    """Return the progress of which a page sent the end, and its text; HTTP 412 where the rest is lacking.
+
+    `before` is what `kept` says; its answers stand in what is returned.
+    """
     try:
         start, begun = sent["from"], before["answers"]
         if type(start) is not int or not 0 <= start < len(begun):
