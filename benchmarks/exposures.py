@@ -204,8 +204,10 @@ def stored(page: Any) -> dict[str, Any]:
 
 def traced_trials(found: Any, page: Any, count: int) -> list[Frame]:
     """Do `count` trials under the trace; return the displayed frames."""
-    boxes = [page.locator(pane).bounding_box() for pane in ("#left", "#right")]
-    masks = mask_pictures(page)
+    panes = [pane for pane in ("#left", "#right") if page.locator(pane).count()]
+    # The only image of a trial stands for both sides.
+    boxes = ([page.locator(pane).bounding_box() for pane in panes] * 2)[:2]
+    masks = (mask_pictures(page) * 2)[:2]
     frames: list[Frame] = []
     left = count
     while left > 0:
@@ -222,9 +224,9 @@ def traced_trials(found: Any, page: Any, count: int) -> list[Frame]:
 
 
 def mask_pictures(page: Any) -> list[np.ndarray]:
-    """Return both masks as small grey pictures."""
+    """Return the masks as small grey pictures."""
     pictures = []
-    for index in range(2):
+    for index in range(page.locator(".mask").count()):
         url = page.evaluate(f"document.querySelectorAll('.mask')[{index}].toDataURL()")
         pictures.append(_small(Image.open(io.BytesIO(base64.b64decode(url.split(",")[1])))))
     return pictures
