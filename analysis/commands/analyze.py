@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from glimpse.questions import Question
 
+    from ..figures.drawing import DrawingBoard
     from ..reading.design import Problem
     from ..report.findings import Finding
     from ..report.settings import AnalysisSettings
@@ -229,9 +230,9 @@ def analyze(
             curve, exposure, round(threshold / 100, 12), compare, seed, metrics, directions, items,
         )  # fmt: skip
         check_out(out)
-        if _analyzed_single(folders, settings, out, output):
-            return
         board = DrawingBoard(formats, ask)
+        if _analyzed_single(folders, settings, board, out, output):
+            return
         evidence = evaluate(folders, settings, images, board=board)
         files, findings = build_report(evidence, versions("numpy", "scipy", "pandas", "matplotlib"), board)
     write_report(files, out)
@@ -247,7 +248,9 @@ def analyze(
     console.next(shlex.join(["python", "-m", "webbrowser", "-t", str(out / "report.html")]))
 
 
-def _analyzed_single(folders: Sequence[Path], settings: AnalysisSettings, out: Path, output: str) -> bool:
+def _analyzed_single(
+    folders: Sequence[Path], settings: AnalysisSettings, board: DrawingBoard, out: Path, output: str
+) -> bool:
     """Write the report of a study of one image at a time, and print what it found; False for one of pairs."""
     from ..report.report import write_report
     from ..report.single_report import build_single, evaluate_single, shows_single, single_findings
@@ -255,7 +258,7 @@ def _analyzed_single(folders: Sequence[Path], settings: AnalysisSettings, out: P
     if not shows_single(folders):
         return False
     evidence = evaluate_single(folders, settings)
-    files = build_single(evidence, versions("numpy", "scipy", "pandas", "matplotlib"))
+    files = build_single(evidence, versions("numpy", "scipy", "pandas", "matplotlib"), board)
     write_report(files, out)
     console = click.get_current_context().obj
     _warn(console, evidence.results.problems)
@@ -268,8 +271,9 @@ def _analyzed_single(folders: Sequence[Path], settings: AnalysisSettings, out: P
         console.say("\n".join(f"- {text}" for text in single_findings(evidence)))
         return True
     for text in single_findings(evidence):
-        console.say(click.wrap_text(text, 100, "- ", "  "))
-    console.say(f"\nWrote {out}/: report.html, {len(files) - 1} more files (tables, summary.json).")
+        # Wrapped first, so that no line ends between a number and its unit.
+        console.say(click.wrap_text(text, 100, "- ", "  ").replace("\u00a0", " "))
+    console.say(f"\nWrote {out}/: report.html, {len(files) - 1} more files (tables, figures, summary.json).")
     console.next(shlex.join(["python", "-m", "webbrowser", "-t", str(out / "report.html")]))
     return True
 

@@ -290,6 +290,7 @@ def _plan_single(
 ) -> None:
     """Plan a study of single images, print it, and write single_power.csv."""
     from glimpse.files import write_whole
+    from glimpse.text import counted
 
     from ..planning.planning import check_out
     from ..planning.single_power import SPREADS, SingleSpread, said_of_single, single_plan, single_size
@@ -307,8 +308,8 @@ def _plan_single(
     given = [SingleSpread(f"by {worker:g}", worker, worker, spreads[1] or 0.4) for worker, _ in spreads[0]]
     plan = single_plan(size, single["d_prime"], given or SPREADS, level=1 - settings[0])
     console.say(
-        f"{size.workers} workers, {size.trials} trials each, half of them real; {size.images} images of each "
-        f"condition; {size.conditions} generated.\n"
+        f"{counted(size.workers, 'worker')}, {counted(size.trials, 'trial')} each, half of them real; "
+        f"{counted(size.images, 'image')} of each condition; {size.conditions} generated.\n"
     )
     for line in said_of_single(plan, size):
         console.say(line)

@@ -89,7 +89,7 @@ def prepare(formats: Sequence[str]) -> None:
     """Import what draws, which takes as long as all else together."""
     from matplotlib.backends import backend_svg  # noqa: F401
 
-    from . import answers, figures, metric, wins  # noqa: F401
+    from . import answers, detection, figures, metric, wins  # noqa: F401
 
     if "pdf" in formats:
         from fontTools import subset  # noqa: F401
@@ -125,9 +125,10 @@ def _drawn(order: Order, names: Sequence[str]) -> Drawn:
 
 
 def _figure(drawing: Drawing) -> Figure:
-    from . import answers, figures, metric, wins
+    from . import answers, detection, figures, metric, wins
 
-    draw = (vars(answers) | vars(figures) | vars(metric) | vars(wins))[f"{drawing.kind}_figure"]
+    modules = (answers, detection, figures, metric, wins)
+    draw = {name: own for module in modules for name, own in vars(module).items()}[f"{drawing.kind}_figure"]
     figure: Figure = draw(*drawing.tables, **drawing.options)
     return figure
 

@@ -48,7 +48,8 @@ def mark_simulated(figure: Figure) -> Figure:
     return figure
 
 
-def _exposure_axis(ax: Axes, exposures_ms: Sequence[float]) -> None:
+def exposure_axis(ax: Axes, exposures_ms: Sequence[float]) -> None:
+    """Make the x axis one of exposures in seconds, in octaves."""
     seconds = [value / 1000 for value in exposures_ms]
     ax.set_xscale("log", base=2)
     ax.xaxis.set_major_locator(FixedLocator(seconds))
@@ -58,7 +59,7 @@ def _exposure_axis(ax: Axes, exposures_ms: Sequence[float]) -> None:
     ax.set_xlabel("Exposure (s)")
 
 
-def _end_labels(ax: Axes, names: Sequence[str], ends: Sequence[float], colours: Sequence[str]) -> None:
+def end_labels(ax: Axes, names: Sequence[str], ends: Sequence[float], colours: Sequence[str]) -> None:
     """Write names to the right of the axes at their series' ends, moved apart where they would overlap."""
     low, high = ax.get_ylim()
     height = ax.get_window_extent().height / ax.figure.dpi * 72  # in points
@@ -95,7 +96,7 @@ def plot_realism(ax: Axes, points: pd.DataFrame, curves: pd.DataFrame, *, named:
     """
     names = list(dict.fromkeys(points["series"]))
     exposures = sorted(points["exposure_ms"].unique())
-    _exposure_axis(ax, exposures)
+    exposure_axis(ax, exposures)
     ax.axhline(0.5, **CHANCE)
     ends = []
     for rank, name in enumerate(names):
@@ -120,7 +121,7 @@ def plot_realism(ax: Axes, points: pd.DataFrame, curves: pd.DataFrame, *, named:
     ax.set_ylabel("Preference rate")
     if named:
         colours = [SOFT, *(colour_and_marker(rank)[0] for rank in range(len(names)))]
-        _end_labels(ax, ["chance", *names], [0.5, *ends], colours)
+        end_labels(ax, ["chance", *names], [0.5, *ends], colours)
     return ax
 
 
@@ -198,7 +199,7 @@ def plot_ranking(ax: Axes, table: pd.DataFrame) -> Axes:
     table: condition, exposure_ms, strength, low, high.
     """
     names = list(dict.fromkeys(table["condition"]))
-    _exposure_axis(ax, sorted(table["exposure_ms"].unique()))
+    exposure_axis(ax, sorted(table["exposure_ms"].unique()))
     ax.axhline(0, **CHANCE)
     ends = []
     for rank, name in enumerate(names):
@@ -213,7 +214,7 @@ def plot_ranking(ax: Axes, table: pd.DataFrame) -> Axes:
     ax.margins(y=0.08)
     ax.yaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10]))
     ax.set_ylabel("Bradley-Terry strength (log odds)")
-    _end_labels(ax, names, ends, [colour_and_marker(rank)[0] for rank in range(len(names))])
+    end_labels(ax, names, ends, [colour_and_marker(rank)[0] for rank in range(len(names))])
     return ax
 
 
@@ -380,5 +381,5 @@ def plot_width_price(ax: Axes, table: pd.DataFrame, *, named: bool = True) -> Ax
     ax.set_xlabel("Price of the study with Mechanical Turk's fees")
     ax.set_ylabel("Width of a cell's 95 % interval")
     if named:
-        _end_labels(ax, names, ends, [colour_and_marker(rank)[0] for rank in range(len(names))])
+        end_labels(ax, names, ends, [colour_and_marker(rank)[0] for rank in range(len(names))])
     return ax

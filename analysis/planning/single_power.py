@@ -25,6 +25,7 @@ from scipy import special
 
 from glimpse.errors import GlimpseError
 from glimpse.pricing import price
+from glimpse.text import counted
 
 from ..statistics.distributions import t_quantile
 from .size import is_amount
@@ -83,8 +84,8 @@ class SingleSize:
                 raise GlimpseError(f"plan: {name} is {value}; allowed are {least} to {most:,}.")
         if self.generated < 1:
             raise GlimpseError(
-                f"plan: {self.trials} trials show no image of each of {self.conditions} conditions; raise "
-                "--trials-per-hit or plan fewer."
+                f"plan: {counted(self.trials, 'trial')} show no image of each of "
+                f"{counted(self.conditions, 'condition')}; raise --trials-per-hit or plan fewer."
             )
 
     @property

@@ -1,30 +1,43 @@
-"""The report of a study of one image at a time: its judgments and the plain rates that follow from them."""
+"""The report of a study of one image at a time: read, computed, drawn, and put together as files."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from glimpse.errors import GlimpseError, NothingLeftError
+from glimpse.files import plain
 from glimpse.questions import questions_of
 from glimpse.study import read_document
-from glimpse.text import environment
+from glimpse.text import template_text
 
+from ..figures.drawing import DrawingBoard
 from ..reading.belonging import belonging
 from ..reading.detections import Climbed, all_detections
 from ..reading.exclusion import Exclusion, exclude, none_left
 from ..reading.results import Results, read_results
+from ..statistics.choices import ADJUSTMENTS
+from .formats import level_text
+from .page import Picture, picture, with_figures
 from .report import OPENING
+from .single_drawings import single_drawings
+from .single_summary import question_facts
+from .single_tables import SingleStatistics, single_statistics
+from .single_wording import single_methods, statements
+from .summary import PROBLEMS_LISTED
 from .tables import csv_text
+from .wording import template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from ..figures.drawing import Drawing
     from .settings import AnalysisSettings
 
 RATE_COLUMNS = (
@@ -38,7 +51,8 @@ class SingleEvidence:
     """What was found in a study of one image at a time.
 
     judgments: of each question, `reading.detections` as a table. rates: RATE_COLUMNS, how often each
-    condition was called generated at each exposure, sentinels and excluded judgments left out.
+    condition was called generated at each exposure, sentinels and excluded judgments left out. statistics:
+    of each question, in the order in which they were asked. digests: folders, and the SHA-256 of answers.
     """
 
     settings: AnalysisSettings
@@ -46,11 +60,20 @@ class SingleEvidence:
     exclusion: Exclusion
     judgments: pd.DataFrame
     rates: pd.DataFrame
+    statistics: tuple[SingleStatistics, ...]
+    digests: tuple[tuple[str, str], ...]
 
     @property
     def counted(self) -> pd.DataFrame:
         """The judgments that count: neither excluded nor of sentinels."""
-        return self.judgments[~self.judgments["excluded"] & ~self.judgments["sentinel"]]
+        return counted(self.judgments)
+
+
+def counted(judgments: pd.DataFrame) -> pd.DataFrame:
+    """Judgments that are neither excluded nor of sentinels."""
+    keep = ~judgments["excluded"].astype(bool) & ~judgments["sentinel"].astype(bool)
+    left: pd.DataFrame = judgments.loc[keep]
+    return left
 
 
 def shows_single(folders: Sequence[Path]) -> bool:
@@ -67,32 +90,66 @@ def evaluate_single(folders: Sequence[Path], settings: AnalysisSettings) -> Sing
     results = belonging(read_results(list(folders)))
     if results.real is None:
         raise GlimpseError(f"{folders[0]}: no condition is real, so that no answer is right or wrong.")
+    _refuse_what_pairs_have(settings)
     exclusion = exclude(results, settings.rules)
-    climbed = Climbed.of(results.experiment, results.trials)
-    parts = []
-    for question in questions_of(results.experiment):
-        asked = results.asked(question.name).judgments
-        marked = asked.marked(exclusion.judgments.reason, exclusion.judgments.max_error_ms)
-        parts.append(all_detections(marked, results.real, climbed))
-    judgments = pd.concat(parts, ignore_index=True)
-    evidence = SingleEvidence(settings, results, exclusion, judgments, pd.DataFrame())
-    counted = evidence.counted
-    if not len(counted):
+    lifted = exclude(results, replace(settings.rules, sentinel_filter=not settings.rules.sentinel_filter))
+    judgments, other = (_marked(results, one) for one in (exclusion, lifted))
+    if not len(counted(judgments)):
         reasons = judgments[judgments["excluded"]]["reason"].astype(str).value_counts()
         lost = {str(reason): int(count) for reason, count in reasons.items()}
         genuine = bool((~judgments["sentinel"]).any())
         raise NothingLeftError(none_left(len(exclusion.assignments), lost, genuine=genuine))
-    return SingleEvidence(settings, results, exclusion, judgments, plain_rates(counted))
+    climbed = Climbed.of(results.experiment, results.trials)
+    statistics = tuple(
+        single_statistics(
+            judgments[judgments["question"] == question.name], other[other["question"] == question.name],
+            question, str(results.real), settings, climbed if question.name == results.judged_by else None,
+        )
+        for question in questions_of(results.experiment)
+    )  # fmt: skip
+    digests = tuple((str(folder), _digest(folder)) for folder in folders)
+    # The exposures of a staircase are as many as its steps: what people said at each tells little.
+    counting = counted(judgments if climbed is None else judgments.assign(exposure_ms=np.nan))
+    return SingleEvidence(settings, results, exclusion, judgments, plain_rates(counting), statistics, digests)
 
 
-def plain_rates(counted: pd.DataFrame) -> pd.DataFrame:
+def _marked(results: Results, exclusion: Exclusion) -> pd.DataFrame:
+    """The judgments of all questions, with what is excluded."""
+    parts, climbed = [], Climbed.of(results.experiment, results.trials)
+    for question in questions_of(results.experiment):
+        asked = results.asked(question.name).judgments
+        marked = asked.marked(exclusion.judgments.reason, exclusion.judgments.max_error_ms)
+        parts.append(all_detections(marked, str(results.real), climbed))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _refuse_what_pairs_have(settings: AnalysisSettings) -> None:
+    """GlimpseError for options that speak of pairs."""
+    given = {
+        "--metric": settings.metrics, "--compare": settings.compare, "--items": settings.items,
+        "--equivalence": settings.intervals.equivalence is not None,
+        "--exposure measured": settings.exposure != "nominal",
+    }  # fmt: skip
+    for option, stated in given.items():
+        if stated:
+            raise GlimpseError(
+                f"{option} is for studies of pairs; this one shows one image at a time. Leave it out."
+            )
+
+
+def _digest(folder: Path) -> str:
+    with (folder / "assignments.jsonl").open("rb") as answers:
+        return hashlib.file_digest(answers, "sha256").hexdigest()
+
+
+def plain_rates(judgments: pd.DataFrame) -> pd.DataFrame:
     """Return how often each condition was called generated, with RATE_COLUMNS.
 
-    counted: the judgments that count.
+    judgments: those that count.
     """
     rows: list[tuple[Any, ...]] = []
     keys = ["question", "condition", "exposure_ms"]
-    cells = counted.groupby(keys, observed=True, dropna=False, sort=False)
+    cells = judgments.groupby(keys, observed=True, dropna=False, sort=False)
     for (question, condition, exposure), cell in cells:
         k = int(cell["said_generated"].sum())
         rows.append((
@@ -104,42 +161,84 @@ def plain_rates(counted: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values(order, ascending=[True, False, True, True], ignore_index=True)
 
 
-def build_single(evidence: SingleEvidence, versions: Mapping[str, str]) -> dict[str, bytes]:
-    """Return all files of the report by name. Nothing is written."""
+def build_single(
+    evidence: SingleEvidence, versions: Mapping[str, str], board: DrawingBoard | None = None
+) -> dict[str, bytes]:
+    """Return all files of the report by name. Nothing is written. board: has the figures drawn."""
+    board = board or DrawingBoard()
+    several = len(evidence.statistics) > 1
+    drawings: dict[str, dict[str, Drawing]] = {}
+    for one in evidence.statistics:
+        suffix = f"-{one.question.name}" if several else ""
+        own = single_drawings(one, evidence.settings, simulated=evidence.results.simulated)
+        drawings[one.question.name] = {f"{name}{suffix}": drawing for name, drawing in own.items()}
+    every = {name: drawing for own in drawings.values() for name, drawing in own.items()}
+    board.begin(every)
     facts = _facts(evidence, versions)
-    page = environment().get_template("report/single.html.j2").render(**facts)
-    files = {
-        "judgments.csv": csv_text(evidence.judgments),
-        "exclusions.csv": csv_text(evidence.exclusion.assignments),
-        "detection_rates.csv": csv_text(evidence.rates),
-        "report.html": page,
-    }
+    page = _page(evidence, facts, drawings)
+    files = _tables(evidence) | {"methods.txt": facts["methods"] + "\n"}
+    drawn = board.drawn()
+    files["report.html"] = with_figures(page, every, drawn)
     found = {name: text.encode() for name, text in files.items()}
+    wanted = {f"{name}.{kind}" for name, one in every.items() for kind in one.kinds(board.formats)}
+    found |= {name: data for name, data in drawn.files.items() if name in wanted}
     facts["files"] = sorted([*found, OPENING])
     found[OPENING] = (json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
     return found
 
 
 def single_findings(evidence: SingleEvidence) -> list[str]:
-    """Return what was found, in sentences."""
-    found = []
-    rates = evidence.rates
-    for (question, condition), rows in rates.groupby(["question", "condition"], observed=True, sort=False):
-        said, n = int(rows["said_generated"].sum()), int(rows["n"].sum())
-        what = "generated" if bool(rows["generated"].iloc[0]) else "real"
-        about = f" ({question})" if rates["question"].nunique() > 1 else ""
-        found.append(
-            f"{condition} ({what} images) was called generated in {100 * said / n:.1f} % of {n:,} answers of "
-            f"{int(rows['n_workers'].max())} people{about}."
-        )
-    return found
+    """Return what was found, in sentences, a question after the other."""
+    return [text for one in evidence.statistics for text in statements(one, evidence.settings)]
+
+
+def _tables(evidence: SingleEvidence) -> dict[str, str]:
+    """The tables as CSV; those that have no rows where nothing applies are left out."""
+    each = [(one.question.name, one) for one in evidence.statistics]
+    filtered = evidence.settings.rules.sentinel_filter
+    parts: dict[str, list[tuple[str, pd.DataFrame]]] = {
+        "detection.csv": [
+            (name, table.assign(filtered=on))
+            for name, one in each
+            for table, on in ((one.conditions, filtered), (one.unfiltered, not filtered))
+        ],
+        "detection_exposures.csv": [(name, one.exposures) for name, one in each],
+        "detection_differences.csv": [(name, one.differences) for name, one in each],
+        "detection_curves.csv": [(name, _curves(one)) for name, one in each],
+        "detection_workers.csv": [(name, one.workers) for name, one in each],
+        "roc.csv": [(name, one.roc) for name, one in each],
+    }
+    for file, table in (("blocks", "blocks"), ("workers", "thresholds"), ("systems", "systems")):
+        own = [(name, getattr(one.climbs, table)) for name, one in each if one.climbs]
+        parts[f"staircase_{file}.csv"] = own
+    found = {"judgments.csv": evidence.judgments, "exclusions.csv": evidence.exclusion.assignments,
+             "detection_rates.csv": evidence.rates}  # fmt: skip
+    for file, tables in parts.items():
+        filled = [table.assign(question=name) for name, table in tables if len(table)]
+        if filled:
+            whole = pd.concat(filled, ignore_index=True)
+            named = ["question", *(column for column in whole if column != "question")]
+            found[file] = whole[named if len(each) > 1 else named[1:]]
+    return {name: csv_text(table) for name, table in found.items()}
+
+
+def _curves(one: SingleStatistics) -> pd.DataFrame:
+    rows = [curve.to_dict() for curve in one.curves]
+    return pd.DataFrame(rows).drop(columns="covariance") if rows else pd.DataFrame()
 
 
 def _facts(evidence: SingleEvidence, versions: Mapping[str, str]) -> dict[str, Any]:
     """Return everything for machines: what summary.json holds."""
-    results, exclusion = evidence.results, evidence.exclusion
-    rates = evidence.rates.replace({np.nan: None}).to_dict("records")
-    return {
+    results, exclusion, settings = evidence.results, evidence.exclusion, evidence.settings
+    counts = {
+        "assignments": len(exclusion.assignments),
+        "excluded_assignments": int(exclusion.assignments["excluded"].sum()),
+        "judgments": len(evidence.judgments),
+        "counted_judgments": len(evidence.counted),
+        "sentinels": int(evidence.judgments["sentinel"].sum()),
+        "workers": int(evidence.counted["worker"].nunique()),
+    }
+    found = {
         "schema_version": 2,
         "task": "single",
         "study": results.study["study"],
@@ -148,19 +247,53 @@ def _facts(evidence: SingleEvidence, versions: Mapping[str, str]) -> dict[str, A
         "real": results.real,
         "simulated": results.simulated,
         "versions": dict(versions),
-        "counts": {
-            "assignments": len(exclusion.assignments),
-            "excluded_assignments": int(exclusion.assignments["excluded"].sum()),
-            "judgments": len(evidence.judgments),
-            "counted_judgments": len(evidence.counted),
+        "sources": [{"folder": name, "answers_sha256": digest} for name, digest in evidence.digests],
+        "settings": {
+            "level": settings.intervals.level, "cluster": settings.intervals.cluster,
+            "adjust": settings.intervals.adjust, "threshold": settings.threshold,
+            **asdict(settings.rules),
         },
+        "counts": counts,
         "exclusions": exclusion.counts.to_dict("records"),
-        "detection_rates": [{name: _plain(value) for name, value in row.items()} for row in rates],
-        "problems": [str(problem) for problem in results.problems],
+        "detection_rates": evidence.rates.to_dict("records"),
+        "questions": [
+            question_facts(one) | {"findings": statements(one, settings)} for one in evidence.statistics
+        ],
+        "problems": [str(problem) for problem in results.problems[:PROBLEMS_LISTED]],
+        "problem_count": len(results.problems),
         "findings": [{"text": text} for text in single_findings(evidence)],
+    }  # fmt: skip
+    found["methods"] = " ".join(single_methods(one, found, settings) for one in evidence.statistics[:1])
+    return dict(plain(found))
+
+
+def _page(
+    evidence: SingleEvidence, facts: Mapping[str, Any], drawings: Mapping[str, Mapping[str, Drawing]]
+) -> str:
+    """The page as one self-contained HTML text; its figures come later."""
+    used = evidence.settings.intervals
+    several = len(evidence.statistics) > 1
+    figures: dict[str, dict[str, Picture]] = {
+        question: {name.removesuffix(f"-{question}"): picture(name, one) for name, one in own.items()}
+        for question, own in drawings.items()
     }
+    sections = [("findings", "Findings")]
+    for one in facts["questions"]:
+        suffix = f"-{one['name']}" if several else ""
+        sections.append((f"conditions{suffix}", one["text"] if several else "Real or generated"))
+        titles = {"exposures": one["by_exposure"], "staircases": one["staircases"],
+                  "differences": one["differences"], "workers": True}  # fmt: skip
+        sections += [(f"{name}{suffix}", TITLES[name]) for name, there in titles.items() if there]
+    sections += [(name, TITLES[name]) for name in ("exclusions", "methods", "provenance")]
+    values = {
+        **facts, "sections": sections, "figures": figures, "level": level_text(used.level),
+        "adjustment": ADJUSTMENTS[used.adjust].label, "css": template_text("report/report.css"),
+    }  # fmt: skip
+    return template("single.html.j2").render(values)
 
 
-def _plain(value: Any) -> Any:
-    """Return a value as JSON has it."""
-    return value.item() if isinstance(value, np.generic) else value
+TITLES = {
+    "exposures": "By exposure", "staircases": "Staircases (HYPE-time)", "workers": "Workers",
+    "differences": "Differences between conditions", "exclusions": "Exclusions", "methods": "For your paper",
+    "provenance": "Provenance",
+}  # fmt: skip
