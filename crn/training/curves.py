@@ -31,7 +31,6 @@ def plot_losses(ax: Axes, rows: Sequence[Mapping[str, str]]) -> Axes:
     ax.set_xlabel("updates")
     ax.set_ylabel("loss")
     if rows:
-        ax.set_yscale("log")
         ax.legend(frameon=False)
     return ax
 
