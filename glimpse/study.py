@@ -258,8 +258,14 @@ def read_study(folder: Path | str) -> Study:
         raise GlimpseError(
             f"{folder} holds no study (no study.json). Run build-hits first, or name the folder."
         )
+    document = read_document(path)
+    if "secret" not in document and "hits" in document:
+        raise GlimpseError(
+            f"{path} has no secret key: it is from a bundle, which is for reading and for reproduce. To run "
+            "the study, build one from its study.toml with build-hits."
+        )
     try:
-        study = _from_json(folder, read_document(path))
+        study = _from_json(folder, document)
     except (KeyError, TypeError, AttributeError) as error:
         raise GlimpseError(f"{path} is damaged ({error!r}); {_REBUILD}") from error
     _check_files(study, folder)

@@ -35,9 +35,10 @@ def preview(
       python cli.py preview
       python cli.py preview study --hit b1-h03 --serve
     """
+    from glimpse.opening import open_browser
     from glimpse.study import read_study
 
-    from ..page.previewing import address_on_disk, open_browser, serving
+    from ..page.previewing import address_on_disk, serving
 
     console = click.get_current_context().obj
     found = read_study(study)

@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 import functools
-import webbrowser
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlencode, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from glimpse.errors import GlimpseError
+from glimpse.opening import page_address, page_query
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from glimpse.study import Study
 
-# Any id but MTurk's ASSIGNMENT_ID_NOT_AVAILABLE lets the page run.
-TRIAL_RUN = "TRIALRUN"
-
 
 def address_on_disk(study: Study, hit: str, *, accepted: bool) -> str:
     """Return the file: address of a HIT's page; GlimpseError names the HITs when there is no such one."""
-    return f"{study.page_path(hit).resolve().as_uri()}{_query(hit, accepted=accepted)}"
-
-
-def open_browser(address: str) -> bool:
-    """Open a browser window; False where there is none."""
-    try:
-        return webbrowser.open(address)
-    except webbrowser.Error:
-        return False
+    return page_address(study.page_path(hit), hit, accepted=accepted)
 
 
 @contextmanager
@@ -54,15 +43,10 @@ def serving(
     try:
         yield (
             server,
-            f"http://127.0.0.1:{server.server_port}/pages/{name}.html{_query(name, accepted=accepted)}",
+            f"http://127.0.0.1:{server.server_port}/pages/{name}.html{page_query(name, accepted=accepted)}",
         )
     finally:
         server.server_close()
-
-
-def _query(hit: str, *, accepted: bool) -> str:
-    assignment = TRIAL_RUN if accepted else "ASSIGNMENT_ID_NOT_AVAILABLE"
-    return "?" + urlencode({"assignmentId": assignment, "hitId": hit, "workerId": "PREVIEW"})
 
 
 class _Handler(SimpleHTTPRequestHandler):

@@ -38,7 +38,7 @@ LAYERS = {
         ["stop_rule", "language", "questions", "experiment_checks", "staircase"],
         ["text"],
         ["calling"],
-        ["allocation", "betting", "cells", "errors", "playing", "progress", "program", "version"],
+        ["allocation", "betting", "cells", "errors", "playing", "opening", "progress", "program", "version"],
     ],
     "crn": [
         ["commands", "api"],
@@ -70,6 +70,7 @@ LAYERS = {
     ],
     "analysis": [
         ["commands", "api"],
+        ["bundling"],
         ["report", "planning", "simulation"],
         ["figures"],
         ["statistics"],

@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from glimpse import opening
 from glimpse.errors import GlimpseError
 from glimpse.main import main
-from glimpse.mturk.page import previewing
 from glimpse.mturk.page.previewing import serving
 from glimpse.study import read_study
 
@@ -218,7 +218,7 @@ def test_a_reward_is_dollars_and_cents(here: Path, reward: str) -> None:
 def test_preview_prints_the_address(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("build-hits", "--hits-per-batch", "2").exit_code == 0
     opened: list[str] = []
-    monkeypatch.setattr(previewing.webbrowser, "open", lambda address: bool(opened.append(address)))
+    monkeypatch.setattr(opening.webbrowser, "open", lambda address: bool(opened.append(address)))
     result = run("preview", "--hit", "b1-h02")
     assert result.exit_code == 0, result.output
     assert "No browser was opened" in result.output

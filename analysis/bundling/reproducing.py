@@ -1,0 +1,148 @@
+"""`reproduce`: a bundle unpacked, checked, analysed again, and compared with what it says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from glimpse.errors import GlimpseError
+from glimpse.files import file_digest, read_json
+
+from .archive import unpack
+from .comparing import RELATIVE, Comparison, compare_reports
+from .making import MANIFEST, read_manifest
+from .settings import Recipe, environment, write_report_again
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .archive import Limits
+
+AGAIN = "report-again"  # the folder, beside report/, of the report that is made now
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An unpacked bundle whose files are what its manifest says."""
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        """What participants read as the study's title."""
+        return str(self.manifest.get("title") or self.manifest["study"])
+
+    def page_of(self, hit: str | None = None) -> tuple[Path, str]:
+        """Return a HIT's page and name, of the first HIT without one; GlimpseError where there is none.
+
+        Images must be in the bundle, or the page shows none.
+        """
+        if self.manifest.get("images") != "all":
+            raise GlimpseError(
+                f"this bundle has no images ({self.manifest.get('images')} only), so its pages show nothing; "
+                "ask the authors for them."
+            )
+        hits = read_json(self.folder / "study" / "study.json").get("hits") or []
+        pages = {str(one["hit"]): self.folder / "study" / str(one["page"]) for one in hits}
+        name = hit or next(iter(pages), "")
+        if name not in pages or f"study/pages/{pages[name].name}" not in self.manifest["files"]:
+            listed = ", ".join(list(pages)[:4]) + (" ..." if len(pages) > 4 else "")
+            raise GlimpseError(f"There is no HIT {name!r} in this bundle; it has {listed or 'none'}.")
+        return self.folder / "study" / "pages" / pages[name].name, name
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came of running a bundle's analysis again.
+
+    elsewhere: how this computer differs from the one that made the bundle: `numpy 2.4.6 there, 2.5.0 here`.
+    same_program: whether the same version of Glimpse ran.
+    """
+
+    bundle: Bundle
+    comparison: Comparison
+    elsewhere: tuple[str, ...]
+    same_program: bool
+
+    @property
+    def reproduced(self) -> bool:
+        """Whether it came out again: every number; and where the same programs ran, every word and figure.
+
+        Another version may say the same in other words, and another Matplotlib draws other bytes.
+        """
+        found = self.comparison
+        if not found.same_numbers:
+            return False
+        return (not found.words or not self.same_program) and (not found.pictures or bool(self.elsewhere))
+
+
+def open_bundle(path: Path, folder: Path, limits: Limits | None = None) -> Bundle:
+    """Unpack a bundle into a new folder, and compare every file with its digest.
+
+    GlimpseError where it cannot be unpacked safely, where a file is missing, was changed or is not in the
+    manifest, or where another version wrote it.
+    """
+    names = set(unpack(path, folder, limits))
+    if MANIFEST not in names:
+        raise GlimpseError(f"{path} has no {MANIFEST}: it is no bundle. Name the file that bundle wrote.")
+    manifest = read_manifest(folder / MANIFEST)
+    digests = manifest["files"]
+    for name in sorted(names - {MANIFEST} - digests.keys()):
+        raise GlimpseError(f"{path}: {name} is not in {MANIFEST}: it was put in afterwards. {_AGAIN}")
+    for name, stated in digests.items():
+        if name not in names:
+            raise GlimpseError(f"{path}: {name} is missing; {MANIFEST} lists it. {_AGAIN}")
+        if file_digest(folder / name) != stated:
+            raise GlimpseError(f"{path}: {name} was changed: its SHA-256 is not that of {MANIFEST}. {_AGAIN}")
+    _check_folders(path, folder)
+    return Bundle(folder, manifest)
+
+
+_AGAIN = "Get the bundle again from its authors."
+
+
+def _check_folders(path: Path, folder: Path) -> None:
+    """Refuse a bundle without answers or report, and one whose study's images or pages are not its own."""
+    needed = ("results/study.json", "results/trials.csv", "results/assignments.jsonl", "report/summary.json",
+              "study/study.json")  # fmt: skip
+    for name in needed:
+        if not (folder / name).is_file():
+            raise GlimpseError(f"{path} has no {name}: it is no whole bundle. {_AGAIN}")
+    study = read_json(folder / "study" / "study.json")
+    stated = {f"images/{one.get('file')}": one.get("sha256") for one in (study.get("stimuli") or {}).values()}
+    stated |= {str(one.get("page")): one.get("page_sha256") for one in study.get("hits") or ()}
+    for name, digest in stated.items():
+        file = folder / "study" / name
+        if name.startswith(("images/", "pages/")) and file.is_file() and file_digest(file) != digest:
+            raise GlimpseError(f"{path}: study/{name} is not what study/study.json says it is. {_AGAIN}")
+
+
+def reproduce(bundle: Bundle, relative: float = RELATIVE) -> Reproduction:
+    """Analyse a bundle's answers again, and compare the report with the one that it holds.
+
+    relative: how far two numbers may differ, as a share of the larger one. The new report lies in the
+    bundle's folder AGAIN.
+    """
+    recipe = Recipe.from_json(bundle.manifest["analysis"])
+    for name in (*recipe.metrics, *filter(None, [recipe.items])):
+        if name not in bundle.manifest["files"]:
+            raise GlimpseError(f"{MANIFEST}: the analysis needs {name}, which is not in the bundle. {_AGAIN}")
+    write_report_again(bundle.folder, recipe, bundle.folder / AGAIN)
+    there, here = bundle.manifest["environment"], environment()
+    elsewhere = _elsewhere(there, here)
+    programs = [str(one.get("versions", {}).get("glimpse")) for one in (there, here)]
+    words = {str(version) for one in (there, here) for version in (one.get("versions") or {}).values()}
+    found = compare_reports(bundle.folder / "report", bundle.folder / AGAIN, sorted(words), relative)
+    return Reproduction(bundle, found, elsewhere, programs[0] == programs[1])
+
+
+def _elsewhere(there: dict[str, Any], here: dict[str, Any]) -> tuple[str, ...]:
+    found = []
+    for part in ("versions", "platform"):
+        stated = there.get(part) if isinstance(there.get(part), dict) else {}
+        for name, now in here[part].items():
+            was = (stated or {}).get(name, "unknown")
+            if was != now:
+                found.append(f"{name} {was} there, {now or 'unknown'} here")
+    return tuple(found)

@@ -1,0 +1,84 @@
+"""Studies of every kind, packed and reproduced; and a bundle that was kept."""
+
+from pathlib import Path
+
+import pytest
+
+from glimpse.analysis.bundling.reproducing import open_bundle, reproduce
+from tests.analysis.analyses import run
+from tests.analysis.bundling.conftest import analyze, build, build_clips, bundled
+
+pytestmark = pytest.mark.slow
+KEPT = Path(__file__).parents[2] / "data" / "bundle" / "study.zip"
+QUESTIONS = [
+    {"name": "quality", "text": "How much better is one image?", "answer": "scale-5"},
+    {"name": "overall", "text": "Which image do you prefer?", "answer": "choice-or-tie"},
+]
+KINDS = {
+    "unlimited": {"mode": "unlimited-time", "trials_per_cell": 4, "sentinels_per_hit": 2},
+    "several questions": {
+        "mode": "unlimited-time",
+        "trials_per_cell": 4,
+        "sentinels_per_hit": 2,
+        "questions": QUESTIONS,
+    },
+}
+
+
+def packed_and_run_again(folder, *options):
+    """Return what `bundle` printed, and what came of the analysis of its file."""
+    result = bundled(folder, folder / "report", *options)
+    assert result.exit_code == 0, result.output
+    return result.output, reproduce(open_bundle(folder / "study.zip", folder / "out"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_study_is_packed_and_reproduced(kind, tmp_path):
+    """The report of the bundle says what that of the original results said: `bundle` warns of nothing."""
+    folder = build(tmp_path, **KINDS[kind])
+    analyze(folder)
+    printed, found = packed_and_run_again(folder)
+    assert "Warning" not in printed
+    assert found.reproduced
+    assert found.comparison.same
+    assert found.elsewhere == ()
+
+
+def test_a_study_of_clips_is_packed_and_reproduced(tmp_path):
+    folder = build_clips(tmp_path)
+    analyze(folder)
+    printed, found = packed_and_run_again(folder, "--images", "previews")
+    assert "Warning" not in printed
+    assert "clips, whose SHA-256 stand in study/study.json" in printed
+    assert found.comparison.same
+    assert not list((folder / "out").rglob("*.mp4"))
+
+
+def test_other_settings_are_kept_and_used_again(tmp_path):
+    folder = build(tmp_path, sentinels_per_hit=2)
+    conditions = list(enumerate(("real", "crn", "pix2pix")))
+    scores = [f"{n:03d},{name},{n + place}" for n in range(8) for place, name in conditions]
+    (folder / "lpips.csv").write_text("\n".join(["item,condition,value", *scores]) + "\n")
+    (folder / "items.csv").write_text("item,group\n" + "".join(f"{n:03d},{'ab'[n % 2]}\n" for n in range(8)))
+    analyze(
+        folder, "--no-sentinel-filter", "--cluster", "worker", "--level", 0.9, "--adjust", "bh", "--curve",
+        "weibull", "--threshold", 80, "--equivalence", 10, "--metric", folder / "lpips.csv",
+    )  # fmt: skip
+    without = bundled(folder, folder / "report")
+    assert without.exit_code == 1
+    assert "has metrics; name their files with --metric" in without.output
+    printed, found = packed_and_run_again(folder, "--metric", folder / "lpips.csv")
+    assert "Warning" not in printed
+    assert found.comparison.same
+    settings = found.bundle.manifest["analysis"]["settings"]
+    assert (settings["level"], settings["cluster"], settings["curve"]) == (0.9, "worker", "weibull")
+    assert (folder / "out" / "report" / "ranking_groups.csv").exists()
+    assert (folder / "out" / "analysis" / "lpips.csv").exists()
+
+
+def test_a_bundle_of_an_earlier_version_is_reproduced():
+    """Words and figures may change with the program; its numbers do not, or the changelog says why."""
+    result = run("reproduce", KEPT)
+    assert "number differs" not in result.output
+    assert "numbers differ" not in result.output
+    assert "not made now" not in result.output

@@ -1,0 +1,250 @@
+"""`reproduce`: the same comes out; and what was changed, or would do harm, is refused."""
+
+import hashlib
+import json
+import stat
+import zipfile
+
+import pytest
+
+from glimpse.analysis.bundling import archive
+from glimpse.analysis.bundling.archive import Limits, unpack
+from glimpse.analysis.bundling.comparing import Comparison, compare_reports, compare_values
+from glimpse.analysis.bundling.reproducing import open_bundle, reproduce
+from glimpse.errors import GlimpseError
+from tests.analysis.analyses import run
+from tests.analysis.bundling.conftest import bundled
+
+pytestmark = pytest.mark.slow
+
+
+def rewrite(path, out, change, *, sign=False):
+    """Copy a bundle with `change` applied to its files by name; `sign`: with the digests to match."""
+    with zipfile.ZipFile(path) as source:
+        files = {name: source.read(name) for name in source.namelist()}
+    change(files)
+    if sign:
+        manifest = json.loads(files["bundle.json"])
+        manifest["files"] = {
+            name: hashlib.sha256(data).hexdigest() for name, data in files.items() if name != "bundle.json"
+        }
+        files["bundle.json"] = json.dumps(manifest).encode()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+        for name, data in files.items():
+            target.writestr(name, data)
+    return out
+
+
+def flipped(data, at):
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+def test_a_bundle_is_reproduced(limited, tmp_path):
+    result = run("reproduce", limited / "study.zip", "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "Reproduced: every number, word and figure is the same." in result.output
+    assert (tmp_path / "out" / "report-again" / "summary.json").exists()
+    was = json.loads((limited / "report" / "summary.json").read_text())
+    now = json.loads((tmp_path / "out" / "report-again" / "summary.json").read_text())
+    compared = Comparison()
+    for name in ("preference", "curves", "differences", "rankings", "agreement", "counts", "participants"):
+        compare_values(compared, was[name], now[name], name)
+    assert compared.same
+    assert compared.numbers > 300
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["results/assignments.jsonl", "report/report.html", "report/preference.csv", "study/trials.csv", "image"],
+)
+def test_one_changed_byte_is_refused(limited, tmp_path, name):
+    def change(files):
+        found = next(one for one in files if one.startswith("study/images/")) if name == "image" else name
+        files[found] = flipped(files[found], len(files[found]) // 2)
+
+    result = run("reproduce", rewrite(limited / "study.zip", tmp_path / "x.zip", change))
+    assert result.exit_code == 1
+    assert result.output.count("was changed: its SHA-256 is not that of bundle.json") == 1
+    assert len(result.output.splitlines()) == 1
+
+
+def test_a_forged_number_comes_out_otherwise(limited, tmp_path):
+    """Digests that match say nothing: the analysis does."""
+
+    def forge(files):
+        head, first, *rows = files["report/preference.csv"].decode().splitlines()
+        at = head.split(",").index("rate")
+        cells = first.split(",")
+        cells[at] = "0.987"
+        files["report/preference.csv"] = "\n".join([head, ",".join(cells), *rows, ""]).encode()
+
+    result = run("reproduce", rewrite(limited / "study.zip", tmp_path / "x.zip", forge, sign=True))
+    assert result.exit_code == 3
+    assert "1 number differs:" in result.output
+    assert "report" not in result.output.split("1 number differs:")[0].split("files of the report")[0]
+    assert "preference.csv, line 2, rate: 0.987 in the bundle" in result.output
+    assert "NOT reproduced, with the same versions" in result.output
+
+
+def test_forged_words_and_images_are_found(limited, tmp_path):
+    def forge(files):
+        text = files["report/methods.txt"].decode()
+        files["report/methods.txt"] = (
+            text.replace("people", "experts").replace("images", "masterpieces").encode()
+        )
+
+    result = run("reproduce", rewrite(limited / "study.zip", tmp_path / "x.zip", forge, sign=True))
+    assert result.exit_code == 3
+    assert "1 text differs:" in result.output
+
+    def swap(files):
+        one, other = [name for name in files if name.startswith("study/images/")][:2]
+        files[one], files[other] = files[other], files[one]
+
+    result = run("reproduce", rewrite(limited / "study.zip", tmp_path / "y.zip", swap, sign=True))
+    assert result.exit_code == 1
+    assert "is not what study/study.json says it is" in result.output
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda files: files.pop("report/ranking.csv"), "report/ranking.csv is missing"),
+        (lambda files: files.update({"extra.txt": b"x"}), "extra.txt is not in bundle.json"),
+        (lambda files: files.pop("bundle.json"), "has no bundle.json: it is no bundle"),
+        (lambda files: files.update({"bundle.json": b'{"schema_version": 9}'}), "schema_version is 9"),
+        (
+            lambda files: files.update({"bundle.json": b'{"schema_version": 1}'}),
+            "'files' is missing or damaged",
+        ),
+        (lambda files: files.update({"bundle.json": b"{"}), "not JSON"),
+    ],
+)
+def test_what_is_no_whole_bundle_is_refused(limited, tmp_path, change, message):
+    with pytest.raises(GlimpseError, match=message):
+        open_bundle(rewrite(limited / "study.zip", tmp_path / "x.zip", change), tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../out.txt", "/tmp/out.txt", "a/../../b", "C:\\out.txt", "c:out.txt", "a//b", "./a", "folder/", "a\nb"],
+)
+def test_a_path_outside_is_refused_before_anything_is_written(tmp_path, name):
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as target:
+        target.writestr("fine.txt", "x")
+        target.writestr(name, "x")
+    with pytest.raises(GlimpseError, match=r"was not unpacked: entry .*(leads out of the folder|is no name)"):
+        unpack(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def zipped(path, entry, data=b"x"):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+        target.writestr("fine.txt", "x")
+        target.writestr(entry, data)
+    return path
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR])
+def test_a_link_or_device_is_refused(tmp_path, kind):
+    entry = zipfile.ZipInfo("study")
+    entry.external_attr = (kind | 0o777) << 16
+    with pytest.raises(GlimpseError, match=r"entry 'study' is (a link|no plain file)"):
+        unpack(zipped(tmp_path / "x.zip", entry, b"/etc"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_bombs_are_refused(tmp_path):
+    path = zipped(tmp_path / "x.zip", "zeros.csv", b"0" * (archive.PART * 20))
+    with pytest.raises(GlimpseError, match=r"entry 'zeros.csv' would grow [\d,]+-fold"):
+        unpack(path, tmp_path / "out")
+    with pytest.raises(GlimpseError, match="it would take more than"):
+        unpack(path, tmp_path / "out", Limits(bytes=2**20))
+    with pytest.raises(GlimpseError, match="it holds more than 1 files"):
+        unpack(path, tmp_path / "out", Limits(files=1))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_entries_of_one_name_are_refused(tmp_path):
+    with pytest.raises(GlimpseError, match=r"entry 'FINE.txt' is there twice"):
+        unpack(zipped(tmp_path / "x.zip", "FINE.txt"), tmp_path / "out")
+
+
+def test_an_entry_that_lies_about_its_size_is_refused(tmp_path):
+    path = zipped(tmp_path / "x.zip", "long.txt", b"0123456789" * 50)
+    data = path.read_bytes()
+    path.write_bytes(data.replace((500).to_bytes(4, "little"), (20).to_bytes(4, "little")))
+    with pytest.raises(GlimpseError, match="is damaged, or no zip file"):
+        unpack(path, tmp_path / "out")
+
+
+def test_damage_is_one_message(limited, tmp_path):
+    data = (limited / "study.zip").read_bytes()
+    for number, broken in enumerate(
+        (data[: len(data) // 2], b"not a zip", b"", flipped(data, len(data) // 2))
+    ):
+        path = tmp_path / f"{number}.zip"
+        path.write_bytes(broken)
+        result = run("reproduce", path, "--out", tmp_path / f"out{number}")
+        assert result.exit_code == 1
+        assert "Traceback" not in result.output
+        assert len(result.output.splitlines()) == 1
+        assert not (tmp_path / f"out{number}").exists()
+    assert "does not exist" in run("reproduce", tmp_path / "none.zip").output
+    assert "is a folder" in run("reproduce", tmp_path).output
+
+
+def test_a_preview_opens_a_page_with_its_images(limited, tmp_path):
+    result = run("reproduce", limited / "study.zip", "--preview", "--no-browser", "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "out" / "study" / "pages" / "b1-h01.html").as_uri() in result.output
+    assert list((tmp_path / "out" / "study" / "images").iterdir())
+    missing = run("reproduce", limited / "study.zip", "--preview", "--hit", "b9", "--no-browser")
+    assert missing.exit_code == 1
+    assert "There is no HIT 'b9' in this bundle; it has b1-h01" in missing.output
+
+
+def test_numbers_are_compared_with_tolerance(tmp_path):
+    was, now = tmp_path / "was", tmp_path / "now"
+    for folder, rate, word, version in ((was, 0.5, "more", "0.1.0"), (now, 0.5 + 1e-9, "less", "0.2.0")):
+        folder.mkdir()
+        (folder / "summary.json").write_text(json.dumps({"versions": version, "rate": rate, "n": 3}))
+        (folder / "a.csv").write_text(f"x,rate\n1,{rate}\n2,{rate * 1.01 if folder is now else rate}\n")
+        (folder / "methods.txt").write_text(f"Analysed with Glimpse {version}; {word} often, in {rate:.9f}\n")
+        (folder / "plot.svg").write_text(version)
+    (was / "gone.csv").write_text("x\n")
+    found = compare_reports(was, now, ["0.1.0", "0.2.0"])
+    assert [str(one) for one in found.deviations] == [
+        "a.csv, line 3, rate: 0.5 in the bundle, 0.50500000101 now"
+    ]
+    assert [one.file for one in found.words] == ["methods.txt"]
+    assert found.pictures == ["plot.svg"]
+    assert found.missing == ["gone.csv"]
+    assert 0 < found.largest < 1e-8
+    assert not found.same_numbers
+
+
+def test_the_words_of_another_version_do_not_matter(limited, tmp_path):
+    def older(files):
+        manifest = json.loads(files["bundle.json"])
+        manifest["environment"]["versions"] |= {"glimpse": "0.0.9", "numpy": "1.26.0"}
+        files["bundle.json"] = json.dumps(manifest).encode()
+        files["report/methods.txt"] = b"Said otherwise then.\n"
+
+    path = rewrite(limited / "study.zip", tmp_path / "x.zip", older, sign=True)
+    found = reproduce(open_bundle(path, tmp_path / "out"))
+    assert found.reproduced
+    assert not found.comparison.same
+    assert set(found.elsewhere) == {
+        "glimpse 0.0.9 there, " + found.elsewhere[0].split(", ")[1],
+        next(one for one in found.elsewhere if one.startswith("numpy 1.26.0 there")),
+    }
+
+
+def test_a_bundle_without_images_has_no_preview(limited):
+    assert bundled(limited, limited / "report", "--images", "digests", out="d.zip").exit_code == 0
+    result = run("reproduce", limited / "d.zip", "--preview", "--no-browser")
+    assert result.exit_code == 1
+    assert "this bundle has no images (digests only)" in result.output
