@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from .people import People
+    from .people import Participants
     from .scanning import Scanner
 
 LEFT_OUT = "(left out)"  # in place of what somebody wrote; that they wrote something is still counted
@@ -40,7 +40,7 @@ class Anonymizer:
     an id or an address. coarsen: `day` or `hour`, to which submissions are moved back; None: times stay.
     """
 
-    people: People
+    people: Participants
     scanner: Scanner
     forms: Mapping[str, str]
     comments: bool = False

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Screen = tuple[Any, ...]
 
 
-class Line(NamedTuple):
+class ReadLine(NamedTuple):
     """A line of assignments.jsonl: its number from 1, and what it holds; None where it is no JSON object."""
 
     number: int
@@ -25,7 +25,7 @@ class Line(NamedTuple):
 
 
 @dataclass
-class People:
+class Participants:
     """Everybody in a folder of results.
 
     workers, assignments: pseudonym and assignment id -> the number that stands for it. ids: every id that
@@ -42,19 +42,19 @@ class People:
         return self.screens.get(screen_of(record), 0) < 2
 
 
-def lines_of(results: Path) -> Iterator[Line]:
+def lines_of(results: Path) -> Iterator[ReadLine]:
     """Yield the lines of a folder's assignments.jsonl that are not empty."""
     with (results / "assignments.jsonl").open("rb") as file:
         for number, raw in enumerate(file, start=1):
             if raw.isspace():
                 continue
             try:
-                yield Line(number, read_line(raw))
+                yield ReadLine(number, read_line(raw))
             except AnswerError:
-                yield Line(number, None)
+                yield ReadLine(number, None)
 
 
-def read_people(results: Path) -> People:
+def read_people(results: Path) -> Participants:
     """Read who took part, from workers.csv and the lines.
 
     People are numbered as they come in the file, which says no more than the order of its lines. Not in the
@@ -79,7 +79,7 @@ def read_people(results: Path) -> People:
     for row in rows[1:]:
         ids |= {row[0], *map(_unguarded, row[1:3])}
     ids |= {*workers, *came}
-    return People(
+    return Participants(
         _numbered(list(workers), "p", 5),
         _numbered(sorted(came, key=lambda name: came[name]), "a", 6),
         frozenset(ids - {""}),
