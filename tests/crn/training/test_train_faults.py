@@ -163,6 +163,8 @@ def test_the_feature_network_is_trained_on_the_device_that_is_named(run, monkeyp
         return place(self, *args, **more)
 
     monkeypatch.setattr(torch.nn.Module, "to", noted)
-    result = run(*FEATURES, "--steps", "2", "--device", "cpu:0", "--threads", "1")
+    own_folders(Path("own"), highest=10, coloured=True)
+    pairs = ("--data", "pairs:own", "--label-set", "camvid")
+    result = run("--arch", "features", *pairs, "--steps", "2", "--device", "cpu:0", "--threads", "1")
     assert result.exit_code == 0, result.output
     assert "cpu:0" in used
