@@ -232,7 +232,11 @@ def showings(shown: Sequence[Shown]) -> list[Played]:
     return [one for one in found if max(len(one.left), len(one.right)) > 1]
 
 
-CLIPS = "[...document.querySelectorAll('#trial video')].filter(clip => clip.style.opacity === '1')"
+# A clip is shown by the canvas before it.
+CLIPS = (
+    "[...document.querySelectorAll('#trial video')]"
+    ".filter(clip => clip.previousSibling.style.opacity === '1')"
+)
 PLAYED = f"{CLIPS}.length === 2 && {CLIPS}.every(clip => clip.ended)"
 NO_MASK = [np.random.default_rng(0).random((24, 48))] * 2
 

@@ -12,8 +12,8 @@ What the page records of a trial, times in ms:
 - `presented_ms`: the same time by Element Timing, where the browser has it.
 - Of clips: `plays`, how often the pair was started; `skew_ms`, how much later the left clip began to move
   than the right one, of the play in which they were furthest apart, null where no frame tells; `dropped`,
-  frames of both that were due and never presented, null where the browser does not tell; `stalls`, how often
-  a clip waited for data.
+  frames of both that were due and never drawn, null where the browser does not tell; `stalls`, how often a
+  clip waited for data.
 - `exposure_ms`, where the server decides exposures: what it told the page.
 - `flags`: `late` (the callback after the onset came late), `long` (more frames than meant), `audit` (Element
   Timing says otherwise by more than a frame), `hidden`, `blur`, `resize` (during the exposure): these are

@@ -1,9 +1,11 @@
 // ---- Clips: loaded whole, shown and started together, and watched frame by frame.
 const {once, again, all, fps} = data.C;
-// A paused clip that was loaded shows its first frame in the very refresh in which it is made visible, and two that are
-// started in one callback begin to move in one refresh. Left to loop by themselves they would drift apart.
-const isClip = element => element.localName === 'video';
-const clipsOf = trial => trial.images.filter(isClip);
+// Two videos reach the screen each by itself, now and then a refresh apart. So a canvas shows what its video decodes
+// unseen: what is drawn on both in one callback is displayed in one refresh. Left to loop by themselves two clips
+// would drift apart.
+const isClip = element => !!element.clip;
+const canvasesOf = trial => trial.images.filter(isClip);
+const clipsOf = trial => canvasesOf(trial).map(({clip}) => clip);
 const countsFrames = clip => !!clip.requestVideoFrameCallback;
 aheadCount = 2;
 oneLook = limited || (!!once && !again);
@@ -42,16 +44,29 @@ arrival = async address => {
   whole.catch(() => {});
   clip.src = await addressOf(address);
   await whole;
-  clip.remove = () => release(clip);
-  return clip;
+  return canvasOf(clip);
 };
+function canvasOf(clip) {
+  const canvas = document.createElement('canvas');
+  canvas.width = clip.videoWidth;
+  canvas.height = clip.videoHeight;
+  canvas.setAttribute('role', 'img');
+  clip.className = 'source';
+  clip.setAttribute('aria-hidden', 'true');
+  canvas.remove = () => release(canvas);
+  return Object.assign(canvas, {clip, to: canvas.getContext('2d', {alpha: false})});
+}
+const paint = canvas => canvas.to.drawImage(canvas.clip, 0, 0, canvas.width, canvas.height);
 // A clip's memory is given back at once, not when the browser gets round to it.
-function release(clip) {
+function release(canvas) {
+  const {clip} = canvas;
   clip.pause();
   URL.revokeObjectURL(clip.src);
   clip.removeAttribute('src');
   clip.load();
-  HTMLVideoElement.prototype.remove.call(clip);
+  clip.remove();
+  canvas.width = canvas.height = 0;
+  HTMLCanvasElement.prototype.remove.call(canvas);
 }
 
 // ---- Whether the browser lets clips play, which is tried once, after the Start click.
@@ -79,36 +94,74 @@ function rewind(clip, time = 0) {
 const prepareImages = prepare;
 prepare = async place => {
   const images = await prepareImages(place);
-  const clips = images.filter(isClip);
-  for (const clip of clips) clip.setAttribute('aria-label', clip.alt);
-  if (!mayPlay && clips.length) await tryPlaying(clips[0]);
-  await Promise.all(clips.map(clip => rewind(clip)));
+  const canvases = images.filter(isClip);
+  for (const canvas of canvases) {
+    canvas.setAttribute('aria-label', canvas.alt);
+    if (!canvas.clip.parentNode) canvas.after(canvas.clip);
+  }
+  if (!mayPlay && canvases.length) await tryPlaying(canvases[0].clip);
+  await Promise.all(canvases.map(({clip}) => rewind(clip)));
+  canvases.forEach(paint);
   return images;
 };
 
-// ---- Frames: when each was due on the screen, and how many never were there.
+// ---- Frames: which a video is at, which its canvas shows and since when, and how many never were there.
 function watch(clip) {
-  clip.seen = {due: new Map(), last: null, shown: 0, missed: 0};
+  clip.seen = {due: new Map(), at: 0, drawn: 0, shown: 0, missed: 0};
   if (!countsFrames(clip)) return;
-  const note = (_, {mediaTime, presentedFrames, expectedDisplayTime}) => {
-    const {seen} = clip;
-    const index = Math.round(mediaTime * fps);
-    const before = seen.last;
-    seen.last = {index, count: presentedFrames};
-    if (before && index > before.index) {
-      const shown = presentedFrames - before.count;
-      seen.shown += shown;
-      seen.missed += Math.max(0, index - before.index - shown);
-    }
-    if (index > 0 && !seen.due.has(index)) seen.due.set(index, expectedDisplayTime);
+  const note = (_, {mediaTime}) => {
+    clip.seen.at = Math.round(mediaTime * fps);
     clip.requestVideoFrameCallback(note);
   };
   clip.requestVideoFrameCallback(note);
 }
+const frameAt = time => Math.floor(time * fps + 0.01);
+function isNew(clip) {
+  const {seen} = clip;
+  if (!countsFrames(clip)) seen.at = frameAt(clip.currentTime);
+  return seen.at > seen.drawn;
+}
+function draw(trial, ts) {
+  canvasesOf(trial).forEach(paint);
+  for (const {seen} of clipsOf(trial)) {
+    const {at, drawn, due} = seen;
+    if (at <= drawn) continue;
+    seen.shown++;
+    seen.missed += at - drawn - 1;
+    seen.drawn = at;
+    due.set(at, ts);
+  }
+}
+const level = clips => clips.every(({seen}) => seen.at === clips[0].seen.at);
+// The clip that began first all but stands until the other is at the same frame.
+function pace(clips, moved) {
+  const last = Math.min(...clips.map(({seen}) => seen.at));
+  for (const clip of clips) clip.playbackRate = moved || clip.seen.at === last ? 1 : 0.1;
+}
+// Draws both clips until both have ended. Their first frames stay until both are at one later frame; afterwards a clip
+// that is ahead waits a refresh for the other, where the screen has refreshes to spare.
+function drawOn(trial) {
+  const turn = (trial.turn = {});
+  let moved = false;
+  let held = false;
+  const step = ts => {
+    if (!isOn(trial) || trial.turn !== turn) return;
+    const clips = clipsOf(trial).filter(({error}) => !error);
+    const fresh = clips.filter(isNew).length;
+    if (!moved) {
+      moved = fresh === clips.length && level(clips);
+      pace(clips, moved);
+    }
+    held = !held && hz > 1.5 * fps && !level(clips);
+    if (fresh && moved && !held) draw(trial, ts);
+    requestAnimationFrame(step);
+  };
+  requestAnimationFrame(step);
+}
 // How much later the left clip began to move than the right one, by the first frame that both showed; null where no
 // frame tells.
 function skewOf([left, right]) {
-  if (!left || !right) return null;
+  if (!left || !right || !countsFrames(left)) return null;
   for (const [index, ms] of left.seen.due) {
     if (right.seen.due.has(index)) return ms - right.seen.due.get(index);
   }
@@ -128,24 +181,31 @@ function setAgain(shown, enabled) {
   visible(button, shown);
   button.disabled = !enabled;
 }
-function start(trial) {
+function start(trial, time = 0) {
+  const at = frameAt(time);
+  canvasesOf(trial).forEach(paint);
   for (const clip of clipsOf(trial)) {
-    clip.seen.due.clear();
+    Object.assign(clip.seen, {at, drawn: at, due: new Map()});
+    clip.playbackRate = 1;
     clip.play().catch(error => error.name === 'AbortError' || stalled(trial));
   }
+  drawOn(trial);
 }
 async function restart(trial, time = 0) {
   keepSkew(trial);
+  trial.turn = null;
   setAgain(true, false);
   await Promise.all(clipsOf(trial).map(clip => rewind(clip, time)));
   requestAnimationFrame(() => {
     if (!isOn(trial) || document.hidden) return;
     if (time === 0) trial.plays++;
-    start(trial);
+    start(trial, time);
   });
 }
 function played(trial) {
   if (!isOn(trial) || !clipsOf(trial).every(clip => clip.ended)) return;
+  draw(trial, performance.now());
+  trial.turn = null;
   seenAll(trial);
   if (once) setAgain(true, true);
   else restart(trial);
@@ -173,7 +233,7 @@ function listen(clip, trial) {
 const lightImages = light;
 light = (elements, on) => {
   lightImages(elements, on);
-  const clips = elements.filter(isClip);
+  const clips = elements.filter(isClip).map(({clip}) => clip);
   if (clips.length && on) {
     const trial = now;
     Object.assign(trial, {plays: 1, stalls: 0, skew: null});

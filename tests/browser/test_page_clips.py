@@ -24,9 +24,15 @@ pytestmark = IN_CHROMIUM
 
 NOTE = "document.getElementById('note').textContent"
 CLIPS = "[...document.querySelectorAll('#trial video')]"
-ON = f"{CLIPS}.filter(clip => clip.style.opacity === '1')"
+ON = f"{CLIPS}.filter(clip => clip.previousSibling.style.opacity === '1')"  # its canvas
 PLAYING = f"{ON}.length === 2 && {ON}.every(clip => !clip.paused && clip.currentTime > 0)"
 ENDED = f"{ON}.length === 2 && {ON}.every(clip => clip.ended)"
+# The number in the frame that a clip's canvas shows; -1 where nothing was drawn.
+NUMBER = """(({previousSibling: canvas}) => {
+    const {width: w, height: h} = canvas, to = canvas.getContext('2d');
+    if (to.getImageData(0, 0, w, h).data.every((value, i) => i % 4 === 3 || value < 60)) return -1;
+    const light = bit => to.getImageData((bit + .5) / 8 * w, .45 * h, 1, 1).data[0] > 128;
+    return [0, 1, 2, 3, 4, 5, 6, 7].reduce((sum, bit) => sum + (light(bit) << bit), 0); })"""
 AGAIN = "!document.getElementById('again').disabled"
 FLAGS = {"skew", "dropped", "stall"}
 
@@ -70,7 +76,7 @@ def test_a_pair_plays_again_and_again_and_is_recorded(page: Any, looping: Study)
     with at_the_first_trial(page, looping) as server:
         wait_until(page, PLAYING)
         assert page.evaluate(f"{ON}.every(clip => clip.muted && clip.playsInline && !clip.loop)")
-        assert page.evaluate(f"{ON}.map(clip => clip.getAttribute('aria-label'))") == [
+        assert page.evaluate(f"{ON}.map(clip => clip.previousSibling.getAttribute('aria-label'))") == [
             "Left clip",
             "Right clip",
         ]
@@ -105,6 +111,7 @@ def test_clips_that_play_once_stay_on_their_last_frame_and_play_again_when_asked
     with at_the_first_trial(page, playing(looping, play="once", again=True)):
         wait_until(page, ENDED)
         wait_until(page, AGAIN)
+        assert page.evaluate(f"{ON}.map({NUMBER})") == [11, 11]
         assert page.locator("#again").inner_text() == "Play again R"
         page.keyboard.press("r")
         wait_until(page, f"!({AGAIN})")
@@ -117,7 +124,18 @@ def test_clips_that_play_once_stay_on_their_last_frame_and_play_again_when_asked
         assert page.locator("#again").is_hidden()
 
 
+# Clips that are shown stand still until the test says so.
+STANDING = """
+    const play = HTMLMediaElement.prototype.play;
+    const wait = ms => new Promise(done => setTimeout(done, ms));
+    HTMLMediaElement.prototype.play = async function () {
+        while (this.previousSibling?.style.opacity === '1' && !window.mayMove) await wait(20);
+        return play.call(this);
+    };"""
+
+
 def test_answers_wait_for_the_first_whole_play(page: Any, looping: Study) -> None:
+    page.add_init_script(STANDING)
     with at_the_first_trial(page, playing(looping, must_see_all=True)):
         wait_until(page, f"{ON}.length === 2")
         assert page.evaluate(NOTE) == "Watch both clips. You can answer after they have ended."
@@ -126,6 +144,7 @@ def test_answers_wait_for_the_first_whole_play(page: Any, looping: Study) -> Non
         page.locator("#left").click()
         assert page.locator("#choose").is_hidden()
         assert stored(page)["answers"] == []
+        page.evaluate("window.mayMove = true")
         wait_until(page, ANSWERING)
         assert page.evaluate(NOTE) == ""
         record = answer(page)
@@ -162,6 +181,7 @@ def test_an_exposure_is_a_glimpse_of_motion_and_then_the_mask(
         for _ in range(2):
             wait_until(page, READY)
             assert page.evaluate(f"{CLIPS}.every(clip => clip.paused && clip.currentTime === 0)")
+            assert page.evaluate(f"{CLIPS}.every(clip => {NUMBER}(clip) === 0)")
             page.keyboard.press("Space")
             wait_until(page, PLAYING)
             wait_until(page, ANSWERING)
@@ -268,6 +288,40 @@ def test_a_hidden_page_plays_nothing_and_both_go_on_together(page: Any, looping:
         page.evaluate(hide, False)
         wait_until(page, PLAYING)
         assert answer(page)["plays"] == 1
+
+
+LATE = """() => {
+    const play = HTMLMediaElement.prototype.play, late = window.late = new WeakSet();
+    HTMLMediaElement.prototype.play = function () {
+        if (this.parentNode.id !== 'right' || late.has(this)) return play.call(this);
+        late.add(this);
+        setTimeout(() => play.call(this), 250);
+        return Promise.resolve();
+    };
+    window.moves = [];
+    const look = () => {
+        const frames = [...document.querySelectorAll('#trial video')]
+            .filter(clip => clip.previousSibling.style.opacity === '1').map(clip => clip.seen.drawn);
+        if (frames.some(frame => frame > 0)) window.moves.push(frames);
+        requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+}"""
+
+
+def test_a_clip_that_starts_first_waits_for_the_other(page: Any, looping: Study) -> None:
+    with at_the_first_trial(page, with_more_frames(looping)):
+        wait_until(page, PLAYING)
+        answer(page)
+        page.evaluate(LATE)
+        wait_until(page, PLAYING)
+        answer(page)
+        page.evaluate("window.moves = []")
+        wait_until(page, "window.moves.length > 0")
+        left, right = page.evaluate("window.moves[0]")
+        assert left == right
+        assert page.evaluate(f"{ON}.every(clip => clip.playbackRate === 1)")
+        assert answer(page)["skew_ms"] == 0
 
 
 def with_more_frames(study: Study) -> Study:

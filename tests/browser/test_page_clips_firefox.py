@@ -35,7 +35,8 @@ const answered = () => JSON.parse(localStorage.getItem(Object.keys(localStorage)
   const trials = [];
   for (let place = 0; place < TRIALS; place++) {
     await until(() => at('stage').classList.contains('answering') && answered().length === place);
-    const clips = [...document.querySelectorAll('#trial video')].filter(clip => clip.style.opacity === '1');
+    const clips = [...document.querySelectorAll('#trial video')].filter(
+      clip => clip.previousSibling.style.opacity === '1');
     await until(() => clips.every(clip => clip.ended));
     await until(() => clips.some(clip => !clip.paused && clip.currentTime > 0));
     trials.push({clips: clips.length, error: clips.map(clip => clip.error && clip.error.message)});

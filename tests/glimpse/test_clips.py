@@ -179,6 +179,10 @@ def test_what_is_no_clip_is_named(tmp_path):
     (tmp_path / "text.webm").write_bytes(b"hello")
     run("-i", record(tmp_path / "both.mp4", sound=True), "-vn", "-c", "copy", tmp_path / "sound.mp4")
     record(tmp_path / "one.mp4", frames=1)
+    parts = ["-pix_fmt", "yuv420p", "-movflags", "frag_keyframe+empty_moov"]
+    split = record(tmp_path / "split.mp4", options=parts).read_bytes()
+    (tmp_path / "begun.mp4").write_bytes(split[: split.index(b"moof") - 4])
+    record(tmp_path / "track.mkv", sound=True, options=["-vf", "select=0", "-t", "0.3"])
     Image.new("RGB", (8, 8)).save(tmp_path / "still.png")
     for name, said in {
         "index.mp4": "cannot be read as a video .it has no video that ffmpeg knows, or its index",
@@ -187,6 +191,8 @@ def test_what_is_no_clip_is_named(tmp_path):
         "empty.mp4": "is empty",
         "text.webm": "cannot be read as a video .Invalid data found.",
         "sound.mp4": "has no video, only sound",
+        "begun.mp4": "has no frames; a clip has two frames or more",
+        "track.mkv": "has no frames; a clip has two frames or more",
         "one.mp4": "has one frame: it is a still image",
         "still.png": "has one frame: it is a still image",
     }.items():

@@ -147,6 +147,13 @@ SPOILT = {
         "a.mov has an alpha channel (argb); a stimulus must be opaque",
     ),
     "sound": (lambda path: run("-f", "lavfi", "-i", "sine", "-t", "0.3", path), "a.mp4 has no video, only"),
+    "no frames": (
+        lambda path: (
+            path.unlink(),
+            record(path.with_suffix(".mkv"), sound=True, options=["-vf", "select=0", "-t", "0.3"]),
+        ),
+        "a.mkv has no frames; a clip has two frames or more",
+    ),
     "one frame": (lambda path: record(path, frames=1), "a.mp4 has one frame: it is a still image"),
     "size": (lambda path: record(path, size="80x64"), "clips shown side by side must have the same size"),
     "still": (
