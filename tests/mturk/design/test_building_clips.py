@@ -149,8 +149,9 @@ SPOILT = {
     "sound": (lambda path: run("-f", "lavfi", "-i", "sine", "-t", "0.3", path), "a.mp4 has no video, only"),
     "no frames": (
         lambda path: (
+            record(path, sound=True),
+            run("-i", path, "-vf", "select=0", path.with_suffix(".mkv")),
             path.unlink(),
-            record(path.with_suffix(".mkv"), sound=True, options=["-vf", "select=0", "-t", "0.3"]),
         ),
         "a.mkv has no frames; a clip has two frames or more",
     ),
