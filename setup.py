@@ -58,6 +58,7 @@ setup(
     ],
     extras_require={
         "import": ["h5py>=3.10", "tensorflow>=2.15"],
+        "parquet": ["pyarrow>=15"],
         "postgresql": ["psycopg[binary]>=3.2"],
         "bench": ["choix", "orjson>=3.9", "psignifit"],
         "dev": [

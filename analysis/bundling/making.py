@@ -20,6 +20,7 @@ from .archive import write_archive
 from .comparing import Comparison, compare_values
 from .contents import check_same, said_in_public, stage_results, stage_study
 from .describing import DESCRIPTION, dataset_description, readme, stage_tables, summary_sentence
+from .hugging_face import check_dataset_folder, write_dataset
 from .people import read_people
 from .scanning import Scanner, public_addresses
 from .settings import Recipe, environment, usual, write_report_again
@@ -42,6 +43,7 @@ class BundleOptions:
 
     images: one of IMAGES. comments: keep what participants wrote, where it names nobody. coarsen: `day` or
     `hour`, or None. licence, cite: as text. metrics, directions, items: as `AnalysisSettings` has them.
+    hugging_face: a folder for the tables as a dataset, beside the bundle.
     """
 
     images: str = "all"
@@ -52,6 +54,7 @@ class BundleOptions:
     metrics: tuple[Path, ...] = ()
     directions: tuple[str, ...] = ()
     items: Path | None = None
+    hugging_face: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -78,13 +81,15 @@ def make_bundle(
     """
     _check(study, results, out)
     summary = _summary(report, results, options) if report else {}
+    if options.hugging_face:
+        check_dataset_folder(options.hugging_face)
     with tempfile.TemporaryDirectory(prefix="bundle-") as work:
         folder = Path(work) / "bundle"
         folder.mkdir()
         manifest, scanner = _fill(study, results, folder, options, summary)
         made = read_json(folder / "report" / "summary.json")
         differs = _differences(summary, made, options) if summary else ()
-        _describe(folder, manifest, made)
+        tables = _describe(folder, manifest, made)
         _refuse(scan(folder, scanner))
         manifest["files"] = {name: file_digest(folder / name) for name in _names(folder)}
         write_json(folder / MANIFEST, manifest)
@@ -95,6 +100,8 @@ def make_bundle(
             part = out.with_name(f".{out.name}.part")
             shutil.copyfile(packed, part)
             part.replace(out)
+        if options.hugging_face:
+            write_dataset(folder, tables, manifest, made, options.hugging_face)
     return MadeBundle(manifest, file_digest(out), out.stat().st_size, differs)
 
 
@@ -186,10 +193,11 @@ def _recipe(folder: Path, summary: dict[str, Any], own_wrong: int, options: Bund
     return Recipe(found.settings, found.max_wrong, found.formats, metrics, options.directions, items)
 
 
-def _describe(folder: Path, manifest: dict[str, Any], summary: dict[str, Any]) -> None:
+def _describe(folder: Path, manifest: dict[str, Any], summary: dict[str, Any]) -> list[str]:
     tables = stage_tables(folder, str(manifest["study"]))
     write_whole(folder / DESCRIPTION, dataset_description(manifest, tables, summary_sentence(summary)))
     write_whole(folder / "README.md", readme(manifest, summary, [*_names(folder), DESCRIPTION]))
+    return sorted(tables, key=lambda name: "judgments" not in name)  # judgments first
 
 
 # Of summary.json: who and where, not what was found.

@@ -43,6 +43,14 @@ DIFFERENCES_SHOWN = 5
               show_default="as usual names say", help="As in analyze (repeatable).")  # fmt: skip
 @click.option("--items", metavar="FILE", type=click.Path(path_type=Path), default=None,
               show_default="an items.csv in RESULTS or beside it", help="As in analyze.")  # fmt: skip
+@click.option(
+    "--hugging-face",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    default=None,
+    show_default="none",
+    help="Also write the tables as a dataset folder of Hugging Face: Parquet where pyarrow is, else CSV.",
+)
 @click.pass_obj
 def bundle(
     console: Any,
@@ -59,6 +67,7 @@ def bundle(
     metrics: tuple[Path, ...],
     directions: tuple[str, ...],
     items: Path | None,
+    hugging_face: Path | None,
 ) -> None:
     """Pack a study, its answers and its report into one file without anybody's id.
 
@@ -74,7 +83,9 @@ def bundle(
     """
     from ..bundling.making import BundleOptions, make_bundle
 
-    options = BundleOptions(images, comments, coarsen, licence, cite, metrics, directions, items)
+    options = BundleOptions(
+        images, comments, coarsen, licence, cite, metrics, directions, items, hugging_face
+    )
     made = make_bundle(study, results, report, out, options)
     for text in made.differs[:DIFFERENCES_SHOWN]:
         console.warn(f"the report in the bundle is not REPORT: {text}")
@@ -85,4 +96,6 @@ def bundle(
         console.say(click.wrap_text(note, 100, "- ", "  "))
     console.say(f"\nWrote {out}: {len(made.manifest['files']) + 1} files, {made.size / 1e6:.1f} MB.")
     console.say(f"SHA-256 {made.sha256}")
+    if hugging_face:
+        console.say(f"Wrote {hugging_face}/: the tables, with a dataset card.")
     console.next(command("reproduce", str(out)))
