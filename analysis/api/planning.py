@@ -78,7 +78,7 @@ def power_table(
         >>> table = glimpse.power_table(rates=[0.6], spreads=[(0.25, 0.15)], images=24, studies=50)
         >>> planned = table[table["planned"] & (table["vary"] == "HITs")].iloc[0]
         >>> float(planned["price_usd"]), round(float(planned["width"]), 2)
-        (480.0, 0.16)
+        (480.0, 0.17)
     """
     from ..planning.planning import plan_power
 

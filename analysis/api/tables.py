@@ -80,7 +80,7 @@ def preference_table(
         >>> table.loc[table["exposure_ms"] == 8000, ["contrast", "n", "rate", "low", "high"]].round(2)
                 contrast    n  rate   low  high
         6       crn:real  388  0.18  0.13  0.25
-        13  pix2pix:real  388  0.01  0.00  0.04
+        13  pix2pix:real  388  0.01  0.00  0.05
         20   crn:pix2pix  388  0.92  0.87  0.95
     """
     settings = Intervals(
