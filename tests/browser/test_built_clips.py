@@ -35,7 +35,7 @@ SMALL = (
 LENGTHS = "[...document.querySelectorAll('#trial video')].map(clip => clip.duration)"
 
 
-@pytest.fixture(scope="module", params=["mp4", "webm"])
+@pytest.fixture(scope="module", params=["mp4", pytest.param("webm", marks=pytest.mark.exhaustive)])
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Study:
     """A study of three pairs, whose clips differ much in how well they compress."""
     folder: Path = tmp_path_factory.mktemp("built")

@@ -103,7 +103,7 @@ def in_firefox(study: Study, profile: Path) -> dict[str, Any]:
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.skipif(FIREFOX is None, reason="without Firefox")
-@pytest.mark.parametrize("ending", [".webm", ".mp4"])
+@pytest.mark.parametrize("ending", [pytest.param(".webm", marks=pytest.mark.exhaustive), ".mp4"])
 def test_clips_play_together_in_firefox(tmp_path: Path, ending: str) -> None:
     study = make_study(tmp_path, unlimited(TRIALS), 8, (64, 64))
     study = with_clips(study, frames=12, kinds=2, ending=ending)

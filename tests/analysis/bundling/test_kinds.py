@@ -32,7 +32,9 @@ def packed_and_run_again(folder, *options):
     return result.output, reproduce(open_bundle(folder / "study.zip", folder / "out"))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param("unlimited", marks=pytest.mark.exhaustive), "several questions"]
+)
 def test_a_study_is_packed_and_reproduced(kind, tmp_path):
     """The report of the bundle says what that of the original results said: `bundle` warns of nothing."""
     folder = build(tmp_path, **KINDS[kind])
@@ -44,6 +46,7 @@ def test_a_study_is_packed_and_reproduced(kind, tmp_path):
     assert found.elsewhere == ()
 
 
+@pytest.mark.exhaustive
 def test_a_study_of_clips_is_packed_and_reproduced(tmp_path):
     folder = build_clips(tmp_path)
     analyze(folder)
