@@ -163,7 +163,7 @@ def test_what_does_not_fit_the_study_is_named():
         (6, "condition 'gan' is in no trial; left out"),
         (4, "item '9' of crn is in no trial; left out"),
         (None, "no value of lpips for 1 of 3 images of crn, such as item '3'; pairs with them are left out"),
-        (None, "no value of lpips for 1 of 1 images of pix2pix; pairs with them are left out"),
+        (None, "no value of lpips for 1 of 1 image of pix2pix; pairs with them are left out"),
         (None, "no value of lpips for 1 of 2 images of real, such as item '1'; pairs with them are left out"),
     ]
 
