@@ -47,7 +47,7 @@ def test_from_folders_of_clips_to_a_report(site, window):
         assert all(
             address.startswith("blob:") for address in clips.evaluate_all("all => all.map(c => c.src)")
         )
-        assert "Watch both clips" in frame.locator("#note").inner_text()
+        frame.locator("#note", has_text="Watch both clips").wait_for()
         frame.locator("#again:enabled").click()
         while step(frame) != "send":
             pass
