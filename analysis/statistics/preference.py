@@ -237,7 +237,7 @@ MOST_QUANTILE = 1e70
 def wilson(rate: Floats, n: Floats, quantile: Floats | float) -> tuple[Floats, Floats]:
     """Wilson's score interval (1927) for a rate of `n` (effective) answers and a normal or t quantile."""
     n = np.where(np.asarray(n) > 0, n, np.nan)
-    # With less than one degree of freedom a quantile has hundreds of digits: the interval is 0 to 1 long before.
+    # Below one degree of freedom a quantile may have hundreds of digits: the interval is 0 to 1 long before.
     ratio = np.square(np.minimum(quantile, MOST_QUANTILE)) / n
     center = (rate + ratio / 2) / (1 + ratio)
     half = np.sqrt(ratio * rate * (1 - rate) + np.square(ratio) / 4) / (1 + ratio)
