@@ -142,3 +142,10 @@ def test_one_half_in_every_cluster_is_no_evidence():
         one_cell([True, False] * 4, workers=[0, 0, 1, 1] * 2, pairs=[0, 0, 0, 0, 1, 1, 1, 1])
     ).iloc[0]
     assert row["p_value"] == pytest.approx(1.0)
+
+
+def test_an_interval_of_no_information_is_0_to_1():
+    """Answers that are all about one image leave hardly a degree of freedom, and quantiles without end."""
+    low, high = wilson(np.array([0.1, 0.5, 1.0]), np.array([9.0, 9.0, 9.0]), np.array([np.inf, 1e200, 1e80]))
+    assert low == pytest.approx(0, abs=1e-12)
+    assert high == pytest.approx(1)
