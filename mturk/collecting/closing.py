@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from glimpse.progress import untracked
 
-from ..publishing.ledger import Ledger, OnceCall, call_once, exclusive
+from ..publishing.ledger import Ledger, OnceCall, alone, call_once
 from .status import survey
 
 if TYPE_CHECKING:
@@ -52,8 +52,7 @@ def close(
     and when each HIT would have expired by itself.
     """
     path = ledger_file.path
-    busy = f"{path.parent}: another publish or review of this study is running; wait until it has ended"
-    with exclusive(path.with_suffix(".lock"), busy):
+    with alone(path):
         ledger, now = Ledger(path), datetime.now(UTC)
         states = survey(study, requester, ledger, track)
         what = Closing(tuple(one for one in states if (one.open or one.out) and _expires_after(one, now)))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from glimpse.errors import GlimpseError
 from glimpse.progress import untracked
 
-from ..publishing.ledger import Ledger, exclusive
+from ..publishing.ledger import Ledger, alone
 from ..publishing.publication import cost, reward_now
 from .placing import AddedPlaces, filled_or_open, open_places, workers_per_hit
 from .reviewing import Review, Reviewer, Wishes
@@ -61,8 +61,7 @@ def grow(
     than there are places for: a place that is open may be taken at any moment.
     """
     path = ledger_file.path
-    busy = f"{path.parent}: another publish or review of this study is running; wait until it has ended"
-    with exclusive(path.with_suffix(".lock"), busy):
+    with alone(path):
         ledger = Ledger(path)
         reviewer = Reviewer(study, requester, ledger, Wishes(approve=False))
         reviewer.settle_pending()

@@ -17,7 +17,7 @@ from glimpse.pricing import CENT, FEE_RATE, fee_usd
 from glimpse.progress import untracked
 
 from ..publishing.client import NO_MORE_PLACES, WRONG_STATE, TurkError
-from ..publishing.ledger import Ledger, OnceCall, call_once, exclusive, token
+from ..publishing.ledger import Ledger, OnceCall, alone, call_once, token
 from ..publishing.publication import Part, PublishedHit, cost, reward_now
 from ..publishing.publishing import Publisher
 from .bonuses import due_bonuses
@@ -371,8 +371,7 @@ def review(
     One process at a time reviews or publishes a study; a dry run changes nothing, here or there.
     """
     path = ledger_file.path
-    busy = f"{path.parent}: another publish or review of this study is running; wait until it has ended"
-    with exclusive(path.with_suffix(".lock"), busy):
+    with alone(path):
         ledger = Ledger(path)
         reviewer = Reviewer(study, requester, ledger, wishes)
         if not dry_run:

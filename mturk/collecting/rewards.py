@@ -16,7 +16,7 @@ from glimpse.errors import GlimpseError
 from glimpse.pricing import CENT, fee_usd
 from glimpse.progress import untracked
 
-from ..publishing.ledger import Ledger, OnceCall, call_once, exclusive
+from ..publishing.ledger import Ledger, OnceCall, alone, call_once
 from ..publishing.publication import reward_now
 from ..publishing.publishing import Publisher
 from .status import HitState, survey
@@ -65,8 +65,7 @@ def change_reward(
     was broken off.
     """
     path = ledger_file.path
-    busy = f"{path.parent}: another publish or review of this study is running; wait until it has ended"
-    with exclusive(path.with_suffix(".lock"), busy):
+    with alone(path):
         ledger = Ledger(path)
         publisher = Publisher(study, requester, ledger)
         publisher.settle_pending()

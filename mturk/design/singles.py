@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
 from glimpse.errors import GlimpseError
-from glimpse.experiment import PAPER_EXPOSURES_MS, SINGLE_PRESETS, Batch, Experiment
+from glimpse.experiment import SINGLE_PRESETS, Batch, preset
 from glimpse.single import USUAL_TRIALS
 from glimpse.single_plan import check_enough
 from glimpse.staircase import StaircaseSettings
@@ -23,7 +23,7 @@ from .contrasts import USUAL_REAL, USUAL_SENTINEL
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from glimpse.experiment import Mode, PresetName
+    from glimpse.experiment import Experiment, Mode, PresetName
     from glimpse.questions import Question
 
 # What is stated of pairs alone, and of one image at a time alone, by the names of `study_fields`.
@@ -69,31 +69,18 @@ def single_preset(mode: Mode, name: PresetName, question: Question) -> Experimen
         raise GlimpseError(
             f"--preset {name} belongs to --task pairs; with --task single there are {allowed}."
         )
-    limited = mode == "limited-time"
-    usual = Experiment(
-        mode=mode,
+    pairs = preset(mode)
+    usual = replace(
+        pairs,
         preset=name,
-        real="real",
         sentinel="image-space",
         contrasts=(),
         batches=(Batch("b1", (), "image-space", ("crn", "real")),),
-        exposures_ms=PAPER_EXPOSURES_MS if limited else (None,),
-        sentinel_exposure_ms=None,
         pairing=None,
-        scenes="without-replacement",
         sides=None,
-        hits_per_batch=10 if limited else 5,
         trials_per_cell=5,
-        sentinels_per_hit=5 if limited else 10,
-        max_sentinels_in_a_row=2,
-        max_wrong_sentinels=0 if limited else 1,
-        practice_trials=0,
-        break_every=30,
-        workers_per_hit=20 if limited else 10,
-        reward_usd=Decimal("2.00" if limited else "1.00"),
-        time_allotted_minutes=30 if limited else 15,
         questions=(question,),
-        hit_trials=USUAL_TRIALS + (5 if limited else 10),
+        hit_trials=USUAL_TRIALS + pairs.sentinels_per_hit,
         task="single",
         shown=("crn", "real"),
     )

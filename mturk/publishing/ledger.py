@@ -215,6 +215,17 @@ def _is_line(line: Any) -> bool:
 
 
 @contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold the lock of a ledger, so that one process at a time publishes, reviews or changes a study.
+
+    path: of the ledger. GlimpseError where another process holds it.
+    """
+    busy = f"{path.parent}: another publish or review of this study is running; wait until it has ended"
+    with exclusive(path.with_suffix(".lock"), busy):
+        yield
+
+
+@contextmanager
 def exclusive(path: Path, busy: str, *, wait: bool = False) -> Iterator[None]:
     """Hold a lock file while the block runs; the system frees it even after a crash.
 

@@ -20,7 +20,7 @@ from ..page.pages import image_base, question_xml
 from ..page.stairs import is_climbed
 from .allocating import check_place, put_pool, put_rules
 from .client import HIT_EXISTS, TurkError
-from .ledger import Ledger, OnceCall, call_once, exclusive, ledger_path, token
+from .ledger import Ledger, OnceCall, alone, call_once, ledger_path, token
 from .publication import (
     DAY_S,
     Part,
@@ -378,8 +378,7 @@ def publish(
     GlimpseError is raised when a setting that is named in `given` differs.
     """
     path = ledger_path(_folder(study), requester.endpoint.name)
-    busy = f"{path.parent}: another publish or review of this study is running; wait until it has ended"
-    with exclusive(path.with_suffix(".lock"), busy):
+    with alone(path):
         publisher = Publisher(study, requester, Ledger(path))
         return publisher.publish(settings, given, hosting, confirm, track)
 

@@ -18,50 +18,47 @@ from ..storage import draws, staircases
 from . import addresses, web
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
+
+    from ..storage.database import Transaction
 
 MAX_POOL = 33_554_432
 
 
 async def put_pool(request: Request) -> Response:
     """Keep the pool of a study, signed as images are; the same one again changes nothing."""
-    site, study = web.site_of(request), request.path_params["study"]
-    try:
-        addresses.check_signature(request, None, site.wall())
-        body = await web.body_of(request, MAX_POOL)
-        signing.check_digest(request.headers, hashlib.sha256(body).hexdigest())
-        pool = json.loads(body)
-        if pool["version"] != POOL_VERSION or pool["study"] != study:
-            return JSONResponse({"error": f"This server draws from pools of version {POOL_VERSION}."}, 400)
-        text = json.dumps(pool, separators=(",", ":"))
-        await site.write(lambda tx: draws.put_pool(tx, study, text))
-    except SignatureError as error:
-        return JSONResponse({"error": error.message}, 403)
-    except RequestError as error:
-        return JSONResponse({"error": error.message}, 409)
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return JSONResponse({"error": "The request is no pool."}, 400)
-    return JSONResponse({"study": study}, 201)
+    return await _put(request, draws.put_pool, POOL_VERSION, "draws from pools", "The request is no pool.")
 
 
 async def put_rules(request: Request) -> Response:
     """Keep the rules of a study's staircases, signed as images are; the same ones again change nothing."""
+    return await _put(
+        request, staircases.put_rules, RULES_VERSION, "knows rules", "The request has no rules."
+    )
+
+
+async def _put(
+    request: Request, put: Callable[[Transaction, str, str], None], version: int, takes: str, malformed: str
+) -> Response:
+    """Keep a text about a study with `put`, of a `version`; `takes` and `malformed` are for the errors."""
     site, study = web.site_of(request), request.path_params["study"]
     try:
         addresses.check_signature(request, None, site.wall())
         body = await web.body_of(request, MAX_POOL)
         signing.check_digest(request.headers, hashlib.sha256(body).hexdigest())
-        rules = json.loads(body)
-        if rules["version"] != RULES_VERSION or rules["study"] != study:
-            return JSONResponse({"error": f"This server knows rules of version {RULES_VERSION}."}, 400)
-        text = json.dumps(rules, separators=(",", ":"))
-        await site.write(lambda tx: staircases.put_rules(tx, study, text))
+        sent = json.loads(body)
+        if sent["version"] != version or sent["study"] != study:
+            return JSONResponse({"error": f"This server {takes} of version {version}."}, 400)
+        text = json.dumps(sent, separators=(",", ":"))
+        await site.write(lambda tx: put(tx, study, text))
     except SignatureError as error:
         return JSONResponse({"error": error.message}, 403)
     except RequestError as error:
         return JSONResponse({"error": error.message}, 409)
     except (ValueError, KeyError, TypeError, RecursionError):
-        return JSONResponse({"error": "The request has no rules."}, 400)
+        return JSONResponse({"error": malformed}, 400)
     return JSONResponse({"study": study}, 201)
 
 

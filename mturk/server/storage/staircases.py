@@ -31,7 +31,7 @@ def put_rules(tx: Transaction, study: str, rules: str) -> None:
 
 def decision(tx: Transaction, assignment: Row, progress: Any) -> Decision | None:
     """Return what follows from an assignment's progress; None where no exposures are decided."""
-    hit = hits.find(tx, assignment["hit_id"])
+    hit = hits.find_facts(tx, assignment["hit_id"])
     if hit["study"] is None:
         return None
     rules = _rules(tx, hit["study"])
