@@ -39,6 +39,7 @@ from benchmarks._claims import (
     unlimited_truth,
     whole_truth,
 )
+from benchmarks._document import markdown
 from benchmarks._drawing import (
     FEW,
     LIMITED,
@@ -185,14 +186,6 @@ def shown(found: Sums) -> dict[str, str]:
         for name, both in found.items()
     }
     return {name: " -> ".join(dict.fromkeys(both)) for name, both in texts.items()}
-
-
-def markdown(rows: list[dict[str, str]]) -> str:
-    """A Markdown table of rows, which may lack columns."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
-    lines += ["| " + " | ".join(str(row.get(name, "-")) for name in names) + " |" for row in rows]
-    return "\n".join(lines)
 
 
 MARK = "<!-- measured: everything below is written by benchmarks/coverage.py -->"

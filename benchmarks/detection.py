@@ -27,6 +27,7 @@ from scipy import special
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks._document import markdown, put_between
 from benchmarks._sizes import whole_number
 from glimpse.analysis.statistics.detection import detection_table
 from glimpse.analysis.statistics.detection_answers import SingleAnswers
@@ -39,7 +40,6 @@ from glimpse.analysis.statistics.staircases import (
     steady_share,
     threshold_table,
 )
-from glimpse.files import write_whole
 
 BEGIN = "<!-- detection: written by benchmarks/detection.py -->"
 END = "<!-- detection: end -->"
@@ -258,13 +258,6 @@ def _without_images(thresholds: pd.DataFrame, truth: float) -> bool:
 CLIMBS = (*(Watchers(30, middle) for middle in (120.0, 250.0, 500.0, 900.0)), Watchers(8, 500.0))
 
 
-def markdown(rows: list[dict[str, str]]) -> str:
-    """A Markdown table."""
-    names = list(rows[0])
-    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
-    return "\n".join([*lines, *("| " + " | ".join(row[name] for name in names) + " |" for row in rows)])
-
-
 def main() -> None:
     """Simulate, print, and rewrite the part of a document between its marks."""
     parser = argparse.ArgumentParser(
@@ -286,9 +279,7 @@ def main() -> None:
     )
     print(text, f"\n{time.perf_counter() - start:.0f} s")
     if given.out:
-        before, rest = given.out.read_text(encoding="utf-8").split(BEGIN)
-        after = rest.partition(END)[2]
-        write_whole(given.out, f"{before}{BEGIN}\n\n{text}\n{END}{after}")
+        put_between(given.out, BEGIN, END, text)
 
 
 if __name__ == "__main__":

@@ -28,10 +28,10 @@ from scipy import special
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks._document import markdown, put_between
 from benchmarks._sizes import whole_number
 from glimpse.analysis.statistics.bradley_terry import strengths_of
 from glimpse.analysis.statistics.ranking import rank_conditions
-from glimpse.files import write_whole
 
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(40)
 BEGIN = "<!-- ranks: written by benchmarks/rank_coverage.py -->"
@@ -180,13 +180,6 @@ def measured(job: tuple[Many, int, int]) -> dict[str, str]:
     }
 
 
-def markdown(rows: list[dict[str, str]]) -> str:
-    """A Markdown table."""
-    names = list(rows[0])
-    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
-    return "\n".join([*lines, *("| " + " | ".join(row[name] for name in names) + " |" for row in rows)])
-
-
 def main() -> None:
     """Simulate, print, and rewrite the part of docs/coverage.md between its marks."""
     parser = argparse.ArgumentParser(
@@ -203,9 +196,7 @@ def main() -> None:
     table = f"Seed {given.seed}; {given.studies} studies a row.\n\n{markdown(rows)}\n"
     print(table, f"\n{time.perf_counter() - start:.0f} s")
     if given.out:
-        before, rest = given.out.read_text(encoding="utf-8").split(BEGIN)
-        after = rest.partition(END)[2]
-        write_whole(given.out, f"{before}{BEGIN}\n\n{table}\n{END}{after}")
+        put_between(given.out, BEGIN, END, table)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from glimpse.errors import GlimpseError
-from glimpse.images import same_name
 from glimpse.questions import GENERATED, REAL, TRUTHS
 from glimpse.tables import read_table
+
+from .sentinels import image_at, image_named
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -127,8 +128,7 @@ def known_images(experiment: Experiment, images: Images, path: Path | None) -> K
         raise GlimpseError(
             f"{path} has {len(listed)} images; a HIT needs {experiment.known_per_hit} that differ "
             f"({experiment.sentinels_per_hit} sentinels, {experiment.practice_trials} practice). Add some, "
-            "or "
-            "lower --sentinels-per-hit."
+            "or lower --sentinels-per-hit."
         )
     return ListedImages(experiment, listed, str(path))
 
@@ -155,7 +155,7 @@ def read_known_images(path: Path, images: Images) -> list[KnownImage]:
     for line, cells in table.rows:
         row = dict(zip(head, map(str.strip, cells), strict=False))
         where = f"{path}, line {line}"
-        key = _key(row.get("image", ""), where, images)
+        key = image_at(image_named(row.get("image", ""), where), where, images)
         correct = row.get("correct", "").lower()
         if correct not in TRUTHS:
             raise GlimpseError(
@@ -167,18 +167,3 @@ def read_known_images(path: Path, images: Images) -> list[KnownImage]:
     if not found:
         raise GlimpseError(f"{path} has no rows; it needs one for each image with a known answer.")
     return list(found.values())
-
-
-def _key(cell: str, where: str, images: Images) -> Key:
-    """Return an image's condition and item; GlimpseError where there is no such image."""
-    condition, slash, item = cell.replace("\\", "/").removeprefix("images/").rpartition("/")
-    condition, item = same_name(condition), same_name(item)
-    if not slash or condition not in images.paths:
-        raise GlimpseError(
-            f"{where}: {cell!r} is no image; write condition/item, with a condition of {images.folder}: "
-            f"{', '.join(images.conditions)}."
-        )
-    for name in (item, item.rpartition(".")[0]):
-        if name in images.paths[condition]:
-            return condition, name
-    raise GlimpseError(f"{where}: {images.folder / condition} has no image {item!r}.")

@@ -184,7 +184,7 @@ def read_known(path: Path, *, keep_sides: bool = False) -> KnownFile:
 
 def _known(row: Mapping[str, str], where: str) -> KnownTrial:
     """Read one row."""
-    sides = {side: _image(row.get(side, ""), f"{where}, {side}") for side in ("left", "right")}
+    sides = {side: image_named(row.get(side, ""), f"{where}, {side}") for side in ("left", "right")}
     correct = row.get("correct", "").lower()
     if correct not in sides:
         raise GlimpseError(f"{where}: correct is {row.get('correct', '')!r}; it must be left or right.")
@@ -202,8 +202,8 @@ def _contradict(one: KnownTrial, other: KnownTrial) -> bool:
     return (one.wrong, one.right, one.context) == (other.right, other.wrong, other.context)
 
 
-def _image(cell: str, where: str) -> Key:
-    """Read condition/item; an ending of a file is taken off by `_found`."""
+def image_named(cell: str, where: str) -> Key:
+    """Read condition/item; an ending of a file is taken off by `image_at`."""
     condition, slash, item = cell.replace("\\", "/").removeprefix("images/").rpartition("/")
     if not slash or not condition or not item:
         raise GlimpseError(f"{where}: {cell!r} is not condition/item, such as blurred/0001.")
@@ -248,7 +248,7 @@ def _placed(
     known: KnownFile,
 ) -> KnownTrial:
     """Return a row with its images and its context found, and its conditions in the order of a contrast."""
-    wrong, right = _found(row.wrong, where, images), _found(row.right, where, images)
+    wrong, right = image_at(row.wrong, where, images), image_at(row.right, where, images)
     context = row.context or (right[1] if contexts and right[1] == wrong[1] else "")
     if contexts and not context:
         raise GlimpseError(
@@ -261,7 +261,7 @@ def _placed(
     return KnownTrial(wrong, right, contrast, context, row.correct_side if known.keep_sides else None)
 
 
-def _found(key: Key, where: str, images: Images) -> Key:
+def image_at(key: Key, where: str, images: Images) -> Key:
     """Return an image's condition and item as they are named; GlimpseError where there is no such image."""
     condition, item = key
     if condition not in images.paths:

@@ -25,6 +25,7 @@ from glimpse.mturk.server.site import ServerSettings, Site
 from glimpse.mturk.server.storage import assignments, transitions
 from glimpse.mturk.server.storage.workers import LOCAL, worker_for
 from glimpse.study import read_study
+from tests.mturk.client.prolific import Wire, install
 
 
 class Nowhere:
@@ -255,3 +256,11 @@ def website(study, monkeypatch):
     """An address at which the images are, without a server for them."""
     monkeypatch.setattr("glimpse.mturk.publishing.hosting.check_reachable", lambda *_, **__: None)
     return "https://images.example/"
+
+
+@pytest.fixture
+def wire(monkeypatch):
+    """A made-up Prolific in place of the network."""
+    found = Wire()
+    install(monkeypatch, found)
+    return found

@@ -14,17 +14,10 @@ from glimpse.mturk.recruiting.earlier import (
     stated_earlier,
 )
 from glimpse.study import read_study
-from tests.mturk.client.prolific import People, Wire, install
+from tests.mturk.client.prolific import People
 
 HEAD = "worker,worker_id,participant,panel,verified\n"
 PERSON = "5f1b" + "0" * 20
-
-
-@pytest.fixture
-def wire(monkeypatch):
-    found = Wire()
-    install(monkeypatch, found)
-    return found
 
 
 @pytest.fixture

@@ -10,14 +10,7 @@ import httpx
 import pytest
 
 from glimpse.study import read_study
-from tests.mturk.client.prolific import TOKEN, KilledError, People, Wire, install
-
-
-@pytest.fixture
-def wire(monkeypatch):
-    found = Wire()
-    install(monkeypatch, found)
-    return found
+from tests.mturk.client.prolific import TOKEN, KilledError, People
 
 
 @pytest.fixture
