@@ -54,8 +54,7 @@ def check_single(experiment: Any) -> None:
     if not isinstance(share, float) or not 0 < share < 1:
         raise GlimpseError(
             f"--real-share is {share:g}; it must be above 0 and below 1, the share of trials that show a "
-            "real "
-            "image, such as 0.5."
+            "real image, such as 0.5."
         )
     if experiment.stop_when is not None:
         raise GlimpseError("--stop-when is about contrasts, and one image at a time has none. Leave it out.")

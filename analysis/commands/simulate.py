@@ -145,8 +145,7 @@ if TYPE_CHECKING:
     default=0.6,
     show_default=True,
     help="One image at a time: how plainly generated an image must look to be called so; with 0.6, 27 % of "
-    "real "
-    "images are. -5 to 5.",
+    "real images are. -5 to 5.",
 )
 @click.option(
     "--criterion-sd",

@@ -93,13 +93,13 @@ def evaluate_single(folders: Sequence[Path], settings: AnalysisSettings) -> Sing
     _refuse_what_pairs_have(settings)
     exclusion = exclude(results, settings.rules)
     lifted = exclude(results, replace(settings.rules, sentinel_filter=not settings.rules.sentinel_filter))
-    judgments, other = (_marked(results, one) for one in (exclusion, lifted))
+    climbed = Climbed.of(results.experiment, results.trials)
+    judgments, other = (_marked(results, one, climbed) for one in (exclusion, lifted))
     if not len(counted(judgments)):
         reasons = judgments[judgments["excluded"]]["reason"].astype(str).value_counts()
         lost = {str(reason): int(count) for reason, count in reasons.items()}
         genuine = bool((~judgments["sentinel"]).any())
         raise NothingLeftError(none_left(len(exclusion.assignments), lost, genuine=genuine))
-    climbed = Climbed.of(results.experiment, results.trials)
     statistics = tuple(
         single_statistics(
             judgments[judgments["question"] == question.name], other[other["question"] == question.name],
@@ -113,9 +113,9 @@ def evaluate_single(folders: Sequence[Path], settings: AnalysisSettings) -> Sing
     return SingleEvidence(settings, results, exclusion, judgments, plain_rates(counting), statistics, digests)
 
 
-def _marked(results: Results, exclusion: Exclusion) -> pd.DataFrame:
+def _marked(results: Results, exclusion: Exclusion, climbed: Climbed | None) -> pd.DataFrame:
     """The judgments of all questions, with what is excluded."""
-    parts, climbed = [], Climbed.of(results.experiment, results.trials)
+    parts = []
     for question in questions_of(results.experiment):
         asked = results.asked(question.name).judgments
         marked = asked.marked(exclusion.judgments.reason, exclusion.judgments.max_error_ms)
