@@ -8,7 +8,7 @@ import numpy as np
 
 from glimpse.text import counted
 
-from ..statistics.choices import ADJUSTMENTS, ALPHA
+from ..statistics.choices import ADJUSTMENTS
 from .formats import exposure, interval, level_text, number, p_equal, percent, seconds, series
 
 if TYPE_CHECKING:
@@ -30,16 +30,17 @@ def statements(found: SingleStatistics, settings: AnalysisSettings) -> list[str]
     level = level_text(settings.intervals.level)
     said: list[str] = []
     if found.climbs:
-        said += _of_climbs(found.climbs, level)
+        said += _of_climbs(found.climbs, settings)
     for row in _rows(found.conditions):
-        said += _of_condition(row, level, limited=found.by_exposure, climbed=found.climbs is not None)
+        said += _of_condition(row, settings, limited=found.by_exposure, climbed=found.climbs is not None)
     if found.by_exposure:
         said += [text for curve in found.curves for text in _of_curve(curve, settings.threshold, level)]
     said += _of_differences(found, settings)
     return said + _doubts(found)
 
 
-def _of_condition(row: Row, level: str, *, limited: bool, climbed: bool) -> list[str]:
+def _of_condition(row: Row, settings: AnalysisSettings, *, limited: bool, climbed: bool) -> list[str]:
+    level = level_text(settings.intervals.level)
     when = ", all exposures together" if limited else ", over the staircases' exposures" if climbed else ""
     if not row.n_generated:
         return [f"{row.condition}: no answers count."]
@@ -53,26 +54,32 @@ def _of_condition(row: Row, level: str, *, limited: bool, climbed: bool) -> list
     both = (
         f"{taken}; real images were taken for generated in {percent(row.false_alarm_rate)} of {row.n_real:,}."
     )
-    return [both, _telling(row, level)]
+    return [both, _telling(row, settings)]
 
 
-def _telling(row: Row, level: str) -> str:
+def _p(p: float, adjusted: float) -> str:
+    """A p-value that is adjusted, and says so where that makes a difference."""
+    return p_equal(adjusted) if p == adjusted else f"adjusted {p_equal(adjusted)}"
+
+
+def _telling(row: Row, settings: AnalysisSettings) -> str:
     """How well people tell, and which way they lean."""
+    level, alpha = level_text(settings.intervals.level), settings.alpha
     ends = f"{number(row.d_low)} to {number(row.d_high)}"
     errors = (
         f"they err in {percent(row.errors)} ({interval(row.errors_low, row.errors_high)}; chance is "
         f"{percent(0.5, 0)})"
     )
-    d = f"d\u2032 = {number(row.d_prime)} ({level} interval {ends}), {p_equal(row.p_d_adjusted)}"
+    d = f"d\u2032 = {number(row.d_prime)} ({level} interval {ends}), {_p(row.p_d, row.p_d_adjusted)}"
     if np.isnan(row.p_d):
         return f"{row.condition}: d\u2032 = {number(row.d_prime)}, {row.note}."
-    if row.p_d_adjusted >= ALPHA:
+    if row.p_d_adjusted >= alpha:
         able = f"People cannot be shown to tell {row.condition} from real images: {d}; {errors}."
     elif row.d_prime < 0:
         able = f"{row.condition} looks more real than real images: {d}; {errors}."
     else:
         able = f"People tell {row.condition} from real images: {d}; {errors}."
-    if row.p_criterion < ALPHA:
+    if row.p_criterion < alpha:
         lean = "real" if row.criterion > 0 else "generated"
         measured = f"criterion {number(row.criterion)}, {p_equal(row.p_criterion)}"
         able += f" They lean to \u201c{lean}\u201d ({measured})."
@@ -115,8 +122,8 @@ def _of_differences(found: SingleStatistics, settings: AnalysisSettings) -> list
         if gap < 0:
             more, less, gap, low, high = less, more, -gap, -high, -low
         ends = f"{level} interval {number(100 * low, 1)} to {number(100 * high, 1)}"
-        points = f"{number(100 * gap, 1)} percentage points ({ends}, {p_equal(row.p_adjusted)})"
-        if row.p_adjusted < ALPHA:
+        points = f"{number(100 * gap, 1)} percentage points ({ends}, {_p(row.p_value, row.p_adjusted)})"
+        if row.p_adjusted < settings.alpha:
             said.append(f"{more} was taken for real more often than {less}{when}, by {points}.")
         else:
             said.append(f"{more} and {less} do not differ significantly in how often they were taken for real"
@@ -124,8 +131,8 @@ def _of_differences(found: SingleStatistics, settings: AnalysisSettings) -> list
     return said
 
 
-def _of_climbs(climbs: Climbs, level: str) -> list[str]:
-    said = []
+def _of_climbs(climbs: Climbs, settings: AnalysisSettings) -> list[str]:
+    said, level = [], level_text(settings.intervals.level)
     for row in _rows(climbs.systems):
         ends = f" ({level} interval {number(row.low, 0)} to {number(row.high, 0)}{NBSP}ms)"
         ends = "" if np.isnan(row.low) else ends
@@ -147,10 +154,10 @@ def _of_climbs(climbs: Climbs, level: str) -> list[str]:
         if np.isfinite(row.p_adjusted):
             pair = (row.system_1, row.system_2)
             longer, shorter = pair if row.difference > 0 else pair[::-1]
-            clear = row.p_adjusted < ALPHA
+            clear = row.p_adjusted < settings.alpha
             verdict = "takes longer to tell than" if clear else "does not differ significantly from"
             said.append(f"{longer} {verdict} {shorter}: {number(abs(row.difference), 0)}{NBSP}ms, "
-                        f"{p_equal(row.p_adjusted)}.")  # fmt: skip
+                        f"{_p(row.p_value, row.p_adjusted)}.")  # fmt: skip
     return said
 
 

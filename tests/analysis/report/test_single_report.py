@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,10 @@ import pytest
 from PIL import Image
 
 from glimpse.analysis.reading.detections import Climbed
+from glimpse.analysis.report.settings import AnalysisSettings
 from glimpse.analysis.report.single_tables import staircase_rows
+from glimpse.analysis.report.single_wording import _telling
+from glimpse.analysis.statistics.preference import Intervals
 from glimpse.staircase import StaircaseSettings
 from tests.analysis.analyses import run
 
@@ -190,3 +194,22 @@ def test_staircases_of_two_systems(images):
     assert len(blocks) == 2 * len(table(folder, "staircase_workers.csv"))
     assert {"staircases.svg", "staircase_systems.csv"} <= {path.name for path in folder.iterdir()}
     assert '<section id="staircases"' in (folder / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("level", "adjusted", "said", "leans"),
+    [
+        (0.95, 0.02, "People tell mine from real images: d\u2032 = 0.40 (95 % interval 0.10 to 0.70), p =", True),
+        (0.999, 0.02, "People cannot be shown to tell mine from real images", False),
+        (0.95, 0.08, "interval 0.10 to 0.70), adjusted p = 0.080", True),
+    ],
+)  # fmt: skip
+def test_verdicts_are_those_of_the_level(level, adjusted, said, leans):
+    """`--level 0.999` judges at 0.001; a p-value that adjustment changed is said to be adjusted."""
+    row = SimpleNamespace(
+        condition="mine", d_prime=0.4, d_low=0.1, d_high=0.7, errors=0.4, errors_low=0.35, errors_high=0.45,
+        p_d=0.02, p_d_adjusted=adjusted, criterion=0.2, p_criterion=0.02, note="",
+    )  # fmt: skip
+    found = _telling(row, AnalysisSettings(intervals=Intervals(level))).replace("\u00a0", " ")
+    assert said in found
+    assert ("They lean" in found) == leans
