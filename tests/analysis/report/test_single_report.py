@@ -199,7 +199,7 @@ def test_staircases_of_two_systems(images):
 @pytest.mark.parametrize(
     ("level", "adjusted", "said", "leans"),
     [
-        (0.95, 0.02, "People tell mine from real images: d\u2032 = 0.40 (95 % interval 0.10 to 0.70), p =", True),
+        (0.95, 0.02, "People tell mine from real images: d\u2032 = 0.40 (95 % interval 0.10 to 0.70)", True),
         (0.999, 0.02, "People cannot be shown to tell mine from real images", False),
         (0.95, 0.08, "interval 0.10 to 0.70), adjusted p = 0.080", True),
     ],
