@@ -8,6 +8,8 @@ import re
 import shutil
 from typing import TYPE_CHECKING, Any
 
+from glimpse.text import counted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -115,8 +117,9 @@ def summary_sentence(summary: Mapping[str, Any]) -> str:
         {row[side] for row in summary["preference"] for side in ("condition_a", "condition_b")}
     )
     return (
-        f"{simulated}{counts['judgments']:,} answers of {counts['workers']:,} participants in "
-        f"{counts['assignments']:,} assignments who compared {', '.join(conditions)}. "
+        f"{simulated}{counted(counts['judgments'], 'answer', ',')} of "
+        f"{counted(counts['workers'], 'participant', ',')} in "
+        f"{counted(counts['assignments'], 'assignment', ',')} who compared {', '.join(conditions)}. "
         f"The question: {summary['question']['text']}"
     )
 
