@@ -74,7 +74,7 @@ def test_the_short_list_is_what_setup_needs_but_for_the_networks(monkeypatch):
 
 def test_tab_completes_commands_options_and_values():
     complete = BashComplete(main, {}, "glimpse", "_GLIMPSE_COMPLETE").get_completions
-    assert [one.value for one in complete([], "bu")] == ["build-hits"]
+    assert [one.value for one in complete([], "bui")] == ["build-hits"]
     assert [one.value for one in complete(["build-hits"], "--allo")] == ["--allow-missing", "--allocation"]
     assert [one.value for one in complete(["build-hits", "--mode"], "")] == ["limited-time", "unlimited-time"]
 

@@ -130,5 +130,5 @@ def test_what_is_refused():
     one = np.array([0])
     with pytest.raises(GlimpseError, match="exposure of a staircase is missing"):
         Staircases(one, one, one, np.array([np.nan]), one > 0, ("m",))
-    with pytest.raises(GlimpseError, match="block has 2 values for 1 answers"):
+    with pytest.raises(GlimpseError, match="block has 2 values for 1 answer"):
         Staircases(one, one, np.array([0, 1]), np.array([500.0]), one > 0, ("m",))

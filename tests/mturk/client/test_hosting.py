@@ -69,8 +69,8 @@ def test_images_go_to_s3_once_under_opaque_names(study, s3, moto, tmp_path, brow
     assert base == f"{moto}/pictures/glimpse/{study.study}/"
     first = keys(s3)
     assert set(first) == {f"glimpse/{study.study}/{stimulus.file}" for stimulus in study.stimuli.values()}
-    for word in ("real", "crn", "image-space"):
-        assert not any(word in key for key in first)
+    # Letters at random may spell a condition, so what is looked at is that they are letters at random.
+    assert all(re.fullmatch(r"glimpse/[a-z2-7]{16}/[a-z2-7]{20}\.png", key) for key in first)
     for name, stimulus in study.stimuli.items():
         got = browser.get(base + stimulus.file)
         assert got.content == study.image_path(name).read_bytes()
@@ -206,7 +206,8 @@ def test_the_command_publishes_with_images_in_s3(study, server, moto, s3, monkey
     for row in server.hits():
         question = server.requester("sandbox").call("GetHIT", HITId=row["hit_id"])["HIT"]["Question"]
         assert f"{moto}/pictures/glimpse/{study.study}/" in question
-        assert not any(word in question for word in ("image-space", "crn"))
+        bare = re.sub(r"[a-z2-7]{16,}", "", question)  # opaque names, which may spell a condition
+        assert not any(word in bare for word in ("image-space", "crn"))
 
 
 def test_images_are_uploaded_with_the_keys_for_s3_wherever_the_study_goes(s3, moto, tmp_path, monkeypatch):

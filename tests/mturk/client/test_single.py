@@ -145,8 +145,9 @@ def test_a_browser_learns_nothing_but_the_images(images, tmp_path):
     assert len(sizes) == 1
     for hit in study.hits:
         page = study.page_path(hit.hit).read_text()
+        bare = re.sub(r"[a-z2-7]{20,}", "", page)  # opaque names, which may spell a condition
         for word in ("crn", "image-space", "sentinel"):
-            assert word not in page
+            assert word not in bare
         data = json.loads(page.partition('id="data">')[2].partition("</script>")[0])
         assert data["p"] == ""
         assert data["t"] == "".join(
