@@ -12,8 +12,8 @@ import click
 from glimpse.console import versions
 from glimpse.text import counted
 
-from ..statistics.choices import ADJUSTMENTS, CLUSTERS, CURVE_SHAPES, EXPOSURES, STANDARD
-from .options import out_option, seed_option
+from .evidence import check_options, evidence_options, settings_of
+from .options import out_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,111 +39,8 @@ PROBLEMS_SHOWN = 5
     help="Folder of the images that were shown, for the figure of pairs: one folder a condition, or images/ "
     "of the study's folder; without it that figure is left out.",
 )
-@click.option(
-    "--no-sentinel-filter", is_flag=True, help="Exclude no assignment for wrong answers to sentinels."
-)
-@click.option(
-    "--max-wrong",
-    type=click.IntRange(min=0),
-    default=None,
-    show_default="the study's own rule",
-    help="Exclude assignments with more wrong answers to sentinels (trials with a known answer) than this.",
-)
-@click.option(
-    "--repeat-workers",
-    type=click.Choice(["first", "keep"]),
-    default="first",
-    show_default=True,
-    help="Of a worker's assignments in a batch, analyse the first, or keep all.",
-)
-@click.option(
-    "--max-exposure-error-ms",
-    type=float,
-    default=None,
-    show_default="none",
-    help="Leave out answers whose measured exposure differs from the planned one by more than this.",
-)
-@click.option(
-    "--exposure",
-    type=click.Choice(EXPOSURES),
-    default="nominal",
-    show_default=True,
-    help="Exposures of the realism curves: as planned, or as the page measured them.",
-)
-@click.option(
-    "--cluster",
-    default=STANDARD.name,
-    show_default=True,
-    type=click.Choice(list(CLUSTERS)),
-    help="What makes answers correlated, for intervals and tests; images: a shared worker or image; two-way: "
-    "a shared worker or pair.",
-)
-@click.option(
-    "--level",
-    type=float,
-    default=0.95,
-    show_default=True,
-    help="Confidence level of the intervals, between 0 and 1; 0.999999 at most.",
-)
-@click.option(
-    "--adjust",
-    type=click.Choice(list(ADJUSTMENTS)),
-    default="holm",
-    show_default=True,
-    help="Adjustment of p-values over the cells: "
-    f"{', or '.join(kind.label for kind in ADJUSTMENTS.values())}.",
-)
-@click.option(
-    "--curve",
-    type=click.Choice(list(CURVE_SHAPES)),
-    default="logistic",
-    show_default=True,
-    help="Shape of the realism curves.",
-)
-@click.option(
-    "--threshold",
-    type=float,
-    default=75,
-    show_default=True,
-    metavar="PERCENT",
-    help="Preference rate at which the realism curves say how long people must look, between 50 and 100.",
-)
-@click.option(
-    "--equivalence",
-    type=float,
-    default=None,
-    metavar="POINTS",
-    show_default="not tested",
-    help='Test "cannot be told from" too: that a rate lies within this many percentage points of 50 %, and '
-    "that a method is no worse than another by as much.",
-)
+@evidence_options
 @click.option("--compare", is_flag=True, help="Pool several RESULTS, and also compare each with the first.")
-@click.option(
-    "--metric",
-    "metrics",
-    metavar="FILE",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    show_default="none",
-    help="CSV file with the columns item, condition, value: a metric's scores of images, to be set against "
-    "people (repeatable).",
-)
-@click.option(
-    "--metric-direction",
-    "directions",
-    metavar="[NAME=]lower|higher",
-    multiple=True,
-    show_default="as usual names say",
-    help="Which values of --metric are better; usual names such as lpips and clip need none (repeatable).",
-)
-@click.option(
-    "--items",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    default=None,
-    show_default="an items.csv in RESULTS or beside it, if there is one",
-    help="CSV file with the columns item, group: the ranking by group, such as the category of a prompt.",
-)
 @click.option(
     "--figures",
     metavar="FORMATS",
@@ -160,33 +57,15 @@ PROBLEMS_SHOWN = 5
     help="What to print: the findings in sentences; these with the rates and the methods, in Markdown; or "
     "summary.json.",
 )
-@seed_option(
-    f"For --cluster {' and '.join(kind.name for kind in CLUSTERS.values() if kind.bootstrap)}: same seed, "
-    "same intervals."
-)
 def analyze(
     *,
     results: tuple[Path, ...],
     out: Path,
     images: Path,
-    no_sentinel_filter: bool,
-    max_wrong: int | None,
-    repeat_workers: str,
-    max_exposure_error_ms: float | None,
-    exposure: str,
-    cluster: str,
-    level: float,
-    adjust: str,
-    curve: str,
-    threshold: float,
-    equivalence: float | None,
     compare: bool,
-    metrics: tuple[Path, ...],
-    directions: tuple[str, ...],
-    items: Path | None,
     figures: str,
     output: str,
-    seed: int,
+    **choices: Any,
 ) -> None:
     """Compute tables, figures and the report from results/.
 
@@ -205,10 +84,7 @@ def analyze(
 
     # What is imported and drawn stays until the end; looking it through for garbage took a tenth of the time.
     gc.set_threshold(50_000, 20, 50)
-    if no_sentinel_filter and max_wrong is not None:
-        raise click.UsageError(
-            f"--no-sentinel-filter and --max-wrong {max_wrong} contradict each other; leave one of them out."
-        )
+    check_options(choices)
     import pandas  # noqa: F401, ICN001 - here, as the helper needs it, too
 
     from ..figures.aside import helper
@@ -217,18 +93,11 @@ def analyze(
     formats = figure_formats(figures)
     folders = results or (Path("results"),)
     with helper(lambda: prepare(formats), rendered) as ask:
-        from ..reading.exclusion import Rules
         from ..report.evaluation import evaluate
         from ..report.markdown import as_markdown
         from ..report.report import build_report, check_out, write_report
-        from ..report.settings import AnalysisSettings
-        from ..statistics.preference import Intervals
 
-        settings = AnalysisSettings(
-            Rules(not no_sentinel_filter, max_wrong, repeat_workers, max_exposure_error_ms),
-            Intervals(level, cluster, adjust, equivalence=equivalence and equivalence / 100),
-            curve, exposure, round(threshold / 100, 12), compare, seed, metrics, directions, items,
-        )  # fmt: skip
+        settings = settings_of(choices, compare=compare)
         check_out(out)
         board = DrawingBoard(formats, ask)
         if _analyzed_single(folders, settings, board, out, output):
