@@ -240,4 +240,4 @@ def test_the_report_says_of_rates_near_an_end_that_their_intervals_hold_less_oft
     facts["preference"][-2] |= {"rate": 0.02, "n_images_b": 3}
     page = render(facts, [], "", ("preference.tex", ""), {}).replace("\u00a0", " ")
     assert "2 rates above 90 %" in page
-    assert "rest on images that stand in several pairs. Such a rate follows from few" in " ".join(page.split())
+    assert "rest on images that stand in several pairs. Such a rate follows" in " ".join(page.split())
