@@ -5,15 +5,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 # A file's tests stay together, since they share fixtures; the files stay in order, since conftest.py sorts them.
-PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
-  --cov --cov-report=term:skip-covered --durations=10
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=10
 
 .PHONY: help demo try test test-all check bench gpu clean
 help:
 	@echo "make demo      the whole way on the bundled samples, into demo/ (minutes)"
 	@echo "make try       answer a HIT of the demo yourself, in the browser"
-	@echo "make test      the tests, with coverage; its last line says what was skipped and why"
-	@echo "make test-all  the same, the exhaustive tests, and the server's on PostgreSQL"
+	@echo "make test      the tests; the last line says what was skipped and why"
+	@echo "make test-all  the same, the exhaustive tests, what they cover, and the server's on PostgreSQL"
 	@echo "make check     ruff and mypy; eslint and prettier where node is"
 	@echo "make bench     the benchmarks; each prints ratios against a named peer"
 	@echo "make gpu       does a GPU compute what the processor does, and how fast is a training step?"
@@ -54,7 +53,7 @@ try: $(VENV)/.run
 test: $(VENV)/.dev chromium
 	@$(PYTEST)
 test-all: $(VENV)/.dev chromium
-	@$(PYTEST) --exhaustive
+	@$(PYTEST) --exhaustive --cov --cov-report=term:skip-covered
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --database postgresql tests/mturk/server
 check: $(VENV)/.dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
