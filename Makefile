@@ -6,14 +6,17 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 # A file's tests stay together, since they share fixtures; the files stay in order, since conftest.py sorts them.
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=10
+# Every page is read anew, since what is kept would keep silent about links that broke elsewhere.
+SITE = $(BIN)/python -m sphinx --quiet --fresh-env --fail-on-warning -c docs -d build/doctrees . build/site
 
-.PHONY: help demo try test test-all check bench gpu clean
+.PHONY: help demo try test test-all check site bench gpu clean
 help:
 	@echo "make demo      the whole way on the bundled samples, into demo/ (minutes)"
 	@echo "make try       answer a HIT of the demo yourself, in the browser"
 	@echo "make test      the tests; the last line says what was skipped and why"
 	@echo "make test-all  the same, the exhaustive tests, what they cover, and the server's on PostgreSQL"
-	@echo "make check     ruff and mypy; eslint and prettier where node is"
+	@echo "make check     ruff and mypy; the documentation's links; eslint and prettier where node is"
+	@echo "make site      the documentation as a site, into build/site"
 	@echo "make bench     the benchmarks; each prints ratios against a named peer"
 	@echo "make gpu       does a GPU compute what the processor does, and how fast is a training step?"
 	@echo "make clean     remove what the targets made"
@@ -57,6 +60,7 @@ test-all: $(VENV)/.dev chromium
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --database postgresql tests/mturk/server
 check: $(VENV)/.dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@$(SITE)
 	@if ! command -v npm >/dev/null; then \
 	  echo "No node and npm here: the scripts of templates/ are not linted."; \
 	elif ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(Number(a * 100 + +b < 2019))'; then \
@@ -66,6 +70,8 @@ check: $(VENV)/.dev
 node_modules/.package-lock.json: package.json package-lock.json
 	@echo "Installing eslint and prettier ..."
 	@npm ci --silent
+site: $(VENV)/.dev
+	@$(SITE) && echo "build/site/index.html"
 bench: $(VENV)/.dev
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 gpu: $(VENV)/.dev

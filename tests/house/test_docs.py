@@ -24,6 +24,10 @@ from tests.house import guides
 
 ROOT = Path(__file__).parents[2]
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+OTHERS = [
+    *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md")),
+    *(ROOT / name / "README.md" for name in ("examples", "crn/kernels", "crn/weights")),
+]
 COMMAND = re.compile(r"^\s*(\$ )?(python cli\.py|glimpse) ")
 TOKEN = re.compile(
     r"<!-- (given|needs|not run|shorter): (.*?) -->|^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL
@@ -160,7 +164,7 @@ def test_make_targets_that_are_named_exist():
                 assert match[1] in targets, f"{guide.name}: make {match[1]}"
 
 
-@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
-def test_links_within_the_project_lead_somewhere(guide):
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", guide.read_text(encoding="utf-8")):
-        assert (guide.parent / target).exists(), f"{guide.name}: {target}"
+@pytest.mark.parametrize("page", [*GUIDES, *OTHERS], ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_within_the_project_lead_to_files(page):
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).is_file(), f"{page.name}: {target}"
