@@ -49,6 +49,15 @@ def kept_waiting_ms(processes: Iterable[int]) -> float:
     return sum(int(path.read_text().split()[1]) for path in found if path.exists()) / 1e6
 
 
+def used_ms(process: int) -> float:
+    """For how long in all a process's threads ran on a processor (ms, Linux; else 0)."""
+    stat = Path(f"/proc/{process}/stat")
+    if not stat.exists():
+        return 0.0
+    user, system = stat.read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) * 1000 / os.sysconf("SC_CLK_TCK")
+
+
 def wall_seconds(work: Callable[[], Any]) -> float:
     """Wall time of one run."""
     began = time.perf_counter()

@@ -68,7 +68,8 @@ def rules_of(study: Study) -> dict[str, Any]:
 def decide(rules: Mapping[str, Any], hit: str, answers: Sequence[Any], place: int) -> Decision:
     """Return what follows from the answers that were kept, in the page's form, for the trial at `place`.
 
-    KeyError, TypeError or ValueError where a hit or an answer is none of the study's.
+    Those from `first_needed` on are enough. KeyError, TypeError or ValueError where a hit or an answer is
+    none of the study's.
     """
     own = rules["hits"][hit]
     truth, practice = own["truth"], own["practice_ms"]
@@ -83,10 +84,23 @@ def decide(rules: Mapping[str, Any], hit: str, answers: Sequence[Any], place: in
         return Decision(place, None, last)
     if place < len(practice):
         return Decision(place, int(practice[place]), last)
-    start = len(practice)
-    for size in block_sizes(len(truth) - len(practice), rules["blocks"]):
+    before = [right[one] for one in range(_block_start(rules, hit, place), place) if one in right]
+    return Decision(place, next_exposure(StaircaseSettings.from_json(rules["settings"]), before), last)
+
+
+def first_needed(rules: Mapping[str, Any], hit: str, place: int) -> int:
+    """Return from which place on `decide` needs answers: the block's, and the one before `place`.
+
+    KeyError where the hit is none of the study's.
+    """
+    return max(0, min(_block_start(rules, hit, place), place - 1))
+
+
+def _block_start(rules: Mapping[str, Any], hit: str, place: int) -> int:
+    own = rules["hits"][hit]
+    start = len(own["practice_ms"])
+    for size in block_sizes(len(own["truth"]) - start, rules["blocks"]):
         if place < start + size:
             break
         start += size
-    before = [right[one] for one in range(start, place) if one in right]
-    return Decision(place, next_exposure(StaircaseSettings.from_json(rules["settings"]), before), last)
+    return int(start)

@@ -28,6 +28,7 @@ from .pages import (
     joining,
     media,
     participants,
+    progress,
     qualification_tests,
     recruiting,
     requester_pages,
@@ -44,6 +45,7 @@ from .pages.signed_links import Keys
 from .protocol import signing, wire
 from .protocol.errors import RequestError, ServiceFault, SignatureError
 from .storage import meta
+from .storage.progress import Remembered
 from .storage.screening import Exclusions
 
 if TYPE_CHECKING:
@@ -206,6 +208,7 @@ def create_app(site: Site) -> Starlette:
 
     app = Starlette(
         routes=[
+            *progress.ROUTES,  # first, as each trial of everybody comes here
             Route("/", requester_endpoint, methods=["POST"]),
             Route("/", front_door, methods=["GET"]),
             Route("/health", health, methods=["GET"]),
@@ -239,9 +242,8 @@ def create_app(site: Site) -> Starlette:
         },
         lifespan=lifespan,
     )
-    app.state.site = site
-    app.state.arriving = 0
-    app.state.keys, app.state.lookups = Keys(), Lookups()
+    app.state.site, app.state.arriving = site, 0
+    app.state.keys, app.state.lookups, app.state.remembered = Keys(), Lookups(), Remembered()
     app.state.sessions = Sessions(site.secret, site.ended)
     app.state.exclusions = Exclusions(site.settings.studies)
     return app

@@ -18,7 +18,7 @@ from benchmarks.exposures import (
     wait_until,
 )
 from glimpse.mturk.page.previewing import address_on_disk
-from glimpse.mturk.server.pages.submissions import REFUSALS
+from glimpse.mturk.server.pages.progress import REFUSALS
 from tests.browser.page_runs import ASKED_LATER, IN_CHROMIUM, serving_strictly, submit, watch_images
 
 if TYPE_CHECKING:

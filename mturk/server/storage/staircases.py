@@ -8,12 +8,13 @@ import json
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from ...page.stairs import Decision, decide
+from ...page.stairs import Decision, decide, first_needed
 from ..protocol.errors import RequestError
 from . import hits
 
 if TYPE_CHECKING:
     from .database import Row, Transaction
+    from .progress import Progress
 
 _KEY = "staircase:"  # before a study's id: its trials are planned, and nothing is drawn
 # By engine, so that two servers of one process share nothing. Rules never change.
@@ -29,15 +30,22 @@ def put_rules(tx: Transaction, study: str, rules: str) -> None:
         tx.run("INSERT INTO allocations (study, pool, epoch) VALUES (?, ?, 0)", _KEY + study, rules)
 
 
-def decision(tx: Transaction, assignment: Row, progress: Any) -> Decision | None:
-    """Return what follows from an assignment's progress; None where no exposures are decided."""
+def decision(tx: Transaction, assignment: Row, progress: Progress) -> Decision | None:
+    """Return what follows from an assignment's progress; None where no exposures are decided.
+
+    A page answers place by place, so that the answers needed are the last ones.
+    """
     hit = hits.find_facts(tx, assignment["hit_id"])
     if hit["study"] is None:
         return None
     rules = _rules(tx, hit["study"])
+    if rules is None:
+        return None
     try:
-        name = str(hit["name"]).partition(".")[0]
-        return decide(rules, name, progress["answers"], progress["at"]) if rules else None
+        name, place = str(hit["name"]).partition(".")[0], progress.rest["at"]
+        needed = place - first_needed(rules, name, place)
+        answers = progress.answers[-needed:] if needed else []
+        return decide(rules, name, json.loads(f"[{','.join(answers)}]"), place)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         return None
 

@@ -173,11 +173,14 @@ def answers(study, hit, *, wrong=0):
 
 @pytest.fixture
 def start(tmp_path_factory, monkeypatch):
-    """Return a function that starts a server of its own; its keys are those that AWS tools find, too."""
+    """Return a function that starts a server, with a data folder of its own if none is given.
+
+    Its keys are those that AWS tools find, too.
+    """
     running = []
 
-    def begin():
-        data = tmp_path_factory.mktemp("server")
+    def begin(data=None):
+        data = data or tmp_path_factory.mktemp("server")
         state = {}
         site = Site(
             ServerSettings(data),

@@ -4,7 +4,10 @@ import json
 import random
 import re
 import shutil
+import threading
+import time
 
+import httpx
 import pytest
 from click.testing import CliRunner
 from PIL import Image
@@ -17,9 +20,10 @@ from glimpse.mturk.page.stairs import decide, rules_of
 from glimpse.mturk.publishing.publication import PublicationSettings
 from glimpse.mturk.publishing.publishing import publish
 from glimpse.mturk.server.storage import staircases
-from glimpse.staircase import StaircaseSettings, exposures
+from glimpse.staircase import StaircaseSettings, exposures, next_exposure
 from glimpse.study import read_study
 from tests.mturk.client.conftest import Nowhere
+from tests.mturk.server.test_durability import Process
 
 TRIALS, BLOCKS = 24, 2
 
@@ -127,6 +131,43 @@ def test_a_reload_and_a_new_start_of_the_server_change_nothing(study, published,
     assert kept["answers"] == page.state["answers"]
     page.state = kept
     assert told(page.save()) == before
+
+
+def test_killed_in_the_middle_nothing_acknowledged_is_lost_and_the_rule_goes_on(
+    study, published, server, start, browser
+):
+    """What the page was saving as the server was killed may be kept or not; all before it is."""
+    killed = Process(server.data)
+    page = Page(study, killed, browser, "kim")
+    right = [bool(number % 4) for number in range(TRIALS)]
+    heard = [told(page.save())]
+
+    def work():
+        try:
+            for one in right[:12]:
+                page.answer(one)
+                heard.append(told(page.save(part=len(heard) > 2)))
+        except (httpx.HTTPError, KeyError):
+            return
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    while len(heard) < 8:
+        time.sleep(0.001)
+    killed.kill()
+    thread.join()
+    page.url = start(server.data).url
+    kept = browser.get(f"{page.url}/worker/assignments/{page.assignment}/progress").json()
+    sent = page.state["answers"]
+    assert len(heard) - 1 <= len(kept["answers"]) <= len(sent)
+    assert kept["answers"] == sent[: len(kept["answers"])]
+    page.state["seq"] += 1
+    place, exposure_ms, _ = told(page.save(part=True))
+    rule, size = study.experiment.staircase, TRIALS // BLOCKS
+    assert place == len(sent)
+    assert exposure_ms == next_exposure(rule, right[place // size * size : place])
+    before = [one[1] for one in heard[:size]]
+    assert before == exposures(rule, right[:size])[: len(before)]
 
 
 def test_an_answer_that_was_kept_is_never_changed(study, published, server, browser):

@@ -1,8 +1,10 @@
 """Progress that a page saves on the way: what is acknowledged stays, and a page learns when it is over."""
 
+import json
+
 import pytest
 
-from glimpse.mturk.server.pages.submissions import _goes_on
+from glimpse.mturk.server.storage.progress import Progress, Remembered, goes_on
 
 KEPT = "The server has kept the answers it received, but they do not count for the study. "
 AGAIN = "If you can accept the task again, you will continue where you stopped."
@@ -102,9 +104,27 @@ def test_parts_together_are_bounded(working):
 
 def test_what_does_not_count_its_progress_is_replaced():
     for kept in (None, 1, [1], "text", {"shown": 7}):
-        assert _goes_on(kept, {"anything": 1})
-    assert not _goes_on({"seq": 1}, {"seq": "2"})
-    assert not _goes_on({"seq": 1, "answers": 3}, {"seq": 2})
+        assert goes_on(kept, {"anything": 1})
+    assert not goes_on({"seq": 1}, {"seq": "2"})
+    assert not goes_on({"seq": 1, "answers": 3}, {"seq": 2})
+
+
+def test_what_is_remembered_counts_only_where_it_is_what_is_kept():
+    remembered, first = Remembered(), json.dumps(state(3, "left"))
+    kept = remembered.progress(1, first)
+    new = kept.joined(part(4, 0, "left", "right"))
+    remembered.put(1, new)
+    assert remembered.progress(1, new.text) is new
+    assert remembered.progress(1, first) == kept, "its change was rolled back"
+    assert remembered.progress(1, None) is None
+    assert json.loads(new.text) == state(4, "left", "right")
+    assert kept.joined(part(3, 0, "left")) is kept
+
+
+def test_the_order_of_keys_does_not_matter():
+    kept = Progress.of('{"seq":1,"answers":[{"trial":"t0","side":"left"}]}')
+    for text, same in (('{"side":"left","trial":"t0"}', True), ('{"side":"right","trial":"t0"}', False)):
+        assert kept.goes_on(Progress.of(f'{{"seq":2,"answers":[{text}]}}')) is same
 
 
 def test_the_page_learns_how_much_time_is_left(working, server):
