@@ -49,6 +49,8 @@ MENU = {
         "docs/reading-the-report",
     ),
     "What you compare": (
+        "docs/text-to-image",
+        "docs/editing",
         "docs/clips",
         "docs/many-systems",
         "docs/one-image",
@@ -65,6 +67,7 @@ MENU = {
         "docs/coverage",
         "docs/detection",
         "docs/bundles",
+        "docs/review",
         "docs/importing",
     ),
     "Python": ("docs/python", "docs/api"),

@@ -3,6 +3,8 @@
 import csv
 import json
 import re
+import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -279,3 +281,45 @@ def given_authors_results(folder: Path) -> None:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+
+
+def _shown_study(guide: str, folder: Path) -> None:
+    """Write the study file that a guide shows."""
+    text = (Path(__file__).parents[2] / "docs" / guide).read_text(encoding="utf-8")
+    (folder / "study.toml").write_text(text.partition("```toml\n")[2].partition("```")[0], encoding="utf-8")
+
+
+def _example(name: str, folder: Path) -> None:
+    """Draw the images of an example, and lay its tables beside them."""
+    root = Path(__file__).parents[2] / "examples"
+    for path in (root / name).glob("*.csv"):
+        shutil.copy(path, folder)
+    drawn = runpy.run_path(str(root / "draw_images.py"))
+    drawn[name.replace("-", "_")](folder)
+
+
+def given_text_to_image(folder: Path) -> None:
+    """Write the study file of the guide to text-to-image systems, with prompts and pictures."""
+    _example("text-to-image", folder)
+    _shown_study("text-to-image.md", folder)
+
+
+def given_editing(folder: Path) -> None:
+    """Write the study file of the guide to editing, with instructions, originals and edits."""
+    _example("editing", folder)
+    _shown_study("editing.md", folder)
+
+
+def given_bundle(folder: Path) -> None:
+    """Pack a study of one HIT, and leave the bundle alone."""
+    given_own_images(folder)
+    few = ("--trials-per-cell", "6", "--hits-per-batch", "1", "--workers-per-hit", "5")
+    _command(
+        folder, "build-hits", "--mode", "unlimited-time", "--ours", "mine", "--baseline", "theirs",
+        "--sentinel", "blurred", "--sentinels-per-hit", "2", *few,
+    )  # fmt: skip
+    _command(folder, "simulate")
+    _command(folder, "analyze", "--figures", "svg")
+    _command(folder, "bundle", "study", "results", "report")
+    for name in ("images", "study", "results", "report"):
+        shutil.rmtree(folder / name)
