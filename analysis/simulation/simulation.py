@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from .observer import Observer, Workers
     from .simulated_study import SimulatedHit, SimulatedStudy
+    from .single_people import NextExposure
 
     Floats = NDArray[np.float64]
 
@@ -107,14 +108,14 @@ class Crowd:
         """Return the id under which a person signs in, in the platform's form."""
         return f"ASIMULATED{self.seed}X{slot:05d}"
 
-    def visit(self, slot: int, hit: SimulatedHit) -> Visit:
-        """Let the person with number `slot` answer a HIT."""
+    def visit(self, slot: int, hit: SimulatedHit, told: NextExposure | None = None) -> Visit:
+        """Let the person with number `slot` answer a HIT; `told` says the exposures of a staircase."""
         rng = np.random.default_rng([self.seed, 3, slot])
         person = _one(self.people, slot)
         d = np.array([_effects(hit, v, u) for v, u in self.under])
         ease = np.where(hit.item >= 0, self.items[hit.item], 0.0) if self.plan.items else np.zeros(len(d[0]))
         if self.single:
-            hit, chosen, responses = self.single.answers(slot, hit, person, d, rng)
+            hit, chosen, responses = self.single.answers(slot, hit, person, d, rng, told)
         else:
             chosen, responses = _answers(self.plan, hit, person, d, ease, self.observer, rng)
         sent, seconds = _submission(self.plan, hit, chosen, responses, rng)
@@ -167,6 +168,7 @@ def _submission(
                 "shown_ms": None if math.isnan(shown[i]) else round(float(shown[i]), 2),
                 "frames": None if math.isnan(shown[i]) else int(frames[i]),
                 "onset_ms": round(float(onset[i]), 1),
+                **({"exposure_ms": int(hit.exposure_ms[i])} if plan.staircase else {}),
             }
         )
     page = {

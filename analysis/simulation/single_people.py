@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from scipy.special import ndtr
@@ -17,6 +17,8 @@ from .detector import Detector, location, share_seen
 from .observer import response_times
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from numpy.typing import NDArray
 
     from glimpse.questions import AnswerKind
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from .simulated_study import SimulatedHit, SimulatedStudy
 
     Floats = NDArray[np.float64]
+    # How long to show the next image, in ms, by all answers before it.
+    NextExposure: TypeAlias = Callable[[Sequence[Any]], float]
 
 
 class SinglePeople:
@@ -45,12 +49,16 @@ class SinglePeople:
         person: Workers,
         d: Floats,
         rng: np.random.Generator,
+        told: NextExposure | None = None,
     ) -> tuple[SimulatedHit, dict[str, list[Any]], dict[str, Floats]]:
-        """Return the HIT as it was shown, answers by question, and how long each took in ms (T,)."""
+        """Return the HIT as it was shown, answers by question, and how long each took in ms (T,).
+
+        `told` says the exposures of a staircase; the rule itself if it is not given.
+        """
         one = Looker(self.detector, person, float(self.lean[slot]))
         stairs = self.plan.staircase
         if stairs is not None:
-            hit = self._climbed(stairs, hit, one, d, slot)
+            hit = self._climbed(told or self._ruled(stairs, hit), hit, one, d, slot)
         chosen: dict[str, list[Any]] = {}
         responses: dict[str, Floats] = {}
         for question, distance, effects in zip(self.plan.questions, hit.distance, d, strict=True):
@@ -64,21 +72,31 @@ class SinglePeople:
         return np.random.default_rng([self.seed, 10, slot, *question.encode()])
 
     def _climbed(
-        self, stairs: StaircaseSettings, hit: SimulatedHit, one: Looker, d: Floats, slot: int
+        self, told: NextExposure, hit: SimulatedHit, one: Looker, d: Floats, slot: int
     ) -> SimulatedHit:
         """Return the HIT with the exposures that its own answers lead to."""
         judged = self.plan.judged_by
         question, distance = self.plan.questions[judged], hit.distance[judged]
-        exposure_ms, place = hit.exposure_ms.copy(), int(hit.practice.sum())
-        for size in block_sizes(len(exposure_ms) - place, self.plan.blocks):
-            right: list[bool] = []
-            for trial in range(place, place + size):
-                exposure_ms[trial] = next_exposure(stairs, right)
-                drive = one.drive(exposure_ms, distance, d[judged])
-                said = one.said(question.kind, drive, self._noise(slot, question.name))
-                right.append((value_of(said[trial]) > 0) == bool(distance[trial] != 0))
-            place += size
+        exposure_ms, said = hit.exposure_ms.copy(), list[Any]()
+        for trial in range(len(exposure_ms)):
+            if not hit.practice[trial]:
+                exposure_ms[trial] = told(said)
+            drive = one.drive(exposure_ms, distance, d[judged])
+            said.append(one.said(question.kind, drive, self._noise(slot, question.name))[trial])
         return replace(hit, exposure_ms=exposure_ms)
+
+    def _ruled(self, stairs: StaircaseSettings, hit: SimulatedHit) -> NextExposure:
+        """Return what tells exposures by the rule, in blocks that begin anew."""
+        signal, practice = hit.distance[self.plan.judged_by] != 0, int(hit.practice.sum())
+        sizes = block_sizes(len(signal) - practice, self.plan.blocks)
+        starts = [practice + sum(sizes[:block]) for block in range(len(sizes))]
+
+        def told(said: Sequence[Any]) -> float:
+            start = max(one for one in starts if one <= len(said))
+            pairs = zip(said[start:], signal[start:], strict=False)
+            return next_exposure(stairs, [(value_of(one) > 0) == bool(generated) for one, generated in pairs])
+
+        return told
 
 
 @dataclass(frozen=True)

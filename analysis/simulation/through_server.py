@@ -24,11 +24,12 @@ from .simulation import Crowd
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Sequence
 
     from glimpse.progress import Track
 
     from .observer import Observer
-    from .simulated_study import SimulatedStudy
+    from .simulated_study import SimulatedHit, SimulatedStudy
 
 LOCAL = "http://127.0.0.1:8080"
 TRIES = 5
@@ -148,12 +149,56 @@ def _visit(url: str, token: str, crowd: Crowd, slot: int, tls: ssl.SSLContext) -
         page = _get(browser, state["page_url"])
         if plan.drawn is not None:
             hit = plan.drawn(page.text, hit.batch, hit.name)
-        sent = crowd.visit(slot, hit).submission
+        told = AskedExposures(browser, plan, hit, assignment) if plan.staircase else None
+        sent = crowd.visit(slot, hit, told).submission
         if "consented_at" in sent:
             sent["consented_at"] = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
         answers = json.dumps(sent, separators=(",", ":"))
         _post(browser, state["submit_url"], {"assignmentId": assignment, "answers": answers})
     return True
+
+
+class AskedExposures:
+    """Asks the server how long to show the next image, as the page does: it saves the answers, and hears.
+
+    What an interrupted run saved is not asked for again: each answer that is kept says its exposure.
+    """
+
+    def __init__(
+        self, browser: httpx.Client, plan: SimulatedStudy, hit: SimulatedHit, assignment: str
+    ) -> None:
+        self._browser, self._trials = browser, hit.trials
+        self._question = plan.questions[plan.judged_by].name
+        self._address = f"/worker/assignments/{assignment}/progress"
+        kept = _get(browser, self._address)
+        saved: dict[str, Any] = kept.json() if kept.content else {"seq": 0, "answers": []}
+        self._seq: int = saved["seq"]
+        self._answers: list[dict[str, Any]] = saved["answers"]
+        self._shown_ms: dict[int, int] = {}
+
+    def __call__(self, said: Sequence[Any]) -> float:
+        """Return the exposure in ms of the image after those that were answered with `said`."""
+        place, start = len(said), max(0, len(self._answers) - 1)
+        if place < len(self._answers):
+            return float(self._answers[place]["exposure_ms"])
+        for at in range(len(self._answers), place):
+            answer = {"trial": self._trials[at], "choices": {self._question: said[at]}}
+            self._answers.append({**answer, "exposure_ms": self._shown_ms.get(at)})
+        self._seq += 1
+        saved = {"v": 1, "seq": self._seq, "at": place, "stairs": 1}
+        part = {"from": start} if start else {}
+        reply = _ask(
+            self._browser, "PATCH" if part else "PUT", self._address,
+            json={**saved, **part, "answers": self._answers[start:]},
+        )  # fmt: skip
+        told = reply.headers.get("X-Exposure-Ms", "")
+        if reply.headers.get("X-Place") != str(place) or not told.isdigit():
+            raise GlimpseError(
+                f"{reply.url}: the server did not say how long to show trial {self._trials[place]}. Publish "
+                "the study anew with this version of Glimpse, to a server of this version."
+            )
+        self._shown_ms[place] = int(told)
+        return float(told)
 
 
 def _get(browser: httpx.Client, address: str) -> httpx.Response:

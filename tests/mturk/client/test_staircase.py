@@ -6,6 +6,8 @@ import re
 import shutil
 import threading
 import time
+from collections import Counter
+from pathlib import Path
 
 import httpx
 import pytest
@@ -15,6 +17,8 @@ from PIL import Image
 from glimpse.analysis.reading.detections import Climbed, all_detections
 from glimpse.analysis.reading.exclusion import exclude
 from glimpse.analysis.reading.results import read_results
+from glimpse.analysis.simulation import single_people, through_server
+from glimpse.errors import GlimpseError
 from glimpse.main import main
 from glimpse.mturk.page.stairs import decide, rules_of
 from glimpse.mturk.publishing.publication import PublicationSettings
@@ -205,10 +209,16 @@ def test_it_is_published_on_our_own_server_alone(study, paid):
     assert re.search("exposures of this study are decided answer by answer", " ".join(errors))
 
 
-def test_results_have_the_exposures_that_people_had(study, published, server, glimpse, at, tmp_path):
-    answered = glimpse(
-        "simulate", str(study.folder), "--through-server", server.url, *at, "--random-share", "0"
-    )
+def answering(study, server, at):
+    return ["simulate", str(study.folder), "--through-server", server.url, *at, "--random-share", "0"]
+
+
+def test_results_have_the_exposures_that_people_had(
+    study, published, server, glimpse, at, tmp_path, monkeypatch
+):
+    """Simulated people ask the server for each exposure, as the page does."""
+    monkeypatch.setattr(single_people, "next_exposure", None)
+    answered = glimpse(*answering(study, server, at))
     assert answered[0] == 0, answered
     assert glimpse("collect", str(study.folder), *at, "--out", "results")[0] == 0
     results = read_results(tmp_path / "results")
@@ -219,7 +229,36 @@ def test_results_have_the_exposures_that_people_had(study, published, server, gl
     assert table["exposure_ms"].between(100, 1000).all()
     assert (abs(table["shown_ms"] - table["exposure_ms"]) < 20).all()
     assert table.groupby("assignment", observed=True)["exposure_ms"].first().eq(500).all()
+    lines = (tmp_path / "results/assignments.jsonl").read_text().splitlines()
+    said = [answer["exposure_ms"] for line in lines for answer in json.loads(line)["answers"]]
+    assert Counter(said) == Counter(table["exposure_ms"].astype(int))
     assert glimpse("analyze", "results", "--out", "report")[0] == 0
+
+
+def test_simulated_people_who_were_interrupted_go_on(study, published, server, glimpse, at, monkeypatch):
+    """What they had saved is not asked for again, and they answer as if nothing had happened."""
+    words = [*answering(study, server, at), "--workers", "1"]
+    ask, asked = through_server._ask, []
+
+    def counted(browser, method, address, **content):
+        if address.endswith("/progress") and method != "GET":
+            asked.append(content["json"]["at"])
+            if len(asked) == 9:
+                raise GlimpseError("interrupted")
+        return ask(browser, method, address, **content)
+
+    monkeypatch.setattr(through_server, "_ask", counted)
+    assert glimpse(*words)[0] == 1
+    assert glimpse(*words)[0] == 0
+    assert asked == [*range(9), *range(7, TRIALS)]
+    answered = glimpse("collect", str(study.folder), *at, "--out", "results")
+    assert answered[0] == 0, answered
+    own = glimpse("simulate", str(study.folder), "--random-share", "0", "--workers", "1", "--out", "own")
+    assert own[0] == 0, own
+    one, other = (json.loads(Path(name, "assignments.jsonl").read_text()) for name in ("results", "own"))
+    assert [answer["exposure_ms"] for answer in one["answers"]] == [
+        answer["exposure_ms"] for answer in other["answers"]
+    ]
 
 
 def test_numbers_of_the_staircase_are_options(built, tmp_path):
