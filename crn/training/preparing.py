@@ -221,7 +221,10 @@ def start(
         if stop:
             out_of_time, asked = run.stop, stop
             run.stop = lambda: out_of_time() or asked()
-        return train(run, resume=resume, track=track)
+        outcome = train(run, resume=resume, track=track)
+        if joined:  # who leaves while another still waits for an answer of it ends that one
+            torch.distributed.barrier()
+        return outcome
     except (RuntimeError, MemoryError) as error:
         if not out_of_memory(error):
             raise

@@ -356,6 +356,7 @@ joined = join_processes(DEVICE)
 _run(Path({folder!r}), _settings(batch=2, loss={loss!r}, learning_rate=1e-4,
     final_learning_rate=1e-4, **{more}))
 if joined:
+    torch.distributed.barrier()
     torch.distributed.destroy_process_group()
 """
 
