@@ -65,6 +65,7 @@ def test_built_clips_play_in_chromium(page: Any, built: Study) -> None:
 
 @pytest.mark.browser
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.skipif(FIREFOX is None, reason="without Firefox")
 def test_built_clips_play_in_firefox(built: Study, tmp_path: Path) -> None:
     report = in_firefox(built, tmp_path)

@@ -71,7 +71,9 @@ def test_what_a_gpu_would_show_runs_on_a_processor_as_well():
     ("words", "said"),
     [
         ("collecting.py --assignments 3 --hits 1", "publishing 1 HITs"),
-        ("collecting.py --assignments 101 --hits 3", "publishing 3 HITs"),
+        pytest.param(
+            "collecting.py --assignments 101 --hits 3", "publishing 3 HITs", marks=pytest.mark.exhaustive
+        ),
         ("analysis.py --only json --judgments 1", "2,200 judgments"),
         ("planning.py --trials 1", "loop_to_plan"),
         ("clips.py --clips 1 --size 16 --repeats 1", "by hand, all cores each"),

@@ -362,7 +362,7 @@ if joined:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("loss", ["features", "gan"])
+@pytest.mark.parametrize("loss", ["features", pytest.param("gan", marks=pytest.mark.exhaustive)])
 def test_two_processes_train_the_weights_of_one(tmp_path, loss) -> None:
     folders = [tmp_path / "one", tmp_path / "two"]
     for count, folder in enumerate(folders, start=1):
