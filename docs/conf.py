@@ -13,7 +13,6 @@ sys.path.insert(0, str(ROOT))
 from glimpse.version import __version__  # noqa: E402
 
 project = "Glimpse"
-author = "the authors of Glimpse"
 release = __version__
 root_doc = "README"
 include_patterns = [
@@ -37,7 +36,10 @@ napoleon_use_rtype = False
 html_theme = "furo"
 html_title = f"Glimpse {release}"
 html_copy_source = False
-html_extra_path = ["site"]  # index.html, which leads to the first page
+html_show_copyright = False
+html_extra_path = ["site/index.html"]  # leads to the first page
+html_static_path = ["site/style.css"]
+html_css_files = ["style.css"]
 
 # The menu: a heading, and its pages in order. tests/house/test_site.py sees that no guide is left out.
 MENU = {
@@ -64,6 +66,7 @@ MENU = {
         "docs/clients",
     ),
     "Evidence": (
+        "docs/peers",
         "docs/coverage",
         "docs/detection",
         "docs/bundles",
