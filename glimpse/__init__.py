@@ -12,6 +12,12 @@ from .version import __version__ as __version__
 
 if TYPE_CHECKING:
     from .analysis.api.answers import exclude, read_results, simulate
+    from .analysis.api.detection import (
+        detection_power_table,
+        detection_table,
+        detections,
+        staircase_table,
+    )
     from .analysis.api.drawing import plot_preference, plot_ranking, plot_realism
     from .analysis.api.metrics import anytime_table, metric_pairs, metric_table, plot_metric
     from .analysis.api.planning import power_table
@@ -26,6 +32,7 @@ if TYPE_CHECKING:
     from .crn.api import render, synthesize
     from .errors import ArgumentError, GlimpseError
     from .mturk.api import build_study, plan_study
+    from .mturk.api_single import plan_single
 
 __all__ = [
     "ArgumentError",
@@ -33,10 +40,14 @@ __all__ = [
     "anytime_table",
     "build_study",
     "curves_table",
+    "detection_power_table",
+    "detection_table",
+    "detections",
     "exclude",
     "fit_curves",
     "metric_pairs",
     "metric_table",
+    "plan_single",
     "plan_study",
     "plot_metric",
     "plot_preference",
@@ -50,12 +61,19 @@ __all__ = [
     "render",
     "scale_table",
     "simulate",
+    "staircase_table",
     "synthesize",
     "ties_table",
 ]
 # Where each name stands, by module.
 _HOMES = {
     "analysis.api.answers": ("exclude", "read_results", "simulate"),
+    "analysis.api.detection": (
+        "detection_power_table",
+        "detection_table",
+        "detections",
+        "staircase_table",
+    ),
     "analysis.api.drawing": ("plot_preference", "plot_ranking", "plot_realism"),
     "analysis.api.metrics": ("anytime_table", "metric_pairs", "metric_table", "plot_metric"),
     "analysis.api.planning": ("power_table",),
@@ -70,6 +88,7 @@ _HOMES = {
     "crn.api": ("render", "synthesize"),
     "errors": ("ArgumentError", "GlimpseError"),
     "mturk.api": ("build_study", "plan_study"),
+    "mturk.api_single": ("plan_single",),
 }
 
 # Once installed, `crn`, `mturk`, `analysis` and `templates` stand inside this package, so that they are in

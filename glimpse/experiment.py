@@ -133,9 +133,10 @@ class Experiment:
         exposures = len(self.exposures_ms)
         what, count = ("condition", len(self.shown)) if self.shown else ("contrast", len(self.contrasts))
         shown = f" at {exposures} exposure{'s' * (exposures != 1)}" if self.mode == "limited-time" else ""
+        workers = f"{self.workers_per_hit} worker{'s' * (self.workers_per_hit != 1)}"
         return (
             f"<Experiment: {self.mode}, {count} {what}{'s' * (count != 1)}{shown}, {self.hits} "
-            f"HIT{'s' * (self.hits != 1)} for {self.workers_per_hit} workers each at ${self.reward_usd}>"
+            f"HIT{'s' * (self.hits != 1)} for {workers} each at ${self.reward_usd}>"
         )
 
     @property

@@ -112,7 +112,7 @@ def plan_study(
         images: The folder of images, one folder a condition; or the names of the conditions, to plan before
             there are images.
         mode: "limited-time" shows each pair for one of several exposures, "unlimited-time" until the answer.
-        preset: Whose numbers: "glimpse", "paper" or "authors"; study files have "hype-infinity", "hype-time".
+        preset: Whose numbers: "glimpse", "paper", "authors"; `plan_single` has "hype-infinity", "hype-time".
         questions: What is asked of each pair: a text, or for each question a mapping with `name`, `text`,
             `answer` ("choice", "choice-or-tie", "scale-5" or "scale-7") and `labels`. Empty: "Which image is
             more realistic?"
@@ -125,14 +125,13 @@ def plan_study(
             empty: crn, and all other conditions.
         **numbers: Numbers that take the place of the preset's: exposures_ms, sentinel_exposure_ms, pairing
             ("random" or "same-item"), scenes ("without-replacement" or "with-replacement"), sides ("balanced"
-            or "random"), hits_per_batch, trials_per_cell (in one HIT), trials_per_hit (cells
-            are spread over HITs, each equally often), allocation ("fixed", or "adaptive": our own server
-            draws each assignment's trials), sentinels_per_hit,
-            max_sentinels_in_a_row, max_wrong_sentinels (more exclude an assignment), practice_trials,
-            break_every (trials), workers_per_hit, reward_usd (an assignment), time_allotted_minutes,
-            stop_when (when the study may stop early, such as "excludes-chance" or "width=0.10"), sentinels
-            (where known answers come from: "condition", "file" or "mismatch"), sentinel_question (the name of
-            the question that they answer).
+            or "random"), hits_per_batch, trials_per_cell (in one HIT), trials_per_hit (cells are spread over
+            HITs, each equally often), allocation ("fixed", or "adaptive": our own server draws each
+            assignment's trials), sentinels_per_hit, max_sentinels_in_a_row, max_wrong_sentinels (more exclude
+            an assignment), practice_trials, break_every (trials), workers_per_hit, reward_usd (of a HIT),
+            time_allotted_minutes, stop_when (when the study may stop early, such as "excludes-chance" or
+            "width=0.10"), sentinels (where known answers come from: "condition", "file" or "mismatch"),
+            sentinel_question (the name of the question that they answer).
 
     Returns:
         Experiment, which `glimpse.build_study` and `glimpse.power_table` take. Its fields are the numbers
@@ -289,6 +288,7 @@ def _built(
         experiment, beforehand = spread_for_time(experiment, said, found)
     elif "asked" in said:
         experiment = dataclasses.replace(experiment, questions=said["asked"])
+    said |= {"task": "single"} if experiment.task == "single" else {}
     beside = copies(said, target, folder, file=file, experiment=experiment)
     making = making_of(said, experiment.questions, force=force, beside=beside)
     return build(
@@ -318,15 +318,15 @@ def _spread(experiment: Experiment, numbers: Mapping[str, object]) -> Experiment
     if adaptive:
         if "pairing" not in numbers:
             experiment = dataclasses.replace(experiment, pairing="same-item")
-        trials = (
-            whole("trials_per_hit", numbers["trials_per_hit"], 1) if "trials_per_hit" in numbers else None
-        )
-        return drawn(experiment, trials, hits)
+        asked = numbers.get("trials_per_hit")
+        return drawn(experiment, None if asked is None else whole("trials_per_hit", asked, 1), hits)
     return spread(experiment, whole("trials_per_hit", numbers["trials_per_hit"], 1), hits)
 
 
 def _preset(mode: object, name: object) -> Experiment:
     """Return the defaults of a mode."""
+    if name in experiments.SINGLE_PRESETS:
+        raise GlimpseError(f"{name} shows one image at a time: glimpse.plan_single(images, preset={name!r}).")
     return experiments.preset(word("mode", mode), word("preset", name))
 
 

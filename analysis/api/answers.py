@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from glimpse.calling import flag, in_python, number, path_of, refuse, whole, word
@@ -139,6 +138,10 @@ def simulate(
     question_correlation: float = 0.5,
     ability_sd: float = 0.25,
     side_bias_sd: float = 0.10,
+    d_prime: Mapping[str, float] | None = None,
+    criterion: float = 0.6,
+    criterion_sd: float = 0.2,
+    half_ms: float = 120.0,
 ) -> Results:
     """Let simulated people answer a study, to try out an analysis before anybody is asked.
 
@@ -168,6 +171,9 @@ def simulate(
         question_correlation: How alike pairs and images look under the first question and another, 0 to 1.
         ability_sd: How much workers differ in how well they see, a standard deviation around 1, 0 to 1.
         side_bias_sd: How much workers lean to one side, a standard deviation in probit units, 0 to 5.
+        d_prime: Of one image at a time: condition -> how well its images are told from real ones without a
+            time limit; None: by how real it looks. criterion: what people need to see to say "generated";
+            criterion_sd: how much they differ in it. half_ms: the exposure at which half of d' is there.
 
     Returns:
         Results, as `glimpse.read_results(out)` gives them.
@@ -186,9 +192,10 @@ def simulate(
         >>> glimpse.simulate("study", "pilot", workers=10, quality={"crn": -0.5})
         <Results: 240 answers of 10 workers, limited-time, 3 contrasts, simulated>
     """
+    from ..simulation.detector import detector, settings_used
     from ..simulation.observer import Observer
     from ..simulation.simulated_results import check_out, write_results
-    from ..simulation.simulated_study import read_simulated
+    from ..simulation.simulated_study import read_simulated, shows_single
     from ..simulation.simulation import answer_study
 
     if isinstance(study, Study) and study.folder is not None:
@@ -196,7 +203,7 @@ def simulate(
     folder = path_of("study", study, "give what glimpse.build_study returns, or a study's folder")
     target = path_of("out", out, "give the path of the results folder to write")
     observer = Observer(
-        quality=_qualities(quality),
+        quality=_qualities("quality", quality),
         random_share=number("random_share", random_share),
         lapse_mean=number("lapse", lapse),
         pair_sd=number("pair_sd", pair_sd),
@@ -208,20 +215,30 @@ def simulate(
         ability_sd=number("ability_sd", ability_sd),
         side_bias_sd=number("side_bias_sd", side_bias_sd),
     )
+    if shows_single(folder):
+        observer = detector(
+            observer,
+            _qualities("d_prime", d_prime),
+            criterion=number("criterion", criterion),
+            criterion_sd=number("criterion_sd", criterion_sd),
+            half_ms=number("half_ms", half_ms),
+        )
+    elif d_prime is not None:
+        raise GlimpseError(f"d_prime is for studies of one image at a time; {folder} shows pairs.")
     seed, people = whole("seed", seed), None if workers is None else whole("workers", workers, 1)
     plan = read_simulated(folder, observer, versions()["glimpse"])
     check_out(target)
     visits = answer_study(plan, observer, seed, people)
-    used = asdict(replace(observer, quality=plan.quality))
+    used = settings_used(observer, plan.quality)
     record = {"seed": seed, "observer": used, "versions": versions("numpy", "scipy")}
     write_results(plan, visits, seed, target, record)
     return read_results(target)
 
 
-def _qualities(quality: Mapping[str, float] | None) -> dict[str, float]:
-    """Return qualities by condition, after a look at their types."""
+def _qualities(name: str, quality: Mapping[str, float] | None) -> dict[str, float]:
+    """Return numbers by condition, after a look at their types."""
     if quality is None:
         return {}
     if not hasattr(quality, "items"):
-        refuse("quality", quality, 'give a dict such as {"crn": -0.85}')
-    return {word("quality", name): number(f"quality[{name!r}]", value) for name, value in quality.items()}
+        refuse(name, quality, 'give a dict such as {"crn": -0.85}')
+    return {word(name, one): number(f"{name}[{one!r}]", value) for one, value in quality.items()}

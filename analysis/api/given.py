@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from glimpse.calling import flag, refuse, word
-from glimpse.errors import ArgumentError
+from glimpse.errors import ArgumentError, GlimpseError
 
 from ..reading.exclusion import Exclusion
 from ..reading.results import Results
@@ -45,6 +45,10 @@ def given_as(judgments: Any, columns: Sequence[str]) -> Given:
     """Take judgments in either form; ArgumentError for another thing, or one that lacks `columns`."""
     if isinstance(judgments, Exclusion):
         results = judgments.results
+        if results.experiment.get("task") == "single":
+            raise GlimpseError(
+                "judgments are of single images; this is for pairs. Use glimpse.detection_table(judgments)."
+            )
         cells = design_cells(results.trials, results.experiment.get("contrasts") or ())
         about = {"real": results.real, "simulated": results.simulated}
         contrasts = list(dict.fromkeys(cells["contrast"]))

@@ -83,6 +83,11 @@ def power_table(
     from ..planning.planning import plan_power
 
     planned, known = _planned(experiment)
+    if planned.get("task") == "single":
+        raise GlimpseError(
+            "this study shows one image at a time, and power_table plans pairs. Use "
+            "glimpse.detection_power_table(workers, images)."
+        )
     counts = {"hits": hits_per_batch, "workers_per_hit": workers_per_hit, "trials_per_cell": trials_per_cell}
     changes = {name: None if value is None else whole(name, value, 1) for name, value in counts.items()}
     changes["images"] = known if images is None else whole("images", images, 2)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -17,7 +16,10 @@ from glimpse.text import counted
 from .options import out_option, seed_option
 
 if TYPE_CHECKING:
+    from glimpse.console import Console
+
     from ..simulation.observer import Observer
+    from ..simulation.simulated_study import SimulatedStudy
 
 
 @click.command()
@@ -218,10 +220,9 @@ def simulate(
       python cli.py simulate --strength sdxl=1.2 --strength flux=1.5 --strength ours=0.9
       python cli.py simulate --through-server http://127.0.0.1:8080
     """
+    from ..simulation.detector import detector
     from ..simulation.observer import Observer, known_qualities, parse_quality
-    from ..simulation.simulated_results import check_out, write_results
     from ..simulation.simulated_study import read_simulated, shows_single
-    from ..simulation.simulation import answer_study
     from ..simulation.through_server import answer_on_server, default_url
 
     console = click.get_current_context().obj
@@ -236,7 +237,7 @@ def simulate(
     qualities = known_qualities(parse_quality(quality), parse_quality(strength, "--strength"))
     observer = Observer(quality=qualities, lapse_mean=lapse, **observed)
     if shows_single(study):
-        observer = _detector(observer, d_prime, detecting)
+        observer = detector(observer, parse_quality(d_prime, "--d-prime"), **detecting)
     else:
         _refuse_detecting("d_prime", *detecting)
     plan = read_simulated(study, observer, versions()["glimpse"])
@@ -250,10 +251,22 @@ def simulate(
             console.say(f"{idle} found nothing to do: they had answered before, or every place is taken.")
         console.next(f"{program()} collect" + ("" if study == Path("study") else f" {study}"))
         return
+    _write(console, plan, observer, (seed, workers), out)
+
+
+def _write(
+    console: Console, plan: SimulatedStudy, observer: Observer, drawn: tuple[int, int | None], out: Path
+) -> None:
+    """Write results/; drawn: the seed, and how many people."""
+    from ..simulation.detector import settings_used
+    from ..simulation.simulated_results import check_out, write_results
+    from ..simulation.simulation import answer_study
+
     earlier = check_out(out)
-    visits = answer_study(plan, observer, seed, workers, console.track)
-    record = {"seed": seed, "observer": _used(observer, plan.quality), "versions": versions("numpy", "scipy")}
-    write_results(plan, visits, seed, out, record)
+    visits = answer_study(plan, observer, *drawn, console.track)
+    used = settings_used(observer, plan.quality)
+    record = {"seed": drawn[0], "observer": used, "versions": versions("numpy", "scipy")}
+    write_results(plan, visits, drawn[0], out, record)
     if earlier:
         console.say(f"Replaced {counted(earlier, 'simulated assignment')} of an earlier run.")
     answers = sum(len(visit.submission["answers"]) for visit in visits)
@@ -262,23 +275,6 @@ def simulate(
         "every one marked simulated."
     )
     console.next(f"{program()} analyze {out}/")
-
-
-def _detector(observer: Observer, d_prime: tuple[str, ...], detecting: dict[str, float]) -> Observer:
-    """Return the same people, as those who see one image at a time."""
-    from ..simulation.detector import Detector
-    from ..simulation.observer import parse_quality
-
-    return Detector(**{**vars(observer), **detecting, "d_prime": parse_quality(d_prime, "--d-prime")})
-
-
-def _used(observer: Observer, quality: dict[str, float]) -> dict[str, Any]:
-    """Return the settings that a study was answered with; `quality` is its conditions', or their d'."""
-    from ..simulation.detector import Detector
-
-    if isinstance(observer, Detector):
-        return asdict(replace(observer, d_prime=quality))
-    return asdict(replace(observer, quality=quality))
 
 
 def _refuse_detecting(*names: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from glimpse.errors import GlimpseError
 from glimpse.questions import value_of
 from glimpse.single import block_sizes
 from glimpse.staircase import StaircaseSettings, exposures
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .exclusion import Exclusion
     from .judgments import Judgments
 
 DETECTION_COLUMNS = (
@@ -97,3 +99,35 @@ def detections(judgments: Judgments, real: str, climbed: Climbed | None = None) 
 def all_detections(judgments: Judgments, real: str, climbed: Climbed | None = None) -> pd.DataFrame:
     """Return all of `detections` as one table."""
     return pd.concat(detections(judgments, real, climbed), ignore_index=True)
+
+
+def question_detections(exclusion: Exclusion, question: str | None = None) -> pd.DataFrame:
+    """Return the judgments of one question (None: the one that was asked for), with DETECTION_COLUMNS.
+
+    Exposures of a staircase follow from the answers to the question that known answers are known to,
+    whichever question is asked for. GlimpseError where no condition is real.
+    """
+    results = exclusion.results
+    real, name = results.real, question or results.question.name
+    if real is None:
+        raise GlimpseError(
+            f"{results.folders[0]}: no condition is real, so that no answer is right or wrong."
+        )
+    found = all_detections(_marked(exclusion, name), real)
+    climbed = Climbed.of(results.experiment, results.trials)
+    if climbed is None:
+        return found
+    deciding = (
+        found if name == results.judged_by else all_detections(_marked(exclusion, results.judged_by), real)
+    )
+    exposure = pd.Series(climbed.exposures_ms(deciding), index=_keys(deciding))
+    return found.assign(exposure_ms=exposure.reindex(_keys(found)).to_numpy())
+
+
+def _marked(exclusion: Exclusion, question: str) -> Judgments:
+    known = exclusion.judgments
+    return exclusion.results.asked(question).judgments.marked(known.reason, known.max_error_ms)
+
+
+def _keys(table: pd.DataFrame) -> pd.MultiIndex:
+    return pd.MultiIndex.from_arrays([table["assignment"].astype(str), table["trial"].astype(str)])

@@ -65,11 +65,13 @@ class Results:
     def __repr__(self) -> str:
         answers, people = int(self.assignments["n_answered"].sum()), self.assignments["worker"].nunique()
         genuine = self.trials[~self.trials["sentinel"] & ~self.trials["practice"]]
-        contrasts = genuine["contrast"].nunique()
+        single = self.experiment.get("task") == "single"
+        shown = genuine["condition_a" if single else "contrast"].nunique()
+        what = "condition" if single else "contrast"
         parts = [
             f"{answers:,} answer{'s' * (answers != 1)} of {people:,} worker{'s' * (people != 1)}",
             self.mode,
-            f"{contrasts} contrast{'s' * (contrasts != 1)}",
+            f"{shown} {what}{'s' * (shown != 1)}",
         ]
         if self.simulated:
             parts.append("simulated" if self.assignments["simulated"].all() else "partly simulated")

@@ -18,7 +18,7 @@ from glimpse.text import template_text
 
 from ..figures.drawing import DrawingBoard
 from ..reading.belonging import belonging
-from ..reading.detections import Climbed, all_detections
+from ..reading.detections import Climbed, question_detections
 from ..reading.exclusion import Exclusion, exclude, none_left
 from ..reading.results import Results, read_results
 from ..statistics.choices import ADJUSTMENTS
@@ -88,39 +88,53 @@ def shows_single(folders: Sequence[Path]) -> bool:
 def evaluate_single(folders: Sequence[Path], settings: AnalysisSettings) -> SingleEvidence:
     """Read the folders and compute everything. GlimpseError where nothing can be analysed, and why."""
     results = belonging(read_results(list(folders)))
-    if results.real is None:
-        raise GlimpseError(f"{folders[0]}: no condition is real, so that no answer is right or wrong.")
     _refuse_what_pairs_have(settings)
     exclusion = exclude(results, settings.rules)
     lifted = exclude(results, replace(settings.rules, sentinel_filter=not settings.rules.sentinel_filter))
     climbed = Climbed.of(results.experiment, results.trials)
-    judgments, other = (_marked(results, one, climbed) for one in (exclusion, lifted))
+    judgments = _marked(exclusion)
+    other = _lifted(judgments, exclusion, lifted)
     if not len(counted(judgments)):
         reasons = judgments[judgments["excluded"]]["reason"].astype(str).value_counts()
         lost = {str(reason): int(count) for reason, count in reasons.items()}
         genuine = bool((~judgments["sentinel"]).any())
         raise NothingLeftError(none_left(len(exclusion.assignments), lost, genuine=genuine))
+    # The exposures of a staircase are as many as its steps: what people said at each tells little.
+    plain_time = judgments if climbed is None else judgments.assign(exposure_ms=np.nan)
+
+    def of(question: str, table: pd.DataFrame) -> pd.DataFrame:
+        return table[table["question"] == question]
+
     statistics = tuple(
         single_statistics(
-            judgments[judgments["question"] == question.name], other[other["question"] == question.name],
-            question, str(results.real), settings, climbed if question.name == results.judged_by else None,
+            of(one.name, judgments if climbed and one.name == results.judged_by else plain_time),
+            None if other is None else of(one.name, other), one, str(results.real), settings,
+            climbed if one.name == results.judged_by else None,
         )
-        for question in questions_of(results.experiment)
+        for one in questions_of(results.experiment)
     )  # fmt: skip
     digests = tuple((str(folder), _digest(folder)) for folder in folders)
-    # The exposures of a staircase are as many as its steps: what people said at each tells little.
-    counting = counted(judgments if climbed is None else judgments.assign(exposure_ms=np.nan))
-    return SingleEvidence(settings, results, exclusion, judgments, plain_rates(counting), statistics, digests)
+    rates = plain_rates(counted(plain_time))
+    return SingleEvidence(settings, results, exclusion, judgments, rates, statistics, digests)
 
 
-def _marked(results: Results, exclusion: Exclusion, climbed: Climbed | None) -> pd.DataFrame:
+def _marked(exclusion: Exclusion) -> pd.DataFrame:
     """The judgments of all questions, with what is excluded."""
-    parts = []
-    for question in questions_of(results.experiment):
-        asked = results.asked(question.name).judgments
-        marked = asked.marked(exclusion.judgments.reason, exclusion.judgments.max_error_ms)
-        parts.append(all_detections(marked, str(results.real), climbed))
-    return pd.concat(parts, ignore_index=True)
+    asked = questions_of(exclusion.results.experiment)
+    return pd.concat([question_detections(exclusion, one.name) for one in asked], ignore_index=True)
+
+
+def _lifted(judgments: pd.DataFrame, exclusion: Exclusion, lifted: Exclusion) -> pd.DataFrame | None:
+    """The judgments with the other choice of the sentinel filter; None where that makes no difference."""
+    mine, others = (
+        dict(zip(one.assignments["assignment"], one.assignments["excluded"], strict=True))
+        for one in (exclusion, lifted)
+    )
+    if mine == others:
+        return None
+    if exclusion.judgments.max_error_ms is not None:
+        return _marked(lifted)
+    return judgments.assign(excluded=judgments["assignment"].astype(str).map(others).astype(bool))
 
 
 def _refuse_what_pairs_have(settings: AnalysisSettings) -> None:

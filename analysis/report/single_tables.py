@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ..reading.detections import Climbed
     from ..statistics.detection_areas import Binormal
     from ..statistics.detection_curve import SensitivityCurve
+    from ..statistics.preference import Intervals
     from .settings import AnalysisSettings
 
 ROC_COLUMNS = ("condition", "rating", "n_generated", "n_real", "hit_rate", "false_alarm_rate")
@@ -91,7 +92,7 @@ class SingleStatistics:
 
 def single_statistics(
     judgments: pd.DataFrame,
-    other: pd.DataFrame,
+    other: pd.DataFrame | None,
     question: Question,
     real: str,
     settings: AnalysisSettings,
@@ -100,7 +101,7 @@ def single_statistics(
     """Compute everything of one question.
 
     judgments: DETECTION_COLUMNS of `reading.detections`, of this question. other: the same with the other
-    choice of the sentinel filter. NothingLeftError where nothing is
+    choice of the sentinel filter; None where it excludes nobody else. NothingLeftError where nothing is
     left; GlimpseError for a way of clustering that single images do not have.
     """
     used = settings.intervals
@@ -118,14 +119,14 @@ def single_statistics(
         question=question,
         conditions=conditions,
         exposures=detection_table(tally, used, by_exposure=several, ways=ways).iloc[: None if several else 0],
-        unfiltered=_unfiltered(other, real, settings, ways),
+        unfiltered=conditions if other is None else _unfiltered(other, real, settings, ways),
         differences=detection_differences(tally, used, by_exposure=several, ways=ways),
         curves=sensitivity_curves(tally, used, threshold=settings.threshold, ways=ways) if several else [],
         workers=workers.assign(worker=np.asarray(names, dtype=object)[workers["worker"]]),
         means=detection_means(workers),
         roc=roc,
         binormal=binormal,
-        climbs=_climbs(counted, climbed, settings) if climbed else None,
+        climbs=climbs_of(counted, climbed, used) if climbed else None,
     )
 
 
@@ -163,7 +164,7 @@ def _ratings(answers: Any, question: Question) -> tuple[pd.DataFrame, dict[str, 
     return pd.concat(parts, ignore_index=True)[list(ROC_COLUMNS)], models
 
 
-def _climbs(counted: pd.DataFrame, climbed: Climbed, settings: AnalysisSettings) -> Climbs:
+def climbs_of(counted: pd.DataFrame, climbed: Climbed, used: Intervals) -> Climbs:
     """The staircases of those assignments that count, a block after the other in the order of the answers."""
     rows, rule = staircase_rows(counted, climbed), climbed.settings
     systems, of = np.unique(rows["system"].to_numpy(str), return_inverse=True)
@@ -176,8 +177,8 @@ def _climbs(counted: pd.DataFrame, climbed: Climbed, settings: AnalysisSettings)
     )  # fmt: skip
     found, shared = staircase_blocks(answers), image_errors(answers)
     thresholds = staircase_thresholds(found)
-    differences = threshold_differences(thresholds, settings.intervals, shared)
-    table = threshold_table(thresholds, settings.intervals, shared)
+    differences = threshold_differences(thresholds, used, shared)
+    table = threshold_table(thresholds, used, shared)
     named = np.asarray(names, dtype=object)
     return Climbs(
         rule, rows[["worker", "system", "line", "trial", "exposure_ms"]],

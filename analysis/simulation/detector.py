@@ -18,8 +18,8 @@ Creelman 2005), is k - d'(t) / 2. Ratings cut the same evidence at k + j `scale_
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import expit
@@ -72,6 +72,18 @@ class Detector(Observer):
             return 0.0
         own = self.d_prime.get(condition)
         return math.sqrt(2) * -self.quality_of(condition, role) if own is None else own
+
+
+def detector(observer: Observer, d_prime: Mapping[str, float], **seeing: float) -> Detector:
+    """Return the same people, as those who see one image at a time; seeing: criterion, half_ms ..."""
+    return Detector(**{**vars(observer), **seeing, "d_prime": dict(d_prime)})
+
+
+def settings_used(observer: Observer, quality: dict[str, float]) -> dict[str, Any]:
+    """Return the settings that a study was answered with; `quality` is its conditions', or their d'."""
+    if isinstance(observer, Detector):
+        return asdict(replace(observer, d_prime=quality))
+    return asdict(replace(observer, quality=quality))
 
 
 def share_seen(exposure_ms: Floats | float, half_ms: float, slope: float) -> Floats:

@@ -1,4 +1,8 @@
-"""A folder as the examples of the Python API start from it: images/, labels/, study/ and results/."""
+"""A folder as the examples of the Python API start from it: images/, labels/, study/ and results/.
+
+And of one image at a time single-study/ and single-results/, of staircases staircase-study/ and
+staircase-results/.
+"""
 
 import shutil
 from pathlib import Path
@@ -10,6 +14,11 @@ import glimpse
 
 SAMPLES = Path(__file__).parents[2] / "crn" / "samples"
 SMALL = {"pairing": "same-item", "trials_per_cell": 1, "sentinels_per_hit": 3}
+SINGLE = {"trials_per_hit": 30, "sentinels_per_hit": 0, "hits_per_batch": 3, "workers_per_hit": 8}
+STAIRCASE = {
+    "preset": "hype-time", "trials_per_hit": 40, "blocks": 2, "hits_per_batch": 3, "workers_per_hit": 2,
+    "staircase": {"longer_ms": 90, "shorter_ms": 30, "rights": 1},
+}  # fmt: skip
 
 
 def lay_out(folder):
@@ -28,3 +37,10 @@ def lay_out(folder):
     experiment = glimpse.plan_study(folder / "images", hits_per_batch=20, **SMALL)
     study = glimpse.build_study(folder / "images", experiment, folder / "study", contact="me@lab.org")
     glimpse.simulate(study, folder / "results")
+    for name, numbers in (("single", SINGLE), ("staircase", STAIRCASE)):
+        experiment = glimpse.plan_single(folder / "images", conditions=["crn", "pix2pix"], **numbers)
+        study = glimpse.build_study(
+            folder / "images", experiment, folder / f"{name}-study", contact="me@lab.org"
+        )
+        seeing = {"d_prime": {"crn": 0.8, "pix2pix": 2.5}, "half_ms": 200}
+        glimpse.simulate(study, folder / f"{name}-results", random_share=0, **seeing)

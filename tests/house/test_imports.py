@@ -50,7 +50,7 @@ LAYERS = {
         ["scenes"],
     ],
     "mturk": [
-        ["commands", "api"],
+        ["commands", "api", "api_single"],
         ["server/backup"],
         ["server/running"],
         ["server/app"],
