@@ -24,8 +24,8 @@ class Drawing(NamedTuple):
     """A figure that is to be drawn.
 
     kind: `<kind>_figure` draws it, from `tables` and options. caption, alt: what stands beside it. wide:
-    whether it is two columns wide. names: of conditions, as far as they are in it. photographs: it is pixels,
-    in every report.
+    whether it is two columns wide. names: of conditions, as far as they are in it. pixels_dpi: it is a PNG in
+    every report, of so many dots per inch; 0: in the formats that are wanted.
     """
 
     kind: str
@@ -35,16 +35,31 @@ class Drawing(NamedTuple):
     caption: str
     wide: bool
     names: tuple[str, ...] = ()
-    photographs: bool = False
+    pixels_dpi: int = 0
 
     @property
     def on_page(self) -> str:
         """The format in which the page shows it."""
-        return "png" if self.photographs else "svg"
+        return "png" if self.pixels_dpi else "svg"
 
     def kinds(self, formats: Sequence[str]) -> list[str]:
         """In which of the formats it is a file."""
-        return [self.on_page] if self.photographs else list(formats)
+        return [self.on_page] if self.pixels_dpi else list(formats)
+
+
+class SlideWords(NamedTuple):
+    """What stands on a slide beside its figure.
+
+    question: what people were asked. finding: the main one, as a sentence. further: others, of which those
+    are written that fit above a figure of few rows. doubts: what makes findings doubtful. numbers: how many
+    people, answers and images.
+    """
+
+    question: str
+    finding: str
+    further: tuple[str, ...]
+    doubts: tuple[str, ...]
+    numbers: str
 
 
 class Order(NamedTuple):
@@ -89,7 +104,7 @@ def prepare(formats: Sequence[str]) -> None:
     """Import what draws, which takes as long as all else together."""
     from matplotlib.backends import backend_svg  # noqa: F401
 
-    from . import answers, detection, figures, metric, wins  # noqa: F401
+    from . import answers, detection, figures, metric, slide, wins  # noqa: F401
 
     if "pdf" in formats:
         from fontTools import subset  # noqa: F401
@@ -116,7 +131,7 @@ def _drawn(order: Order, names: Sequence[str]) -> Drawn:
     numbered: set[str] = set()
     for name in names:
         drawing = order.drawings[name]
-        dpi = PHOTO_DPI if drawing.photographs else PRINT_DPI
+        dpi = drawing.pixels_dpi or PRINT_DPI
         kinds = dict.fromkeys([drawing.on_page, *drawing.kinds(order.formats)])
         files |= {f"{name}.{kind}": data for kind, data in render(_figure(drawing), list(kinds), dpi).items()}
         with style(drawing.names):
@@ -125,9 +140,9 @@ def _drawn(order: Order, names: Sequence[str]) -> Drawn:
 
 
 def _figure(drawing: Drawing) -> Figure:
-    from . import answers, detection, figures, metric, wins
+    from . import answers, detection, figures, metric, slide, wins
 
-    modules = (answers, detection, figures, metric, wins)
+    modules = (answers, detection, figures, metric, slide, wins)
     draw = {name: own for module in modules for name, own in vars(module).items()}[f"{drawing.kind}_figure"]
     figure: Figure = draw(*drawing.tables, **drawing.options)
     return figure

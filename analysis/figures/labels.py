@@ -67,6 +67,36 @@ def fold(name: str, width_in: float, size_pt: float = 7.0, *, bold: bool = False
     return "\n".join(line for part in parts for line in _broken(part, fits))
 
 
+def wrap(text: str, width_in: float, size_pt: float = 7.0) -> list[str]:
+    """Break prose into lines of at most `width_in`, at plain spaces: none between a number and its unit.
+
+    A word that fits on no line is folded.
+    """
+    width = {piece: text_width_in(piece, size_pt) for piece in dict.fromkeys(text.split(" "))}
+    gap = text_width_in("a a", size_pt) - 2 * text_width_in("a", size_pt)
+    lines, taken = [""], 0.0
+    for word in text.split(" "):
+        whole = width[word] <= 0.99 * width_in  # kerning may add a little
+        for piece in [word] if whole else fold(word, width_in, size_pt).split("\n"):
+            wide = width[word] if whole else text_width_in(piece, size_pt)
+            if lines[-1] and taken + gap + wide > 0.99 * width_in:
+                lines.append(piece)
+                taken = wide
+            else:
+                taken += gap * bool(lines[-1]) + wide
+                lines[-1] = f"{lines[-1]} {piece}" if lines[-1] else piece
+    return [line for line in lines if line]
+
+
+def shortened(name: str, width_in: float, size_pt: float) -> str:
+    """Return as much of a name as `width_in` holds, with three dots where that is not all."""
+    if text_width_in(name, size_pt) <= width_in:
+        return name
+    while name and text_width_in(f"{name}\u2026", size_pt) > width_in:
+        name = name[:-1]
+    return f"{name}\u2026"
+
+
 def _broken(text: str, fits: Callable[[str], bool]) -> list[str]:
     """Fill lines with pieces that end at a place to break; a piece that fits on no line is split anywhere."""
     lines = [""]

@@ -42,9 +42,9 @@ CHANCE: Any = {"color": FAINT, "lw": 0.7, "ls": (0, (4, 3)), "zorder": 1}
 FASTEST_S = 2.0**-6  # faster ones are drawn there
 
 
-def mark_simulated(figure: Figure) -> Figure:
+def mark_simulated(figure: Figure, corner: tuple[float, float] = (0.995, 0.995)) -> Figure:
     """Write SIMULATED into the upper right corner of a figure, in the colour of alarm."""
-    figure.text(0.995, 0.995, "SIMULATED", ha="right", va="top", fontsize=6.5, fontweight="bold", color=ALARM)
+    figure.text(*corner, "SIMULATED", ha="right", va="top", fontsize=6.5, fontweight="bold", color=ALARM)
     return figure
 
 

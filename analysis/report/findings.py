@@ -22,12 +22,14 @@ FEWEST = 8
 class Finding:
     """A sentence; `main` ones are about what was asked, the others about the study's quality.
 
-    question: the one that it is about, by name, where the study has several; else empty.
+    question: the one that it is about, by name, where the study has several; else empty. doubt: it says that
+    the main ones are less certain than they look.
     """
 
     text: str
     main: bool
     question: str = ""
+    doubt: bool = False
 
     def as_text(self) -> str:
         """The sentence by itself."""
@@ -58,7 +60,9 @@ def findings(facts: Mapping[str, Any]) -> list[Finding]:
     each = each_question(facts)
     values = shared_values(facts) | {"few": _few(facts), "without_filter": _without_filter(each)}
     values["drift"] = _drift(facts)
-    quality = [Finding(text[2:], main=False) for text in entries("quality.j2", values)]
+    quality = [
+        Finding(text[2:], main=False, doubt=text.startswith("*")) for text in entries("quality.j2", values)
+    ]
     opening = int(values["under_way"]) + int(values["drift"] is not None)
     about = [finding for one in each for finding in _of_question(one)]
     return [*quality[:opening], *about, *quality[opening:]]

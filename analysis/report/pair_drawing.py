@@ -8,7 +8,7 @@ import pandas as pd
 
 from glimpse.questions import DEFAULT_QUESTION
 
-from ..figures.drawing import Drawing
+from ..figures.drawing import PHOTO_DPI, Drawing
 from .formats import exposure
 from .prompts import drawable
 from .tables import records
@@ -60,7 +60,7 @@ def pairs_drawing(
     if results.moving:
         caption += " Of each clip frames are shown, evenly spread from its first at the top to its last."
     names = dict.fromkeys(name for panels, _ in rows for _, _, both, _ in panels for name in both)
-    drawing = Drawing("pairs", (rows,), {}, caption, caption, True, tuple(names), photographs=True)
+    drawing = Drawing("pairs", (rows,), {}, caption, caption, True, tuple(names), pixels_dpi=PHOTO_DPI)
     return {figure_name("hardest_pairs", results): marked(drawing, results)}
 
 

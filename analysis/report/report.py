@@ -23,6 +23,7 @@ from .findings import Finding, findings
 from .leaderboard import leaderboard_tex, several_pairs
 from .methods import methods_text
 from .page import picture, render, with_figures
+from .slides import slide
 from .summary import summarize
 from .tables import csv_parts, csv_text, preference_tex, turned
 
@@ -48,6 +49,8 @@ def build_report(
     board.begin(drawings)
     facts = summarize(evidence, versions)
     found = findings(facts)
+    drawings |= slide(evidence, drawings, found)
+    board.begin(drawings)
     used = evidence.settings.intervals
     rates = by_question(evidence, [turned(one.preference, one.results.real) for one in evidence.each])
     cluster = CLUSTERS[used.cluster].spoken(evidence.results.stimulus)

@@ -29,6 +29,7 @@ from .single_drawings import single_drawings
 from .single_summary import question_facts
 from .single_tables import SingleStatistics, single_statistics
 from .single_wording import single_methods, statements
+from .slides import single_slide
 from .summary import PROBLEMS_LISTED
 from .tables import csv_text
 from .wording import template
@@ -187,6 +188,7 @@ def build_single(
         own = single_drawings(one, evidence.settings, simulated=evidence.results.simulated)
         drawings[one.question.name] = {f"{name}{suffix}": drawing for name, drawing in own.items()}
     every = {name: drawing for own in drawings.values() for name, drawing in own.items()}
+    every |= single_slide(evidence, every)
     board.begin(every)
     facts = _facts(evidence, versions)
     page = _page(evidence, facts, drawings)

@@ -36,7 +36,16 @@ def statements(found: SingleStatistics, settings: AnalysisSettings) -> list[str]
     if found.by_exposure:
         said += [text for curve in found.curves for text in _of_curve(curve, settings.threshold, level)]
     said += _of_differences(found, settings)
-    return said + _doubts(found)
+    return said + doubts(found)
+
+
+def leading(found: SingleStatistics, settings: AnalysisSettings) -> list[str]:
+    """Return what a slide begins with, a sentence a system: its threshold, or how well people tell."""
+    if found.climbs:
+        said = _of_climbs(found.climbs, settings)
+        return [text for text in said if text.startswith("People need")]
+    return [_of_condition(row, settings, limited=found.by_exposure, climbed=False)[-1]
+            for row in _rows(found.conditions)]  # fmt: skip
 
 
 def _of_condition(row: Row, settings: AnalysisSettings, *, limited: bool, climbed: bool) -> list[str]:
@@ -161,8 +170,8 @@ def _of_climbs(climbs: Climbs, settings: AnalysisSettings) -> list[str]:
     return said
 
 
-def _doubts(found: SingleStatistics) -> list[str]:
-    """What rests on few workers or images."""
+def doubts(found: SingleStatistics) -> list[str]:
+    """Return what rests on few workers or images, a sentence each."""
     said = []
     for what, column in (("people", "n_workers"), ("images", "n_images")):
         few = found.conditions[found.conditions[column] < FEWEST]

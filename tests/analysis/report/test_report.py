@@ -43,6 +43,7 @@ MARGIN = "equivalence is 0.6 (60 percentage points); it must lie between 0 and 0
 
 def test_every_file_is_there_and_listed(report: Path, summary: dict[str, Any]) -> None:
     figures = {f"{name}.{kind}" for name in FIGURES for kind in ("png", "pdf", "svg")}
+    figures |= {"summary.png"}
     assert {path.name for path in report.iterdir()} == FILES | figures == set(summary["files"])
 
 
