@@ -47,21 +47,6 @@ class Drawing(NamedTuple):
         return [self.on_page] if self.pixels_dpi else list(formats)
 
 
-class SlideWords(NamedTuple):
-    """What stands on a slide beside its figure.
-
-    question: what people were asked. finding: the main one, as a sentence. further: others, of which those
-    are written that fit above a figure of few rows. doubts: what makes findings doubtful. numbers: how many
-    people, answers and images.
-    """
-
-    question: str
-    finding: str
-    further: tuple[str, ...]
-    doubts: tuple[str, ...]
-    numbers: str
-
-
 class Order(NamedTuple):
     """The figures that are wanted, by name, and their formats."""
 

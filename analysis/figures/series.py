@@ -1,9 +1,9 @@
 """Tables as the figures take them: curves on a grid of exposures, conditions by their strength,
-pairs by a metric."""
+pairs by a metric; and the words of a slide."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,21 @@ MANY_CONTRASTS = 12  # of more, only those with the real condition are shown one
 MANY_SERIES = 6  # more need a panel each
 MANY_WORKERS = 2_000  # more are drawn as a density
 CURVE_POINTS, LINE_POINTS = 121, 101
+
+
+class SlideWords(NamedTuple):
+    """What stands on a slide beside its figure.
+
+    question: what people were asked. finding: the main one, as a sentence. further: others, of which those
+    are written that fit above a figure of few rows. doubts: what makes findings doubtful. numbers: how many
+    people, answers and images.
+    """
+
+    question: str
+    finding: str
+    further: tuple[str, ...]
+    doubts: tuple[str, ...]
+    numbers: str
 
 
 def curve_grid(curves: Iterable[CurveFit]) -> pd.DataFrame:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .drawing import SlideWords
+    from .series import SlideWords
 
 WIDTH_IN, HEIGHT_IN, MARGIN_IN = 6.4, 3.6, 0.28
 INNER_IN = WIDTH_IN - 2 * MARGIN_IN
@@ -41,7 +41,7 @@ NAME_PT, NAME_SHARE = (7.0, 6.0, 5.0, 4.5), 0.6  # of its names: size, and of a 
 NAMES_IN, SERIES_IN = 1.7, 2.5  # at most, for names before rows and at the ends of series
 
 
-class Place(NamedTuple):
+class SlideArea(NamedTuple):
     """A part of the slide: its edges, in inches from the lower left corner."""
 
     left: float
@@ -82,7 +82,7 @@ def slide_figure(
             top = _down(figure, _fitting(words.further), top - 0.04, FURTHER_PT, color=INK)
         foot = _foot(figure, legible(words.numbers), [legible(text) for text in words.doubts])
         if kind:
-            MAIN[kind][1](figure, Place(MARGIN_IN, foot + 0.1, WIDTH_IN - MARGIN_IN, top - 0.12), *tables,
+            MAIN[kind][1](figure, SlideArea(MARGIN_IN, foot + 0.1, WIDTH_IN - MARGIN_IN, top - 0.12), *tables,
                           **options)  # fmt: skip
         if simulated:
             corner = (1 - MARGIN_IN / WIDTH_IN, 1 - (MARGIN_IN - 0.02) / HEIGHT_IN)
@@ -138,33 +138,33 @@ def _foot(figure: Figure, numbers: str, doubts: Sequence[str]) -> float:
     return top
 
 
-def _realism(figure: Figure, place: Place, points: pd.DataFrame, curves: pd.DataFrame) -> None:
+def _realism(figure: Figure, place: SlideArea, points: pd.DataFrame, curves: pd.DataFrame) -> None:
     """Preference rates over exposure, with fitted curves; names at their ends."""
     names = {name: fold(legible(name), SERIES_IN, bold=True) for name in points["series"].unique()}
     points, curves = (table.assign(series=table["series"].map(names)) for table in (points, curves))
     beside = max(text_width_in(name, bold=True) for name in names.values()) + BESIDE_IN + 0.02
-    inner = Place(place.left + 0.5, place.bottom + AXIS_IN, place.right - beside, place.top)
+    inner = SlideArea(place.left + 0.5, place.bottom + AXIS_IN, place.right - beside, place.top)
     plots.plot_realism(inner.axes(figure), points, curves)
 
 
-def _rows(place: Place, names: Sequence[str], right: float) -> tuple[list[str], Place]:
+def _rows(place: SlideArea, names: Sequence[str], right: float) -> tuple[list[str], SlideArea]:
     """Names folded, and where axes stand beside them that are no taller than their rows need."""
     folded = [fold(legible(name), NAMES_IN) for name in names]
     lines = max(1 + name.count("\n") for name in folded)
     left = place.left + max(text_width_in(name) for name in folded) + 0.1
     tallest = max(TALLEST_ROW_IN, LINE_IN * lines + 0.06) * len(folded)
     bottom = max(place.bottom + AXIS_IN, place.top - tallest)
-    return folded, Place(left, bottom, place.right - right, place.top)
+    return folded, SlideArea(left, bottom, place.right - right, place.top)
 
 
-def _rates(figure: Figure, place: Place, table: pd.DataFrame) -> None:
+def _rates(figure: Figure, place: SlideArea, table: pd.DataFrame) -> None:
     """Preference rates as bars: label, rate, low, high."""
     right = text_width_in("100.0 %", bold=True) + 0.1
     folded, inner = _rows(place, list(table["label"]), right)
     plots.plot_preference_bars(inner.axes(figure), table.assign(label=folded))
 
 
-def _board(figure: Figure, place: Place, table: pd.DataFrame) -> None:
+def _board(figure: Figure, place: SlideArea, table: pd.DataFrame) -> None:
     """The leaderboard in columns: condition, strength, low, high, the first at the top.
 
     Names stand in one line, in letters as small as that needs; in the smallest they end in three dots.
@@ -182,7 +182,7 @@ def _board(figure: Figure, place: Place, table: pd.DataFrame) -> None:
     for rank in range(columns):
         rows = table.iloc[rank * a_column : (rank + 1) * a_column]
         left = place.left + rank * width
-        inner = Place(left + before, place.top - row * len(rows), left + width - 0.12, place.top)
+        inner = SlideArea(left + before, place.top - row * len(rows), left + width - 0.12, place.top)
         ax = plots.plot_ranking_list(inner.axes(figure), rows)
         ax.tick_params(axis="y", labelsize=size)
         ax.set_xlim(across[0] - gap, across[1] + gap)
@@ -195,17 +195,17 @@ def _width_in(names: Iterable[str], size_pt: float) -> float:
 
 
 def _over_exposures(
-    figure: Figure, place: Place, points: pd.DataFrame, lines: pd.DataFrame, **options: Any
+    figure: Figure, place: SlideArea, points: pd.DataFrame, lines: pd.DataFrame, **options: Any
 ) -> None:
     """One measure of single images over exposure."""
     names = {name: fold(legible(name), SERIES_IN, bold=True) for name in points["condition"].unique()}
     points, lines = (table.assign(condition=table["condition"].map(names)) for table in (points, lines))
     beside = max(text_width_in(name, bold=True) for name in names.values()) + BESIDE_IN + 0.02
-    inner = Place(place.left + 0.5, place.bottom + AXIS_IN, place.right - beside, place.top)
+    inner = SlideArea(place.left + 0.5, place.bottom + AXIS_IN, place.right - beside, place.top)
     plot_by_exposure(inner.axes(figure), points, lines, **options)
 
 
-def _by_condition(figure: Figure, place: Place, rows: pd.DataFrame, **options: Any) -> None:
+def _by_condition(figure: Figure, place: SlideArea, rows: pd.DataFrame, **options: Any) -> None:
     """One measure of single images by condition."""
     folded, inner = _rows(place, list(rows["condition"]), 0.1)
     ax = plot_by_condition(inner.axes(figure), rows.assign(condition=folded), **options)

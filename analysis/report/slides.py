@@ -9,8 +9,8 @@ import pandas as pd
 
 from glimpse.text import counted
 
-from ..figures.drawing import PRINT_DPI, Drawing, SlideWords
-from ..figures.series import MANY_CONTRASTS, MANY_SERIES
+from ..figures.drawing import PRINT_DPI, Drawing
+from ..figures.series import MANY_CONTRASTS, MANY_SERIES, SlideWords
 from .crowd import is_crowded
 from .drawings import over_time
 from .leaderboard import last_board, rank_set
@@ -29,7 +29,7 @@ SLIDE = "summary"
 MOST_RANKED = 42  # conditions on a slide
 
 
-class Main(NamedTuple):
+class MainFigure(NamedTuple):
     """The main figure, as `figures.slide.slide_figure` takes it; note: what of the study is not in it."""
 
     kind: str = ""
@@ -70,7 +70,13 @@ def single_slide(evidence: SingleEvidence, drawings: Mapping[str, Drawing]) -> d
 
 
 def _slide(
-    main: Main, question: str, said: Sequence[str], doubtful: Sequence[str], numbers: str, *, simulated: bool
+    main: MainFigure,
+    question: str,
+    said: Sequence[str],
+    doubtful: Sequence[str],
+    numbers: str,
+    *,
+    simulated: bool,
 ) -> dict[str, Drawing]:
     finding, *further = said or ["Nothing can be said yet."]
     words = SlideWords(question, finding, tuple(further), tuple(doubtful), numbers)
@@ -84,7 +90,7 @@ def _numbers(workers: int, answers: int, stimuli: str, note: str) -> str:
     return " \u00b7 ".join(filter(None, [people, counted(answers, "answer", ","), stimuli, note]))
 
 
-def _of_pairs(evidence: Evidence, drawings: Mapping[str, Drawing]) -> Main:
+def _of_pairs(evidence: Evidence, drawings: Mapping[str, Drawing]) -> MainFigure:
     """The leaderboard of many conditions; else the rates, over exposure where that was limited."""
     results = evidence.results
     board = last_board(evidence.leaderboard)
@@ -94,13 +100,13 @@ def _of_pairs(evidence: Evidence, drawings: Mapping[str, Drawing]) -> Main:
         rows = board[["strength", "low", "high"]].assign(condition=labels)
         note = f"rank sets and strengths{when}"
         if len(board) > MOST_RANKED:
-            note += f"; the first {MOST_RANKED} of {len(board)} conditions"
-        return Main("board", (rows.head(MOST_RANKED),), note=note)
+            note += f"; the first {MOST_RANKED} of {counted(len(board), 'condition')}"
+        return MainFigure("board", (rows.head(MOST_RANKED),), note=note)
     for kind, name in (("realism", over_time(results.question.name)), ("rates", "preference")):
         if drawing := drawings.get(figure_name(name, results)):
             most = MANY_SERIES if kind == "realism" else MANY_CONTRASTS
-            return Main(kind, *_few_contrasts(drawing.tables, results.real, most))
-    return Main()
+            return MainFigure(kind, *_few_contrasts(drawing.tables, results.real, most))
+    return MainFigure()
 
 
 def _few_contrasts(
@@ -113,11 +119,11 @@ def _few_contrasts(
     beside = tables[0][(tables[0]["winner"] == real) | (tables[0]["loser"] == real)]["series"].unique()
     shown = [name for name in names if name in set(beside)][:most] or names[:most]
     return tuple(table[table["series"].isin(shown)] for table in tables), {}, (
-        f"drawn: {len(shown)} of {len(names)} contrasts"
+        f"drawn: {len(shown)} of {counted(len(names), 'contrast')}"
     )  # fmt: skip
 
 
-def _of_singles(evidence: SingleEvidence, drawings: Mapping[str, Drawing]) -> Main:
+def _of_singles(evidence: SingleEvidence, drawings: Mapping[str, Drawing]) -> MainFigure:
     """Thresholds where a staircase chose exposures; else how well people tell, d'."""
     first = evidence.statistics[0]
     if first.climbs:
@@ -132,7 +138,7 @@ def _of_singles(evidence: SingleEvidence, drawings: Mapping[str, Drawing]) -> Ma
     suffix = f"-{first.question.name}" if len(evidence.statistics) > 1 else ""
     drawing = drawings.get(f"d_prime{suffix}")
     if drawing is None:
-        return Main()
+        return MainFigure()
     options = {name: drawing.options[name] for name in ("label", "percent", "chance")}
     options["label"] = "d\u2032 (dashed: people cannot tell)" if drawing.kind == "by_condition" else "d\u2032"
     most = MANY_SERIES if drawing.kind == "over_exposures" else MANY_CONTRASTS
@@ -141,8 +147,8 @@ def _of_singles(evidence: SingleEvidence, drawings: Mapping[str, Drawing]) -> Ma
 
 def _few_conditions(
     kind: str, tables: tuple[pd.DataFrame, ...], options: Mapping[str, Any], most: int
-) -> Main:
+) -> MainFigure:
     names = list(dict.fromkeys(tables[0]["condition"]))
     few = tuple(table[table["condition"].isin(names[:most])] for table in tables)
-    note = f"drawn: {most} of {len(names)} conditions" if len(names) > most else ""
-    return Main(kind, few, options, note)
+    note = f"drawn: {most} of {counted(len(names), 'condition')}" if len(names) > most else ""
+    return MainFigure(kind, few, options, note)

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from glimpse.analysis.figures.drawing import PRINT_DPI, Drawing, Order, SlideWords, rendered
+from glimpse.analysis.figures.drawing import PRINT_DPI, Drawing, Order, rendered
 from glimpse.analysis.figures.figures import render
 from glimpse.analysis.figures.labels import text_width_in, wrap
+from glimpse.analysis.figures.series import SlideWords
 from glimpse.analysis.figures.slide import FOUND_LINES, HEIGHT_IN, WIDTH_IN, slide_figure
 from glimpse.analysis.figures.style import style
 
