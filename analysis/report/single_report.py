@@ -188,7 +188,9 @@ def build_single(
         own = single_drawings(one, evidence.settings, simulated=evidence.results.simulated)
         drawings[one.question.name] = {f"{name}{suffix}": drawing for name, drawing in own.items()}
     every = {name: drawing for own in drawings.values() for name, drawing in own.items()}
-    every |= single_slide(evidence, every)
+    first, answers = evidence.statistics[0], evidence.counted
+    asked = answers[answers["question"] == first.question.name]
+    every |= single_slide(first, asked, evidence.results, evidence.settings, every)
     board.begin(every)
     facts = _facts(evidence, versions)
     page = _page(evidence, facts, drawings)

@@ -21,9 +21,11 @@ from .tables import records
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ..reading.results import Results
     from .evaluation import Evidence
     from .findings import Finding
-    from .single_report import SingleEvidence
+    from .settings import AnalysisSettings
+    from .single_tables import SingleStatistics
 
 SLIDE = "summary"
 MOST_RANKED = 42  # conditions on a slide
@@ -54,19 +56,24 @@ def slide(
     return _slide(main, *texts, simulated=results.simulated)
 
 
-def single_slide(evidence: SingleEvidence, drawings: Mapping[str, Drawing]) -> dict[str, Drawing]:
-    """Return the slide of a study of single images, by name: about its first question."""
-    first, settings, answers = evidence.statistics[0], evidence.settings, evidence.counted
-    main = _of_singles(evidence, drawings)
-    images = len(answers[["condition", "item"]].drop_duplicates())
-    parts = _numbers(
-        int(answers["worker"].nunique()), len(answers),
-        counted(images, evidence.results.stimulus, ","), main.note,
-    )  # fmt: skip
+def single_slide(
+    first: SingleStatistics,
+    answers: pd.DataFrame,
+    results: Results,
+    settings: AnalysisSettings,
+    drawings: Mapping[str, Drawing],
+) -> dict[str, Drawing]:
+    """Return the slide of a study of single images, by name: about its first question.
+
+    answers: to that question, those that count. drawings: the report's.
+    """
+    main = _of_singles(first, drawings)
+    images = counted(len(answers[["condition", "item"]].drop_duplicates()), results.stimulus, ",")
+    parts = _numbers(int(answers["worker"].nunique()), len(answers), images, main.note)
     said, doubtful = leading(first, settings), doubts(first)
     said += [text for text in statements(first, settings) if text not in {*said, *doubtful}]
     texts = first.question.text, said, doubtful, parts
-    return _slide(main, *texts, simulated=evidence.results.simulated)
+    return _slide(main, *texts, simulated=results.simulated)
 
 
 def _slide(
@@ -123,9 +130,8 @@ def _few_contrasts(
     )  # fmt: skip
 
 
-def _of_singles(evidence: SingleEvidence, drawings: Mapping[str, Drawing]) -> MainFigure:
+def _of_singles(first: SingleStatistics, drawings: Mapping[str, Drawing]) -> MainFigure:
     """Thresholds where a staircase chose exposures; else how well people tell, d'."""
-    first = evidence.statistics[0]
     if first.climbs:
         systems = first.climbs.systems
         value = systems["threshold_ms"]
@@ -135,8 +141,7 @@ def _of_singles(evidence: SingleEvidence, drawings: Mapping[str, Drawing]) -> Ma
         )  # fmt: skip
         options = {"label": "Exposure that people need to tell (ms)", "percent": False, "chance": np.nan}
         return _few_conditions("by_condition", (rows,), options, MANY_CONTRASTS)
-    suffix = f"-{first.question.name}" if len(evidence.statistics) > 1 else ""
-    drawing = drawings.get(f"d_prime{suffix}")
+    drawing = drawings.get("d_prime") or drawings.get(f"d_prime-{first.question.name}")
     if drawing is None:
         return MainFigure()
     options = {name: drawing.options[name] for name in ("label", "percent", "chance")}
