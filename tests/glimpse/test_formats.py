@@ -10,6 +10,7 @@ from glimpse.analysis.reading.lines import UsualAnswer, UsualLine, UsualPage
 from glimpse.experiment import Experiment
 from glimpse.people import WORKER_COLUMNS
 from glimpse.playing import PLAYED
+from glimpse.registration import RegisteredVersion
 from glimpse.submission import FLAGS, NUMBERS, Answer
 from glimpse.trials import TRIAL_COLUMNS
 
@@ -21,6 +22,7 @@ NAMES = {
     "an answer": [name for name in (*Answer._fields, *PLAYED) if name not in {"record", "playing"}],
     "times": NUMBERS,
     "flags": FLAGS,
+    "a registration": [field.name for field in fields(RegisteredVersion)],
 }
 
 
