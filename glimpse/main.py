@@ -35,6 +35,7 @@ COMMANDS = {
     "simulate": ("analysis", "Let simulated workers answer a study; the answers are marked simulated."),
     "analyze": ("analysis", "Compute tables, figures and the report from results/."),
     "power": ("analysis", "Plan a study: interval width, power and price."),
+    "register": ("analysis", "Write down what a study plans, with a time stamp."),
     "bundle": ("analysis", "Pack a study, its answers and its report into one file without anybody's id."),
     "reproduce": ("analysis", "Check a bundle, analyse it again, and say whether the same comes out."),
     "demo": ("", "Run every step, from label maps to a report, on the local server."),

@@ -93,7 +93,7 @@ def known_images(study: Path | None, folder: Path = IMAGES) -> tuple[int, str]:
 
 def shown_images(trials: Iterable[Trial]) -> int:
     """Return how many images a condition of a study has: every item of its trials has one."""
-    return len({item for trial in trials for item in (trial.item_left, trial.item_right)})
+    return len({item for trial in trials for item in (trial.item_left, trial.item_right)} - {""})
 
 
 def _images_in(folder: Path) -> int:

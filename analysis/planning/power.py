@@ -68,14 +68,17 @@ def plan_table(
     seed: int = 0,
     alpha: float = ALPHA,
     track: Track = untracked,
+    around: bool = True,
 ) -> pd.DataFrame:
     """Simulate the planned study and its variants for people, pairs and images that differ by `spreads`.
 
+    around: with its variants; else `vary` is "planned" and there is one row a spread and rate.
     Columns: vary, spread, worker_sd, pair_sd, image_sd, hits, workers_per_hit, trials_per_cell, images,
     workers, pairs, answers, pairs_per_image, price_usd, rate, what `_measured` adds, planned. The planned
     study stands in every series of `vary`. GlimpseError where all that would take too long.
     """
-    cells = list(dict.fromkeys(cell for _, cell in variants(size)))
+    series = variants(size) if around else [("planned", size)]
+    cells = list(dict.fromkeys(cell for _, cell in series))
     cases = [(name, rate, cell) for name in spreads for rate in rates for cell in cells]
     _check_size(cells, sum(cell.answers for _, _, cell in cases) * studies, studies)
     dealt = {
@@ -103,7 +106,7 @@ def plan_table(
         }
         for name in spreads
         for rate in rates
-        for vary, cell in variants(size)
+        for vary, cell in series
     )
 
 

@@ -12,6 +12,7 @@ from ..statistics.psychometric import blank_curve
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Any
 
 
 @dataclass(frozen=True)
@@ -44,3 +45,28 @@ class AnalysisSettings:
     def alpha(self) -> float:
         """The level of every test whose verdict is stated: what the intervals leave."""
         return self.intervals.alpha
+
+    def to_json(self, own_max_wrong: int | None) -> dict[str, Any]:
+        """Return the choices as summary.json has them, but for files.
+
+        own_max_wrong: how many wrong sentinels the study allows, where the rules do not say.
+        """
+        rules = self.rules
+        allowed = rules.max_wrong_sentinels
+        return {
+            "sentinel_filter": rules.sentinel_filter,
+            "max_wrong_sentinels": own_max_wrong if allowed is None else allowed,
+            "repeat_workers": rules.repeat_workers,
+            "max_exposure_error_ms": rules.max_exposure_error_ms,
+            "exposure": self.exposure,
+            "cluster": self.intervals.cluster,
+            "level": self.intervals.level,
+            "alpha": self.alpha,
+            "equivalence": self.intervals.equivalence,
+            "threshold": self.threshold,
+            "adjust": self.intervals.adjust,
+            "resamples": self.intervals.resamples,
+            "curve": self.curve,
+            "compare": self.compare,
+            "seed": self.seed,
+        }

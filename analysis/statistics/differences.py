@@ -54,7 +54,7 @@ def difference_table(
     """
     names = list(dict.fromkeys(answers.gathered.cells["contrast"]))
     rows = []
-    for reference in _references(names, real):
+    for reference in references(names, real):
         sides = _against(names, reference)
         for one, two in combinations(sides, 2):
             about = {"reference": reference, "method_1": one, "method_2": two}
@@ -76,7 +76,8 @@ def difference_table(
     )
 
 
-def _references(contrasts: Sequence[str], real: str | None) -> list[str]:
+def references(contrasts: Sequence[str], real: str | None) -> list[str]:
+    """Return the conditions beside which methods are compared: the real one, else each of a few."""
     names = list(dict.fromkeys(name for contrast in contrasts for name in contrast.split(":")))
     if real in names:
         return [str(real)]

@@ -29,7 +29,7 @@ LAYERS = {
         ["stopping"],
         ["counting", "duration"],
         ["drawn"],
-        ["study", "sent", "clips", "blocks", "single_plan"],
+        ["study", "sent", "clips", "blocks", "single_plan", "registration"],
         ["animated"],
         ["submission", "stated", "plan", "pixels"],
         ["trials", "people", "pricing", "precision", "experiment", "context", "forms"],
@@ -70,7 +70,7 @@ LAYERS = {
     ],
     "analysis": [
         ["commands", "api"],
-        ["bundling"],
+        ["bundling", "registering"],
         ["report", "planning", "simulation"],
         ["figures"],
         ["statistics"],
