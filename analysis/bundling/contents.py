@@ -17,6 +17,7 @@ from glimpse.clips import is_video
 from glimpse.errors import GlimpseError
 from glimpse.files import read_json, write_json, write_whole
 from glimpse.pixels import UnreadableImageError, read_rgb
+from glimpse.registration import REGISTRATION
 from glimpse.study import identity, read_document, read_study
 
 from ..reading.item_groups import found_beside
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     from .anonymous import Anonymizer
 
 PREVIEW_PX = 96  # the longer side of a preview
-# Beside study.json, trials.csv, pages/ and images/: copies of what the study file names, with any ending.
-_COPIES = ("prompts", "sentinels", "hits", "consent", "wording")
+# Beside study.json, trials.csv, pages/ and images/: copies of what the study file names, with any ending,
+# and what was registered.
+_COPIES = ("prompts", "sentinels", "hits", "consent", "wording", "registration")
 _PRIVATE = frozenset({"published", "workers.csv"})
 _SHOWN = frozenset({"study.json", "trials.csv", "study.toml", "pages", "images", "design.html"})
 
@@ -88,8 +90,9 @@ def stage_results(folder: Path, into: Path, anonymizer: Anonymizer) -> None:
     shutil.copyfile(folder / "trials.csv", into / "trials.csv")
     with (into / "assignments.jsonl").open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(anonymizer.lines(folder))
-    if (folder / "simulation.json").is_file():
-        shutil.copyfile(folder / "simulation.json", into / "simulation.json")
+    for name in ("simulation.json", REGISTRATION):
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, into / name)
     if groups := found_beside([folder]):
         shutil.copyfile(groups, into / "items.csv")
 

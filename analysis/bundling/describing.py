@@ -177,6 +177,7 @@ _FILES = {
     "data/": "answers, assignments and trials as tables",
     "study/study.json": "the study: design, stimuli, digests",
     "study/study.toml": "the study file, which builds such a study again",
+    "study/registration.md": "what was registered in advance (`registration.json`: for programs)",
     "study/trials.csv": "the plan: every trial",
     "study/pages/": "each HIT's page as participants saw it",
     "study/images/": "the stimuli under their opaque names",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -204,6 +205,12 @@ def _describe(folder: Path, manifest: dict[str, Any], summary: dict[str, Any]) -
 _NOT_COMPARED = ("versions", "sources", "files", "problems", "problem_count", "pairs", "findings", "methods")
 
 
+# What coarser times change: nobody may be able to tell whether a registration was before the first answer.
+_TIMES = re.compile(
+    r"^counts\.(first|last)_submitted_at$|^registrations.*(first_answer_at|before_first_answer|why_unknown)$"
+)
+
+
 def _differences(was: dict[str, Any], now: dict[str, Any], options: BundleOptions) -> tuple[str, ...]:
     """Return where the report that was given says other numbers than the one that was made now."""
     found = Comparison()
@@ -211,8 +218,7 @@ def _differences(was: dict[str, Any], now: dict[str, Any], options: BundleOption
         {name: value for name, value in one.items() if name not in _NOT_COMPARED} for one in (was, now)
     )
     compare_values(found, before, after, "REPORT")
-    times = {"counts.first_submitted_at", "counts.last_submitted_at"} if options.coarsen else set()
-    words = [one for one in found.words if one.place not in times]
+    words = [one for one in found.words if not (options.coarsen and _TIMES.search(one.place))]
     return tuple(f"{one.place}: {one.was} in REPORT, {one.now} now" for one in (*found.deviations, *words))
 
 

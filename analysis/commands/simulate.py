@@ -266,7 +266,8 @@ def _write(
     visits = answer_study(plan, observer, *drawn, console.track)
     used = settings_used(observer, plan.quality)
     record = {"seed": drawn[0], "observer": used, "versions": versions("numpy", "scipy")}
-    write_results(plan, visits, drawn[0], out, record)
+    if wrong := write_results(plan, visits, drawn[0], out, record):
+        console.warn(wrong)
     if earlier:
         console.say(f"Replaced {counted(earlier, 'simulated assignment')} of an earlier run.")
     answers = sum(len(visit.submission["answers"]) for visit in visits)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from glimpse.errors import GlimpseError
 from glimpse.files import refuse_others, write_whole
 from glimpse.people import PRIVATE, WORKER_COLUMNS, WORKERS, pseudonym, workers_csv
+from glimpse.registration import REGISTRATION, carry_registration
 from glimpse.submission import ASSIGNMENTS, SIMULATION, AnswerError, assignment_line, read_line, write_lines
 
 from .simulation import BETWEEN_PEOPLE, START
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 # Of a submission, in the order of `glimpse.submission.Submission.body`.
 BODY = ("simulated", "consented_at", "comment", "page", "answers", "form")
 # What `simulate` and `collect` write into a results folder, apart from hidden files.
-WRITTEN = ("study.json", "trials.csv", ASSIGNMENTS, WORKERS, SIMULATION)
+WRITTEN = ("study.json", "trials.csv", ASSIGNMENTS, WORKERS, SIMULATION, REGISTRATION)
 
 
 def _entity(kind: str, *parts: object) -> str:
@@ -85,12 +86,13 @@ def write_results(
     seed: int,
     results: Path,
     record: dict[str, Any] | None = None,
-) -> None:
+) -> str:
     """Write results/ as `collect` does, and `record` (settings, seed, versions) beside as simulation.json.
 
-    GlimpseError as of `check_out`.
+    Returns what is wrong with what was registered of the study, or "". GlimpseError as of `check_out`.
     """
     check_out(results)
+    (results / REGISTRATION).unlink(missing_ok=True)  # of the answers that are replaced
     for name, data in plan.files.items():
         write_whole(results / name, data)
     lines = [assignment(plan, visit, seed) for visit in visits]
@@ -99,3 +101,4 @@ def write_results(
     if record is not None:
         write_whole(results / SIMULATION, json.dumps(record, indent=1) + "\n")
     write_whole(results / ASSIGNMENTS, write_lines(lines, compact=True))
+    return carry_registration(plan.folder, results)

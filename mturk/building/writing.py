@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from glimpse.errors import GlimpseError
 from glimpse.files import naming
+from glimpse.registration import REGISTRATION
 from glimpse.study import read_study
 from glimpse.trials import trials_csv
 
@@ -67,6 +68,11 @@ def refuse_existing(target: Path, *, replace: bool) -> None:
     if was_published(target):
         raise GlimpseError(
             f"{target} was published; it is never overwritten. Choose another folder with --out."
+        )
+    if (target / REGISTRATION).exists():
+        raise GlimpseError(
+            f"{target} was registered ({REGISTRATION}); it is never overwritten. Choose another folder with "
+            "--out."
         )
     if not (target / "study.json").is_file() and (not target.is_dir() or any(target.iterdir())):
         raise GlimpseError(

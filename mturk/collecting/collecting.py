@@ -33,6 +33,7 @@ from glimpse.people import (
 )
 from glimpse.progress import untracked
 from glimpse.questions import is_plain
+from glimpse.registration import carry_registration
 from glimpse.study import identity, read_document
 from glimpse.submission import (
     ASSIGNMENTS,
@@ -78,7 +79,8 @@ class Collected:
 
     `new` lines were written; `total` of the `places` have their assignment now. Of all lines in the folder
     `simulated` are no people, and `unreadable` hold an answer that is not what the page sends. `problems` has
-    these, `damaged` the lines of files that could not be read and were left as they are.
+    these, `damaged` the lines of files that could not be read and were left as they are. `registration` says
+    what is wrong with what was registered, if anything.
     """
 
     new: int = 0
@@ -88,6 +90,7 @@ class Collected:
     places: int = 0
     problems: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
+    registration: str = ""
 
     @property
     def complete(self) -> bool:
@@ -235,6 +238,7 @@ class ResultsFolder:
         for name in (*([] if adaptive else [TRIALS]), "study.json"):
             if not (self.folder / name).exists():
                 write_whole(self.folder / name, (source / name).read_bytes())
+        self.registration = carry_registration(source, self.folder)
 
     def new(self, page: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return those of a page's assignments that are to be written; withdrawn ones just take a place."""
@@ -341,7 +345,7 @@ def collect(
     with exclusive(out / ".lock", f"{out}: another collect is running", wait=True):
         folder = ResultsFolder(out, study, lambda: participants(requester, study.study), marks)
         found = Collected(places=sum(places(ledger, hit) for hit in hits))
-        found.damaged = [*ledger.damaged, *folder.damaged]
+        found.damaged, found.registration = [*ledger.damaged, *folder.damaged], folder.registration
         short = [hit for hit in hits if folder.counts.get(hit.hit_id, 0) < places(ledger, hit)]
         with ahead((_pages(requester, hit) for hit in short), requester.endpoint.at_once) as listed:
             for hit, pages in track(zip(short, listed, strict=True), "Collecting HITs", len(short)):

@@ -123,6 +123,8 @@ def _report(console: Any, found: Collected, out: Path) -> None:
         console.warn(
             f"{out}/ holds {counted(found.simulated, 'assignment')} made by the simulator, not by people"
         )
+    if found.registration:
+        console.warn(found.registration)
     for line in found.damaged[:SHOWN_PROBLEMS]:
         console.warn(f"left as it is, and passed over: {line}")
     if len(found.damaged) > SHOWN_PROBLEMS:

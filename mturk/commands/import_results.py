@@ -102,6 +102,7 @@ def import_results(
       python cli.py import-results Batch_2_results.csv --format glimpse --study study
       python cli.py import-results votes.csv --format table --column worker=who --real photo
     """
+    from glimpse.registration import carry_registration
     from glimpse.study import read_study
 
     from ..importing.batch_results import Options, write_results
@@ -127,10 +128,11 @@ def import_results(
         options = Options(real, sentinels, practice_trials, exposure_ms)
         found = read_files(files, kind, options, read_study(study) if kind == "glimpse" else None)
     write_results(found, out)
+    wrong = carry_registration(study, out) if kind == "glimpse" else ""
     console.say(f"Read {counted(len(found.lines), 'assignment')} of {counted(len(found.workers), 'worker')}.")
     for name, value in found.facts.items():
         console.say(f"  {name}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
-    for problem in found.problems[:SHOWN_PROBLEMS]:
+    for problem in [*filter(None, [wrong]), *found.problems[:SHOWN_PROBLEMS]]:
         console.warn(problem)
     if len(found.problems) > SHOWN_PROBLEMS:
         console.warn(f"... and {len(found.problems) - SHOWN_PROBLEMS} more rows")
