@@ -69,6 +69,7 @@ MENU = {
         "docs/peers",
         "docs/coverage",
         "docs/detection",
+        "docs/registration",
         "docs/bundles",
         "docs/review",
         "docs/importing",

@@ -17,6 +17,7 @@ from ..figures.stimuli import load_stimuli
 from ..reading.belonging import belonging
 from ..reading.exclusion import Exclusion, exclude
 from ..reading.participants import participants
+from ..reading.registrations import FoundRegistration, read_registrations
 from ..reading.results import Results, read_results
 from ..statistics.agreement import agreement_table
 from ..statistics.comparison import comparison_table
@@ -71,7 +72,7 @@ class Evidence:
 
     others: the same of the study's other questions. What is not about a question is the same object in all:
     settings, exclusion.assignments, exclusion.counts, counts, images, workers, sentinels (judged by one
-    question), exposures, playing, participants, correlation, digests.
+    question), exposures, playing, participants, correlation, digests; registrations only the first has.
     """
 
     settings: AnalysisSettings
@@ -110,6 +111,7 @@ class Evidence:
     stimuli: Sequence[Stimuli | None]
     digests: tuple[tuple[str, str], ...]
     others: tuple[Evidence, ...] = ()
+    registrations: tuple[FoundRegistration, ...] = ()
 
     @property
     def each(self) -> tuple[Evidence, ...]:
@@ -159,9 +161,10 @@ def evaluate(
     shared, texts = described()
     shared |= common
     first, *others = (Evidence(**shared, **text, **mine) for text, mine in zip(texts, own, strict=True))
-    problems = dict.fromkeys(problem for one in (first, *others) for problem in one.results.problems)
-    known = replace(first.results, problems=tuple(problems))
-    found = replace(first, results=known, others=tuple(others))
+    registrations, wrong = read_registrations(results)
+    each = (problem for one in (first, *others) for problem in one.results.problems)
+    known = replace(first.results, problems=tuple(dict.fromkeys([*each, *wrong])))
+    found = replace(first, results=known, others=tuple(others), registrations=registrations)
     return _of_clips(found) if results.moving else found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .formats import NBSP
+from .registered import registered_sentence
 from .wording import entries, of_all_questions, paragraph, shared_values
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def methods_text(facts: Mapping[str, Any]) -> str:
         | {
             "conditions_compared": [name for name in experiment["conditions"] if name in conditions],
             "exposures_shown": [value for value in experiment["exposures_ms"] if value in shown],
+            "registered": registered_sentence(facts.get("registrations", [])),
         },
     )
     return text.replace(NBSP, " ")  # a text editor may not know the other

@@ -25,17 +25,16 @@ if TYPE_CHECKING:
 # In the order in which a reviewer asks: of one question, and of several.
 SECTIONS = (
     "findings", "preference", "answers", "stopping", "curves", "differences", "ranking", "groups", "metric",
-    "design", "participants", "exclusions", "workers", "pairs", "comparison", "panels", "sensitivity",
-    "assumed",
-    "methods", "cite", "provenance",
+    "registered", "design", "participants", "exclusions", "workers", "pairs", "comparison", "panels",
+    "sensitivity", "assumed", "methods", "cite", "provenance",
 )  # fmt: skip
 OF_A_QUESTION = (
     "preference", "answers", "stopping", "curves", "differences", "ranking", "groups", "metric", "agreement",
     "pairs", "comparison", "panels", "sensitivity",
 )  # fmt: skip
 AFTER_QUESTIONS = (
-    "correlation", "design", "participants", "exclusions", "workers", "assumed", "methods", "cite",
-    "provenance",
+    "correlation", "registered", "design", "participants", "exclusions", "workers", "assumed", "methods",
+    "cite", "provenance",
 )  # fmt: skip
 MIME = {"svg": "image/svg+xml", "png": "image/png"}
 NUMBERED = " A character that no font on this computer has is shown by its Unicode number, as in [U+6A21]."

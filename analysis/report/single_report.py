@@ -20,10 +20,12 @@ from ..figures.drawing import DrawingBoard
 from ..reading.belonging import belonging
 from ..reading.detections import Climbed, question_detections
 from ..reading.exclusion import Exclusion, exclude, none_left
+from ..reading.registrations import FoundRegistration, read_registrations
 from ..reading.results import Results, read_results
 from ..statistics.choices import ADJUSTMENTS
 from .formats import level_text
 from .page import Picture, picture, with_figures
+from .registered import registered_sentence, registration_facts
 from .report import OPENING
 from .single_drawings import single_drawings
 from .single_summary import question_facts
@@ -63,6 +65,7 @@ class SingleEvidence:
     rates: pd.DataFrame
     statistics: tuple[SingleStatistics, ...]
     digests: tuple[tuple[str, str], ...]
+    registrations: tuple[FoundRegistration, ...] = ()
 
     @property
     def counted(self) -> pd.DataFrame:
@@ -89,7 +92,9 @@ def shows_single(folders: Sequence[Path]) -> bool:
 def evaluate_single(folders: Sequence[Path], settings: AnalysisSettings) -> SingleEvidence:
     """Read the folders and compute everything. GlimpseError where nothing can be analysed, and why."""
     results = belonging(read_results(list(folders)))
-    _refuse_what_pairs_have(settings)
+    registrations, wrong = read_registrations(results)
+    results = replace(results, problems=(*results.problems, *wrong))
+    refuse_what_pairs_have(settings)
     exclusion = exclude(results, settings.rules)
     lifted = exclude(results, replace(settings.rules, sentinel_filter=not settings.rules.sentinel_filter))
     climbed = Climbed.of(results.experiment, results.trials)
@@ -116,7 +121,7 @@ def evaluate_single(folders: Sequence[Path], settings: AnalysisSettings) -> Sing
     )  # fmt: skip
     digests = tuple((str(folder), _digest(folder)) for folder in folders)
     rates = plain_rates(counted(plain_time))
-    return SingleEvidence(settings, results, exclusion, judgments, rates, statistics, digests)
+    return SingleEvidence(settings, results, exclusion, judgments, rates, statistics, digests, registrations)
 
 
 def _marked(exclusion: Exclusion) -> pd.DataFrame:
@@ -138,7 +143,7 @@ def _lifted(judgments: pd.DataFrame, exclusion: Exclusion, lifted: Exclusion) ->
     return judgments.assign(excluded=judgments["assignment"].astype(str).map(others).astype(bool))
 
 
-def _refuse_what_pairs_have(settings: AnalysisSettings) -> None:
+def refuse_what_pairs_have(settings: AnalysisSettings) -> None:
     """GlimpseError for options that speak of pairs."""
     given = {
         "--metric": settings.metrics, "--compare": settings.compare, "--items": settings.items,
@@ -281,7 +286,15 @@ def _facts(evidence: SingleEvidence, versions: Mapping[str, str]) -> dict[str, A
         "problem_count": len(results.problems),
         "findings": [{"text": text} for text in single_findings(evidence)],
     }  # fmt: skip
-    found["methods"] = " ".join(single_methods(one, found, settings) for one in evidence.statistics[:1])
+    if evidence.registrations:
+        shown = {"conditions": [str(results.real), *evidence.rates["condition"]],
+                 "exposures_ms": evidence.rates["exposure_ms"].tolist()}  # fmt: skip
+        found["registrations"] = registration_facts(
+            evidence.registrations, plain(found), results, settings, plain(shown)
+        )
+    said = [single_methods(one, found, settings) for one in evidence.statistics[:1]]
+    said.append(registered_sentence(found.get("registrations", [])))
+    found["methods"] = " ".join(filter(None, said))
     return dict(plain(found))
 
 
@@ -302,15 +315,18 @@ def _page(
         titles = {"exposures": one["by_exposure"], "staircases": one["staircases"],
                   "differences": one["differences"], "workers": True}  # fmt: skip
         sections += [(f"{name}{suffix}", TITLES[name]) for name, there in titles.items() if there]
+    sections += [("registered", TITLES["registered"])] if evidence.registrations else []
     sections += [(name, TITLES[name]) for name in ("exclusions", "methods", "provenance")]
     values = {
-        **facts, "sections": sections, "figures": figures, "level": level_text(used.level),
-        "adjustment": ADJUSTMENTS[used.adjust].label, "css": template_text("report/report.css"),
+        "registrations": [], "below": "h3", **facts, "sections": sections, "figures": figures,
+        "level": level_text(used.level), "adjustment": ADJUSTMENTS[used.adjust].label,
+        "css": template_text("report/report.css"),
     }  # fmt: skip
     return template("single.html.j2").render(values)
 
 
 TITLES = {
+    "registered": "Registered in advance",
     "exposures": "By exposure", "staircases": "Staircases (HYPE-time)", "workers": "Workers",
     "differences": "Differences between conditions", "exclusions": "Exclusions", "methods": "For your paper",
     "provenance": "Provenance",

@@ -11,6 +11,7 @@ from glimpse.files import plain
 
 from ..statistics.workers import WORKER_FLAGS
 from .design import experiment, origin, single
+from .registered import registration_facts
 from .tables import records
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ PROBLEMS_LISTED = 50
 def summarize(evidence: Evidence, versions: Mapping[str, str]) -> dict[str, Any]:
     """Return the summary as plain JSON values; NaN and infinity are null."""
     results = evidence.results
+    own = single([results.max_wrong_of(study) for study in results.studies])
     found = {
         "schema_version": SCHEMA_VERSION,
         "versions": dict(versions),
@@ -35,7 +37,7 @@ def summarize(evidence: Evidence, versions: Mapping[str, str]) -> dict[str, Any]
         "sources": [{"folder": name, "answers_sha256": digest} for name, digest in evidence.digests],
         "studies": [_study(results, name) for name in results.studies],
         "experiment": experiment(results, list(results.studies)),
-        "settings": _settings(evidence),
+        "settings": evidence.settings.to_json(own),
         "counts": _counts(evidence),
         "images": records(evidence.images),
         "exclusions": records(evidence.exclusion.counts),
@@ -50,7 +52,19 @@ def summarize(evidence: Evidence, versions: Mapping[str, str]) -> dict[str, Any]
         "problems": [str(problem) for problem in results.problems[:PROBLEMS_LISTED]],
         "problem_count": len(results.problems),
     }
+    # As above, a study that was not registered says what it always did.
+    if evidence.registrations:
+        found["registrations"] = _registrations(evidence, found)
     return dict(plain(found))
+
+
+def _registrations(evidence: Evidence, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    answered = [row for one in (facts, *facts["other_questions"]) for row in one["preference"] if row["n"]]
+    shown = {"contrasts": [row["contrast"] for row in answered],
+             "exposures_ms": [row["exposure_ms"] for row in answered]}  # fmt: skip
+    return registration_facts(
+        evidence.registrations, plain(facts), evidence.results, evidence.settings, plain(shown)
+    )
 
 
 def _of_question(evidence: Evidence) -> dict[str, Any]:
@@ -94,29 +108,6 @@ def _study(results: Results, name: str) -> dict[str, Any]:
         "plan_sha256": document.get("plan_sha256"),
         **origin(document),
         "experiment": experiment(results, [name]),
-    }
-
-
-def _settings(evidence: Evidence) -> dict[str, Any]:
-    settings, rules, results = evidence.settings, evidence.settings.rules, evidence.results
-    allowed = rules.max_wrong_sentinels
-    own = single([results.max_wrong_of(study) for study in results.studies])
-    return {
-        "sentinel_filter": rules.sentinel_filter,
-        "max_wrong_sentinels": own if allowed is None else allowed,
-        "repeat_workers": rules.repeat_workers,
-        "max_exposure_error_ms": rules.max_exposure_error_ms,
-        "exposure": settings.exposure,
-        "cluster": settings.intervals.cluster,
-        "level": settings.intervals.level,
-        "alpha": settings.alpha,
-        "equivalence": settings.intervals.equivalence,
-        "threshold": settings.threshold,
-        "adjust": settings.intervals.adjust,
-        "resamples": settings.intervals.resamples,
-        "curve": settings.curve,
-        "compare": settings.compare,
-        "seed": settings.seed,
     }
 
 

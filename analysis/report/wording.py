@@ -89,6 +89,7 @@ def shared_values(facts: Mapping[str, Any]) -> dict[str, Any]:
         "questions": questions,
         "many": len(questions) > 1,
         "playing": facts.get("playing", []),
+        "registrations": facts.get("registrations", []),
         "realism": question["name"] == DEFAULT_QUESTION.name,
         "curve_named": "realism curve" if realism else "preference curve",
         "several": len(studies) > 1,
