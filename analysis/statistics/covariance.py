@@ -187,6 +187,24 @@ class Tally:
         df = float(np.min(self.df(kind, numbers)))
         return Covariances(_sum(parts, signs(self.cluster)), floors, parts["worker pair"], df)
 
+    def centring(self, scores: Floats) -> Floats:
+        """What the images' part of `covariances` lacks where the mean of each cell is gone from its scores.
+
+        An answer about two images holds the effects of both. Summed over the answers of one image, those of
+        its partners cancel once the cell's mean is taken out, though the partners are a sample, too: what
+        they have in common is worth 1 / G of the variance by them, G their number. Where the images' own
+        effects cancel, as in a test of transitivity, little else is left to be seen.
+        scores: (G, d), as in `covariances`; the result is (d, d), to be added.
+        """
+        first, second = self.groups.neighbours
+        found = np.zeros((scores.shape[1],) * 2)
+        if "image" in self.cluster.ways:
+            for way, sign in (("image_a", 1), ("image_b", 1), ("pair", -1)):
+                alike = np.asarray(self.grams[way][first, second], dtype=float).ravel()
+                share = sign * alike / self.clusters[way]["cell"][self.cell[first]]
+                found += scores[first].T @ (share[:, None] * scores[second])
+        return found
+
     def _correction(self, way: str, kind: str, numbers: Codes | int) -> float:
         """G / (G - 1), G the clusters of a set, or of the one of several that has the fewest."""
         if way.endswith("_ab"):

@@ -102,12 +102,25 @@ class _ExposureGroups(NamedTuple):
         """How many clusters the answers have."""
         return int(self.tally.count(way, "exposure_ms", self.number))
 
-    def covariances(self, scores: Floats, *, corrected: bool = True) -> Covariances:
+    def covariances(self, scores: Floats) -> Covariances:
         """Of the sums of scores (U, 2, d) of answers that chose right, and of those that chose left."""
+        return self.tally.covariances(self._by_outcome(scores), "exposure_ms", self.number)
+
+    def covariances_of_residuals(self, scores: Floats, fitted: float) -> Covariances:
+        """The same of what a fit leaves, for a test whose distribution allows for few clusters.
+
+        fitted: the share of the contrasts' means that the fit takes out.
+        """
+        own = self._by_outcome(scores)
+        sums = self.tally.covariances(own, "exposure_ms", self.number, corrected=False)
+        return sums._replace(combined=sums.combined + fitted * self.tally.centring(own))
+
+    def _by_outcome(self, scores: Floats) -> Floats:
+        """Scores of an answer in each group of the tally: (G, d)."""
         own = np.zeros((len(self.tally.cell), scores.shape[2]))
         for outcome, share in enumerate(self.left_share):
             own[self.at + outcome] = (1 - share) * scores[:, 0] + share * scores[:, 1]
-        return self.tally.covariances(own, "exposure_ms", self.number, corrected=corrected)
+        return own
 
 
 def _rank(shown: _ExposureGroups, level: float, adjustment: str, rng: np.random.Generator) -> Ranking:
@@ -223,7 +236,7 @@ class _Fit(NamedTuple):
         X, Z, p = self._rows()
         weight = self.shown.n * p * (1 - p)
         drift = (Z * weight[:, None]).T @ X
-        sums = self.shown.covariances(self.scores(), corrected=False)
+        sums = self.shown.covariances_of_residuals(self.scores(), 1 - spare / Z.shape[1])
         turned = sums.transform(np.hstack([-drift @ self.fit.inverse, np.eye(len(drift))]))
         plain = (Z * weight[:, None]).T @ Z - drift @ self.fit.inverse @ drift.T
         values, vectors = np.linalg.eigh(plain)
