@@ -175,7 +175,7 @@ def document_text(registration: Registration) -> str:
     if amendments:
         lines += ["", "## Amendments"]
     for place, one in enumerate(amendments, start=1):
-        changed = "; ".join(map(change_in_words, one.changes))
+        changed = "Changed: " + "; ".join(map(change_in_words, one.changes))
         late = " HITs existed by then." if one.published else ""
         lines.append(f"{place}. {_time(one.registered_at)}: {one.reason.rstrip('.')}. {changed}.{late}")
     return "\n".join(lines) + "\n"

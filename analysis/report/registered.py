@@ -13,7 +13,7 @@ from .analyses import shown_analyses, titles_of
 from .formats import NBSP, exposures, level_text, milliseconds, series
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     import pandas as pd
 
@@ -44,23 +44,23 @@ def _seed(settings: Settings) -> str:
     return str(settings["seed"]) if CLUSTERS[settings["cluster"]].bootstrap else "not used"
 
 
-# What is compared: in words; whether it is about exposures; how settings, as summary.json has them, say it.
-COMPARED: tuple[tuple[str, bool, tuple[str, ...], Callable[[Settings], str]], ...] = (
-    ("Level of intervals", False, ("level",), lambda s: level_text(s["level"])),
-    ("Answers cluster by", False, ("cluster",), lambda s: CLUSTERS[s["cluster"]].name),
-    ("Adjustment of p-values", False, ("adjust",), lambda s: ADJUSTMENTS[s["adjust"]].label),
-    ("Wrong sentinels allowed", False, ("sentinel_filter", "max_wrong_sentinels"), _wrong),
-    ("Of a participant's assignments in a batch", False, ("repeat_workers",),
+# What is compared, in words; what a study must have for it; which settings it needs, and what they say.
+COMPARED: tuple[tuple[str, str, tuple[str, ...], Callable[[Settings], str]], ...] = (
+    ("Level of intervals", "", ("level",), lambda s: level_text(s["level"])),
+    ("Answers cluster by", "", ("cluster",), lambda s: CLUSTERS[s["cluster"]].name),
+    ("Adjustment of p-values", "", ("adjust",), lambda s: ADJUSTMENTS[s["adjust"]].label),
+    ("Wrong sentinels allowed", "sentinels", ("sentinel_filter", "max_wrong_sentinels"), _wrong),
+    ("Of a participant's assignments in a batch", "", ("repeat_workers",),
      lambda s: "the first counts" if s["repeat_workers"] == "first" else "all count"),
-    ("Exposure error allowed", True, ("max_exposure_error_ms",), _off),
-    ("Exposures of curves", True, ("exposure",),
+    ("Exposure error allowed", "exposures", ("max_exposure_error_ms",), _off),
+    ("Exposures of curves", "exposures", ("exposure",),
      lambda s: "as measured" if s["exposure"] == "measured" else "as planned"),
-    ("Shape of curves", True, ("curve",), lambda s: CURVE_SHAPES[s["curve"]].label),
-    ("Threshold of curves", True, ("threshold",), lambda s: level_text(s["threshold"])),
-    ("Margin of equivalence", False, ("equivalence",), _margin),
-    ("Seed of the bootstrap", False, ("seed", "cluster"), _seed),
-    ("Metrics", False, ("metrics",), lambda s: value_in_words(s["metrics"])),
-    ("Groups of items", False, ("items",), lambda s: value_in_words(s["items"])),
+    ("Shape of curves", "exposures", ("curve",), lambda s: CURVE_SHAPES[s["curve"]].label),
+    ("Threshold of curves", "exposures", ("threshold",), lambda s: level_text(s["threshold"])),
+    ("Margin of equivalence", "", ("equivalence",), _margin),
+    ("Seed of the bootstrap", "", ("seed", "cluster"), _seed),
+    ("Metrics", "", ("metrics",), lambda s: value_in_words(s["metrics"])),
+    ("Groups of items", "", ("items",), lambda s: value_in_words(s["items"])),
 )  # fmt: skip
 
 
@@ -100,7 +100,8 @@ def _facts(
     in_force = before[-1] if before else first
     if used["max_wrong_sentinels"] is None:
         used = {**used, "max_wrong_sentinels": results.max_wrong_of(found.registration.study)}
-    rows = _settings_rows(in_force, latest, used, limited=results.mode == "limited-time")
+    has = {"": True, "exposures": results.mode == "limited-time", "sentinels": _has_sentinels(results)}
+    rows = _settings_rows(in_force, latest, used, {name for name, there in has.items() if there})
     rows += _design_rows(in_force, results, found.registration.study, task, shown)
     return {
         "study": found.registration.study,
@@ -136,13 +137,13 @@ def _row(what: str, registered: str, used: str, *, amended: str = "", differs: b
 
 
 def _settings_rows(
-    in_force: RegisteredVersion, latest: RegisteredVersion, used: Settings, *, limited: bool
+    in_force: RegisteredVersion, latest: RegisteredVersion, used: Settings, has: Collection[str]
 ) -> list[dict[str, Any]]:
     """The settings that both know, and where they differ; what nobody asked for is left out."""
     rows = []
-    for what, of_exposures, needed, said in COMPARED:
+    for what, of, needed, said in COMPARED:
         known = all(name in one for name in needed for one in (in_force.analysis, latest.analysis, used))
-        if not known or (of_exposures and not limited):
+        if not known or of not in has:
             continue
         was, then, now = (said(one) for one in (in_force.analysis, latest.analysis, used))
         if {was, then, now} <= {"none", "not tested", "not used", "any"}:
@@ -176,6 +177,10 @@ def _design_rows(
     # Fewer are a deviation where no rule allows to stop early; more are seen above.
     rows.append(_row("Data collection stops", registered, now, differs=filled < places and not rule))
     return rows
+
+
+def _has_sentinels(results: Results) -> bool:
+    return bool(results.trials["sentinel"].any())
 
 
 def _genuine(assignments: pd.DataFrame) -> int:

@@ -76,7 +76,7 @@ def test_another_registration_needs_a_reason(study, clock):
     assert amended["hypotheses"][0] == "Real wins."  # as registered before
     text = (study / "registration.md").read_text()
     assert "Registered 2026-03-01 10:00 UTC, amended 2026-03-02 11:30 UTC" in text
-    assert "1. 2026-03-02 11:30 UTC: A reviewer asked for it. level: 0.95, now 0.99." in text
+    assert "1. 2026-03-02 11:30 UTC: A reviewer asked for it. Changed: level: 0.95, now 0.99." in text
     assert "`glimpse analyze results/ --level 0.99`" in text
 
 

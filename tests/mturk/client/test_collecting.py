@@ -23,6 +23,7 @@ from glimpse.mturk.publishing.publishing import publish
 from glimpse.mturk.server.storage import assignments, studies, transitions
 from glimpse.mturk.server.storage.workers import LOCAL, SIMULATOR, worker_for
 from glimpse.people import pseudonym
+from glimpse.registration import design_digest
 from tests.mturk.client.conftest import Nowhere
 
 
@@ -371,3 +372,25 @@ def test_any_file_of_assignments_is_read(tmp_path, rows):
     path.write_bytes(b"\n".join(rows))
     for head in read_heads(path):
         assert isinstance(head["assignment_id"], str)
+
+
+def test_what_was_registered_goes_along_and_another_design_is_said(published, tmp_path):
+    study, server, (one, _) = published
+    server.submit(study, one, "ann")
+    document = json.loads((study.folder / "study.json").read_text())
+    version = {
+        "registered_at": "2026-03-01T10:00:00Z", "reason": "", "glimpse": "1", "published": False,
+        "options": {}, "hypotheses": [], "analysis": {}, "analyses": [], "planned": {}, "assumed": {}, "expected": [],
+        "changes": [], "text": "",
+    }  # fmt: skip
+    registered = {"schema_version": 1, "study": study.study, "plan_sha256": study.plan_sha256,
+                  "design_sha256": design_digest(document), "versions": [version]}  # fmt: skip
+    path = study.folder / "registration.json"
+    path.write_text(json.dumps(registered))
+    out = tmp_path / "results"
+    assert fetch(study, server, out).registration == ""
+    assert (out / "registration.json").read_bytes() == path.read_bytes()
+    path.write_text(json.dumps(registered | {"design_sha256": "0"}))
+    found = fetch(study, server, out)
+    assert "registers another design than the study.json beside it" in found.registration
+    assert (found.total, len(lines(out))) == (1, 1)
