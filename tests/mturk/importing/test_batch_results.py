@@ -282,8 +282,12 @@ def test_our_own_page_in_the_web_interface(own):
         f"{path}, line 5: HIT b1-h01 of study another, which is not in {study.folder} ({study.study})",
     ]
     words = ["import-results", str(path), "--format", "glimpse", "--study", str(study.folder)]
+    registration = study.folder / "registration.json"
+    registration.write_text("{}")
     result = CliRunner().invoke(main, [*words, "--out", str(folder / "results")])
+    registration.unlink()
     assert result.exit_code == 0, result.output
+    assert "registration.json: schema_version is None" in result.output  # what was registered would go along
     for name in ("study.json", "trials.csv"):
         assert (folder / "results" / name).read_bytes() == (study.folder / name).read_bytes()
 
