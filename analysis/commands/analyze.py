@@ -100,7 +100,7 @@ def analyze(
         settings = settings_of(choices, compare=compare)
         check_out(out)
         board = DrawingBoard(formats, ask)
-        if _analyzed_single(folders, settings, board, out, output):
+        if _analyzed_single(folders, settings, images, board, out, output):
             return
         evidence = evaluate(folders, settings, images, board=board)
         files, findings = build_report(evidence, versions("numpy", "scipy", "pandas", "matplotlib"), board)
@@ -118,7 +118,12 @@ def analyze(
 
 
 def _analyzed_single(
-    folders: Sequence[Path], settings: AnalysisSettings, board: DrawingBoard, out: Path, output: str
+    folders: Sequence[Path],
+    settings: AnalysisSettings,
+    images: Path,
+    board: DrawingBoard,
+    out: Path,
+    output: str,
 ) -> bool:
     """Write the report of a study of one image at a time, and print what it found; False for one of pairs."""
     from ..report.report import write_report
@@ -126,7 +131,7 @@ def _analyzed_single(
 
     if not shows_single(folders):
         return False
-    evidence = evaluate_single(folders, settings)
+    evidence = evaluate_single(folders, settings, images)
     files = build_single(evidence, versions("numpy", "scipy", "pandas", "matplotlib"), board)
     write_report(files, out)
     console = click.get_current_context().obj
@@ -137,11 +142,14 @@ def _analyzed_single(
     if evidence.results.simulated:
         console.say("SIMULATED answers: nothing below is evidence about people.\n")
     if output == "markdown":
-        console.say("\n".join(f"- {text}" for text in single_findings(evidence)))
+        console.say("\n".join(f"- {text}" for _, texts in single_findings(evidence) for text in texts))
         return True
-    for text in single_findings(evidence):
-        # Wrapped first, so that no line ends between a number and its unit.
-        console.say(click.wrap_text(text, 100, "- ", "  ").replace("\u00a0", " "))
+    for question, texts in single_findings(evidence):
+        if len(evidence.statistics) > 1:
+            console.say(question.text)
+        for text in texts:
+            # Wrapped first, so that no line ends between a number and its unit.
+            console.say(click.wrap_text(text, 100, "- ", "  ").replace("\u00a0", " "))
     console.say(f"\nWrote {out}/: report.html, {len(files) - 1} more files (tables, figures, summary.json).")
     console.next(shlex.join(["python", "-m", "webbrowser", "-t", str(out / "report.html")]))
     return True

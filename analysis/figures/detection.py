@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from .stimuli import Pixels
+
 ROW_IN, PANEL_IN, LEFT_IN, FOOT_IN = 0.26, 2.0, 0.56, 0.42
 NAMES_IN = 1.0  # at most, for names beside a panel
 
@@ -122,7 +124,7 @@ def plot_staircases(ax: Axes, stairs: pd.DataFrame, mean: pd.DataFrame, threshol
     ax.plot(mean["trial"], mean["exposure_ms"], color=colour_and_marker(0)[0], zorder=3)
     ax.set_xlabel("Image of the block")
     ax.set_ylabel("Exposure (ms)")
-    ax.set_ylim(0, None)
+    ax.set_ylim(0, 1.03 * float(max(stairs["exposure_ms"].max(), threshold_ms)))
     return ax
 
 
@@ -187,6 +189,7 @@ def staircases_figure(
         height = TOP_IN + rows * (PANEL_IN + FOOT_IN + 0.2)
         figure = blank(width, height)
         grid = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
+        top = 1.03 * float(stairs["exposure_ms"].max())
         figure.subplots_adjust(left=LEFT_IN / width, right=1 - 0.12 / width, bottom=FOOT_IN / height,
                                top=1 - (TOP_IN + 0.2) / height, wspace=0.12, hspace=0.45)  # fmt: skip
         for place, ax in enumerate(grid):
@@ -198,6 +201,33 @@ def staircases_figure(
             plot_staircases(ax, here, mean, float(own["threshold_ms"]))
             ax.set_title(fold(legible(str(own["system"])), width / columns - 0.3), loc="left")
             ax.set_ylabel("" if place % columns else ax.get_ylabel())
+            ax.set_ylim(0, top)
+        return mark(figure, simulated=simulated)
+
+
+def mistaken_figure(rows: Sequence[tuple[Sequence[tuple[Pixels, str]], str]], *, simulated: bool) -> Figure:
+    """Draw images with captions, a condition a row, two columns wide; rows: (((image, caption), ...), title).
+
+    Images are HWC uint8 in [0, 255].
+    """
+    columns = max(4, *(len(panels) for panels, _ in rows))
+    tallest = max(image.shape[0] / image.shape[1] for panels, _ in rows for image, _ in panels)
+    with style(text for panels, title in rows for text in (title, *(caption for _, caption in panels))):
+        image_in = (TEXT_WIDTH_IN / columns - 0.06) * min(tallest, 1.5)
+        height = TOP_IN + len(rows) * (image_in + 0.5)
+        figure = blank(TEXT_WIDTH_IN, height)
+        grid = figure.subplots(len(rows), columns, squeeze=False)
+        figure.subplots_adjust(left=0.003, right=0.997, bottom=0.25 / height, wspace=0.04,
+                               top=1 - (TOP_IN + 0.16) / height, hspace=0.5 / image_in)  # fmt: skip
+        for axes, (panels, title) in zip(grid, rows, strict=True):
+            for ax in axes:
+                ax.set_axis_off()
+            for ax, (image, caption) in zip(axes, panels, strict=False):
+                ax.imshow(image, interpolation="antialiased")
+                ax.annotate(fold(legible(caption), TEXT_WIDTH_IN / columns - 0.1, 6), (0.5, 0),
+                            xycoords="axes fraction", xytext=(0, -2), textcoords="offset points", va="top",
+                            ha="center", fontsize=6)  # fmt: skip
+            axes[0].set_title(legible(title), loc="left", fontweight="bold")
         return mark(figure, simulated=simulated)
 
 

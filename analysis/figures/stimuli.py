@@ -50,7 +50,15 @@ def load_stimuli(
         [(str(row[who]), str(row[f"item_{who}"])) for who in ("winner", "loser")]
         for row in table.to_dict("records")
     ]
-    wanted = {shown for pair in rows for shown in pair}
+    read, problems = load_images(folder, {shown for pair in rows for shown in pair}, results, width)
+    found = [(read[winner], read[loser]) for winner, loser in rows]
+    return [(one, two) if one is not None and two is not None else None for one, two in found], problems
+
+
+def load_images(
+    folder: Path, wanted: set[Shown], results: Results, width: int = 640
+) -> tuple[dict[Shown, Pixels | None], tuple[Problem, ...]]:
+    """Images by condition and item, each as `load_stimuli` has them, and what is wrong with their files."""
     digests = _digests(results, wanted)
     places = [_listed(home) for home in (*_own_images(results), folder)]
     read: dict[Shown, Pixels | None] = {}
@@ -66,9 +74,7 @@ def load_stimuli(
                 read[shown] = film_strip(path, width) if is_video(path) else _pixels(data, width)
             except (UnreadableImageError, UnreadableClipError):
                 damaged.append(path)
-    found = [(read[winner], read[loser]) for winner, loser in rows]
-    problems = (*_not_shown(other, folder, results.stimulus), *_unreadable(damaged, results.stimulus))
-    return [(one, two) if one is not None and two is not None else None for one, two in found], problems
+    return read, (*_not_shown(other, folder, results), *_unreadable(damaged, results))
 
 
 def _own_images(results: Results) -> list[Path]:
@@ -124,22 +130,28 @@ def _digests(results: Results, wanted: set[Shown]) -> dict[Shown, dict[str, list
     return found
 
 
-def _not_shown(paths: list[Path], folder: Path, stimulus: str) -> list[Problem]:
+def _figure_of(results: Results) -> str:
+    single = results.experiment.get("task") == "single"
+    return f"the figure of {'images' if single else 'pairs'}"
+
+
+def _not_shown(paths: list[Path], folder: Path, results: Results) -> list[Problem]:
     """Say that files are not what was shown: another study's, or changed since."""
     if not paths:
         return []
+    stimulus = results.stimulus
     many = f"{len(paths)} {stimulus}s are" if len(paths) > 1 else "it is"
     text = (
-        f"{many} not what was shown (the SHA-256 in study.json differs), and left out of the figure of "
-        f"pairs. Name the folder of the study's {stimulus}s with --images. If build-hits encoded them anew, "
-        "that is images/ in the study folder"
+        f"{many} not what was shown (the SHA-256 in study.json differs), and left out of "
+        f"{_figure_of(results)}. Name the folder of the study's {stimulus}s with --images. If build-hits "
+        "encoded them anew, that is images/ in the study folder"
     )
     return [Problem(str(paths[0] if len(paths) == 1 else folder), None, text)]
 
 
-def _unreadable(paths: list[Path], stimulus: str) -> list[Problem]:
-    what = "a clip" if stimulus == "clip" else "an image"
-    text = f"it cannot be read as {what}, and is left out of the figure of pairs"
+def _unreadable(paths: list[Path], results: Results) -> list[Problem]:
+    what = "a clip" if results.stimulus == "clip" else "an image"
+    text = f"it cannot be read as {what}, and is left out of {_figure_of(results)}"
     return [Problem(str(path), None, text) for path in paths]
 
 

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..figures.drawing import Drawing
+from ..figures.drawing import PHOTO_DPI, Drawing
 from ..figures.series import CURVE_POINTS
+from ..statistics.mistaken import most_mistaken
 from .formats import level_text, number, percent
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..figures.stimuli import Pixels, Shown
     from .settings import AnalysisSettings
     from .single_tables import Climbs, SingleStatistics
 
@@ -26,9 +30,13 @@ MEASURES = {
 
 
 def single_drawings(
-    found: SingleStatistics, settings: AnalysisSettings, *, simulated: bool
+    found: SingleStatistics,
+    settings: AnalysisSettings,
+    pictures: Mapping[Shown, Pixels | None],
+    *,
+    simulated: bool,
 ) -> dict[str, Drawing]:
-    """Return the figures of one question by name."""
+    """Return the figures of one question by name; pictures: of images that were mistaken most often."""
     level = level_text(settings.intervals.level)
     names = tuple(found.conditions["condition"])
     drawn: dict[str, Drawing] = {}
@@ -41,6 +49,9 @@ def single_drawings(
         drawn["roc"] = _roc(found)
     if found.climbs:
         drawn["staircases"] = _staircases(found.climbs)
+    mistaken = _mistaken(found, pictures)
+    if mistaken:
+        drawn["mistaken"] = mistaken
     return {
         name: one._replace(options=one.options | {"simulated": simulated}, names=names)
         for name, one in drawn.items()
@@ -146,3 +157,24 @@ def _staircases(climbs: Climbs) -> Drawing:
     systems = climbs.systems[["system", "threshold_ms"]]
     return Drawing("staircases", (shown, means, systems), {}, f"Staircases. Mean thresholds: {alt}.", caption,
                    wide=len(systems) > 1)  # fmt: skip
+
+
+def _mistaken(found: SingleStatistics, pictures: Mapping[Shown, Pixels | None]) -> Drawing | None:
+    """The images of each condition that were mistaken most often, as far as they were found."""
+    rows: list[tuple[list[tuple[Pixels, str]], str]] = []
+    for condition, table in most_mistaken(found.images).groupby("condition", sort=False):
+        taken = "taken for real" if table["generated"].iloc[0] else "taken for generated"
+        panels = []
+        for row in table.to_dict("records"):
+            picture = pictures.get((str(row["condition"]), str(row["item"])))
+            if picture is not None:
+                panels.append((picture, f"{row['item']}: by {row['wrong']} of {row['n']}"))
+        if panels:
+            rows.append((panels, f"{condition}: {taken}"))
+    if not rows:
+        return None
+    caption = (
+        "The images of each condition that were mistaken most often: generated ones taken for real, real "
+        "ones taken for generated."
+    )
+    return Drawing("mistaken", (rows,), {}, caption, caption, wide=True, pixels_dpi=PHOTO_DPI)

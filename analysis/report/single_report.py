@@ -17,12 +17,15 @@ from glimpse.study import read_document
 from glimpse.text import template_text
 
 from ..figures.drawing import DrawingBoard
+from ..figures.stimuli import load_images
 from ..reading.belonging import belonging
 from ..reading.detections import Climbed, question_detections
 from ..reading.exclusion import Exclusion, exclude, none_left
+from ..reading.participants import participants
 from ..reading.registrations import FoundRegistration, read_registrations
 from ..reading.results import Results, read_results
 from ..statistics.choices import ADJUSTMENTS
+from ..statistics.mistaken import most_mistaken
 from .formats import level_text
 from .page import Picture, picture, with_figures
 from .registered import registered_sentence, registration_facts
@@ -33,14 +36,18 @@ from .single_tables import SingleStatistics, single_statistics
 from .single_wording import single_methods, statements
 from .slides import single_slide
 from .summary import PROBLEMS_LISTED
-from .tables import csv_text
+from .tables import csv_text, records
 from .wording import template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from glimpse.questions import Question
+
     from ..figures.drawing import Drawing
+    from ..figures.stimuli import Pixels, Shown
+    from ..reading.design import Problem
     from .settings import AnalysisSettings
 
 RATE_COLUMNS = (
@@ -56,6 +63,7 @@ class SingleEvidence:
     judgments: of each question, `reading.detections` as a table. rates: RATE_COLUMNS, how often each
     condition was called generated at each exposure, sentinels and excluded judgments left out. statistics:
     of each question, in the order in which they were asked. digests: folders, and the SHA-256 of answers.
+    participants: `reading.participants`. pictures: the images that were mistaken most often, as far as found.
     """
 
     settings: AnalysisSettings
@@ -65,6 +73,8 @@ class SingleEvidence:
     rates: pd.DataFrame
     statistics: tuple[SingleStatistics, ...]
     digests: tuple[tuple[str, str], ...]
+    participants: pd.DataFrame
+    pictures: Mapping[Shown, Pixels | None]
     registrations: tuple[FoundRegistration, ...] = ()
 
     @property
@@ -89,8 +99,13 @@ def shows_single(folders: Sequence[Path]) -> bool:
     return False
 
 
-def evaluate_single(folders: Sequence[Path], settings: AnalysisSettings) -> SingleEvidence:
-    """Read the folders and compute everything. GlimpseError where nothing can be analysed, and why."""
+def evaluate_single(
+    folders: Sequence[Path], settings: AnalysisSettings, images: Path | None = None
+) -> SingleEvidence:
+    """Read the folders and compute everything. GlimpseError where nothing can be analysed, and why.
+
+    images: the folder of the images, of which those are shown that were mistaken most often.
+    """
     results = belonging(read_results(list(folders)))
     registrations, wrong = read_registrations(results)
     results = replace(results, problems=(*results.problems, *wrong))
@@ -120,8 +135,23 @@ def evaluate_single(folders: Sequence[Path], settings: AnalysisSettings) -> Sing
         for one in questions_of(results.experiment)
     )  # fmt: skip
     digests = tuple((str(folder), _digest(folder)) for folder in folders)
-    rates = plain_rates(counted(plain_time))
-    return SingleEvidence(settings, results, exclusion, judgments, rates, statistics, digests, registrations)
+    pictures, problems = _pictures(statistics, results, images)
+    return SingleEvidence(
+        settings, replace(results, problems=(*results.problems, *problems)), exclusion, judgments,
+        plain_rates(counted(plain_time)), statistics, digests, participants(results), pictures,
+        registrations,
+    )  # fmt: skip
+
+
+def _pictures(
+    statistics: Sequence[SingleStatistics], results: Results, images: Path | None
+) -> tuple[Mapping[Shown, Pixels | None], tuple[Problem, ...]]:
+    """The images that were mistaken most often, by condition and item."""
+    if images is None:
+        return {}, ()
+    tables = [most_mistaken(one.images) for one in statistics]
+    wanted = {shown for table in tables for shown in zip(table["condition"], table["item"], strict=True)}
+    return load_images(images, wanted, results, width=320)
 
 
 def _marked(exclusion: Exclusion) -> pd.DataFrame:
@@ -190,7 +220,7 @@ def build_single(
     drawings: dict[str, dict[str, Drawing]] = {}
     for one in evidence.statistics:
         suffix = f"-{one.question.name}" if several else ""
-        own = single_drawings(one, evidence.settings, simulated=evidence.results.simulated)
+        own = single_drawings(one, evidence.settings, evidence.pictures, simulated=evidence.results.simulated)
         drawings[one.question.name] = {f"{name}{suffix}": drawing for name, drawing in own.items()}
     every = {name: drawing for own in drawings.values() for name, drawing in own.items()}
     first, answers = evidence.statistics[0], evidence.counted
@@ -210,9 +240,9 @@ def build_single(
     return found
 
 
-def single_findings(evidence: SingleEvidence) -> list[str]:
-    """Return what was found, in sentences, a question after the other."""
-    return [text for one in evidence.statistics for text in statements(one, evidence.settings)]
+def single_findings(evidence: SingleEvidence) -> list[tuple[Question, list[str]]]:
+    """Return what was found, in sentences, by question."""
+    return [(one.question, statements(one, evidence.settings)) for one in evidence.statistics]
 
 
 def _tables(evidence: SingleEvidence) -> dict[str, str]:
@@ -229,13 +259,14 @@ def _tables(evidence: SingleEvidence) -> dict[str, str]:
         "detection_differences.csv": [(name, one.differences) for name, one in each],
         "detection_curves.csv": [(name, _curves(one)) for name, one in each],
         "detection_workers.csv": [(name, one.workers) for name, one in each],
+        "detection_images.csv": [(name, one.images) for name, one in each],
         "roc.csv": [(name, one.roc) for name, one in each],
     }
     for file, table in (("blocks", "blocks"), ("workers", "thresholds"), ("systems", "systems")):
         own = [(name, getattr(one.climbs, table)) for name, one in each if one.climbs]
         parts[f"staircase_{file}.csv"] = own
     found = {"judgments.csv": evidence.judgments, "exclusions.csv": evidence.exclusion.assignments,
-             "detection_rates.csv": evidence.rates}  # fmt: skip
+             "detection_rates.csv": evidence.rates, "participants.csv": evidence.participants}  # fmt: skip
     for file, tables in parts.items():
         filled = [table.assign(question=name) for name, table in tables if len(table)]
         if filled:
@@ -260,6 +291,7 @@ def _facts(evidence: SingleEvidence, versions: Mapping[str, str]) -> dict[str, A
         "counted_judgments": len(evidence.counted),
         "sentinels": int(evidence.judgments["sentinel"].sum()),
         "workers": int(evidence.counted["worker"].nunique()),
+        "participants": int(exclusion.assignments["worker"].nunique()),
     }
     found = {
         "schema_version": 2,
@@ -278,13 +310,14 @@ def _facts(evidence: SingleEvidence, versions: Mapping[str, str]) -> dict[str, A
         },
         "counts": counts,
         "exclusions": exclusion.counts.to_dict("records"),
+        "participants": records(evidence.participants),
         "detection_rates": evidence.rates.to_dict("records"),
         "questions": [
             question_facts(one) | {"findings": statements(one, settings)} for one in evidence.statistics
         ],
         "problems": [str(problem) for problem in results.problems[:PROBLEMS_LISTED]],
         "problem_count": len(results.problems),
-        "findings": [{"text": text} for text in single_findings(evidence)],
+        "findings": [{"text": text} for _, texts in single_findings(evidence) for text in texts],
     }  # fmt: skip
     if evidence.registrations:
         shown = {"conditions": [str(results.real), *evidence.rates["condition"]],
@@ -292,9 +325,8 @@ def _facts(evidence: SingleEvidence, versions: Mapping[str, str]) -> dict[str, A
         found["registrations"] = registration_facts(
             evidence.registrations, plain(found), results, settings, plain(shown)
         )
-    said = [single_methods(one, found, settings) for one in evidence.statistics[:1]]
-    said.append(registered_sentence(found.get("registrations", [])))
-    found["methods"] = " ".join(filter(None, said))
+    registered = registered_sentence(found.get("registrations", []))
+    found["methods"] = f"{single_methods(evidence.statistics, found, settings)} {registered}".rstrip()
     return dict(plain(found))
 
 
@@ -310,13 +342,16 @@ def _page(
     }
     sections = [("findings", "Findings")]
     for one in facts["questions"]:
-        suffix = f"-{one['name']}" if several else ""
-        sections.append((f"conditions{suffix}", one["text"] if several else "Real or generated"))
-        titles = {"exposures": one["by_exposure"], "staircases": one["staircases"],
-                  "differences": one["differences"], "workers": True}  # fmt: skip
-        sections += [(f"{name}{suffix}", TITLES[name]) for name, there in titles.items() if there]
+        suffix, of = (f"-{one['name']}", f": {one['name']}") if several else ("", "")
+        if one["staircases"]:
+            sections.append((f"staircases{suffix}", TITLES["staircases"] + of))
+        usual = "All answers together" if one["staircases"] else "Real or generated"
+        sections.append((f"conditions{suffix}", one["text"] if several else usual))
+        titles = {"exposures": one["by_exposure"], "differences": one["differences"], "workers": True,
+                  "images": one["images"]}  # fmt: skip
+        sections += [(f"{name}{suffix}", TITLES[name] + of) for name, there in titles.items() if there]
     sections += [("registered", TITLES["registered"])] if evidence.registrations else []
-    sections += [(name, TITLES[name]) for name in ("exclusions", "methods", "provenance")]
+    sections += [(name, TITLES[name]) for name in ("participants", "exclusions", "methods", "provenance")]
     values = {
         "registrations": [], "below": "h3", **facts, "sections": sections, "figures": figures,
         "level": level_text(used.level), "adjustment": ADJUSTMENTS[used.adjust].label,
@@ -328,6 +363,7 @@ def _page(
 TITLES = {
     "registered": "Registered in advance",
     "exposures": "By exposure", "staircases": "Staircases (HYPE-time)", "workers": "Workers",
-    "differences": "Differences between conditions", "exclusions": "Exclusions", "methods": "For your paper",
+    "differences": "Differences between conditions", "images": "Images that were mistaken most often",
+    "participants": "Participants", "exclusions": "Exclusions", "methods": "For your paper",
     "provenance": "Provenance",
 }  # fmt: skip

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..statistics.mistaken import most_mistaken
 from .tables import records
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def question_facts(found: SingleStatistics) -> dict[str, Any]:
             for row in records(found.means)
         ],
         "staircases": _climbs(found),
+        "images": records(most_mistaken(found.images)),
     }
 
 

@@ -18,6 +18,7 @@ from ..statistics.detection_areas import fit_binormal, roc_points
 from ..statistics.detection_curve import sensitivity_curves
 from ..statistics.detection_differences import detection_differences
 from ..statistics.detection_workers import detection_means, detection_workers
+from ..statistics.mistaken import image_table
 from ..statistics.staircases import (
     BLOCK_COLUMNS,
     SYSTEM_COLUMNS,
@@ -69,7 +70,7 @@ class SingleStatistics:
     there is one exposure, or a staircase chose). unfiltered: by condition, with the other choice of the
     sentinel filter. differences: of conditions, all exposures together, or by exposure if there are several.
     workers: with the names of workers. roc: ROC_COLUMNS, no rows without confidence. binormal: by condition.
-    climbs: None where no staircase chose exposures.
+    climbs: None where no staircase chose exposures. images: `statistics.mistaken.image_table`.
     """
 
     question: Question
@@ -83,6 +84,7 @@ class SingleStatistics:
     roc: pd.DataFrame
     binormal: Mapping[str, Binormal | None]
     climbs: Climbs | None
+    images: pd.DataFrame
 
     @property
     def by_exposure(self) -> bool:
@@ -127,6 +129,7 @@ def single_statistics(
         roc=roc,
         binormal=binormal,
         climbs=climbs_of(counted, climbed, used) if climbed else None,
+        images=image_table(pooled.loc[counted.index]),
     )
 
 
@@ -176,7 +179,7 @@ def climbs_of(counted: pd.DataFrame, climbed: Climbed, used: Intervals) -> Climb
         rows["generated"].to_numpy(bool),
     )  # fmt: skip
     found, shared = staircase_blocks(answers), image_errors(answers)
-    thresholds = staircase_thresholds(found)
+    thresholds = staircase_thresholds(found).sort_values("system", kind="stable", ignore_index=True)
     differences = threshold_differences(thresholds, used, shared)
     table = threshold_table(thresholds, used, shared)
     named = np.asarray(names, dtype=object)

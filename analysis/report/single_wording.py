@@ -29,10 +29,10 @@ def statements(found: SingleStatistics, settings: AnalysisSettings) -> list[str]
     """Return what was found about one question, the most wanted first."""
     level = level_text(settings.intervals.level)
     said: list[str] = []
-    if found.climbs:
-        said += _of_climbs(found.climbs, settings)
+    if found.climbs:  # which keeps everybody near one share of right answers: others say little
+        return _of_climbs(found.climbs, settings) + doubts(found)
     for row in _rows(found.conditions):
-        said += _of_condition(row, settings, limited=found.by_exposure, climbed=found.climbs is not None)
+        said += _of_condition(row, settings, limited=found.by_exposure)
     if found.by_exposure:
         said += [text for curve in found.curves for text in _of_curve(curve, settings.threshold, level)]
     said += _of_differences(found, settings)
@@ -44,13 +44,13 @@ def leading(found: SingleStatistics, settings: AnalysisSettings) -> list[str]:
     if found.climbs:
         said = _of_climbs(found.climbs, settings)
         return [text for text in said if text.startswith("People need")]
-    return [_of_condition(row, settings, limited=found.by_exposure, climbed=False)[-1]
+    return [_of_condition(row, settings, limited=found.by_exposure)[-1]
             for row in _rows(found.conditions)]  # fmt: skip
 
 
-def _of_condition(row: Row, settings: AnalysisSettings, *, limited: bool, climbed: bool) -> list[str]:
+def _of_condition(row: Row, settings: AnalysisSettings, *, limited: bool) -> list[str]:
     level = level_text(settings.intervals.level)
-    when = ", all exposures together" if limited else ", over the staircases' exposures" if climbed else ""
+    when = ", all exposures together" if limited else ""
     if not row.n_generated:
         return [f"{row.condition}: no answers count."]
     ends = f"({level} interval {interval(row.taken_low, row.taken_high)})"
@@ -151,8 +151,8 @@ def _of_climbs(climbs: Climbs, settings: AnalysisSettings) -> list[str]:
         )
         if row.settled_blocks < 0.8 * row.blocks:
             said.append(
-                f"Only {row.settled_blocks} of {row.blocks} staircases of {row.system} settled: the number "
-                "depends on where they began."
+                f"Only {row.settled_blocks} of {row.blocks} staircases of {row.system} settled, so "
+                "that its threshold depends on where they began."
             )
         if row.at_limit_workers:
             said.append(
@@ -186,14 +186,18 @@ def _rows(table: pd.DataFrame) -> list[Any]:
     return list(table.itertuples())
 
 
-def single_methods(found: SingleStatistics, facts: Mapping[str, Any], settings: AnalysisSettings) -> str:
-    """Return the paragraph for a paper."""
+def single_methods(
+    each: Sequence[SingleStatistics], facts: Mapping[str, Any], settings: AnalysisSettings
+) -> str:
+    """Return the paragraph for a paper; each: of each question, in the order in which they were asked."""
     counts, level = facts["counts"], level_text(settings.intervals.level)
-    shown: Sequence[str] = list(found.conditions["condition"])
+    shown: Sequence[str] = list(each[0].conditions["condition"])
     about = f"{facts['real']} (real) and of {series(shown)} (generated)"
+    asked = series([f"\u201c{one.question.text}\u201d" for one in each])
     opening = (
-        f"{counted(counts['workers'], 'participant', ',')} saw one image at a time and said of each whether "
-        f"it was real or generated: {counted(counts['counted_judgments'], 'answer', ',')}; images of {about}."
+        f"{counted(counts['workers'], 'participant', ',')} saw one image at a time and "
+        + ("said of each whether it was real or generated" if len(each) == 1 else f"answered of each {asked}")
+        + f": {counted(counts['counted_judgments'], 'answer', ',')}; images of {about}."
     )
     sentences = [opening]
     if lost := counts["excluded_assignments"]:
@@ -204,21 +208,27 @@ def single_methods(found: SingleStatistics, facts: Mapping[str, Any], settings: 
         "c = \u2212(z(H) + z(F)) / 2 from log-linear rates (Hautus 1995), and the mean of the shares of "
         "errors on generated and on real images (the score of HYPE-infinity; Zhou et al. 2019)."
     )
-    if len(found.roc):
+    if any(len(one.roc) for one in each):
         sentences.append("The area under the curve of confidence ratings is that of the trapezoid.")
-    if found.climbs:
-        rule = found.climbs.settings
-        sentences.append(
-            f"Exposures followed a staircase within each block: from {rule.start_ms} ms, {rule.longer_ms} ms "
-            f"longer after an error and {rule.shorter_ms} ms shorter after "
-            f"{counted(rule.rights, 'right answer')} in a row, within {rule.least_ms} and {rule.most_ms} ms, "
-            f"which settles where {percent(rule.target, 0)} of answers are right. A participant's "
-            "threshold is the mean over blocks of the exposure shown most often; intervals of a system's "
-            "mean are over participants and images."
-        )
+    sentences += [_of_rule(one) for one in each if one.climbs]
     sentences.append(
         f"{level} intervals account for correlation within participants and images (multi-way cluster-robust "
         "variance; Cameron, Gelbach and Miller 2011), with Satterthwaite's degrees of freedom; p-values are "
         f"adjusted by {ADJUSTMENTS[settings.intervals.adjust].label}."
     )
     return " ".join(sentences)
+
+
+def _of_rule(found: SingleStatistics) -> str:
+    """How a staircase chose exposures, and what a threshold is."""
+    if found.climbs is None:
+        return ""
+    rule = found.climbs.settings
+    return (
+        f"Exposures followed a staircase within each block: from {rule.start_ms} ms, {rule.longer_ms} ms "
+        f"longer after an error and {rule.shorter_ms} ms shorter after "
+        f"{counted(rule.rights, 'right answer')} in a row, within {rule.least_ms} and {rule.most_ms} ms, "
+        f"which settles where {percent(rule.target, 0)} of answers are right. A participant's "
+        "threshold is the mean over blocks of the exposure shown most often; intervals of a system's "
+        "mean are over participants and images."
+    )

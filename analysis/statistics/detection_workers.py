@@ -61,7 +61,7 @@ def detection_means(workers: pd.DataFrame) -> pd.DataFrame:
     So many papers report d'. With few trials a worker's d' is drawn to 0 by the log-linear correction, so
     that the mean depends on how many there are; `detection_table` does not.
     """
-    by = workers.groupby("condition", sort=False)
+    by = workers.groupby("condition")
     return pd.DataFrame({
         "n_workers": by["d_prime"].count(), "d_prime_mean": by["d_prime"].mean(),
         "d_prime_sd": by["d_prime"].std(), "criterion_mean": by["criterion"].mean(),

@@ -14,6 +14,7 @@ from glimpse.analysis.reading.detections import Climbed
 from glimpse.analysis.report.settings import AnalysisSettings
 from glimpse.analysis.report.single_tables import staircase_rows
 from glimpse.analysis.report.single_wording import _telling
+from glimpse.analysis.statistics.mistaken import image_table, most_mistaken
 from glimpse.analysis.statistics.preference import Intervals
 from glimpse.staircase import StaircaseSettings
 from tests.analysis.analyses import run
@@ -193,7 +194,61 @@ def test_staircases_of_two_systems(images):
     blocks = table(folder, "staircase_blocks.csv")
     assert len(blocks) == 2 * len(table(folder, "staircase_workers.csv"))
     assert {"staircases.svg", "staircase_systems.csv"} <= {path.name for path in folder.iterdir()}
-    assert '<section id="staircases"' in (folder / "report.html").read_text()
+    page = (folder / "report.html").read_text()
+    assert 0 < page.index('<section id="staircases"') < page.index('<section id="conditions"')
+    assert [row["system"] for row in stairs["systems"]] == ["good", "poor"], "as everywhere else"
+    assert "was taken for real" not in said, "a staircase keeps everybody near one share"
+
+
+def test_exposures_are_those_of_the_question_that_decided_them(images):
+    folder, said = studied(images, "two", "--preset", "hype-time", "--trials-per-hit", 40, "--blocks", 2,
+                        "--ask", "real:real-or-generated:Is it real?",
+                        "--ask", "sure:confidence-4:How sure are you?")  # fmt: skip
+    rows = pd.read_csv(folder / "judgments.csv").set_index(["question", "assignment", "trial"])
+    exposure = rows["exposure_ms"]
+    assert (exposure["sure"] == exposure["real"].reindex(exposure["sure"].index)).all()
+    assert rows["correct"]["sure"].ne(rows["correct"]["real"].reindex(rows["correct"]["sure"].index)).any()
+    questions = json.loads((folder / "summary.json").read_text())["questions"]
+    assert [one["by_exposure"] for one in questions] == [[], []]
+    assert [one["staircases"] is None for one in questions] == [False, True]
+    assert (
+        "answered of each \u201cIs it real?\u201d and \u201cHow sure are you?\u201d"
+        in (folder / "methods.txt").read_text()
+    )
+    assert said.index("Is it real?") < said.index("by staircases") < said.index("How sure are you?")
+    assert ">Workers: sure</h2>" in (folder / "report.html").read_text()
+
+
+def test_participants_and_mistaken_images_are_shown(rated):
+    folder, _ = rated
+    facts, page = json.loads((folder / "summary.json").read_text()), (folder / "report.html").read_text()
+    assert facts["counts"]["participants"] == 16
+    assert {row["about"] for row in facts["participants"]} >= {"participants", "browser", "minutes"}
+    assert "16\u00a0participants, excluded ones too, did 16\u00a0assignments" in page
+    shown = facts["questions"][0]["images"]
+    assert list(dict.fromkeys(row["condition"] for row in shown)) == ["good", "poor", "real"]
+    assert all(row["wrong"] > 0 for row in shown)
+    every = table(folder, "detection_images.csv")
+    assert len(every) == len({(row["condition"], row["item"]) for row in every})
+    assert shown[0]["rate"] == max(float(row["rate"]) for row in every if row["condition"] == "good")
+    assert (folder / "mistaken.png").stat().st_size > 1000
+    assert "Images that were mistaken most often" in page
+
+
+def test_images_are_counted_where_they_were_seen_for_long():
+    rows = pd.DataFrame(
+        [("mine", "a", True, 125.0, False)] * 9 + [("mine", "a", True, 1000.0, True)] * 6
+        + [("mine", "b", True, 2000.0, False)] * 5 + [("mine", "b", True, 2000.0, True)]
+        + [("mine", "c", True, 2000.0, False)] + [("real", "a", False, 1000.0, False)] * 2,
+        columns=["condition", "item", "generated", "exposure_ms", "correct"],
+    )  # fmt: skip
+    found = image_table(rows)
+    counts = found[["condition", "item", "n", "wrong"]].to_numpy().tolist()
+    assert counts == [["mine", "c", 1, 1], ["mine", "b", 6, 5], ["mine", "a", 6, 0], ["real", "a", 2, 2]]
+    shown = most_mistaken(found)
+    assert shown[["condition", "item"]].to_numpy().tolist() == [["mine", "b"], ["real", "a"]]
+    short = image_table(rows[rows["exposure_ms"] < 500])
+    assert short[["n", "wrong"]].to_numpy().tolist() == [[9, 9]], "nothing longer was shown"
 
 
 @pytest.mark.parametrize(
