@@ -88,13 +88,40 @@ def register(folder: Path, requested: Requested, reason: str | None, at: str) ->
         changes = held.latest.differences(version)
         _check_changes(folder, held, changes, reason)
         if not changes:
+            _mend_text(folder / REGISTRATION_TEXT, held)
             return held, False
         version = replace(version, reason=reason or "", changes=changes)
         found = replace(held, versions=(*held.versions, version))
-    # The text first: registration.json is what counts, and is there only when all is.
-    write_whole(folder / REGISTRATION_TEXT, document_text(found))
+    _check_text(folder / REGISTRATION_TEXT, held)
     write_whole(folder / REGISTRATION, found.as_text())
+    write_whole(folder / REGISTRATION_TEXT, document_text(found))
     return found, True
+
+
+def _texts(held: Registration | None) -> list[str]:
+    """What registration.md held after each version."""
+    versions = held.versions if held else ()
+    return [
+        document_text(replace(held, versions=versions[:count]))
+        for count in range(1, len(versions) + 1)
+        if held is not None
+    ]
+
+
+def _check_text(path: Path, held: Registration | None) -> None:
+    """Refuse to write over a text that somebody else wrote, or changed."""
+    if path.is_file() and path.read_text(encoding="utf-8") not in _texts(held):
+        raise GlimpseError(
+            f"{path} is not as register wrote it, and would be overwritten. Move it away, then register "
+            "again."
+        )
+
+
+def _mend_text(path: Path, held: Registration) -> None:
+    """Write the text where it is missing, or an earlier one: a run that broke off came no further."""
+    *earlier, latest = _texts(held)
+    if not path.is_file() or path.read_text(encoding="utf-8") in earlier:
+        write_whole(path, latest)
 
 
 def _check_changes(

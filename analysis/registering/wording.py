@@ -38,6 +38,10 @@ def registration_text(
     version: the fields of a `RegisteredVersion` but for `text`. command: which makes the report.
     """
     one, settings = study.experiment, version["analysis"]
+
+    def seen(text: str) -> str:
+        return text.replace("image", "clip") if study.moving else text
+
     rows = plain(expected.rows)
     values = {
         **version,
@@ -56,13 +60,13 @@ def registration_text(
         "sentinels": _sentinels(study),
         "exclusions": _exclusions(one, settings),
         "measured": _measured(study),
-        "tests": planned_tests(one, settings, version["analyses"]),
-        "interval_note": _interval_note(one, settings),
+        "tests": [seen(text) for text in planned_tests(one, settings, version["analyses"])],
+        "interval_note": seen(_interval_note(one, settings)),
         "command": command,
         "rates": _by_spread(rows, "rate"),
         "ds": _by_spread(rows, "d_prime"),
         "ranking": [row for row in rows if row["of"] == "ranking"],
-        "spreads": spreads_in_words(one.task),
+        "spreads": [seen(text) for text in spreads_in_words(one.task)],
         "note": expected.note,
         "exploratory": exploratory_titles(one.task, version["analyses"]),
         "design_sha256": design_sha256,

@@ -166,16 +166,18 @@ def _design_rows(
         rows.append(_exposures(planned["exposures_ms"], shown["exposures_ms"]))
     own = results.assignments[results.assignments["study"] == study]
     places, filled, answers = planned["places"], len(own), _genuine(own)
-    rows.append(_row("Assignments", f"{places:,}", f"{filled:,}", differs=filled != places))
+    rule, more, fewer = planned["stop_when"], filled > places, filled < places
+    # Fewer are as registered where a rule lets it stop early, and more where excluded ones are replaced.
+    otherwise = (fewer and not rule) or (more and not planned["replace_excluded"])
+    rows.append(_row("Assignments", f"{places:,}", f"{filled:,}", differs=otherwise))
+    lacking = filled == places and answers != planned["answers"]
     rows.append(
         _row("Answers that are no sentinels", f"{planned['answers']:,}", f"{answers:,}",
-             differs=answers != planned["answers"])
+             differs=otherwise or lacking)
     )  # fmt: skip
-    rule = planned["stop_when"]
-    registered = f"early when {rule}" if rule else "when all places are filled"
-    now = "all places are filled" if filled >= places else f"{filled / places:.0%} of places are filled"
-    # Fewer are a deviation where no rule allows to stop early; more are seen above.
-    rows.append(_row("Data collection stops", registered, now, differs=filled < places and not rule))
+    stops = f"early when {rule}" if rule else "when all places are filled"
+    now = f"{100 * filled / places:.0f} % of places are filled" if fewer else "all places are filled"
+    rows.append(_row("Data collection stops", stops, now, differs=fewer and not rule))
     return rows
 
 

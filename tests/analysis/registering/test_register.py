@@ -80,6 +80,30 @@ def test_another_registration_needs_a_reason(study, clock):
     assert "`glimpse analyze results/ --level 0.99`" in text
 
 
+def test_a_text_that_was_changed_is_not_overwritten(study):
+    register(study)
+    path = study / "registration.md"
+    path.write_text(path.read_text() + "Pasted at osf.io/abcde.\n")
+    refused = run("register", study, "--level", 0.9, "--amend", "why")
+    assert refused.exit_code == 1
+    assert "registration.md is not as register wrote it, and would be overwritten" in refused.output
+    assert len(versions(study)) == 1
+    register(study)  # unchanged: both files stay
+    assert path.read_text().endswith("Pasted at osf.io/abcde.\n")
+
+
+@pytest.mark.parametrize("left", ["nothing", "the earlier text"])
+def test_a_run_that_broke_off_is_finished(study, left):
+    register(study)
+    path = study / "registration.md"
+    earlier = path.read_text()
+    register(study, "--level", 0.9, "--amend", "why")
+    whole = path.read_text()
+    path.unlink() if left == "nothing" else path.write_text(earlier)
+    register(study)
+    assert path.read_text() == whole
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -173,7 +197,8 @@ def test_results_get_it_and_later_amendments(study, tmp_path, clock):
 def test_another_registration_in_results_is_kept_and_said(study, tmp_path, clock):
     register(study)
     shutil.copytree(study, tmp_path / "earlier")
-    (study / "registration.json").unlink()
+    for name in ("registration.json", "registration.md"):
+        (study / name).unlink()
     clock.at = "2026-04-01T10:00:00Z"
     register(study, "--level", 0.9)
     wrong = carry_registration(study, tmp_path / "earlier")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from glimpse.analysis.bundling.contents import stage_results, stage_study
+from glimpse.analysis.bundling.making import BundleOptions, _differences
 from glimpse.analysis.reading.exclusion import Rules
 from glimpse.analysis.report.evaluation import evaluate
 from glimpse.analysis.report.methods import methods_text
@@ -99,7 +100,7 @@ def test_fewer_answers_than_planned_are_flagged(registered):
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:12]))
     rows = rows_of(facts_of(registered))
     assert (rows["Assignments"]["registered"], rows["Assignments"]["used"]) == ("18", "12")
-    assert rows["Data collection stops"]["used"] == "67% of places are filled"
+    assert rows["Data collection stops"]["used"] == "67 % of places are filled"
     assert rows["Data collection stops"]["differs"]
 
 
@@ -198,3 +199,12 @@ def test_the_report_of_single_images_has_it(tmp_path):
     assert [row["what"] for row in one["compared"] if row["differs"]] == ["Level of intervals"]
     assert one["not_registered"] == ["each participant's own d\u2032"]
     assert '<section id="registered"' in files["report.html"].decode()
+
+
+@pytest.mark.parametrize(("coarsen", "said"), [("day", 1), (None, 4)])
+def test_a_bundle_with_coarse_times_says_nothing_of_what_these_change(coarsen, said):
+    """Whether a registration was first cannot be told any more; whatever else differs is said."""
+    one = {"first_answer_at": "2026-01-05T09:00:00Z", "before_first_answer": True, "why_unknown": None}
+    other = {"first_answer_at": "2026-01-04T23:58:00Z", "before_first_answer": None, "why_unknown": "coarse"}
+    was, now = ({"registrations": [times | {"sha256": text}]} for times, text in ((one, "0"), (other, "1")))
+    assert len(_differences(was, now, BundleOptions(coarsen=coarsen))) == said

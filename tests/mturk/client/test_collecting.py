@@ -380,8 +380,8 @@ def test_what_was_registered_goes_along_and_another_design_is_said(published, tm
     document = json.loads((study.folder / "study.json").read_text())
     version = {
         "registered_at": "2026-03-01T10:00:00Z", "reason": "", "glimpse": "1", "published": False,
-        "options": {}, "hypotheses": [], "analysis": {}, "analyses": [], "planned": {}, "assumed": {}, "expected": [],
-        "changes": [], "text": "",
+        "options": {}, "hypotheses": [], "analysis": {}, "analyses": [], "planned": {}, "assumed": {},
+        "expected": [], "changes": [], "text": "",
     }  # fmt: skip
     registered = {"schema_version": 1, "study": study.study, "plan_sha256": study.plan_sha256,
                   "design_sha256": design_digest(document), "versions": [version]}  # fmt: skip
