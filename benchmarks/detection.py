@@ -168,10 +168,10 @@ class Watchers:
         return float(self.middle_ms * 2 ** (special.logit(ratio) / SLOPE)) if ratio < 1 else np.nan
 
 
-def climb(people: Watchers, rng: np.random.Generator) -> Staircases:
-    """Everybody's staircases, with the paper's numbers."""
+def climb(people: Watchers, rng: np.random.Generator, own: Any = None) -> Staircases:
+    """Everybody's staircases, with the paper's numbers; own: `people.people(300)`, else drawn."""
     W, B, images = people.workers, people.blocks, 300
-    own = people.people(images, rng)
+    own = own or people.people(images, rng)
     t, row = np.full((W, B), 500.0), np.zeros((W, B), dtype=int)
     worker = np.broadcast_to(np.arange(W)[:, None], (W, B))
     shown, right = np.empty((people.trials, W, B)), np.empty((people.trials, W, B), dtype=bool)
@@ -190,12 +190,12 @@ def climb(people: Watchers, rng: np.random.Generator) -> Staircases:
                       image.ravel(), truth.ravel())  # fmt: skip
 
 
-def fixed(people: Watchers, images: int, rng: np.random.Generator) -> SingleAnswers:
-    """The same people with exposures that were fixed beforehand."""
+def fixed(people: Watchers, images: int, rng: np.random.Generator, own: Any = None) -> SingleAnswers:
+    """The same people with exposures that were fixed beforehand; own: `people.people(images)`, else drawn."""
     w, c, i = (part.ravel() for part in np.meshgrid(
         np.arange(people.workers), np.arange(2), np.arange(images // 2), indexing="ij"))  # fmt: skip
     t = (i + rng.integers(0, 7, (people.workers, 2))[w, c]) % 7
-    own = people.people(images // 2, rng)
+    own = own or people.people(images // 2, rng)
     seen = people.seen(np.array(EXPOSURES_MS)[t], c > 0, w, i, rng, own)
     rating = np.where(seen > 0, 1, -1)
     return SingleAnswers(w, c * (images // 2) + i, c, t, c > 0, rating, ("real", "made"), EXPOSURES_MS)

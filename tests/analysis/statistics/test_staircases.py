@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from benchmarks.detection import Watchers, climb
+from benchmarks.detection import Watchers, climb, fixed
+from glimpse.analysis.statistics.detection_curve import sensitivity_curves
 from glimpse.analysis.statistics.staircases import (
     Staircases,
     image_errors,
@@ -82,6 +83,26 @@ def test_staircases_settle_where_as_much_goes_up_as_down():
     assert table.loc[0, "threshold_ms"] == pytest.approx(people.exposure_at(0.63), rel=0.1)
     assert table.loc[0, "turning_ms"] == pytest.approx(people.exposure_at(0.63), rel=0.1)
     assert blocks["settled"].mean() > 0.85
+
+
+@pytest.mark.parametrize("middle_ms", [300.0, 500.0, 900.0])
+def test_long_staircases_and_fixed_exposures_give_the_same_people_one_threshold(middle_ms):
+    """Two ways to one number: a staircase, and a curve through seven exposures that were fixed beforehand."""
+    people, rng = Watchers(200, middle_ms, trials=1500), np.random.default_rng(4)
+    own, share = people.people(300, rng), steady_share(10, 30, 3)
+    found = threshold_table(thresholds_of(climb(people, rng, own))).loc[0, "threshold_ms"]
+    (curve,) = sensitivity_curves(fixed(people, 300, rng, own), threshold=share)
+    assert curve.threshold_low < found < curve.threshold_high
+    for one in (found, curve.threshold_ms):
+        assert one == pytest.approx(people.exposure_at(share), rel=0.08)
+
+
+def test_the_papers_blocks_are_too_short_where_people_need_little_time():
+    people, rng = Watchers(200, 300.0), np.random.default_rng(4)
+    own = people.people(300, rng)
+    found = threshold_table(thresholds_of(climb(people, rng, own))).loc[0, "threshold_ms"]
+    (curve,) = sensitivity_curves(fixed(people, 300, rng, own), threshold=steady_share(10, 30, 3))
+    assert found > curve.threshold_high
 
 
 def test_what_has_not_settled_is_said():
