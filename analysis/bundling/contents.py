@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from .anonymous import Anonymizer
 
+KEY_LEFT_OUT = "the study's secret key, which made the opaque names and the pseudonyms"
 PREVIEW_PX = 96  # the longer side of a preview
 # Beside study.json, trials.csv, pages/ and images/: copies of what the study file names, with any ending,
 # and what was registered.
@@ -48,19 +50,40 @@ def check_same(study: Path, results: Path) -> None:
         )
 
 
+def imported(folder: Path) -> bool:
+    """Tell whether a study is what import-results wrote, in the folder of its results: it has no pages."""
+    document = read_json(folder / "study.json")
+    return bool(document.get("imported_from")) and not (folder / "pages").is_dir()
+
+
+def opaque_names(folder: Path) -> frozenset[str]:
+    """Return the opaque names of an imported study's images: 24 digits, as ids of Prolific have."""
+    with (folder / "trials.csv").open(encoding="utf-8", newline="") as file:
+        return frozenset(
+            row[column] for row in csv.DictReader(file) for column in ("stimulus_left", "stimulus_right")
+        ) - {""}
+
+
 def stage_study(folder: Path, into: Path, images: str) -> list[str]:
     """Copy a study as it may be shared, and return what was left out.
 
     images: `all`; `previews`, small ones; or `digests`, none but their SHA-256 in study.json. The design page
     has pictures, and goes only with all of them. GlimpseError where the study is not as it was frozen.
     """
-    study = read_study(folder)
-    study.check_images()
     write_json(into / "study.json", without_secret(folder / "study.json"))
     shutil.copyfile(folder / "trials.csv", into / "trials.csv")
+    if imported(folder):
+        return [KEY_LEFT_OUT, "images and pages, which an imported study does not have"]
+    return [KEY_LEFT_OUT, *_stage_pages(folder, into, images)]
+
+
+def _stage_pages(folder: Path, into: Path, images: str) -> list[str]:
+    """Copy pages, images and what the study file names; return what was left out."""
+    study = read_study(folder)
+    study.check_images()
     for hit in study.hits:
         _copy(folder / hit.page, into / hit.page)
-    notes = ["the study's secret key, which made the opaque names and the pseudonyms"]
+    notes: list[str] = []
     if (folder / "study.toml").is_file():
         text, removed = cleaned_toml(folder / "study.toml")
         write_whole(into / "study.toml", text)

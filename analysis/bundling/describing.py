@@ -8,7 +8,7 @@ import re
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from glimpse.text import counted
+from glimpse.text import counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -113,14 +113,19 @@ def summary_sentence(summary: Mapping[str, Any]) -> str:
     """Say in a sentence what the data are."""
     counts = summary["counts"]
     simulated = "SIMULATED answers, no evidence about people. " if summary.get("simulated") else ""
-    conditions = sorted(
-        {row[side] for row in summary["preference"] for side in ("condition_a", "condition_b")}
-    )
+    if summary.get("task") == "single":
+        shown = [str(row["condition"]) for row in summary["questions"][0]["conditions"]]
+        what = f"said of images of {listed([*shown, str(summary['real'])])} whether they are real"
+        asked = summary["questions"][0]["text"]
+    else:
+        rows = summary["preference"]
+        names = {row[side] for row in rows for side in ("condition_a", "condition_b")}
+        what, asked = f"compared {', '.join(sorted(names))}", summary["question"]["text"]
     return (
         f"{simulated}{counted(counts['judgments'], 'answer', ',')} of "
         f"{counted(counts['workers'], 'participant', ',')} in "
-        f"{counted(counts['assignments'], 'assignment', ',')} who compared {', '.join(conditions)}. "
-        f"The question: {summary['question']['text']}"
+        f"{counted(counts['assignments'], 'assignment', ',')} who {what}. "
+        f"The question: {asked}"
     )
 
 
@@ -130,7 +135,8 @@ def readme(manifest: Mapping[str, Any], summary: Mapping[str, Any], files: Seque
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
     where = environment["platform"]
     left_out = "\n".join(f"- {note}" for note in manifest["left_out"]) or "- nothing"
-    findings = "\n".join(f"- {text}" for text in summary.get("findings", [])).replace("\u00a0", " ")
+    said = [one["text"] if isinstance(one, dict) else one for one in summary.get("findings", [])]
+    findings = "\n".join(f"- {text}" for text in said).replace("\u00a0", " ")
     tables = "\n".join(f"| `{name}` | {_FILES[name]} |" for name in _FILES if _is_there(name, files))
     licence = manifest["licence"] or "None is stated: ask the authors before you use the data."
     cite = manifest["cite"] or "The authors did not say."

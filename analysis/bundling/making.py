@@ -19,7 +19,7 @@ from glimpse.version import __version__
 from .anonymous import Anonymizer
 from .archive import write_archive
 from .comparing import Comparison, compare_values
-from .contents import check_same, said_in_public, stage_results, stage_study
+from .contents import check_same, imported, opaque_names, said_in_public, stage_results, stage_study
 from .describing import DESCRIPTION, dataset_description, readme, stage_tables, summary_sentence
 from .hugging_face import check_dataset_folder, write_dataset
 from .people import read_people
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 MANIFEST = "bundle.json"
 SCHEMA_VERSION = 1
 IMAGES = ("all", "previews", "digests")
+NO_IMAGES = "none"  # of studies that were imported
 LEAKS_SHOWN = 10
 BINARY = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".apng", ".mp4", ".webm", ".pdf"})
 
@@ -150,6 +151,8 @@ def _fill(
     people = read_people(results)
     secrets = {str(read_json(one / "study.json").get("secret") or "") for one in (study, results)}
     public = public_addresses(said_in_public(document, options.licence, options.cite))
+    if imported(study):
+        public |= opaque_names(results) - people.ids
     scanner = Scanner(people.ids, frozenset(secrets - {""}), public)
     forms = {str(one.get("name")): str(one.get("kind")) for one in document.get("forms") or ()}
     anonymizer = Anonymizer(people, scanner, forms, options.comments, options.coarsen)
@@ -166,7 +169,7 @@ def _fill(
         "schema_version": SCHEMA_VERSION,
         "study": document["study"],
         "title": document.get("title") or "A study",
-        "images": options.images,
+        "images": NO_IMAGES if imported(study) else options.images,
         "times": options.coarsen or "as recorded",
         "licence": options.licence,
         "cite": options.cite,

@@ -10,7 +10,7 @@ from glimpse.files import file_digest, read_json
 
 from .archive import unpack
 from .comparing import RELATIVE, Comparison, compare_reports
-from .making import MANIFEST, read_manifest
+from .making import MANIFEST, NO_IMAGES, read_manifest
 from .settings import Recipe, environment, write_report_again
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class Bundle:
 
         Images must be in the bundle, or the page shows none.
         """
+        if self.manifest.get("images") == NO_IMAGES:
+            raise GlimpseError("the study in this bundle was imported: its pages are not known.")
         if self.manifest.get("images") != "all":
             raise GlimpseError(
                 f"this bundle has no images ({self.manifest.get('images')} only), so its pages show nothing; "

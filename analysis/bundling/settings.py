@@ -19,10 +19,14 @@ from ..reading.exclusion import Rules
 from ..report.evaluation import evaluate
 from ..report.report import build_report
 from ..report.settings import AnalysisSettings
+from ..report.single_report import build_single, evaluate_single, shows_single
+from ..report.slides import SLIDE
 from ..statistics.preference import Intervals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from glimpse.files import Parts
 
 PACKAGES = ("numpy", "scipy", "pandas", "matplotlib", "pillow")
 REPORTED = PACKAGES[:4]  # those that a report states
@@ -49,8 +53,11 @@ class Recipe:
         """Return the recipe of a report by its summary.json, without the files of metrics and groups."""
         settings = dict(summary.get("settings") or {})
         allowed = settings.get("max_wrong_sentinels")
+        pixels = ("hardest_pairs", f"{SLIDE}.")  # PNG in every report
         names = {
-            Path(str(name)).suffix[1:] for name in summary.get("files") or () if "hardest" not in str(name)
+            Path(str(name)).suffix[1:]
+            for name in summary.get("files") or ()
+            if not str(name).startswith(pixels)
         }
         formats = tuple(kind for kind in FORMATS if kind in names)
         return cls(settings, None if allowed == own_max_wrong else allowed, formats or FORMATS)
@@ -125,8 +132,7 @@ def write_report_again(folder: Path, recipe: Recipe, out: Path) -> None:
     try:
         with contextlib.chdir(folder):
             board = DrawingBoard(recipe.formats)
-            evidence = evaluate([Path("results")], recipe.choices(), Path("study/images"), board=board)
-            files, _ = build_report(evidence, versions(*REPORTED), board)
+            files = _report_again(recipe.choices(), board)
     except (KeyError, TypeError, ValueError) as error:
         raise GlimpseError(f"the settings in bundle.json cannot be used ({error!r}).") from None
     for name, data in files.items():
@@ -134,6 +140,14 @@ def write_report_again(folder: Path, recipe: Recipe, out: Path) -> None:
         with (out / name).open("wb") as file:
             for part in parts:
                 file.write(part.encode() if isinstance(part, str) else part)
+
+
+def _report_again(settings: AnalysisSettings, board: DrawingBoard) -> Mapping[str, bytes | Parts]:
+    """The files of the report of results/, of pairs or of single images."""
+    folders, used = [Path("results")], versions(*REPORTED)
+    if shows_single(folders):
+        return build_single(evaluate_single(folders, settings), used, board)
+    return build_report(evaluate(folders, settings, Path("study/images"), board=board), used, board)[0]
 
 
 def environment() -> dict[str, Any]:

@@ -96,3 +96,27 @@ def build_clips(folder: Path) -> Path:
     answered = run("simulate", folder / "study", "--out", folder / "results")
     assert answered.exit_code == 0, answered.output
     return folder
+
+
+def build_singles(folder: Path, *options: object) -> Path:
+    """Build and answer a small study of single images."""
+    draw_images(folder / "images", 24)
+    for words in (
+        ("build-hits", "--task", "single", "--images", folder / "images", "--real", "real",
+         "--sentinels-per-hit", 0, "--workers-per-hit", 6, "--hits-per-batch", 2, "--out", folder / "study",
+         *options),
+        ("simulate", folder / "study", "--out", folder / "results", "--seed", 3),
+    ):  # fmt: skip
+        done = run(*words)
+        assert done.exit_code == 0, done.output
+    return folder
+
+
+def import_votes(folder: Path) -> Path:
+    """Import votes that were collected elsewhere: results/, and no study."""
+    votes = [f"w{n % 9},i{n % 4},a,b,{int(n % 3 > 0)}" for n in range(72)]
+    head = "user,item,condition_a,condition_b,chose_a"
+    (folder / "votes.csv").write_text("\n".join([head, *dict.fromkeys(votes)]) + "\n")
+    done = run("import-results", folder / "votes.csv", "--format", "table", "--out", folder / "results")
+    assert done.exit_code == 0, done.output
+    return folder

@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from glimpse.analysis.bundling.reproducing import open_bundle, reproduce
-from tests.analysis.bundling.conftest import analyze, build, build_clips, bundled
+from glimpse.errors import GlimpseError
+from tests.analysis.analyses import run
+from tests.analysis.bundling.conftest import (
+    analyze,
+    build,
+    build_clips,
+    build_singles,
+    bundled,
+    import_votes,
+)
 
 pytestmark = pytest.mark.slow
 KEPT = Path(__file__).parents[2] / "data" / "bundle" / "study.zip"
@@ -55,6 +64,45 @@ def test_a_study_of_clips_is_packed_and_reproduced(tmp_path):
     assert "clips, whose SHA-256 stand in study/study.json" in printed
     assert found.comparison.same
     assert not list((folder / "out").rglob("*.mp4"))
+
+
+SINGLES = {
+    "unlimited": ("--mode", "unlimited-time", "--trials-per-hit", 24, "--answer", "confidence-6"),
+    "limited": ("--mode", "limited-time", "--trials-per-hit", 28),
+    "staircases": (
+        "--mode", "limited-time", "--allocation", "staircase", "--trials-per-hit", 24, "--blocks", 2,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "kind", ["unlimited", *(pytest.param(kind, marks=pytest.mark.exhaustive) for kind in list(SINGLES)[1:])]
+)
+def test_a_study_of_single_images_is_packed_and_reproduced(kind, tmp_path):
+    folder = build_singles(tmp_path, *SINGLES[kind])
+    analyze(folder)
+    printed, found = packed_and_run_again(folder)
+    assert "Warning" not in printed
+    assert found.comparison.same
+    readme = (folder / "out" / "README.md").read_text()
+    assert "SIMULATED answers" in readme
+    assert "said of images of crn, image-space, pix2pix and real whether they are real" in readme
+    assert not list((folder / "out" / "report").glob("*.pdf"))  # the formats of the report that was given
+
+
+def test_imported_votes_are_packed_without_a_study_and_reproduced(tmp_path):
+    """STUDY and RESULTS are one folder; opaque names of images, which look like ids of Prolific, may stay."""
+    folder = import_votes(tmp_path)
+    analyze(folder)
+    made = run("bundle", folder / "results", folder / "results", folder / "report", "--out",
+               folder / "votes.zip")  # fmt: skip
+    assert made.exit_code == 0, made.output
+    assert "images and pages, which an imported study does not have" in made.output
+    bundle = open_bundle(folder / "votes.zip", folder / "out")
+    assert reproduce(bundle).comparison.same
+    assert not (folder / "out" / "results" / "workers.csv").exists()
+    with pytest.raises(GlimpseError, match="was imported: its pages are not known"):
+        bundle.page_of()
 
 
 def test_other_settings_are_kept_and_used_again(tmp_path):

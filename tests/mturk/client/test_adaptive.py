@@ -220,6 +220,18 @@ def test_results_have_the_rows_that_were_drawn_and_are_analysed(study, server, p
     assert said
 
 
+@pytest.mark.exhaustive
+def test_what_was_drawn_is_packed_and_reproduced(study, server, published, tmp_path, glimpse):
+    out, packed = tmp_path / "results", str(tmp_path / "study.zip")
+    take_part(server, study, published, 6)
+    collect(study, server.requester(), Ledger(ledger_path(study.folder, "local")), out)
+    code, said, errors = glimpse("bundle", str(study.folder), str(out), "--out", packed)
+    assert code == 0, errors
+    assert not [line for line in said if "published" in line]
+    code, said, _ = glimpse("reproduce", packed)
+    assert (code, said[-1]) == (0, "Reproduced: every number, word and figure is the same.")
+
+
 def test_only_ones_own_server_draws(study, start, tmp_path):
     server = start()
     with pytest.raises(Exception, match="your own server does and sandbox cannot: a HIT has one page there"):
