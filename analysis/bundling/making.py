@@ -23,6 +23,7 @@ from .contents import check_same, imported, opaque_names, said_in_public, stage_
 from .describing import DESCRIPTION, dataset_description, readme, stage_tables, summary_sentence
 from .hugging_face import check_dataset_folder, write_dataset
 from .people import read_people
+from .promises import promised
 from .scanning import Scanner, public_addresses
 from .settings import Recipe, environment, usual, write_report_again
 
@@ -63,13 +64,15 @@ class BundleOptions:
 class MadeBundle:
     """What was written: the manifest, the file's SHA-256 and size in bytes, and what the report said before.
 
-    differs: where the given report says something else than the answers do now.
+    differs: where the given report says something else than the answers do now. promise: words of the consent
+    by which answers are published in summary alone; empty where there are none.
     """
 
     manifest: dict[str, Any]
     sha256: str
     size: int
     differs: tuple[str, ...] = ()
+    promise: str = ""
 
 
 def make_bundle(
@@ -104,7 +107,7 @@ def make_bundle(
             part.replace(out)
         if options.hugging_face:
             write_dataset(folder, tables, manifest, made, options.hugging_face)
-    return MadeBundle(manifest, file_digest(out), out.stat().st_size, differs)
+    return MadeBundle(manifest, file_digest(out), out.stat().st_size, differs, promised(study))
 
 
 def _check(study: Path, results: Path, out: Path) -> None:

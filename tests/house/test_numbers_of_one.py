@@ -12,7 +12,7 @@ NOUNS = (
     "HITs", "trials", "assignments", "workers", "answers", "images", "pairs", "places", "conditions",
     "contrasts", "participants", "judgments",
 )  # fmt: skip
-COUNTED = re.compile(rf" (?:(?!of )[a-z]+ )?(?:{'|'.join(NOUNS)})\b")
+COUNTED = re.compile(rf" (?:(?!(?:of|between|shows) )[a-z]+ )?(?:{'|'.join(NOUNS)})\b")
 # Numbers that cannot be one where their sentence is said, or shares of more.
 SEVERAL = {
     "power.py size.systems", "power.py answers", "power.py trials", "ranking_power.py size.systems",

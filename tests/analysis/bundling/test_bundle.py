@@ -4,13 +4,16 @@ import csv
 import json
 import shutil
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from glimpse.analysis.bundling.anonymous import Anonymizer, coarse_browser
 from glimpse.analysis.bundling.people import read_people
+from glimpse.analysis.bundling.promises import promise_in, promised
 from glimpse.analysis.bundling.scanning import Scanner
 from glimpse.errors import GlimpseError
+from glimpse.language import codes, language
 from glimpse.study import read_study
 from tests.analysis.bundling.conftest import bundled, edit_lines
 
@@ -255,3 +258,44 @@ def test_a_study_from_a_bundle_is_for_reading(limited, tmp_path):
     shutil.unpack_archive(limited / "study.zip", tmp_path)
     with pytest.raises(GlimpseError, match="has no secret key: it is from a bundle"):
         read_study(tmp_path / "study")
+
+
+@pytest.mark.parametrize(
+    ("consent", "promise"),
+    [
+        ("These data are used for research only and published only in summary.", "only in summary"),
+        ("Results will only be reported\nin aggregated form.", "only be reported in aggregated form"),
+        (
+            "Diese Daten werden nur zusammengefasst ver\u00f6ffentlicht.",
+            "nur zusammengefasst ver\u00f6ffentlicht",
+        ),
+        ("Your answers are published, without your name.", ""),
+        ("A summary is on the last page only. In summary: thanks.", ""),
+    ],
+)
+def test_a_promise_of_summaries_is_found(consent, promise):
+    assert promise_in(consent) == promise
+
+
+@pytest.mark.parametrize("code", codes())
+def test_the_usual_consent_promises_nothing_that_a_bundle_breaks(code):
+    assert promise_in(language(code).say("consent.data")) == ""
+
+
+def test_a_promise_is_told_and_what_to_do(copied):
+    path = copied / "study" / "study.json"
+    document = json.loads(path.read_text())
+    document["page"]["consent"] = "Answers are published only in summary."
+    path.unlink()
+    path.write_text(json.dumps(document))
+    assert promised(copied / "study") == "only in summary"
+    result = bundled(copied, copied / "report", out="promised.zip")
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.output.split())
+    assert 'participants were told in the consent: "only in summary"' in said
+    assert "ask your ethics board" in said
+    assert "build-hits --consent" in said
+
+
+def test_a_promise_on_the_pages_of_an_earlier_version_is_found():
+    assert promised(Path(__file__).parents[2] / "data" / "version-1" / "study") == "only in summary"
