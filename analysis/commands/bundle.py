@@ -93,10 +93,10 @@ def bundle(
         console.warn(f"and {len(made.differs) - DIFFERENCES_SHOWN} more differences.")
     if made.promise:
         console.warn(
-            f'participants were told in the consent: "{made.promise}". A bundle publishes each answer, though '
-            "not whose it is: ask your ethics board, or those who took part, before you share it. In the next "
-            "study say so beforehand, in a consent of your own (build-hits --consent, or `consent` in the study "
-            "file)."
+            f'participants were told in the consent: "{made.promise}". A bundle publishes each answer, '
+            "though not whose it is: ask your ethics board, or those who took part, before you share it. In "
+            "the next study say so beforehand, in a consent of your own (build-hits --consent, or `consent` "
+            "in the study file)."
         )
     console.say("Left out:")
     for note in made.manifest["left_out"]:
