@@ -33,7 +33,8 @@ class FoundRegistration(NamedTuple):
     """A study's registration as its results carry it.
 
     sha256: of registration.json. of_this_design: whether study.json beside it is what was registered.
-    first_answer_at: when the first answer's assignment began, as results have it; empty: not known.
+    first_answer_at: when the first answer's assignment began, as results have it, simulated ones aside unless
+    there are no others; empty: not known.
     lasts: how long after that the first answer may have come, where times are coarse. unknown: why nobody can
     tell whether answers came first, SIMULATED or NO_TIMES; else empty.
     """
@@ -93,13 +94,14 @@ def _found(
     own: Registration, path: Path, results: Results, study: str, *, of_this_design: bool
 ) -> FoundRegistration:
     table = results.assignments[results.assignments["study"] == study]
+    simulated = table["simulated"].to_numpy(bool)
+    invented = len(table) > 0 and bool(simulated.all())
+    table = table if invented else table[~simulated]
     begun, ended = (
         [text for text in map(str, table[name]) if text] for name in ("accepted_at", "submitted_at")
     )
     first = min([*begun, *ended], key=moment_of, default="")
-    unknown = "" if first else NO_TIMES
-    if len(table) and bool(table["simulated"].all()):
-        unknown = SIMULATED
+    unknown = SIMULATED if invented else "" if first else NO_TIMES
     return FoundRegistration(own, file_digest(path), of_this_design, first, coarseness(ended), unknown)
 
 

@@ -10,7 +10,7 @@ from glimpse.registration import change_in_words, value_in_words
 from ..reading.item_groups import found_beside
 from ..statistics.choices import ADJUSTMENTS, CLUSTERS, CURVE_SHAPES
 from .analyses import shown_analyses, titles_of
-from .formats import NBSP, exposures, level_text, milliseconds, series
+from .formats import NBSP, exposures, level_text, milliseconds, series, some
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -159,9 +159,10 @@ def _design_rows(
     """What the design planned, and what came of it."""
     planned, rows = version.planned, []
     if task == "pairs":
-        rows.append(_names("Contrasts", planned["contrasts"], shown["contrasts"]))
+        drawn = results.studies[study]["experiment"].get("allocation") == "adaptive"
+        rows.append(_names("Contrasts", planned["contrasts"], shown["contrasts"], drawn=drawn))
     else:
-        rows.append(_names("Conditions", planned["conditions"], shown["conditions"]))
+        rows.append(_names("Conditions", planned["conditions"], shown["conditions"], drawn=False))
     if results.mode == "limited-time" and None not in planned["exposures_ms"]:
         rows.append(_exposures(planned["exposures_ms"], shown["exposures_ms"]))
     own = results.assignments[results.assignments["study"] == study]
@@ -189,14 +190,18 @@ def _genuine(assignments: pd.DataFrame) -> int:
     return int(assignments["n_answered"].sum() - assignments["n_sentinels"].sum())
 
 
-def _names(what: str, planned: Sequence[str], shown: Sequence[str]) -> dict[str, Any]:
-    """Names of conditions or contrasts; those with answers, whichever of a contrast stands first."""
+def _names(what: str, planned: Sequence[str], shown: Sequence[str], *, drawn: bool) -> dict[str, Any]:
+    """Names of conditions or contrasts; those with answers, whichever of a contrast stands first.
+
+    drawn: whether a server draws trials, so that some may have none.
+    """
     there = {frozenset(name.split(":")) for name in shown}
     lacking = [name for name in planned if frozenset(name.split(":")) not in there]
     if not lacking:
         return _row(what, f"{len(planned)}", "all have answers", differs=False)
-    listed = series([name.replace(":", " against ") for name in lacking])
-    return _row(what, f"{len(planned)}", f"no answers to {listed}", differs=True)
+    noun = what.lower().removesuffix("s")
+    listed = some([name.replace(":", " against ") for name in lacking], noun)
+    return _row(what, f"{len(planned)}", f"no answers to {listed}", differs=not drawn)
 
 
 def _exposures(planned: Sequence[float], shown: Sequence[float]) -> dict[str, Any]:

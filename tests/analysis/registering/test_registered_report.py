@@ -14,6 +14,7 @@ from glimpse.analysis.reading.exclusion import Rules
 from glimpse.analysis.report.evaluation import evaluate
 from glimpse.analysis.report.methods import methods_text
 from glimpse.analysis.report.page import section
+from glimpse.analysis.report.registered import _names
 from glimpse.analysis.report.settings import AnalysisSettings
 from glimpse.analysis.report.single_report import build_single, evaluate_single
 from glimpse.analysis.report.summary import summarize
@@ -136,6 +137,25 @@ def test_times_of_simulated_answers_tell_nothing(built, registered):
     assert facts["registrations"][0]["before_first_answer"] is None
     assert "nobody can tell: the answers are simulated, and so are their times" in text_of(facts)
     assert "registered" not in methods_text(facts)
+
+
+def test_simulated_answers_are_not_the_first_where_there_are_people(registered):
+    def mark(place: int, line: dict[str, Any]) -> None:
+        line["simulated"] = place < 3
+        if place < 3:
+            line["accepted_at"] = "2025-12-01T09:00:00Z"
+
+    edit_lines(registered, mark)
+    one = facts_of(registered)["registrations"][0]
+    assert (one["before_first_answer"], one["first_answer_at"][:10]) == (True, "2026-01-05")
+
+
+@pytest.mark.parametrize("drawn", [True, False])
+def test_contrasts_without_answers_are_named_and_may_be_drawn_so(drawn):
+    planned = [f"m{a}:m{b}" for a in range(4) for b in range(a)]
+    row = _names("Contrasts", planned, ["m1:m0", "m0:m2"], drawn=drawn)
+    assert row["used"] == "no answers to m2 against m1, m3 against m0, m3 against m1 and 1 other contrast"
+    assert row["differs"] is not drawn
 
 
 def test_coarse_times_of_the_same_day_tell_nothing(registered):
