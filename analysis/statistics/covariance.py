@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from scipy import sparse
 
 from .choices import STANDARD
 from .clustering import Entries, divide
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from .clustering import Codes, Floats
     from .sharing import Answers, Seen
     from .terms import Groups
+
+    Parts = Mapping[str, Floats]  # by way of clustering
 
 
 class Cells(NamedTuple):
@@ -177,15 +180,30 @@ class Tally:
 
         corrected: by G / (G - 1); False for a test whose distribution allows for few clusters already.
         """
-        parts = {
-            way: np.asarray(scores.T @ (self.grams[way] @ scores))
-            * (self._correction(way, kind, numbers) if corrected else 1.0)
-            for way in {*signs(self.cluster), *FLOORS}
-            if way in self.grams
-        }
+        return self.joined(self.parts(scores), kind, numbers, corrected=corrected)
+
+    def parts(self, scores: Floats) -> Parts:
+        """Covariances (d, d) of a sum of scores (G, d) by each way of clustering, as they come."""
+        return {way: np.asarray(scores.T @ (self.grams[way] @ scores)) for way in self._ways}
+
+    def parts_of_cells(self, scores: Floats) -> dict[str, sparse.csr_array]:
+        """The same of the sums of single cells, (C, C) for C of them. scores: (G,), one an answer."""
+        G, C = len(self.cell), len(self.cells)
+        own = sparse.csr_array((scores, (np.arange(G), self.cell)), shape=(G, C))
+        return {way: sparse.csr_array(own.T @ sparse.csr_array(self.grams[way]) @ own) for way in self._ways}
+
+    def joined(self, parts: Parts, kind: str, numbers: Codes | int, *, corrected: bool = True) -> Covariances:
+        """What the parts come to, for scores of the answers of one or several sets of cells."""
+        if corrected:
+            parts = {way: own * self._correction(way, kind, numbers) for way, own in parts.items()}
         floors = tuple(_sum(parts, of) for of in floors_of(self.cluster))
         df = float(np.min(self.df(kind, numbers)))
         return Covariances(_sum(parts, signs(self.cluster)), floors, parts["worker pair"], df)
+
+    @property
+    def _ways(self) -> list[str]:
+        """The ways of clustering that the variance is made of."""
+        return [way for way in dict.fromkeys((*signs(self.cluster), *FLOORS)) if way in self.grams]
 
     def centring(self, scores: Floats) -> Floats:
         """What the images' part of `covariances` lacks where the mean of each cell is gone from its scores.
@@ -196,9 +214,11 @@ class Tally:
         effects cancel, as in a test of transitivity, little else is left to be seen.
         scores: (G, d), as in `covariances`; the result is (d, d), to be added.
         """
-        first, second = self.groups.neighbours
         found = np.zeros((scores.shape[1],) * 2)
         if "image" in self.cluster.ways:
+            first, second = self.groups.neighbours
+            here = np.any(scores != 0, axis=1)[first]
+            first, second = first[here], second[here]
             for way, sign in (("image_a", 1), ("image_b", 1), ("pair", -1)):
                 alike = np.asarray(self.grams[way][first, second], dtype=float).ravel()
                 share = sign * alike / self.clusters[way]["cell"][self.cell[first]]

@@ -19,10 +19,13 @@ from .preference import adjust, cell_intervals, design_effects, rates_of
 from .psychometric import joint_covariances
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from .clustering import Floats
-    from .covariance import Covariances
+    from numpy.typing import NDArray
+    from scipy import sparse
+
+    from .clustering import Codes, Floats
+    from .covariance import Cells, Covariances
     from .grouping import Analysed
     from .preference import Intervals
     from .psychometric import Estimated
@@ -32,6 +35,37 @@ DIFFERENCES_COLUMNS = (
     "high", "df", "p_value", "p_adjusted", "p_1_not_worse", "p_2_not_worse", "note",
 )  # fmt: skip
 MOST_REFERENCES = 4  # without a real condition, each condition in turn
+
+
+class RatesAndErrors(NamedTuple):
+    """Of every cell: its rate and the ends of its interval; and the covariances of any two rates.
+
+    parts: (C, C) by each way of clustering, as `Tally.parts_of_cells` has them.
+    """
+
+    answers: Analysed
+    rates: Cells
+    ends: pd.DataFrame
+    parts: Mapping[str, sparse.csr_array]
+
+    @classmethod
+    def of(cls, answers: Analysed, settings: Intervals) -> RatesAndErrors:
+        """Of all answers that are analysed."""
+        rates, tally, one = rates_of(answers), answers.by_side, answers.chooses_a
+        chosen, n = (np.bincount(tally.cell, weights=w, minlength=len(tally.cells))
+                     for w in (tally.n * one, tally.n))  # fmt: skip
+        residual = divide(one - divide(chosen, n)[tally.cell], n[tally.cell])
+        ends = cell_intervals(rates, settings, design_effects(rates, answers.gathered.cells["contrast"]))
+        return cls(answers, rates, ends, tally.parts_of_cells(np.nan_to_num(residual)))
+
+    def correlation(self, number: Codes, flip: NDArray[np.bool_]) -> float:
+        """Of the rates of two cells, each flipped or not; 0 where one has no variance."""
+        own = {way: part[number][:, number].toarray() for way, part in self.parts.items()}
+        covariance = self.answers.by_side.joined(own, "cell", number)
+        sign = -1.0 if flip[0] != flip[1] else 1.0
+        first, second, total = covariance.variance(np.array([[1.0, 0.0], [0.0, 1.0], [1.0, -sign]]))
+        found = divide(np.array(first + second - total), np.array(2 * np.sqrt(first * second)))
+        return float(np.clip(np.nan_to_num(found), -1.0, 1.0))
 
 
 class Side(NamedTuple):
@@ -53,13 +87,13 @@ def difference_table(
     is not asked.
     """
     names = list(dict.fromkeys(answers.gathered.cells["contrast"]))
-    rows = []
+    every, rows = RatesAndErrors.of(answers, settings), []
     for reference in references(names, real):
         sides = _against(names, reference)
         for one, two in combinations(sides, 2):
             about = {"reference": reference, "method_1": one, "method_2": two}
             found = [
-                *_of_rates(answers, (sides[one], sides[two]), settings),
+                *_of_rates(every, (sides[one], sides[two]), settings),
                 *_of_curves(curves, (sides[one], sides[two]), settings.level),
             ]
             rows += [about | row for row in found]
@@ -94,16 +128,14 @@ def _against(contrasts: Sequence[str], reference: str) -> dict[str, Side]:
     return found
 
 
-def _of_rates(answers: Analysed, sides: tuple[Side, Side], settings: Intervals) -> list[dict[str, Any]]:
+def _of_rates(every: RatesAndErrors, sides: tuple[Side, Side], settings: Intervals) -> list[dict[str, Any]]:
     """Differences at every exposure at which both methods were judged.
 
     The interval is made of those of the two rates and of their correlation (Zou 2007, "Toward using
     confidence intervals to compare correlations", Psychological Methods 12(4), eq. 15), so that it stays
     within -1 and 1 and has a width where a rate is 0 or 1.
     """
-    cells = answers.gathered.cells
-    rates = rates_of(answers)
-    ends = cell_intervals(rates, settings, design_effects(rates, cells["contrast"]))
+    cells, rates, ends = every.answers.gathered.cells, every.rates, every.ends
     rows = []
     for exposure_ms in cells["exposure_ms"].drop_duplicates():
         same = cells["exposure_ms"].isna() if pd.isna(exposure_ms) else cells["exposure_ms"] == exposure_ms
@@ -116,7 +148,7 @@ def _of_rates(answers: Analysed, sides: tuple[Side, Side], settings: Intervals) 
         low, high = np.where(flip, 1 - high, low), np.where(flip, 1 - low, high)
         value = np.where(flip, 1 - rates.rate[number], rates.rate[number])
         df = float(np.min(rates.df[number]))
-        correlation = _correlation(answers, number, flip)
+        correlation = every.correlation(number, flip)
         row = {"measure": "rate", "exposure_ms": exposure_ms, "value_1": value[0], "value_2": value[1]}
         if not df > 0 or ends["note"].str.startswith("one ")[number].any():
             rows.append(row | {"difference": value[0] - value[1], "note": "one worker or one image only"})
@@ -154,22 +186,6 @@ def _compared(
 
 def _reach(one: float, two: float, correlation: float) -> float:
     return float(np.sqrt(max(one**2 + two**2 - 2 * correlation * one * two, 0.0)))
-
-
-def _correlation(answers: Analysed, number: Floats, flip: Floats) -> float:
-    """Of the rates of two cells; 0 where one has no variance."""
-    tally = answers.by_side
-    scores = np.zeros((len(tally.cell), 2))
-    one = answers.chooses_a
-    for column, (cell, turned) in enumerate(zip(number, flip, strict=True)):
-        here = tally.cell == cell
-        rate = float((tally.n * one)[here].sum() / tally.n[here].sum())
-        residual = (one[here] - rate) / tally.n[here].sum()
-        scores[here, column] = -residual if turned else residual
-    covariance = tally.covariances(scores, "cell", number.astype(np.int64))
-    first, second, total = covariance.variance(np.array([[1.0, 0.0], [0.0, 1.0], [1.0, -1.0]]))
-    found = divide(np.array(first + second - total), np.array(2 * np.sqrt(first * second)))
-    return float(np.clip(np.nan_to_num(found), -1.0, 1.0))
 
 
 def _of_curves(curves: Sequence[Estimated], sides: tuple[Side, Side], level: float) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ..reading.judgments import Judgments
     from .clustering import Codes, Floats
-    from .covariance import Covariances, Tally
+    from .covariance import Covariances, Parts, Tally
     from .gathering import Gathered
     from .grouping import Analysed
     from .rank_sets import Joint
@@ -102,21 +102,21 @@ class _ExposureGroups(NamedTuple):
         """How many clusters the answers have."""
         return int(self.tally.count(way, "exposure_ms", self.number))
 
-    def covariances(self, scores: Floats) -> Covariances:
-        """Of the sums of scores (U, 2, d) of answers that chose right, and of those that chose left."""
-        return self.tally.covariances(self._by_outcome(scores), "exposure_ms", self.number)
+    def covariances(self, parts: Parts) -> Covariances:
+        """Of sums of scores, from their `parts`."""
+        return self.tally.joined(parts, "exposure_ms", self.number)
 
-    def covariances_of_residuals(self, scores: Floats, fitted: float) -> Covariances:
+    def covariances_of_residuals(self, parts: Parts, own: Floats, fitted: float) -> Covariances:
         """The same of what a fit leaves, for a test whose distribution allows for few clusters.
 
-        fitted: the share of the contrasts' means that the fit takes out.
+        own: the scores by outcome. fitted: the share of the contrasts' means that the fit takes out.
         """
-        own = self._by_outcome(scores)
-        sums = self.tally.covariances(own, "exposure_ms", self.number, corrected=False)
+        sums = self.tally.joined(parts, "exposure_ms", self.number, corrected=False)
         return sums._replace(combined=sums.combined + fitted * self.tally.centring(own))
 
-    def _by_outcome(self, scores: Floats) -> Floats:
-        """Scores of an answer in each group of the tally: (G, d)."""
+    def by_outcome(self, scores: Floats) -> Floats:
+        """Scores (U, 2, d) of answers that chose right, and of those that chose left, in each group of the
+        tally: (G, d)."""
         own = np.zeros((len(self.tally.cell), scores.shape[2]))
         for outcome, share in enumerate(self.left_share):
             own[self.at + outcome] = (1 - share) * scores[:, 0] + share * scores[:, 1]
@@ -140,7 +140,7 @@ def _rank(shown: _ExposureGroups, level: float, adjustment: str, rng: np.random.
         fit = _Fit(blank, shown, strengths_of(n, k, shown.names, sided=shown.sided))
     except DisconnectedError as error:
         return replace(blank, note=str(error))
-    return fit.finish(shown.covariances(fit.scores()), adjustment, rng)
+    return fit.finish(shown.by_outcome(fit.scores()), adjustment, rng)
 
 
 class _Fit(NamedTuple):
@@ -170,13 +170,16 @@ class _Fit(NamedTuple):
         X, Z, p = self._rows()
         return np.hstack([X, Z])[:, None] * np.stack([-p, 1 - p], axis=1)[:, :, None]
 
-    def finish(self, sums: Covariances, adjustment: str, rng: np.random.Generator) -> Ranking:
-        """Intervals, differences, ranks and the transitivity check, from covariances of sums of `scores`."""
+    def finish(self, own: Floats, adjustment: str, rng: np.random.Generator) -> Ranking:
+        """Intervals, differences, ranks and the transitivity check. own: `scores` by outcome."""
         fit, names, df = self.fit, self.shown.names, self.blank.df
         K = len(names)
         t = float(t_quantile((1 + self.blank.level) / 2, df))
         _, Z, _ = self._rows()
-        parameters = sums.transform(np.hstack([fit.inverse, np.zeros((K, Z.shape[1]))]))
+        parts = self.shown.tally.parts(own)
+        parameters = self.shown.covariances(parts).transform(
+            np.hstack([fit.inverse, np.zeros((K, Z.shape[1]))])
+        )
         # Free parameters are strengths against the last condition; the mean is taken out of all K.
         center = np.hstack([np.vstack([np.eye(K - 1), np.zeros(K - 1)]), np.zeros((K, 1))])
         center[:, : K - 1] -= 1 / K
@@ -196,7 +199,7 @@ class _Fit(NamedTuple):
             }
         spare = Z.shape[1] - (K - 1)
         if spare > 0 and not fit.firth:  # under separation the scores have no spread to be judged by
-            found |= self._transitivity(spare)
+            found |= self._transitivity(spare, parts, own)
         return replace(
             self.blank,
             conditions=tuple(names[i] for i in order),
@@ -226,7 +229,7 @@ class _Fit(NamedTuple):
             )
         return "; ".join(note)
 
-    def _transitivity(self, spare: int) -> dict[str, Any]:
+    def _transitivity(self, spare: int, parts: Parts, own: Floats) -> dict[str, Any]:
         """Test that the contrasts' own scores vanish: one strength a condition explains every contrast.
 
         Rao's score statistic, which independent answers would make a chi-square, is a sum of chi-squares
@@ -236,7 +239,7 @@ class _Fit(NamedTuple):
         X, Z, p = self._rows()
         weight = self.shown.n * p * (1 - p)
         drift = (Z * weight[:, None]).T @ X
-        sums = self.shown.covariances_of_residuals(self.scores(), 1 - spare / Z.shape[1])
+        sums = self.shown.covariances_of_residuals(parts, own, 1 - spare / Z.shape[1])
         turned = sums.transform(np.hstack([-drift @ self.fit.inverse, np.eye(len(drift))]))
         plain = (Z * weight[:, None]).T @ Z - drift @ self.fit.inverse @ drift.T
         values, vectors = np.linalg.eigh(plain)
