@@ -68,6 +68,7 @@ MENU = {
     "Evidence": (
         "docs/peers",
         "docs/coverage",
+        "docs/mixed-models",
         "docs/detection",
         "docs/registration",
         "docs/bundles",

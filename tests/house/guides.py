@@ -323,3 +323,10 @@ def given_bundle(folder: Path) -> None:
     _command(folder, "bundle", "study", "results", "report")
     for name in ("images", "study", "results", "report"):
         shutil.rmtree(folder / name)
+
+
+def given_mixed_models(folder: Path) -> None:
+    """Lay out the scripts that fit a mixed model, where a checkout has them."""
+    (folder / "examples").mkdir()
+    for path in (Path(__file__).parents[2] / "examples").glob("mixed_model.*"):
+        shutil.copy(path, folder / "examples")
