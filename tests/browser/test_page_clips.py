@@ -231,7 +231,7 @@ def test_a_stall_is_said_counted_and_flagged_but_not_shown_again_where_clips_loo
 
 
 def test_what_played_once_and_stalled_is_shown_again_at_the_end(page: Any, looping: Study) -> None:
-    with at_the_first_trial(page, playing(looping, play="once")):
+    with at_the_first_trial(page, playing(with_more_frames(looping), play="once")):
         wait_until(page, PLAYING)
         page.evaluate(f"{ON}[0].dispatchEvent(new Event('waiting'))")
         answer(page)
@@ -246,7 +246,7 @@ def test_what_played_once_and_stalled_is_shown_again_at_the_end(page: Any, loopi
 
 def test_where_every_pair_is_flagged_few_are_shown_again_and_the_hit_ends(page: Any, looping: Study) -> None:
     """As on a computer that is too slow for the clips: a quarter of the trials, 2 at least, once each."""
-    with at_the_first_trial(page, playing(looping, play="once")) as server:
+    with at_the_first_trial(page, playing(with_more_frames(looping), play="once")) as server:
         for place in range(6):
             wait_until(page, PLAYING)
             page.evaluate(f"{ON}[0].dispatchEvent(new Event('waiting'))")
