@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from glimpse.program import command
 from glimpse.text import counted
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..importing.batch_results import Imported
+
 SHOWN_PROBLEMS = 10
+TABLES = ("table", "single")
 
 
 @click.command()
@@ -19,10 +25,11 @@ SHOWN_PROBLEMS = 10
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(["crn-authors", "amt-real-vs-fake", "glimpse", "table"]),
+    type=click.Choice(["crn-authors", "amt-real-vs-fake", "glimpse", "table", "single"]),
     default="crn-authors",
     show_default=True,
-    help="Whose page the workers used; table: votes from anywhere, a row an answer.",
+    help="Whose page the workers used; table: votes from anywhere, a row an answer; single: the same of "
+    "single images, real or generated.",
 )
 @click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True,
               help="Folder that is written.")  # fmt: skip
@@ -63,13 +70,14 @@ SHOWN_PROBLEMS = 10
     multiple=True,
     metavar="ROLE=NAME",
     help="What a column says, where its name is not a usual one: worker, item, item_a, item_b, a, b, winner, "
-    "chose_a, question, exposure_ms, exposure_s, time, response_ms; repeatable; table only.",
+    "chose_a, question, exposure_ms, exposure_s, time, response_ms; of single: worker, item, condition, "
+    "answer, said_generated, exposure_ms, exposure_s, time, response_ms; repeatable; table and single only.",
     show_default="guessed by usual names",
 )
 @click.option("--a-is-left", is_flag=True, help="The first condition of a row stood left; table only.")
 @click.option("--only", metavar="QUESTION", help="Of several questions, the one to read; table only.",
               show_default="all")  # fmt: skip
-@click.option("--title", metavar="TEXT", help="What the report is called; table only.",
+@click.option("--title", metavar="TEXT", help="What the report is called; table and single only.",
               show_default="the file's name")  # fmt: skip
 @click.pass_obj
 def import_results(
@@ -101,6 +109,7 @@ def import_results(
       python cli.py import-results expt.csv --format amt-real-vs-fake --sentinel vigilance
       python cli.py import-results Batch_2_results.csv --format glimpse --study study
       python cli.py import-results votes.csv --format table --column worker=who --real photo
+      python cli.py import-results answers.csv --format single --column condition=generator
     """
     from glimpse.registration import carry_registration
     from glimpse.study import read_study
@@ -108,22 +117,19 @@ def import_results(
     from ..importing.batch_results import Options, write_results
     from ..importing.batch_results import import_results as read_files
 
-    if kind != "amt-real-vs-fake" and (practice_trials is not None or exposure_ms is not None):
-        raise click.UsageError("--practice and --exposure-ms go with --format amt-real-vs-fake.")
+    _check_given(kind, {
+        ("amt-real-vs-fake",): {"--practice": practice_trials, "--exposure-ms": exposure_ms},
+        ("table",): {"--a-is-left": a_is_left, "--only": only},
+        TABLES: {"--column": columns, "--title": title},
+    })  # fmt: skip
     if kind == "glimpse" and (real or sentinels):
         raise click.UsageError(
             "with --format glimpse the study states --real and --sentinel; leave them out."
         )
-    if kind != "table" and (columns or a_is_left or only or title):
-        raise click.UsageError("--column, --a-is-left, --only and --title go with --format table.")
-    if kind == "table":
+    if kind in TABLES:
         if sentinels:
-            raise click.UsageError("with --format table there are no sentinels; leave --sentinel out.")
-        from ..importing.voted_study import study_of
-        from ..importing.votes import read_votes
-
-        called = title or f"Votes of {', '.join(path.name for path in files)}"
-        found = study_of(read_votes(files, columns, a_is_left=a_is_left), real=real, title=called, only=only)
+            raise click.UsageError(f"with --format {kind} there are no sentinels; leave --sentinel out.")
+        found = _of_table(kind, files, columns, real, title, only, a_is_left=a_is_left)
     else:
         options = Options(real, sentinels, practice_trials, exposure_ms)
         found = read_files(files, kind, options, read_study(study) if kind == "glimpse" else None)
@@ -136,7 +142,39 @@ def import_results(
         console.warn(problem)
     if len(found.problems) > SHOWN_PROBLEMS:
         console.warn(f"... and {len(found.problems) - SHOWN_PROBLEMS} more rows")
-    if kind not in {"glimpse", "table"} and not sentinels:
+    if kind not in {"glimpse", *TABLES} and not sentinels:
         console.warn("no --sentinel NAME was given: nobody is excluded for wrong sentinels")
     console.say(f"Written: {out}/")
     console.next(command("analyze", f"{out}/"))
+
+
+def _check_given(kind: str, of: Mapping[tuple[str, ...], Mapping[str, object]]) -> None:
+    """Raise UsageError for options that other formats have; of: by format, what was given."""
+    for kinds, given in of.items():
+        if kind not in kinds and any(value not in {None, False, ()} for value in given.values()):
+            raise click.UsageError(f"{' and '.join(given)} go with --format {' or '.join(kinds)}.")
+
+
+def _of_table(
+    kind: str,
+    files: Sequence[Path],
+    columns: Sequence[str],
+    real: str | None,
+    title: str | None,
+    only: str | None,
+    *,
+    a_is_left: bool,
+) -> Imported:
+    """Read a table of votes on pairs, or of answers to single images."""
+    from ..importing.single_voted_study import single_study_of
+    from ..importing.single_votes import read_single_votes
+    from ..importing.voted_study import study_of
+    from ..importing.votes import read_votes
+
+    named = ", ".join(path.name for path in files)
+    if kind == "single":
+        return single_study_of(
+            read_single_votes(files, columns), real=real, title=title or f"Answers of {named}"
+        )
+    votes = read_votes(files, columns, a_is_left=a_is_left)
+    return study_of(votes, real=real, title=title or f"Votes of {named}", only=only)

@@ -119,21 +119,41 @@ def columns_of(head: Sequence[str], stated: Sequence[str], where: str) -> Column
     return Columns(at, answers, "left" in names[at["a"]] and "right" in names[at["b"]])
 
 
+def roles_at(
+    head: Sequence[str], stated: Sequence[str], where: str, roles: Mapping[str, Role]
+) -> dict[str, int]:
+    """Find the column of each role, as stated or by its usual names; GlimpseError as for `columns_of`."""
+    names = [_plain(name) for name in head]
+    at = {role: place for role, _, place in _stated(head, stated, where, roles, ())}
+    for role, known in roles.items():
+        places = [names.index(name) for name in known.names if name in names]
+        free = [place for place in places if place not in at.values()]
+        if role not in at and free:
+            at[role] = free[0]
+    return at
+
+
 def _plain(name: str) -> str:
     """A column's name as usual names are written."""
     return re.sub(r"[\s\-.]+", "_", name.strip().lower())
 
 
-def _stated(head: Sequence[str], stated: Sequence[str], where: str) -> list[tuple[str, str, int]]:
-    """Role, question and place of each stated column."""
+def _stated(
+    head: Sequence[str],
+    stated: Sequence[str],
+    where: str,
+    roles: Mapping[str, Role] = ROLES,
+    answers: Sequence[str] = ANSWERS,
+) -> list[tuple[str, str, int]]:
+    """Role, question and place of each stated column; answers: the roles that may name a question."""
     found: list[tuple[str, str, int]] = []
     for text in stated:
         role, equals, column = (part.strip() for part in text.partition("="))
         role, _, question = (part.strip() for part in role.partition(":"))
-        if not equals or role not in ROLES or (question and role not in ANSWERS):
+        if not equals or role not in roles or (question and role not in answers):
+            several = "; of several questions winner:QUESTION=COLUMN" if answers else ""
             raise GlimpseError(
-                f"--column {text!r}: write ROLE=COLUMN with a role of {', '.join(ROLES)}; of several "
-                "questions winner:QUESTION=COLUMN."
+                f"--column {text!r}: write ROLE=COLUMN with a role of {', '.join(roles)}{several}."
             )
         if column not in head:
             raise GlimpseError(

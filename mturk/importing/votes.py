@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from glimpse.errors import GlimpseError
 from glimpse.tables import read_table
 
-from .batch_results import RowError, moment
+from .answer_rows import AnswerRow
+from .batch_results import RowError
 from .vote_columns import KNOWN, Columns, columns_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from glimpse.tables import Table
@@ -23,9 +22,6 @@ A, B, TIE = "a", "b", "tie"
 TIES = ("tie", "tied", "draw", "equal", "same", "both", "neither", "none", "no preference", "cannot tell")
 FIRST, SECOND = ("a", "1", "first", "left"), ("b", "2", "second", "right")
 YES, NO, HALF = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no"), ("0.5", ".5")
-SHORTEST_MS = 4.0  # a frame at 250 Hz: an exposure in ms below it is in seconds
-LONGEST_MS = 3_600_000.0
-MOMENTS = (10**8, 10**11)  # seconds since 1970 that are a time of day, not a count
 
 
 class Vote(NamedTuple):
@@ -96,7 +92,7 @@ def _rows(table: Table, columns: Columns) -> Iterable[Vote | str]:
         if len(cells) != len(table.head):
             yield f"{where}: the row does not have the header's {len(table.head)} cells"
             continue
-        row = _VoteRow(where, [cell.strip() for cell in cells], table.head, columns)
+        row = _VoteRow(where, [cell.strip() for cell in cells], table.head, columns.at, columns.answers)
         try:
             yield from row.votes()
         except RowError as error:
@@ -104,29 +100,26 @@ def _rows(table: Table, columns: Columns) -> Iterable[Vote | str]:
 
 
 @dataclass(frozen=True)
-class _VoteRow:
-    """A row with the columns that it is read by."""
+class _VoteRow(AnswerRow):
+    """A row with the columns that answer each question, by its name."""
 
-    where: str
-    cells: list[str]
-    head: Sequence[str]
-    columns: Columns
+    answers: Mapping[str, tuple[str, int]]
 
     def votes(self) -> list[Vote | str]:
         """The answers of the row, one a question; RowError where it is no vote."""
-        at = self.columns.at
-        a, b = self._needed("a"), self._needed("b")
+        at = self.at
+        a, b = self.needed("a"), self.needed("b")
         if a == b:
             raise RowError(f"{self.where}: both conditions are {a!r}; a vote compares two")
-        item_a, item_b = (self._needed(end if end in at else "item") for end in ("item_a", "item_b"))
-        worker, exposure_ms = self._needed("worker"), self._exposure()
-        time, problem = self._time()
-        response_ms = self._number("response_ms") if "response_ms" in at else None
-        question = self._needed("question") if "question" in at else ""
+        item_a, item_b = (self.needed(end if end in at else "item") for end in ("item_a", "item_b"))
+        worker, exposure_ms = self.needed("worker"), self.exposure()
+        time, problem = self.time()
+        response_ms = self.number("response_ms") if "response_ms" in at else None
+        question = self.needed("question") if "question" in at else ""
         found: list[Vote | str] = [problem] if problem else []
         answered = 0
-        for name, (role, place) in self.columns.answers.items():
-            if not self.cells[place] and len(self.columns.answers) > 1:
+        for name, (role, place) in self.answers.items():
+            if not self.cells[place] and len(self.answers) > 1:
                 continue
             answered += 1
             chosen = self._chosen(role, place, a, b)
@@ -137,15 +130,6 @@ class _VoteRow:
         if not answered:
             raise RowError(f"{self.where}: no question has an answer")
         return found
-
-    def _needed(self, role: str) -> str:
-        cell = self.cells[self.columns.at[role]]
-        if not cell:
-            raise RowError(f"{self.where}: column {self._name(role)} is empty")
-        return cell
-
-    def _name(self, role: str) -> str:
-        return self.head[self.columns.at[role]]
 
     def _chosen(self, role: str, place: int, a: str, b: str) -> str:
         """A, B or TIE."""
@@ -165,7 +149,7 @@ class _VoteRow:
                 f"{self.where}: {self.head[place]} is {cell!r}, which may be a side or, spelt otherwise, the "
                 "condition of that name; write conditions everywhere in one way"
             )
-        first, second = (self._name(end).lower() for end in ("a", "b"))
+        first, second = (self.name(end).lower() for end in ("a", "b"))
         if word in (*FIRST, first):
             return A
         if word in (*SECOND, second):
@@ -174,58 +158,5 @@ class _VoteRow:
             return TIE
         raise RowError(
             f"{self.where}: {self.head[place]} is {cell!r}; allowed are {a}, {b}, a, b, left, right, "
-            f"{self._name('a')}, {self._name('b')}, and tie"
+            f"{self.name('a')}, {self.name('b')}, and tie"
         )
-
-    def _exposure(self) -> float | None:
-        """In ms; None where no column says it."""
-        for role, factor in (("exposure_ms", 1.0), ("exposure_s", 1000.0)):
-            if role not in self.columns.at:
-                continue
-            value = self._number(role)
-            if value is None:
-                return None
-            ms = round(value * factor, 6)
-            if not SHORTEST_MS <= ms <= LONGEST_MS:
-                hint = (
-                    ""
-                    if role == "exposure_s"
-                    else f"; if these are seconds, say --column exposure_s={self._name(role)}"
-                )
-                raise RowError(
-                    f"{self.where}: {self._name(role)} is {value:g}, no exposure of a person{hint}"
-                )
-            return ms
-        return None
-
-    def _number(self, role: str) -> float | None:
-        cell = self.cells[self.columns.at[role]]
-        if not cell:
-            return None
-        try:
-            value = float(cell)
-        except ValueError:
-            value = math.nan
-        if not (math.isfinite(value) and value >= 0):
-            raise RowError(f"{self.where}: {self._name(role)} is {cell!r}, no number from 0")
-        return value
-
-    def _time(self) -> tuple[str | None, str]:
-        """When it was answered, and what is wrong with the cell."""
-        if "time" not in self.columns.at:
-            return None, ""
-        cell = self.cells[self.columns.at["time"]]
-        try:
-            seconds = float(cell)
-        except ValueError:
-            try:
-                return moment(cell), ""
-            except ValueError:
-                return None, (
-                    f"{self.where}: time {cell!r} is neither ISO 8601 (2026-01-31 13:45) nor seconds from "
-                    "1970 on; the row was kept without its time"
-                )
-        seconds = seconds / 1000 if seconds > MOMENTS[1] else seconds
-        if not MOMENTS[0] <= seconds <= MOMENTS[1]:
-            return None, f"{self.where}: time {cell!r} is no date; the row was kept without its time"
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), ""

@@ -258,6 +258,18 @@ def given_votes(folder: Path) -> None:
     (folder / "votes.csv").write_text("\n".join(["user,prompt,model_a,model_b,winner", *rows]) + "\n")
 
 
+def given_single_answers(folder: Path) -> None:
+    """Write answers.csv: people who call images of two systems real or fake."""
+    rng = np.random.default_rng(1)
+    rows = [
+        f"w{worker},{image}.png,{system},{'fake' if rng.random() < share else 'real'}"
+        for worker in range(8)
+        for image in range(6)
+        for system, share in (("real", 0.2), ("flux", 0.5), ("sdxl", 0.8))
+    ]
+    (folder / "answers.csv").write_text("\n".join(["participant,image,system,answer", *rows]) + "\n")
+
+
 def given_authors_results(folder: Path) -> None:
     """Write batch_results.csv as MTurk's website gave it for such HITs: two HITs, four workers each."""
     rng, rows = np.random.default_rng(2), []
