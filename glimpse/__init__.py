@@ -12,6 +12,7 @@ from .version import __version__ as __version__
 
 if TYPE_CHECKING:
     from .analysis.api.answers import exclude, read_results, simulate
+    from .analysis.api.bundles import bundle, reproduce
     from .analysis.api.detection import (
         detection_power_table,
         detection_table,
@@ -39,6 +40,7 @@ __all__ = [
     "GlimpseError",
     "anytime_table",
     "build_study",
+    "bundle",
     "curves_table",
     "detection_power_table",
     "detection_table",
@@ -59,6 +61,7 @@ __all__ = [
     "ranking_table",
     "read_results",
     "render",
+    "reproduce",
     "scale_table",
     "simulate",
     "staircase_table",
@@ -68,6 +71,7 @@ __all__ = [
 # Where each name stands, by module.
 _HOMES = {
     "analysis.api.answers": ("exclude", "read_results", "simulate"),
+    "analysis.api.bundles": ("bundle", "reproduce"),
     "analysis.api.detection": (
         "detection_power_table",
         "detection_table",

@@ -54,7 +54,9 @@ WHOLE = {
 # Commands that have a function of their own; `collect` and others have none, and keep their names.
 FUNCTIONS = {
     "build-hits": "glimpse.build_study",
+    "bundle": "glimpse.bundle",
     "power": "glimpse.power_table",
+    "reproduce": "glimpse.reproduce",
     "simulate": "glimpse.simulate",
     "synthesize": "glimpse.synthesize",
 }

@@ -44,6 +44,15 @@ def promise_in(text: str) -> str:
     return found.group() if found else ""
 
 
+def warning_of(promise: str) -> str:
+    """Return what to say of such a promise, and what to do."""
+    return (
+        f'participants were told in the consent: "{promise}". A bundle publishes each answer, though not '
+        "whose it is: ask your ethics board, or those who took part, before you share it. In the next study "
+        "say so beforehand, in a consent of your own (build-hits --consent, or `consent` in the study file)."
+    )
+
+
 def promised(study: Path) -> str:
     """Return what the consent of a study promises so: in its own words, or on its first page."""
     document = read_json(study / "study.json")

@@ -82,6 +82,7 @@ def bundle(
       python cli.py bundle study results report --images digests --coarsen-times day --out shared.zip
     """
     from ..bundling.making import BundleOptions, make_bundle
+    from ..bundling.promises import warning_of
 
     options = BundleOptions(
         images, comments, coarsen, licence, cite, metrics, directions, items, hugging_face
@@ -92,12 +93,7 @@ def bundle(
     if len(made.differs) > DIFFERENCES_SHOWN:
         console.warn(f"and {len(made.differs) - DIFFERENCES_SHOWN} more differences.")
     if made.promise:
-        console.warn(
-            f'participants were told in the consent: "{made.promise}". A bundle publishes each answer, '
-            "though not whose it is: ask your ethics board, or those who took part, before you share it. In "
-            "the next study say so beforehand, in a consent of your own (build-hits --consent, or `consent` "
-            "in the study file)."
-        )
+        console.warn(warning_of(made.promise))
     console.say("Left out:")
     for note in made.manifest["left_out"]:
         console.say(click.wrap_text(note, 100, "- ", "  "))

@@ -51,6 +51,18 @@ ranking_table(pd.DataFrame())
     rankings is of type DataFrame; give what glimpse.rank_c
 plot_ranking(None, [])
     ax is None (NoneType); give the Axes to draw on
+bundle(3, 'results')
+    study is 3 (int); give a study's folder, or what glimpse.build_study returned.
+bundle('study', None)
+    results is None (NoneType); give a path.
+bundle('study', 'results', images='some')
+    images is 'some' (str); allowed are 'all', 'previews', 'digests'.
+bundle('study', 'results', scores='lpips.csv')
+    scores is 'lpips.csv' (str); give a list of paths.
+bundle('study', 'results', licence=3)
+    licence is 3 (int); give a text.
+reproduce(None)
+    path is None (NoneType); give the path of a bundle.
 plan_study(3)
     images is 3 (int); give the path of a folder that holds one folder of im
 plan_study([3])
