@@ -19,6 +19,7 @@ SEVERAL = {
     "ranking_power.py workers", "ranking_power.py answers", "ranking_power.py size.trials_per_hit",
     "stimuli.py len(paths)", "exclusion.py assignments", "belonging.py len(problems)", "metrics.py right",
     "size.py self.images", "simulated_results.py len(lines)", "panels.py of", "build_hits.py len(compared)",
+    "hypotheses.py count", "wording.py wrong",
 }  # fmt: skip
 
 
