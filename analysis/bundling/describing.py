@@ -68,6 +68,11 @@ COLUMNS = {
     "item_right": "Scene on the right",
     "stimulus_right": "Opaque name of the stimulus on the right",
     "practice": "1 for a practice trial, which is never analysed, else 0",
+    "condition": "Condition of the image, of single images",
+    "item": "Scene that the image depicts, of single images",
+    "generated": "1 if the image was generated, 0 if it was real",
+    "said_generated": "1 if it was called generated, 0 if it was called real",
+    "rating": "Answer as a number: negative for real, positive for generated, the further from 0 the surer",
     "context": "Item whose prompt or reference stood with the pair",
 }
 UNITS = {"_ms": "ms"}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _NUMBERS = frozenset({
     "exposure_ms", "shown_ms", "response_ms", "chose_a", "sentinel", "correct", "excluded", "practice",
     "position", "n_answered", "n_trials", "n_sentinels", "n_wrong", "n_exposure_error", "plays", "skew_ms",
-    "dropped", "stalls",
+    "dropped", "stalls", "generated", "said_generated", "rating",
 })  # fmt: skip
 
 

@@ -84,6 +84,8 @@ def test_a_study_of_single_images_is_packed_and_reproduced(kind, tmp_path):
     printed, found = packed_and_run_again(folder)
     assert "Warning" not in printed
     assert found.comparison.same
+    described = (folder / "out" / "dataset_description.json").read_text()
+    assert "1 if it was called generated, 0 if it was called real" in described
     readme = (folder / "out" / "README.md").read_text()
     assert "SIMULATED answers" in readme
     assert "said of images of crn, image-space, pix2pix and real whether they are real" in readme

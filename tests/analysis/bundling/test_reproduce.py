@@ -86,6 +86,21 @@ def test_a_forged_number_comes_out_otherwise(limited, tmp_path):
     assert "NOT reproduced, with the same versions" in result.output
 
 
+@pytest.mark.exhaustive
+def test_a_forged_answer_comes_out_otherwise(limited, tmp_path):
+    """So does one answer that was turned round, with digests that match."""
+
+    def forge(files):
+        text = files["results/assignments.jsonl"].decode()
+        at = text.index('"side":"left"')
+        files["results/assignments.jsonl"] = f'{text[:at]}"side":"right"{text[at + 13 :]}'.encode()
+
+    result = run("reproduce", rewrite(limited / "study.zip", tmp_path / "x.zip", forge, sign=True))
+    assert result.exit_code == 3
+    assert "judgments.csv, line " in result.output
+    assert "NOT reproduced" in result.output
+
+
 def test_forged_words_and_images_are_found(limited, tmp_path):
     def forge(files):
         text = files["report/methods.txt"].decode()
