@@ -16,7 +16,7 @@ from glimpse.errors import GlimpseError
 from glimpse.files import read_json, write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 REGISTRATION, REGISTRATION_TEXT = "registration.json", "registration.md"
@@ -186,8 +186,10 @@ def read_registration(folder: Path) -> Registration | None:
     GlimpseError names the file and the field that is missing or of a wrong kind.
     """
     path = folder / REGISTRATION
-    if not path.is_file():
+    if not path.exists() and not path.is_symlink():
         return None
+    if not path.is_file():
+        raise GlimpseError(f"{path} is no file. Move it away. {_COPY}")
     value = read_json(path)
     if value.get("schema_version") != SCHEMA_VERSION:
         raise GlimpseError(
@@ -216,6 +218,8 @@ def _version(path: Path, place: int, value: Any) -> RegisteredVersion:
     for name, kind in KINDS.items():
         if type(value.get(name)) is not kind:
             raise GlimpseError(f"{where}: field {name!r} is missing or of a wrong kind. {_COPY}")
+    if wrong := _wrong_inside(value):
+        raise GlimpseError(f"{where}: {wrong}. {_COPY}")
     try:
         moment_of(value["registered_at"])
     except ValueError:
@@ -223,6 +227,66 @@ def _version(path: Path, place: int, value: Any) -> RegisteredVersion:
             f"{where}: registered_at is {value['registered_at']!r}, no time in ISO 8601. {_COPY}"
         ) from None
     return RegisteredVersion(**{one.name: value[one.name] for one in fields(RegisteredVersion)})
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _whole(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _files(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, dict) for one in value)
+
+
+def _each(value: Any, kind: Callable[[Any], bool]) -> bool:
+    return isinstance(value, list) and all(map(kind, value))
+
+
+# What reports read inside a version's fields; of settings, those that are stated.
+_PLANNED: dict[str, Callable[[Any], bool]] = {
+    "conditions": lambda value: _each(value, _text),
+    "contrasts": lambda value: _each(value, _text),
+    "exposures_ms": lambda value: _each(value, lambda one: one is None or _number(one)),
+    "places": lambda value: _whole(value) and value > 0,
+    "answers": _whole,
+    "stop_when": lambda value: value is None or _text(value),
+    "replace_excluded": lambda value: isinstance(value, bool),
+}
+_ANALYSIS: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("repeat_workers", "exposure", "cluster", "adjust", "curve"), _text),
+    **dict.fromkeys(("metrics", "items"), _files),
+    **dict.fromkeys(("level", "threshold"), lambda value: _number(value) and 0 < value < 1),
+    "max_wrong_sentinels": lambda value: value is None or _whole(value),
+    "sentinel_filter": lambda value: isinstance(value, bool),
+    "max_exposure_error_ms": lambda value: value is None or _number(value),
+    "equivalence": lambda value: value is None or _number(value),
+    "seed": _whole,
+}
+
+
+def _wrong_inside(version: Mapping[str, Any]) -> str:
+    """Return which field inside a version is missing or of a wrong kind; empty where none is."""
+    for name in ("hypotheses", "analyses"):
+        if not _each(version[name], _text):
+            return f"field {name!r} must list texts"
+    for one in version["changes"]:
+        if not isinstance(one, dict) or not _text(one.get("field")) or not {"was", "now"} <= one.keys():
+            return "each of field 'changes' must have `field`, `was` and `now`"
+    for part, kinds, needed in (("planned", _PLANNED, True), ("analysis", _ANALYSIS, False)):
+        for name, is_right in kinds.items():
+            stated = version[part]
+            if name not in stated and not needed:
+                continue
+            if name not in stated or not is_right(stated[name]):
+                return f"field '{part}.{name}' is {stated.get(name, 'missing')!r}, which cannot be"
+    return ""
 
 
 def carry_registration(study: Path, results: Path) -> str:

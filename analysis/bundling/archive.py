@@ -74,12 +74,13 @@ def unpack(path: Path, folder: Path, limits: Limits | None = None) -> list[str]:
 
 
 def _check(entries: Iterable[zipfile.ZipInfo], path: Path, limits: Limits) -> None:
-    total, seen = 0, set()
+    total, seen, folders = 0, set[str](), set[str]()
     for count, entry in enumerate(entries, start=1):
         name = entry.filename
         if reason := _wrong(entry) or ("is there twice" if name.casefold() in seen else ""):
-            raise _refusal(path, f"entry {name!r} {reason}")
+            raise _refusal(path, f"entry {_shown(name)} {reason}")
         seen.add(name.casefold())
+        folders |= {str(one) for one in PurePosixPath(name.casefold()).parents}
         total += entry.file_size
         if count > limits.files:
             raise _refusal(path, f"it holds more than {limits.files:,} files")
@@ -87,7 +88,9 @@ def _check(entries: Iterable[zipfile.ZipInfo], path: Path, limits: Limits) -> No
             raise _refusal(path, f"it would take more than {limits.bytes / 2**30:.3g} GiB")
         grown = entry.file_size / max(1, entry.compress_size)
         if entry.file_size > limits.from_bytes and grown > limits.growth:
-            raise _refusal(path, f"entry {name!r} would grow {grown:,.0f}-fold as it is unpacked")
+            raise _refusal(path, f"entry {_shown(name)} would grow {grown:,.0f}-fold as it is unpacked")
+    if both := seen & folders:
+        raise _refusal(path, f"entry {_shown(min(both))} is a file, and a folder of other files")
 
 
 def _wrong(entry: zipfile.ZipInfo) -> str:
@@ -106,7 +109,12 @@ def _wrong(entry: zipfile.ZipInfo) -> str:
         return "has a password"
     if entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         return "is packed in a way that bundle does not use"
-    return "" if len(name) <= 240 and PurePosixPath(name).parts else "has a name that is too long"
+    return "" if len(name.encode()) <= 240 else "has a name that is too long"
+
+
+def _shown(name: str) -> str:
+    """A name as a message quotes it."""
+    return repr(name if len(name) <= 80 else f"{name[:77]}...")
 
 
 def _write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, path: Path) -> None:

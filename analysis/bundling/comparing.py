@@ -142,7 +142,10 @@ def compare_values(found: Comparison, was: Any, now: Any, file: str, place: str 
 
 def _compare_tables(found: Comparison, was: Path, now: Path) -> None:
     """Compare two CSV files row by row, columns by their names."""
-    with was.open(encoding="utf-8", newline="") as one, now.open(encoding="utf-8", newline="") as other:
+    with (
+        was.open(encoding="utf-8", errors="replace", newline="") as one,
+        now.open(encoding="utf-8", newline="") as other,
+    ):
         before, after = csv.reader(one), csv.reader(other)
         head, head_now = next(before, []), next(after, [])
         at = {name: head_now.index(name) for name in head if name in head_now}
@@ -183,7 +186,12 @@ def _words(path: Path, versions: Sequence[str]) -> list[str]:
 
 
 def _json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    """What a file holds, or, where it is not JSON, its text."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _counted(path: Path) -> int:
@@ -216,5 +224,5 @@ def _as_number(value: Any) -> float | None:
 
 
 def _short(value: Any) -> str:
-    text = str(value)
+    text = "".join(letter if letter.isprintable() else "\ufffd" for letter in str(value)[:61])
     return text if len(text) <= 60 else text[:57] + "..."

@@ -83,11 +83,20 @@ def stage_tables(folder: Path, study: str) -> dict[str, list[str]]:
     (folder / "data").mkdir()
     found = {}
     for source, name in TABLES.items():
-        target = folder / "data" / f"study-{re.sub(r'[^A-Za-z0-9]', '', study)}_description-{name}_data.csv"
+        target = folder / table_name(study, name)
         shutil.copyfile(folder / source, target)
         with target.open(encoding="utf-8", newline="") as file:
             found[f"data/{target.name}"] = next(csv.reader(file), [])
     return found
+
+
+def table_name(study: str, kind: str) -> str:
+    """Return where a table of `TABLES` lies in a bundle, as Psych-DS names it.
+
+    >>> table_name("lab-7", "trials")
+    'data/study-lab7_description-trials_data.csv'
+    """
+    return f"data/study-{re.sub(r'[^A-Za-z0-9]', '', study)}_description-{kind}_data.csv"
 
 
 def dataset_description(manifest: Mapping[str, Any], tables: Mapping[str, Sequence[str]], words: str) -> str:

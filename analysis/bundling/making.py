@@ -264,5 +264,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
         )
     for name, kind in (("files", dict), ("environment", dict), ("analysis", dict), ("study", str)):
         if not isinstance(manifest.get(name), kind):
-            raise GlimpseError(f"{MANIFEST}: field {name!r} is missing or damaged.")
+            raise GlimpseError(
+                f"{MANIFEST}: field {name!r} is missing or damaged. Get the bundle again from its authors."
+            )
     return manifest

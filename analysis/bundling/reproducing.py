@@ -9,6 +9,7 @@ from glimpse.errors import GlimpseError
 from glimpse.files import file_digest, read_json
 
 from .archive import unpack
+from .checking import ASK_AUTHORS, check_parts
 from .comparing import RELATIVE, Comparison, compare_reports
 from .making import MANIFEST, NO_IMAGES, read_manifest
 from .settings import Recipe, environment, write_report_again
@@ -30,8 +31,9 @@ class Bundle:
 
     @property
     def title(self) -> str:
-        """What participants read as the study's title."""
-        return str(self.manifest.get("title") or self.manifest["study"])
+        """What participants read as the study's title, in one line without control characters."""
+        text = " ".join(str(self.manifest.get("title") or self.manifest["study"]).split())
+        return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
     def page_of(self, hit: str | None = None) -> tuple[Path, str]:
         """Return a HIT's page and name, of the first HIT without one; GlimpseError where there is none.
@@ -90,34 +92,19 @@ def open_bundle(path: Path, folder: Path, limits: Limits | None = None) -> Bundl
         raise GlimpseError(f"{path} has no {MANIFEST}: it is no bundle. Name the file that bundle wrote.")
     manifest = read_manifest(folder / MANIFEST)
     digests = manifest["files"]
+    for name in sorted(name for name in names if name.partition("/")[0] == AGAIN):
+        raise GlimpseError(f"{path}: {name} stands where the new report goes. {ASK_AUTHORS}")
     for name in sorted(names - {MANIFEST} - digests.keys()):
-        raise GlimpseError(f"{path}: {name} is not in {MANIFEST}: it was put in afterwards. {_AGAIN}")
+        raise GlimpseError(f"{path}: {name} is not in {MANIFEST}: it was put in afterwards. {ASK_AUTHORS}")
     for name, stated in digests.items():
         if name not in names:
-            raise GlimpseError(f"{path}: {name} is missing; {MANIFEST} lists it. {_AGAIN}")
+            raise GlimpseError(f"{path}: {name} is missing; {MANIFEST} lists it. {ASK_AUTHORS}")
         if file_digest(folder / name) != stated:
-            raise GlimpseError(f"{path}: {name} was changed: its SHA-256 is not that of {MANIFEST}. {_AGAIN}")
-    _check_folders(path, folder)
+            raise GlimpseError(
+                f"{path}: {name} was changed: its SHA-256 is not that of {MANIFEST}. {ASK_AUTHORS}"
+            )
+    check_parts(path, folder)
     return Bundle(folder, manifest)
-
-
-_AGAIN = "Get the bundle again from its authors."
-
-
-def _check_folders(path: Path, folder: Path) -> None:
-    """Refuse a bundle without answers or report, and one whose study's images or pages are not its own."""
-    needed = ("results/study.json", "results/trials.csv", "results/assignments.jsonl", "report/summary.json",
-              "study/study.json")  # fmt: skip
-    for name in needed:
-        if not (folder / name).is_file():
-            raise GlimpseError(f"{path} has no {name}: it is no whole bundle. {_AGAIN}")
-    study = read_json(folder / "study" / "study.json")
-    stated = {f"images/{one.get('file')}": one.get("sha256") for one in (study.get("stimuli") or {}).values()}
-    stated |= {str(one.get("page")): one.get("page_sha256") for one in study.get("hits") or ()}
-    for name, digest in stated.items():
-        file = folder / "study" / name
-        if name.startswith(("images/", "pages/")) and file.is_file() and file_digest(file) != digest:
-            raise GlimpseError(f"{path}: study/{name} is not what study/study.json says it is. {_AGAIN}")
 
 
 def reproduce(bundle: Bundle, relative: float = RELATIVE) -> Reproduction:
@@ -129,7 +116,9 @@ def reproduce(bundle: Bundle, relative: float = RELATIVE) -> Reproduction:
     recipe = Recipe.from_json(bundle.manifest["analysis"])
     for name in (*recipe.metrics, *filter(None, [recipe.items])):
         if name not in bundle.manifest["files"]:
-            raise GlimpseError(f"{MANIFEST}: the analysis needs {name}, which is not in the bundle. {_AGAIN}")
+            raise GlimpseError(
+                f"{MANIFEST}: the analysis needs {name}, which is not in the bundle. {ASK_AUTHORS}"
+            )
     write_report_again(bundle.folder, recipe, bundle.folder / AGAIN)
     there, here = bundle.manifest["environment"], environment()
     elsewhere = _elsewhere(there, here)

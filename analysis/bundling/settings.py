@@ -68,10 +68,14 @@ class Recipe:
         try:
             return cls(
                 dict(value["settings"]), value["max_wrong"], tuple(map(str, value["formats"])),
-                tuple(map(str, value["metrics"])), tuple(map(str, value["directions"])), value["items"],
+                tuple(map(str, value["metrics"])), tuple(map(str, value["directions"])),
+                None if value["items"] is None else str(value["items"]),
             )  # fmt: skip
         except (KeyError, TypeError, ValueError) as error:
-            raise GlimpseError(f"bundle.json: field 'analysis' is damaged ({error!r}).") from None
+            raise GlimpseError(
+                f"bundle.json: field 'analysis' is damaged ({error!r}). Get the bundle again from its "
+                "authors."
+            ) from None
 
     def to_json(self) -> dict[str, Any]:
         """Return it as bundle.json holds it."""
@@ -134,7 +138,9 @@ def write_report_again(folder: Path, recipe: Recipe, out: Path) -> None:
             board = DrawingBoard(recipe.formats)
             files = _report_again(recipe.choices(), board)
     except (KeyError, TypeError, ValueError) as error:
-        raise GlimpseError(f"the settings in bundle.json cannot be used ({error!r}).") from None
+        raise GlimpseError(
+            f"the settings in bundle.json cannot be used ({error!r}). Get the bundle again from its authors."
+        ) from None
     for name, data in files.items():
         parts = [data] if isinstance(data, bytes) else data.make()
         with (out / name).open("wb") as file:

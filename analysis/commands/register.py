@@ -115,6 +115,7 @@ def _requested(options: Mapping[str, Any], earlier: Mapping[str, Any]) -> Reques
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT
     }
     chosen = {**options, **{name: _typed(name, value) for name, value in earlier.items() if name in options}}
+    _check_earlier(chosen, earlier)
     chosen |= given
     check_options(chosen)
     settings = settings_of(chosen)
@@ -134,6 +135,27 @@ def _typed(name: str, value: Any) -> Any:
     if name in FILES:
         return () if name == "metrics" else None
     return tuple(value) if isinstance(value, list) else value
+
+
+def _check_earlier(chosen: Mapping[str, Any], earlier: Mapping[str, Any]) -> None:
+    """Refuse options of registration.json that the command would not take."""
+    from glimpse.registration import REGISTRATION
+
+    context = click.get_current_context()
+    for option in context.command.params:
+        name = str(option.name)
+        if name not in earlier or name in FILES:
+            continue
+        try:
+            if chosen[name] is None or (option.multiple and not isinstance(chosen[name], tuple)):
+                raise click.BadParameter("a value or a list is needed.")
+            option.type_cast_value(context, chosen[name])
+        except (click.UsageError, TypeError, ValueError):
+            raise click.ClickException(
+                f"{context.params['study'] / REGISTRATION}: option {name!r} was registered as "
+                f"{earlier[name]!r}, which register does not take. Copy the file again from where you "
+                "registered it."
+            ) from None
 
 
 def _plain(value: Any) -> Any:
@@ -185,7 +207,7 @@ def _say(study: Path, found: Registration, *, new: bool) -> None:
     console = click.get_current_context().obj
     latest = found.latest
     if not new:
-        console.say(f"{study} is registered so since {latest.registered_at}; nothing was written.")
+        console.say(f"{study} was registered like this at {latest.registered_at}; nothing new was written.")
         return
     for text in latest.hypotheses:
         console.say(click.wrap_text(text, 100, "- ", "  "))

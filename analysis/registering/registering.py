@@ -110,7 +110,7 @@ def _texts(held: Registration | None) -> list[str]:
 
 def _check_text(path: Path, held: Registration | None) -> None:
     """Refuse to write over a text that somebody else wrote, or changed."""
-    if path.is_file() and path.read_text(encoding="utf-8") not in _texts(held):
+    if path.exists() and _text_in(path) not in _texts(held):
         raise GlimpseError(
             f"{path} is not as register wrote it, and would be overwritten. Move it away, then register "
             "again."
@@ -120,8 +120,16 @@ def _check_text(path: Path, held: Registration | None) -> None:
 def _mend_text(path: Path, held: Registration) -> None:
     """Write the text where it is missing, or an earlier one: a run that broke off came no further."""
     *earlier, latest = _texts(held)
-    if not path.is_file() or path.read_text(encoding="utf-8") in earlier:
+    if not path.exists() or _text_in(path) in earlier:
         write_whole(path, latest)
+
+
+def _text_in(path: Path) -> str | None:
+    """Return a file's text; None for a folder, and where it is not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (IsADirectoryError, UnicodeDecodeError):
+        return None
 
 
 def _check_changes(

@@ -41,21 +41,27 @@ def _off(settings: Settings) -> str:
 
 
 def _seed(settings: Settings) -> str:
-    return str(settings["seed"]) if CLUSTERS[settings["cluster"]].bootstrap else "not used"
+    one = CLUSTERS.get(settings["cluster"])
+    return str(settings["seed"]) if one is None or one.bootstrap else "not used"
+
+
+def _named(choices: Mapping[str, Any], name: str, label: str) -> str:
+    """A choice as reports name it; one that only a later version knows by its key."""
+    return str(getattr(choices[name], label)) if name in choices else name
 
 
 # What is compared, in words; what a study must have for it; which settings it needs, and what they say.
 COMPARED: tuple[tuple[str, str, tuple[str, ...], Callable[[Settings], str]], ...] = (
     ("Level of intervals", "", ("level",), lambda s: level_text(s["level"])),
-    ("Answers cluster by", "", ("cluster",), lambda s: CLUSTERS[s["cluster"]].name),
-    ("Adjustment of p-values", "", ("adjust",), lambda s: ADJUSTMENTS[s["adjust"]].label),
+    ("Answers cluster by", "", ("cluster",), lambda s: _named(CLUSTERS, s["cluster"], "name")),
+    ("Adjustment of p-values", "", ("adjust",), lambda s: _named(ADJUSTMENTS, s["adjust"], "label")),
     ("Wrong sentinels allowed", "sentinels", ("sentinel_filter", "max_wrong_sentinels"), _wrong),
     ("Of a participant's assignments in a batch", "", ("repeat_workers",),
      lambda s: "the first counts" if s["repeat_workers"] == "first" else "all count"),
     ("Exposure error allowed", "exposures", ("max_exposure_error_ms",), _off),
     ("Exposures of curves", "exposures", ("exposure",),
      lambda s: "as measured" if s["exposure"] == "measured" else "as planned"),
-    ("Shape of curves", "exposures", ("curve",), lambda s: CURVE_SHAPES[s["curve"]].label),
+    ("Shape of curves", "exposures", ("curve",), lambda s: _named(CURVE_SHAPES, s["curve"], "label")),
     ("Threshold of curves", "exposures", ("threshold",), lambda s: level_text(s["threshold"])),
     ("Margin of equivalence", "", ("equivalence",), _margin),
     ("Seed of the bootstrap", "", ("seed", "cluster"), _seed),

@@ -121,6 +121,100 @@ def test_forged_words_and_images_are_found(limited, tmp_path):
     assert "is not what study/study.json says it is" in result.output
 
 
+def edited(name, change):
+    """Return what changes one JSON file among those of a bundle."""
+
+    def edit(files):
+        value = json.loads(files[name])
+        change(value)
+        files[name] = json.dumps(value).encode()
+
+    return edit
+
+
+def table_of(files, kind):
+    return next(name for name in files if name.startswith("data/") and f"description-{kind}_" in name)
+
+
+def forge_table(files):
+    name = table_of(files, "judgments")
+    files[name] = files[name].replace(b",left,", b",right,", 1)
+
+
+def swap_stimuli(study):
+    one, other = list(study["stimuli"])[:2]
+    study["stimuli"][one], study["stimuli"][other] = study["stimuli"][other], study["stimuli"][one]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (forge_table, r"judgments_data\.csv is missing, or is not report/judgments\.csv"),
+        (lambda files: files.pop(table_of(files, "trials")), r"trials_data\.csv is missing, or is not"),
+        (lambda files: files.pop("study/trials.csv"), r"no study/trials\.csv: it is no whole bundle"),
+        (lambda files: files.update({"study/trials.csv": b"x"}), r"is not the plan of study/study\.json"),
+        (edited("study/study.json", lambda one: one.update(study="other")), "answers to another study"),
+        (edited("study/study.json", swap_stimuli), "or to other images: their study.json differ"),
+        (edited("study/study.json", lambda one: one.update(hits="x")), "field 'hits' is damaged"),
+        (edited("study/study.json", lambda one: one.update(stimuli=[1])), "field 'stimuli' is"),
+        (lambda files: files.update({"results/study.json": b"{}"}), r"x\.zip: results/study\.json: field"),
+        (lambda files: files.update({"report-again/a": b""}), "report-again/a stands where the new report"),
+    ],
+)
+def test_parts_that_do_not_belong_together_are_refused(limited, tmp_path, change, message):
+    """With digests that match; the tables of data/ are what others read."""
+    path = rewrite(limited / "study.zip", tmp_path / "x.zip", change, sign=True)
+    with pytest.raises(GlimpseError, match=message):
+        open_bundle(path, tmp_path / "out")
+
+
+def test_reports_that_cannot_be_read_differ(tmp_path):
+    was, now = tmp_path / "was", tmp_path / "now"
+    for folder in (was, now):
+        folder.mkdir()
+        (folder / "preference.csv").write_text("rate\n0.5\n")
+        (folder / "summary.json").write_text('{"a": 1}')
+    (was / "preference.csv").write_bytes(b"rate\n\xff\x1b[31m\n")
+    (was / "summary.json").write_bytes(b"{\xff")
+    found = compare_reports(was, now)
+    assert [one.file for one in found.words] == ["preference.csv", "summary.json"]
+    assert all(letter.isprintable() for one in found.words for letter in str(one))
+
+
+def test_a_title_is_one_plain_line(limited, tmp_path):
+    change = edited("bundle.json", lambda one: one.update(title="\x1b[31mred\nError: no"))
+    found = open_bundle(rewrite(limited / "study.zip", tmp_path / "x.zip", change), tmp_path / "out")
+    assert found.title == "\ufffd[31mred Error: no"
+
+
+@pytest.mark.parametrize("value", [[1], {"a": 1}])
+def test_items_that_are_no_name_are_refused(limited, tmp_path, value):
+    change = edited("bundle.json", lambda one: one["analysis"].update(items=value))
+    found = open_bundle(rewrite(limited / "study.zip", tmp_path / "x.zip", change), tmp_path / "out")
+    with pytest.raises(GlimpseError, match="which is not in the bundle"):
+        reproduce(found)
+
+
+@pytest.mark.parametrize("names", [("a", "a/b"), ("a/b", "A"), ("x/y/z", "x/y")])
+def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path, names):
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as target:
+        for name in names:
+            target.writestr(name, "x")
+    with pytest.raises(GlimpseError, match="is a file, and a folder of other files"):
+        unpack(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_name_that_no_disk_takes_is_refused(tmp_path):
+    """240 bytes count, not letters."""
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as target:
+        target.writestr("ü" * 200, "x")
+    with pytest.raises(GlimpseError, match=r"'ü{77}\.\.\.' has a name that is too long"):
+        unpack(path, tmp_path / "out")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -52,9 +52,8 @@ def test_registering_twice_changes_nothing(study):
     register(study, "--level", 0.99)
     before = (study / "registration.json").read_bytes(), (study / "registration.md").read_bytes()
     for options in ((), ("--level", 0.99)):
-        assert "is registered so since 2026-03-01T10:00:00Z; nothing was written." in register(
-            study, *options
-        )
+        said = register(study, *options)
+        assert "was registered like this at 2026-03-01T10:00:00Z; nothing new was written." in said
     assert ((study / "registration.json").read_bytes(), (study / "registration.md").read_bytes()) == before
 
 
@@ -163,6 +162,54 @@ def test_a_damaged_registration_is_named(study, change, message):
     result = run("register", study)
     assert result.exit_code == 1
     assert message in result.output
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (("hypotheses",), [3], "version 1: field 'hypotheses' must list texts"),
+        (("changes",), [{"field": "level"}], "each of field 'changes' must have `field`, `was` and `now`"),
+        (("planned", "places"), "8", "field 'planned.places' is '8', which cannot be"),
+        (("planned", "exposures_ms"), None, "field 'planned.exposures_ms' is None, which cannot be"),
+        (("analysis", "level"), "x", "field 'analysis.level' is 'x', which cannot be"),
+        (("analysis", "metrics"), ["a.csv"], "field 'analysis.metrics' is ['a.csv'], which cannot be"),
+        (("options", "level"), [1], "option 'level' was registered as [1], which register does not take"),
+        (("options", "level"), None, "option 'level' was registered as None"),
+        (("options", "hypotheses"), "Real wins.", "option 'hypotheses' was registered as 'Real wins.'"),
+    ],
+)
+def test_an_edited_registration_is_named(study, place, value, message):
+    register(study, "--level", 0.9)
+    path = study / "registration.json"
+    value_of = json.loads(path.read_text())
+    inside = value_of["versions"][0]
+    for name in place[:-1]:
+        inside = inside[name]
+    inside[place[-1]] = value
+    path.write_text(json.dumps(value_of))
+    result = run("register", study)
+    assert result.exit_code == 1
+    assert message in result.output
+    assert "defect of Glimpse" not in result.output
+
+
+def test_what_is_no_file_of_text_is_left_alone(study):
+    """A folder in the place of either file, and a text that is not UTF-8, are refused and kept."""
+    text, kept = study / "registration.md", study / "registration.json"
+    text.mkdir()
+    refused = run("register", study)
+    assert "registration.md is not as register wrote it" in refused.output
+    assert not kept.exists()
+    text.rmdir()
+    register(study)
+    text.write_bytes(b"\xff\xfe")
+    refused = run("register", study, "--level", 0.9, "--amend", "why")
+    assert "registration.md is not as register wrote it" in refused.output
+    assert text.read_bytes() == b"\xff\xfe"
+    kept.unlink()
+    kept.mkdir()
+    refused = run("register", study)
+    assert "registration.json is no file. Move it away." in refused.output
 
 
 def test_a_registered_study_is_not_replaced(study, built):
