@@ -87,13 +87,26 @@ class CurveFit:
         return np.asarray(rates(_octaves(exposure_ms), self._theta(), CURVE_SHAPES[self.family])[0])
 
     def band(self, exposure_ms: Floats) -> tuple[Floats, Floats]:
-        """Pointwise confidence band of the curve at exposures in ms, made on the logit scale: (low, high)."""
-        psi, slopes = gradient(_octaves(exposure_ms), self._theta(), CURVE_SHAPES[self.family])
-        psi = np.clip(psi[0], TINY, 1 - TINY)
-        parts = [np.einsum("ji,il,jl->j", slopes[0], np.array(m), slopes[0]) for m in self.covariances]
-        se = np.sqrt(np.max(parts, axis=0)) / (psi * (1 - psi))
-        reach = t_quantile((1 + self.level) / 2, self.df) * se
-        return special.expit(special.logit(psi) - reach), special.expit(special.logit(psi) + reach)
+        """Pointwise confidence band of the curve at exposures in ms: (low, high).
+
+        The wider of two at each end. One is symmetric on the logit scale. The other is the curve itself, its
+        parameters moved as far as their covariance allows in the direction in which this point moves most:
+        where a steep curve has come down to chance, its slope still says how wrong it may be.
+        """
+        x, shape = _octaves(exposure_ms), CURVE_SHAPES[self.family]
+        psi, slopes = gradient(x, self._theta(), shape)
+        ways = np.einsum("wil,jl->wji", np.array(self.covariances), slopes[0])
+        variances = np.einsum("wji,ji->wj", ways, slopes[0])
+        at = np.arange(len(x))
+        widest = variances.argmax(axis=0)
+        se = np.sqrt(np.maximum(variances[widest, at], TINY**2))
+        t = t_quantile((1 + self.level) / 2, self.df)
+        step = t * ways[widest, at] / se[:, None]
+        moved = [rates(x, self._theta() + sign * step, shape)[at, at] for sign in (-1, 1)]
+        mean = np.clip(psi[0], TINY, 1 - TINY)
+        reach = t * se / (mean * (1 - mean))
+        ends = [special.expit(special.logit(mean) + sign * reach) for sign in (-1, 1)]
+        return np.minimum(moved[0], ends[0]), np.maximum(moved[1], ends[1])
 
     def _theta(self) -> Floats:
         if not self.identified:
