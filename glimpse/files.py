@@ -100,20 +100,21 @@ def sync_folder(folder: Path) -> None:
 
 
 def refuse_others(
-    out: Path, known: Collection[str], what: str, writers: str, *, hidden: bool = False
+    out: Path, known: Collection[str], what: str, writers: str, *, hidden: bool = False, option: str = "--out"
 ) -> None:
     """Raise GlimpseError where `out` is a file, or a folder with entries that are not `known`.
 
     `what` is to be written there, and `writers` write it; `hidden`: names that begin with a dot count, too.
+    `option`: of the command, which names the folder.
     """
     if out.exists() and not out.is_dir():
-        raise GlimpseError(f"{out} is a file; name a folder for the {what} with --out.")
+        raise GlimpseError(f"{out} is a file; name a folder for the {what} with {option}.")
     others = sorted(path.name for path in out.glob("*" if hidden else "[!.]*") if path.name not in known)
     if others:
         listed = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
         raise GlimpseError(
             f"{out} holds files that {writers} did not write ({listed}); move them, or name another folder "
-            "with --out."
+            f"with {option}."
         )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .people import Participants
     from .scanning import Scanner
 
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 LEFT_OUT = "(left out)"  # in place of what somebody wrote; that they wrote something is still counted
 COARSE = {"day": 86_400, "hour": 3_600}  # seconds
 # In the order in which the lines have them.
@@ -67,7 +68,7 @@ class Anonymizer:
             if record.get(name):
                 found[name] = self._words(name, record[name])
         if isinstance(record.get("form"), dict):
-            found["form"] = {name: self._entry(name, text) for name, text in record["form"].items()}
+            found["form"] = self._form(record["form"])
         if "raw" in record:
             self.said["submission that cannot be read (raw)"] += 1
         if isinstance(record.get("page"), dict):
@@ -100,7 +101,15 @@ class Anonymizer:
         if found := self.scanner.of_words(str(text)):
             self.said[f"{name} with {found[0].kind}"] += 1
             return LEFT_OUT
-        return str(text)
+        # A problem may quote what was sent.
+        return _QUOTED.sub("'...'", str(text)) if name == "problem" else str(text)
+
+    def _form(self, form: dict[str, Any]) -> dict[str, str]:
+        """The fields that the study asks; whatever else a browser sent may be anything."""
+        others = len(form.keys() - self.forms.keys())
+        if others:
+            self.said["field of a form that the study does not ask"] += others
+        return {name: self._entry(name, text) for name, text in form.items() if name in self.forms}
 
     def _entry(self, name: str, text: Any) -> str:
         """An entry of a form: options and numbers stay, what was written in words is a comment."""

@@ -25,7 +25,7 @@ _NUMBERS = frozenset({
 
 def check_dataset_folder(out: Path) -> None:
     """Refuse a folder that holds other files than those of an earlier dataset folder."""
-    refuse_others(out, {"README.md", "data"}, "dataset", "bundle --hugging-face")
+    refuse_others(out, {"README.md", "data"}, "dataset", "bundle --hugging-face", option="--hugging-face")
 
 
 def write_dataset(

@@ -15,16 +15,18 @@ ID = "the id of a participant or an assignment"
 SHORTEST = 6  # characters of an id that is looked for in every file; shorter ones only in what people wrote
 _WORD = re.compile(r"[A-Za-z0-9_@.+-]+")
 _EMBEDDED = re.compile(r"(?<=;base64,)[A-Za-z0-9+/=\s]{40,}")
-_EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
+# Letters of every script; a full-width @ counts, too.
+_EMAIL = re.compile(r"[\w.%+-]+[@\uff20][\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}")
 _IP4 = re.compile(r"(?<![\w./-])(?:\d{1,3}\.){3}\d{1,3}(?![\w.-]*\d)(?!\w)")
 _IP6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4})+(?![\w:])")
 _AGENT = re.compile(r"Mozilla/\d\.\d \([^)\n]{3,}\)")
-_PANEL = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{24}(?![0-9A-Za-z])")
+_PANEL = re.compile(r"(?<![0-9A-Za-z])(?:[0-9a-f]{24}|[0-9A-F]{24})(?![0-9A-Za-z])")
 _MTURK = re.compile(r"(?<![0-9A-Za-z])A(?=[0-9A-Z]*\d)[0-9A-Z]{12,20}(?![0-9A-Za-z])")
 _KEY = re.compile(
     r"(?<![0-9A-Za-z])(?:AKIA|ASIA)[0-9A-Z]{16}(?![0-9A-Za-z])"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
-    r"|aws_secret_access_key\s*[=:]\s*\S+"
+    r"|(?i:aws_secret_access_key|\bapi[_-]?key|\bpassword)[\"']?\s*[=:]\s*[\"']?[^\s\"'<>(){};,]{8,}"
+    r"|\w://[^\s/:@\"'<>]+:[^\s/@\"'<>]+@\w"
     r"|(?<![0-9A-Za-z])(?:ghp_|gho_|github_pat_|hf_|sk-|xox[abp]-)[0-9A-Za-z_-]{20,}"
     r"|(?i:bearer|token)\s+[0-9A-Za-z_.-]{40,}"
 )
@@ -37,8 +39,13 @@ _PATTERNS = {
     "an id like MTurk's worker ids": _MTURK,
     "a secret key": _KEY,
 }
+# What people write otherwise than programs do; looked for in what participants wrote alone.
+_WRITTEN = {
+    "an e-mail address": re.compile(r"\w\s*[(\[{]\s*at\s*[)\]}]\s*\w", re.IGNORECASE),
+    "a phone number": re.compile(r"(?<![\w.])\+?(?:\d[ ()/.-]{0,2}){9,}(?![\w.]*\d)"),
+}
 # A pattern is tried where its mark is: pages and figures have megabytes without one.
-_MARKS = {"an e-mail address": "@", "a browser's full name": "Mozilla/"}
+_MARKS = {"an e-mail address": ("@", "\uff20"), "a browser's full name": ("Mozilla/",)}
 
 
 class Leak(NamedTuple):
@@ -75,9 +82,20 @@ class Scanner:
 
     def of_words(self, text: str) -> list[Leak]:
         """Return what is found in what somebody wrote, in which short ids and names count, too."""
-        words = {*_WORD.findall(text), *(word.strip(".@+-_") for word in _WORD.findall(text))}
-        named = [Leak("", 1, ID, one) for one in self.ids if one in words]
-        return [*named, *self.leaks(text)]
+        folded = text.casefold()
+        found = _WORD.findall(folded)
+        words = {*found, *(word.strip(".@+-_") for word in found)}
+        named = [
+            Leak("", 1, ID, one)
+            for one in self.ids
+            if one.casefold() in words or (one in self._telling and one.casefold() in folded)
+        ]
+        written = [
+            Leak("", 1, kind, one.group())
+            for kind, pattern in _WRITTEN.items()
+            for one in pattern.finditer(text)
+        ]
+        return [*named, *self.leaks(text), *written]
 
     @cached_property
     def _telling(self) -> frozenset[str]:
@@ -94,7 +112,7 @@ class Scanner:
         found += [(one, ID) for one in self._several if one in line]
         found += [(one, "the study's secret key") for one in self.secrets if one and one in line]
         for kind, pattern in _PATTERNS.items():
-            if _MARKS.get(kind, "") in line:
+            if any(mark in line for mark in _MARKS.get(kind, ("",))):
                 found += [
                     (one.group(), kind) for one in pattern.finditer(line) if _is_meant(one.group(), kind)
                 ]

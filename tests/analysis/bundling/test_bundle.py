@@ -176,12 +176,17 @@ def test_browsers_keep_family_and_major_version(agent, coarse):
     [
         ("ASIMULATED0X00003", "the id of a participant or an assignment"),
         ("ann@example.org", "an e-mail address"),
+        ("ann@k\u00f6ln.de", "an e-mail address"),
         ("5f1a2b3c4d5e6f7a8b9c0d1e", "an id like those of Prolific"),
+        ("5F1A2B3C4D5E6F7A8B9C0D1E", "an id like those of Prolific"),
         ("A2XJ8KQ1B7ZPLM", "an id like MTurk's worker ids"),
         ("192.168.17.4", "an IP address"),
         ("2001:db8:85a3::8a2e:370:7334", "an IPv6 address"),
         ("AKIAIOSFODNN7EXAMPLE", "a secret key"),
         ("hf_abcdefghijklmnopqrstuvwxyz0123", "a secret key"),
+        ('"aws_secret_access_key": "wJalrXUtnFEMI"', "a secret key"),
+        ("API_KEY=abcdefghijklmnop", "a secret key"),
+        ("postgresql://glimpse:hunter22@localhost/db", "a secret key"),
         (CHROME.format("131.0.6778.86"), "a browser's full name"),
     ],
 )
@@ -190,6 +195,40 @@ def test_what_is_private_is_found_by_line(planted, kind):
     found = list(scanner.leaks(f"first line\nsomething {planted}, and more\n", "study/study.toml"))
     assert (found[0].file, found[0].line) == ("study/study.toml", 2)
     assert kind in {one.kind for one in found}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("I am asimulated0x00003", True),
+        ("xASIMULATED0X00003y", True),
+        ("I am BOB", True),
+        ("bobby was here", False),
+        ("ann (at) lab.org", True),
+        ("call +49 170 1234567", True),
+        ("0170/123 45 67", True),
+        ("I saw 12 of 40 in 2020-2021", False),
+        ("at 8.5 s, 1.000 images", False),
+    ],
+)
+def test_what_people_wrote_is_read_as_people_do(text, found):
+    """Whatever the case, within other words, and telephone numbers."""
+    scanner = Scanner({"ASIMULATED0X00003", "bob"})
+    assert bool(scanner.of_words(text)) == found
+
+
+def test_what_a_browser_sent_beyond_the_forms_stays_out(copied):
+    def send(place, record):
+        if place == 0:
+            record["form"] = {"age": "31", "Ann Smith": "x"}
+            record["problem"] = "form has a field 'Ann Smith', which the study does not ask"
+
+    edit_lines(copied / "results", send)
+    one = anonymizer(copied / "results")
+    found = [json.loads(line) for line in one.lines(copied / "results")]
+    assert found[0]["form"] == {"age": "31"}
+    assert found[0]["problem"] == "form has a field '...', which the study does not ask"
+    assert one.said["field of a form that the study does not ask"] == 1
 
 
 @pytest.mark.parametrize(

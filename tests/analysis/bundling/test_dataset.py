@@ -89,5 +89,8 @@ def test_parquet_keeps_names_as_text_and_numbers_as_numbers(unpacked, tmp_path):
 
 def test_a_folder_with_other_files_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("mine")
-    with pytest.raises(GlimpseError, match="holds files that bundle --hugging-face did not write"):
+    with pytest.raises(
+        GlimpseError,
+        match="holds files that bundle --hugging-face did not write .* another folder with --hugging-face",
+    ):
         check_dataset_folder(tmp_path)
