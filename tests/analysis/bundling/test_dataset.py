@@ -91,6 +91,6 @@ def test_a_folder_with_other_files_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("mine")
     with pytest.raises(
         GlimpseError,
-        match="holds files that bundle --hugging-face did not write .* another folder with --hugging-face",
+        match=r"holds files that bundle --hugging-face did not write .* another folder with --hugging-face",
     ):
         check_dataset_folder(tmp_path)
