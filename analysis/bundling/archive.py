@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 import zipfile
 import zlib
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from glimpse.errors import GlimpseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
 BEGINNING = (1980, 1, 1, 0, 0, 0)  # the first time that a zip file can state
 # What is compressed already is stored.
@@ -60,6 +61,7 @@ def unpack(path: Path, folder: Path, limits: Limits | None = None) -> list[str]:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             _check(entries, path, limits)
+            _check_space(entries, path, folder)
             for entry in entries:
                 _write(archive, entry, folder / entry.filename, path)
     except FileNotFoundError:
@@ -73,7 +75,7 @@ def unpack(path: Path, folder: Path, limits: Limits | None = None) -> list[str]:
     return [entry.filename for entry in entries]
 
 
-def _check(entries: Iterable[zipfile.ZipInfo], path: Path, limits: Limits) -> None:
+def _check(entries: Sequence[zipfile.ZipInfo], path: Path, limits: Limits) -> None:
     total, seen, folders = 0, set[str](), set[str]()
     for count, entry in enumerate(entries, start=1):
         name = entry.filename
@@ -91,6 +93,17 @@ def _check(entries: Iterable[zipfile.ZipInfo], path: Path, limits: Limits) -> No
             raise _refusal(path, f"entry {_shown(name)} would grow {grown:,.0f}-fold as it is unpacked")
     if both := seen & folders:
         raise _refusal(path, f"entry {_shown(min(both))} is a file, and a folder of other files")
+
+
+def _check_space(entries: Sequence[zipfile.ZipInfo], path: Path, folder: Path) -> None:
+    """Refuse what the disk has no space for; the new report takes some, too."""
+    above = next(one for one in (folder, *folder.absolute().parents) if one.is_dir())
+    needed, free = sum(entry.file_size for entry in entries), shutil.disk_usage(above).free
+    if needed > free:
+        raise GlimpseError(
+            f"{path} was not unpacked: it takes {needed / 1e6:,.1f} MB, and {above} has {free / 1e6:,.1f} MB "
+            "left. Make space, or name a folder on another disk with --out."
+        )
 
 
 def _wrong(entry: zipfile.ZipInfo) -> str:

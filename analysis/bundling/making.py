@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
-from glimpse.files import file_digest, naming, read_json, write_json, write_whole
+from glimpse.files import Parts, file_digest, read_json, write_json, write_whole
 from glimpse.stated import allowed_wrong
 from glimpse.study import read_document
 from glimpse.version import __version__
 
 from .anonymous import Anonymizer
-from .archive import write_archive
+from .archive import PART, write_archive
 from .comparing import Comparison, compare_values
 from .contents import check_same, imported, opaque_names, said_in_public, stage_results, stage_study
 from .describing import DESCRIPTION, dataset_description, readme, stage_tables, summary_sentence
@@ -100,14 +100,16 @@ def make_bundle(
         write_json(folder / MANIFEST, manifest)
         packed = Path(work) / "bundle.zip"
         write_archive(folder, packed)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with naming(out):
-            part = out.with_name(f".{out.name}.part")
-            shutil.copyfile(packed, part)
-            part.replace(out)
+        write_whole(out, Parts(lambda: _parts(packed)))
         if options.hugging_face:
             write_dataset(folder, tables, manifest, made, options.hugging_face)
     return MadeBundle(manifest, file_digest(out), out.stat().st_size, differs, promised(study))
+
+
+def _parts(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while part := file.read(PART):
+            yield part
 
 
 def _check(study: Path, results: Path, out: Path) -> None:
@@ -124,6 +126,9 @@ def _check(study: Path, results: Path, out: Path) -> None:
     check_same(study, results)
     if out.is_dir() or (out.exists() and out.read_bytes()[:2] != b"PK"):
         raise GlimpseError(f"{out} is there and no zip file; name another file with --out.")
+    for above in out.parents:
+        if above.exists() and not above.is_dir():
+            raise GlimpseError(f"{above} is a file, so that {out} cannot be there; name another with --out.")
 
 
 def _summary(report: Path, results: Path, options: BundleOptions) -> dict[str, Any]:
@@ -225,7 +230,7 @@ def _differences(was: dict[str, Any], now: dict[str, Any], options: BundleOption
     )
     compare_values(found, before, after, "REPORT")
     words = [one for one in found.words if not (options.coarsen and _TIMES.search(one.place))]
-    return tuple(f"{one.place}: {one.was} in REPORT, {one.now} now" for one in (*found.deviations, *words))
+    return tuple(f"{one.place}: {one.was} there, {one.now} now" for one in (*found.deviations, *words))
 
 
 def scan(folder: Path, scanner: Scanner) -> Iterator[Leak]:

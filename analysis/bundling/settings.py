@@ -12,6 +12,7 @@ import numpy as np
 
 from glimpse.console import versions
 from glimpse.errors import GlimpseError
+from glimpse.files import naming
 
 from ..figures.drawing import DrawingBoard
 from ..figures.series import FORMATS
@@ -143,7 +144,7 @@ def write_report_again(folder: Path, recipe: Recipe, out: Path) -> None:
         ) from None
     for name, data in files.items():
         parts = [data] if isinstance(data, bytes) else data.make()
-        with (out / name).open("wb") as file:
+        with naming(out / name), (out / name).open("wb") as file:
             for part in parts:
                 file.write(part.encode() if isinstance(part, str) else part)
 

@@ -89,7 +89,7 @@ def bundle(
     )
     made = make_bundle(study, results, report, out, options)
     for text in made.differs[:DIFFERENCES_SHOWN]:
-        console.warn(f"the report in the bundle is not REPORT: {text}")
+        console.warn(f"the bundle's report differs from {report}: {text}")
     if len(made.differs) > DIFFERENCES_SHOWN:
         console.warn(f"and {len(made.differs) - DIFFERENCES_SHOWN} more differences.")
     if made.promise:

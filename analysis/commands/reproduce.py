@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 import tempfile
@@ -55,6 +56,8 @@ def reproduce(
       python cli.py reproduce study.zip --out checked/
       python cli.py reproduce study.zip --preview
     """
+    if math.isnan(tolerance):
+        raise click.BadParameter("it is nan; name a number from 0 to 0.1.", param_hint="--tolerance")
     from ..bundling.reproducing import open_bundle
     from ..bundling.reproducing import reproduce as run_again
 

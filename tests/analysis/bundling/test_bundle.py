@@ -1,6 +1,7 @@
 """`bundle`: what goes in, what stays out, and that the same files make the same bytes."""
 
 import csv
+import errno
 import json
 import shutil
 import zipfile
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from glimpse.analysis.bundling import making
 from glimpse.analysis.bundling.anonymous import Anonymizer, coarse_browser
 from glimpse.analysis.bundling.people import read_people
 from glimpse.analysis.bundling.promises import promise_in, promised
@@ -15,6 +17,7 @@ from glimpse.analysis.bundling.scanning import Scanner
 from glimpse.errors import GlimpseError
 from glimpse.language import codes, language
 from glimpse.study import read_study
+from tests.analysis.analyses import run
 from tests.analysis.bundling.conftest import bundled, edit_lines
 
 pytestmark = pytest.mark.slow
@@ -338,3 +341,28 @@ def test_a_promise_is_told_and_what_to_do(copied):
 
 def test_a_promise_on_the_pages_of_an_earlier_version_is_found():
     assert promised(Path(__file__).parents[2] / "data" / "version-1" / "study") == "only in summary"
+
+
+def test_a_disk_without_space_leaves_nothing(limited, tmp_path, monkeypatch):
+    """What was begun is removed, and an earlier bundle stays."""
+    out = tmp_path / "study.zip"
+    out.write_bytes(b"PK earlier")
+
+    def full(path):
+        yield b"PK"
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(making, "_parts", full)
+    result = run("bundle", limited / "study", limited / "results", "--out", out)
+    assert result.exit_code == 1
+    assert "study.zip: No space left on device." in result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["study.zip"]
+    assert out.read_bytes() == b"PK earlier"
+
+
+def test_a_file_in_the_place_of_the_folder_is_named(limited, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    result = run(
+        "bundle", limited / "study", limited / "results", "--out", tmp_path / "notes.txt" / "study.zip"
+    )
+    assert "notes.txt is a file, so that" in result.output

@@ -4,6 +4,7 @@ import hashlib
 import json
 import stat
 import zipfile
+from types import SimpleNamespace
 
 import pytest
 
@@ -357,3 +358,19 @@ def test_a_bundle_without_images_has_no_preview(limited):
     result = run("reproduce", limited / "d.zip", "--preview", "--no-browser")
     assert result.exit_code == 1
     assert "this bundle has no images (digests only)" in result.output
+
+
+def test_a_disk_that_is_too_small_is_named(limited, tmp_path, monkeypatch):
+    monkeypatch.setattr(archive.shutil, "disk_usage", lambda path: SimpleNamespace(free=1_000))
+    out = tmp_path / "out"
+    result = run("reproduce", limited / "study.zip", "--out", out)
+    assert result.exit_code == 1
+    assert "MB, and" in result.output
+    assert "has 0.0 MB left. Make space, or name a folder on another disk" in result.output
+    assert not out.exists()
+
+
+def test_a_tolerance_is_a_number(limited):
+    result = run("reproduce", limited / "study.zip", "--tolerance", "nan")
+    assert result.exit_code == 2
+    assert "it is nan; name a number from 0 to 0.1." in result.output
