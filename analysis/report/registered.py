@@ -104,13 +104,16 @@ def _facts(
     first, latest = versions[0], versions[-1]
     before = [one for one in versions if found.was_before(one.registered_at)]
     in_force = before[-1] if before else first
-    if used["max_wrong_sentinels"] is None:
-        used = {**used, "max_wrong_sentinels": results.max_wrong_of(found.registration.study)}
-    has = {"": True, "exposures": results.mode == "limited-time", "sentinels": _has_sentinels(results)}
-    rows = _settings_rows(in_force, latest, used, {name for name, there in has.items() if there})
-    rows += _design_rows(in_force, results, found.registration.study, task, shown)
+    rows: list[dict[str, Any]] = []
+    if found.of_this_design:
+        if used["max_wrong_sentinels"] is None:
+            used = {**used, "max_wrong_sentinels": results.max_wrong_of(found.registration.study)}
+        has = {"": True, "exposures": results.mode == "limited-time", "sentinels": _has_sentinels(results)}
+        rows = _settings_rows(in_force, latest, used, {name for name, there in has.items() if there})
+        rows += _design_rows(in_force, results, found.registration.study, task, shown)
     return {
         "study": found.registration.study,
+        "of_studies": len(results.studies),
         "registered_at": first.registered_at,
         "sha256": found.sha256,
         "design_sha256": found.registration.design_sha256,
@@ -129,7 +132,7 @@ def _facts(
             }
             for one in versions[1:]
         ],
-        "compared": rows if found.of_this_design else [],
+        "compared": rows,
         "registered": titles_of(task, latest.analyses),
         "not_registered": titles_of(task, {*names} - {*latest.analyses}),
         "not_shown": titles_of(task, {*latest.analyses} - {*names}),
@@ -225,9 +228,12 @@ def registered_sentence(registrations: Sequence[Mapping[str, Any]]) -> str:
     for one in registrations:
         if not one["of_this_design"] or one["before_first_answer"] is None:
             continue
-        what = f"Study {one['study']}" if len(registrations) > 1 else "The study"
+        what = f"Study {one['study']}" if one["of_studies"] > 1 else "The study"
         when = "before" if one["before_first_answer"] else "after"
         text = f"{what} was registered on {one['registered_at'][:10]}, {when} the first answer"
         differing = [row["what"].lower() for row in one["compared"] if row["differs"]]
         said.append(f"{text}; otherwise than registered: {series(differing)}." if differing else f"{text}.")
+    others = registrations[0]["of_studies"] - len(registrations) if registrations else 0
+    if said and others:
+        said.append("The other study was not." if others == 1 else f"The other {others} studies were not.")
     return " ".join(said)

@@ -228,3 +228,28 @@ def test_a_bundle_with_coarse_times_says_nothing_of_what_these_change(coarsen, s
     other = {"first_answer_at": "2026-01-04T23:58:00Z", "before_first_answer": None, "why_unknown": "coarse"}
     was, now = ({"registrations": [times | {"sha256": text}]} for times, text in ((one, "0"), (other, "1")))
     assert len(_differences(was, now, BundleOptions(coarsen=coarsen))) == said
+
+
+def test_the_registration_of_another_study_is_a_problem(registered):
+    """As above, and its study is not among those of the answers."""
+    path = registered / "registration.json"
+    path.write_text(re.sub(r'"study": "\w+"', '"study": "another"', path.read_text(), count=1))
+    facts = facts_of(registered)
+    assert facts["registrations"][0]["compared"] == []
+    assert "The registration is of another design" in text_of(facts)
+
+
+def test_of_two_studies_the_registered_one_is_named(registered, tmp_path):
+    """A report that pools it with another says so, and that the other was not registered."""
+    other = shutil.copytree(registered, tmp_path / "other")
+    (other / "registration.json").unlink()
+    document = json.loads((other / "study.json").read_text())
+    own = document["study"]
+    (other / "study.json").write_text(json.dumps(document | {"study": "other"}))
+    edit_lines(other, lambda place, line: line.update(study="other"))
+    facts = summarize(evaluate([registered, other], AnalysisSettings()), {"glimpse": "0"})
+    assert facts["registrations"][0]["of_studies"] == 2
+    assert text_of(facts).count(f"1 of the 2 studies in this report was registered. Study {own} was") == 1
+    methods = methods_text(facts)
+    assert f"Study {own} was registered on 2026-01-02, before the first answer" in methods
+    assert "The other study was not." in methods
