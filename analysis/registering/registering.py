@@ -71,6 +71,11 @@ def register(folder: Path, requested: Requested, reason: str | None, at: str) ->
     GlimpseError where something else was registered and no reason is given, where a reason is given and
     nothing changes, and where the folder is no study.
     """
+    if (folder / "assignments.jsonl").is_file():
+        raise GlimpseError(
+            f"{folder} holds answers. Name the study that build-hits wrote; answers that were imported have "
+            "none, and cannot be registered in advance."
+        )
     study = read_study(folder)
     document = read_json(folder / "study.json")
     held = read_registration(folder)

@@ -193,6 +193,13 @@ def test_an_edited_registration_is_named(study, place, value, message):
     assert "defect of Glimpse" not in result.output
 
 
+def test_a_folder_of_results_is_not_registered(results):
+    refused = run("register", results)
+    assert refused.exit_code == 1
+    assert "results holds answers. Name the study that build-hits wrote" in refused.output
+    assert not (results / "registration.json").exists()
+
+
 def test_what_is_no_file_of_text_is_left_alone(study):
     """A folder in the place of either file, and a text that is not UTF-8, are refused and kept."""
     text, kept = study / "registration.md", study / "registration.json"
