@@ -46,11 +46,10 @@ def build_report(
     """
     board = board or DrawingBoard()
     drawings = drawings_of(evidence)
-    board.begin(drawings)
     facts = summarize(evidence, versions)
     found = findings(facts)
     drawings |= slide(evidence, drawings, found)
-    board.begin(drawings)
+    board.begin(drawings)  # in one go, as a single figure keeps one core waiting
     used = evidence.settings.intervals
     rates = by_question(evidence, [turned(one.preference, one.results.real) for one in evidence.each])
     cluster = CLUSTERS[used.cluster].spoken(evidence.results.stimulus)
