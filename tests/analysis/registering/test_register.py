@@ -196,7 +196,7 @@ def test_an_edited_registration_is_named(study, place, value, message):
 def test_a_folder_of_results_is_not_registered(results):
     refused = run("register", results)
     assert refused.exit_code == 1
-    assert "results holds answers. Name the study that build-hits wrote" in refused.output
+    assert "results is a folder of answers. Name the study that build-hits wrote" in refused.output
     assert not (results / "registration.json").exists()
 
 

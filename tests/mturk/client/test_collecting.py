@@ -378,10 +378,12 @@ def test_what_was_registered_goes_along_and_another_design_is_said(published, tm
     study, server, (one, _) = published
     server.submit(study, one, "ann")
     document = json.loads((study.folder / "study.json").read_text())
+    planned = {"conditions": [], "contrasts": [], "exposures_ms": [None], "places": 1, "answers": 1,
+               "stop_when": None, "replace_excluded": False}  # fmt: skip
     version = {
         "registered_at": "2026-03-01T10:00:00Z", "reason": "", "glimpse": "1", "published": False,
-        "options": {}, "hypotheses": [], "analysis": {}, "analyses": [], "planned": {}, "assumed": {},
-        "expected": [], "changes": [], "text": "",
+        "options": {}, "hypotheses": [], "analysis": {}, "analyses": [], "planned": planned,
+        "assumed": {}, "expected": [], "changes": [], "text": "",
     }  # fmt: skip
     registered = {"schema_version": 1, "study": study.study, "plan_sha256": study.plan_sha256,
                   "design_sha256": design_digest(document), "versions": [version]}  # fmt: skip
