@@ -73,8 +73,8 @@ def register(folder: Path, requested: Requested, reason: str | None, at: str) ->
     """
     if (folder / "assignments.jsonl").is_file():
         raise GlimpseError(
-            f"{folder} is a folder of answers. Name the study that build-hits wrote; answers that were imported have "
-            "none, and cannot be registered in advance."
+            f"{folder} is a folder of answers. Name the study that build-hits wrote; answers that were "
+            "imported have none, and cannot be registered in advance."
         )
     study = read_study(folder)
     document = read_json(folder / "study.json")
