@@ -139,11 +139,13 @@ function pace(clips, moved) {
   for (const clip of clips) clip.playbackRate = moved || clip.seen.at === last ? 1 : 0.1;
 }
 // Draws both clips until both have ended. Their first frames stay until both are at one later frame; afterwards a clip
-// that is ahead waits a refresh for the other, where the screen has refreshes to spare.
+// that is ahead waits a refresh for the other, where the screen has refreshes to spare. What the browser has announced
+// it now and then paints a refresh later: the frames with which the clips begin to move are drawn once more.
 function drawOn(trial) {
   const turn = (trial.turn = {});
   let moved = false;
   let held = false;
+  let times = 0;
   const step = ts => {
     if (!isOn(trial) || trial.turn !== turn) return;
     const clips = clipsOf(trial).filter(({error}) => !error);
@@ -153,7 +155,13 @@ function drawOn(trial) {
       pace(clips, moved);
     }
     held = !held && hz > 1.5 * fps && !level(clips);
-    if (fresh && moved && !held) draw(trial, ts);
+    if (fresh && moved && !held) {
+      draw(trial, ts);
+      times++;
+    } else if (times === 1) {
+      canvasesOf(trial).forEach(paint);
+      times++;
+    }
     requestAnimationFrame(step);
   };
   requestAnimationFrame(step);
