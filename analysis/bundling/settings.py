@@ -109,22 +109,9 @@ class Recipe:
 
 
 def usual() -> dict[str, Any]:
-    """Return the settings that analyze has where nothing is said."""
-    settings, intervals, rules = AnalysisSettings(), Intervals(), Rules()
-    return {
-        "sentinel_filter": rules.sentinel_filter,
-        "repeat_workers": rules.repeat_workers,
-        "max_exposure_error_ms": rules.max_exposure_error_ms,
-        "exposure": settings.exposure,
-        "cluster": intervals.cluster,
-        "level": intervals.level,
-        "equivalence": intervals.equivalence,
-        "threshold": settings.threshold,
-        "adjust": intervals.adjust,
-        "resamples": intervals.resamples,
-        "curve": settings.curve,
-        "seed": settings.seed,
-    }
+    """Return the settings that analyze has where nothing is said, but for those that follow from others."""
+    stated = AnalysisSettings().to_json(None)
+    return {name: stated[name] for name in stated if name not in {"max_wrong_sentinels", "alpha", "compare"}}
 
 
 def write_report_again(folder: Path, recipe: Recipe, out: Path) -> None:

@@ -5,13 +5,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from glimpse.errors import GlimpseError
 
 from .batch_results import RowError, moment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
+    from glimpse.tables import Table
+
+Read = TypeVar("Read")
 SHORTEST_MS = 4.0  # a frame at 250 Hz: an exposure in ms below it is in seconds
 LONGEST_MS = 3_600_000.0
 MOMENTS = (10**8, 10**11)  # seconds since 1970 that are a time of day, not a count
@@ -88,3 +94,34 @@ class AnswerRow:
         if not MOMENTS[0] <= seconds <= MOMENTS[1]:
             return None, f"{self.where}: time {cell!r} is no date; the row was kept without its time"
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), ""
+
+
+def rows_read(table: Table, read: Callable[[str, list[str]], Iterable[Read | str]]) -> Iterator[Read | str]:
+    """Yield what `read` makes of each row, by where it stands and its cells, and what is wrong with others.
+
+    read: raises RowError for a row that cannot be read; a text among what it yields is a problem, too.
+    """
+    for line, cells in table.rows:
+        where = f"{table.file}, line {line}"
+        if len(cells) != len(table.head):
+            yield f"{where}: the row does not have the header's {len(table.head)} cells"
+            continue
+        try:
+            yield from read(where, [cell.strip() for cell in cells])
+        except RowError as error:
+            yield str(error)
+
+
+def kept(found: Iterable[Read | str], paths: Sequence[Path], wanted: str) -> tuple[list[Read], list[str]]:
+    """Tell rows from problems; GlimpseError, naming the files and what is `wanted`, where no row is left."""
+    rows: list[Read] = []
+    problems: list[str] = []
+    for one in found:
+        if isinstance(one, str):
+            problems.append(one)
+        else:
+            rows.append(one)
+    if not rows:
+        first = f" The first: {problems[0]}" if problems else ""
+        raise GlimpseError(f"{', '.join(map(str, paths))}: no row is {wanted}.{first}")
+    return rows, problems

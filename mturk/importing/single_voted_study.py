@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter, defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,14 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from glimpse.errors import GlimpseError
 from glimpse.people import pseudonym
 from glimpse.questions import GENERATED, REAL, SINGLE_QUESTION, Question
-from glimpse.stated import TABLE
-from glimpse.study import SCHEMA_VERSION, digest
 from glimpse.submission import assignment_line
 from glimpse.trials import Trial, trials_csv
 
 from .batch_results import Imported
 from .imported_design import stimulus_id
-from .voted_study import BATCH, HIT
+from .voted_study import BATCH, HIT, table_document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,24 +106,15 @@ def _document(
 ) -> dict[str, Any]:
     """study.json: what the table says, and nothing else."""
     generated = sorted({trial.condition_left for trial in trials} - {real})
-    key = digest(TABLE + plan)
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "study": re.sub(r"[^a-z0-9]", "", key)[:16],
-        "title": title or "Imported answers",
-        "description": "Imported from a table of answers to single images.",
-        "imported_from": TABLE,
-        "experiment": {
-            "mode": "unlimited-time" if trials[0].exposure_ms is None else "limited-time",
-            "task": "single",
-            "real": real,
-            "shown": [*generated, real],
-            "questions": [question.to_json()],
-        },
-        "secret": digest(key + "workers"),
-        "hits": [{"hit": HIT, "batch": BATCH, "trials": len(trials)}],
-        "plan_sha256": digest(plan),
+    experiment = {
+        "mode": "unlimited-time" if trials[0].exposure_ms is None else "limited-time",
+        "task": "single",
+        "real": real,
+        "shown": [*generated, real],
+        "questions": [question.to_json()],
     }
+    said = "Imported from a table of answers to single images."
+    return table_document(plan, len(trials), experiment, title or "Imported answers", said)
 
 
 def _facts(

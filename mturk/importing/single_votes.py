@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from glimpse.errors import GlimpseError
 from glimpse.questions import GENERATED, REAL, value_of
 from glimpse.tables import read_table
 
-from .answer_rows import AnswerRow
+from .answer_rows import AnswerRow, kept, rows_read
 from .batch_results import RowError
 from .vote_columns import ROLES, Role, roles_at
 from .votes import NO, YES
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from glimpse.tables import Table
 
 SINGLE_ROLES = {
     "worker": ROLES["worker"],
@@ -81,8 +81,7 @@ def read_single_votes(paths: Sequence[Path], stated: Sequence[str] = ()) -> Sing
     stated: texts ROLE=COLUMN. GlimpseError where a file is no such table, or none of its rows is an answer;
     rows that cannot be read are `problems`.
     """
-    votes: list[SingleVote] = []
-    problems: list[str] = []
+    found: list[SingleVote | str] = []
     read, unread = dict[str, None](), dict[str, None]()
     for path in paths:
         table = read_table(path, SINGLE_KNOWN)
@@ -92,14 +91,8 @@ def read_single_votes(paths: Sequence[Path], stated: Sequence[str] = ()) -> Sing
         unread.update(
             dict.fromkeys(name for place, name in enumerate(table.head) if place not in at.values())
         )
-        for found in _rows(table, at):
-            if isinstance(found, str):
-                problems.append(found)
-            else:
-                votes.append(found)
-    if not votes:
-        first = f" The first: {problems[0]}" if problems else ""
-        raise GlimpseError(f"{', '.join(map(str, paths))}: no row is an answer to an image.{first}")
+        found += rows_read(table, partial(_votes, table.head, at))
+    votes, problems = kept(found, paths, "an answer to an image")
     return SingleVotes(tuple(votes), tuple(problems), tuple(read), tuple(unread))
 
 
@@ -115,25 +108,19 @@ def _check(at: Mapping[str, int], head: Sequence[str], where: str) -> None:
         )
 
 
-def _rows(table: Table, at: Mapping[str, int]) -> Iterable[SingleVote | str]:
-    """The answers of a table's rows, and what is wrong with others."""
-    for line, cells in table.rows:
-        where = f"{table.file}, line {line}"
-        if len(cells) != len(table.head):
-            yield f"{where}: the row does not have the header's {len(table.head)} cells"
-            continue
-        row = AnswerRow(where, [cell.strip() for cell in cells], table.head, at)
-        try:
-            value, rated = _value(row)
-            time, problem = row.time()
-            yield SingleVote(
-                where, row.needed("worker"), row.needed("condition"), row.needed("item"), value, rated,
-                row.exposure(), row.number("response_ms") if "response_ms" in at else None, time,
-            )  # fmt: skip
-            if problem:
-                yield problem
-        except RowError as error:
-            yield str(error)
+def _votes(
+    head: Sequence[str], at: Mapping[str, int], where: str, cells: list[str]
+) -> Iterable[SingleVote | str]:
+    """The answer of a row, and what is wrong with its time."""
+    row = AnswerRow(where, cells, head, at)
+    value, rated = _value(row)
+    time, problem = row.time()
+    yield SingleVote(
+        where, row.needed("worker"), row.needed("condition"), row.needed("item"), value, rated,
+        row.exposure(), row.number("response_ms") if "response_ms" in at else None, time,
+    )  # fmt: skip
+    if problem:
+        yield problem
 
 
 def _value(row: AnswerRow) -> tuple[int, bool]:

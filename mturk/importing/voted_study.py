@@ -188,16 +188,25 @@ def _document(
     }
     experiment |= {"real": real} if real else {}
     experiment |= {} if sided else {"sides": SIDES_UNKNOWN}
+    return table_document(
+        plan, len(trials), experiment, title or "Imported votes", "Imported from a table of votes."
+    )
+
+
+def table_document(
+    plan: str, trials: int, experiment: Mapping[str, Any], title: str, description: str
+) -> dict[str, Any]:
+    """study.json of a study that a table tells of: one HIT of so many trials, its ids from `plan`."""
     key = digest(TABLE + plan)
     return {
         "schema_version": SCHEMA_VERSION,
         "study": re.sub(r"[^a-z0-9]", "", key)[:16],
-        "title": title or "Imported votes",
-        "description": "Imported from a table of votes.",
+        "title": title,
+        "description": description,
         "imported_from": TABLE,
         "experiment": experiment,
         "secret": digest(key + "workers"),
-        "hits": [{"hit": HIT, "batch": BATCH, "trials": len(trials)}],
+        "hits": [{"hit": HIT, "batch": BATCH, "trials": trials}],
         "plan_sha256": digest(plan),
     }
 

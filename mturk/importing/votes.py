@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from glimpse.errors import GlimpseError
 from glimpse.tables import read_table
 
-from .answer_rows import AnswerRow
+from .answer_rows import AnswerRow, kept, rows_read
 from .batch_results import RowError
 from .vote_columns import KNOWN, Columns, columns_of
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from glimpse.tables import Table
 
 A, B, TIE = "a", "b", "tie"
 TIES = ("tie", "tied", "draw", "equal", "same", "both", "neither", "none", "no preference", "cannot tell")
@@ -64,8 +63,7 @@ def read_votes(paths: Sequence[Path], stated: Sequence[str] = (), *, a_is_left: 
     stated: as `columns_of` takes them. a_is_left: the first condition of a row stood left. GlimpseError where
     a file is no table of votes, or none of its rows is a vote; rows that cannot be read are `problems`.
     """
-    votes: list[Vote] = []
-    problems: list[str] = []
+    found: list[Vote | str] = []
     read, unread = dict[str, None](), dict[str, None]()
     sided = True
     for path in paths:
@@ -74,29 +72,14 @@ def read_votes(paths: Sequence[Path], stated: Sequence[str] = (), *, a_is_left: 
         sided &= a_is_left or columns.sided
         read.update(dict.fromkeys(columns.read_as(table.head)))
         unread.update(dict.fromkeys(columns.left_out(table.head)))
-        for found in _rows(table, columns):
-            if isinstance(found, str):
-                problems.append(found)
-            else:
-                votes.append(found)
-    if not votes:
-        first = f" The first: {problems[0]}" if problems else ""
-        raise GlimpseError(f"{', '.join(map(str, paths))}: no row is a vote.{first}")
+        found += rows_read(table, partial(_votes, table.head, columns))
+    votes, problems = kept(found, paths, "a vote")
     return Votes(tuple(votes), sided, tuple(problems), tuple(read), tuple(unread))
 
 
-def _rows(table: Table, columns: Columns) -> Iterable[Vote | str]:
-    """The votes of a table's rows, and what is wrong with others."""
-    for line, cells in table.rows:
-        where = f"{table.file}, line {line}"
-        if len(cells) != len(table.head):
-            yield f"{where}: the row does not have the header's {len(table.head)} cells"
-            continue
-        row = _VoteRow(where, [cell.strip() for cell in cells], table.head, columns.at, columns.answers)
-        try:
-            yield from row.votes()
-        except RowError as error:
-            yield str(error)
+def _votes(head: Sequence[str], columns: Columns, where: str, cells: list[str]) -> Iterable[Vote | str]:
+    """The votes of a row, and what is wrong with it."""
+    return _VoteRow(where, cells, head, columns.at, columns.answers).votes()
 
 
 @dataclass(frozen=True)
