@@ -70,6 +70,7 @@ METHODS = {
     "swiss": "Swiss system",
     "tree": "information about all strengths, by spanning trees",
     "adaptive": '`allocation = "adaptive"`',
+    "first": '`allocation = "adaptive"`, `first = 3`',
 }
 
 
@@ -219,12 +220,19 @@ def adaptive(systems: int, last: int, rng: np.random.Generator) -> Callable[...,
     return lambda wins, shown, own: draw(posterior(wins), shown, TRIALS, own)
 
 
+def first(systems: int, last: int, rng: np.random.Generator) -> Callable[..., Any]:  # noqa: ARG001
+    """Glimpse's, where it was told how many of the first are to be told apart."""
+    how = Allocation(first=TOP)
+    return lambda wins, shown, own: draw(posterior(wins, how), shown, TRIALS, own, how)
+
+
 DRAWS = {
     "fixed": fixed,
     "random": random,
     "swiss": by_rounds(swiss),
     "tree": by_rounds(tree),
     "adaptive": adaptive,
+    "first": first,
 }
 
 

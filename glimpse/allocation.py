@@ -8,8 +8,10 @@ whose chances are p and 1 - p, lowers the variance of the difference of k and l 
 
 so half of that over var(k - l) is, nearly, the information that it is expected to give about that difference.
 A pair's worth is the sum of this over all differences, each weighted by (r s)^(-3/2), where r and s are the
-expected ranks of its two conditions: what counts most is who leads, and by how much. Answers of one worker,
-and about one image, are alike; the design effect is by how many times fewer independent ones they are worth.
+expected ranks of its two conditions: what counts most is who leads, and by how much. Where it is stated how
+many of the first are to be told apart, from each other and from the next, the weight is the chance that one
+condition is among them and the other, too, or the next. Answers of one worker, and about one image, are
+alike; the design effect is by how many times fewer independent ones they are worth.
 
 A share of pairs is drawn at random, so that no condition is left out, whatever the answers were. Compare
 Mikhailiuk et al. (2020), "Active sampling for pairwise comparisons via approximate message passing
@@ -36,6 +38,7 @@ PRIOR_SD = 1.5
 DESIGN_EFFECT = 2.0
 _STEPS = 50
 _TOP = 1.5  # how much more first ranks count
+_POSTERIOR_DRAWS = 400
 _MOST = 1e9  # worth of nothing else
 
 
@@ -99,13 +102,15 @@ class Allocation:
     """How trials are drawn.
 
     `allowed` (n, n) tells which conditions may meet; None: every two. `random_share` of an assignment's pairs
-    are drawn at random.
+    are drawn at random. `first`: how many of the first conditions are to be told apart, from each other and
+    from the next; None: all, the first most of all.
     """
 
     random_share: float = RANDOM_SHARE
     design_effect: float = DESIGN_EFFECT
     prior_sd: float = PRIOR_SD
     allowed: NDArray[np.bool_] | None = field(default=None, repr=False)
+    first: int | None = None
 
 
 def posterior(wins: Floats, allocation: Allocation | None = None, pending: Floats | None = None) -> Posterior:
@@ -144,18 +149,39 @@ def posterior(wins: Floats, allocation: Allocation | None = None, pending: Float
     return Posterior(theta, np.asarray(np.linalg.inv(precision), dtype=np.float64))
 
 
-def worth(known: Posterior, design_effect: float = DESIGN_EFFECT) -> Floats:
-    """Return (n, n) how much one more answer about each pair is expected to tell of the ranking, in nats."""
+def worth(known: Posterior, design_effect: float = DESIGN_EFFECT, matters: Floats | None = None) -> Floats:
+    """Return (n, n) how much one more answer about each pair is expected to tell of the ranking, in nats.
+
+    `matters` (n, n): how much the difference of each two counts; None: the more, the higher they rank.
+    """
     gap = known.mean[:, None] - known.mean[None, :]
     spread = _spread(known.covariance)
-    rank = expected_ranks(known) ** -_TOP
-    matters = rank[:, None] * rank[None, :] / spread
+    matters = (_by_rank(known) if matters is None else matters) / spread
     np.fill_diagonal(matters, 0.0)
     of_differences = np.diag(matters.sum(axis=1)) - matters
     told = known.covariance @ of_differences @ known.covariance
     p = expit(gap)
     weight = p * (1 - p) / design_effect
     return np.asarray(weight * _spread(told) / (1 + weight * spread) / 2)
+
+
+def _by_rank(known: Posterior) -> Floats:
+    """Return (n, n) how much the difference of each two counts where all do, the first most."""
+    own = expected_ranks(known) ** -_TOP
+    return np.asarray(own[:, None] * own[None, :])
+
+
+def of_first(known: Posterior, first: int, rng: np.random.Generator) -> Floats:
+    """Return (n, n) how much the difference of each two counts where the `first` are to be told apart.
+
+    That is how often, among strengths drawn from the posterior, one of the two is among the first and the
+    other, too, or the next; half as often where it is the next.
+    """
+    drawn = rng.multivariate_normal(known.mean, known.covariance, _POSTERIOR_DRAWS, method="cholesky")
+    ranks = np.argsort(np.argsort(-drawn, axis=1), axis=1)
+    both = (ranks < first).T.astype(np.float64) @ (ranks <= first).astype(np.float64) / _POSTERIOR_DRAWS
+    np.fill_diagonal(both, 0.0)
+    return np.asarray((both + both.T) / 2)
 
 
 def _spread(covariance: Floats) -> Floats:
@@ -198,11 +224,13 @@ def draw(
     at_random = round(allocation.random_share * trials)
     pairs = _random_pairs(allowed, at_random, rng)
     drawn = np.zeros((n, n))
+    # Found once: within an assignment, who is among the first hardly changes.
+    matters = None if allocation.first is None else of_first(known, allocation.first, rng)
     for pair in pairs:
         known = known.after(pair, allocation.design_effect)
         drawn[pair] += 1
     for _ in range(trials - at_random):
-        value = worth(known, allocation.design_effect) / (1 + drawn)
+        value = worth(known, allocation.design_effect, matters) / (1 + drawn)
         value = np.where(allowed, value * (1 + 1e-6 * rng.random((n, n))), -1.0)
         first, second = divmod(int(value.argmax()), n)
         pairs.append((first, second))

@@ -39,8 +39,8 @@ PAPER_EXPOSURES_MS = (125, 250, 500, 1000, 2000, 4000, 8000)
 PLAIN_MS = 1000
 # Fields that study.json leaves out where they say what is usual, as earlier versions never stated them.
 LEFT_OUT = frozenset({
-    "stop_when", "questions", "sentinels", "sentinel_question", "hit_trials", "allocation", "task", "shown",
-    "real_share", "blocks", "staircase", "feedback",
+    "stop_when", "questions", "sentinels", "sentinel_question", "hit_trials", "allocation", "first", "task",
+    "shown", "real_share", "blocks", "staircase", "feedback",
 })  # fmt: skip
 PAPER_BASELINES = ("image-space", "pix2pix", "encoder-decoder", "full-resolution")
 
@@ -67,7 +67,8 @@ class Experiment:
     names its own, or where there are none. A cell is one contrast at one exposure; `trials_per_cell` counts
     in one HIT. Where `hit_trials` is stated, all the trials of a HIT, cells are spread over the HITs of a
     batch, each equally often to within one, and `trials_per_cell` is the most that a HIT has of one.
-    With `allocation` "adaptive" our own server draws the compared trials of each assignment (`allocation`).
+    With `allocation` "adaptive" our own server draws the compared trials of each assignment (`allocation`),
+    such that the `first` conditions are told apart, from each other and the next; None: all, the first most.
     `pairing`, `scenes` and `sides` are None where a file that a design
     was taken from does not say them.
     An assignment is excluded when more than `max_wrong_sentinels` of its sentinels are wrong. The study may
@@ -110,6 +111,7 @@ class Experiment:
     sentinel_question: str | None = None
     hit_trials: int | None = None
     allocation: Allocations = "fixed"
+    first: int | None = None
     task: Task = "pairs"
     shown: tuple[str, ...] = ()
     real_share: float = 0.5

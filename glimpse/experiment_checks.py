@@ -51,6 +51,7 @@ def _check_spread(experiment: Any) -> None:
     trials, known = experiment.hit_trials, experiment.known_per_hit
     if experiment.allocation == "adaptive" and (trials is None or experiment.pairing != "same-item"):
         raise GlimpseError("allocation is 'adaptive'; it needs --trials-per-hit, and --pairing same-item.")
+    _check_first(experiment)
     if trials is None:
         return
     if not isinstance(trials, int) or isinstance(trials, bool) or trials <= known:
@@ -67,6 +68,24 @@ def _check_spread(experiment: Any) -> None:
                 f"{-(-cells // (trials - known))} HITs of {trials} trials, or some would never be shown. "
                 "Raise --hits-per-batch or --trials-per-hit, or compare fewer conditions."
             )
+
+
+def _check_first(experiment: Any) -> None:
+    """Check how many of the first conditions are to be told apart."""
+    first = experiment.first
+    if first is None:
+        return
+    if experiment.allocation != "adaptive":
+        raise GlimpseError(
+            f"first is {first!r}; it says which trials the server draws. Add --allocation adaptive, or leave "
+            "--first out."
+        )
+    conditions = len({name for contrast in experiment.contrasts for name in contrast})
+    if not isinstance(first, int) or isinstance(first, bool) or not 1 <= first <= conditions:
+        raise GlimpseError(
+            f"first is {first!r}; it must be a whole number from 1 to {conditions}, the conditions that are "
+            "compared."
+        )
 
 
 def check_contrasts(experiment: Any) -> None:

@@ -44,6 +44,7 @@ class Numbers(TypedDict, total=False):
     trials_per_cell: int
     trials_per_hit: int
     allocation: str
+    first: int
     sentinels_per_hit: int
     max_sentinels_in_a_row: int
     max_wrong_sentinels: int
@@ -57,7 +58,7 @@ class Numbers(TypedDict, total=False):
     sentinel_question: str
 
 
-SPREADING = ("trials_per_hit", "allocation")
+SPREADING = ("trials_per_hit", "allocation", "first")
 WORDS = ("pairing", "scenes", "sides", "sentinels", "sentinel_question")
 
 
@@ -127,7 +128,8 @@ def plan_study(
             ("random" or "same-item"), scenes ("without-replacement" or "with-replacement"), sides ("balanced"
             or "random"), hits_per_batch, trials_per_cell (in one HIT), trials_per_hit (cells are spread over
             HITs, each equally often), allocation ("fixed", or "adaptive": our own server draws each
-            assignment's trials), sentinels_per_hit, max_sentinels_in_a_row, max_wrong_sentinels (more exclude
+            assignment's trials), first (with "adaptive": how many leading conditions are to be told apart, at
+            the others' cost), sentinels_per_hit, max_sentinels_in_a_row, max_wrong_sentinels (more exclude
             an assignment), practice_trials, break_every (trials), workers_per_hit, reward_usd (of a HIT),
             time_allotted_minutes, stop_when (when the study may stop early, such as "excludes-chance" or
             "width=0.10"), sentinels (where known answers come from: "condition", "file" or "mismatch"),
@@ -307,6 +309,8 @@ def _spread(experiment: Experiment, numbers: Mapping[str, object]) -> Experiment
     from .design.spreading import drawn, spread, spread_where_needed
 
     adaptive = word("allocation", numbers.get("allocation", "fixed"), ("fixed", "adaptive")) == "adaptive"
+    if "first" in numbers and not adaptive:
+        raise GlimpseError('first says which trials the server draws; it needs allocation="adaptive".')
     if not adaptive and "trials_per_hit" not in numbers:
         experiment, warning = spread_where_needed(experiment, numbers)
         if warning:
@@ -318,8 +322,10 @@ def _spread(experiment: Experiment, numbers: Mapping[str, object]) -> Experiment
     if adaptive:
         if "pairing" not in numbers:
             experiment = dataclasses.replace(experiment, pairing="same-item")
-        asked = numbers.get("trials_per_hit")
-        return drawn(experiment, None if asked is None else whole("trials_per_hit", asked, 1), hits)
+        trials, first = (
+            whole(name, numbers[name], 1) if name in numbers else None for name in ("trials_per_hit", "first")
+        )
+        return drawn(experiment, trials, hits, first)
     return spread(experiment, whole("trials_per_hit", numbers["trials_per_hit"], 1), hits)
 
 

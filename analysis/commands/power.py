@@ -15,9 +15,11 @@ from ..statistics.choices import ALPHA
 from .options import out_option, seed_option
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 OWN = "the experiment's"
+OF_RANKINGS = ("strength_spread", "first", "allocation")
+OF_RATES = ("mode", "trials_per_cell", "rate", "slip")
 
 
 @click.command()
@@ -121,6 +123,9 @@ OWN = "the experiment's"
               "are equally spaced.")  # fmt: skip
 @click.option("--first", type=click.IntRange(1, 100), default=3, show_default=True,
               help="With --systems: how many of the leading ones are to be told apart.")  # fmt: skip
+@click.option("--allocation", type=click.Choice(["fixed", "adaptive"]), default="fixed", show_default=True,
+              help="With --systems: trials are planned, or drawn by your own server to tell the leading ones "
+              "apart.")  # fmt: skip
 @click.option("--trials-per-hit", type=click.IntRange(1, 5000), default=60, show_default=True,
               help="With --systems: trials that a worker answers.")  # fmt: skip
 @click.option("--task", type=click.Choice(["pairs", "single"]), default="pairs", show_default=True,
@@ -236,7 +241,7 @@ def _plan_ranking(
     alpha, studies, seed = settings
     size = RankingSize(
         ranking["systems"], counts[0] or PAPER_IMAGES, ranking["trials_per_hit"], counts[1] or 10,
-        ranking["strength_spread"], ranking["first"],
+        ranking["strength_spread"], ranking["first"], ranking["allocation"] == "adaptive",
     )  # fmt: skip
     plan = ranking_plan(size, spread=spread, level=1 - alpha, studies=studies, seed=seed)
     console.say(
@@ -247,7 +252,8 @@ def _plan_ranking(
         console.say(line)
     write_whole(out / "ranking_power.csv", plan.to_csv(index=False, lineterminator="\n"))
     console.say(f"\nWrote {out}/: ranking_power.csv.")
-    console.next(f"{program()} build-hits --mode unlimited-time --contrast all")
+    drawn = f" --allocation adaptive --first {size.first}" if size.adaptive else ""
+    console.next(f"{program()} build-hits --mode unlimited-time --contrast all{drawn}")
 
 
 def _plans_otherwise(
@@ -264,7 +270,10 @@ def _plans_otherwise(
         _plan_single(study, counts, options, spreads, (alpha, reward), out)
         return True
     if options["systems"] is None:
+        _refuse(OF_RANKINGS, "with --systems; add it, or leave this out")
+        _refuse(("trials_per_hit",), "with --systems or --task single; add one, or leave this out")
         return False
+    _refuse((*OF_RATES, "hits", "reward"), "without --systems; leave one of them out")
     _plan_ranking(study, (counts[0], counts[2]), options, spreads, (alpha, studies, seed), out)
     return True
 
@@ -272,12 +281,17 @@ def _plans_otherwise(
 def _is_single(options: dict[str, Any]) -> bool:
     """Whether single images are planned; UsageError where options of theirs are given for pairs."""
     if options["task"] == "single":
+        _refuse((*OF_RANKINGS, *OF_RATES), "with --task pairs; leave it out")
         return True
-    for name in ("d_prime", "generated"):
-        if click.get_current_context().get_parameter_source(name) is not ParameterSource.DEFAULT:
-            option = name.replace("_", "-")
-            raise click.UsageError(f"--{option} works only with --task single; leave it out, or add it.")
+    _refuse(("d_prime", "generated"), "with --task single; add it, or leave this out")
     return False
+
+
+def _refuse(names: Sequence[str], wanted: str) -> None:
+    """Raise UsageError for a stated option that says nothing of what is planned."""
+    for name in names:
+        if click.get_current_context().get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(f"--{name.replace('_', '-')} works only {wanted}.")
 
 
 def _plan_single(

@@ -4,7 +4,7 @@ Strengths are spaced equally. Their errors follow from the design, as in `glimps
 answer adds what a Bradley-Terry model says, a worker what they like in each system, an image how good it
 looks, a pair what is left. Estimates are drawn with these errors and ranked by the rank sets of the report.
 Random effects draw mean rates together by 1 / sqrt(1 + 0.346 S), S their variance on an answer (Zeger, Liang
-& Albert 1988, Biometrics 44(4)).
+& Albert 1988, Biometrics 44(4)). How often each pair is answered is simulated where the server draws trials.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from glimpse.allocation import Allocation
 from glimpse.errors import GlimpseError
 from glimpse.precision import TYPICAL
 
 from ..statistics.bradley_terry import design_matrix
 from ..statistics.rank_sets import simultaneous_sets
 from ..statistics.simultaneous import Estimates, simulate
+from .drawn_shares import DrawnStudies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +44,8 @@ ERRORS = 4_000  # drawn for critical values
 class RankingSize:
     """A study that ranks: systems, items that all of them show, trials a HIT, and workers, each of one HIT.
 
-    spread: standard deviation of the strengths, in log odds. first: how many are to be told apart.
+    spread: standard deviation of the strengths, in log odds. first: how many are to be told apart. adaptive:
+    the server draws each worker's trials, to tell those apart (`build-hits --allocation adaptive --first`).
     """
 
     systems: int
@@ -51,6 +54,7 @@ class RankingSize:
     workers_per_hit: int = 10
     spread: float = 1.0
     first: int = 3
+    adaptive: bool = False
 
     def __post_init__(self) -> None:
         """Check every number once."""
@@ -71,14 +75,30 @@ class RankingSize:
         return np.asarray(self.spread * spaced / spaced.std())
 
 
-def expected_errors(size: RankingSize, workers: int, spread: Spread = TYPICAL) -> Estimates:
-    """The strengths that many answers would give, with the errors that `workers` leave."""
+def _drawn_together(spread: Spread) -> float:
+    """The share of the variance of strengths that mean rates show."""
+    return 1 / (1 + DRAWN * LOGIT**2 * (spread.worker**2 + spread.pair**2 + 2 * spread.image**2))
+
+
+def expected_errors(
+    size: RankingSize, workers: int, spread: Spread = TYPICAL, answered: Floats | None = None
+) -> Estimates:
+    """The strengths that many answers would give, with the errors that `workers` leave.
+
+    answered: (pairs,) how often each pair is answered, in the order of `combinations`, where trials are drawn
+    for each worker; None: equally often, in trials that the workers of a HIT share.
+    """
     like2, pair2, image2 = spread.worker**2 / 2, spread.pair**2, spread.image**2
-    drawn = 1 / (1 + DRAWN * LOGIT**2 * (2 * like2 + pair2 + 2 * image2))
+    drawn = _drawn_together(spread)
     theta, K = size.strengths * np.sqrt(drawn), size.systems
     pairs = np.array(list(combinations(range(K), 2)))
-    shown = max(workers / size.workers_per_hit, 1.0) * size.trials_per_hit / len(pairs)  # trials a contrast
-    answers = workers * size.trials_per_hit / len(pairs)
+    if answered is None:
+        answers = np.full(len(pairs), workers * size.trials_per_hit / len(pairs))
+        hits = max(workers / size.workers_per_hit, 1.0)
+        shown = np.full(len(pairs), hits * size.trials_per_hit / len(pairs))  # trials of a contrast
+    else:
+        answers = np.maximum(answered, 1e-6)
+        shown = np.minimum(answers, size.items)
     rate = special.expit(theta[pairs[:, 0]] - theta[pairs[:, 1]])
     X, weight = design_matrix(pairs[:, 0], pairs[:, 1], K)[:, : K - 1], rate * (1 - rate)
     bread = np.linalg.inv((X * (answers * weight)[:, None]).T @ X)
@@ -91,20 +111,28 @@ def expected_errors(size: RankingSize, workers: int, spread: Spread = TYPICAL) -
     return Estimates(theta, known.covariance, known.se, known.se_gaps, df)
 
 
+def drawn_studies(size: RankingSize, spread: Spread, seed: int) -> DrawnStudies | None:
+    """Studies whose trials the server draws; None where they are planned."""
+    if not size.adaptive:
+        return None
+    theta = size.strengths * np.sqrt(_drawn_together(spread))
+    how = Allocation(first=min(size.first, size.systems))
+    return DrawnStudies(theta, size.items, size.trials_per_hit, how, seed)
+
+
 def chance_told_apart(
-    size: RankingSize, workers: int, spread: Spread, level: float, studies: int, rng: np.random.Generator
+    true: Estimates, first: int, level: float, studies: int, rng: np.random.Generator
 ) -> float:
-    """The share of studies in which each of the first ranks is that of one system alone."""
-    true = expected_errors(size, workers, spread)
+    """The share of studies with these errors in which each of the first ranks is that of one system alone."""
     simulated = simulate(true, rng, ERRORS)
     values, vectors = np.linalg.eigh(true.covariance)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     told = 0
-    for error in rng.standard_normal((studies, size.systems)) @ root.T:
+    for error in rng.standard_normal((studies, len(true.theta))) @ root.T:
         found = Estimates(true.theta + error, true.covariance, true.se, true.se_gaps, true.df)
         sets = simultaneous_sets(found, simulated, level)
-        first = np.arange(min(size.first, size.systems))
-        told += bool((sets.low[first] == first + 1).all() and (sets.high[first] == first + 1).all())
+        ranks = np.arange(min(first, len(true.theta)))
+        told += bool((sets.low[ranks] == ranks + 1).all() and (sets.high[ranks] == ranks + 1).all())
     return told / studies
 
 
@@ -124,17 +152,18 @@ def ranking_plan(
     longer help.
     """
     rows: list[dict[str, Any]] = []
+    drawing = drawn_studies(size, spread, seed)
     workers = float(max(least, size.workers_per_hit))
     while workers <= MOST_WORKERS:
         count = round(workers)
         rng = np.random.default_rng([seed, count])
-        errors = expected_errors(size, count, spread).se_gaps
+        true = expected_errors(size, count, spread, drawing.answered(count) if drawing else None)
         first = range(min(size.first, size.systems - 1))
         rows.append({
             "systems": size.systems, "items": size.items, "workers": count,
             "hits": -(-count // size.workers_per_hit), "answers": count * size.trials_per_hit,
-            "largest_se": max(float(errors[place, place + 1]) for place in first),
-            "told_apart": chance_told_apart(size, count, spread, level, studies, rng),
+            "largest_se": max(float(true.se_gaps[place, place + 1]) for place in first),
+            "told_apart": chance_told_apart(true, size.first, level, studies, rng),
         })  # fmt: skip
         if rows[-1]["told_apart"] >= ENOUGH or _helps_no_more(rows):
             break

@@ -12,7 +12,7 @@ from glimpse.precision import SPREADS, TYPICAL
 
 from ..planning.planning import shown_images
 from ..planning.power import plan_table
-from ..planning.ranking_power import RankingSize, chance_told_apart
+from ..planning.ranking_power import RankingSize, chance_told_apart, drawn_studies, expected_errors
 from ..planning.single_power import SPREADS as SINGLE_SPREADS
 from ..planning.single_power import SingleSize, single_plan
 from ..planning.size import size_of
@@ -90,10 +90,15 @@ def _of_ranking(study: Study, images: int, level: float, seed: int) -> list[dict
         return []
     trials = one.genuine_per_hit(one.batches[0]) // len(one.exposures_ms)
     first = min(FIRST_RANKS, len(names) - 1)
-    size = RankingSize(len(names), images, max(1, trials), one.workers_per_hit, STRENGTH_SPREAD, first)
+    size = RankingSize(
+        len(names), images, max(1, trials), one.workers_per_hit, STRENGTH_SPREAD, first,
+        adaptive=one.allocation == "adaptive",
+    )  # fmt: skip
     workers = one.hits * one.workers_per_hit
+    drawing = drawn_studies(size, TYPICAL, seed)
+    errors = expected_errors(size, workers, TYPICAL, drawing.answered(workers) if drawing else None)
     rng = np.random.default_rng([seed, workers])
-    told = chance_told_apart(size, workers, TYPICAL, level, RANKING_STUDIES, rng)
+    told = chance_told_apart(errors, first, level, RANKING_STUDIES, rng)
     return [{"of": "ranking", "systems": len(names), "first": first, "strength_spread": STRENGTH_SPREAD,
              "workers": workers, "told_apart": told}]  # fmt: skip
 

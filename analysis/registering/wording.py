@@ -155,9 +155,10 @@ def _dealt(one: Experiment) -> str:
     if one.task == "pairs" and one.sides:
         said += ", with balanced sides" if one.sides == "balanced" else ", with random sides"
     if one.allocation == "adaptive":
+        leading = f"{one.first} leading" if one.first else "leading"
         said += (
             "; the server draws those of each assignment, four fifths where an answer tells most about the "
-            "leading conditions, one fifth at random"
+            f"{leading} conditions, one fifth at random"
         )
     elif one.hit_trials is not None:
         said += "; cells are spread over HITs, each equally often"

@@ -44,6 +44,7 @@ def experiment(results: Results, studies: Sequence[str]) -> dict[str, Any]:
         "pairing": "same-item" if shown.pop("same_item") else pairing if pairing != "same-item" else None,
         "sentinel_source": single([one.get("sentinels", "condition") for one in own]),
         "adaptive": any(one.get("allocation") == "adaptive" for one in own),
+        "first": single([one.get("first") for one in own]),
         "contexts": sum(len(document.get("contexts") or {}) for document in documents),
         **stated,
         **shown,

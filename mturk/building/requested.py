@@ -61,6 +61,7 @@ NUMBERS = (
     "trials_per_cell",
     "hit_trials",
     "allocation",
+    "first",
     "exposures_ms",
     "sentinels_per_hit",
     "sentinel_exposure_ms",
@@ -128,6 +129,7 @@ def experiment_of(said: Mapping[str, Any], conditions: Sequence[str]) -> Experim
         check_exclusion_rule(experiment)
         return experiment
     trials, adaptive = numbers.pop("hit_trials", None), numbers.pop("allocation", "fixed") == "adaptive"
+    first = numbers.pop("first", None) if adaptive else None
     if trials is not None and "trials_per_cell" in said:
         raise GlimpseError(
             "--trials-per-hit and --trials-per-cell both say how long a HIT is; give one of them."
@@ -145,7 +147,7 @@ def experiment_of(said: Mapping[str, Any], conditions: Sequence[str]) -> Experim
         numbers=numbers,
     )
     if adaptive:
-        experiment = drawn(experiment, trials, said.get("hits_per_batch"))
+        experiment = drawn(experiment, trials, said.get("hits_per_batch"), first)
     elif trials is not None:
         experiment = spread(experiment, trials, said.get("hits_per_batch"))
     check_exclusion_rule(experiment)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 OF_PAIRS = (
     "contrasts", "ours", "baselines", "pairing", "scenes", "sides", "context_text", "context_image",
     "context_when", "sentinel_mismatch", "sentinel_keep_sides", "stop_when", "from_hits", "trim",
+    "first",
 )  # fmt: skip
 OF_SINGLE = (
     "shown", "real_share", "blocks", "systems_apart", "feedback", "start_ms", "least_ms", "most_ms",

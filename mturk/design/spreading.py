@@ -52,18 +52,21 @@ def spread(experiment: Experiment, trials: int, hits: int | None = None) -> Expe
     )
 
 
-def drawn(experiment: Experiment, trials: int | None = None, hits: int | None = None) -> Experiment:
+def drawn(
+    experiment: Experiment, trials: int | None = None, hits: int | None = None, first: int | None = None
+) -> Experiment:
     """Return an experiment whose compared trials our own server draws for each assignment.
 
     Arguments as of `spread`; without `trials`, HITs are as long as those of the mode's usual study, or as
-    half of the time allotted allows. GlimpseError as of `spread`, and for pairs of two items.
+    half of the time allotted allows. `first`: how many of the first conditions are to be told apart; None:
+    all, the first most of all. GlimpseError as of `spread`, and for pairs of two items.
     """
     if experiment.pairing != "same-item":
         raise GlimpseError(
             "--allocation adaptive draws pairs of one item; leave --pairing random out, or plan the trials."
         )
     found = spread(experiment, trials or usual_length(experiment), hits)
-    return replace(found, allocation="adaptive")
+    return replace(found, allocation="adaptive", first=first)
 
 
 def usual_length(experiment: Experiment, contexts: Sequence[Context] = ()) -> int:

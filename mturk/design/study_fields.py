@@ -181,6 +181,10 @@ FIELDS = (
            "fixed: trials are planned; adaptive: one's own server draws each assignment's, where the ranking "
            "is least known, above all at its top; staircase: it decides how long a single image is shown.",
            "fixed", allowed=("fixed", "adaptive", "staircase")),
+    _field("design", "first", "whole",
+           "With adaptive: draw what tells this many leading conditions apart, from each other and from the "
+           "next, at the cost of the rest.",
+           "all, the first most of all", example="3"),
     *_STAIRS,
     _count("design", "practice_trials", "practice_trials",
            "Practice trials with feedback, before the HIT's own."),

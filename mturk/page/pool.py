@@ -38,7 +38,7 @@ def pool_of(study: Study) -> dict[str, Any]:
     file's ending; endings: how many there are. contrasts: numbers of conditions that may meet. exposures:
     what stands for each of the experiment's in a packed trial. hits: by name, how many trials, and the known
     ones by place: packed, correct side, whether it is scored, item of its context. first: the number of the
-    first trial that is drawn.
+    first trial that is drawn. leading, only where stated: how many of the first conditions to tell apart.
     """
     experiment = study.experiment
     by_place = {(one.condition, one.item): name for name, one in study.stimuli.items() if one.item}
@@ -75,6 +75,7 @@ def pool_of(study: Study) -> dict[str, Any]:
         "question": experiment.questions[0].name,
         "judged_by": experiment.judged_by.name,
         "max_wrong": experiment.max_wrong_sentinels,
+        **({} if experiment.first is None else {"leading": experiment.first}),
     }
 
 

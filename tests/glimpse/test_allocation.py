@@ -16,6 +16,7 @@ from glimpse.allocation import (
     dealt,
     draw,
     expected_ranks,
+    of_first,
     posterior,
     worth,
 )
@@ -90,6 +91,28 @@ def test_what_leads_is_drawn_most_and_everything_at_random_some() -> None:
     assert times.sum() == 2 * 30 * 30
     assert times[:3].min() > 2 * times[6:].max()
     assert times.min() > 0.1 * times.mean()
+
+
+def test_what_tells_the_first_apart_counts_where_it_is_known_who_they_are() -> None:
+    known = Posterior(np.array([3.0, 2.0, 1.0, 0.0]), np.eye(4) * 1e-6)
+    found = of_first(known, 2, np.random.default_rng(0))
+    assert found == pytest.approx(
+        np.array([[0, 1, 0.5, 0], [1, 0, 0.5, 0], [0.5, 0.5, 0, 0], [0, 0, 0, 0]], dtype=float)
+    )
+    nothing = of_first(posterior(np.zeros((4, 4))), 4, np.random.default_rng(0))
+    assert nothing == pytest.approx(1 - np.eye(4))
+
+
+def test_only_what_tells_the_first_apart_is_drawn_where_it_is_asked_for() -> None:
+    theta = np.linspace(1.5, -1.5, 8)
+    known, met = posterior(wins_of(theta, 60)), {}
+    for first in (None, 2):
+        shown = DrawCounts.none(8, 60)
+        for worker in range(20):
+            draw(known, shown, 30, np.random.default_rng(worker), Allocation(first=first))
+        met[first] = shown.sides + shown.sides.T
+    assert met[2][:3, :3].sum() > 1.25 * met[None][:3, :3].sum()
+    assert met[2].sum(axis=1)[4:].min() > 0.1 * met[2].sum(axis=1).mean()
 
 
 def test_the_same_numbers_draw_the_same_trials() -> None:

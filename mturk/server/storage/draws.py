@@ -61,7 +61,8 @@ class _Sums:
             allowed[a, b] = True
         shown = DrawCounts.none(conditions, items, len(pool["exposures"]))
         wins = np.zeros((conditions, conditions))
-        return cls(pool, Allocation(allowed=allowed), epoch, shown, wins)
+        how = Allocation(allowed=allowed, first=pool.get("leading"))
+        return cls(pool, how, epoch, shown, wins)
 
 
 # By engine, so that two servers of one process share nothing.

@@ -12,8 +12,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 from glimpse.drawn import DrawnTrials
+from glimpse.errors import GlimpseError
 from glimpse.main import main
 from glimpse.mturk.answers import encode
+from glimpse.mturk.api import plan_study
 from glimpse.mturk.collecting.collecting import collect
 from glimpse.mturk.page.pool import DRAWN, filled, pool_of, shown_trials
 from glimpse.mturk.publishing.ledger import Ledger, ledger_path
@@ -27,6 +29,12 @@ CONDITIONS = ("best", "good", "fair", "poor", "real")
 ORDER = {name: place for place, name in enumerate(("real", "best", "good", "fair", "poor", "blurred"))}
 
 
+WORDS = (
+    "build-hits --mode unlimited-time --contrast all --allocation adaptive --trials-per-hit 12 "
+    "--sentinel blurred --sentinels-per-hit 2 --hits-per-batch 2 --workers-per-hit 8 --contact me@lab.org"
+)
+
+
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("adaptive")
@@ -36,12 +44,8 @@ def built(tmp_path_factory):
         for item in range(20):
             picture = Image.frombytes("RGB", (16, 16), noise.randbytes(16 * 16 * 3))
             picture.save(folder / "images" / condition / f"{item:03d}.png")
-    words = (
-        "build-hits --mode unlimited-time --contrast all --allocation adaptive --trials-per-hit 12 "
-        "--sentinel blurred --sentinels-per-hit 2 --hits-per-batch 2 --workers-per-hit 8 --contact me@lab.org"
-    )
     places = ["--images", str(folder / "images"), "--out", str(folder / "study")]
-    result = CliRunner().invoke(main, [*words.split(), *places])
+    result = CliRunner().invoke(main, [*WORDS.split(), *places])
     assert result.exit_code == 0, result.output
     return folder / "study"
 
@@ -252,3 +256,52 @@ def test_simulated_workers_answer_what_their_page_has(study, server, published, 
     assert sum(one.answers for one in standing) > 100
     found = collect(study, server.requester(), Ledger(ledger_path(study.folder, "local")), tmp_path / "r")
     assert (found.new, found.simulated, found.problems) == (10, 10, [])
+
+
+def build(built, out, *more):
+    places = ["--images", str(built.parent / "images"), "--out", str(out)]
+    return CliRunner().invoke(main, [*WORDS.split(), *places, *more])
+
+
+def test_a_study_that_tells_the_first_apart_draws_for_them(built, tmp_path, server):
+    done = build(built, tmp_path / "study", "--first", "2")
+    assert done.exit_code == 0, done.output
+    first = read_study(tmp_path / "study")
+    assert first.experiment.first == 2
+    assert "first = 2" in (tmp_path / "study" / "study.toml").read_text()
+    assert "what tells the 2 leading conditions apart" in (tmp_path / "study" / "design.html").read_text()
+    assert pool_of(first)["leading"] == 2
+    hits = publish(first, server.requester(), Nowhere(), lambda _: None, PublicationSettings(in_nines=False))
+    made = take_part(server, first, hits, 14)
+    met = Counter()
+    for assignment in made[4:]:
+        for trial in trials_of(server, first, assignment)[1]:
+            if not trial.sentinel:
+                met[frozenset((trial.condition_left, trial.condition_right))] += 1
+    leading = sum(count for pair, count in met.items() if pair <= {"real", "best", "good"})
+    assert leading > 0.5 * met.total()
+    assert len(met) > 5
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--first", "6"), "first is 6; it must be a whole number from 1 to 5"),
+        (("--first", "0"), "first is 0; it must be a whole number from 1 to 5"),
+        (("--allocation", "fixed", "--first", "2"), "Add --allocation adaptive, or leave --first out."),
+    ],
+)
+def test_a_number_of_leading_conditions_that_cannot_be(built, tmp_path, more, said):
+    done = build(built, tmp_path / "study", *more)
+    assert done.exit_code != 0
+    assert said in " ".join(done.output.split()), done.output
+    assert not (tmp_path / "study").exists()
+
+
+def test_the_number_of_leading_conditions_from_python():
+    names = ["a", "b", "c", "real", "image-space"]
+    how = {"mode": "unlimited-time", "contrasts": ["all"], "allocation": "adaptive", "trials_per_hit": 30}
+    assert plan_study(names, **how, first=2).first == 2
+    assert plan_study(names, **how).first is None
+    with pytest.raises(GlimpseError, match="needs allocation"):
+        plan_study(names, **(how | {"allocation": "fixed"}), first=2)
