@@ -15,7 +15,9 @@ from scipy.special import expit
 from glimpse.allocation import Allocation, DrawCounts, draw, posterior
 
 if TYPE_CHECKING:
-    from ..statistics.clustering import Floats
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 RUNS = 8  # studies that are averaged
 ROUNDS = 40  # of draws from one number of workers to the next, at most: each then stands for several workers
@@ -42,7 +44,7 @@ class DrawnStudies:
         self.workers = 0
         self._rngs = [np.random.default_rng([seed, run]) for run in range(RUNS)]
         self._shown = [DrawCounts.none(len(theta), items) for _ in range(RUNS)]
-        self._wins = [np.zeros((len(theta), len(theta))) for _ in range(RUNS)]
+        self._wins: list[Floats] = [np.zeros((len(theta), len(theta))) for _ in range(RUNS)]
 
     def answered(self, workers: int) -> Floats:
         """Return (pairs,) how many answers each pair has, in the order of `combinations`.

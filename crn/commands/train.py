@@ -109,7 +109,8 @@ def _given(ctx: click.Context) -> set[str]:
     default="",
     callback=numbers(click.IntRange(1, WIDEST)),
     metavar="N,N,...",
-    help="Features of each module, coarsest first (pix2pix: outermost first).  [default: the preset's]",
+    help="Features of each module, coarsest first (pix2pix: outermost first). With --weights: multiples of "
+    "what these have, to go on with a wider network.  [default: the weights', or the preset's]",
 )
 @how_it_learns
 @click.option("--weights", default="", metavar="FILE", help="Start from these weights (fine-tuning).")

@@ -274,7 +274,13 @@ def assemble(
             seed=settings.seed,
         )
     learner = build_learner(
-        request.architecture, config, settings, features, weights=request.weights, device=request.device
+        request.architecture,
+        config,
+        settings,
+        features,
+        weights=request.weights,
+        widths=request.widths,
+        device=request.device,
     )
     about = {
         "label_set": opened.labels.name,

@@ -12,6 +12,7 @@ from glimpse.errors import GlimpseError
 from ..network.checkpoints import load_weights
 from ..network.model import CRN
 from ..network.pix2pix import Generator, build_generator
+from ..network.widening import widened
 from .learner import CRNLearner
 from .pix2pix_learner import Pix2PixLearner
 
@@ -29,14 +30,15 @@ def build_learner(
     features: FeatureNetwork | None,
     *,
     weights: str = "",
+    widths: tuple[int, ...] = (),
     device: str = "cpu",
 ) -> Learner:
-    """Build the network, fresh or from the file `weights`, and what trains it."""
+    """Build the network, fresh or from the file `weights`, widened to `widths`, and what trains it."""
     chance = torch.Generator().manual_seed(settings.seed)
     if architecture == "pix2pix":
-        generator = initial(weights, config) or build_generator(config, chance)
+        generator = initial(weights, config, widths) or build_generator(config, chance)
         return Pix2PixLearner(_expect(generator, Generator), settings, device=device)
-    network = initial(weights, config) or CRN(config, chance)
+    network = initial(weights, config, widths) or CRN(config, chance)
     return CRNLearner(_expect(network, CRN), settings, features, device=device)
 
 
@@ -48,8 +50,11 @@ def _expect(network: torch.nn.Module, kind: type[Any]) -> Any:
     return network
 
 
-def initial(weights: str, config: NetworkConfig) -> torch.nn.Module | None:
-    """Load the weights to start from: of the same label set, and of the first stage's size or half of it."""
+def initial(weights: str, config: NetworkConfig, widths: tuple[int, ...] = ()) -> torch.nn.Module | None:
+    """Load the weights to start from: of the same label set, and of the first stage's size or half of it.
+
+    Where `widths` are stated, and others than theirs, the network is widened.
+    """
     if not weights:
         return None
     found = load_weights(weights)
@@ -61,6 +66,7 @@ def initial(weights: str, config: NetworkConfig) -> torch.nn.Module | None:
     model = found.model.requires_grad_(True)
     if isinstance(model, CRN) and found.config.outputs != config.outputs:
         model = _with_outputs(model, config.outputs)
+    model = _with_widths(model, found.config.features, widths)
     if isinstance(model, CRN) and 2 * found.config.height == config.height:
         return model.grown(config.features[-1])
     if (found.config.height, found.config.width) != (config.height, config.width):
@@ -69,6 +75,19 @@ def initial(weights: str, config: NetworkConfig) -> torch.nn.Module | None:
             f"{config.height}x{config.width}. Give a first --stage of the weights' size."
         )
     return model
+
+
+def _with_widths(model: torch.nn.Module, own: tuple[int, ...], widths: tuple[int, ...]) -> torch.nn.Module:
+    """Return the network, wider where widths are stated: those of more modules are for those to come."""
+    wanted = widths[: len(own)]
+    if not widths or wanted == own:
+        return model
+    if not isinstance(model, CRN):
+        raise GlimpseError(
+            f"--widths is {','.join(map(str, widths))}; the weights have {','.join(map(str, own))}, and "
+            "only a refinement network can be widened. Leave --widths out."
+        )
+    return widened(model, wanted, torch.Generator().manual_seed(0))
 
 
 def _with_outputs(model: CRN, outputs: int) -> CRN:

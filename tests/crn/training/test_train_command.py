@@ -57,6 +57,20 @@ def test_training_writes_weights_that_can_be_used_and_says_what_is_next(run) -> 
     assert "cli.py" in weights.settings.notes["trained_by"]
 
 
+def test_training_goes_on_in_a_wider_network(run) -> None:
+    assert run(*TINY).exit_code == 0
+    start = ("--scenes", "3", "--features", "random", "--stage", "32x64:2", "--name", "wide")
+    start = (*start, "--weights", "training/scenes-crn/scenes-crn.safetensors")
+    wide = run(*start, "--widths", "8,4,12,4", "--minutes", "1e-9")
+    assert wide.exit_code == 0, wide.output
+    resumed = run("--name", "wide", "--resume")
+    assert resumed.exit_code == 0, resumed.output
+    assert load_weights("training/wide/wide.safetensors").config.features == (8, 4, 12, 4)
+    other = run(*start, "--name", "other", "--widths", "6,4,4,4")
+    assert other.exit_code == 1
+    assert "--widths is 6,4,4,4; the weights have 4,4,4,4" in other.output
+
+
 def test_a_run_lives_in_out(run) -> None:
     result = run(*TINY, "--name", "../elsewhere")
     assert result.exit_code == 2
