@@ -105,6 +105,26 @@ def test_both_clips_keep_together_over_their_plays(page: Any, looping: Study) ->
     assert apart < 0.1
 
 
+def test_a_browser_that_does_not_announce_frames_plays_and_records_what_it_can(
+    page: Any, looping: Study
+) -> None:
+    page.add_init_script("delete HTMLVideoElement.prototype.requestVideoFrameCallback;")
+    with at_the_first_trial(page, playing(looping, play="once", again=True)) as server:
+        seen = set()
+        wait_until(page, PLAYING)
+        while not page.evaluate(AGAIN):
+            seen.add(tuple(page.evaluate(f"{ON}.map({NUMBER})")))
+        assert page.evaluate(f"{ON}.map({NUMBER})") == [11, 11]
+        assert len(seen) > 3
+        assert max(abs(left - right) for left, right in seen) <= 2
+        record = answer(page)
+        assert (record["plays"], record["skew_ms"], record["dropped"]) == (1, None, None)
+        for _ in range(3):
+            answer(page, "ArrowRight")
+        found = submit(page, server)
+    assert len(found.answers) == 4
+
+
 def test_clips_that_play_once_stay_on_their_last_frame_and_play_again_when_asked(
     page: Any, looping: Study
 ) -> None:
