@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 from glimpse.errors import GlimpseError
@@ -10,11 +12,16 @@ KINDS = ("cpu", "cuda", "mps", "xpu")
 
 
 def find_device(name: str) -> torch.device:
-    """Return a device by name, such as cpu or cuda:1; GlimpseError where torch cannot use it."""
+    """Return a device by name, such as cpu or cuda:1; GlimpseError where torch cannot use it.
+
+    "cuda" in one of several processes of torchrun is its own GPU: none of them touches another's.
+    """
     try:
         device = torch.device(name)
         if device.type not in KINDS:
             raise NotImplementedError
+        if device == torch.device("cuda") and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError):
         raise GlimpseError(

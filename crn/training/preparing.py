@@ -241,8 +241,6 @@ def join_processes(device: str) -> bool:
     """Join the processes that torchrun started, over gloo or (on GPUs) nccl; False when alone."""
     if int(os.environ.get("WORLD_SIZE", "1")) < 2:
         return False
-    if device.startswith("cuda"):
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     torch.distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     return True
 
