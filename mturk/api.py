@@ -16,6 +16,7 @@ from glimpse.forms import FormField
 from glimpse.questions import Question, only_question
 from glimpse.stop_rule import StopRule
 
+from .api_spreading import SPREADING, spread_as_asked
 from .design.limits import check_words
 from .design.study_fields import BY_NAME
 
@@ -58,7 +59,6 @@ class Numbers(TypedDict, total=False):
     sentinel_question: str
 
 
-SPREADING = ("trials_per_hit", "allocation", "first")
 WORDS = ("pairing", "scenes", "sides", "sentinels", "sentinel_question")
 
 
@@ -167,7 +167,7 @@ def plan_study(
         baselines=words("baselines", baselines),
         numbers=_numbers({name: one for name, one in numbers.items() if name not in SPREADING}, questions),
     )
-    experiment = _spread(experiment, numbers)
+    experiment = spread_as_asked(experiment, numbers)
     check_exclusion_rule(experiment)
     return experiment
 
@@ -302,31 +302,6 @@ def _built(
         pairing_asked="pairing" in said,
         beforehand=beforehand,
     )
-
-
-def _spread(experiment: Experiment, numbers: Mapping[str, object]) -> Experiment:
-    """Return an experiment, its cells spread over HITs where that is asked for or needed."""
-    from .design.spreading import drawn, spread, spread_where_needed
-
-    adaptive = word("allocation", numbers.get("allocation", "fixed"), ("fixed", "adaptive")) == "adaptive"
-    if "first" in numbers and not adaptive:
-        raise GlimpseError('first says which trials the server draws; it needs allocation="adaptive".')
-    if not adaptive and "trials_per_hit" not in numbers:
-        experiment, warning = spread_where_needed(experiment, numbers)
-        if warning:
-            warn(warning)
-        return experiment
-    if "trials_per_cell" in numbers:
-        raise GlimpseError("trials_per_hit and trials_per_cell both say how long a HIT is; give one of them.")
-    hits = experiment.hits_per_batch if "hits_per_batch" in numbers else None
-    if adaptive:
-        if "pairing" not in numbers:
-            experiment = dataclasses.replace(experiment, pairing="same-item")
-        trials, first = (
-            whole(name, numbers[name], 1) if name in numbers else None for name in ("trials_per_hit", "first")
-        )
-        return drawn(experiment, trials, hits, first)
-    return spread(experiment, whole("trials_per_hit", numbers["trials_per_hit"], 1), hits)
 
 
 def _preset(mode: object, name: object) -> Experiment:

@@ -245,6 +245,18 @@ def join_processes(device: str) -> bool:
     return True
 
 
+def _features_of(request: Request, settings: TrainingSettings) -> FeatureNetwork | None:
+    """The feature network of the loss; None where the loss needs none."""
+    if settings.features == "none":
+        return None
+    return build_features(
+        request.features,
+        Path(request.features_file) if request.features_file else None,
+        download=request.download_features,
+        seed=settings.seed,
+    )
+
+
 def assemble(
     request: Request,
     *,
@@ -263,14 +275,7 @@ def assemble(
         config = NetworkConfig.from_json(state["learner"]["config"])
         settings = TrainingSettings.from_json(state["settings"])
         command = state["about"].get("command", command)
-    features = None
-    if settings.features != "none":
-        features = build_features(
-            request.features,
-            Path(request.features_file) if request.features_file else None,
-            download=request.download_features,
-            seed=settings.seed,
-        )
+    features = _features_of(request, settings)
     learner = build_learner(
         request.architecture,
         config,

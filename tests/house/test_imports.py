@@ -51,6 +51,7 @@ LAYERS = {
     ],
     "mturk": [
         ["commands", "api", "api_single"],
+        ["api_spreading"],
         ["server/backup"],
         ["server/running"],
         ["server/app"],
