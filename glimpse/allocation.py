@@ -9,9 +9,9 @@ whose chances are p and 1 - p, lowers the variance of the difference of k and l 
 so half of that over var(k - l) is, nearly, the information that it is expected to give about that difference.
 A pair's worth is the sum of this over all differences, each weighted by (r s)^(-3/2), where r and s are the
 expected ranks of its two conditions: what counts most is who leads, and by how much. Where it is stated how
-many of the first are to be told apart, from each other and from the next, the weight is the chance that one
-condition is among them and the other, too, or the next. Answers of one worker, and about one image, are
-alike; the design effect is by how many times fewer independent ones they are worth.
+many of the first are to be told apart, from each other and from the next, the weight is the chance that both
+are among them, and half the chance that one is and the other comes next. Answers of one worker, and about one
+image, are alike; the design effect is by how many times fewer independent ones they are worth.
 
 A share of pairs is drawn at random, so that no condition is left out, whatever the answers were. Compare
 Mikhailiuk et al. (2020), "Active sampling for pairwise comparisons via approximate message passing

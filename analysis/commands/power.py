@@ -239,9 +239,11 @@ def _plan_ranking(
     worker, pair = spreads[0][0] if spreads[0] else (TYPICAL.worker, TYPICAL.pair)
     spread = Spread(worker, pair, TYPICAL.image if spreads[1] is None else spreads[1])
     alpha, studies, seed = settings
+    adaptive = ranking["allocation"] == "adaptive"
+    first = ranking["first"] if _is_stated("first") else min(ranking["first"], ranking["systems"] - 1)
     size = RankingSize(
         ranking["systems"], counts[0] or PAPER_IMAGES, ranking["trials_per_hit"], counts[1] or 10,
-        ranking["strength_spread"], ranking["first"], ranking["allocation"] == "adaptive",
+        ranking["strength_spread"], first, adaptive, first if adaptive else None,
     )  # fmt: skip
     plan = ranking_plan(size, spread=spread, level=1 - alpha, studies=studies, seed=seed)
     console.say(
@@ -252,8 +254,9 @@ def _plan_ranking(
         console.say(line)
     write_whole(out / "ranking_power.csv", plan.to_csv(index=False, lineterminator="\n"))
     console.say(f"\nWrote {out}/: ranking_power.csv.")
-    drawn = f" --allocation adaptive --first {size.first}" if size.adaptive else ""
-    console.next(f"{program()} build-hits --mode unlimited-time --contrast all{drawn}")
+    more = f" --allocation adaptive --first {first}" if adaptive else ""
+    more += f" --trials-per-hit {size.trials_per_hit}" if _is_stated("trials_per_hit") else ""
+    console.next(f"{program()} build-hits --mode unlimited-time --contrast all{more}")
 
 
 def _plans_otherwise(
@@ -287,10 +290,15 @@ def _is_single(options: dict[str, Any]) -> bool:
     return False
 
 
+def _is_stated(name: str) -> bool:
+    """Whether an option was given."""
+    return click.get_current_context().get_parameter_source(name) is not ParameterSource.DEFAULT
+
+
 def _refuse(names: Sequence[str], wanted: str) -> None:
     """Raise UsageError for a stated option that says nothing of what is planned."""
     for name in names:
-        if click.get_current_context().get_parameter_source(name) is not ParameterSource.DEFAULT:
+        if _is_stated(name):
             raise click.UsageError(f"--{name.replace('_', '-')} works only {wanted}.")
 
 

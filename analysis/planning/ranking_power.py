@@ -45,7 +45,7 @@ class RankingSize:
     """A study that ranks: systems, items that all of them show, trials a HIT, and workers, each of one HIT.
 
     spread: standard deviation of the strengths, in log odds. first: how many are to be told apart. adaptive:
-    the server draws each worker's trials, to tell those apart (`build-hits --allocation adaptive --first`).
+    the server draws each worker's trials, to tell the `leading` ones apart; None: all, the first most of all.
     """
 
     systems: int
@@ -55,6 +55,7 @@ class RankingSize:
     spread: float = 1.0
     first: int = 3
     adaptive: bool = False
+    leading: int | None = None
 
     def __post_init__(self) -> None:
         """Check every number once."""
@@ -63,6 +64,8 @@ class RankingSize:
             value = getattr(self, name)
             if not least <= value <= most:
                 raise GlimpseError(f"plan: {name} is {value}; it must be from {least} to {most:,}.")
+        if self.first > self.systems:
+            raise GlimpseError(f"plan: first is {self.first}; there are {self.systems} systems.")
         if not 0 < self.spread <= 10:
             raise GlimpseError(
                 f"plan: the spread of strengths is {self.spread:g}; it must be above 0, to 10."
@@ -116,8 +119,7 @@ def drawn_studies(size: RankingSize, spread: Spread, seed: int) -> DrawnStudies 
     if not size.adaptive:
         return None
     theta = size.strengths * np.sqrt(_drawn_together(spread))
-    how = Allocation(first=min(size.first, size.systems))
-    return DrawnStudies(theta, size.items, size.trials_per_hit, how, seed)
+    return DrawnStudies(theta, size.items, size.trials_per_hit, Allocation(first=size.leading), seed)
 
 
 def chance_told_apart(

@@ -89,10 +89,10 @@ def _of_ranking(study: Study, images: int, level: float, seed: int) -> list[dict
     if len(names) < FEWEST_RANKED or len({*map(frozenset, one.contrasts)}) < pairs or len(one.batches) > 1:
         return []
     trials = one.genuine_per_hit(one.batches[0]) // len(one.exposures_ms)
-    first = min(FIRST_RANKS, len(names) - 1)
+    first = one.first or min(FIRST_RANKS, len(names) - 1)
     size = RankingSize(
         len(names), images, max(1, trials), one.workers_per_hit, STRENGTH_SPREAD, first,
-        adaptive=one.allocation == "adaptive",
+        adaptive=one.allocation == "adaptive", leading=one.first,
     )  # fmt: skip
     workers = one.hits * one.workers_per_hit
     drawing = drawn_studies(size, TYPICAL, seed)
@@ -123,8 +123,8 @@ def _left_out(study: Study) -> str:
     notes = []
     if study.experiment.allocation == "adaptive":
         notes.append(
-            "They hold for trials dealt evenly; adaptive trials tell more about the leading conditions and "
-            "less about the others."
+            "Those of rates hold for trials dealt evenly; adaptive trials tell more about the leading "
+            "conditions and less about the others."
         )
     if any(one.kind.tie for one in study.experiment.questions):
         notes.append("They do not allow for ties.")

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from glimpse.files import plain
+from glimpse.text import counted
 
 from ..report.analyses import exploratory_titles
 from ..report.crowd import is_crowded
@@ -155,10 +156,12 @@ def _dealt(one: Experiment) -> str:
     if one.task == "pairs" and one.sides:
         said += ", with balanced sides" if one.sides == "balanced" else ", with random sides"
     if one.allocation == "adaptive":
-        leading = f"{one.first} leading" if one.first else "leading"
+        leading = "leading conditions"
+        if one.first:
+            leading = f"{counted(one.first, 'leading condition')} and the next"
         said += (
             "; the server draws those of each assignment, four fifths where an answer tells most about the "
-            f"{leading} conditions, one fifth at random"
+            f"{leading}, one fifth at random"
         )
     elif one.hit_trials is not None:
         said += "; cells are spread over HITs, each equally often"

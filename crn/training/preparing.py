@@ -137,6 +137,17 @@ def _pix2pix_widths(request: Request, stage: Stage) -> tuple[int, ...]:
     return (OFFICIAL_WIDTHS if request.preset == "paper" else small)[:levels]
 
 
+def _check_widths(request: Request, stages: tuple[Stage, ...], modules: int) -> None:
+    """Refuse widths that are fewer than the modules of the first stage, or more than those of the last."""
+    most = modules + len(stages) - 1
+    if request.widths and not modules <= len(request.widths) <= most:
+        allowed = f"{modules}" if modules == most else f"{modules} to {most}"
+        raise GlimpseError(
+            f"--widths is {','.join(map(str, request.widths))}; with these stages the network has {allowed} "
+            "modules, the coarsest first, and each takes one number. Give that many, or leave --widths out."
+        )
+
+
 def network_config(request: Request, labels: LabelSet, stages: tuple[Stage, ...]) -> NetworkConfig:
     """Return the settings of the network that the first stage trains."""
     first, classes = stages[0], len(labels.classes)
@@ -153,6 +164,7 @@ def network_config(request: Request, labels: LabelSet, stages: tuple[Stage, ...]
         base_height=base_height(first.height, first.width),
         outputs=request.outputs,
     )
+    _check_widths(request, stages, len(config.heights))
     if request.widths:
         return replace(config, features=request.widths[: len(config.heights)])
     return config if request.preset == "paper" else replace(config, features=small_widths(config.heights))
@@ -276,15 +288,12 @@ def assemble(
         settings = TrainingSettings.from_json(state["settings"])
         command = state["about"].get("command", command)
     features = _features_of(request, settings)
+    # A resumed run has its weights in its state, whatever became of the file that it started from.
+    weights, widths = ("", ()) if state else (request.weights, request.widths)
     learner = build_learner(
-        request.architecture,
-        config,
-        settings,
-        features,
-        weights=request.weights,
-        widths=request.widths,
-        device=request.device,
-    )
+        request.architecture, config, settings, features,
+        weights=weights, widths=widths, device=request.device,
+    )  # fmt: skip
     about = {
         "label_set": opened.labels.name,
         "classes": len(opened.labels.classes),

@@ -79,7 +79,7 @@ def initial(weights: str, config: NetworkConfig, widths: tuple[int, ...] = ()) -
 
 def _with_widths(model: torch.nn.Module, own: tuple[int, ...], widths: tuple[int, ...]) -> torch.nn.Module:
     """Return the network, wider where widths are stated: those of more modules are for those to come."""
-    wanted = widths[: len(own)]
+    wanted = widths[: len(own)] if isinstance(model, CRN) else widths
     if not widths or wanted == own:
         return model
     if not isinstance(model, CRN):

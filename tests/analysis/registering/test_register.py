@@ -5,10 +5,19 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import glimpse
+from glimpse.analysis.planning.ranking_power import (
+    RankingSize,
+    chance_told_apart,
+    drawn_studies,
+    expected_errors,
+)
+from glimpse.analysis.registering.expected import RANKING_STUDIES
 from glimpse.analysis.registering.wording import tidy
+from glimpse.precision import TYPICAL
 from glimpse.registration import carry_registration, read_registration
 from tests.analysis.analyses import run
 from tests.analysis.bundling.conftest import draw_images
@@ -327,6 +336,30 @@ def test_many_systems_with_a_stopping_rule_and_two_questions(tmp_path):
     )
     assert "If the 4 conditions are equally spaced" in text
     assert "They do not allow for ties." in text
+
+
+@pytest.mark.parametrize("first", [None, 1, 2])
+def test_trials_that_the_server_draws(tmp_path, first):
+    """What is expected of the ranking is that of the draws which the study asks for."""
+    images = draw_images(tmp_path / "images")
+    experiment = glimpse.plan_study(
+        images, mode="unlimited-time", real="", trials_per_hit=8, hits_per_batch=20, workers_per_hit=5,
+        sentinels_per_hit=0, allocation="adaptive", contrasts=["all"], **({"first": first} if first else {}),
+    )  # fmt: skip
+    with pytest.warns(UserWarning, match="Each condition shows 8 images"):
+        glimpse.build_study(images, experiment, tmp_path / "study", contact="me@lab.org")
+    register(tmp_path / "study")
+    (row,) = (one for one in versions(tmp_path / "study")[0]["expected"] if one["of"] == "ranking")
+    systems = row["systems"]
+    size = RankingSize(systems, 8, 8, 5, row["strength_spread"], first or 3, adaptive=True, leading=first)
+    errors = expected_errors(size, 100, TYPICAL, drawn_studies(size, TYPICAL, 0).answered(100))
+    rng = np.random.default_rng([0, 100])
+    assert row["first"] == size.first
+    assert row["told_apart"] == chance_told_apart(errors, size.first, 0.95, RANKING_STUDIES, rng)
+    text = " ".join((tmp_path / "study" / "registration.md").read_text().split())
+    who = {None: "leading conditions,", 1: "1 leading condition and", 2: "2 leading conditions and"}[first]
+    assert f"an answer tells most about the {who}" in text
+    assert "Those of rates hold for trials dealt evenly" in text
 
 
 def test_metrics_are_registered_by_their_digest(study, tmp_path, clock):

@@ -71,6 +71,26 @@ def test_training_goes_on_in_a_wider_network(run) -> None:
     assert "--widths is 6,4,4,4; the weights have 4,4,4,4" in other.output
 
 
+def test_a_run_goes_on_without_the_weights_that_it_started_from(run) -> None:
+    """In its third stage, when the network is taller than those could be."""
+    assert run(*TINY[:4], *TINY[6:], "--widths", "4,4,4").exit_code == 0
+    weights = Path("training/scenes-crn/scenes-crn.safetensors")
+    stages = ("--stage", "16x32:1", "--stage", "32x64:1", "--stage", "64x128:1")
+    start = ("--scenes", "3", "--features", "random", *stages, "--name", "tall", "--weights", str(weights))
+    assert run(*start, "--widths", "8,4,4,4,4").exit_code == 0
+    weights.unlink()
+    resumed = run("--name", "tall", "--resume")
+    assert resumed.exit_code == 0, resumed.output
+    assert load_weights("training/tall/tall.safetensors").config.features == (8, 4, 4, 4, 4)
+
+
+@pytest.mark.parametrize("widths", ["4,4", "4,4,4,4,4"])
+def test_as_many_widths_as_modules(run, widths: str) -> None:
+    result = run(*TINY, "--widths", widths)
+    assert result.exit_code == 1
+    assert f"--widths is {widths}; with these stages the network has 3 to 4 modules" in result.output
+
+
 def test_a_run_lives_in_out(run) -> None:
     result = run(*TINY, "--name", "../elsewhere")
     assert result.exit_code == 2
