@@ -52,7 +52,7 @@ class DrawnStudies:
         ValueError for fewer workers than were asked for before.
         """
         if workers < self.workers:
-            raise ValueError(f"{workers} workers, after {self.workers}; studies only grow")
+            raise ValueError(f"workers: {workers}, after {self.workers}; studies only grow")
         rounds = min(ROUNDS, workers - self.workers)
         ends = self.workers + np.arange(1, rounds + 1) * (workers - self.workers) // max(1, rounds)
         for people in np.diff(ends, prepend=self.workers):

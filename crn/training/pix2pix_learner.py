@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 L1_WEIGHT = 100.0
 BETAS = (0.5, 0.999)
+LEAST = 24  # pixels a side: from fewer, the discriminator makes no patch
 
 
 class Pix2PixLearner:
@@ -31,7 +32,11 @@ class Pix2PixLearner:
         self.device = torch.device(device)
         self.network = channels_last(network.to(self.device))
         self.settings = settings
-        widths = network.config.features
+        widths, size = network.config.features, (network.config.height, network.config.width)
+        if min(size) < LEAST:
+            raise GlimpseError(
+                f"--stage is {size[0]}x{size[1]}; pix2pix's discriminator needs {LEAST} pixels a side."
+            )
         chance = torch.Generator().manual_seed(settings.seed + 1)
         self.discriminator = channels_last(
             Discriminator(network.config.classes, widths[0], chance).to(self.device)

@@ -66,7 +66,8 @@ def initial(weights: str, config: NetworkConfig, widths: tuple[int, ...] = ()) -
     model = found.model.requires_grad_(True)
     if isinstance(model, CRN) and found.config.outputs != config.outputs:
         model = _with_outputs(model, config.outputs)
-    model = _with_widths(model, found.config.features, widths)
+    if found.config.architecture == config.architecture:
+        model = _with_widths(model, found.config.features, widths)
     if isinstance(model, CRN) and 2 * found.config.height == config.height:
         return model.grown(config.features[-1])
     if (found.config.height, found.config.width) != (config.height, config.width):

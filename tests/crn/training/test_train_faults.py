@@ -168,3 +168,14 @@ def test_the_feature_network_is_trained_on_the_device_that_is_named(run, monkeyp
     result = run("--arch", "features", *pairs, "--steps", "2", "--device", "cpu:0", "--threads", "1")
     assert result.exit_code == 0, result.output
     assert "cpu:0" in used
+
+
+def test_images_too_small_for_the_discriminator_are_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    typed = ["train", "--scenes", "3", "--arch", "pix2pix", "--widths", "4,4,4"]
+    small = CliRunner().invoke(main, [*typed, "--stage", "16x32:1"])
+    assert small.exit_code == 1
+    assert "--stage is 16x32; pix2pix's discriminator needs 24 pixels a side." in small.output
+    assert not (tmp_path / "training").exists()
+    least = CliRunner().invoke(main, [*typed, "--stage", "24x32:1"])
+    assert least.exit_code == 0, least.output

@@ -416,18 +416,20 @@ def test_presets_are_what_they_say(tmp_path) -> None:
 
 
 def test_fine_tuning_checks_the_label_set_and_grows(tmp_path) -> None:
-    tiny = {"out": str(tmp_path), "features": "random", "widths": (4,) * 6, "source": DataRequest(scenes=2)}
+    tiny = {"out": str(tmp_path), "features": "random", "widths": (4,) * 4, "source": DataRequest(scenes=2)}
     first = Request(name="first", stages=(Stage(32, 64, 0.5),), **tiny)
     start(first)
     weights = str(tmp_path / "first" / "first.safetensors")
-    grown = Request(name="grown", weights=weights, stages=(Stage(64, 128, 0.5),), **tiny)
+    grown = Request(
+        name="grown", weights=weights, stages=(Stage(64, 128, 0.5),), **(tiny | {"widths": (4,) * 5})
+    )
     assert start(grown).finished
     nine = Request(
         name="nine", weights=weights, stages=(Stage(32, 64, 0.5),), loss="diverse", outputs=9, **tiny
     )
     assert start(nine).finished
     with pytest.raises(GlimpseError, match="is for 32x64; the first stage is 128x256"):
-        assemble(replace(grown, name="x", stages=(Stage(128, 256, 1),)))
+        assemble(replace(grown, name="x", stages=(Stage(128, 256, 1),), widths=(4,) * 6))
     with pytest.raises(GlimpseError, match="--weights hold a CRN, and --arch asks for a Generator"):
         assemble(
             replace(grown, name="x", architecture="pix2pix", stages=(Stage(32, 64, 1),), widths=(4, 4, 4))
@@ -435,7 +437,7 @@ def test_fine_tuning_checks_the_label_set_and_grows(tmp_path) -> None:
 
 
 def test_more_images_start_as_tints_of_the_one_learnt(tmp_path) -> None:
-    tiny = {"out": str(tmp_path), "features": "random", "widths": (4,) * 6, "source": DataRequest(scenes=2)}
+    tiny = {"out": str(tmp_path), "features": "random", "widths": (4,) * 4, "source": DataRequest(scenes=2)}
     start(Request(name="first", stages=(Stage(32, 64, 0.5),), **tiny))
     weights = str(tmp_path / "first" / "first.safetensors")
     nine = assemble(
