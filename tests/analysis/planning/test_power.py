@@ -218,7 +218,8 @@ def test_designs_are_checked(changes: dict[str, int | str], message: str) -> Non
         size_of({})
 
 
-def test_power_prints_and_writes(tmp_path: Path) -> None:
+def test_power_prints_and_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # a checkout may have images of its own
     out = tmp_path / "power"
     result = run("power", "--studies", 50, "--rate", 0.6, "--out", out)
     assert result.exit_code == 0, result.output
