@@ -41,14 +41,14 @@ class Console:
         if total is None:
             total = len(items) if isinstance(items, Sized) else 0
         if sys.stderr.isatty():
-            with click.progressbar(items, length=total, label=label, file=sys.stderr) as bar:
+            with click.progressbar(items, length=total or None, label=label, file=sys.stderr) as bar:
                 yield from bar
             return
         done, said = 0, time.monotonic()
         for done, item in enumerate(items, start=1):
             yield item
             if time.monotonic() - said > 2 and done != total:
-                click.echo(f"{label}: {done}/{total or '?'}", err=True)
+                click.echo(f"{label}: {done}/{total}" if total else f"{label}: {done}", err=True)
                 said = time.monotonic()
         click.echo(f"{label}: {done}/{total or done}", err=True)
 

@@ -20,6 +20,7 @@ from scipy import special
 from glimpse.allocation import Allocation
 from glimpse.errors import GlimpseError
 from glimpse.precision import TYPICAL
+from glimpse.progress import untracked
 
 from ..statistics.bradley_terry import design_matrix
 from ..statistics.rank_sets import simultaneous_sets
@@ -27,9 +28,10 @@ from ..statistics.simultaneous import Estimates, simulate
 from .drawn_shares import DrawnStudies
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from glimpse.precision import Spread
+    from glimpse.progress import Track
 
     from ..statistics.clustering import Floats
 
@@ -84,23 +86,23 @@ def _drawn_together(spread: Spread) -> float:
 
 
 def expected_errors(
-    size: RankingSize, workers: int, spread: Spread = TYPICAL, answered: Floats | None = None
+    size: RankingSize, workers: int, spread: Spread = TYPICAL, drawing: DrawnStudies | None = None
 ) -> Estimates:
     """The strengths that many answers would give, with the errors that `workers` leave.
 
-    answered: (pairs,) how often each pair is answered, in the order of `combinations`, where trials are drawn
-    for each worker; None: equally often, in trials that the workers of a HIT share.
+    drawing: studies whose trials are drawn for each worker; None: pairs are answered equally often, in trials
+    that the workers of a HIT share. ValueError where `drawing` already has more workers.
     """
     like2, pair2, image2 = spread.worker**2 / 2, spread.pair**2, spread.image**2
     drawn = _drawn_together(spread)
     theta, K = size.strengths * np.sqrt(drawn), size.systems
     pairs = np.array(list(combinations(range(K), 2)))
-    if answered is None:
+    if drawing is None:
         answers = np.full(len(pairs), workers * size.trials_per_hit / len(pairs))
         hits = max(workers / size.workers_per_hit, 1.0)
         shown = np.full(len(pairs), hits * size.trials_per_hit / len(pairs))  # trials of a contrast
     else:
-        answers = np.maximum(answered, 1e-6)
+        answers = np.maximum(drawing.answered(workers), 1e-6)
         shown = np.minimum(answers, size.items)
     rate = special.expit(theta[pairs[:, 0]] - theta[pairs[:, 1]])
     X, weight = design_matrix(pairs[:, 0], pairs[:, 1], K)[:, : K - 1], rate * (1 - rate)
@@ -146,20 +148,19 @@ def ranking_plan(
     studies: int = 200,
     seed: int = 0,
     least: int = 10,
+    track: Track = untracked,
 ) -> pd.DataFrame:
     """Return how likely the first ranks are told apart with more and more workers.
 
     Columns: systems, items, workers, hits, answers, largest_se (of a difference between neighbours of the
     first ranks), told_apart. It ends with the first row in which that is ENOUGH, or where more workers no
-    longer help.
+    longer help. `track` passes the numbers of workers on, which are not known to be how many beforehand.
     """
     rows: list[dict[str, Any]] = []
     drawing = drawn_studies(size, spread, seed)
-    workers = float(max(least, size.workers_per_hit))
-    while workers <= MOST_WORKERS:
-        count = round(workers)
+    for count in track(_growing(max(least, size.workers_per_hit)), "numbers of workers tried"):
         rng = np.random.default_rng([seed, count])
-        true = expected_errors(size, count, spread, drawing.answered(count) if drawing else None)
+        true = expected_errors(size, count, spread, drawing)
         first = range(min(size.first, size.systems - 1))
         rows.append({
             "systems": size.systems, "items": size.items, "workers": count,
@@ -169,8 +170,14 @@ def ranking_plan(
         })  # fmt: skip
         if rows[-1]["told_apart"] >= ENOUGH or _helps_no_more(rows):
             break
-        workers *= np.sqrt(2)
     return pd.DataFrame(rows)
+
+
+def _growing(workers: float) -> Iterator[int]:
+    """Numbers of workers from `workers` to the most, by half of a doubling."""
+    while workers <= MOST_WORKERS:
+        yield round(workers)
+        workers *= np.sqrt(2)
 
 
 def _helps_no_more(rows: Sequence[dict[str, Any]]) -> bool:

@@ -95,8 +95,7 @@ def _of_ranking(study: Study, images: int, level: float, seed: int) -> list[dict
         adaptive=one.allocation == "adaptive", leading=one.first,
     )  # fmt: skip
     workers = one.hits * one.workers_per_hit
-    drawing = drawn_studies(size, TYPICAL, seed)
-    errors = expected_errors(size, workers, TYPICAL, drawing.answered(workers) if drawing else None)
+    errors = expected_errors(size, workers, TYPICAL, drawn_studies(size, TYPICAL, seed))
     rng = np.random.default_rng([seed, workers])
     told = chance_told_apart(errors, first, level, RANKING_STUDIES, rng)
     return [{"of": "ranking", "systems": len(names), "first": first, "strength_spread": STRENGTH_SPREAD,

@@ -140,6 +140,6 @@ def test_errors_of_drawn_studies_are_those_of_simulated_ones():
         last = study(8, "first", seed)[-1]
         gaps.append(last.every / (2 * 1.97))
     studies = drawn_studies(size, spread, 0)
-    expected = expected_errors(size, 80, spread, studies.answered(80))
+    expected = expected_errors(size, 80, spread, studies)
     first, second = np.triu_indices(8, 1)
     assert np.mean(expected.se_gaps[first, second]) == pytest.approx(np.mean(gaps), rel=0.25)

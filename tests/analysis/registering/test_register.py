@@ -352,7 +352,7 @@ def test_trials_that_the_server_draws(tmp_path, first):
     (row,) = (one for one in versions(tmp_path / "study")[0]["expected"] if one["of"] == "ranking")
     systems = row["systems"]
     size = RankingSize(systems, 8, 8, 5, row["strength_spread"], first or 3, adaptive=True, leading=first)
-    errors = expected_errors(size, 100, TYPICAL, drawn_studies(size, TYPICAL, 0).answered(100))
+    errors = expected_errors(size, 100, TYPICAL, drawn_studies(size, TYPICAL, 0))
     rng = np.random.default_rng([0, 100])
     assert row["first"] == size.first
     assert row["told_apart"] == chance_told_apart(errors, size.first, 0.95, RANKING_STUDIES, rng)
