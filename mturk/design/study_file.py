@@ -70,7 +70,7 @@ READERS = {
     "folder": _TEXT,
     "place": _TEXT,
     "flag": Reader(lambda value: isinstance(value, bool), "write true or false"),
-    "whole": Reader(_is_whole, "write a whole number, 0 or more"),
+    "whole": Reader(_is_whole, "write a whole number, such as 3, and no negative one"),
     "number": Reader(lambda value: _is_whole(value) or isinstance(value, float), "write a number", float),
     "wholes": Reader(_are(_is_whole), "write whole numbers in a list, such as [500, 1000]", tuple),
     "texts": Reader(_are(_is_text), 'write texts in a list, such as ["a", "b"]', tuple),

@@ -240,7 +240,11 @@ FAULTS = [
         "line 27: form field age: option 'under 30' is empty or stands there twice.",
     ),
     ("kind =", "when = 1\nkind =", "line 27: form field 'age': when is 1; write a text in quotation marks."),
-    ("per_hit = 2", 'per_hit = "2"', "line 22: sentinels.per_hit is '2'; write a whole number, 0 or more."),
+    (
+        "per_hit = 2",
+        'per_hit = "2"',
+        "line 22: sentinels.per_hit is '2'; write a whole number, such as 3, and no negative one.",
+    ),
     ("mismatch = true", "mismatch = 1", "line 20: sentinels.mismatch is 1; write true or false."),
     (
         '[["mine", "theirs"]]',
