@@ -11,8 +11,9 @@ gradients: gradient energy as a share of the photographs'.
 grey levels: mean absolute difference.
 
 "next photograph" is the photograph of the sequence's next frame: nearly the same layout, another moment,
-which is as near as one can come without having seen the photograph. `--judge`, repeatable, takes the files
-that `_judges.py` names. `--sheet` writes label map | networks | photograph.
+which is as near as one can come without having seen the photograph. Of a network with several images of a
+label map the nearest counts. `--judge`, repeatable, takes the files that `_judges.py` names. `--sheet` writes
+label map | networks | photograph.
 """
 
 from __future__ import annotations
@@ -77,13 +78,16 @@ def gradients(image: np.ndarray) -> float:
 
 
 def judge(images: np.ndarray, photos: np.ndarray, by: Judge) -> dict[str, float]:
-    """Return the figures of images (n, H, W, 3) against photographs of the same layouts."""
-    pairs = list(zip(images, photos, strict=True))
+    """Return the figures of the nearest of k images (n, k, H, W, 3) to photographs of the same layouts."""
+    pairs = [
+        (min(made, key=lambda image: by(image, photo)), photo)
+        for made, photo in zip(images, photos, strict=True)
+    ]
     return {
         "distance": float(np.mean([by(a, b) for a, b in pairs])),
         "same tones": float(np.mean([by(same_tones(a, b), b) for a, b in pairs])),
-        "gradients": sum(map(gradients, images)) / sum(map(gradients, photos)),
-        "grey levels": float(np.abs(images.astype(int) - photos).mean()),
+        "gradients": sum(gradients(a) for a, _ in pairs) / sum(map(gradients, photos)),
+        "grey levels": float(np.mean([np.abs(a.astype(int) - b).mean() for a, b in pairs])),
     }
 
 
@@ -100,9 +104,9 @@ def held_out(request: DataRequest, size: tuple[int, int], count: int, folder: Pa
 
 
 def render(weights: str, labels: np.ndarray) -> np.ndarray:
-    """Return a network's first image of each label map, (n, H, W, 3) uint8."""
+    """Return a network's images of each label map, (n, k, H, W, 3) uint8."""
     renderer = Renderer(load_weights(weights).model)
-    return np.stack([renderer(one[None])[0, 0].permute(1, 2, 0).numpy() for one in labels])
+    return np.stack([renderer(one[None])[0].permute(0, 2, 3, 1).numpy() for one in labels])
 
 
 def sheet(path: Path, columns: list[np.ndarray], rows: int) -> None:
@@ -135,19 +139,19 @@ def main() -> None:
     labels, photos, following, names = held_out(source, size, options.photographs, Path("training"))
     judges = [InnerMaps(path) for path in options.judge]
     made = {name: render(file, labels) for name, file in named.items()}
-    print(f"{len(photos)} photographs of {options.hold_out}, {size[0]}x{size[1]}")
+    print(f"{len(photos)} held-out photographs of {options.data}, {size[0]}x{size[1]}")
     found = {}
     for network in judges:
         by = Judge(network, photos)
         rows = {name: judge(images, photos, by) for name, images in made.items()}
-        rows["next photograph"] = judge(following, photos, by)
+        rows["next photograph"] = judge(following[:, None], photos, by)
         print(f"{network.name:>18}" + "".join(f"{name:>14}" for name in rows["next photograph"]))
         for name, figures in rows.items():
             print(f"{name:>18}" + "".join(f"{figure:>14.3f}" for figure in figures.values()))
         found[network.name] = rows
     if options.sheet:
         layouts = np.stack([colour_label_map(one, names) for one in labels])
-        sheet(options.sheet, [layouts, *made.values(), photos], options.rows)
+        sheet(options.sheet, [layouts, *(images[:, 0] for images in made.values()), photos], options.rows)
     if options.json:
         options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
