@@ -17,7 +17,7 @@ help:
 	@echo "make test-all  the same, the exhaustive tests, what they cover, and the server's on PostgreSQL"
 	@echo "make check     ruff and mypy; the documentation's links; eslint and prettier where node is"
 	@echo "make site      the documentation as a site, into build/site"
-	@echo "make bench     the benchmarks; each prints ratios against a named peer"
+	@echo "make bench     the benchmarks, some hours; most print ratios against a named peer"
 	@echo "make gpu       does a GPU compute what the processor does, and how fast is a training step?"
 	@echo "make clean     remove what the targets made"
 

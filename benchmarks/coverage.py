@@ -234,8 +234,8 @@ class SoFar:
         return "\n".join(parts)
 
 
-def measure(so_far: SoFar, wanted: dict[str, int], jobs: int, out: Path) -> None:
-    """Simulate until every row has what is wanted of its table; the page is rewritten after every part."""
+def measure(so_far: SoFar, wanted: dict[str, int], jobs: int, out: Path | None) -> None:
+    """Simulate until every row has what is wanted of its table; `out` is rewritten after every part."""
     with ProcessPoolExecutor(jobs) as pool:
         while True:
             least = {name: min(map(so_far.done, so_far.tables[name])) for name in wanted}
@@ -250,13 +250,15 @@ def measure(so_far: SoFar, wanted: dict[str, int], jobs: int, out: Path) -> None
                 return
             for row, count, task in tasks:
                 so_far.add(row, count, task.result())
+            if out is None:
+                continue
             text = out.read_text(encoding="utf-8") if out.exists() else ""
             head = text.partition(MARK)[0] or "# Coverage\n\n"
             write_whole(out, head + MARK + "\n\n" + so_far.markdown())
 
 
 def main() -> None:
-    """Simulate, print, and rewrite the measured part of docs/coverage.md."""
+    """Simulate, print, and rewrite the measured part of a page."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -268,15 +270,13 @@ def main() -> None:
     parser.add_argument(
         "--jobs", type=whole_number(1, 256), default=os.cpu_count(), help="rows simulated at a time"
     )
-    parser.add_argument(
-        "--out", type=Path, default=Path(__file__).resolve().parent.parent / "docs" / "coverage.md"
-    )
+    parser.add_argument("--out", type=Path, help="file of which everything below the mark is replaced")
     options = parser.parse_args()
     began, so_far = time.perf_counter(), SoFar(options.seed, options.keep)
     wanted = {name: options.replications if name == "rates" else options.studies for name in options.only}
     measure(so_far, wanted, options.jobs, options.out)
     print(so_far.markdown())
-    print(f"{time.perf_counter() - began:.0f} s; wrote {options.out}")
+    print(f"{time.perf_counter() - began:.0f} s" + (f"; wrote {options.out}" if options.out else ""))
 
 
 if __name__ == "__main__":

@@ -245,9 +245,7 @@ def _plan_ranking(
         ranking["systems"], counts[0] or PAPER_IMAGES, ranking["trials_per_hit"], counts[1] or 10,
         ranking["strength_spread"], first, adaptive, first if adaptive else None,
     )  # fmt: skip
-    plan = ranking_plan(
-        size, spread=spread, level=1 - alpha, studies=studies, seed=seed, track=console.track
-    )
+    plan = ranking_plan(size, spread=spread, level=1 - alpha, studies=studies, seed=seed, track=console.track)
     console.say(
         f"{size.systems} systems on {size.items} items; strengths differ by {size.spread:g} (standard "
         f"deviation, log odds), workers, pairs and images by {worker:g}, {pair:g}, {spread.image:g} probit.\n"

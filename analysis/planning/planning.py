@@ -45,6 +45,7 @@ FIGURE = "width_vs_price"
 WRITTEN = (
     "power.csv",
     "ranking_power.csv",
+    "single_power.csv",
     "sentinel_rules.csv",
     "power.json",
     *(f"{FIGURE}.{kind}" for kind in ("png", "pdf", "svg")),

@@ -133,7 +133,7 @@ def _given(ctx: click.Context) -> set[str]:
     "--name",
     type=PlainName(),
     default="",
-    help="The run's folder, and its weights' name.  [default: DATA-ARCH or -LOSS]",
+    help="The run's folder, and its weights' name.  [default: DATA-ARCH, DATA-image-space or DATA-diverse]",
 )
 @click.option("--out", default="training", show_default=True, help="Folder of all runs.")
 @click.option("--resume", is_flag=True, help="Resume the run called --name, however it ended.")
@@ -212,7 +212,9 @@ def train(ctx: click.Context, /, **options: Any) -> None:  # fmt: skip
     if int(os.environ.get("RANK", "0")):
         return  # of the processes of torchrun, the first speaks
     console.say(f"{outcome.place.total} updates in {outcome.seconds / 60:.1f} minutes.")
-    console.say(f"Wrote {request.folder}/: {request.name}.safetensors, latest.pt, log.csv, samples/.")
+    known = (*(f"{request.name}{end}.safetensors" for end in ("", "-best")), "latest.pt", "log.csv",
+             "losses.png", "samples/")  # fmt: skip
+    console.say(f"Wrote {request.folder}/: {', '.join(n for n in known if (request.folder / n).exists())}.")
     if outcome.finished:
         console.next(f"{program()} synthesize --weights {request.folder}/{request.name}.safetensors")
     else:

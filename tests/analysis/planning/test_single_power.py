@@ -1,6 +1,7 @@
 """Plans of single images: against simulated studies, in the limits, as a command, and what is refused."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -89,3 +90,15 @@ def test_the_command_plans_and_refuses(tmp_path, monkeypatch):
     assert refused.exit_code == 2
     assert "--systems plans a ranking of pairs" in refused.output
     assert "leave study or --task out" in run("power", "study", "--task", "single").output
+
+
+def test_plans_of_every_kind_share_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    few = ("--images", 20, "--studies", 50)
+    kinds = (("--task", "single", "--d-prime", 0.5), ("--systems", 3, *few), few)
+    for kind in (*kinds, *kinds):
+        done = run("power", *kind)
+        assert done.exit_code == 0, done.output
+    assert {"single_power.csv", "ranking_power.csv", "power.csv"} <= {
+        path.name for path in Path("power").iterdir()
+    }
