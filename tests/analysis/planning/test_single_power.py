@@ -95,7 +95,8 @@ def test_the_command_plans_and_refuses(tmp_path, monkeypatch):
 def test_plans_of_every_kind_share_a_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     few = ("--images", 20, "--studies", 50)
-    kinds = (("--task", "single", "--d-prime", 0.5), ("--systems", 3, *few), few)
+    small = ("--hits", 1, "--workers-per-hit", 2, "--spread", 0.1, 0.1, "--image-spread", 0.1, "--rate", 0.6)
+    kinds = (("--task", "single", "--d-prime", 0.5), ("--systems", 3, *few), (*few, *small))
     for kind in (*kinds, *kinds):
         done = run("power", *kind)
         assert done.exit_code == 0, done.output
