@@ -82,6 +82,11 @@ def gallery(images: Path, *, items: str, columns: str, rows: int, out: Path, **o
     if found.left_out and not items:
         several, such = len(found.left_out), found.left_out[0]
         console.warn(f"{several} items are not in every column and are left out (such as {such}).")
+    if found.strange:
+        console.warn(
+            f"the label maps hold values that the label set {found.label_set} does not know. They are shown "
+            "as void; name another with --label-set."
+        )
     rows = max(rows, len(shown.items)) if items else rows
     written = write_gallery(
         shown,

@@ -11,6 +11,7 @@ from PIL import Image
 from glimpse.console import versions
 from glimpse.program import command, program
 from glimpse.text import counted
+from glimpse.typed import refuse_typed
 
 from .options import PlainName, Real, Size, unknown_option
 
@@ -146,6 +147,7 @@ def synthesize(
     """
     from ..synthesis.shards import join_shards
 
+    _refuse_idle(labels, weights, video, options)
     shard = join_shards()
     run = _Run(shard, out, options)
     run.check_cut(labels, video, frames)
@@ -160,6 +162,26 @@ def synthesize(
     else:
         run.samples(weights, condition)
     shard.leave()
+
+
+def _refuse_idle(
+    labels: Path | None, weights: str | None, video: Path | None, options: dict[str, Any]
+) -> None:
+    """Refuse options that would change nothing."""
+    if labels is not None or video is None:
+        refuse_typed(
+            ["frames"], "says how long the drawn drive is: it works only with --video, without LABELS."
+        )
+    if labels is None:
+        refuse_typed(["label_set", "encoding", "unknown"], "says how to read LABELS; there are none here.")
+    if labels is None and video is None and weights is None:
+        refuse_typed(["condition"], "names the images of one network: give LABELS or --weights, too.")
+    if video is None and options["clip_seconds"] is None:
+        refuse_typed(["fps"], "works only with --video or --clip-seconds.")
+    if options["clip_seconds"] is None:
+        refuse_typed(["clips"], "works only with --clip-seconds.")
+    if not options["grid"]:
+        refuse_typed(["grids"], "works only with --grid.")
 
 
 class _Run:
@@ -193,10 +215,10 @@ class _Run:
         from ..network.devices import find_device
         from ..synthesis.inputs import check_network
 
-        network = read_settings(weights).config
-        check_network(config, network, find_weights(weights).stem)
+        settings = read_settings(weights)
+        check_network(config, settings, find_weights(weights).stem, "what is drawn without LABELS")
         find_device(self.shard.device(self.options["device"]))
-        return network
+        return settings.config
 
     def condition(self, labels: Any, weights: str, name: str | None, config: SynthesisConfig) -> Summary:
         """Make the images of one condition and say so."""

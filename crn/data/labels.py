@@ -272,7 +272,7 @@ def read_label_map(
     values, kind = _read_values(path, labels)
     if (kind == COLOURS) != (encoding == COLOURS):
         raise LabelMapError(
-            f"{path}: holds {kind}, where {encoding} were expected (as in the other label maps)."
+            f"{path}: holds {kind}, where {encoding} were expected: so says --encoding, or another label map."
         )
     table = labels.codes(encoding)
     keys = np.array(sorted(table), dtype=np.int64)

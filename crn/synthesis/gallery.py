@@ -25,7 +25,6 @@ from glimpse.progress import untracked
 from ..data.labels import (
     BUNDLED,
     UnknownValueError,
-    bundled_label_set,
     colour_label_map,
     label_set,
     read_label_map,
@@ -65,6 +64,7 @@ class Gallery:
     label_set: str = "cityscapes"
     encoding: str | None = None
     left_out: tuple[str, ...] = ()  # items that not every column has
+    strange: bool = False  # whether label maps hold values that the label set does not know, shown as void
 
     def only(self, items: Sequence[str]) -> Gallery:
         """Return the gallery of these items; one number that is no item's name means so many, from the first.
@@ -123,6 +123,7 @@ def open_gallery(
     label_files, encoding = _find_labels(images, labels, found)
     if label_files:
         found = {LAYOUT: label_files, **{name: files for name, files in found.items() if name != LAYOUT}}
+    _check_named(found, ours, real)
     order = list(columns) or _default_order(found, ours, real)
     if missing := [name for name in order if name not in found]:
         have = ", ".join(found)
@@ -138,8 +139,11 @@ def open_gallery(
             f"{images}: no item is in all of {', '.join(order)}; choose others with --columns."
         )
     left_out = tuple(sorted(anywhere - everywhere, key=natural))
-    colours = labels_in or _guess_label_set(label_files, shown, encoding) if LAYOUT in order else "cityscapes"
-    return Gallery(chosen, shown, colours, encoding, left_out)
+    if LAYOUT not in order:
+        return Gallery(chosen, shown, left_out=left_out)
+    maps = [label_files[item] for item in shown]
+    colours = labels_in or next((name for name in BUNDLED if _fits(maps, name, encoding)), "cityscapes")
+    return Gallery(chosen, shown, colours, encoding, left_out, strange=not _fits(maps, colours, encoding))
 
 
 def natural(name: str) -> list[tuple[int, Any]]:
@@ -190,25 +194,30 @@ def _find_labels(
     return {}, None
 
 
-def _guess_label_set(files: dict[str, Path], items: Sequence[str], encoding: str | None) -> str:
-    """Name the first bundled label set that the label maps of the items fit; cityscapes when none does."""
-    for name in BUNDLED:
-        try:
-            for item in items:
-                read_label_map(files[item], bundled_label_set(name), encoding=encoding)
-        except UnknownValueError:
-            continue
-        except GlimpseError:
-            if encoding:
-                continue
-            raise
-        return name
-    return "cityscapes"
+def _fits(files: Sequence[Path], name: str, encoding: str | None) -> bool:
+    """Tell whether a label set, by name or file, knows every value of the label maps."""
+    try:
+        for file in files:
+            read_label_map(file, label_set(name), encoding=encoding)
+    except UnknownValueError:
+        return False
+    except GlimpseError:
+        if encoding and name in BUNDLED:
+            return False
+        raise
+    return True
+
+
+def _check_named(found: dict[str, dict[str, Path]], ours: str | None, real: str) -> None:
+    """Refuse names of conditions that are not there; "real", which nobody need have said, may be missing."""
+    for option, name in (("--ours", ours), ("--real", None if real == "real" else real)):
+        if name is not None and name not in found:
+            raise GlimpseError(
+                f"{option} {name!r}: there is no such condition; there are {', '.join(found)}."
+            )
 
 
 def _default_order(found: dict[str, dict[str, Path]], ours: str | None, real: str) -> list[str]:
-    if ours is not None and ours not in found:
-        raise GlimpseError(f"--ours {ours!r}: there is no such condition; there are {', '.join(found)}.")
     last = [name for name in (ours or "crn", real) if name in found]
     first = [LAYOUT] if LAYOUT in found else []
     return [*first, *(name for name in found if name not in {*last, LAYOUT}), *last]

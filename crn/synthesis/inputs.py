@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from glimpse.progress import Track
 
-    from ..network.checkpoints import Weights
+    from ..network.checkpoints import Weights, WeightsSettings
     from ..network.config import NetworkConfig
 
 
@@ -100,7 +100,7 @@ def open_label_maps(
     """
     files = tuple(label_map_files(path)) if isinstance(path, Path | str) else tuple(path)
     _check_items(files)
-    labels, mapping = _choose_labels(config, weights, files[0])
+    labels, mapping = _choose_labels(config, weights.settings, weights.name, files[0])
     encoding, certain = (config.encoding, True) if config.encoding else detect_encoding(files, labels)
     size = _network_size(config, weights.config, weights.name)
     maps = LabelMaps(
@@ -125,15 +125,15 @@ def _check_items(files: Sequence[Path]) -> None:
 
 
 def _choose_labels(
-    config: SynthesisConfig, weights: Weights, first: Path
+    config: SynthesisConfig, settings: WeightsSettings, name: str, what: Path | str
 ) -> tuple[LabelSet, ClassMapping | None]:
-    """Find the label set of the files, and the mapping to the network's, if one is needed."""
-    needed = weights.config.label_set
+    """Find the label set of `what`, and the mapping to the network's; name: of its weights."""
+    needed = settings.config.label_set
     mapping = class_mapping(config.mapping) if config.mapping else None
-    if mapping and mapping.target.classes != weights.settings.class_names:
+    if mapping and mapping.target.classes != settings.class_names:
         raise GlimpseError(
             f"mapping {mapping.name!r} leads to label set {mapping.target.name!r}, but weights "
-            f"{weights.name!r} take {needed!r}. Choose another --map, or other --weights."
+            f"{name!r} take {needed!r}. Choose another --map, or other --weights."
         )
     if config.label_set:
         labels = label_set(config.label_set)
@@ -142,24 +142,23 @@ def _choose_labels(
     elif needed in BUNDLED:
         labels = bundled_label_set(needed)
     else:
-        raise GlimpseError(
-            f"weights {weights.name!r} take your own label set {needed!r}; name it by --label-set."
-        )
-    expected = mapping.source.classes if mapping else weights.settings.class_names
+        raise GlimpseError(f"weights {name!r} take your own label set {needed!r}; name it by --label-set.")
+    expected = mapping.source.classes if mapping else settings.class_names
     if labels.classes != expected:
-        possible = [name for name in mapping_names() if name == f"{labels.name}-{needed}"]
+        possible = [known for known in mapping_names() if known == f"{labels.name}-{needed}"]
         hint = f"Add --map {possible[0]}" if possible else "Give a mapping of your own with --map FILE.json"
         raise GlimpseError(
-            f"{first}: is of label set {labels.name!r}, but weights {weights.name!r} take {needed!r}. "
+            f"{what}: is of label set {labels.name!r}, but weights {name!r} take {needed!r}. "
             f"{hint}, or choose other --weights."
         )
     return labels, mapping
 
 
-def check_network(config: SynthesisConfig, network: NetworkConfig, name: str) -> None:
-    """Raise GlimpseError where a network cannot make what is asked for; name: of its weights."""
-    images_of(config, network, name)
-    _network_size(config, network, name)
+def check_network(config: SynthesisConfig, settings: WeightsSettings, name: str, what: str) -> None:
+    """Raise GlimpseError where a network cannot make what is asked for of `what`; name: of its weights."""
+    _choose_labels(config, settings, name, what)
+    images_of(config, settings.config, name)
+    _network_size(config, settings.config, name)
 
 
 def images_of(config: SynthesisConfig, network: NetworkConfig, name: str) -> int:

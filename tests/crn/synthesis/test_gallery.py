@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from benchmarks.exposures import FLAGS
@@ -17,6 +18,7 @@ from glimpse.crn.scenes import sample_items
 from glimpse.crn.synthesis import gallery as module
 from glimpse.crn.synthesis.gallery import compose, natural, open_gallery, write_gallery
 from glimpse.errors import GlimpseError
+from glimpse.main import main
 
 CLI = Path(__file__).parents[3] / "cli.py"
 
@@ -110,11 +112,27 @@ def test_the_bundled_samples_bring_their_layouts(tmp_path):
         ({"columns": ["layout"]}, "no column 'layout'.* Name the label maps' folder with --labels"),
         ({"labels": "/nowhere"}, "/nowhere: no label maps there"),
         ({"ours": "mine"}, "--ours 'mine': there is no such condition; there are crn"),
+        ({"ours": "mine", "columns": ["real", "crn"]}, "--ours 'mine': there is no such condition"),
+        ({"real": "photos"}, "--real 'photos': there is no such condition; there are crn"),
     ],
 )
 def test_what_is_not_there_is_named(images, options, message):
     with pytest.raises(GlimpseError, match=message):
         open_gallery(images, **options)
+
+
+def test_labels_that_no_label_set_knows_are_said(images, tmp_path):
+    """They are shown as void; the bundled set that fits is found without a word."""
+    for item in ("000001", "000002", "000010"):
+        label(tmp_path / "labels" / f"{item}.png", (200,))
+    words = ["gallery", str(images), "--labels", str(tmp_path / "labels"), "--out", str(tmp_path / "g")]
+    for more, name in (([], "cityscapes"), (["--label-set", "camvid"], "camvid")):
+        told = CliRunner().invoke(main, [*words, *more])
+        assert told.exit_code == 0, told.output
+        assert f"values that the label set {name} does not know. They are shown as void" in told.output
+    for item in ("000001", "000002", "000010"):
+        label(tmp_path / "labels" / f"{item}.png", (0, 11))
+    assert not open_gallery(images, labels=tmp_path / "labels").strange
 
 
 def test_folders_without_images_are_refused(tmp_path):
