@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from glimpse.console import versions
-from glimpse.program import command, program
+from glimpse.program import command
 
 from .options import PlainName, Real, numbers, stages_of, unknown_option
 from .signals import ended_by_signal
@@ -173,7 +173,8 @@ def train(ctx: click.Context, /, **options: Any) -> None:  # fmt: skip
       torchrun --nproc-per-node 2 -m glimpse train --batch 2
     """
     console = ctx.obj
-    from ..training.preparing import Request, resumed_request, start
+    from ..training.preparing import start
+    from ..training.request import Request, resumed_request
 
     given = _given(ctx)
     if options["root"]:
@@ -209,16 +210,20 @@ def train(ctx: click.Context, /, **options: Any) -> None:  # fmt: skip
             report=lambda update, terms: console.say(_terms(update, terms)),
             stop=stop,
         )
-    if int(os.environ.get("RANK", "0")):
-        return  # of the processes of torchrun, the first speaks
+    if not int(os.environ.get("RANK", "0")):  # of the processes of torchrun, the first speaks
+        _tell(console, request, outcome)
+
+
+def _tell(console: Any, request: Any, outcome: Any) -> None:
+    """Say what was done, what was written and what is next."""
     console.say(f"{outcome.place.total} updates in {outcome.seconds / 60:.1f} minutes.")
     known = (*(f"{request.name}{end}.safetensors" for end in ("", "-best")), "latest.pt", "log.csv",
              "losses.png", "samples/")  # fmt: skip
     console.say(f"Wrote {request.folder}/: {', '.join(n for n in known if (request.folder / n).exists())}.")
     if outcome.finished:
-        console.next(f"{program()} synthesize --weights {request.folder}/{request.name}.safetensors")
+        console.next(command("synthesize", "--weights", f"{request.folder}/{request.name}.safetensors"))
     else:
-        console.next(f"{program()} train --resume --name {request.name} --out {request.out}")
+        console.next(command("train", "--resume", "--name", request.name, "--out", request.out))
 
 
 def _terms(update: int, terms: dict[str, float]) -> str:
@@ -317,4 +322,4 @@ def _train_features(console: Any, options: dict[str, Any], given: set[str]) -> N
         track=console.track,
     )
     console.say(f"Wrote {path} (last crops: {accuracy:.0%} of pixels classified rightly).")
-    console.next(f"{program()} train --features-file {path}")
+    console.next(command("train", "--features-file", str(path)))

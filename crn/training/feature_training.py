@@ -21,6 +21,7 @@ from glimpse.progress import untracked
 from ..losses.features import SMALL, FeatureNetwork, FeaturePlan, write_features
 from ..network.devices import find_device
 from .learner import channels_last
+from .record import check_free
 from .sources import DataRequest, open_pairs
 
 if TYPE_CHECKING:
@@ -202,6 +203,7 @@ def start_features(
     track: Track = untracked,
 ) -> float:
     """Train the small feature network on `source`, write it to `path`; return its accuracy."""
+    check_free(path.parent, path.stem)
     find_device(device)
     if threads:
         torch.set_num_threads(threads)

@@ -24,7 +24,7 @@ from ..kernels import choosing
 from .curves import write_losses
 from .feeding import Feeder, Pairs, sample_keys, sample_place
 from .learner import Learner, any_process, processes
-from .record import Log, read_state, sample_grid, write_image, write_state
+from .record import Log, check_free, read_run, sample_grid, understood, write_image, write_state
 from .schedule import Position, TrainingSettings, learning_rate, stage_steps
 
 if TYPE_CHECKING:
@@ -80,13 +80,11 @@ def train(
 
     Raises NotFiniteError (naming the sample) when the loss is not a number; the last checkpoint then stays.
     """
-    state = read_state(run.state_path) if resume else None
+    state = read_run(run.state_path) if resume else None
     if state:
         _check_same(run, state)
-    elif run.state_path.exists():
-        raise GlimpseError(
-            f"{run.state_path}: exists already. Go on with --resume, or choose another --name or --out."
-        )
+    else:
+        check_free(run.folder)
     if len(run.pairs) < 1:
         raise GlimpseError("there is nothing to train on: the dataset is empty.")
     return _Loop(run, state).go(track)
@@ -128,7 +126,7 @@ class _Loop:
         self.began = self.saved = time.monotonic()
         self.state = state
         self._rate, self._epoch = self.settings.learning_rate, 0
-        self.log = Log(run.folder, self.place.total) if self.rank == 0 else None
+        self.log: Log | None = None  # opened by the first update: what is refused leaves nothing
         self.feeder: Feeder | None = None
         self.looking: Feeder | None = None
 
@@ -189,7 +187,8 @@ class _Loop:
             shown, self.run.classes, size, cache_mb=cache_mb // 8, device=self.learner.device
         )
         if state:
-            self.learner.load_state_dict(state["learner"])
+            with understood(self.run.state_path):
+                self.learner.load_state_dict(state["learner"])
         else:
             self.learner.prepare(self.feeder)
 
@@ -221,6 +220,8 @@ class _Loop:
             feeder.expect(index for step in ahead for index, _ in self._keys(step))
         rate = learning_rate(settings, place, steps)
         self.window.append(self.learner.learn(batch, feeder, rate))
+        if self.log is None and self.rank == 0:
+            self.log = Log(self.run.folder, place.total)
         self.place = Position(place.stage, place.step + 1, place.total + 1)
         before = place.step * settings.batch // len(self.run.pairs)
         epoch = self.place.step * settings.batch // len(self.run.pairs)

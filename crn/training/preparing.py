@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +20,12 @@ from ..network.checkpoints import save_weights
 from ..network.config import NetworkConfig
 from ..network.devices import find_device, out_of_memory, settle
 from ..network.pix2pix import OFFICIAL_WIDTHS, pix2pix_config
+from .checking import check_request, check_widths
 from .loop import Outcome, Run, train
-from .record import read_state
+from .record import check_free, read_run
+from .request import Request
 from .schedule import PAPER_STAGES, Stage, TrainingSettings
-from .sources import DataRequest, open_pairs
+from .sources import open_pairs
 from .starting import build_learner
 
 if TYPE_CHECKING:
@@ -37,63 +39,6 @@ if TYPE_CHECKING:
 
 PRESETS = ("small", "paper")
 SMALL_EMPHASIS = (4.0, 1.0, 1.0, 1.0, 1.0, 0.5)  # the input term holds the hue; deep taps drive it off
-
-
-@dataclass(frozen=True)
-class Request:
-    """What `train` was asked for; stored with the checkpoint, so that resuming needs only its name."""
-
-    name: str = "scenes-crn"
-    out: str = "training"
-    source: DataRequest = field(default_factory=DataRequest)
-    architecture: str = "crn"
-    loss: str = "features"
-    outputs: int = 1
-    preset: str = "small"
-    stages: tuple[Stage, ...] = ()  # empty: the preset's
-    widths: tuple[int, ...] = ()  # empty: the preset's
-    features: str = "small"
-    features_file: str = ""
-    download_features: bool = False
-    weights: str = ""  # start from these
-    half: bool = False  # store the weights in half precision
-    device: str = "cpu"
-    threads: int = 0  # 0: as torch chooses
-    minutes: float = 0.0  # stop, resumably, after so long; 0: never
-    workers: int | None = None  # threads that read samples ahead; None: 4 for a GPU, 0 for a processor
-    # Fields of TrainingSettings that differ from the preset's.
-    settings: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def folder(self) -> Path:
-        """Where the run lives."""
-        return Path(self.out) / self.name
-
-    def to_json(self) -> dict[str, Any]:
-        """Return a JSON object that `from_json` turns back into the same request."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Request:
-        """Rebuild a request."""
-        unknown = sorted(set(values) - {entry.name for entry in fields(cls)})
-        if unknown:
-            raise GlimpseError(f"unknown training option {unknown[0]!r}.")
-        stages = tuple(
-            Stage(**{**s, "trained_heights": tuple(s["trained_heights"])}) for s in values["stages"]
-        )
-        source = DataRequest(**values["source"])
-        return cls(**{**values, "source": source, "stages": stages, "widths": tuple(values["widths"])})
-
-
-def resumed_request(name: str, out: str, **changes: Any) -> Request:
-    """Return the request of an earlier run; `changes` are what may differ: device, threads, minutes, data."""
-    state = read_state(Path(out) / name / "latest.pt")
-    stored = Request.from_json(state["about"]["request"])
-    if stored.source.data.startswith("pairs:") and not stored.source.label_set:
-        # Earlier versions read pairs as Cityscapes where nobody said otherwise.
-        stored = replace(stored, source=replace(stored.source, label_set=state["about"]["label_set"]))
-    return replace(stored, name=name, out=out, **changes)
 
 
 def small_widths(heights: Iterable[int]) -> tuple[int, ...]:
@@ -137,17 +82,6 @@ def _pix2pix_widths(request: Request, stage: Stage) -> tuple[int, ...]:
     return (OFFICIAL_WIDTHS if request.preset == "paper" else small)[:levels]
 
 
-def _check_widths(request: Request, stages: tuple[Stage, ...], modules: int) -> None:
-    """Refuse widths that are fewer than the modules of the first stage, or more than those of the last."""
-    most = modules + len(stages) - 1
-    if request.widths and not modules <= len(request.widths) <= most:
-        allowed = f"{modules}" if modules == most else f"{modules} to {most}"
-        raise GlimpseError(
-            f"--widths is {','.join(map(str, request.widths))}; with these stages the network has {allowed} "
-            "modules, the coarsest first, and each takes one number. Give that many, or leave --widths out."
-        )
-
-
 def network_config(request: Request, labels: LabelSet, stages: tuple[Stage, ...]) -> NetworkConfig:
     """Return the settings of the network that the first stage trains."""
     first, classes = stages[0], len(labels.classes)
@@ -164,7 +98,7 @@ def network_config(request: Request, labels: LabelSet, stages: tuple[Stage, ...]
         base_height=base_height(first.height, first.width),
         outputs=request.outputs,
     )
-    _check_widths(request, stages, len(config.heights))
+    check_widths(request, stages, len(config.heights))
     if request.widths:
         return replace(config, features=request.widths[: len(config.heights)])
     return config if request.preset == "paper" else replace(config, features=small_widths(config.heights))
@@ -223,6 +157,8 @@ def start(
     `report` gets the loss's terms beside every sample grid; `stop`, asked after every update, ends the run.
     """
     settle(find_device(request.device))
+    if not resume:
+        check_free(request.folder, request.name)
     if request.threads:
         torch.set_num_threads(request.threads)
     joined = join_processes(request.device)
@@ -278,11 +214,13 @@ def assemble(
     track: Track = untracked,
 ) -> Run:
     """Open the data, build network and loss, and describe the run; checks everything that can be checked."""
+    if not resume:
+        check_request(request)
     opened = open_pairs(request.source, Path(request.out), track)
     stages = request.stages or default_stages(request, opened.aspect)
     config = network_config(request, opened.labels, stages)
     settings = training_settings(request, _with_widths(request, stages, config))
-    state = read_state(request.folder / "latest.pt") if resume else None
+    state = read_run(request.folder / "latest.pt") if resume else None
     if state:
         config = NetworkConfig.from_json(state["learner"]["config"])
         settings = TrainingSettings.from_json(state["settings"])
@@ -354,3 +292,9 @@ class _Publisher:
             class_names=self.opened.labels.classes,
             dtype=torch.float16 if self.request.half else None,
         )
+
+
+__all__ = [
+    "PRESETS", "Request", "assemble", "base_height", "default_stages", "join_processes", "network_config",
+    "small_widths", "start", "training_settings", "workers_for",
+]  # fmt: skip

@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,11 @@ from torch import Tensor
 from glimpse.errors import GlimpseError
 from glimpse.files import naming, write_whole
 
+from ..network.config import NetworkConfig
+from .schedule import Position, TrainingSettings
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 STATE_FORMAT = 1
 COLUMNS = (
@@ -67,6 +71,51 @@ def read_state(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or state.get("format") != STATE_FORMAT:
         raise GlimpseError(f"{path}: not a training checkpoint of this version.")
     return state
+
+
+# What a run's checkpoint holds in any version that can be resumed, and as what.
+PARTS = {"settings": dict, "about": dict, "place": dict, "window": list, "seconds": float, "learner": dict}
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """Read the state that `--resume` goes on from; GlimpseError says which part cannot be understood."""
+    state = read_state(path)
+    with understood(path):
+        for name, kind in PARTS.items():
+            if not isinstance(state[name], kind):
+                raise GlimpseError(f"{name!r} is {state[name]!r}")
+        TrainingSettings.from_json(state["settings"])
+        NetworkConfig.from_json(state["learner"]["config"])
+        Position(**state["place"])
+    return state
+
+
+@contextmanager
+def understood(path: Path) -> Iterator[None]:
+    """Turn whatever goes wrong while a checkpoint's parts are read into an error that names the file."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, GlimpseError) as error:
+        found = f"lacks {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
+        raise GlimpseError(
+            f"{path}: not a training checkpoint that this version can read ({found}). Train anew under "
+            "another --name; --weights FILE starts from the weights beside it."
+        ) from None
+
+
+def check_free(folder: Path, name: str = "") -> None:
+    """Refuse a folder that holds a run's checkpoint, or files that the run called `name` would overwrite."""
+    if (state := folder / "latest.pt").exists():
+        raise GlimpseError(
+            f"{state}: exists already. Go on with --resume, or choose another --name or --out."
+        )
+    if int(os.environ.get("RANK", "0")):
+        return  # of the processes of torchrun, the first writes the files below, and may have begun
+    for file in (f"{name}.safetensors", f"{name}.json", "log.csv") if name else ():
+        if (folder / file).exists():
+            raise GlimpseError(
+                f"{folder / file}: exists already. Choose another --name or --out, or move the folder away."
+            )
 
 
 class Log:
