@@ -49,6 +49,15 @@ def write_archive(folder: Path, path: Path) -> None:
                     into.write(part)
 
 
+def holds(path: Path, name: str) -> bool:
+    """Tell whether a file is a zip file with an entry of that name."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return name in archive.namelist()
+    except (zipfile.BadZipFile, UnicodeError):
+        return False
+
+
 def unpack(path: Path, folder: Path, limits: Limits | None = None) -> list[str]:
     """Unpack a bundle into an empty folder, and return the names of its files.
 

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from glimpse.study import read_document
 from glimpse.version import __version__
 
 from .anonymous import Anonymizer
-from .archive import PART, write_archive
+from .archive import PART, holds, write_archive
 from .comparing import Comparison, compare_values
 from .contents import check_same, imported, opaque_names, said_in_public, stage_results, stage_study
 from .describing import DESCRIPTION, dataset_description, readme, stage_tables, summary_sentence
@@ -124,8 +125,11 @@ def _check(study: Path, results: Path, out: Path) -> None:
                 "folder of its results, then that of the report."
             )
     check_same(study, results)
-    if out.is_dir() or (out.exists() and out.read_bytes()[:2] != b"PK"):
-        raise GlimpseError(f"{out} is there and no zip file; name another file with --out.")
+    if out.exists() and not (out.is_file() and holds(out, MANIFEST)):
+        raise GlimpseError(
+            f"{out} is there and no bundle (a zip file with {MANIFEST}), so it is not replaced; name another "
+            "file with --out."
+        )
     for above in out.parents:
         if above.exists() and not above.is_dir():
             raise GlimpseError(f"{above} is a file, so that {out} cannot be there; name another with --out.")
@@ -172,7 +176,8 @@ def _fill(
     left_out += [f"{count:,} x {what}" for what, count in sorted(anonymizer.said.items())]
     _refuse(scan(folder, scanner))  # before the analysis, which takes longer
     recipe = _recipe(folder, summary, allowed_wrong(document["experiment"]), options)
-    write_report_again(folder, recipe, folder / "report")
+    with _as_typed(recipe, options):
+        write_report_again(folder, recipe, folder / "report")
     return {
         "schema_version": SCHEMA_VERSION,
         "study": document["study"],
@@ -191,7 +196,7 @@ def _recipe(folder: Path, summary: dict[str, Any], own_wrong: int, options: Bund
     """Copy the files that the analysis needs beside the answers, and return how to run it."""
     found = Recipe.from_summary(summary, own_wrong) if summary else Recipe(usual())
     given = [*options.metrics, *([options.items] if options.items else [])]
-    names = {}
+    names: dict[Path, str] = {}
     for path in given:
         if not path.is_file():
             raise GlimpseError(f"{path} is no file; name a CSV file.")
@@ -203,6 +208,22 @@ def _recipe(folder: Path, summary: dict[str, Any], own_wrong: int, options: Bund
     metrics = tuple(names[path] for path in options.metrics)
     items = names[options.items] if options.items else None
     return Recipe(found.settings, found.max_wrong, found.formats, metrics, options.directions, items)
+
+
+@contextmanager
+def _as_typed(recipe: Recipe, options: BundleOptions) -> Iterator[None]:
+    """Let a GlimpseError within name files of metrics and groups as they were typed, not their copies."""
+    copies = dict(zip(recipe.metrics, options.metrics, strict=True))
+    if recipe.items and options.items:
+        copies[recipe.items] = options.items
+    try:
+        yield
+    except GlimpseError as error:
+        said = str(error)
+        # The longest first: one name may begin another.
+        for copy in sorted(copies, key=len, reverse=True):
+            said = said.replace(copy, str(copies[copy]))
+        raise GlimpseError(said) from None
 
 
 def _describe(folder: Path, manifest: dict[str, Any], summary: dict[str, Any]) -> list[str]:

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from glimpse.console import versions
+from glimpse.given import is_given, refuse_given
 from glimpse.program import program
 
 from ..statistics.choices import ALPHA
 from .options import out_option, seed_option
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 OWN = "the experiment's"
 OF_RANKINGS = ("strength_spread", "first", "allocation")
@@ -190,7 +190,7 @@ def power(
 
     context = click.get_current_context()
     console = context.obj
-    if study is not None and context.get_parameter_source("mode") is not ParameterSource.DEFAULT:
+    if study is not None and is_given("mode"):
         raise click.UsageError(f"--mode is for planning without STUDY; {study} has its own. Leave one out.")
     check_out(out)
     experiment = preset(mode, "glimpse").to_json() if study is None else read_experiment(study)
@@ -240,7 +240,7 @@ def _plan_ranking(
     spread = Spread(worker, pair, TYPICAL.image if spreads[1] is None else spreads[1])
     alpha, studies, seed = settings
     adaptive = ranking["allocation"] == "adaptive"
-    first = ranking["first"] if _is_stated("first") else min(ranking["first"], ranking["systems"] - 1)
+    first = ranking["first"] if is_given("first") else min(ranking["first"], ranking["systems"] - 1)
     size = RankingSize(
         ranking["systems"], counts[0] or PAPER_IMAGES, ranking["trials_per_hit"], counts[1] or 10,
         ranking["strength_spread"], first, adaptive, first if adaptive else None,
@@ -255,7 +255,7 @@ def _plan_ranking(
     write_whole(out / "ranking_power.csv", plan.to_csv(index=False, lineterminator="\n"))
     console.say(f"\nWrote {out}/: ranking_power.csv.")
     more = f" --allocation adaptive --first {first}" if adaptive else ""
-    more += f" --trials-per-hit {size.trials_per_hit}" if _is_stated("trials_per_hit") else ""
+    more += f" --trials-per-hit {size.trials_per_hit}" if is_given("trials_per_hit") else ""
     console.next(f"{program()} build-hits --mode unlimited-time --contrast all{more}")
 
 
@@ -273,10 +273,12 @@ def _plans_otherwise(
         _plan_single(study, counts, options, spreads, (alpha, reward), out)
         return True
     if options["systems"] is None:
-        _refuse(OF_RANKINGS, "with --systems; add it, or leave this out")
-        _refuse(("trials_per_hit",), "with --systems or --task single; add one, or leave this out")
+        refuse_given(OF_RANKINGS, "works only with --systems; add it, or leave this out.")
+        refuse_given(
+            ("trials_per_hit",), "works only with --systems or --task single; add one, or leave this out."
+        )
         return False
-    _refuse((*OF_RATES, "hits", "reward"), "without --systems; leave one of them out")
+    refuse_given((*OF_RATES, "hits", "reward"), "works only without --systems; leave one of them out.")
     _plan_ranking(study, (counts[0], counts[2]), options, spreads, (alpha, studies, seed), out)
     return True
 
@@ -284,22 +286,10 @@ def _plans_otherwise(
 def _is_single(options: dict[str, Any]) -> bool:
     """Whether single images are planned; UsageError where options of theirs are given for pairs."""
     if options["task"] == "single":
-        _refuse((*OF_RANKINGS, *OF_RATES), "with --task pairs; leave it out")
+        refuse_given((*OF_RANKINGS, *OF_RATES), "works only with --task pairs; leave it out.")
         return True
-    _refuse(("d_prime", "generated"), "with --task single; add it, or leave this out")
+    refuse_given(("d_prime", "generated"), "works only with --task single; add it, or leave this out.")
     return False
-
-
-def _is_stated(name: str) -> bool:
-    """Whether an option was given."""
-    return click.get_current_context().get_parameter_source(name) is not ParameterSource.DEFAULT
-
-
-def _refuse(names: Sequence[str], wanted: str) -> None:
-    """Raise UsageError for a stated option that says nothing of what is planned."""
-    for name in names:
-        if _is_stated(name):
-            raise click.UsageError(f"--{name.replace('_', '-')} works only {wanted}.")
 
 
 def _plan_single(
@@ -320,7 +310,7 @@ def _plan_single(
     context = click.get_current_context()
     if study is not None:
         raise click.UsageError(f"--task single plans without STUDY; leave {study} or --task out.")
-    if context.get_parameter_source("systems") is not ParameterSource.DEFAULT:
+    if is_given("systems"):
         raise click.UsageError("--systems plans a ranking of pairs; leave it or --task single out.")
     console = context.obj
     check_out(out)

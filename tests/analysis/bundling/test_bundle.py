@@ -289,11 +289,31 @@ def test_folders_in_the_wrong_order_are_named(limited):
     assert "has no study.json; bundle takes the folder of a study" in result.output
 
 
-def test_a_file_that_is_no_bundle_is_not_replaced(limited, tmp_path):
-    (tmp_path / "notes.txt").write_text("mine")
-    result = bundled(limited, limited / "report", out=str(tmp_path / "notes.txt"))
+def photographs(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("holiday/001.jpg", b"not to be lost")
+
+
+@pytest.mark.parametrize(
+    "make", [lambda path: path.write_text("mine"), photographs, lambda path: path.write_bytes(b"PK cut"),
+             lambda path: path.mkdir()],
+)  # fmt: skip
+def test_what_is_no_bundle_is_not_replaced(limited, tmp_path, make):
+    make(tmp_path / "mine.zip")
+    before = (tmp_path / "mine.zip").stat()
+    result = bundled(limited, limited / "report", out=str(tmp_path / "mine.zip"))
     assert result.exit_code == 1
-    assert "is there and no zip file" in result.output
+    assert "mine.zip is there and no bundle (a zip file with bundle.json), so it is not" in result.output
+    assert (tmp_path / "mine.zip").stat().st_ino == before.st_ino
+
+
+@pytest.mark.parametrize("option", ["--metric", "--items"])
+def test_a_file_that_cannot_be_read_is_named_as_typed(limited, tmp_path, option):
+    (tmp_path / "x.pth").write_bytes(b"\x80\x02not a table")
+    result = bundled(limited, option, tmp_path / "x.pth", out="no.zip")
+    assert result.exit_code == 1
+    assert f"{tmp_path / 'x.pth'}, line 1: not UTF-8 text" in result.output
+    assert "analysis/" not in result.output
 
 
 def test_a_study_from_a_bundle_is_for_reading(limited, tmp_path):
@@ -346,7 +366,9 @@ def test_a_promise_on_the_pages_of_an_earlier_version_is_found():
 def test_a_disk_without_space_leaves_nothing(limited, tmp_path, monkeypatch):
     """What was begun is removed, and an earlier bundle stays."""
     out = tmp_path / "study.zip"
-    out.write_bytes(b"PK earlier")
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("bundle.json", "{}")
+    earlier = out.read_bytes()
 
     def full(path):
         yield b"PK"
@@ -357,7 +379,7 @@ def test_a_disk_without_space_leaves_nothing(limited, tmp_path, monkeypatch):
     assert result.exit_code == 1
     assert "study.zip: No space left on device." in result.output
     assert [path.name for path in tmp_path.iterdir()] == ["study.zip"]
-    assert out.read_bytes() == b"PK earlier"
+    assert out.read_bytes() == earlier
 
 
 def test_a_file_in_the_place_of_the_folder_is_named(limited, tmp_path):
