@@ -13,6 +13,7 @@ from glimpse.program import command
 
 from .options import PlainName, Real, numbers, stages_of, unknown_option
 from .signals import ended_by_signal
+from .train_checks import a_folder, named, refuse_idle, refuse_idle_data
 from .train_options import how_it_learns
 
 # Options that may accompany --resume: they change where and how long, not what is learnt.
@@ -135,7 +136,7 @@ def _given(ctx: click.Context) -> set[str]:
     default="",
     help="The run's folder, and its weights' name.  [default: DATA-ARCH, DATA-image-space or DATA-diverse]",
 )
-@click.option("--out", default="training", show_default=True, help="Folder of all runs.")
+@click.option("--out", default="training", show_default=True, callback=a_folder, help="Folder of all runs.")
 @click.option("--resume", is_flag=True, help="Resume the run called --name, however it ended.")
 @click.option(
     "--minutes",
@@ -177,22 +178,19 @@ def train(ctx: click.Context, /, **options: Any) -> None:  # fmt: skip
     from ..training.request import Request, resumed_request
 
     given = _given(ctx)
-    if options["root"]:
-        options["data"] = f"{options['data']}:{options['root']}"
     if not options["name"]:
         options["name"] = _default_name(options)
     if options["arch"] == "features":
-        _train_features(console, options, given)
+        _train_features(ctx, options, given)
         return
     if "steps" in given:
         raise click.UsageError(
             "--steps is for --arch features only; --stage HxW:EPOCHS sets a network's length."
         )
     if options["resume"]:
-        if extra := sorted(given - WITH_RESUME):
-            shown = ", ".join("--" + name.replace("_", "-") for name in extra)
+        if extra := given - WITH_RESUME:
             raise click.UsageError(
-                f"--resume keeps the options of the interrupted run; leave out {shown}, "
+                f"--resume keeps the options of the interrupted run; leave out {named(ctx, extra)}, "
                 "or start a new run under another --name (--weights FILE starts from trained weights)."
             )
         changes = {name: options[name] for name in ("device", "threads", "minutes", "workers")}
@@ -257,6 +255,7 @@ def _default_name(options: dict[str, Any]) -> str:
 
 def _request(console: Any, options: dict[str, Any]) -> dict[str, Any]:
     """Turn options into the fields of a Request."""
+    refuse_idle(options)
     from ..training.schedule import Stage
 
     settings = {
@@ -290,6 +289,9 @@ def _source(console: Any, options: dict[str, Any]) -> Any:
     """Turn options into a DataRequest; say so if its label set is a guess."""
     from ..training.sources import DataRequest, with_label_set
 
+    refuse_idle_data(options)
+    if options["root"]:
+        options["data"] += f":{options['root']}"
     same = ("data", "split", "label_set", "hold_out", "scenes", "fit")
     asked = DataRequest(
         **{name: options[name] for name in same}, unknown_to_void=options["unknown"] == "void"
@@ -300,14 +302,15 @@ def _source(console: Any, options: dict[str, Any]) -> Any:
     return request
 
 
-def _train_features(console: Any, options: dict[str, Any], given: set[str]) -> None:
+def _train_features(ctx: click.Context, options: dict[str, Any], given: set[str]) -> None:
     from pathlib import Path
 
-    if extra := sorted(given - WITH_FEATURES):
-        shown = ", ".join("--" + name.replace("_", "-") for name in extra)
+    if extra := given - WITH_FEATURES:
         raise click.UsageError(
-            f"--arch features trains a small network in minutes, in one go of --steps; leave out {shown}."
+            "--arch features trains a small network in minutes, in one go of --steps; "
+            f"leave out {named(ctx, extra)}."
         )
+    console = ctx.obj
 
     from ..training.feature_training import FeatureTraining, start_features
 

@@ -88,7 +88,7 @@ OPTIONS = (
         type=click.IntRange(0, 2**24),
         default=2048,
         show_default=True,
-        help="Memory for the photographs' features.",
+        help="Memory for photographs and their features.",
     ),
     click.option(
         "--decay",

@@ -48,9 +48,9 @@ class FeaturePlan:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> FeaturePlan:
-        """Read a plan; raises GlimpseError for unknown or missing keys."""
+        """Read a plan; raises ValueError for unknown or missing keys."""
         if set(values) != {"name", "blocks", "mean"}:
-            raise GlimpseError(f"feature network: expected name, blocks and mean, found {sorted(values)}")
+            raise ValueError(f"expected name, blocks and mean, found {sorted(values)}")
         blocks = tuple((int(channels), int(count)) for channels, count in values["blocks"])
         red, green, blue = values["mean"]
         return cls(str(values["name"]), blocks, (float(red), float(green), float(blue)))
@@ -132,9 +132,16 @@ def small_features(path: Path = SMALL_FILE) -> FeatureNetwork:
         )
     try:
         with safe_open(path, "pt") as file:
-            plan = FeaturePlan.from_json(json.loads((file.metadata() or {}).get("features", "{}")))
+            stated = (file.metadata() or {}).get("features")
             weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, json.JSONDecodeError) as error:
+        if stated is None:
+            raise GlimpseError(
+                f"{path}: holds no feature network. --features-file takes torchvision's {TORCHVISION_FILE}, "
+                "imagenet-vgg-verydeep-19.mat, or a file of import-weights or `train --arch features`; "
+                "networks that make images are for --weights."
+            )
+        plan = FeaturePlan.from_json(json.loads(stated))
+    except (SafetensorError, ValueError, TypeError) as error:
         raise GlimpseError(f"{path}: not a feature network's safetensors file ({error}).") from None
     network = FeatureNetwork(plan)
     load_into(network, weights, path)
@@ -169,7 +176,7 @@ def vgg19_features(path: Path | None = None, *, download: bool = False) -> Featu
             f"({TORCHVISION_URL}, 548 MB), or train with --features small or --features random."
         )
     if path.suffix == ".safetensors":
-        return small_features(path)
+        return _of_plan(small_features(path), VGG19, "VGG-19", path)
     return _read_mat(path) if path.suffix == ".mat" else _read_torchvision(path)
 
 
@@ -187,10 +194,13 @@ def vgg16_features(path: Path | None = None) -> FeatureNetwork:
         )
     if path.suffix == ".pth":
         return _read_torchvision(path, VGG16)
-    network = small_features(path)
-    if network.plan.blocks != VGG16.blocks:
+    return _of_plan(small_features(path), VGG16, "VGG-16", path)
+
+
+def _of_plan(network: FeatureNetwork, plan: FeaturePlan, called: str, path: Path) -> FeatureNetwork:
+    if network.plan.blocks != plan.blocks:
         raise GlimpseError(
-            f"{path}: holds the feature network {network.name!r}, not VGG-16. "
+            f"{path}: holds the feature network {network.name!r}, not {called}. "
             "Name its own kind with --features."
         )
     return network

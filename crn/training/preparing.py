@@ -14,13 +14,14 @@ from glimpse.errors import GlimpseError
 from glimpse.files import digest
 from glimpse.progress import untracked
 
+from ..data.datasets import DatasetError
 from ..data.labels import LabelSet, colour_label_map
 from ..losses.feature_networks import FEATURE_NETWORKS, build_features
 from ..network.checkpoints import save_weights
 from ..network.config import NetworkConfig
 from ..network.devices import find_device, out_of_memory, settle
 from ..network.pix2pix import OFFICIAL_WIDTHS, pix2pix_config
-from .checking import check_request, check_widths
+from .checking import check_request, check_settings, check_widths
 from .loop import Outcome, Run, train
 from .record import check_free, read_run
 from .request import Request
@@ -69,6 +70,8 @@ def default_stages(request: Request, aspect: float) -> tuple[Stage, ...]:
 def _pix2pix_widths(request: Request, stage: Stage) -> tuple[int, ...]:
     """Return as many levels as the size allows, of the preset's widths."""
     if request.widths:
+        if len(request.widths) < 2:
+            raise GlimpseError(f"--widths is {request.widths[0]}; pix2pix needs two numbers or more.")
         return request.widths
     levels = 0
     while (
@@ -78,6 +81,12 @@ def _pix2pix_widths(request: Request, stage: Stage) -> tuple[int, ...]:
         and (stage.height * stage.width) >> (2 * levels + 2) > 1
     ):
         levels += 1
+    if levels < 2:
+        near = (max(4, round(side / 4) * 4) for side in (stage.height, stage.width))
+        raise GlimpseError(
+            f"--stage is {stage.height}x{stage.width}; pix2pix halves its images twice or more: height and "
+            f"width must be multiples of 4, such as {'x'.join(map(str, near))}."
+        )
     small = tuple(min(24 * 2**level, 128) for level in range(8))
     return (OFFICIAL_WIDTHS if request.preset == "paper" else small)[:levels]
 
@@ -205,6 +214,21 @@ def _features_of(request: Request, settings: TrainingSettings) -> FeatureNetwork
     )
 
 
+def _opened(request: Request, resume: bool, track: Track) -> OpenedPairs:
+    """Open the data; those of a run that goes on must be where they were."""
+    try:
+        return open_pairs(request.source, Path(request.out), track)
+    except DatasetError:
+        raise
+    except GlimpseError as error:
+        if not resume:
+            raise
+        raise GlimpseError(
+            f"{error} --resume needs what the run began with, --data {request.source.data}: put it back, or "
+            "train anew under another --name (--weights FILE starts from what was learnt)."
+        ) from None
+
+
 def assemble(
     request: Request,
     *,
@@ -216,7 +240,7 @@ def assemble(
     """Open the data, build network and loss, and describe the run; checks everything that can be checked."""
     if not resume:
         check_request(request)
-    opened = open_pairs(request.source, Path(request.out), track)
+    opened = _opened(request, resume, track)
     stages = request.stages or default_stages(request, opened.aspect)
     config = network_config(request, opened.labels, stages)
     settings = training_settings(request, _with_widths(request, stages, config))
@@ -232,6 +256,8 @@ def assemble(
         request.architecture, config, settings, features,
         weights=weights, widths=widths, device=request.device,
     )  # fmt: skip
+    if not state:
+        check_settings(settings, request.settings, learner.config, features.plan if features else None)
     about = {
         "label_set": opened.labels.name,
         "classes": len(opened.labels.classes),

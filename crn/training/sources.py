@@ -129,6 +129,11 @@ def open_pairs(request: DataRequest, folder: Path, track: Track = untracked) -> 
             )
     elif request.split == "train":
         looking = _validation(request, kind, place)
+    if not len(dataset) and looking and request.hold_out:
+        raise GlimpseError(
+            f"--hold-out {request.hold_out}: every item of {request.data} has a name that starts with this, "
+            "and none is left to train on. Give a longer PREFIX."
+        )
     if not len(dataset):
         raise GlimpseError(f"{request.data}: has no pairs to train on in split {request.split!r}.")
     height, width = dataset[0].photo.shape[:2]
