@@ -166,7 +166,7 @@ def start(
     `report` gets the loss's terms beside every sample grid; `stop`, asked after every update, ends the run.
     """
     settle(find_device(request.device))
-    if not resume:
+    if not resume:  # before processes meet: none of them has written anything yet
         check_free(request.folder, request.name)
     if request.threads:
         torch.set_num_threads(request.threads)

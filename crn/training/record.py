@@ -109,8 +109,6 @@ def check_free(folder: Path, name: str = "") -> None:
         raise GlimpseError(
             f"{state}: exists already. Go on with --resume, or choose another --name or --out."
         )
-    if int(os.environ.get("RANK", "0")):
-        return  # of the processes of torchrun, the first writes the files below, and may have begun
     for file in (f"{name}.safetensors", f"{name}.json", "log.csv") if name else ():
         if (folder / file).exists():
             raise GlimpseError(
