@@ -1,6 +1,6 @@
 """How fast, how exact and how small synthesis is, against named peers in the same run.
 
-    python benchmarks/synthesis.py [--rounds 5] [--threads 1] [--memory] [--tensorflow]
+    python benchmarks/synthesis.py [--size 512p] [--rounds 5] [--threads 1] [--memory] [--tensorflow]
 
 Peers: `eager` is the network's module in float32 as a person would first write it (channels last); `bf16`
 the same module in bfloat16, where the processor has such products; `reference` the authors' graph in
@@ -38,7 +38,7 @@ from glimpse.crn.synthesis.inference import DTYPES, Cascade
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MEMORY_PRESETS = {"256p": "cityscapes-256p", "512p": "cityscapes-512p", "1024p": "cityscapes-1024p"}
+SIZES = {"256p": "cityscapes-256p", "512p": "cityscapes-512p", "1024p": "cityscapes-1024p"}
 
 
 def cpu_seconds() -> float:
@@ -121,9 +121,9 @@ def tensorflow_graph(model: CRN) -> Callable[[np.ndarray], np.ndarray] | None:
     return lambda classes: run(tf.constant(np.eye(model.config.classes, dtype=np.float32)[classes][None]))
 
 
-def measure_speed(rounds: int, with_tensorflow: bool) -> None:
-    """Print CPU seconds, ratios and grey-level differences at 256 x 512, full width."""
-    config = PRESETS["cityscapes-256p"]
+def measure_speed(size: str, rounds: int, with_tensorflow: bool) -> None:
+    """Print CPU seconds, ratios and grey-level differences of the published network of a size."""
+    config = PRESETS[SIZES[size]]
     model, classes = make_model(config), street(config)
     labels = one_hot(classes, config.classes)
     eager = make_model(config).to(memory_format=torch.channels_last)
@@ -177,8 +177,9 @@ def report_speed(
     total = operations(config)
     print(f"{processor()}; Winograd from {winograd_from()} channels")
     print(
-        f"256x512, {total:.2f} tera-operations as published; threads: {torch.get_num_threads()}, "
-        f"waiting: {os.environ['OMP_WAIT_POLICY']}; load average: {os.getloadavg()[0]:.1f}"
+        f"{config.height}x{config.width}, {total:.2f} tera-operations as published; threads: "
+        f"{torch.get_num_threads()}, waiting: {os.environ['OMP_WAIT_POLICY']}; "
+        f"load average: {os.getloadavg()[0]:.1f}"
     )
     for name, rate in rates.items():
         print(f"  matmul {name}: {median(rate) * 1000:.0f} giga-operations a CPU second")
@@ -197,7 +198,7 @@ def measure_memory() -> None:
     """Print the peak memory of whole processes that make one image, for each size and dtype."""
     print("Peak memory of a process that makes one image, everything included (GiB):")
     with tempfile.TemporaryDirectory() as folder:
-        for name, preset in MEMORY_PRESETS.items():
+        for name, preset in SIZES.items():
             for dtype in DTYPES:
                 file = f"{folder}/weights.safetensors"
                 save_weights(file, make_model(PRESETS[preset]), PRESETS[preset], dtype=DTYPES[dtype])
@@ -228,6 +229,7 @@ def main() -> None:
     parser.add_argument(
         "--threads", type=whole_number(1), default=torch.get_num_threads(), help="threads of every peer"
     )
+    parser.add_argument("--size", choices=SIZES, default="256p", help="which of the published networks")
     parser.add_argument("--memory", action="store_true", help="measure peak memory instead of speed")
     parser.add_argument("--tensorflow", action="store_true", help="also the authors' graph, where installed")
     parser.add_argument("--one", choices=sorted(PRESETS), help=argparse.SUPPRESS)
@@ -240,7 +242,7 @@ def main() -> None:
     elif options.memory:
         measure_memory()
     else:
-        measure_speed(options.rounds, options.tensorflow)
+        measure_speed(options.size, options.rounds, options.tensorflow)
 
 
 if __name__ == "__main__":

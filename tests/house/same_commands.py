@@ -26,7 +26,8 @@ build-hits --images inputs/images --mode unlimited-time --ours mine --sentinel b
   --max-wrong-sentinels 1 --title "Another title" --description "What it is." --consent inputs/consent.txt
   --out unlimited
 """
-NETWORK = "--stage 16x32:1 --stage 32x64:1 --widths 4,4,4,4 --features random --sample-steps 2"
+SIZES = "--stage 16x32:1 --stage 32x64:1 --widths 4,4,4,4 --sample-steps 2"
+NETWORK = f"{SIZES} --features random"
 TOWNS = "--data cityscapes:inputs/Cityscapes"
 GROUPS = {
     "help": """
@@ -56,7 +57,7 @@ train --resume --name part
 train --resume --name part --batch 2
 train {TOWNS} {NETWORK} --name part
 train {TOWNS} --arch pix2pix --stage 32x64:1 --widths 4,8,8,8 --seed 3
-train {TOWNS} {NETWORK} --loss image --mirror --batch 2 --out elsewhere
+train {TOWNS} {SIZES} --loss image --mirror --batch 2 --out elsewhere
 train {TOWNS} {NETWORK} --loss diverse --samples 3 --half
 train --scenes 2 --arch features --steps 2
 train --root inputs/Cityscapes --data cityscapes --stage 32x64:1 --fit stretch --recompute --name again
