@@ -18,6 +18,7 @@ def is_given(name: str) -> bool:
 
 def refuse_given(names: Iterable[str], why: str) -> None:
     """Raise UsageError for the first of these options that was given; `why` follows the option's name."""
+    by_name = {param.name: param for param in click.get_current_context().command.params}
     for name in names:
         if is_given(name):
-            raise click.UsageError(f"--{name.replace('_', '-')} {why}")
+            raise click.UsageError(f"{by_name[name].opts[0]} {why}")

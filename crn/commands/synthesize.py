@@ -11,7 +11,7 @@ from PIL import Image
 from glimpse.console import versions
 from glimpse.program import command, program
 from glimpse.text import counted
-from glimpse.typed import refuse_typed
+from glimpse.given import refuse_given
 
 from .options import PlainName, Real, Size, unknown_option
 
@@ -169,19 +169,19 @@ def _refuse_idle(
 ) -> None:
     """Refuse options that would change nothing."""
     if labels is not None or video is None:
-        refuse_typed(
+        refuse_given(
             ["frames"], "says how long the drawn drive is: it works only with --video, without LABELS."
         )
     if labels is None:
-        refuse_typed(["label_set", "encoding", "unknown"], "says how to read LABELS; there are none here.")
+        refuse_given(["label_set", "encoding", "unknown"], "says how to read LABELS; there are none here.")
     if labels is None and video is None and weights is None:
-        refuse_typed(["condition"], "names the images of one network: give LABELS or --weights, too.")
+        refuse_given(["condition"], "names the images of one network: give LABELS or --weights, too.")
     if video is None and options["clip_seconds"] is None:
-        refuse_typed(["fps"], "works only with --video or --clip-seconds.")
+        refuse_given(["fps"], "works only with --video or --clip-seconds.")
     if options["clip_seconds"] is None:
-        refuse_typed(["clips"], "works only with --clip-seconds.")
+        refuse_given(["clips"], "works only with --clip-seconds.")
     if not options["grid"]:
-        refuse_typed(["grids"], "works only with --grid.")
+        refuse_given(["grids"], "works only with --grid.")
 
 
 class _Run:

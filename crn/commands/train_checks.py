@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from glimpse.typed import refuse_typed
+from glimpse.given import refuse_given
 
 # What the options about photographs come to where scenes are drawn.
 SCENES = {"root": "", "hold_out": "", "split": "train", "label_set": "cityscapes", "unknown": "error",
@@ -31,14 +31,14 @@ def refuse_idle_data(options: dict[str, Any]) -> None:
     data, root = options["data"], options["root"]
     kind, _, place = data.partition(":")
     if kind != "scenes":
-        refuse_typed(["scenes"], f"works only with --data scenes; --data is {data}. Leave it out.")
+        refuse_given(["scenes"], f"works only with --data scenes; --data is {data}. Leave it out.")
         if place and root:
             raise click.UsageError(f"--data {data} and --root {root} name two places; leave one of them out.")
         return
     if place:
         raise click.UsageError(f"--data {data}: scenes are drawn, and have no folder. Give --data scenes.")
     idle = [name for name, usual in SCENES.items() if options[name] != usual]
-    refuse_typed(
+    refuse_given(
         idle, "works only with photographs, such as --data camvid:PATH; scenes are drawn. Leave it out."
     )
 
@@ -46,7 +46,7 @@ def refuse_idle_data(options: dict[str, Any]) -> None:
 def refuse_idle(options: dict[str, Any]) -> None:
     """Refuse options that say nothing of the network and the loss that are trained."""
     if options["arch"] == "pix2pix":
-        refuse_typed(
+        refuse_given(
             ("loss", "outputs", "recompute", *OF_FEATURES), "works only with --arch crn; leave it out."
         )
         if any(heights for *_, heights in options["stages"]):
@@ -55,13 +55,13 @@ def refuse_idle(options: dict[str, Any]) -> None:
                 "Leave the heights out."
             )
     elif options["loss"] == "image":
-        refuse_typed(OF_FEATURES, "works only with --loss features or --loss diverse; leave it out.")
+        refuse_given(OF_FEATURES, "works only with --loss features or --loss diverse; leave it out.")
     elif options["features"] == "random":
-        refuse_typed(
+        refuse_given(
             ["features_file"], "names the weights of other networks than --features random; leave it out."
         )
     if options["features"] != "vgg19" or options["features_file"]:
-        refuse_typed(
+        refuse_given(
             ["download_features"],
             "works only with --features vgg19 and without --features-file; leave it out.",
         )

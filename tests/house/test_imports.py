@@ -37,7 +37,7 @@ LAYERS = {
         ["single"],
         ["stop_rule", "language", "questions", "experiment_checks", "staircase"],
         ["text"],
-        ["calling", "typed"],
+        ["calling", "given"],
         ["allocation", "betting", "cells", "errors", "playing", "opening", "progress", "program", "version"],
     ],
     "crn": [
