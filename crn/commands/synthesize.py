@@ -9,9 +9,9 @@ import click
 from PIL import Image
 
 from glimpse.console import versions
+from glimpse.given import refuse_given
 from glimpse.program import command, program
 from glimpse.text import counted
-from glimpse.given import refuse_given
 
 from .options import PlainName, Real, Size, unknown_option
 
