@@ -10,6 +10,7 @@ from typing import Any
 from glimpse.errors import GlimpseError
 
 LARGEST_REWARD_USD = 10_000
+MOST_WORKERS_PER_HIT = 10_000  # that a server and a plan bear, and more than any study has had
 SMALLEST = {
     "hits_per_batch": 1,
     "trials_per_cell": 1,

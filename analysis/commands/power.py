@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from glimpse.console import versions
+from glimpse.experiment_checks import MOST_WORKERS_PER_HIT
 from glimpse.given import is_given, refuse_given
 from glimpse.program import program
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 OWN = "the experiment's"
 OF_RANKINGS = ("strength_spread", "first", "allocation")
 OF_RATES = ("mode", "trials_per_cell", "rate", "slip")
+DRAWN = ("studies", "seed")  # by simulated studies, which single images do without
 
 
 @click.command()
@@ -40,7 +43,7 @@ OF_RATES = ("mode", "trials_per_cell", "rate", "slip")
 )
 @click.option(
     "--workers-per-hit",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MOST_WORKERS_PER_HIT),
     default=None,
     show_default=OWN,
     help="Distinct workers a HIT.",
@@ -183,13 +186,13 @@ def power(
         known_contexts,
         known_images,
         next_step,
+        note_of_drawn,
         plan_power,
         read_experiment,
         write_plan,
     )
 
-    context = click.get_current_context()
-    console = context.obj
+    console = click.get_current_context().obj
     if study is not None and is_given("mode"):
         raise click.UsageError(f"--mode is for planning without STUDY; {study} has its own. Leave one out.")
     check_out(out)
@@ -212,6 +215,8 @@ def power(
     )
     for line in describe(found, known_contexts(study)):
         console.say(line)
+    if drawn := note_of_drawn(experiment, study, count):
+        console.warn(drawn)
     written = write_plan(found, out, versions("numpy", "scipy", "pandas", "matplotlib"))
     console.say(f"\nWrote {out}/: {', '.join(written)}.")
     console.next(f"{program()} {next_step(found, study)}")
@@ -286,7 +291,7 @@ def _plans_otherwise(
 def _is_single(options: dict[str, Any]) -> bool:
     """Whether single images are planned; UsageError where options of theirs are given for pairs."""
     if options["task"] == "single":
-        refuse_given((*OF_RANKINGS, *OF_RATES), "works only with --task pairs; leave it out.")
+        refuse_given((*OF_RANKINGS, *OF_RATES, *DRAWN), "works only with --task pairs; leave it out.")
         return True
     refuse_given(("d_prime", "generated"), "works only with --task single; add it, or leave this out.")
     return False
@@ -317,8 +322,10 @@ def _plan_single(
     images, hits, workers = counts
     people = (hits or 1) * (workers or 30)
     size = single_size(people, images, single["trials_per_hit"], single["generated"], settings[1])
-    given = [SingleSpread(f"by {worker:g}", worker, worker, spreads[1] or 0.4) for worker, _ in spreads[0]]
-    plan = single_plan(size, single["d_prime"], given or SPREADS, level=1 - settings[0])
+    given = [SingleSpread(f"by {worker:g}", worker, worker) for worker, _ in spreads[0]] or SPREADS
+    if spreads[1] is not None:
+        given = [replace(one, image=spreads[1]) for one in given]
+    plan = single_plan(size, single["d_prime"], given, level=1 - settings[0])
     console.say(
         f"{counted(size.workers, 'worker')}, {counted(size.trials, 'trial')} each, half of them real; "
         f"{counted(size.images, 'image')} of each condition; {size.conditions} generated.\n"

@@ -327,6 +327,21 @@ def next_step(planned: Planned, study: Path | None) -> str:
     return f"build-hits --mode {planned.experiment['mode']}{''.join(changed)}"
 
 
+def note_of_drawn(experiment: Mapping[str, Any], study: Path | None, images: int) -> str:
+    """Say that cells are not what a server draws, and what plans that; empty where trials are planned."""
+    if experiment.get("allocation") != "adaptive":
+        return ""
+    systems = len({name for contrast in experiment["contrasts"] for name in contrast})
+    options = f"--systems {systems} --images {images} --allocation adaptive"
+    if experiment.get("first"):
+        options += f" --first {experiment['first']}"
+    return (
+        f"the server draws the trials of {study}, and these cells are planned as if trials were dealt "
+        "evenly: drawn ones tell more about the leading conditions, and less about the others. What is "
+        f"drawn is planned by {program()} power {options}"
+    )
+
+
 def _listed(row: Any) -> str:
     return f"{row.worker_sd:g} / {row.pair_sd:g} / {row.image_sd:g}"
 

@@ -19,6 +19,7 @@ from scipy import special
 
 from glimpse.allocation import Allocation
 from glimpse.errors import GlimpseError
+from glimpse.experiment_checks import MOST_WORKERS_PER_HIT
 from glimpse.precision import TYPICAL
 from glimpse.progress import untracked
 
@@ -61,8 +62,10 @@ class RankingSize:
 
     def __post_init__(self) -> None:
         """Check every number once."""
-        for name, least, most in (("systems", 2, 100), ("items", 2, 100_000), ("trials_per_hit", 1, 5_000),
-                                  ("workers_per_hit", 1, 10_000), ("first", 1, 100)):  # fmt: skip
+        for name, least, most in (
+            ("systems", 2, 100), ("items", 2, 100_000), ("trials_per_hit", 1, 5_000),
+            ("workers_per_hit", 1, MOST_WORKERS_PER_HIT), ("first", 1, 100),
+        ):  # fmt: skip
             value = getattr(self, name)
             if not least <= value <= most:
                 raise GlimpseError(f"plan: {name} is {value}; it must be from {least} to {most:,}.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from glimpse.duration import hourly_usd, study_minutes
+from glimpse.experiment_checks import MOST_WORKERS_PER_HIT
 from glimpse.program import command
 from glimpse.text import counted
 
@@ -73,7 +74,7 @@ if TYPE_CHECKING:
 @click.option(
     "--workers-per-hit",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MOST_WORKERS_PER_HIT),
     show_default="as the study says",
     help="Open places of a published study until each HIT is for so many workers.",
 )

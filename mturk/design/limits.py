@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from glimpse.errors import GlimpseError
+from glimpse.experiment_checks import MOST_WORKERS_PER_HIT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +19,7 @@ QUESTION_BYTES = 65_535
 # What our own server takes: in JSON, a request of it stays below a megabyte.
 OWN_QUESTION_BYTES = 400_000
 TITLE, DESCRIPTION, KEYWORDS = 128, 2000, 1000
-MINUTES, ASSIGNMENTS = 365 * 24 * 60, 1_000_000_000
+MINUTES = 365 * 24 * 60
 # Days of work, and as many as fit in the memory of a laptop.
 TRIALS, ALL_TRIALS = 100_000, 4_000_000
 SPREAD_TRIALS = 5_000  # of a HIT over which cells are spread: its pairs are dealt by a table of their square
@@ -31,12 +32,16 @@ def check_listing(title: str, description: str, keywords: Sequence[str], experim
     check_words("--title", title, TITLE)
     check_words("--description", description, DESCRIPTION)
     check_words("keywords", ", ".join(keywords), KEYWORDS)
-    for option, number, most in (
-        ("--time-allotted-minutes", experiment.time_allotted_minutes, MINUTES),
-        ("--workers-per-hit", experiment.workers_per_hit, ASSIGNMENTS),
-    ):
-        if number > most:
-            raise GlimpseError(f"{option} is {number}; Mechanical Turk allows 1 to {most}.")
+    if experiment.time_allotted_minutes > MINUTES:
+        raise GlimpseError(
+            f"--time-allotted-minutes is {experiment.time_allotted_minutes}; Mechanical Turk allows 1 to "
+            f"{MINUTES}."
+        )
+    if experiment.workers_per_hit > MOST_WORKERS_PER_HIT:
+        raise GlimpseError(
+            f"--workers-per-hit is {experiment.workers_per_hit}; allowed are 1 to {MOST_WORKERS_PER_HIT}. "
+            "More people need more HITs: raise --hits-per-batch."
+        )
 
 
 def check_asked(questions: Sequence[Question], forms: Sequence[FormField]) -> None:

@@ -98,6 +98,9 @@ def test_the_command_plans_a_ranking(tmp_path, monkeypatch):
         ("--systems 5 --rate 0.6", "--rate works only without --systems; leave one of them out."),
         ("--systems 5 --reward 2", "--reward works only without --systems"),
         ("--systems 3 --first 5", "plan: first is 5; there are 3 systems."),
+        ("--task single --studies 60", "--studies works only with --task pairs; leave it out."),
+        ("--task single --seed 1", "--seed works only with --task pairs"),
+        ("--workers-per-hit 10001", "10001 is not in the range 1<=x<=10000"),
         ("--task single --rate 0.6", "--rate works only with --task pairs; leave it out."),
     ],
 )

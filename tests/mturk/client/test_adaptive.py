@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from glimpse.analysis.planning.planning import note_of_drawn
 from glimpse.drawn import DrawnTrials
 from glimpse.errors import GlimpseError
 from glimpse.main import main
@@ -90,6 +91,17 @@ def take_part(server, study, hits, people, **how):
         made.append(server.accept(hits[number % len(hits)].hit_id, f"worker {number}"))
         answer(server, study, made[-1], **how)
     return made
+
+
+def test_a_plan_of_cells_says_that_trials_are_drawn(built, tmp_path):
+    quick = f"--studies 50 --rate 0.6 --spread 0.1 0.07 --image-spread 0.3 --out {tmp_path / 'power'}"
+    done = CliRunner().invoke(main, ["power", str(built), *quick.split()])
+    assert done.exit_code == 0, done.output
+    assert f"Warning: the server draws the trials of {built}" in done.stderr
+    assert " power --systems 5 --images 20 --allocation adaptive\n" in done.stderr
+    assert note_of_drawn(
+        {"allocation": "adaptive", "first": 2, "contrasts": [["a", "b"]]}, built, 9
+    ).endswith("power --systems 2 --images 9 --allocation adaptive --first 2")
 
 
 def test_every_image_is_hosted_and_the_study_says_what_it_shows(study):

@@ -112,8 +112,11 @@ def test_one_clear_message_and_nothing_written(here: Path, words: str, message: 
             "--time-allotted-minutes is 525601; Mechanical Turk allows 1 to 525600.",
         ),
         (
-            ["--workers-per-hit", "1000000001"],
-            "--workers-per-hit is 1000000001; Mechanical Turk allows 1 to 1000000000.",
+            ["--workers-per-hit", "10001"],
+            (
+                "--workers-per-hit is 10001; allowed are 1 to 10000. More people need more HITs: raise "
+                "--hits-per-batch."
+            ),
         ),
         (
             [word for number in range(1, 38) for word in ("--exposure-ms", str(number))]
