@@ -11,6 +11,7 @@ import click
 from glimpse.errors import GlimpseError
 from glimpse.experiment import check_exclusion_rule
 from glimpse.files import write_whole
+from glimpse.given import refuse_given
 from glimpse.program import command
 from glimpse.questions import DEFAULT_QUESTION
 from glimpse.text import counted
@@ -97,6 +98,8 @@ def build_hits(
         raise click.UsageError(
             "--add NAME goes with --extend STUDY, and neither with STUDY.TOML nor --write."
         )
+    if write is not None:
+        refuse_given(["out"], "says nothing beside --write, which builds nothing. Give it when you build.")
     with faults_of(file, now):
         read = read_study_file(file) if file else {}
         if extend:

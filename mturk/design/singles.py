@@ -60,6 +60,15 @@ def refuse_foreign(said: Mapping[str, Any], *, single: bool) -> None:
             )
 
 
+def refuse_staircase(said: Mapping[str, Any]) -> None:
+    """Raise GlimpseError for a staircase in a study of pairs."""
+    if said.get("allocation") == "staircase":
+        raise GlimpseError(
+            "--allocation staircase belongs to --task single; this study shows pairs. Allowed are fixed and "
+            "adaptive: give one of these, or leave it out."
+        )
+
+
 def single_preset(mode: Mode, name: PresetName, question: Question) -> Experiment:
     """Return a mode's defaults of one image at a time, with conditions that `shown` are put in place of.
 
