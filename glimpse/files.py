@@ -118,6 +118,15 @@ def refuse_others(
         )
 
 
+def refuse_twice(paths: Iterable[Path], what: str) -> None:
+    """Raise GlimpseError where two of the paths lead to one place; `what` it is: "results folder"."""
+    named: set[Path] = set()
+    for path in paths:
+        if path.resolve() in named:
+            raise GlimpseError(f"{path} is named twice; name each {what} once.")
+        named.add(path.resolve())
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read one JSON object; GlimpseError names the file (and line) when it is missing or damaged."""
     try:

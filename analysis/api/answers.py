@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from glimpse.calling import flag, in_python, number, path_of, refuse, whole, word
 from glimpse.console import versions
 from glimpse.errors import GlimpseError
+from glimpse.files import refuse_twice
 from glimpse.precision import IMAGE_SD, PAIR_SD
 from glimpse.study import Study
 
@@ -56,10 +57,7 @@ def read_results(folders: str | os.PathLike[str] | Sequence[str | os.PathLike[st
     if not several:
         refuse("folders", folders, FOLDERS)
     names = [path_of("folders", folder, FOLDERS) for folder in several]
-    places = [name.resolve() for name in names]
-    for place, name in zip(places, names, strict=True):
-        if places.count(place) > 1:
-            raise GlimpseError(f"{name} is named twice; name each results folder once.")
+    refuse_twice(names, "results folder")
     return belonging(results.read_results(names))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from glimpse.errors import GlimpseError, NothingLeftError
+from glimpse.files import refuse_twice
 from glimpse.progress import untracked
 
 from ..figures.aside import aside
@@ -133,7 +134,7 @@ def evaluate(
     """
     if settings.compare and len(folders) < 2:
         raise GlimpseError("--compare compares results folders; name two or more.")
-    _refuse_twice(folders)
+    refuse_twice(folders, "results folder")
     results = belonging(read_results(list(folders), track=track))
     exclusion = exclude(results, settings.rules)
     cells = design_cells(results.trials, results.experiment.get("contrasts") or ())
@@ -278,14 +279,6 @@ def _described(
         for one in answers.values()
     ]
     return shared, each
-
-
-def _refuse_twice(folders: Sequence[Path]) -> None:
-    named: set[Path] = set()
-    for folder in folders:
-        if folder.resolve() in named:
-            raise GlimpseError(f"{folder} is named twice; name each results folder once.")
-        named.add(folder.resolve())
 
 
 def _problems_found(results: Results) -> str:

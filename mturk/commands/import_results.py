@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from glimpse.files import refuse_twice
+from glimpse.given import refuse_given
 from glimpse.program import command
 from glimpse.text import counted
 
@@ -117,6 +119,11 @@ def import_results(
     from ..importing.batch_results import Options, write_results
     from ..importing.batch_results import import_results as read_files
 
+    refuse_twice(files, "file")
+    if kind != "glimpse":
+        refuse_given(
+            ["study"], f"goes with --format glimpse; with --format {kind} it says nothing. Leave it out."
+        )
     _check_given(kind, {
         ("amt-real-vs-fake",): {"--practice": practice_trials, "--exposure-ms": exposure_ms},
         ("table",): {"--a-is-left": a_is_left, "--only": only},

@@ -378,9 +378,22 @@ def test_the_command_reads_and_the_report_says_what_is_not_known(tmp_path, monke
         (["--format", "table", "--sentinel", "x"], "there are no sentinels"),
         (["--column", "worker=who"], "go with --format table"),
         (["--a-is-left"], "go with --format table"),
+        (["--format", "table", "--study", "st"], "--study goes with --format glimpse; with --format table"),
     ],
 )
 def test_options_of_other_formats_are_refused(tmp_path, options, message):
-    done = run("import-results", table(tmp_path, *ROWS), *options)
+    done = run("import-results", table(tmp_path, *ROWS), *options, "--out", tmp_path / "out")
     assert done.exit_code != 0
     assert message in done.output
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", ["table", "single", "crn-authors"])
+def test_a_file_that_is_named_twice_is_not_counted_twice(tmp_path, kind):
+    votes, again = table(tmp_path, *ROWS), tmp_path / "again.csv"
+    again.symlink_to(votes)
+    for other in (votes, again, tmp_path / ".." / tmp_path.name / votes.name):
+        done = run("import-results", votes, other, "--format", kind, "--out", tmp_path / "out")
+        assert done.exit_code == 1
+        assert f"{other} is named twice; name each file once." in done.output
+        assert not (tmp_path / "out").exists()
