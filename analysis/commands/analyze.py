@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from glimpse.console import versions
+from glimpse.given import is_given
 from glimpse.text import counted
 
 from .evidence import check_options, evidence_options, settings_of
@@ -85,6 +86,11 @@ def analyze(
     # What is imported and drawn stays until the end; looking it through for garbage took a tenth of the time.
     gc.set_threshold(50_000, 20, 50)
     check_options(choices)
+    if is_given("images") and not images.is_dir():
+        raise click.BadParameter(
+            f"{images} is no folder; name the folder of the images, or leave --images out.",
+            param_hint="--images",
+        )
     import pandas  # noqa: F401, ICN001 - here, as the helper needs it, too
 
     from ..figures.aside import helper

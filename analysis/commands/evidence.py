@@ -123,8 +123,9 @@ EVIDENCE = (
         help="CSV file with the columns item, group: the ranking by group, such as the category of a prompt.",
     ),
     seed_option(
-        f"For --cluster {' and '.join(kind.name for kind in CLUSTERS.values() if kind.bootstrap)}: same "
-        "seed, same intervals."
+        "For simultaneous intervals and rank sets of a ranking, and --cluster "
+        f"{' and '.join(kind.name for kind in CLUSTERS.values() if kind.bootstrap)}: same seed, same "
+        "intervals."
     ),
 )
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
+from glimpse.given import is_given, refuse_given
 from glimpse.program import command
 
 from .evidence import check_options, evidence_options, settings_of
@@ -95,6 +95,7 @@ def register(*, study: Path, reason: str | None, **options: Any) -> None:
         raise click.BadParameter("it is empty; say why you amend.", param_hint="--amend")
     if any(not text.strip() for text in options["hypotheses"]):
         raise click.BadParameter("it is empty; write a sentence.", param_hint="--hypothesis")
+    _refuse_other_task(study)
     from ..registering.registering import earlier_options
     from ..registering.registering import register as write_registration
 
@@ -104,16 +105,31 @@ def register(*, study: Path, reason: str | None, **options: Any) -> None:
     _say(study, found, new=new)
 
 
+def _refuse_other_task(study: Path) -> None:
+    """Raise UsageError for rates of a study of single images, and for d' of one of pairs or a staircase."""
+    from glimpse.study import read_document
+
+    path = study / "study.json"
+    if not (is_given("rates") or is_given("d_primes")) or not path.is_file():
+        return
+    one = read_document(path)["experiment"]
+    if one.get("task") != "single":
+        refuse_given(
+            ["d_primes"], "is for studies of one image at a time; this one shows pairs. Leave it out."
+        )
+        return
+    refuse_given(["rates"], "is for studies of pairs; this one shows one image at a time. Leave it out.")
+    if one.get("staircase"):
+        refuse_given(
+            ["d_primes"], "says nothing of a staircase, of which nothing is predicted. Leave it out."
+        )
+
+
 def _requested(options: Mapping[str, Any], earlier: Mapping[str, Any]) -> Requested:
     """Return what is to be registered: options given now, else those registered earlier, else the usual."""
     from ..registering.registering import Requested, as_registered
 
-    context = click.get_current_context()
-    given = {
-        name: value
-        for name, value in options.items()
-        if context.get_parameter_source(name) is not ParameterSource.DEFAULT
-    }
+    given = {name: value for name, value in options.items() if is_given(name)}
     chosen = {**options, **{name: _typed(name, value) for name, value in earlier.items() if name in options}}
     _check_earlier(chosen, earlier)
     chosen |= given
@@ -121,7 +137,7 @@ def _requested(options: Mapping[str, Any], earlier: Mapping[str, Any]) -> Reques
     settings = settings_of(chosen)
     stated = {name: _plain(value) for name, value in given.items() if name not in FILES}
     stated |= {
-        name: [as_registered(path) for path in _paths(given[name])] for name in FILES if given.get(name)
+        name: [as_registered(path, name) for path in _paths(given[name])] for name in FILES if given.get(name)
     }
     stated = {**earlier, **stated}
     return Requested(

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from glimpse.given import refuse_given
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -58,6 +60,12 @@ def reproduce(
     """
     if math.isnan(tolerance):
         raise click.BadParameter("it is nan; name a number from 0 to 0.1.", param_hint="--tolerance")
+    if preview:
+        refuse_given(
+            ["tolerance"], "says nothing with --preview, which analyses nothing. Leave one of them out."
+        )
+    else:
+        refuse_given(["hit", "browser"], "says how --preview opens a HIT. Add --preview, or leave it out.")
     from ..bundling.reproducing import open_bundle
     from ..bundling.reproducing import reproduce as run_again
 

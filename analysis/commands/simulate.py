@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 from glimpse.console import versions
+from glimpse.given import refuse_given
 from glimpse.precision import IMAGE_SD, PAIR_SD
 from glimpse.program import program
 from glimpse.text import counted
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from ..simulation.observer import Observer
     from ..simulation.simulated_study import SimulatedStudy
+
+OF_PAIRS = ("pair_sd", "item_sd", "side_bias_sd", "tie_threshold")
+OF_SINGLE = ("d_prime", "criterion", "criterion_sd", "half_ms")
 
 
 @click.command()
@@ -228,19 +231,20 @@ def simulate(
     console = click.get_current_context().obj
     detecting = {"criterion": criterion, "criterion_sd": criterion_sd, "half_ms": half_ms}
     if through_server is None:
-        for name in ("concurrency", "data"):
-            _refuse_unused(name, "works only with --through-server; leave it out, or add --through-server.")
+        refuse_given(
+            ["concurrency", "data"],
+            "works only with --through-server; leave it out, or add --through-server.",
+        )
     else:
-        _refuse_unused(
-            "out", "cannot be combined with --through-server: `collect` writes the results. Leave one out."
+        refuse_given(
+            ["out"], "cannot be combined with --through-server: `collect` writes the results. Leave one out."
         )
     qualities = known_qualities(parse_quality(quality), parse_quality(strength, "--strength"))
     observer = Observer(quality=qualities, lapse_mean=lapse, **observed)
     if shows_single(study):
         observer = detector(observer, parse_quality(d_prime, "--d-prime"), **detecting)
-    else:
-        _refuse_detecting("d_prime", *detecting)
     plan = read_simulated(study, observer, versions()["glimpse"])
+    _refuse_idle(plan)
     if through_server is not None:
         url = through_server or default_url(data)
         done, idle = answer_on_server(url, data, plan, observer, seed, workers, concurrency, console.track)
@@ -278,13 +282,18 @@ def _write(
     console.next(f"{program()} analyze {out}/")
 
 
-def _refuse_detecting(*names: str) -> None:
-    """Raise UsageError where something was given that only people who see one image at a time have."""
-    for name in names:
-        _refuse_unused(name, "is for studies of one image at a time; this one shows pairs. Leave it out.")
-
-
-def _refuse_unused(name: str, why: str) -> None:
-    """Raise UsageError where an option was given that plays no part."""
-    if click.get_current_context().get_parameter_source(name) is not ParameterSource.DEFAULT:
-        raise click.UsageError(f"--{name.replace('_', '-')} {why}")
+def _refuse_idle(plan: SimulatedStudy) -> None:
+    """Raise UsageError where something was given that plays no part in how this study is answered."""
+    kinds, leave = [question.kind for question in plan.questions], "Leave it out."
+    if plan.single:
+        refuse_given(OF_PAIRS, f"is for studies of pairs; this one shows one image at a time. {leave}")
+    else:
+        refuse_given(OF_SINGLE, f"is for studies of one image at a time; this one shows pairs. {leave}")
+    if not any(kind.tie for kind in kinds):
+        refuse_given(["tie_threshold"], f"is for questions with ties, and this study has none. {leave}")
+    if all(kind.steps == 1 for kind in kinds):
+        refuse_given(["scale_step"], f"is for questions on a scale, and this study has none. {leave}")
+    if len(kinds) == 1:
+        refuse_given(
+            ["question_correlation"], f"is for studies of several questions; this one asks one. {leave}"
+        )

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import Path
 
+    from glimpse.tables import Table
+
 COLUMNS = ("item", "group")
 FILE = "items.csv"
 NAMED = 5  # items that a message lists
@@ -35,13 +37,8 @@ def _head(path: Path) -> list[str]:
         return []
 
 
-def read_item_groups(path: Path, items: Collection[str]) -> tuple[dict[str, str], list[Problem]]:
-    """Read the group of each item.
-
-    items: those that were judged. Returns item -> group, and Problems: items that nobody judged, by line, and
-    judged ones without a group, which no group's ranking counts. GlimpseError where the file has no such
-    columns, an item twice, an empty cell, or no judged item.
-    """
+def table_of_groups(path: Path) -> Table:
+    """Read a table of items and groups; GlimpseError where the file is none."""
     table = read_table(path, COLUMNS)
     names = [name.lower() for name in table.head]
     if missing := [name for name in COLUMNS if name not in names]:
@@ -49,6 +46,18 @@ def read_item_groups(path: Path, items: Collection[str]) -> tuple[dict[str, str]
             f"{path} lacks the column{'s' * (len(missing) > 1)} {' and '.join(missing)}; it has "
             f"{', '.join(table.head)}. A row is an item and its group."
         )
+    return table
+
+
+def read_item_groups(path: Path, items: Collection[str]) -> tuple[dict[str, str], list[Problem]]:
+    """Read the group of each item.
+
+    items: those that were judged. Returns item -> group, and Problems: items that nobody judged, by line, and
+    judged ones without a group, which no group's ranking counts. GlimpseError where the file has no such
+    columns, an item twice, an empty cell, or no judged item.
+    """
+    table = table_of_groups(path)
+    names = [name.lower() for name in table.head]
     known = {same_name(item) for item in items}
     groups: dict[str, str] = {}
     line_of: dict[str, int] = {}

@@ -18,8 +18,10 @@ from glimpse.registration import (
     read_registration,
 )
 from glimpse.study import read_study
+from glimpse.tables import read_table
 
-from ..reading.scores import read_scores
+from ..reading.item_groups import table_of_groups
+from ..reading.scores import COLUMNS, read_scores
 from ..report.analyses import planned_analyses
 from ..report.single_report import refuse_what_pairs_have
 from .expected import D_PRIMES, RATES, expectation
@@ -194,8 +196,15 @@ def _glimpse() -> str:
     return __version__
 
 
-def as_registered(path: Path) -> dict[str, str]:
-    """Return a file as a registration names it: without its folder, and with its SHA-256."""
+def as_registered(path: Path, name: str) -> dict[str, str]:
+    """Return a file as a registration names it: without its folder, and with its SHA-256.
+
+    name: of the option, "metrics" or "items". GlimpseError where it is no such table.
+    """
+    if name == "items":
+        table_of_groups(path)
+    else:
+        read_table(path, COLUMNS)
     return {"file": path.name, "sha256": file_digest(path)}
 
 

@@ -294,13 +294,13 @@ def known_qualities(quality: Mapping[str, float], strength: Mapping[str, float])
     """Return qualities in probit units, of which some are stated as strengths in log odds.
 
     The two scales are alike: a probit is 1.702 in log odds, with rates that differ by less than 0.01.
-    GlimpseError for a condition that has both.
+    GlimpseError where both are stated.
 
     >>> known_qualities({}, {"crn": -1.702})
     {'crn': -1.0}
     """
-    if both := [name for name in strength if name in quality]:
-        raise GlimpseError(f"--strength and --quality both name {both[0]}; leave one of them out.")
+    if quality and strength:
+        raise GlimpseError("--strength and --quality say the same on two scales; leave one of them out.")
     return {**quality, **{name: value / LOGIT for name, value in strength.items()}}
 
 

@@ -370,6 +370,20 @@ def test_a_disk_that_is_too_small_is_named(limited, tmp_path, monkeypatch):
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--hit", "b1-h01"], "--hit says how --preview opens a HIT. Add --preview, or leave it out."),
+        (["--no-browser"], "--browser says how --preview opens a HIT."),
+        (["--preview", "--tolerance", "0.1"], "--tolerance says nothing with --preview"),
+    ],
+)
+def test_options_that_would_say_nothing_are_refused(tmp_path, words, said):
+    result = run("reproduce", tmp_path / "study.zip", *words)
+    assert result.exit_code == 2
+    assert said in result.output
+
+
 def test_a_tolerance_is_a_number(limited):
     result = run("reproduce", limited / "study.zip", "--tolerance", "nan")
     assert result.exit_code == 2

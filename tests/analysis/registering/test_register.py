@@ -121,7 +121,10 @@ def test_a_run_that_broke_off_is_finished(study, left):
         (("--level", 2), "level is 2.0; it must lie between 0 and 1"),
         (("--rate", 1), "--rate is 1; it must lie between 0 and 1, for example 0.6."),
         (("--no-sentinel-filter", "--max-wrong", 1), "contradict each other"),
-        (("--metric", "nowhere.csv"), "nowhere.csv"),
+        (("--metric", "no.csv"), "no.csv is no file; name a CSV file with columns such as item, condition"),
+        (("--items", "no.csv"), "no.csv is no file; name a CSV file with columns such as item, group."),
+        (("--items", __file__), "lacks the columns item and group"),
+        (("--d-prime", 0.5), "--d-prime is for studies of one image at a time; this one shows pairs."),
         (("--also", "luck"), "'luck' is not one of"),
     ],
 )
@@ -299,6 +302,8 @@ def test_single_images(tmp_path):
     assert "contrast" not in text
     refused = run("register", tmp_path / "study", "--equivalence", 5, "--amend", "why")
     assert "--equivalence is for studies of pairs" in refused.output
+    refused = run("register", tmp_path / "study", "--rate", 0.6, "--amend", "why")
+    assert "--rate is for studies of pairs; this one shows one image at a time." in refused.output
 
 
 def test_staircases(tmp_path):
@@ -310,6 +315,8 @@ def test_staircases(tmp_path):
     assert version["planned"]["exposures_ms"] == [None]
     assert "10 ms longer after an error, 30 ms shorter after 3 right answers in a row" in text
     assert "Glimpse does not predict how wide the interval of a threshold will be." in text
+    refused = run("register", tmp_path / "study", "--d-prime", 0.5, "--amend", "why")
+    assert "--d-prime says nothing of a staircase" in refused.output
 
 
 def test_many_systems_with_a_stopping_rule_and_two_questions(tmp_path):

@@ -25,6 +25,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def report(results: Path) -> Path:
     out = results.parent / "report"
+    (results.parent / "none").mkdir()
     result = run("analyze", results, "--out", out, "--images", results.parent / "none")
     assert result.exit_code == 0, result.output
     return out
@@ -56,6 +57,7 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def report_of_several(several: Path) -> Path:
     out = several.parent / "report"
+    (several.parent / "none").mkdir()
     result = run("analyze", several, "--out", out, "--images", several.parent / "none", "--figures", "svg")
     assert result.exit_code == 0, result.output
     return out

@@ -44,6 +44,13 @@ def test_no_filter_and_a_filter_contradict_each_other(results: Path, tmp_path: P
     assert not (tmp_path / "report").exists()
 
 
+def test_images_that_are_named_are_there(results: Path, tmp_path: Path) -> None:
+    done = run("analyze", results, "--images", tmp_path / "nowhere", "--out", tmp_path / "report")
+    assert done.exit_code == 2
+    assert "nowhere is no folder; name the folder of the images, or leave --images out." in done.output
+    assert not (tmp_path / "report").exists()
+
+
 def damaged(results: Path, folder: Path, count: int) -> Path:
     """Copy results with the first `count` assignments of a HIT that does not exist."""
     folder.mkdir()

@@ -179,6 +179,23 @@ def test_numbers_out_of_range_are_one_line(tmp_path: Path, option: str, value: i
     assert f"a number from 0 to {high}." in result.output
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--tie-threshold", 3], "--tie-threshold is for questions with ties, and this study has none."),
+        (["--scale-step", 1], "--scale-step is for questions on a scale, and this study has none."),
+        (["--question-correlation", 0.1], "--question-correlation is for studies of several questions"),
+        (["--strength", "crn=1", "--quality", "pix2pix=1"], "say the same on two scales"),
+        (["--half-ms", 100], "--half-ms is for studies of one image at a time; this one shows pairs."),
+    ],
+)
+def test_options_that_play_no_part_are_refused(tmp_path: Path, words: list[object], said: str) -> None:
+    result = run("simulate", build_study(tmp_path / "study"), "--out", tmp_path / "r", *words)
+    assert result.exit_code != 0
+    assert said in result.output
+    assert not (tmp_path / "r").exists()
+
+
 def test_one_choice_is_answered_as_before(tmp_path: Path) -> None:
     """Forms change nothing about the answers either."""
     study, out = build_study(tmp_path / "study", "unlimited-time", practice=1), tmp_path / "r"

@@ -76,6 +76,14 @@ def test_d_prime_and_criterion_come_out(images: Path, tmp_path: Path, spread: li
     assert rate(table[table["sentinel"]]) > 0.98
 
 
+@pytest.mark.parametrize("option", ["--pair-sd", "--side-bias-sd", "--tie-threshold"])
+def test_options_of_pairs_are_refused(images: Path, tmp_path: Path, option: str) -> None:
+    words = ["simulate", built(images, tmp_path / "s"), "--out", tmp_path / "r", option, 0.3]
+    done = CliRunner().invoke(main, [str(word) for word in words])
+    assert done.exit_code == 2
+    assert f"{option} is for studies of pairs; this one shows one image at a time." in done.output
+
+
 def test_d_prime_grows_with_the_exposure(images: Path, tmp_path: Path) -> None:
     study = built(
         images, tmp_path / "s", "--exposure-ms", 120, "--exposure-ms", 2000, "--workers-per-hit", 100,

@@ -154,12 +154,12 @@ def test_quality_settings_are_quoted_when_wrong(text: str) -> None:
 
 def test_strengths_in_log_odds_are_qualities_in_probit_units() -> None:
     """One that is stronger by 1 is chosen 73 % of the time, on either scale."""
-    found = known_qualities({"real": 0.0}, {"crn": -1.0, "gan": -2.0})
+    found = known_qualities({}, {"real": 0.0, "crn": -1.0, "gan": -2.0})
     assert found["real"] == 0.0
     for a, b, log_odds in (("real", "crn", 1.0), ("real", "gan", 2.0), ("crn", "gan", 1.0)):
         rate = stats.norm.cdf(found[a] - found[b])
         assert rate == pytest.approx(1 / (1 + np.exp(-log_odds)), abs=0.01)
-    with pytest.raises(GlimpseError, match="--strength and --quality both name crn"):
-        known_qualities({"crn": 0.0}, {"crn": 1.0})
+    with pytest.raises(GlimpseError, match="--strength and --quality say the same on two scales"):
+        known_qualities({"real": 0.0}, {"crn": 1.0})
     with pytest.raises(GlimpseError, match=r"--strength 'crn': expected name=value.*in log odds"):
         parse_quality(["crn"], "--strength")
