@@ -165,7 +165,8 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from glimpse.crn.training.schedule import Stage
-from glimpse.crn.training.preparing import Request, assemble, join_processes
+from glimpse.crn.training.preparing import assemble, join_processes
+from glimpse.crn.training.request import Request
 from glimpse.crn.training.sources import DataRequest
 from glimpse.crn.training.loop import train
 joined = join_processes("cpu")

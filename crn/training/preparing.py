@@ -24,7 +24,6 @@ from ..network.pix2pix import OFFICIAL_WIDTHS, pix2pix_config
 from .checking import check_request, check_settings, check_widths
 from .loop import Outcome, Run, train
 from .record import check_free, read_run
-from .request import Request
 from .schedule import PAPER_STAGES, Stage, TrainingSettings
 from .sources import open_pairs
 from .starting import build_learner
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
 
     from ..losses.features import FeatureNetwork
     from .learner import Learner
+    from .request import Request
     from .sources import OpenedPairs
 
 PRESETS = ("small", "paper")
@@ -318,9 +318,3 @@ class _Publisher:
             class_names=self.opened.labels.classes,
             dtype=torch.float16 if self.request.half else None,
         )
-
-
-__all__ = [
-    "PRESETS", "Request", "assemble", "base_height", "default_stages", "join_processes", "network_config",
-    "small_widths", "start", "training_settings", "workers_for",
-]  # fmt: skip

@@ -25,7 +25,6 @@ from glimpse.crn.training.learner import CRNLearner, NotFiniteError, cascade
 from glimpse.crn.training.loop import Outcome, Run, train
 from glimpse.crn.training.pix2pix_learner import Pix2PixLearner
 from glimpse.crn.training.preparing import (
-    Request,
     assemble,
     network_config,
     small_widths,
@@ -33,6 +32,7 @@ from glimpse.crn.training.preparing import (
     training_settings,
 )
 from glimpse.crn.training.record import read_state
+from glimpse.crn.training.request import Request
 from glimpse.crn.training.schedule import (
     PAPER_STAGES,
     Position,
