@@ -15,7 +15,7 @@ from glimpse.main import main
 from tests.analysis.folders import build_study, state_rule, write_scores
 
 FULL = "All places are filled, and the rule was not met"
-SVG = ("--figures", "svg", "--images", "none")
+SVG = ("--figures", "svg", "--images", Path(__file__).parent)  # a folder without images
 
 
 def run(*arguments: object) -> Result:
