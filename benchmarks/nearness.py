@@ -57,9 +57,9 @@ class Judge:
         """Maps of an image (H, W, 3) in [0, 255]."""
         return self.network(torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1)[None])
 
-    def __call__(self, image: np.ndarray, photo: np.ndarray) -> float:
-        """Return the distance of two images."""
-        parts = zip(self.maps(image), self.maps(photo), self.units, strict=True)
+    def __call__(self, image: np.ndarray, target: list[torch.Tensor]) -> float:
+        """Return the distance of an image to one with these maps."""
+        parts = zip(self.maps(image), target, self.units, strict=True)
         return float(np.mean([float((a - b).abs().mean()) / unit for a, b, unit in parts]))
 
 
@@ -79,15 +79,15 @@ def gradients(image: np.ndarray) -> float:
 
 def judge(images: np.ndarray, photos: np.ndarray, by: Judge) -> dict[str, float]:
     """Return the figures of the nearest of k images (n, k, H, W, 3) to photographs of the same layouts."""
-    pairs = [
-        (min(made, key=lambda image: by(image, photo)), photo)
-        for made, photo in zip(images, photos, strict=True)
-    ]
+    targets = [by.maps(photo) for photo in photos]
+    distances = [[by(image, target) for image in made] for made, target in zip(images, targets, strict=True)]
+    nearest = [made[int(np.argmin(of))] for made, of in zip(images, distances, strict=True)]
+    toned = [same_tones(image, photo) for image, photo in zip(nearest, photos, strict=True)]
     return {
-        "distance": float(np.mean([by(a, b) for a, b in pairs])),
-        "same tones": float(np.mean([by(same_tones(a, b), b) for a, b in pairs])),
-        "gradients": sum(gradients(a) for a, _ in pairs) / sum(map(gradients, photos)),
-        "grey levels": float(np.mean([np.abs(a.astype(int) - b).mean() for a, b in pairs])),
+        "distance": float(np.mean([min(of) for of in distances])),
+        "same tones": float(np.mean([by(one, target) for one, target in zip(toned, targets, strict=True)])),
+        "gradients": sum(map(gradients, nearest)) / sum(map(gradients, photos)),
+        "grey levels": float(np.abs(np.stack(nearest).astype(int) - photos).mean()),
     }
 
 

@@ -142,8 +142,10 @@ def open_gallery(
     if LAYOUT not in order:
         return Gallery(chosen, shown, left_out=left_out)
     maps = [label_files[item] for item in shown]
-    colours = labels_in or next((name for name in BUNDLED if _fits(maps, name, encoding)), "cityscapes")
-    return Gallery(chosen, shown, colours, encoding, left_out, strange=not _fits(maps, colours, encoding))
+    tried = (labels_in,) if labels_in else BUNDLED
+    fitting = next((name for name in tried if _fits(maps, name, encoding)), None)
+    colours = fitting or labels_in or "cityscapes"
+    return Gallery(chosen, shown, colours, encoding, left_out, strange=fitting is None)
 
 
 def natural(name: str) -> list[tuple[int, Any]]:
