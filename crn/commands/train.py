@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from glimpse.console import versions
+from glimpse.given import is_given
 from glimpse.program import command
 
 from .options import PlainName, Real, numbers, stages_of, unknown_option
@@ -26,8 +27,7 @@ WIDEST = 65_536  # features of a module
 
 def _given(ctx: click.Context) -> set[str]:
     """Return the options that were typed."""
-    source = click.core.ParameterSource.COMMANDLINE
-    return {name for name in ctx.params if ctx.get_parameter_source(name) == source}
+    return {name for name in ctx.params if is_given(name)}
 
 
 @click.command()

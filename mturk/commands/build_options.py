@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from glimpse.errors import GlimpseError
 from glimpse.forms import FormField, check_forms
+from glimpse.given import is_given
 from glimpse.questions import DEFAULT_QUESTION, KINDS, Question, check_questions, only_question
 
 from ..design.limits import check_words
@@ -68,11 +68,7 @@ def _option(field: StudyField) -> Command:
 
 def typed(context: click.Context) -> dict[str, Any]:
     """Return what was typed, by the names of `FIELDS`; GlimpseError for a question or field that is none."""
-    said = {
-        field.name: context.params[field.name]
-        for field in FIELDS
-        if context.get_parameter_source(field.name) is not ParameterSource.DEFAULT
-    }
+    said = {field.name: context.params[field.name] for field in FIELDS if is_given(field.name)}
     if "asked" in said:
         said["asked"] = tuple(map(_asked, said["asked"]))
         check_questions(said["asked"])

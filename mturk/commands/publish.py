@@ -9,6 +9,7 @@ import click
 
 from glimpse.duration import hourly_usd, study_minutes
 from glimpse.experiment_checks import MOST_WORKERS_PER_HIT
+from glimpse.given import is_given
 from glimpse.program import command
 from glimpse.text import counted
 
@@ -149,7 +150,7 @@ def publish(
         hosting,
         lambda quote: _confirm(console, frozen, quote, yes=yes),
         settings,
-        given=_given(ctx),
+        given=_given(),
         track=console.track,
     )
     keep_out(console, target, frozen, earlier)
@@ -203,7 +204,7 @@ def _say_where(console: Any, study: Study, requester: Requester) -> None:
         console.say(f"  {address}")
 
 
-def _given(ctx: click.Context) -> list[str]:
+def _given() -> list[str]:
     """Return the settings that stand on the command line; the others are those of the first run."""
     names = {
         "expires_days": "expires_days",
@@ -211,8 +212,7 @@ def _given(ctx: click.Context) -> list[str]:
         "nines": "in_nines",
         "qualifications": "requirements",
     }
-    default = click.core.ParameterSource.DEFAULT
-    return [field for option, field in names.items() if ctx.get_parameter_source(option) != default]
+    return [field for option, field in names.items() if is_given(option)]
 
 
 def _hosting(
