@@ -23,7 +23,7 @@ from ..design.context import read_contexts
 from ..design.contrasts import infer, money
 from ..design.cuts import CutSettings
 from ..design.limits import TITLE
-from ..design.singles import fitted, is_single, refuse_foreign, refuse_staircase, single_experiment
+from ..design.singles import fitted, is_single, refuse_foreign, single_experiment
 from ..design.sources import Sources
 from ..design.spreading import drawn, spread, spread_where_needed
 from ..design.study_fields import BY_NAME
@@ -118,7 +118,6 @@ def experiment_of(said: Mapping[str, Any], conditions: Sequence[str]) -> Experim
     single = is_single(said)
     if not single:
         refuse_foreign(said, single=False)
-        refuse_staircase(said)
     sources = [name for name in ("sentinel", "sentinel_file", "sentinel_mismatch") if said.get(name)]
     if len(sources) > 1:
         options = " and ".join("--" + name.replace("_", "-") for name in sources)

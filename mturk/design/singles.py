@@ -58,11 +58,7 @@ def refuse_foreign(said: Mapping[str, Any], *, single: bool) -> None:
                 f"{BY_NAME[name].option} belongs to --task {task}; this study shows "
                 f"{'one image at a time' if single else 'pairs'}. Leave it out."
             )
-
-
-def refuse_staircase(said: Mapping[str, Any]) -> None:
-    """Raise GlimpseError for a staircase in a study of pairs."""
-    if said.get("allocation") == "staircase":
+    if not single and said.get("allocation") == "staircase":
         raise GlimpseError(
             "--allocation staircase belongs to --task single; this study shows pairs. Allowed are fixed and "
             "adaptive: give one of these, or leave it out."
