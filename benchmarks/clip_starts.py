@@ -133,24 +133,27 @@ def with_clips(
     size: tuple[int, int] = (256, 256),
     **page: Any,
 ) -> Study:
-    """Return a study whose images became numbered clips, and its pages; `page` goes to `page_settings`.
+    """Return a copy of the study with numbered clips for images; `page` goes to `page_settings`.
 
     There are `kinds` different clips of `frames` at `rate` a second, which its stimuli share out.
     """
     assert study.folder is not None
+    folder = Path(tempfile.mkdtemp(prefix="clips-", dir=study.folder.parent))
+    shutil.copytree(study.folder, folder / "study")
     made = []
     for kind in range(kinds):
-        made.append(study.folder.parent / f"clip{kind}{ending}")
+        made.append(folder / f"{kind}{ending}")
         write_clip(made[-1], frames, rate, size, np.random.default_rng(kind))
     stimuli = {}
     for place, name in enumerate(study.stimuli):
-        own = study.folder / "images" / f"{name}{ending}"
+        own = folder / "study" / "images" / f"{name}{ending}"
         shutil.copyfile(made[place % kinds], own)
         stimuli[name] = Stimulus(own.name, file_digest(own), *size, frames=frames, frame_rate=float(rate))
     settings = page_settings(stimuli.values(), **page)
     text = settings.words(clips=True).say("questions.realism")
     asked = replace(study.experiment, questions=(Question(DEFAULT_QUESTION.name, text),))
-    moving = replace(study, title=text, experiment=asked, stimuli=stimuli, page_settings=settings.to_json())
+    changed = {"title": text, "experiment": asked, "stimuli": stimuli, "page_settings": settings.to_json()}
+    moving = replace(study, folder=folder / "study", **changed)
     for hit in moving.hits:
         moving.page_path(hit.hit).write_text(page_html(moving, hit.hit), encoding="utf-8")
     return moving

@@ -166,6 +166,17 @@ function drawOn(trial) {
   };
   requestAnimationFrame(step);
 }
+// A slow computer decodes the last frames after a clip's end: for a second more, what has come is drawn.
+function drawLast(trial) {
+  const turn = (trial.turn = {});
+  let left = hz;
+  const step = ts => {
+    if (!isOn(trial) || trial.turn !== turn || left-- < 0) return;
+    draw(trial, ts);
+    requestAnimationFrame(step);
+  };
+  requestAnimationFrame(step);
+}
 // How much later the left clip began to move than the right one, by the first frame that both showed; null where no
 // frame tells.
 function skewOf([left, right]) {
@@ -213,10 +224,10 @@ async function restart(trial, time = 0) {
 function played(trial) {
   if (!isOn(trial) || !clipsOf(trial).every(clip => clip.ended)) return;
   draw(trial, performance.now());
-  trial.turn = null;
   seenAll(trial);
-  if (once) setAgain(true, true);
-  else restart(trial);
+  if (!once) return restart(trial);
+  drawLast(trial);
+  setAgain(true, true);
 }
 function stalled(trial) {
   if (!isOn(trial)) return;

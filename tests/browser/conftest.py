@@ -1,4 +1,4 @@
-"""One browser for the tests of a file, and windows of it."""
+"""One browser for the tests of a file, and windows of it; studies of clips."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks.exposures import browser
+from benchmarks.clip_starts import unlimited, with_clips
+from benchmarks.exposures import browser, make_study
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from glimpse.study import Study
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +49,13 @@ def tabs(window: Any) -> Any:
 @pytest.fixture
 def page(window: Any) -> Any:
     return window().new_page()
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    return make_study(tmp_path_factory.mktemp("unlimited"), unlimited(4), 8, (64, 64))
+
+
+@pytest.fixture(scope="module")
+def looping(still: Study) -> Study:
+    return with_clips(still, frames=12)

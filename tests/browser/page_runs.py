@@ -183,6 +183,14 @@ def watch_images(page: Any) -> None:
     )
 
 
+# All that a page's note says, in turn: some of it goes before a busy machine has looked.
+NOTES = """
+    window.notes = [];
+    new MutationObserver(() => {
+        const text = document.getElementById('note')?.textContent;
+        if (text && text !== notes.at(-1)) notes.push(text);
+    }).observe(document, {subtree: true, childList: true, characterData: true});"""
+
 # In the page, since a busy machine may be slower than the exposure.
 BLUR_AT_ONSET = """() => { const look = () => {
   if (![...document.querySelectorAll('img.layer')].some(image => image.style.opacity === '1'))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.clip_starts import write_clip
+from tests.browser.clip_runs import STANDING
 from tests.browser.page_runs import IN_CHROMIUM
 from tests.browser.sites import Site, begin, glimpse, step
 
@@ -38,6 +39,7 @@ def site(tmp_path_factory):
 def test_from_folders_of_clips_to_a_report(site, window):
     for name in ("one", "two"):
         page = window().new_page()
+        page.add_init_script(STANDING)
         page.goto(f"{site.url}/join/{site.name}?PROLIFIC_PID={name}")
         page.click("#begin")
         frame = page.frame_locator("iframe")
@@ -48,6 +50,7 @@ def test_from_folders_of_clips_to_a_report(site, window):
             address.startswith("blob:") for address in clips.evaluate_all("all => all.map(c => c.src)")
         )
         frame.locator("#note", has_text="Watch both clips").wait_for()
+        frame.locator("body").evaluate("window.mayMove = true")
         frame.locator("#again:enabled").click()
         while step(frame) != "send":
             pass

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.exposures import ANSWERING, READY, start, stored, wait_until
 from glimpse.questions import Question
-from tests.browser.page_runs import IN_CHROMIUM, serving_strictly, submit, watch_images
+from tests.browser.page_runs import IN_CHROMIUM, NOTES, serving_strictly, submit, watch_images
 from tests.browser.rich_studies import CLOSE, FIT, QUALITY, SIDE, asking, drawn
 
 if TYPE_CHECKING:
@@ -195,13 +195,12 @@ def test_practice_speaks_of_its_own_question(
     right = study.trials[0].correct_side == "right"
     keys = ("Digit2", "Digit4") if question.kind.scale else ("ArrowLeft", "ArrowRight")
     names = {"{right}": keys[right], "{wrong}": keys[not right]}
+    page.add_init_script(NOTES)
     with serving_strictly(study) as server:
         start(page, server.address())
         asked(page)
         page.keyboard.press(names.get(key, key))
-        wait_until(page, "document.getElementById('note').textContent")
-        told = page.locator("#note").inner_text()
-        own = ("A", "B")[right]
-        assert told == expected.format(right=("Left", "Right")[right], own=own)
+        told = expected.format(right=("Left", "Right")[right], own=("A", "B")[right])
+        wait_until(page, f"notes.includes({json.dumps(told)})")
         assert "photograph" not in page.content()
         assert "realis" not in page.content().replace("Which image is more realistic?", "")
