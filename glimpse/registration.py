@@ -314,6 +314,23 @@ def carry_registration(study: Path, results: Path) -> str:
     return ""
 
 
+def not_carried(study: Path, results: Path) -> str:
+    """Return what to say where results lack their study's registration, or part of it; else "".
+
+    GlimpseError for a registration.json that is damaged.
+    """
+    own, held = read_registration(study), read_registration(results)
+    if own is None or (held is not None and held.continues(own)):
+        return ""
+    if held is None:
+        found = f"lacks the registration in {study}, and so the report does not compare with it"
+    elif own.continues(held):
+        found = f"lacks amendments in {study}, and so the report compares with what was registered before"
+    else:
+        found = f"holds another registration than {study}, and the report compares with that"
+    return f"{results} {found}. Copy {study / REGISTRATION} to {results}, then run analyze and bundle again."
+
+
 ANOTHER_DESIGN = (
     "registers another design than the study.json beside it: its design_sha256 is not that of the study. "
     "Move it away, or put the registered study back."

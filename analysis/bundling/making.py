@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from glimpse.errors import GlimpseError
 from glimpse.files import Parts, file_digest, read_json, write_json, write_whole
+from glimpse.registration import not_carried
 from glimpse.stated import allowed_wrong
 from glimpse.study import read_document
 from glimpse.version import __version__
@@ -66,7 +67,8 @@ class MadeBundle:
     """What was written: the manifest, the file's SHA-256 and size in bytes, and what the report said before.
 
     differs: where the given report says something else than the answers do now. promise: words of the consent
-    by which answers are published in summary alone; empty where there are none.
+    by which answers are published in summary alone; empty where there are none. unregistered: what to say
+    where the results lack the study's registration; empty where they do not.
     """
 
     manifest: dict[str, Any]
@@ -74,6 +76,7 @@ class MadeBundle:
     size: int
     differs: tuple[str, ...] = ()
     promise: str = ""
+    unregistered: str = ""
 
 
 def make_bundle(
@@ -104,7 +107,8 @@ def make_bundle(
         write_whole(out, Parts(lambda: _parts(packed)))
         if options.hugging_face:
             write_dataset(folder, tables, manifest, made, options.hugging_face)
-    return MadeBundle(manifest, file_digest(out), out.stat().st_size, differs, promised(study))
+    said = differs, promised(study), not_carried(study, results)
+    return MadeBundle(manifest, file_digest(out), out.stat().st_size, *said)
 
 
 def _parts(path: Path) -> Iterator[bytes]:

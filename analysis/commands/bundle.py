@@ -92,6 +92,8 @@ def bundle(
         console.warn(f"the bundle's report differs from {report}: {text}")
     if len(made.differs) > DIFFERENCES_SHOWN:
         console.warn(f"and {len(made.differs) - DIFFERENCES_SHOWN} more differences.")
+    if made.unregistered:
+        console.warn(made.unregistered)
     if made.promise:
         console.warn(warning_of(made.promise))
     console.say("Left out:")

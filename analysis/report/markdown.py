@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from glimpse.text import exposure_name
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from .findings import Finding
 
 COLUMNS = ("rate", "low", "n", "n_workers", "p_adjusted")
+# What Markdown would take for its own marks; an underline inside a word and "p < 0.05" are none.
+_MARKS = re.compile(
+    r"[\\`*|~]|\](?=[(\[:])|<(?=[A-Za-z/!?])|(?<!\w)_|_(?!\w)|^(?=#)|&(?=#?\w+;)", re.MULTILINE
+)
 
 
 def as_markdown(facts: Mapping[str, Any], found: Sequence[Finding]) -> str:
@@ -32,11 +37,11 @@ def as_markdown(facts: Mapping[str, Any], found: Sequence[Finding]) -> str:
     for name, own in by_question(found):
         one = each.get(name, facts if len(each) == 1 else None)
         asked = one["question"]["text"] if one and len(each) > 1 else ""
-        texts = [finding.text.replace("\u00a0", " ") for finding in own]
-        parts.append((asked, texts, _table(one) if one else ""))
-    titles = list(dict.fromkeys(study["title"] for study in facts["studies"]))
+        texts = [_plain(finding.text) for finding in own]
+        parts.append((_plain(asked), texts, _table(one) if one else ""))
+    titles = list(dict.fromkeys(_plain(study["title"]) for study in facts["studies"]))
     said = template("markdown.j2", prose=False).render(
-        titles=titles, parts=parts, simulated=facts["simulated"], methods=facts["methods"]
+        titles=titles, parts=parts, simulated=facts["simulated"], methods=_plain(facts["methods"])
     )
     return said.rstrip() + "\n"
 
@@ -63,7 +68,15 @@ def _table(facts: Mapping[str, Any]) -> str:
 
 
 def _pipes(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table; what Markdown would take for its own marks is written out."""
     lines = [head, ["---"] * len(head), *rows]
-    plain = [[cell.replace("|", "\\|").replace("\u00a0", " ") for cell in line] for line in lines]
+    plain = [[_plain(cell) for cell in line] for line in lines]
     return "\n".join(f"| {' | '.join(line)} |" for line in plain) if rows else ""
+
+
+def _plain(text: str) -> str:
+    """Return a text that Markdown shows as it is.
+
+    >>> print(_plain("*ours* and my_model, p < 0.05"))
+    \\*ours\\* and my_model, p < 0.05
+    """
+    return _MARKS.sub(lambda mark: "\\" + mark[0], text.replace("\u00a0", " "))

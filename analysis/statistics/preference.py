@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .gathering import Gathered
     from .grouping import Analysed
 
+MOST_RESAMPLES = 1_000_000
 BLOCK = 2_000_000  # clusters that a bootstrap draws at a time
 TABLE = 131_072  # entries of a table of sums, which then stays in cache
 
@@ -58,8 +59,11 @@ class Intervals:
                 f"equivalence is {self.equivalence:g} ({100 * self.equivalence:g} percentage points); it "
                 "must lie between 0 and 0.5 (50 points), such as 0.05."
             )
-        if self.resamples < 100:
-            raise GlimpseError(f"resamples is {self.resamples}; at least 100 are needed.")
+        if not 100 <= self.resamples <= MOST_RESAMPLES:
+            raise GlimpseError(
+                f"resamples is {self.resamples}; a bootstrap draws at least 100 and at most "
+                f"{MOST_RESAMPLES:,} samples."
+            )
 
     @property
     def alpha(self) -> float:

@@ -359,6 +359,18 @@ def test_a_promise_is_told_and_what_to_do(copied):
     assert "build-hits --consent" in said
 
 
+def test_results_that_lack_the_registration_are_told(copied):
+    study, results = copied / "study", copied / "results"
+    assert run("register", study).exit_code == 0
+    said = " ".join(bundled(copied, out="registered.zip").output.split())
+    assert f"{results} lacks the registration in {study}" in said
+    assert f"Copy {study}/registration.json to {results}" in said
+    shutil.copy(study / "registration.json", results)
+    assert "lacks" not in bundled(copied, out="carried.zip").output
+    assert run("register", study, "--level", 0.99, "--amend", "A reviewer asked for it.").exit_code == 0
+    assert "lacks amendments in" in " ".join(bundled(copied, out="amended.zip").output.split())
+
+
 def test_a_promise_on_the_pages_of_an_earlier_version_is_found():
     assert promised(Path(__file__).parents[2] / "data" / "version-1" / "study") == "only in summary"
 

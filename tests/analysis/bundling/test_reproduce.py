@@ -196,6 +196,14 @@ def test_items_that_are_no_name_are_refused(limited, tmp_path, value):
         reproduce(found)
 
 
+def test_a_bundle_that_asks_for_endless_work_is_refused(limited, tmp_path):
+    change = edited("bundle.json", lambda one: one["analysis"]["settings"].update(resamples=10**12))
+    rewrite(limited / "study.zip", tmp_path / "endless.zip", change)
+    result = run("reproduce", tmp_path / "endless.zip")
+    assert result.exit_code == 1
+    assert "bundle.json, field 'analysis.settings': resamples is 1000000000000;" in result.output
+
+
 @pytest.mark.parametrize("names", [("a", "a/b"), ("a/b", "A"), ("x/y/z", "x/y")])
 def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path, names):
     path = tmp_path / "x.zip"

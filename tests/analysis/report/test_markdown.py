@@ -5,12 +5,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pytest
 from markdown_it import MarkdownIt
 
 from glimpse.analysis.report.findings import findings
 from glimpse.analysis.report.markdown import as_markdown
 from tests.analysis.analyses import run
 
+PLAIN = {"text", "text_special", "softbreak", "strong_open", "strong_close"}  # SIMULATED is bold
 READER = MarkdownIt("commonmark").enable("table")
 
 
@@ -54,6 +56,35 @@ def test_a_name_with_a_bar_breaks_no_table(summary: dict[str, Any]) -> None:
     (table,) = tables_in(as_markdown(changed, findings(changed)))
     assert {len(row) for row in table} == {7}
     assert any("pix|2|pix" in row[0] for row in table)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "*ours*",
+        "_ours_",
+        "my_own_model",
+        "`x`",
+        "<b>x",
+        "[x](y)",
+        "![x](y)",
+        "~~x~~",
+        "a\\*b",
+        "&amp;",
+        "# x",
+        "x|y",
+    ],
+)
+def test_a_name_is_shown_as_it_is(summary: dict[str, Any], name: str) -> None:
+    changed = json.loads(json.dumps(summary).replace("pix2pix", json.dumps(name)[1:-1]))
+    changed["studies"][0]["title"] = name
+    tokens = READER.enable("strikethrough").parse(as_markdown(changed, findings(changed)))
+    inline = [token.children or [] for token in tokens if token.type == "inline"]
+    assert {one.type for children in inline for one in children} <= PLAIN
+    shown = ["".join(one.content for one in children) for children in inline]
+    assert shown[0] == name
+    assert f"crn over {name}" in shown
+    assert any(f"{name} over real in" in text for text in shown)
 
 
 def test_the_command_prints_it(results: Path, tmp_path: Path) -> None:

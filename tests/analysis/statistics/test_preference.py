@@ -177,6 +177,10 @@ def test_unfiltered_rates_put_back_the_sentinel_rule_only():
         ({"adjust": "bonferroni"}, "adjust is 'bonferroni'; allowed are holm and bh"),
         ({"resamples": 3}, "resamples is 3"),
         (
+            {"resamples": 10**12},
+            "resamples is 1000000000000; a bootstrap draws at least 100 and at most 1,000,000",
+        ),
+        (
             {"equivalence": 0.5},
             r"equivalence is 0\.5 \(50 percentage points\); it must lie between 0 and 0\.5",
         ),

@@ -121,6 +121,12 @@ def test_what_is_not_there_is_named(images, options, message):
         open_gallery(images, **options)
 
 
+def test_label_maps_are_no_condition(images):
+    label(images / "labels" / "000001.png")
+    with pytest.raises(GlimpseError, match="--ours 'layout': there is no such condition; there are crn"):
+        open_gallery(images, ours="layout")
+
+
 def test_labels_that_no_label_set_knows_are_said(images, tmp_path):
     """They are shown as void; the bundled set that fits is found without a word."""
     for item in ("000001", "000002", "000010"):
