@@ -305,30 +305,36 @@ def carry_registration(study: Path, results: Path) -> str:
         if held is None or (own.continues(held) and own != held):
             write_whole(results / REGISTRATION, (study / REGISTRATION).read_bytes())
         elif not held.continues(own):
-            return (
-                f"{results / REGISTRATION} is another registration than {study / REGISTRATION}, and was "
-                "kept; the report compares with it. Move away the one that does not hold."
-            )
+            return _conflict(study, results)
     except GlimpseError as error:
         return str(error)
     return ""
 
 
 def not_carried(study: Path, results: Path) -> str:
-    """Return what to say where results lack their study's registration, or part of it; else "".
+    """Return what is wrong where results lack their study's registration, or part of it; else ""."""
+    try:
+        own, held = read_registration(study), read_registration(results)
+        if own is None or (held is not None and held.continues(own)):
+            return ""
+        if not own.is_of(read_json(study / "study.json")):
+            return f"{study / REGISTRATION} {ANOTHER_DESIGN}"
+    except GlimpseError as error:
+        return str(error)
+    if held is not None and not own.continues(held):
+        return _conflict(study, results)
+    lacking = "the registration" if held is None else "amendments of the registration"
+    return (
+        f"{results} lacks {lacking} in {study}, with which the report then does not compare. Copy "
+        f"{study / REGISTRATION} to {results}, then run analyze and bundle again."
+    )
 
-    GlimpseError for a registration.json that is damaged.
-    """
-    own, held = read_registration(study), read_registration(results)
-    if own is None or (held is not None and held.continues(own)):
-        return ""
-    if held is None:
-        found = f"lacks the registration in {study}, and so the report does not compare with it"
-    elif own.continues(held):
-        found = f"lacks amendments in {study}, and so the report compares with what was registered before"
-    else:
-        found = f"holds another registration than {study}, and the report compares with that"
-    return f"{results} {found}. Copy {study / REGISTRATION} to {results}, then run analyze and bundle again."
+
+def _conflict(study: Path, results: Path) -> str:
+    return (
+        f"{results / REGISTRATION} is another registration than {study / REGISTRATION}, and was kept; the "
+        "report compares with it. Move away the one that does not hold."
+    )
 
 
 ANOTHER_DESIGN = (

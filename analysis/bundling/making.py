@@ -89,6 +89,7 @@ def make_bundle(
     something private would go in; then nothing is written.
     """
     _check(study, results, out)
+    unregistered = not_carried(study, results)
     summary = _summary(report, results, options) if report else {}
     if options.hugging_face:
         check_dataset_folder(options.hugging_face)
@@ -107,8 +108,8 @@ def make_bundle(
         write_whole(out, Parts(lambda: _parts(packed)))
         if options.hugging_face:
             write_dataset(folder, tables, manifest, made, options.hugging_face)
-    said = differs, promised(study), not_carried(study, results)
-    return MadeBundle(manifest, file_digest(out), out.stat().st_size, *said)
+    size = out.stat().st_size
+    return MadeBundle(manifest, file_digest(out), size, differs, promised(study), unregistered)
 
 
 def _parts(path: Path) -> Iterator[bytes]:

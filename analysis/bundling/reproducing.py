@@ -119,6 +119,10 @@ def reproduce(bundle: Bundle, relative: float = RELATIVE) -> Reproduction:
             raise GlimpseError(
                 f"{MANIFEST}: the analysis needs {name}, which is not in the bundle. {ASK_AUTHORS}"
             )
+    try:
+        recipe.choices()
+    except GlimpseError as error:
+        raise GlimpseError(f"{MANIFEST}, field 'analysis': {error} {ASK_AUTHORS}") from None
     write_report_again(bundle.folder, recipe, bundle.folder / AGAIN)
     there, here = bundle.manifest["environment"], environment()
     elsewhere = _elsewhere(there, here)

@@ -90,13 +90,7 @@ class Recipe:
         }
 
     def choices(self) -> AnalysisSettings:
-        """Return the settings of the analysis; GlimpseError names one that is not allowed."""
-        try:
-            return self._choices()
-        except GlimpseError as error:
-            raise GlimpseError(f"bundle.json, field 'analysis.settings': {error}") from None
-
-    def _choices(self) -> AnalysisSettings:
+        """Return the settings of the analysis; GlimpseError for one that is not allowed."""
         one = {**usual(), **self.settings}
         filtered = bool(one["sentinel_filter"])
         rules = Rules(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 COLUMNS = ("rate", "low", "n", "n_workers", "p_adjusted")
 # What Markdown would take for its own marks; an underline inside a word and "p < 0.05" are none.
 _MARKS = re.compile(
-    r"[\\`*|~]|\](?=[(\[:])|<(?=[A-Za-z/!?])|(?<!\w)_|_(?!\w)|^(?=#)|&(?=#?\w+;)", re.MULTILINE
+    r"[\\`*|~$]|\](?=[(\[:])|<(?=[A-Za-z/!?])|(?<![^\W_])_|_(?![^\W_])|^(?=#)|#$|&(?=#?\w+;)", re.MULTILINE
 )
 
 
@@ -38,8 +38,8 @@ def as_markdown(facts: Mapping[str, Any], found: Sequence[Finding]) -> str:
         one = each.get(name, facts if len(each) == 1 else None)
         asked = one["question"]["text"] if one and len(each) > 1 else ""
         texts = [_plain(finding.text) for finding in own]
-        parts.append((_plain(asked), texts, _table(one) if one else ""))
-    titles = list(dict.fromkeys(_plain(study["title"]) for study in facts["studies"]))
+        parts.append((_plain(_line(asked)), texts, _table(one) if one else ""))
+    titles = list(dict.fromkeys(_plain(_line(study["title"])) for study in facts["studies"]))
     said = template("markdown.j2", prose=False).render(
         titles=titles, parts=parts, simulated=facts["simulated"], methods=_plain(facts["methods"])
     )
@@ -71,6 +71,10 @@ def _pipes(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     plain = [[_plain(cell) for cell in line] for line in lines]
     return "\n".join(f"| {' | '.join(line)} |" for line in plain) if rows else ""
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _plain(text: str) -> str:

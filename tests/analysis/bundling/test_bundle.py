@@ -368,7 +368,11 @@ def test_results_that_lack_the_registration_are_told(copied):
     shutil.copy(study / "registration.json", results)
     assert "lacks" not in bundled(copied, out="carried.zip").output
     assert run("register", study, "--level", 0.99, "--amend", "A reviewer asked for it.").exit_code == 0
-    assert "lacks amendments in" in " ".join(bundled(copied, out="amended.zip").output.split())
+    assert "lacks amendments of" in " ".join(bundled(copied, out="amended.zip").output.split())
+    (study / "registration.json").write_text("{")
+    damaged = bundled(copied, out="damaged.zip")
+    assert "registration.json" in damaged.output
+    assert (damaged.exit_code, (copied / "damaged.zip").is_file()) == (0, True)
 
 
 def test_a_promise_on_the_pages_of_an_earlier_version_is_found():

@@ -201,7 +201,7 @@ def test_a_bundle_that_asks_for_endless_work_is_refused(limited, tmp_path):
     rewrite(limited / "study.zip", tmp_path / "endless.zip", change)
     result = run("reproduce", tmp_path / "endless.zip")
     assert result.exit_code == 1
-    assert "bundle.json, field 'analysis.settings': resamples is 1000000000000;" in result.output
+    assert "bundle.json, field 'analysis': resamples is 1000000000000;" in result.output
 
 
 @pytest.mark.parametrize("names", [("a", "a/b"), ("a/b", "A"), ("x/y/z", "x/y")])
