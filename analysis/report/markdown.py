@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 COLUMNS = ("rate", "low", "n", "n_workers", "p_adjusted")
 # What Markdown would take for its own marks; an underline inside a word and "p < 0.05" are none.
 _MARKS = re.compile(
-    r"[\\`*|~$]|\](?=[(\[:])|<(?=[A-Za-z/!?])|(?<![^\W_])_|_(?![^\W_])|^(?=#)|#$|&(?=#?\w+;)", re.MULTILINE
+    r"[\\`*|~]|\](?=[(\[:])|<(?=[A-Za-z/!?])|(?<![^\W_])_|_(?![^\W_])|^(?=#)|#$|&(?=#?\w+;)", re.MULTILINE
 )
 
 

@@ -65,7 +65,6 @@ def test_a_name_with_a_bar_breaks_no_table(summary: dict[str, Any]) -> None:
         "_ours_",
         "__ours__",
         "# x #",
-        "$x$",
         "my_own_model",
         "`x`",
         "<b>x",
