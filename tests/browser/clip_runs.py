@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.clip_starts import with_clips
 from benchmarks.exposures import ANSWERING, start, stored, wait_until
-from tests.browser.page_runs import serving_strictly
+from tests.browser.page_runs import ANSWERED, serving_strictly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,14 +28,22 @@ NUMBER = """(({previousSibling: canvas}) => {
     return [0, 1, 2, 3, 4, 5, 6, 7].reduce((sum, bit) => sum + (light(bit) << bit), 0); })"""
 AGAIN = "!document.getElementById('again').disabled"
 FLAGS = {"skew", "dropped", "stall"}
+# How often the pair on the screen began to play, where COUNTING was there first.
+PLAYS = f"({ON}[0]?.plays ?? 0)"
+COUNTING = """{
+    const {play} = HTMLMediaElement.prototype;
+    HTMLMediaElement.prototype.play = function () {
+        if (this.previousSibling?.style.opacity === '1') this.plays = (this.plays ?? 0) + 1;
+        return play.call(this);
+    }; }"""
 # Clips that are shown stand still until the test says so.
-STANDING = """
-    const play = HTMLMediaElement.prototype.play;
+STANDING = """{
+    const {play} = HTMLMediaElement.prototype;
     const wait = ms => new Promise(done => setTimeout(done, ms));
     HTMLMediaElement.prototype.play = async function () {
         while (this.previousSibling?.style.opacity === '1' && !window.mayMove) await wait(20);
         return play.call(this);
-    };"""
+    }; }"""
 
 
 def playing(study: Study, **page: Any) -> Study:
@@ -45,6 +53,7 @@ def playing(study: Study, **page: Any) -> Study:
 
 @contextmanager
 def at_the_first_trial(page: Any, study: Study, **options: Any) -> Iterator[Any]:
+    page.add_init_script(COUNTING)
     with serving_strictly(study, **options) as server:
         start(page, server.address())
         yield server
@@ -56,9 +65,7 @@ def answer(page: Any, key: str = "ArrowLeft") -> dict[str, Any]:
     wait_until(page, ANSWERING)
     page.wait_for_timeout(150)
     page.keyboard.press(key)
-    wait_until(
-        page, f"JSON.parse(localStorage.getItem(Object.keys(localStorage)[0])).answers.length > {before}"
-    )
+    wait_until(page, f"{ANSWERED} > {before}")
     record: dict[str, Any] = stored(page)["answers"][before]
     return record
 

@@ -8,6 +8,7 @@ import json
 import mimetypes
 import re
 import threading
+import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from glimpse.mturk.answers import parse_submission
 from glimpse.mturk.page.pages import page_html
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from glimpse.study import Study
 
@@ -42,7 +43,6 @@ class Server:
         self.puts = 0
         self.parts = True
         self.refusal: dict[str, str] | None = None
-        self.seconds_left = "600"
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -67,8 +67,7 @@ class Server:
                     self.reply((outer.study.folder / "images" / path[7:]).read_bytes(), kind)
                 elif path == "/progress":
                     status = 200 if outer.saved else 204
-                    left = {"X_Seconds_Left": outer.seconds_left}
-                    self.reply(outer.saved or b"", "application/json", status, **left)
+                    self.reply(outer.saved or b"", "application/json", status, X_Seconds_Left="600")
                 else:
                     self.reply(b"no", status=405)
 
@@ -148,6 +147,14 @@ def serving_strictly(study: Study, **options: Any) -> Iterator[Server]:
         thread.join()
 
 
+def until(page: Any, comes_true: Callable[[], bool]) -> None:
+    """Wait for something that the page brings about outside of it."""
+    end = time.monotonic() + 30
+    while not comes_true():
+        assert time.monotonic() < end, "it did not come true in 30 s"
+        page.wait_for_timeout(20)
+
+
 def submit(page: Any, server: Server) -> Any:
     """Press Submit and return what the server's tables would hold."""
     page.wait_for_selector("#done:not([hidden])")
@@ -183,6 +190,8 @@ def watch_images(page: Any) -> None:
     )
 
 
+# How many answers the page has stored.
+ANSWERED = "JSON.parse(localStorage.getItem(Object.keys(localStorage)[0])).answers.length"
 # All that a page's note says, in turn: some of it goes before a busy machine has looked.
 NOTES = """
     window.notes = [];

@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 
 from benchmarks.clip_starts import write_clip
-from tests.browser.clip_runs import STANDING
+from tests.browser.clip_runs import COUNTING, PLAYS, STANDING
 from tests.browser.page_runs import IN_CHROMIUM
 from tests.browser.sites import Site, begin, glimpse, step
 
 pytestmark = [*IN_CHROMIUM, pytest.mark.slow]
+
+
+SECOND_PLAY = f"async () => {{ while ({PLAYS} < 2) await new Promise(requestAnimationFrame); }}"
 
 
 class ClipSite(Site):
@@ -39,6 +42,7 @@ def site(tmp_path_factory):
 def test_from_folders_of_clips_to_a_report(site, window):
     for name in ("one", "two"):
         page = window().new_page()
+        page.add_init_script(COUNTING)
         page.add_init_script(STANDING)
         page.goto(f"{site.url}/join/{site.name}?PROLIFIC_PID={name}")
         page.click("#begin")
@@ -52,6 +56,7 @@ def test_from_folders_of_clips_to_a_report(site, window):
         frame.locator("#note", has_text="Watch both clips").wait_for()
         frame.locator("body").evaluate("window.mayMove = true")
         frame.locator("#again:enabled").click()
+        frame.locator("body").evaluate(SECOND_PLAY)
         while step(frame) != "send":
             pass
         page.wait_for_url("**/done", timeout=30_000)

@@ -24,6 +24,7 @@ from glimpse.mturk.building.building import Making, build
 from glimpse.mturk.design.stimuli import find_images
 from glimpse.submission import ONLY
 from tests.browser.page_runs import (
+    ANSWERED,
     ASKED_LATER,
     BLUR_AT_ONSET,
     CONTRASTS,
@@ -32,6 +33,7 @@ from tests.browser.page_runs import (
     open_at_the_end,
     serving_strictly,
     submit,
+    until,
     watch_images,
 )
 
@@ -145,7 +147,7 @@ def test_an_untimed_hit(page: Any, untimed: Study, way: str) -> None:
                 page.keyboard.press("ArrowRight")
             else:
                 page.click("#pick-right" if number % 2 else "#right")
-            wait_until(page, f"!{ANSWERING}")
+            wait_until(page, f"{ANSWERED} > {number}")
             if number == 0:
                 right = untimed.trials[0].correct_side == "right"
                 told = "Yes, that was the photograph." if right else "The photograph was on the left."
@@ -169,7 +171,8 @@ def test_a_reload_loses_nothing_and_gives_no_second_look(page: Any, timed: Study
         wait_until(page, READY)
         page.keyboard.press("Space")
         wait_until(page, ANSWERING)
-        page.wait_for_timeout(200)
+        if where == "server":
+            until(page, lambda: "onset" in (json.loads(server.saved or b"{}").get("open") or {}))
         page.reload()
         page.wait_for_selector("#instructions:not([hidden])")
         assert page.locator("#check").inner_text() == "Welcome back. Pair 2 of 5 comes next."
@@ -265,7 +268,7 @@ def test_an_image_that_fails_is_fetched_again_and_then_reported(page: Any, untim
         page.goto(server.address())
         page.click("#agree")
         page.click("#start")
-        for _ in range(40):
+        for _ in range(400):
             page.clock.run_for(500)
             if not page.locator("#sorry").is_hidden():
                 break
@@ -273,7 +276,7 @@ def test_an_image_that_fails_is_fetched_again_and_then_reported(page: Any, untim
         assert "did not load" in page.locator("#sorry-title").inner_text()
         page.unroute(f"**/{first}.png*")
         page.click("#retry")
-        for _ in range(40):
+        for _ in range(400):
             page.clock.run_for(100)
             if page.evaluate(ANSWERING):
                 break

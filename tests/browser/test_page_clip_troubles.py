@@ -28,10 +28,9 @@ def test_a_stall_is_said_counted_and_flagged_but_not_shown_again_where_clips_loo
     page: Any, looping: Study
 ) -> None:
     with at_the_first_trial(page, looping):
-        wait_until(page, PLAYING)
-        # At once, since the note goes when the clips begin again.
-        told = page.evaluate(f"{ON}[0].dispatchEvent(new Event('waiting')) && {NOTE}")
-        assert told == "The clips stopped for a moment. They will go on by themselves."
+        # In one go, since the note goes when the clips begin again.
+        stall = f"{PLAYING} && {ON}[0].dispatchEvent(new Event('waiting')) && {NOTE}"
+        wait_until(page, f"({stall}) === 'The clips stopped for a moment. They will go on by themselves.'")
         record = answer(page)
         assert record["stalls"] >= 1
         assert "stall" in record["flags"]
@@ -106,11 +105,12 @@ LATE = """() => {
         setTimeout(() => play.call(this), 250);
         return Promise.resolve();
     };
-    window.moves = [];
+    window.moves = new Map();  // the frames with which each pair began to move
     const look = () => {
-        const frames = [...document.querySelectorAll('#trial video')]
-            .filter(clip => clip.previousSibling.style.opacity === '1').map(clip => clip.seen.drawn);
-        if (frames.some(frame => frame > 0)) window.moves.push(frames);
+        const clips = [...document.querySelectorAll('#trial video')]
+            .filter(clip => clip.previousSibling.style.opacity === '1');
+        const frames = clips.map(clip => clip.seen.drawn);
+        if (frames.some(frame => frame > 0) && !moves.has(clips[0])) moves.set(clips[0], frames);
         requestAnimationFrame(look);
     };
     requestAnimationFrame(look);
@@ -124,9 +124,8 @@ def test_a_clip_that_starts_first_waits_for_the_other(page: Any, looping: Study)
         page.evaluate(LATE)
         wait_until(page, PLAYING)
         answer(page)
-        page.evaluate("window.moves = []")
-        wait_until(page, "window.moves.length > 0")
-        left, right = page.evaluate("window.moves[0]")
+        wait_until(page, "moves.size === 2")
+        left, right = page.evaluate("[...moves.values()][1]")
         assert left == right
         assert page.evaluate(f"{ON}.every(clip => clip.playbackRate === 1)")
         assert answer(page)["skew_ms"] == 0

@@ -29,6 +29,8 @@ const until = async is => { for (let n = 0; !is() && n < 1500; n++) await wait(2
 const at = id => document.getElementById(id);
 const answered = () => JSON.parse(localStorage.getItem(Object.keys(localStorage)[0])).answers;
 (async () => {
+  const ends = [];
+  document.addEventListener('ended', ({target}) => ends.push(target), true);
   await until(() => !at('consent').hidden);
   at('agree').click();
   at('start').click();
@@ -37,7 +39,7 @@ const answered = () => JSON.parse(localStorage.getItem(Object.keys(localStorage)
     await until(() => at('stage').classList.contains('answering') && answered().length === place);
     const clips = [...document.querySelectorAll('#trial video')].filter(
       clip => clip.previousSibling.style.opacity === '1');
-    await until(() => clips.every(clip => clip.ended));
+    await until(() => clips.every(clip => ends.includes(clip)));
     await until(() => clips.some(clip => !clip.paused && clip.currentTime > 0));
     trials.push({clips: clips.length, error: clips.map(clip => clip.error && clip.error.message)});
     at('pick-left').click();

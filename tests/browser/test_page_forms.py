@@ -68,7 +68,7 @@ def test_forms_are_checked_kept_and_sent(page: Any, untimed: Study) -> None:
         page.wait_for_selector("#after:not([hidden])")
         page.click("#after button")
         page.fill("#comment", "Lovely \u2764")
-        page.wait_for_timeout(700)
+        wait_until(page, "Object.values(localStorage).join().includes('Lovely')")
         page.reload()
         page.wait_for_selector("#done:not([hidden])")
         assert page.locator("#comment").input_value() == "Lovely \u2764"

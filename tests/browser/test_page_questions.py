@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.exposures import ANSWERING, READY, start, stored, wait_until
 from glimpse.questions import Question
-from tests.browser.page_runs import IN_CHROMIUM, NOTES, serving_strictly, submit, watch_images
+from tests.browser.page_runs import IN_CHROMIUM, NOTES, serving_strictly, submit, until, watch_images
 from tests.browser.rich_studies import CLOSE, FIT, QUALITY, SIDE, asking, drawn
 
 if TYPE_CHECKING:
@@ -157,7 +157,8 @@ def test_after_a_reload_answered_questions_stay_answered(
         start(page, server.address())
         answer(page, "ArrowDown", "Digit5")
         assert asked(page) == SIDE.text
-        page.wait_for_timeout(200)
+        if where == "server":
+            until(page, lambda: b'"fit"' in (server.saved or b""))
         page.reload()
         watch_images(page)
         page.click("#start")

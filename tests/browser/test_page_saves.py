@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmarks.exposures import READY, do_trial, experiment, make_study, start, stored, wait_until
-from tests.browser.page_runs import IN_CHROMIUM, Server, serving_strictly, submit
+from tests.browser.page_runs import IN_CHROMIUM, Server, serving_strictly, submit, until
 
 if TYPE_CHECKING:
     from glimpse.study import Study
@@ -45,12 +45,8 @@ def kept(server: Server) -> list[Any]:
 
 def until_kept(page: Any, server: Server, count: int) -> None:
     """Wait until the server holds so many answers, the page's own."""
-    for _ in range(100):
-        if len(kept(server)) >= count:
-            break
-        page.wait_for_timeout(100)
+    until(page, lambda: len(kept(server)) >= count)
     found = kept(server)
-    assert len(found) >= count
     assert found == stored(page)["answers"][: len(found)]
 
 
@@ -83,6 +79,7 @@ def test_without_storage_every_save_goes_to_the_server_at_once(tabs: Any, timed:
         sent.clear()
         assert do_trial(page)
         wait_until(page, READY)
+        until(page, lambda: len(sent) >= 3)
         shown = ["place", "shown", "frames", "onset", "flags"]
         assert [list(state["open"] or {}) for _, state in sent] == [["place"], shown, []]
 
@@ -105,10 +102,7 @@ def test_an_answer_is_sent_when_the_page_is_left(tabs: Any, timed: Study) -> Non
         answers = stored(page)["answers"]
         assert kept(server) == []
         page.goto(server.origin + "/elsewhere")
-        for _ in range(50):
-            if kept(server):
-                break
-            page.wait_for_timeout(100)
+        until(page, lambda: bool(kept(server)))
         assert kept(server) == answers
 
 

@@ -19,7 +19,7 @@ from benchmarks.exposures import (
 )
 from glimpse.mturk.page.previewing import address_on_disk
 from glimpse.mturk.server.pages.progress import REFUSALS
-from tests.browser.page_runs import ASKED_LATER, IN_CHROMIUM, serving_strictly, submit, watch_images
+from tests.browser.page_runs import ASKED_LATER, IN_CHROMIUM, serving_strictly, submit, until, watch_images
 
 if TYPE_CHECKING:
     from glimpse.study import Study
@@ -109,11 +109,7 @@ def test_one_tab_works_at_a_time(tabs: Any, timed: Study, *, locks: bool) -> Non
         answers = stored(first)["answers"]
         assert [a["trial"] for a in answers] == [trial.trial for trial in timed.trials]
         # The last save is under way when the page says that this was the last pair.
-        for _ in range(200):
-            if json.loads(server.saved or b"")["answers"] == answers:
-                break
-            first.wait_for_timeout(50)
-        assert json.loads(server.saved or b"")["answers"] == answers
+        until(first, lambda: json.loads(server.saved or b"")["answers"] == answers)
 
 
 def test_a_tab_that_waits_goes_on_when_the_other_is_closed(tabs: Any, timed: Study) -> None:
@@ -310,10 +306,16 @@ def test_whoever_is_signed_out_keeps_every_answer(
 def test_the_deadline_comes_without_network(tabs: Any, timed: Study) -> None:
     with serving_strictly(timed, progress=True) as server:
         page = tabs.new_page()
-        server.seconds_left = "4"
         start(page, server.address())
-        page.route("**/progress", lambda route: route.abort())
         answer(page, 1)
+        left = iter([{"X-Seconds-Left": "1"}])
+
+        def then_no_network(route: Any) -> None:
+            said = next(left, None)
+            route.fulfill(status=204, headers=said) if said else route.abort()
+
+        page.route("**/progress", then_no_network)
+        page.keyboard.press("Space")  # what begins is saved at once
         assert told(page) == TIME
         assert len(stored(page)["answers"]) == 1
         assert page.locator("#trial").is_hidden()
