@@ -212,11 +212,11 @@ function start(trial, time = 0) {
 }
 async function restart(trial, time = 0) {
   keepSkew(trial);
-  trial.turn = null;
+  const turn = (trial.turn = {});
   setAgain(true, false);
   await Promise.all(clipsOf(trial).map(clip => rewind(clip, time)));
   requestAnimationFrame(() => {
-    if (!isOn(trial) || document.hidden) return;
+    if (!isOn(trial) || trial.turn !== turn || document.hidden) return;
     if (time === 0) trial.plays++;
     start(trial, time);
   });

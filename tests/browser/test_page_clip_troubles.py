@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.exposures import stored, wait_until
 from tests.browser.clip_runs import (
+    AGAIN,
     ENDED,
     NOTE,
     NUMBER,
     ON,
     PLAYING,
+    PLAYS,
     answer,
     at_the_first_trial,
     playing,
@@ -83,18 +85,29 @@ def test_a_browser_that_refuses_to_play_is_noticed_and_said(page: Any, looping: 
         assert page.locator("#sorry-title").evaluate("title => title.textContent") == "A clip did not load"
 
 
+HIDE = """hidden => {
+    Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
+    document.dispatchEvent(new Event('visibilitychange')); }"""
+
+
 def test_a_hidden_page_plays_nothing_and_both_go_on_together(page: Any, looping: Study) -> None:
-    hide = (
-        "hidden => { Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});"
-        "document.dispatchEvent(new Event('visibilitychange')); }"
-    )
     with at_the_first_trial(page, with_more_frames(looping)):
         wait_until(page, PLAYING)
-        page.evaluate(hide, True)
+        page.evaluate(HIDE, True)
         assert page.evaluate(f"{ON}.every(clip => clip.paused)")
-        page.evaluate(hide, False)
+        page.evaluate(HIDE, False)
         wait_until(page, PLAYING)
         assert answer(page)["plays"] == 1
+
+
+def test_a_play_during_which_the_page_was_left_counts_once(page: Any, looping: Study) -> None:
+    with at_the_first_trial(page, playing(looping, play="once", again=True)):
+        wait_until(page, AGAIN)
+        left = f"[true, false].forEach({HIDE})"
+        page.evaluate(f"() => {{ {ON}[0].addEventListener('seeking', () => {left}, {{once: true}}); }}")
+        page.keyboard.press("r")
+        wait_until(page, f"{PLAYS} >= 2 && {AGAIN}")
+        assert answer(page)["plays"] == 2
 
 
 LATE = """() => {
