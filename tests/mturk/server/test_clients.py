@@ -283,11 +283,13 @@ def test_a_test_that_the_requester_reads(server, turk):
 def test_a_test_ends(server, turk):
     type_id = _type(turk, Test=TEST, AnswerKey=KEY, TestDurationInSeconds=60)
     worker = server.worker("w")
+    begun = server.clock()
+    server.clock.stop_at(begun)
     page = worker.http.get(f"/worker/qualifications/{type_id}/test")
     token = re.search(r"/qualify/([^/]+)/", page.text)[1]
-    server.clock.skip(50)
+    server.clock.stop_at(begun + 50)
     assert "10 s" in worker.http.get(f"/worker/qualifications/{type_id}/test").text
-    server.clock.skip(60)
+    server.clock.stop_at(begun + 110)
     late = httpx.post(f"{server.url}/qualify/{token}/mturk/externalSubmit", data={"q1": "four"})
     assert "The time for this test is over." in late.text
     assert turk.list_workers_with_qualification_type(QualificationTypeId=type_id)["NumResults"] == 0
