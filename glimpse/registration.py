@@ -323,17 +323,17 @@ def not_carried(study: Path, results: Path) -> str:
         return str(error)
     if held is not None and not own.continues(held):
         return _conflict(study, results)
-    lacking = "the registration" if held is None else "amendments of the registration"
+    lacking = "the registration" if held is None else "an amendment of the registration"
     return (
-        f"{results} lacks {lacking} in {study}, with which the report then does not compare. Copy "
+        f"{results} lacks {lacking} that {study} has, so the report does not compare with it. Copy "
         f"{study / REGISTRATION} to {results}, then run analyze and bundle again."
     )
 
 
 def _conflict(study: Path, results: Path) -> str:
     return (
-        f"{results / REGISTRATION} is another registration than {study / REGISTRATION}, and was kept; the "
-        "report compares with it. Move away the one that does not hold."
+        f"{results / REGISTRATION} is another registration than {study / REGISTRATION}; the report compares "
+        "with the former. Move away the one that does not hold."
     )
 
 

@@ -123,6 +123,8 @@ def reproduce(bundle: Bundle, relative: float = RELATIVE) -> Reproduction:
         recipe.choices()
     except GlimpseError as error:
         raise GlimpseError(f"{MANIFEST}, field 'analysis': {error} {ASK_AUTHORS}") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise GlimpseError(f"{MANIFEST}: field 'analysis' is damaged ({error!r}). {ASK_AUTHORS}") from None
     write_report_again(bundle.folder, recipe, bundle.folder / AGAIN)
     there, here = bundle.manifest["environment"], environment()
     elsewhere = _elsewhere(there, here)

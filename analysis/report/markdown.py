@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from .findings import Finding
 
 COLUMNS = ("rate", "low", "n", "n_workers", "p_adjusted")
-# What Markdown would take for its own marks; an underline inside a word and "p < 0.05" are none.
+# What Markdown would take for its marks. An underscore inside a word and "p < 0.05" are none.
 _MARKS = re.compile(
-    r"[\\`*|~]|\](?=[(\[:])|<(?=[A-Za-z/!?])|(?<![^\W_])_|_(?![^\W_])|^(?=#)|#$|&(?=#?\w+;)", re.MULTILINE
+    r"[\\`*|~]|\](?=[(\[:])|<(?=[A-Za-z/!?])|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])"
+    r"|^(?=#)|#$|^>|^[-+](?=\s)|(?:(?<=^\d)|(?<=^\d\d))[.)](?=\s)",  # where a line begins or ends
+    re.MULTILINE,
 )
 
 

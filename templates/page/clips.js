@@ -166,7 +166,7 @@ function drawOn(trial) {
   };
   requestAnimationFrame(step);
 }
-// A slow computer decodes the last frames after a clip's end: for a second more, what has come is drawn.
+// A slow computer may decode the last frames only after a clip has ended: for another second, what has come is drawn.
 function drawLast(trial) {
   const turn = (trial.turn = {});
   let left = hz;
@@ -217,15 +217,20 @@ async function restart(trial, time = 0) {
   await Promise.all(clipsOf(trial).map(clip => rewind(clip, time)));
   requestAnimationFrame(() => {
     if (!isOn(trial) || trial.turn !== turn || document.hidden) return;
-    if (time === 0) trial.plays++;
+    if (trial.anew) trial.plays++;
+    trial.anew = false;
     start(trial, time);
   });
+}
+function playAnew(trial) {
+  trial.anew = true;
+  restart(trial);
 }
 function played(trial) {
   if (!isOn(trial) || !clipsOf(trial).every(clip => clip.ended)) return;
   draw(trial, performance.now());
   seenAll(trial);
-  if (!once) return restart(trial);
+  if (!once) return playAnew(trial);
   drawLast(trial);
   setAgain(true, true);
 }
@@ -308,7 +313,7 @@ function seenAll(trial) {
   enter('answer');
 }
 function lookAgain() {
-  if (now && isOn(now) && !$('again').disabled) restart(now);
+  if (now && isOn(now) && !$('again').disabled) playAnew(now);
 }
 if ($('again')) {
   on($('again'), 'click', lookAgain);

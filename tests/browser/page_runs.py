@@ -148,7 +148,7 @@ def serving_strictly(study: Study, **options: Any) -> Iterator[Server]:
 
 
 def until(page: Any, comes_true: Callable[[], bool]) -> None:
-    """Wait for something that the page brings about outside of it."""
+    """Wait for something that the page brings about outside itself."""
     end = time.monotonic() + 30
     while not comes_true():
         assert time.monotonic() < end, "it did not come true in 30 s"
@@ -192,11 +192,12 @@ def watch_images(page: Any) -> None:
 
 # How many answers the page has stored.
 ANSWERED = "JSON.parse(localStorage.getItem(Object.keys(localStorage)[0])).answers.length"
-# All that a page's note says, in turn: some of it goes before a busy machine has looked.
+# All that a page's note says, in order; some of it is gone before a test on a busy machine looks.
 NOTES = """
     window.notes = [];
     new MutationObserver(() => {
-        const text = document.getElementById('note')?.textContent;
+        const note = document.getElementById('note');
+        const text = note?.checkVisibility() && note.textContent;
         if (text && text !== notes.at(-1)) notes.push(text);
     }).observe(document, {subtree: true, childList: true, characterData: true});"""
 

@@ -8,13 +8,10 @@ import pytest
 
 from benchmarks.clip_starts import write_clip
 from tests.browser.clip_runs import COUNTING, PLAYS, STANDING
-from tests.browser.page_runs import IN_CHROMIUM
+from tests.browser.page_runs import IN_CHROMIUM, until
 from tests.browser.sites import Site, begin, glimpse, step
 
 pytestmark = [*IN_CHROMIUM, pytest.mark.slow]
-
-
-SECOND_PLAY = f"async () => {{ while ({PLAYS} < 2) await new Promise(requestAnimationFrame); }}"
 
 
 class ClipSite(Site):
@@ -54,9 +51,10 @@ def test_from_folders_of_clips_to_a_report(site, window):
             address.startswith("blob:") for address in clips.evaluate_all("all => all.map(c => c.src)")
         )
         frame.locator("#note", has_text="Watch both clips").wait_for()
-        frame.locator("body").evaluate("window.mayMove = true")
+        body = frame.locator("body")
+        body.evaluate("window.mayMove = true")
         frame.locator("#again:enabled").click()
-        frame.locator("body").evaluate(SECOND_PLAY)
+        until(page, lambda body=body: body.evaluate(f"() => {PLAYS} >= 2"))
         while step(frame) != "send":
             pass
         page.wait_for_url("**/done", timeout=30_000)

@@ -13,6 +13,7 @@ from tests.browser.clip_runs import (
     ON,
     PLAYING,
     PLAYS,
+    STANDING,
     answer,
     at_the_first_trial,
     playing,
@@ -100,6 +101,18 @@ def test_a_hidden_page_plays_nothing_and_both_go_on_together(page: Any, looping:
         assert answer(page)["plays"] == 1
 
 
+def test_a_first_play_before_which_the_page_was_left_counts_once(page: Any, looping: Study) -> None:
+    page.add_init_script(STANDING)
+    with at_the_first_trial(page, playing(looping, play="once")):
+        wait_until(page, f"{PLAYS} === 1")
+        page.evaluate(HIDE, True)
+        page.evaluate(HIDE, False)
+        wait_until(page, f"{PLAYS} === 2")
+        page.evaluate("window.mayMove = true")
+        wait_until(page, ENDED)
+        assert answer(page)["plays"] == 1
+
+
 def test_a_play_during_which_the_page_was_left_counts_once(page: Any, looping: Study) -> None:
     with at_the_first_trial(page, playing(looping, play="once", again=True)):
         wait_until(page, AGAIN)
@@ -111,7 +124,7 @@ def test_a_play_during_which_the_page_was_left_counts_once(page: Any, looping: S
 
 
 LATE = """() => {
-    const play = HTMLMediaElement.prototype.play, late = window.late = new WeakSet();
+    const play = HTMLMediaElement.prototype.play, late = new WeakSet();
     HTMLMediaElement.prototype.play = function () {
         if (this.parentNode.id !== 'right' || late.has(this)) return play.call(this);
         late.add(this);
@@ -135,7 +148,7 @@ def test_a_clip_that_starts_first_waits_for_the_other(page: Any, looping: Study)
         wait_until(page, PLAYING)
         answer(page)
         page.evaluate(LATE)
-        wait_until(page, PLAYING)
+        wait_until(page, "moves.size === 1")
         answer(page)
         wait_until(page, "moves.size === 2")
         left, right = page.evaluate("[...moves.values()][1]")

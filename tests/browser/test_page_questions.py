@@ -203,5 +203,6 @@ def test_practice_speaks_of_its_own_question(
         page.keyboard.press(names.get(key, key))
         told = expected.format(right=("Left", "Right")[right], own=("A", "B")[right])
         wait_until(page, f"notes.includes({json.dumps(told)})")
+        assert [note for note in page.evaluate("notes") if "Loading" not in note] == [told]
         assert "photograph" not in page.content()
         assert "realis" not in page.content().replace("Which image is more realistic?", "")

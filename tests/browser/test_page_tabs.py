@@ -315,7 +315,7 @@ def test_the_deadline_comes_without_network(tabs: Any, timed: Study) -> None:
             route.fulfill(status=204, headers=said) if said else route.abort()
 
         page.route("**/progress", then_no_network)
-        page.keyboard.press("Space")  # what begins is saved at once
+        page.keyboard.press("Space")  # a pair is saved as soon as it begins
         assert told(page) == TIME
         assert len(stored(page)["answers"]) == 1
         assert page.locator("#trial").is_hidden()

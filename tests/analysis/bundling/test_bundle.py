@@ -363,16 +363,37 @@ def test_results_that_lack_the_registration_are_told(copied):
     study, results = copied / "study", copied / "results"
     assert run("register", study).exit_code == 0
     said = " ".join(bundled(copied, out="registered.zip").output.split())
-    assert f"{results} lacks the registration in {study}" in said
+    assert f"{results} lacks the registration that {study} has" in said
     assert f"Copy {study}/registration.json to {results}" in said
     shutil.copy(study / "registration.json", results)
     assert "lacks" not in bundled(copied, out="carried.zip").output
     assert run("register", study, "--level", 0.99, "--amend", "A reviewer asked for it.").exit_code == 0
-    assert "lacks amendments of" in " ".join(bundled(copied, out="amended.zip").output.split())
-    (study / "registration.json").write_text("{")
-    damaged = bundled(copied, out="damaged.zip")
-    assert "registration.json" in damaged.output
-    assert (damaged.exit_code, (copied / "damaged.zip").is_file()) == (0, True)
+    assert "lacks an amendment of" in " ".join(bundled(copied, out="amended.zip").output.split())
+
+
+@pytest.mark.parametrize(
+    ("of", "change", "said"),
+    [
+        ("study", lambda _: {}, "{}: "),
+        ("study", lambda one: {**one, "design_sha256": "0" * 64}, "{} registers another design"),
+        (
+            "results",
+            lambda one: {
+                **one,
+                "versions": [{**one["versions"][0], "registered_at": "2020-01-01T00:00:00Z"}],
+            },
+            "{} is another registration than",
+        ),
+    ],
+)
+def test_a_registration_that_does_not_fit_is_told_and_stops_nothing(copied, of, change, said):
+    assert run("register", copied / "study").exit_code == 0
+    shutil.copy(copied / "study" / "registration.json", copied / "results")
+    path = copied / of / "registration.json"
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+    result = bundled(copied, out="told.zip")
+    assert (result.exit_code, (copied / "told.zip").is_file()) == (0, True)
+    assert said.format(path) in " ".join(result.output.split())
 
 
 def test_a_promise_on_the_pages_of_an_earlier_version_is_found():

@@ -196,12 +196,23 @@ def test_items_that_are_no_name_are_refused(limited, tmp_path, value):
         reproduce(found)
 
 
-def test_a_bundle_that_asks_for_endless_work_is_refused(limited, tmp_path):
-    change = edited("bundle.json", lambda one: one["analysis"]["settings"].update(resamples=10**12))
-    rewrite(limited / "study.zip", tmp_path / "endless.zip", change)
-    result = run("reproduce", tmp_path / "endless.zip")
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"resamples": 10**12}, "bundle.json, field 'analysis': resamples is 1000000000000;"),
+        ({"resamples": "many"}, "bundle.json: field 'analysis' is damaged (TypeError"),
+        ({"level": "x"}, "bundle.json: field 'analysis' is damaged (TypeError"),
+        ({"cluster": []}, "bundle.json: field 'analysis' is damaged (TypeError"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(limited, tmp_path, settings, said):
+    """Such as those that ask for endless work."""
+    change = edited("bundle.json", lambda one: one["analysis"]["settings"].update(settings))
+    rewrite(limited / "study.zip", tmp_path / "x.zip", change)
+    result = run("reproduce", tmp_path / "x.zip")
     assert result.exit_code == 1
-    assert "bundle.json, field 'analysis': resamples is 1000000000000;" in result.output
+    assert said in result.output
+    assert "defect" not in result.output
 
 
 @pytest.mark.parametrize("names", [("a", "a/b"), ("a/b", "A"), ("x/y/z", "x/y")])

@@ -1,6 +1,8 @@
 """The report as Markdown: whole tables that Markdown readers take, one a question, and the methods."""
 
 import json
+from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,8 @@ from glimpse.analysis.report.findings import findings
 from glimpse.analysis.report.markdown import as_markdown
 from tests.analysis.analyses import run
 
-PLAIN = {"text", "text_special", "softbreak", "strong_open", "strong_close"}  # SIMULATED is bold
-READER = MarkdownIt("commonmark").enable("table")
+PLAIN = {"text", "softbreak", "strong_open", "strong_close"}  # SIMULATED is bold
+READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 
 def tables_in(text: str) -> list[list[list[str]]]:
@@ -80,13 +82,24 @@ def test_a_name_with_a_bar_breaks_no_table(summary: dict[str, Any]) -> None:
 def test_a_name_is_shown_as_it_is(summary: dict[str, Any], name: str) -> None:
     changed = json.loads(json.dumps(summary).replace("pix2pix", json.dumps(name)[1:-1]))
     changed["studies"][0]["title"] = name
-    tokens = READER.enable("strikethrough").parse(as_markdown(changed, findings(changed)))
+    tokens = READER.parse(as_markdown(changed, findings(changed)))
     inline = [token.children or [] for token in tokens if token.type == "inline"]
     assert {one.type for children in inline for one in children} <= PLAIN
     shown = ["".join(one.content for one in children) for children in inline]
     assert shown[0] == name
     assert f"crn over {name}" in shown
     assert any(f"{name} over real in" in text for text in shown)
+
+
+@pytest.mark.parametrize("name", ["1. x", "12) x", "- x", "+ x", "> x"])
+def test_a_finding_that_begins_with_a_name_is_one_line(summary: dict[str, Any], name: str) -> None:
+    text = as_markdown(summary, [replace(findings(summary)[0], text=f"{name} agrees with people")])
+    kinds = Counter(token.type for token in READER.parse(text.split("\n## ")[0]))
+    assert kinds["list_item_open"] == 1
+    assert kinds["ordered_list_open"] == 0
+    assert kinds["blockquote_open"] == 1, "SIMULATED alone"
+    assert any(token.content == f"{name} agrees with people" for inline in READER.parse(text)
+               for token in inline.children or [])  # fmt: skip
 
 
 def test_the_command_prints_it(results: Path, tmp_path: Path) -> None:
