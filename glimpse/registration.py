@@ -295,43 +295,43 @@ def carry_registration(study: Path, results: Path) -> str:
     Results without one get it, and amendments are added; one that says something else stays as it is, since
     nothing that was registered is overwritten. Nothing is raised: answers matter more.
     """
+    behind, wrong = _compared(study, results)
     try:
-        own = read_registration(study)
-        if own is None:
-            return ""
-        if not own.is_of(read_json(study / "study.json")):
-            return f"{study / REGISTRATION} {ANOTHER_DESIGN}"
-        held = read_registration(results)
-        if held is None or (own.continues(held) and own != held):
+        if behind:
             write_whole(results / REGISTRATION, (study / REGISTRATION).read_bytes())
-        elif not held.continues(own):
-            return _conflict(study, results)
     except GlimpseError as error:
         return str(error)
-    return ""
+    return wrong
 
 
 def not_carried(study: Path, results: Path) -> str:
     """Return what is wrong where results lack their study's registration, or part of it; else ""."""
-    try:
-        own, held = read_registration(study), read_registration(results)
-        if own is None or (held is not None and held.continues(own)):
-            return ""
-        if not own.is_of(read_json(study / "study.json")):
-            return f"{study / REGISTRATION} {ANOTHER_DESIGN}"
-    except GlimpseError as error:
-        return str(error)
-    if held is not None and not own.continues(held):
-        return _conflict(study, results)
-    lacking = "the registration" if held is None else "an amendment of the registration"
+    behind, wrong = _compared(study, results)
+    if not behind:
+        return wrong
+    part = "an amendment of the registration" if (results / REGISTRATION).exists() else "the registration"
     return (
-        f"{results} lacks {lacking} that {study} has, so the report does not compare with it. Copy "
+        f"{results} lacks {part} that {study} has, so the report does not compare with it. Copy "
         f"{study / REGISTRATION} to {results}, then run analyze and bundle again."
     )
 
 
-def _conflict(study: Path, results: Path) -> str:
-    return (
+def _compared(study: Path, results: Path) -> tuple[bool, str]:
+    """Tell whether results lack something that their study registered, and what is wrong with either."""
+    try:
+        own = read_registration(study)
+        if own is None:
+            return False, ""
+        if not own.is_of(read_json(study / "study.json")):
+            return False, f"{study / REGISTRATION} {ANOTHER_DESIGN}"
+        held = read_registration(results)
+    except GlimpseError as error:
+        return False, str(error)
+    if held is None or held.continues(own):
+        return held is None, ""
+    if own.continues(held):
+        return True, ""
+    return False, (
         f"{results / REGISTRATION} is another registration than {study / REGISTRATION}; the report compares "
         "with the former. Move away the one that does not hold."
     )

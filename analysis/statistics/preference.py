@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .gathering import Gathered
     from .grouping import Analysed
 
-MOST_RESAMPLES = 1_000_000  # more tell nothing, and take hours
+MOST_RESAMPLES = 1_000_000  # more would tell nothing new, and take hours
 BLOCK = 2_000_000  # clusters that a bootstrap draws at a time
 TABLE = 131_072  # entries of a table of sums, which then stays in cache
 

@@ -212,8 +212,8 @@ def _fits(files: Sequence[Path], name: str, encoding: str | None) -> bool:
 
 def _check_named(found: dict[str, dict[str, Path]], ours: str | None, real: str) -> None:
     """Refuse names of conditions that are not there; "real", which nobody need have said, may be missing."""
+    conditions = [name for name in found if name != LAYOUT]
     for option, name in (("--ours", ours), ("--real", None if real == "real" else real)):
-        conditions = [condition for condition in found if condition != LAYOUT]
         if name is not None and name not in conditions:
             raise GlimpseError(
                 f"{option} {name!r}: there is no such condition; there are {', '.join(conditions)}."

@@ -138,16 +138,24 @@ function pace(clips, moved) {
   const last = Math.min(...clips.map(({seen}) => seen.at));
   for (const clip of clips) clip.playbackRate = moved || clip.seen.at === last ? 1 : 0.1;
 }
+// Calls `step` in every refresh from the next one on, until the trial is over or its clips are given another turn.
+function everyRefresh(trial, step) {
+  const turn = (trial.turn = {});
+  const again = ts => {
+    if (!isOn(trial) || trial.turn !== turn) return;
+    step(ts);
+    requestAnimationFrame(again);
+  };
+  requestAnimationFrame(again);
+}
 // Draws both clips until both have ended. Their first frames stay until both are at one later frame; afterwards a clip
 // that is ahead waits a refresh for the other, where the screen has refreshes to spare. What the browser has announced
 // it now and then paints a refresh later: the frames with which the clips begin to move are drawn once more.
 function drawOn(trial) {
-  const turn = (trial.turn = {});
   let moved = false;
   let held = false;
   let times = 0;
-  const step = ts => {
-    if (!isOn(trial) || trial.turn !== turn) return;
+  everyRefresh(trial, ts => {
     const clips = clipsOf(trial).filter(({error}) => !error);
     const fresh = clips.filter(isNew).length;
     if (!moved) {
@@ -162,20 +170,15 @@ function drawOn(trial) {
       canvasesOf(trial).forEach(paint);
       times++;
     }
-    requestAnimationFrame(step);
-  };
-  requestAnimationFrame(step);
+  });
 }
 // A slow computer may decode the last frames only after a clip has ended: for another second, what has come is drawn.
 function drawLast(trial) {
-  const turn = (trial.turn = {});
   let left = hz;
-  const step = ts => {
-    if (!isOn(trial) || trial.turn !== turn || left-- < 0) return;
-    draw(trial, ts);
-    requestAnimationFrame(step);
-  };
-  requestAnimationFrame(step);
+  everyRefresh(trial, ts => {
+    if (left-- > 0) draw(trial, ts);
+    else trial.turn = null;
+  });
 }
 // How much later the left clip began to move than the right one, by the first frame that both showed; null where no
 // frame tells.

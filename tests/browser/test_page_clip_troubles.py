@@ -67,6 +67,16 @@ def test_where_every_pair_is_flagged_few_are_shown_again_and_the_hit_ends(page: 
         assert len(submit(page, server).answers) == 6
 
 
+def sorry_at_the_start(page: Any, address: str) -> str:
+    """Go through consent and instructions; return the title of what the page then apologizes for."""
+    page.goto(address)
+    page.click("#agree")
+    page.click("#start")
+    page.wait_for_selector("#sorry:not([hidden])")
+    title: str = page.locator("#sorry-title").inner_text()
+    return title
+
+
 def test_a_browser_that_refuses_to_play_is_noticed_and_said(page: Any, looping: Study) -> None:
     page.add_init_script(
         "window.refuse = true; const play = HTMLMediaElement.prototype.play;"
@@ -74,11 +84,7 @@ def test_a_browser_that_refuses_to_play_is_noticed_and_said(page: Any, looping: 
         " ? Promise.reject(new DOMException('no', 'NotAllowedError')) : play.call(this); };"
     )
     with serving_strictly(looping) as server:
-        page.goto(server.address())
-        page.click("#agree")
-        page.click("#start")
-        page.wait_for_selector("#sorry:not([hidden])")
-        assert page.locator("#sorry-title").inner_text() == "The clips did not start"
+        assert sorry_at_the_start(page, server.address()) == "The clips did not start"
         assert "Try again" in page.locator("#sorry-text").inner_text()
         page.evaluate("window.refuse = false")
         page.click("#retry")
@@ -169,11 +175,7 @@ def test_a_reload_during_a_pair_shows_it_from_its_first_frame(page: Any, looping
 def test_a_clip_that_does_not_arrive_is_said(page: Any, looping: Study) -> None:
     page.route("**/media/**", lambda route: route.fulfill(status=404, body="no"))
     with serving_strictly(looping) as server:
-        page.goto(server.address())
-        page.click("#agree")
-        page.click("#start")
-        page.wait_for_selector("#sorry:not([hidden])")
-        assert page.locator("#sorry-title").inner_text() == "A clip did not load"
+        assert sorry_at_the_start(page, server.address()) == "A clip did not load"
         page.unroute("**/media/**")
         page.click("#retry")
         wait_until(page, PLAYING)

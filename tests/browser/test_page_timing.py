@@ -107,12 +107,7 @@ def test_the_log_tells_the_truth_or_flags_the_trial(run: dict[str, Any]) -> None
     for record, exposure in zip(run["records"], run["measured"], strict=True):
         errors.append(abs(record["shown_ms"] - exposure.refreshes * REFRESH_MS) / REFRESH_MS)
         assert errors[-1] < 2.01 or record.get("flags")
-        # A busy machine may draw in every second refresh only, all the time.
-        every = max(1, round(record["shown_ms"] / record["frames"] / REFRESH_MS))
-        lasted = record["frames"] * every * REFRESH_MS
-        assert abs(record["shown_ms"] - lasted) < 0.51 * every * REFRESH_MS
-        nominal = run["nominal"][record["trial"]]
+        assert abs(record["shown_ms"] - record["frames"] * REFRESH_MS) < 0.5 * REFRESH_MS
         if not record.get("flags"):
-            assert abs(lasted - nominal) < 0.51 * every * REFRESH_MS
-            assert every > 1 or record["frames"] == refreshes(nominal)
+            assert record["frames"] == refreshes(run["nominal"][record["trial"]])
     assert sum(error < 1.01 for error in errors) >= TRIALS / 2
